@@ -1,0 +1,20 @@
+// The guest ABI: a subset of Linux's for RV32, shared by guest/ and vm/ (design: guests run under
+// qemu-riscv32 too). Number in a7, arguments in a0-a2, result in a0. Anything else is a trap.
+#pragma once
+
+#include <stdint.h>
+
+namespace zk::abi {
+
+inline constexpr uint32_t kSysRead =
+    63;  // read(kFdInput, buffer, length): bytes written, 0 at the end
+inline constexpr uint32_t kSysWrite = 64;  // write(fd, buffer, length): length
+inline constexpr uint32_t kSysExit = 93;   // exit(code): does not return
+
+inline constexpr uint32_t kFdInput =
+    0;  // private input, whole words: buffer and length multiples of 4
+inline constexpr uint32_t kFdStdout = 1;   // the host's console, any length, no effect on the proof
+inline constexpr uint32_t kFdStderr = 2;   // likewise
+inline constexpr uint32_t kFdJournal = 3;  // public output, whole words
+
+}  // namespace zk::abi
