@@ -1,0 +1,224 @@
+# zkvm_add_guest(NAME mnist SOURCES guest.cc ...
+#                [COMPILER gcc|clang] [HEAP size] [STACK size] [EMBED symbol file ...]
+#                [INCLUDES folder ...] [OPTIONS compiler-option ...])
+#
+# Builds ${ZKVM_GUEST_DIR}/NAME.elf (default <build folder>/guests), a static RV32IM program, by the target
+# NAME_guest, which is part of `all`; target property ZKVM_GUEST_ELF holds the path.
+#
+#   SOURCES   .cc .cpp .cxx (C++20), .c (C17), .S; relative to the current source folder
+#   COMPILER  gcc (default) or clang
+#   HEAP      bytes for malloc and new, e.g. 65536, 512K, 4M (default 512K); STACK likewise (default 64K). They
+#             are part of the program's identity, and the proof's cost grows with the memory that is touched.
+#   EMBED     the bytes of `file` as read-only data; in the source ZK_EMBED(type, symbol), see <zk/embed.h>
+#   OPTIONS   further compiler options, after ours
+#
+# Works in this tree and, after `cmake --install`, through find_package(zkvm).
+include_guard(GLOBAL)
+
+get_filename_component(_zkvm_sdk "${CMAKE_CURRENT_LIST_DIR}/../guest" ABSOLUTE)
+set(ZKVM_GUEST_SDK "${_zkvm_sdk}" CACHE INTERNAL "Folder of the guest SDK")
+set(ZKVM_TOOLCHAIN "${CMAKE_CURRENT_LIST_DIR}" CACHE INTERNAL "Folder of this file")
+if(NOT ZKVM_GUEST_DIR)
+  set(ZKVM_GUEST_DIR "${CMAKE_BINARY_DIR}/guests" CACHE PATH "Where guest ELF files are put")
+endif()
+
+# Sets ZKVM_RISCV_* (tools, libraries), once; explains what to do where something is missing.
+function(_zkvm_find_toolchain)
+  get_property(found GLOBAL PROPERTY ZKVM_TOOLCHAIN_FOUND)
+  if(found)
+    return()
+  endif()
+  set_property(GLOBAL PROPERTY ZKVM_TOOLCHAIN_FOUND ON)
+  set(hint "run `bash ${ZKVM_TOOLCHAIN}/setup.sh`, which installs it")
+  find_program(ZKVM_RISCV_GCC riscv64-unknown-elf-gcc)
+  find_program(ZKVM_RISCV_LD riscv64-unknown-elf-ld)
+  find_program(ZKVM_RISCV_AR riscv64-unknown-elf-ar)
+  if(NOT ZKVM_RISCV_GCC OR NOT ZKVM_RISCV_LD OR NOT ZKVM_RISCV_AR)
+    message(FATAL_ERROR "zkvm: riscv64-unknown-elf-gcc not found: ${hint}")
+  endif()
+  execute_process(COMMAND bash ${ZKVM_TOOLCHAIN}/libstdcxx.sh --path
+                  OUTPUT_VARIABLE libstdcxx OUTPUT_STRIP_TRAILING_WHITESPACE)
+  if(NOT EXISTS "${libstdcxx}/complete")
+    message(FATAL_ERROR "zkvm: the guests' libstdc++ is not built (${libstdcxx}): ${hint}")
+  endif()
+  set(picolibc /usr/lib/picolibc/riscv64-unknown-elf)
+  if(NOT EXISTS ${picolibc}/lib/release/rv32im/ilp32/libc.a)
+    message(FATAL_ERROR "zkvm: picolibc for rv32im/ilp32 not found: ${hint}")
+  endif()
+  execute_process(COMMAND ${ZKVM_RISCV_GCC} -march=rv32im -mabi=ilp32 -print-libgcc-file-name
+                  OUTPUT_VARIABLE libgcc OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  set(ZKVM_RISCV_CXX_HEADERS
+      -nostdinc++ -isystem ${ZKVM_GUEST_SDK}/unavailable -isystem ${libstdcxx}/include
+      -isystem ${libstdcxx}/include/riscv64-unknown-elf
+      CACHE INTERNAL "")
+  set(ZKVM_RISCV_C_HEADERS -idirafter ${picolibc}/include CACHE INTERNAL "")
+  set(ZKVM_RISCV_LIBRARIES
+      ${libstdcxx}/lib/libstdc++.a
+      ${picolibc}/lib/release/rv32im/ilp32/libc.a ${libgcc}
+      CACHE INTERNAL "")
+endfunction()
+
+# A compile command of the current folder: source -> object, rebuilt when a header changes.
+function(_zkvm_compile source object compiler)
+  cmake_parse_arguments(C "" "" "OPTIONS;DEPENDS" ${ARGN})
+  set(flags
+      -march=rv32im -mabi=ilp32 -mstrict-align -O2 -g -ffunction-sections -fdata-sections
+      -fno-asynchronous-unwind-tables -fno-unwind-tables -ftls-model=local-exec
+      # __FILE__ is part of the program and so of its identity: it must not tell where the tree stands.
+      -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/= -fmacro-prefix-map=${CMAKE_BINARY_DIR}/=
+      -fmacro-prefix-map=${ZKVM_GUEST_SDK}/=guest/)
+  if(source MATCHES "\\.(c|S)$")
+    set(language c)
+    if(source MATCHES "\\.c$")
+      list(APPEND flags -std=c17)
+    endif()
+  elseif(source MATCHES "\\.(cc|cpp|cxx)$")
+    set(language cxx)
+    list(APPEND flags -std=c++20 -fno-exceptions -fno-threadsafe-statics ${ZKVM_RISCV_CXX_HEADERS})
+  else()
+    message(FATAL_ERROR "zkvm_add_guest: ${source}: expected .cc, .cpp, .cxx, .c or .S")
+  endif()
+  if(compiler STREQUAL gcc)
+    set(tool ${ZKVM_RISCV_GCC})
+  else()
+    set(tool ${ZKVM_RISCV_CLANG} --target=riscv32-unknown-elf)
+  endif()
+  file(RELATIVE_PATH shown ${CMAKE_BINARY_DIR} ${object})
+  add_custom_command(
+    OUTPUT ${object}
+    COMMAND ${tool} ${flags} -Wall -Wextra -I${ZKVM_GUEST_SDK}/include ${C_OPTIONS} ${ZKVM_RISCV_C_HEADERS}
+            -MD -MF ${object}.d -MT ${object} -c ${source} -o ${object}
+    DEPENDS ${source} ${C_DEPENDS}
+    DEPFILE ${object}.d
+    COMMENT "Guest object ${shown} (${compiler})"
+    VERBATIM COMMAND_EXPAND_LISTS)
+endfunction()
+
+# The runtime's objects, compiled once in a build tree, by GCC for guests of either compiler.
+function(_zkvm_runtime)
+  if(TARGET zkvm_guest_runtime)
+    return()
+  endif()
+  set(folder ${ZKVM_GUEST_DIR}/runtime)
+  file(MAKE_DIRECTORY ${folder})
+  set(objects)
+  foreach(source crt0.S start.cc console.cc io.cc heap.cc no_exceptions.cc unavailable.S)
+    _zkvm_compile(${ZKVM_GUEST_SDK}/runtime/${source} ${folder}/${source}.o gcc OPTIONS -D_GNU_SOURCE)
+    list(APPEND objects ${folder}/${source}.o)
+  endforeach()
+  list(POP_BACK objects unavailable)
+  # An archive: its symbols count only where the C library would be asked for them.
+  add_custom_command(
+    OUTPUT ${folder}/libunavailable.a
+    COMMAND ${CMAKE_COMMAND} -E rm -f ${folder}/libunavailable.a
+    COMMAND ${ZKVM_RISCV_AR} rcsD ${folder}/libunavailable.a ${unavailable}
+    DEPENDS ${unavailable} VERBATIM)
+  add_custom_target(zkvm_guest_runtime DEPENDS ${objects} ${folder}/libunavailable.a)
+  set_target_properties(zkvm_guest_runtime PROPERTIES
+    ZKVM_OBJECTS "${objects}" ZKVM_UNAVAILABLE ${folder}/libunavailable.a)
+endfunction()
+
+# "512K" -> bytes.
+function(_zkvm_size text what result)
+  if(NOT text MATCHES "^([0-9]+)([KMkm]?)$")
+    message(FATAL_ERROR "zkvm_add_guest: ${what} ${text}: expected a size such as 65536, 512K or 4M")
+  endif()
+  set(bytes ${CMAKE_MATCH_1})
+  if(CMAKE_MATCH_2 MATCHES "[Kk]")
+    math(EXPR bytes "${bytes} * 1024")
+  elseif(CMAKE_MATCH_2 MATCHES "[Mm]")
+    math(EXPR bytes "${bytes} * 1048576")
+  endif()
+  if(bytes GREATER 1073741824)
+    message(FATAL_ERROR "zkvm_add_guest: ${what} ${text}: at most 1024M")
+  endif()
+  set(${result} ${bytes} PARENT_SCOPE)
+endfunction()
+
+function(zkvm_add_guest)
+  cmake_parse_arguments(G "" "NAME;COMPILER;HEAP;STACK" "SOURCES;EMBED;INCLUDES;OPTIONS" ${ARGN})
+  if(NOT G_NAME OR NOT G_SOURCES)
+    message(FATAL_ERROR "zkvm_add_guest: NAME and SOURCES are required")
+  endif()
+  if(G_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "zkvm_add_guest(NAME ${G_NAME}): unknown argument ${G_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT G_COMPILER)
+    set(G_COMPILER gcc)
+  elseif(NOT G_COMPILER MATCHES "^(gcc|clang)$")
+    message(FATAL_ERROR "zkvm_add_guest(NAME ${G_NAME}): COMPILER ${G_COMPILER}: expected gcc or clang")
+  endif()
+  if(NOT DEFINED G_HEAP)
+    set(G_HEAP 512K)
+  endif()
+  if(NOT DEFINED G_STACK)
+    set(G_STACK 64K)
+  endif()
+  _zkvm_size("${G_HEAP}" HEAP heap)
+  _zkvm_size("${G_STACK}" STACK stack)
+  _zkvm_find_toolchain()
+  set(linker ${ZKVM_RISCV_LD})
+  if(G_COMPILER STREQUAL clang)
+    find_program(ZKVM_RISCV_CLANG clang-19)
+    find_program(ZKVM_RISCV_LLD ld.lld-19)
+    if(NOT ZKVM_RISCV_CLANG OR NOT ZKVM_RISCV_LLD)
+      message(FATAL_ERROR "zkvm: clang-19 or ld.lld-19 not found: run `bash ${ZKVM_TOOLCHAIN}/setup.sh`")
+    endif()
+    set(linker ${ZKVM_RISCV_LLD})
+  endif()
+  _zkvm_runtime()
+
+  set(folder ${ZKVM_GUEST_DIR}/${G_NAME}.dir)
+  file(MAKE_DIRECTORY ${folder})
+  set(includes)
+  foreach(include ${G_INCLUDES})
+    get_filename_component(include ${include} ABSOLUTE)
+    list(APPEND includes -I${include})
+  endforeach()
+  set(objects)
+  foreach(source ${G_SOURCES})
+    get_filename_component(path ${source} ABSOLUTE)
+    string(MAKE_C_IDENTIFIER "${source}" object)
+    set(object ${folder}/${object}.o)
+    _zkvm_compile(${path} ${object} ${G_COMPILER} OPTIONS ${includes} ${G_OPTIONS})
+    list(APPEND objects ${object})
+  endforeach()
+  while(G_EMBED)
+    list(POP_FRONT G_EMBED symbol file)
+    if(NOT file OR NOT symbol MATCHES "^[A-Za-z_][A-Za-z0-9_]*$")
+      message(FATAL_ERROR "zkvm_add_guest(NAME ${G_NAME}): EMBED takes pairs `symbol file`, found `${symbol} ${file}`")
+    endif()
+    get_filename_component(file ${file} ABSOLUTE)
+    set(source ${folder}/embed_${symbol}.S)
+    file(CONFIGURE OUTPUT ${source} @ONLY CONTENT [[
+  .section .rodata.zk_embed_@symbol@, "a", %progbits
+  .balign 16
+  .globl zk_embed_@symbol@, zk_embed_@symbol@_size
+  .type zk_embed_@symbol@, %object
+zk_embed_@symbol@:
+  .incbin "@file@"
+.Lend:
+  .size zk_embed_@symbol@, .Lend - zk_embed_@symbol@
+  .set zk_embed_@symbol@_size, .Lend - zk_embed_@symbol@
+]])
+    _zkvm_compile(${source} ${source}.o gcc DEPENDS ${file})
+    list(APPEND objects ${source}.o)
+  endwhile()
+
+  set(elf ${ZKVM_GUEST_DIR}/${G_NAME}.elf)
+  get_target_property(runtime zkvm_guest_runtime ZKVM_OBJECTS)
+  get_target_property(unavailable zkvm_guest_runtime ZKVM_UNAVAILABLE)
+  list(POP_FRONT ZKVM_RISCV_LIBRARIES libstdcxx)
+  add_custom_command(
+    OUTPUT ${elf}
+    COMMAND ${linker} -m elf32lriscv -static --gc-sections -z max-page-size=4096 --build-id=none
+            --fatal-warnings -T ${ZKVM_GUEST_SDK}/runtime/guest.ld
+            --defsym=__zk_heap_size=${heap} --defsym=__zk_stack_size=${stack}
+            ${runtime} ${objects} --start-group ${libstdcxx} ${unavailable} ${ZKVM_RISCV_LIBRARIES} --end-group
+            -o ${elf}
+    DEPENDS ${objects} ${runtime} ${unavailable} ${ZKVM_GUEST_SDK}/runtime/guest.ld zkvm_guest_runtime
+    COMMENT "Guest ${G_NAME}.elf (${G_COMPILER})"
+    VERBATIM)
+  add_custom_target(${G_NAME}_guest ALL DEPENDS ${elf})
+  set_target_properties(${G_NAME}_guest PROPERTIES ZKVM_GUEST_ELF ${elf})
+endfunction()
