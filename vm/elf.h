@@ -1,0 +1,66 @@
+// From an ELF file to a Program: the memory that the file declares, checked, and nothing else.
+// The file is hostile: every field is checked before it is used, and nothing is allocated that the
+// file's own size or LoadLimits does not bound.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vm/error.h"
+
+namespace zkvm::vm {
+
+// Every declared address is below this: pc, addresses and lengths are then one field element each
+// in the proof, and word indices leave room for the machine's own words.
+inline constexpr uint32_t kAddressEnd = 1u << 30;
+
+struct LoadLimits {
+  uint64_t memory_bytes = 1u << 30;      // sum of all declared segments
+  size_t symbols = 1u << 20;             // symbols kept
+  size_t symbol_name_bytes = 64u << 20;  // total length of all names in the file's table
+};
+
+// One PT_LOAD segment. Permissions are r--, rw- or r-x; base is a multiple of 4 and size is the
+// declared size rounded up to whole words.
+struct Region {
+  uint32_t base;
+  uint32_t size;
+  bool write;
+  bool execute;
+  std::vector<uint8_t> bytes;  // from the file, in whole words; at most size, the rest is zero
+
+  bool contains(uint32_t address) const { return address - base < size; }
+};
+
+struct Symbol {
+  uint32_t address;
+  uint32_t size;  // 0 when the file does not say
+  bool function;
+  std::string name;  // as in the file: mangled
+};
+
+struct Program {
+  uint32_t entry;
+  std::vector<Region> regions;  // by base, disjoint; exactly one is executable
+  std::vector<Symbol> symbols;  // by address; functions, objects and assembler labels
+
+  const Region& text() const;
+  // The region that declares `address`, or null.
+  const Region* region_at(uint32_t address) const;
+  // The symbol that covers `address` (of size 0: up to the next symbol, in the same region), or
+  // null.
+  const Symbol* symbol_at(uint32_t address) const;
+  uint64_t memory_bytes() const;  // sum of the regions' sizes
+};
+
+// Loads a static RV32IM executable (ELF32, little endian, ET_EXEC, ilp32, no compressed code).
+// The result owns its bytes: `file` may go away. Cost: linear in the file's size.
+// Errors: every ErrorCode but kOutOfMemory.
+[[nodiscard]] Result<Program> load_elf(std::span<const uint8_t> file,
+                                       const LoadLimits& limits = {});
+
+}  // namespace zkvm::vm

@@ -1,0 +1,212 @@
+// The fast executor's context and loop, templated over an Observer that follows the control flow.
+//
+// Cycles are not counted per instruction: with n chosen at entry, cycles = n / 16 + address of the
+// instruction / 16 all along a straight line, and a taken jump corrects n by its distance. The
+// limit is tested at taken jumps only, with a margin of the whole text; the last stretch is
+// stepped precisely.
+//
+// An Observer has, over indices of text words:
+//   enter(i), leave(i)   the fast loop starts at i, stops in front of i
+//   jump(from, to, insn) a taken branch, jal or jalr
+//   step(from, to)       one instruction that was stepped, and where it went
+#pragma once
+
+#include <zk/check.h>
+
+#include <cstring>
+
+#include "vm/dispatch.h"
+#include "vm/memory.h"
+#include "vm/step.h"
+
+namespace zkvm::vm {
+
+template <class Observer>
+struct FastCore {
+  Registers x;
+  const Insn* text;
+  uint32_t text_base;
+  uint32_t text_words;
+  uint64_t limit;  // of n + address of an instruction
+  Memory* memory;
+  Observer* observer;
+  const Insn* stopped_at;
+  uint64_t stopped_n;
+};
+
+template <class Observer>
+struct FastContext {
+  using Core = FastCore<Observer>;
+
+  const Insn* insn;
+  Core* core;
+  uint8_t* memory;
+  uint8_t* granules;
+  uint64_t n;
+  bool exact;
+  Exit exit = Exit::kNext;
+
+  ZKVM_ALWAYS_INLINE FastContext(const Insn* insn_, Core* core_, uint8_t* memory_,
+                                 uint8_t* granules_, uint64_t n_, bool exact_)
+      : insn(insn_), core(core_), memory(memory_), granules(granules_), n(n_), exact(exact_) {}
+
+  ZKVM_ALWAYS_INLINE uint32_t rs1() const { return core->x[insn->rs1]; }
+  ZKVM_ALWAYS_INLINE uint32_t rs2() const { return core->x[insn->rs2]; }
+  ZKVM_ALWAYS_INLINE uint32_t imm() const { return insn->imm; }
+
+  ZKVM_ALWAYS_INLINE void set(uint32_t value) {
+    core->x[insn->rd] = value;
+    ++insn;
+  }
+
+  template <class T>
+  ZKVM_ALWAYS_INLINE void load(uint32_t address) {
+    if (!may_access<T>(address, false)) return;
+    T value;
+    std::memcpy(&value, memory + address, sizeof(T));
+    set(static_cast<uint32_t>(static_cast<int32_t>(value)));
+  }
+
+  template <class T>
+  ZKVM_ALWAYS_INLINE void store(uint32_t address, uint32_t value) {
+    if (!may_access<T>(address, true)) return;
+    const T low = static_cast<T>(value);
+    std::memcpy(memory + address, &low, sizeof(T));
+    ++insn;
+  }
+
+  ZKVM_ALWAYS_INLINE void branch(bool taken) {
+    if (!taken) {
+      ++insn;
+    } else if (insn->imm == kBadTarget) [[unlikely]] {
+      exit = Exit::kLeave;
+    } else {
+      go_to(insn + static_cast<int32_t>(insn->imm));
+    }
+  }
+
+  ZKVM_ALWAYS_INLINE void jump() {
+    if (insn->imm == kBadTarget) [[unlikely]] {
+      exit = Exit::kLeave;
+    } else {
+      core->x[insn->rd] = link();
+      go_to(insn + static_cast<int32_t>(insn->imm));
+    }
+  }
+
+  ZKVM_ALWAYS_INLINE void jump_to(uint32_t target) {
+    const uint32_t offset = target - core->text_base;
+    const uint32_t index = offset >> 2 | offset << 30;  // misaligned is out of range too
+    if (index >= core->text_words) [[unlikely]] {
+      exit = Exit::kLeave;
+    } else {
+      core->x[insn->rd] = link();
+      go_to(core->text + index);
+    }
+  }
+
+  ZKVM_ALWAYS_INLINE void system_call() { exit = Exit::kLeave; }
+  ZKVM_ALWAYS_INLINE void trap(TrapKind) { exit = Exit::kLeave; }
+
+ private:
+  ZKVM_ALWAYS_INLINE uint32_t link() const {
+    return core->text_base + static_cast<uint32_t>(insn - core->text) * 4 + 4;
+  }
+
+  ZKVM_ALWAYS_INLINE void go_to(const Insn* target) {
+    core->observer->jump(static_cast<uint32_t>(insn - core->text),
+                         static_cast<uint32_t>(target - core->text), *insn);
+    const uint64_t now = n + reinterpret_cast<uintptr_t>(insn + 1);
+    n = now - reinterpret_cast<uintptr_t>(target);
+    insn = target;
+    if (now > core->limit) [[unlikely]]
+      exit = Exit::kLeave;
+  }
+
+  template <class T>
+  ZKVM_ALWAYS_INLINE bool may_access(uint32_t address, bool write) {
+    const uint8_t open = granules[address >> kLogGranuleBytes];
+    const bool aligned = address % sizeof(T) == 0;
+    if ((open & (write ? kOpenWrite : kOpenRead)) != 0 && aligned) [[likely]]
+      return true;
+    if (exact && aligned && core->memory->touch(address, sizeof(T), write)) return true;
+    exit = exact ? Exit::kLeave : Exit::kExact;
+    return false;
+  }
+};
+
+// One execution. The parts that a caller wants afterwards are public.
+template <class Observer>
+class FastRun {
+ public:
+  FastRun(const Program& program, Memory& memory, System& system, uint64_t cycle_limit,
+          Observer& observer)
+      : program_(program),
+        text_(program.text()),
+        memory_(memory),
+        system_(system),
+        // n counts in sixteenths; 2^56 instructions are out of anyone's reach.
+        cycle_limit_(std::min(cycle_limit, uint64_t{1} << 56)),
+        observer_(observer),
+        code_(decode_text(text_)),
+        state(initial_state(program)) {
+    Dispatch<FastContext<Observer>>::prepare(code_);
+  }
+
+  // To exit or trap.
+  std::optional<Trap> run() {
+    while (!system_.exit_code()) {
+      if (has_room() && text_.contains(state.pc)) run_fast();
+      if (state.cycles >= cycle_limit_) {
+        return Trap{TrapKind::kCycleLimit, state.pc, 0, 0, state.cycles};
+      }
+      const uint32_t pc = state.pc;
+      if (auto trap = step(program_, state, memory_, system_)) return trap;
+      observer_.step(index_of(pc), index_of(state.pc));
+    }
+    return std::nullopt;
+  }
+
+ private:
+  uint32_t index_of(uint32_t pc) const { return (pc - text_.base) / 4; }
+
+  // Between two tests of the limit at most the whole text is executed.
+  bool has_room() const {
+    return cycle_limit_ > code_.size() && state.cycles < cycle_limit_ - code_.size();
+  }
+
+  void run_fast() {
+    const Insn* start = code_.data() + index_of(state.pc);
+    FastCore<Observer> core{.x = state.x,
+                            .text = code_.data(),
+                            .text_base = text_.base,
+                            .text_words = text_.size / 4,
+                            .limit = (cycle_limit_ - code_.size()) * sizeof(Insn),
+                            .memory = &memory_,
+                            .observer = &observer_,
+                            .stopped_at = nullptr,
+                            .stopped_n = 0};
+    observer_.enter(index_of(state.pc));
+    Dispatch<FastContext<Observer>>::run(
+        start, core, memory_.window(), memory_.granules(),
+        state.cycles * sizeof(Insn) - reinterpret_cast<uintptr_t>(start));
+    const auto stopped = static_cast<uint32_t>(core.stopped_at - code_.data());
+    observer_.leave(stopped);
+    state.x = core.x;
+    state.pc = text_.base + stopped * 4;
+    state.cycles = (core.stopped_n + reinterpret_cast<uintptr_t>(core.stopped_at)) / sizeof(Insn);
+  }
+
+  const Program& program_;
+  const Region& text_;
+  Memory& memory_;
+  System& system_;
+  uint64_t cycle_limit_;
+  Observer& observer_;
+  std::vector<Insn> code_;
+
+ public:
+  State state;
+};
+
+}  // namespace zkvm::vm

@@ -1,0 +1,61 @@
+#include "vm/memory.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace zkvm::vm {
+
+Result<Memory> Memory::of(const Program& program) {
+  Memory memory(program);
+  const Region& last = program.regions.back();
+  const size_t bytes =
+      (size_t{last.base} + last.size + kGranuleBytes - 1) & ~size_t{kGranuleBytes - 1};
+  memory.window_ = Reservation::of(bytes);
+  memory.granules_ = Reservation::of(size_t{1} << (32 - kLogGranuleBytes));
+  if (!memory.window_ || !memory.granules_) {
+    return tl::unexpected(Error{ErrorCode::kOutOfMemory,
+                                "memory: expected to reserve the address space of the guest (" +
+                                    std::to_string(bytes) + " bytes), found none"});
+  }
+  for (const Region& region : program.regions) {
+    if (!region.bytes.empty()) {
+      std::memcpy(memory.window() + region.base, region.bytes.data(), region.bytes.size());
+    }
+  }
+  return memory;
+}
+
+bool Memory::allows(uint32_t address, uint32_t length, bool write) const {
+  if (length == 0) return true;
+  const Region* region = region_at(address);
+  return region != nullptr && (region->write || !write) &&
+         length <= region->size - (address - region->base);
+}
+
+bool Memory::touch(uint32_t address, uint32_t length, bool write) {
+  if (!allows(address, length, write)) return false;
+  if (length == 0) return true;
+  const Region& region = *region_at(address);
+  const uint32_t last = (address + (length - 1)) >> kLogGranuleBytes;
+  for (uint32_t granule = address >> kLogGranuleBytes; granule <= last; ++granule) {
+    if (granules()[granule] == 0) touched_.push_back(granule);
+    open(granule, region);
+  }
+  return true;
+}
+
+void Memory::open(uint32_t granule, const Region& region) {
+  const uint32_t begin = granule << kLogGranuleBytes;
+  const bool whole = begin >= region.base && region.size >= kGranuleBytes &&
+                     begin - region.base <= region.size - kGranuleBytes;
+  uint8_t bits = kTouched;
+  if (whole) bits |= region.write ? kOpenRead | kOpenWrite : kOpenRead;
+  granules()[granule] |= bits;
+}
+
+void Memory::forget() {
+  for (const uint32_t granule : touched_) granules()[granule] = 0;
+  touched_.clear();
+}
+
+}  // namespace zkvm::vm

@@ -1,0 +1,62 @@
+// The guest's memory: one flat window of host memory in which address a is byte a, and beside it
+// one byte per granule of 256 bytes that says what an executor may do there without asking.
+//
+// The byte is 0 until the first access, which goes through touch(): it looks the region up, checks
+// its permission exactly, and opens the granule if one region covers it all. So the common case
+// costs one load and one test, traps are precise to the byte, start-up does not depend on the
+// declared size, and the list of touched granules comes for free. Granules that a region's edge
+// crosses are never opened: each access to them is looked up.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "vm/elf.h"
+#include "vm/reservation.h"
+
+namespace zkvm::vm {
+
+inline constexpr uint32_t kLogGranuleBytes = 8;
+inline constexpr uint32_t kGranuleBytes = 1u << kLogGranuleBytes;
+inline constexpr uint32_t kGranuleWords = kGranuleBytes / 4;
+
+// Bits of a granule's byte.
+inline constexpr uint8_t kOpenRead = 1;
+inline constexpr uint8_t kOpenWrite = 2;
+inline constexpr uint8_t kTouched = 4;
+
+class Memory {
+ public:
+  // The initial memory of the program, which must outlive the result. Error: kOutOfMemory.
+  static Result<Memory> of(const Program& program);
+
+  // Byte a of the guest is window()[a]. Only declared addresses may be used.
+  uint8_t* window() const { return window_.data(); }
+  // One byte for each of the 2^24 granules of the 32-bit address space.
+  uint8_t* granules() const { return granules_.data(); }
+
+  // True, and the granules are marked, if one region declares all `length` bytes at `address` with
+  // the permission. A length of 0 is true.
+  [[nodiscard]] bool touch(uint32_t address, uint32_t length, bool write);
+  // The same question without marking.
+  [[nodiscard]] bool allows(uint32_t address, uint32_t length, bool write) const;
+  const Region* region_at(uint32_t address) const { return program_->region_at(address); }
+
+  // Granules (address / 256) in the order of their first access since the start or the last
+  // forget().
+  std::span<const uint32_t> touched() const { return touched_; }
+  // Closes every granule again: the next access to each is a first one.
+  void forget();
+
+ private:
+  explicit Memory(const Program& program) : program_(&program) {}
+  void open(uint32_t granule, const Region& region);
+
+  const Program* program_;
+  Reservation window_;
+  Reservation granules_;
+  std::vector<uint32_t> touched_;
+};
+
+}  // namespace zkvm::vm

@@ -1,0 +1,112 @@
+#include "vm/system.h"
+
+#include <zk/check.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace zkvm::vm {
+namespace {
+
+constexpr int kA0 = 10, kA1 = 11, kA2 = 12, kA7 = 17;
+
+tl::unexpected<Fault> fault(TrapKind kind, uint32_t address, uint32_t detail) {
+  return tl::unexpected(Fault{kind, address, detail});
+}
+
+// Input and journal move whole words between addresses and lengths below 2^30.
+std::optional<Fault> check_words(uint32_t buffer, uint32_t length) {
+  if (length % 4 != 0 || length >= kAddressEnd) return Fault{TrapKind::kBadLength, buffer, length};
+  if (buffer % 4 != 0 || buffer >= kAddressEnd) return Fault{TrapKind::kBadBuffer, buffer, length};
+  return std::nullopt;
+}
+
+}  // namespace
+
+tl::expected<SystemCall, Fault> System::plan(const Registers& x, const Memory& memory) const {
+  switch (x[kA7]) {
+    case zk::abi::kSysRead:
+      return plan_read(x, memory);
+    case zk::abi::kSysWrite:
+      return plan_write(x, memory);
+    case zk::abi::kSysExit:
+      return SystemCall{.kind = SystemCall::Kind::kExit, .result = x[kA0]};
+    default:
+      return fault(TrapKind::kUnknownSystemCall, 0, x[kA7]);
+  }
+}
+
+// The whole buffer must be writable even when less is left to read: whether a guest's buffer is
+// sound must not depend on its input.
+tl::expected<SystemCall, Fault> System::plan_read(const Registers& x, const Memory& memory) const {
+  const uint32_t buffer = x[kA1], length = x[kA2];
+  if (x[kA0] != zk::abi::kFdInput) return fault(TrapKind::kBadFileDescriptor, 0, x[kA0]);
+  if (const auto bad = check_words(buffer, length)) return tl::unexpected(*bad);
+  if (!memory.allows(buffer, length, true)) return fault(TrapKind::kBadBuffer, buffer, length);
+  const size_t padded = (io_->input.size() + 3) & ~size_t{3};
+  const size_t left = padded - input_position_;
+  const auto bytes =
+      static_cast<uint32_t>(std::min<size_t>({length, left, size_t{kMaxTransferBytes}}));
+  return SystemCall{SystemCall::Kind::kRead, buffer, bytes, bytes, zk::abi::kFdInput};
+}
+
+tl::expected<SystemCall, Fault> System::plan_write(const Registers& x, const Memory& memory) const {
+  const uint32_t fd = x[kA0], buffer = x[kA1], length = x[kA2];
+  const bool to_journal = fd == zk::abi::kFdJournal;
+  if (!to_journal && fd != zk::abi::kFdStdout && fd != zk::abi::kFdStderr) {
+    return fault(TrapKind::kBadFileDescriptor, 0, fd);
+  }
+  if (to_journal) {
+    if (const auto bad = check_words(buffer, length)) return tl::unexpected(*bad);
+    if (length > kMaxTransferBytes) return fault(TrapKind::kBadLength, buffer, length);
+  }
+  if (!memory.allows(buffer, length, false)) return fault(TrapKind::kBadBuffer, buffer, length);
+  if (to_journal && length > limits_.journal_bytes - journal_.size()) {
+    return fault(TrapKind::kJournalLimit, buffer, length);
+  }
+  if (!to_journal && length > limits_.console_bytes - console_bytes_) {
+    return fault(TrapKind::kConsoleLimit, buffer, length);
+  }
+  return SystemCall{to_journal ? SystemCall::Kind::kJournal : SystemCall::Kind::kConsole, buffer,
+                    length, length, fd};
+}
+
+void System::perform(const SystemCall& call, Registers& x, Memory& memory) {
+  x[kA0] = call.result;
+  if (call.kind == SystemCall::Kind::kExit) exit_code_ = call.result;
+  if (call.bytes == 0) return;  // the buffer may then be anywhere
+  const std::span bytes(memory.window() + call.buffer, call.bytes);
+  switch (call.kind) {
+    case SystemCall::Kind::kExit:
+      return;
+    case SystemCall::Kind::kRead: {
+      ZK_CHECK(memory.touch(call.buffer, call.bytes, true));
+      const auto input = io_->input.subspan(input_position_);  // not empty: bytes > 0 are left
+      const size_t given = std::min(input.size(), bytes.size());
+      std::copy_n(input.begin(), given, bytes.begin());
+      std::fill(bytes.begin() + given, bytes.end(), 0);
+      input_position_ += bytes.size();
+      return;
+    }
+    case SystemCall::Kind::kJournal:
+      ZK_CHECK(memory.touch(call.buffer, call.bytes, false));
+      journal_.insert(journal_.end(), bytes.begin(), bytes.end());
+      return;
+    case SystemCall::Kind::kConsole:
+      // Not an access of the machine: the proof does not see it, so nothing is touched.
+      console_bytes_ += bytes.size();
+      if (io_->console) io_->console(call.fd, bytes);
+      return;
+  }
+}
+
+uint32_t System::input_word(uint32_t i) const {
+  const size_t begin = input_position_ + size_t{i} * 4;
+  uint32_t word = 0;
+  if (begin < io_->input.size()) {
+    std::memcpy(&word, io_->input.data() + begin, std::min<size_t>(4, io_->input.size() - begin));
+  }
+  return word;
+}
+
+}  // namespace zkvm::vm

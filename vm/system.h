@@ -1,0 +1,83 @@
+// The three system calls (design: guest/include/zk/abi.h) and the world behind them.
+#pragma once
+
+#include <zk/abi.h>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "vm/memory.h"
+#include "vm/trap.h"
+
+namespace zkvm::vm {
+
+inline constexpr int kDummyRegister = 32;  // what rd = x0 is decoded to; never read
+inline constexpr int kRegisterCount = 33;
+using Registers = std::array<uint32_t, kRegisterCount>;
+
+// One read returns at most this many bytes, one journal write may have as many: a call is one step
+// of a segment and its words must fit in one table. Guests loop, as they must under Linux.
+inline constexpr uint32_t kMaxTransferBytes = 1u << 22;
+
+// What the guest's files are connected to.
+struct Io {
+  std::span<const uint8_t> input;  // file 0, padded with zeros to whole words; must stay alive
+  // Receives what the guest writes to files 1 and 2; may be empty.
+  std::function<void(uint32_t fd, std::span<const uint8_t> bytes)> console;
+};
+
+struct RunLimits {
+  uint64_t cycles = uint64_t{1} << 40;  // instructions, at most 2^56
+  uint64_t journal_bytes = 64u << 20;
+  uint64_t console_bytes = uint64_t{1} << 30;
+};
+
+// A system call that will succeed.
+struct SystemCall {
+  enum class Kind : uint8_t { kRead, kJournal, kConsole, kExit };
+  Kind kind;
+  uint32_t buffer = 0;
+  uint32_t bytes = 0;   // that move: for a read what is left of the input, for exit 0
+  uint32_t result = 0;  // a0 afterwards; for exit the exit code, which a0 already is
+  uint32_t fd = 0;
+};
+
+// Why it will not; the caller knows pc and cycle.
+struct Fault {
+  TrapKind kind;
+  uint32_t address = 0;
+  uint32_t detail = 0;
+};
+
+class System {
+ public:
+  System(const Io& io, const RunLimits& limits) : io_(&io), limits_(limits) {}
+
+  // What ecall means now: reads a7, a0, a1, a2, changes nothing.
+  tl::expected<SystemCall, Fault> plan(const Registers& x, const Memory& memory) const;
+  // REQUIRES: `call` was planned in this very state. Moves the bytes and sets a0.
+  void perform(const SystemCall& call, Registers& x, Memory& memory);
+
+  // Word i of what a read that was planned now would deliver.
+  uint32_t input_word(uint32_t i) const;
+
+  const std::optional<uint32_t>& exit_code() const { return exit_code_; }
+  std::vector<uint8_t>& journal() { return journal_; }
+
+ private:
+  tl::expected<SystemCall, Fault> plan_read(const Registers& x, const Memory& memory) const;
+  tl::expected<SystemCall, Fault> plan_write(const Registers& x, const Memory& memory) const;
+
+  const Io* io_;
+  RunLimits limits_;
+  size_t input_position_ = 0;  // a multiple of 4; at most the padded length
+  uint64_t console_bytes_ = 0;
+  std::vector<uint8_t> journal_;
+  std::optional<uint32_t> exit_code_;
+};
+
+}  // namespace zkvm::vm
