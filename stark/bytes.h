@@ -8,7 +8,10 @@
 #include <span>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
+
+#include "stark/field.h"
 
 namespace zkvm::stark {
 
@@ -57,7 +60,7 @@ class ByteReader {
   /// A field element in wire form; values >= p are non-canonical.
   [[nodiscard]] uint32_t get_field() {
     const auto word = get<uint32_t>();
-    if (word >= 0x7f000001u) non_canonical_ = true;
+    if (!Fp::is_canonical(word)) non_canonical_ = true;
     return word;
   }
   [[nodiscard]] Digest get_digest() {

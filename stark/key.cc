@@ -3,13 +3,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <iterator>
+
+#include "stark/field.h"
 
 namespace zkvm::stark {
 namespace {
 
 constexpr uint32_t kVersion = 1;
-constexpr uint32_t kModulus = 0x7f000001u;
+constexpr uint32_t kModulus = Fp::kModulus;
 
 void put_form(ByteWriter& out, const Form& form) {
   out.put(form.constant);

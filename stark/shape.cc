@@ -6,11 +6,13 @@
 #include <bit>
 #include <map>
 
+#include "stark/field.h"
+
 namespace zkvm::stark {
 namespace {
 
-constexpr uint32_t kModulus = 0x7f000001u;
-constexpr uint32_t kOne = 0x01fffffeu;                      // 1 in wire form: 2^32 mod p
+constexpr uint32_t kModulus = Fp::kModulus;
+constexpr uint32_t kOne = Fp::one().word;
 constexpr uint32_t kQuotientOpened = 2 * kExtensionDegree;  // chunks a and b; R is not opened
 
 Result<void> check_tables(const VerifyingKey& key, std::span<const TableSpec> tables) {
@@ -163,7 +165,7 @@ class Builder {
     for (uint32_t i = 0; i < kExtensionDegree; ++i) add_column(group, shape_.aux_tree(), true);
     const uint32_t quotient = kQuotientOpened + (shape_.params.zk ? kExtensionDegree : 0);
     for (uint32_t i = 0; i < quotient; ++i) add_column(group, shape_.quotient_tree(), false);
-    std::ranges::stable_sort(group.next, {}, &ColumnRef::tree);  // tables interleave the trees
+    std::ranges::sort(group.next);  // tables interleave the trees
   }
 
   void set_degrees(GroupShape& group) const {
@@ -331,11 +333,8 @@ Result<void> check_multiplicities(const Shape& shape, const Statement& statement
                                 interaction.bus, sum, kModulus));
     }
   for (const PublicInteraction& item : statement.publics) {
-    // A public multiplicity counts with its integer value: out of wire form, a * 2^-32.
-    constexpr uint64_t kInverseOfR = 0x3f010000;
-    static_assert(kInverseOfR * kOne % kModulus == 1);
     uint64_t& sum = carried[item.bus];
-    sum += uint64_t{item.multiplicity} * kInverseOfR % kModulus;
+    sum += Fp::from_word(item.multiplicity).value();  // as an integer
     if (sum >= kModulus)
       return fail(ErrorCode::kMultiplicities,
                   fmt::format("bus {}: up to {} tuples with the public ones, expected fewer than p",

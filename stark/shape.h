@@ -4,6 +4,7 @@
 // the others. Meaning: stark/doc/protocol.md sections 5, 6, 9 and 10.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -56,7 +57,7 @@ struct TreeShape {
 struct ColumnRef {
   uint32_t tree;
   uint32_t column;
-  bool operator==(const ColumnRef&) const = default;
+  auto operator<=>(const ColumnRef&) const = default;
 };
 
 /// Form and Interaction of key.h with the columns of the group in place of the chip's.
