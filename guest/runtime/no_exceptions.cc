@@ -26,46 +26,74 @@ namespace std {
 
 // libstdc++'s hooks (<bits/functexcept.h>); defining them here keeps its own, which throw, out of
 // the link.
-[[noreturn]] void __throw_bad_exception() { thrown("bad_exception", nullptr); }
-[[noreturn]] void __throw_bad_alloc() { thrown("bad_alloc", nullptr); }
-[[noreturn]] void __throw_bad_array_new_length() { thrown("bad_array_new_length", nullptr); }
-[[noreturn]] void __throw_bad_cast() { thrown("bad_cast", nullptr); }
-[[noreturn]] void __throw_bad_typeid() { thrown("bad_typeid", nullptr); }
-[[noreturn]] void __throw_bad_function_call() { thrown("bad_function_call", nullptr); }
-[[noreturn]] void __throw_logic_error(const char* what) { thrown("logic_error", what); }
-[[noreturn]] void __throw_domain_error(const char* what) { thrown("domain_error", what); }
-[[noreturn]] void __throw_invalid_argument(const char* what) { thrown("invalid_argument", what); }
-[[noreturn]] void __throw_length_error(const char* what) { thrown("length_error", what); }
-[[noreturn]] void __throw_out_of_range(const char* what) { thrown("out_of_range", what); }
-[[noreturn]] void __throw_out_of_range_fmt(const char* what, ...) { thrown("out_of_range", what); }
-[[noreturn]] void __throw_runtime_error(const char* what) { thrown("runtime_error", what); }
-[[noreturn]] void __throw_range_error(const char* what) { thrown("range_error", what); }
-[[noreturn]] void __throw_overflow_error(const char* what) { thrown("overflow_error", what); }
-[[noreturn]] void __throw_underflow_error(const char* what) { thrown("underflow_error", what); }
-[[noreturn]] void __throw_ios_failure(const char* what) { thrown("ios_base::failure", what); }
-[[noreturn]] void __throw_ios_failure(const char* what, int) { thrown("ios_base::failure", what); }
-[[noreturn]] void __throw_system_error(int) { thrown("system_error", nullptr); }
-[[noreturn]] void __throw_regex_error(int) { thrown("regex_error", nullptr); }
+[[gnu::weak, noreturn]] void __throw_bad_exception() { thrown("bad_exception", nullptr); }
+[[gnu::weak, noreturn]] void __throw_bad_alloc() { thrown("bad_alloc", nullptr); }
+[[gnu::weak, noreturn]] void __throw_bad_array_new_length() {
+  thrown("bad_array_new_length", nullptr);
+}
+[[gnu::weak, noreturn]] void __throw_bad_cast() { thrown("bad_cast", nullptr); }
+[[gnu::weak, noreturn]] void __throw_bad_typeid() { thrown("bad_typeid", nullptr); }
+[[gnu::weak, noreturn]] void __throw_bad_function_call() { thrown("bad_function_call", nullptr); }
+[[gnu::weak, noreturn]] void __throw_logic_error(const char* what) { thrown("logic_error", what); }
+[[gnu::weak, noreturn]] void __throw_domain_error(const char* what) {
+  thrown("domain_error", what);
+}
+[[gnu::weak, noreturn]] void __throw_invalid_argument(const char* what) {
+  thrown("invalid_argument", what);
+}
+[[gnu::weak, noreturn]] void __throw_length_error(const char* what) {
+  thrown("length_error", what);
+}
+[[gnu::weak, noreturn]] void __throw_out_of_range(const char* what) {
+  thrown("out_of_range", what);
+}
+[[gnu::weak, noreturn]] void __throw_out_of_range_fmt(const char* what, ...) {
+  thrown("out_of_range", what);
+}
+[[gnu::weak, noreturn]] void __throw_runtime_error(const char* what) {
+  thrown("runtime_error", what);
+}
+[[gnu::weak, noreturn]] void __throw_range_error(const char* what) { thrown("range_error", what); }
+[[gnu::weak, noreturn]] void __throw_overflow_error(const char* what) {
+  thrown("overflow_error", what);
+}
+[[gnu::weak, noreturn]] void __throw_underflow_error(const char* what) {
+  thrown("underflow_error", what);
+}
+[[gnu::weak, noreturn]] void __throw_ios_failure(const char* what) {
+  thrown("ios_base::failure", what);
+}
+[[gnu::weak, noreturn]] void __throw_ios_failure(const char* what, int) {
+  thrown("ios_base::failure", what);
+}
+[[gnu::weak, noreturn]] void __throw_system_error(int) { thrown("system_error", nullptr); }
+[[gnu::weak, noreturn]] void __throw_regex_error(int) { thrown("regex_error", nullptr); }
 
-[[noreturn]] void terminate() noexcept { zk::fail("zkvm: std::terminate called"); }
+[[gnu::weak, noreturn]] void terminate() noexcept { zk::fail("zkvm: std::terminate called"); }
 
 }  // namespace std
 
 extern "C" {
 
-[[noreturn]] void __cxa_pure_virtual() { zk::fail("zkvm: pure virtual function called"); }
-[[noreturn]] void __cxa_deleted_virtual() { zk::fail("zkvm: deleted virtual function called"); }
+[[gnu::weak, noreturn]] void __cxa_pure_virtual() {
+  zk::fail("zkvm: pure virtual function called");
+}
+[[gnu::weak, noreturn]] void __cxa_deleted_virtual() {
+  zk::fail("zkvm: deleted virtual function called");
+}
 
 // The C++ ABI's exception entry points, as far as the library's objects name them.
-[[noreturn]] void* __cxa_allocate_exception(size_t) { zk::fail("zkvm: uncaught exception"); }
-void __cxa_free_exception(void*) {}
-[[noreturn]] void __cxa_throw(void*, void*, void (*)(void*)) {
+[[gnu::weak, noreturn]] void* __cxa_allocate_exception(size_t) {
   zk::fail("zkvm: uncaught exception");
 }
-[[noreturn]] void __cxa_rethrow() { zk::fail("zkvm: uncaught exception"); }
-[[noreturn]] void* __cxa_begin_catch(void*) { zk::fail("zkvm: uncaught exception"); }
-void __cxa_end_catch() {}
-[[noreturn]] void _Unwind_Resume(void*) { zk::fail("zkvm: uncaught exception"); }
-[[noreturn]] void __gxx_personality_v0() { zk::fail("zkvm: uncaught exception"); }
+[[gnu::weak]] void __cxa_free_exception(void*) {}
+[[gnu::weak, noreturn]] void __cxa_throw(void*, void*, void (*)(void*)) {
+  zk::fail("zkvm: uncaught exception");
+}
+[[gnu::weak, noreturn]] void __cxa_rethrow() { zk::fail("zkvm: uncaught exception"); }
+[[gnu::weak, noreturn]] void* __cxa_begin_catch(void*) { zk::fail("zkvm: uncaught exception"); }
+[[gnu::weak]] void __cxa_end_catch() {}
+[[gnu::weak, noreturn]] void _Unwind_Resume(void*) { zk::fail("zkvm: uncaught exception"); }
+[[gnu::weak, noreturn]] void __gxx_personality_v0() { zk::fail("zkvm: uncaught exception"); }
 
 }  // extern "C"
