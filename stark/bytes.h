@@ -11,11 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "stark/blake3.h"
 #include "stark/field.h"
 
 namespace zkvm::stark {
-
-using Digest = std::array<uint32_t, 8>;  // BLAKE3 output as little-endian words
 
 class ByteWriter {
  public:
