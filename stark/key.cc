@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <map>
 
 #include "stark/field.h"
 
@@ -208,7 +209,7 @@ Result<void> check_columns(const ChipKey& chip, size_t slots) {
     if (i > 0 && chip.slots[i].slot <= chip.slots[i - 1].slot)
       return bad("slots are not ascending");
   }
-  if (chip.columns() == 0 || chip.columns() > kMaxChipColumns) return bad("columns out of range");
+  if (chip.main_width == 0 || chip.columns() > kMaxChipColumns) return bad("columns out of range");
   for (size_t i = 0; i < chip.next.size(); ++i)
     if (chip.next[i] >= chip.columns() || (i > 0 && chip.next[i] <= chip.next[i - 1]))
       return bad("next columns out of range or not ascending");
@@ -247,21 +248,35 @@ std::vector<unsigned> node_degrees(std::span<const Node> nodes) {
   return degree;
 }
 
+Result<std::map<uint16_t, size_t>> bus_widths(const VerifyingKey& key) {
+  std::map<uint16_t, size_t> widths;
+  for (const ChipKey& chip : key.chips)
+    for (const Interaction& interaction : chip.interactions) {
+      const size_t found = interaction.tuple.size();
+      const size_t expected = widths.try_emplace(interaction.bus, found).first->second;
+      if (expected != found)
+        return fail(ErrorCode::kKey, fmt::format("chip {}: bus {}: width: expected {}, found {}",
+                                                 chip.name, interaction.bus, expected, found));
+    }
+  return widths;
+}
+
 Result<void> VerifyingKey::check() const {
   if (tuple_width == 0 || tuple_width > kMaxTupleWidth)
     return fail(ErrorCode::kKey, fmt::format("tuple width: expected 1..32, found {}", tuple_width));
   if (slots.size() > 0xffff || chips.size() > 0xffff || chips.empty())
     return fail(ErrorCode::kKey, "number of chips or slots out of range");
-  size_t widest = 1;
   for (const Slot& slot : slots)
     if (slot.kind > Slot::Kind::kShared) return fail(ErrorCode::kKey, "unknown kind of slot");
   for (const ChipKey& chip : chips) {
     if (auto ok = check_columns(chip, slots.size()); !ok) return ok;
     if (auto ok = check_nodes(chip); !ok) return ok;
     if (auto ok = check_interactions(chip, tuple_width); !ok) return ok;
-    for (const auto& interaction : chip.interactions)
-      widest = std::max(widest, interaction.tuple.size());
   }
+  const auto widths = bus_widths(*this);
+  if (!widths) return tl::unexpected<Error>(widths.error());
+  size_t widest = 1;
+  for (const auto& [bus, width] : *widths) widest = std::max(widest, width);
   if (widest != tuple_width)
     return fail(ErrorCode::kNonCanonical,
                 fmt::format("tuple width: expected {}, found {}", widest, tuple_width));

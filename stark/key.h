@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -98,6 +99,10 @@ struct VerifyingKey {
 /// Degree of every node in the columns. Nodes must be consistent (operands earlier than their
 /// users).
 [[nodiscard]] std::vector<unsigned> node_degrees(std::span<const Node> nodes);
+
+/// The width of every bus that the key names. SOUNDNESS: one width per bus, or (v) and (v, 0) would
+/// have the same fingerprint. Errors: kKey.
+[[nodiscard]] Result<std::map<uint16_t, size_t>> bus_widths(const VerifyingKey& key);
 
 /// What the verifier itself adds to a bus: sign * multiplicity / fingerprint(tuple).
 struct PublicInteraction {

@@ -298,10 +298,13 @@ Result<Shape> make_shape(const VerifyingKey& key, const Params& params,
 
 Result<void> check_statement(const VerifyingKey& key, const Shape& shape,
                              const Statement& statement) {
+  const auto widths = bus_widths(key);
+  if (!widths) return tl::unexpected<Error>(widths.error());
   for (size_t i = 0; i < statement.publics.size(); ++i) {
     const PublicInteraction& item = statement.publics[i];
-    if (item.bus == kBlindBus || (item.sign != 1 && item.sign != -1) || item.tuple.empty() ||
-        item.tuple.size() > key.tuple_width)
+    const auto width = widths->find(item.bus);  // never kBlindBus, which no key may name
+    if ((item.sign != 1 && item.sign != -1) || width == widths->end() ||
+        item.tuple.size() != width->second)
       return fail(ErrorCode::kStatement, fmt::format("public interaction {} is malformed", i));
     const auto field = [](uint32_t word) { return word < kModulus; };
     if (!field(item.multiplicity) || !std::ranges::all_of(item.tuple, field))

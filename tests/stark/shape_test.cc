@@ -96,6 +96,11 @@ TEST(Key, RefusesWhatWouldBreakSoundness) {
   EXPECT_TRUE(refused([](auto& k) { k.chips[0].log_height = 9; }));  // no slot columns
   EXPECT_TRUE(refused([](auto& k) { k.chips[2].log_height = kFreeHeight; }));
   EXPECT_TRUE(refused([](auto& k) { k.tuple_width = 2; }));
+  EXPECT_TRUE(refused([](auto& k) { k.chips[1].main_width = 0; }));
+  EXPECT_TRUE(refused([](auto& k) {  // (v) and (v, 0) on one bus
+    k.tuple_width = 2;
+    k.chips[0].interactions[0].tuple.push_back({});
+  }));
   EXPECT_TRUE(refused([](auto& k) { k.chips[0].interactions[0].tuple[0].terms[0].column = 4; }));
   EXPECT_TRUE(refused([](auto& k) { k.chips[0].nodes[0] = {Node::Op::kConst, Fp::kModulus}; }));
 }
@@ -225,6 +230,8 @@ TEST(Shape, StatementMustFit) {
   bad.publics = {{1, 2, kOne, {kOne}}};
   EXPECT_FALSE(check_statement(key, *shape, bad));
   bad.publics = {{1, 1, Fp::kModulus, {kOne}}};
+  EXPECT_FALSE(check_statement(key, *shape, bad));
+  bad.publics = {{2, 1, kOne, {kOne}}};  // a bus that no chip uses
   EXPECT_FALSE(check_statement(key, *shape, bad));
   bad.publics = {{1, 1, kOne, {kOne, kOne}}};
   EXPECT_FALSE(check_statement(key, *shape, bad));
