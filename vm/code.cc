@@ -20,7 +20,7 @@ uint32_t text_word(const Region& text, uint32_t i) {
 
 Decoded decode_at(uint32_t word, uint32_t pc) {
   Decoded d = decode(word);
-  if (d.rd == 0) d.rd = kDummyRegister;
+  if (d.rd == 0) d.rd = kDummyRegister;  // also where the format has no rd
   if (d.op == Op::kAuipc) d.imm += pc;
   return d;
 }

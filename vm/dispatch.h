@@ -8,8 +8,14 @@
 //   kLeave  run() returns; the instruction at x.insn has not been executed
 //   kExact  nothing happened; execute it again with x.exact set. The hot code then holds no call,
 //           and so needs no stack frame.
+//
+// Where X::kFuses, threaded code has a handler for each frequent pair of instructions too. It
+// stands at the pair's first word, the second word keeps its own, so jumps into the middle need no
+// care. If the second reads as rs1 what the first wrote, the value stays in a host register:
+// through memory it would take five cycles.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -44,6 +50,7 @@ class Dispatch {
       for (Insn& insn : code) {
         insn.handler = reinterpret_cast<void (*)()>(kHandlers[static_cast<size_t>(insn.op)]);
       }
+      if constexpr (X::kFuses) fuse(code);
     }
   }
 
@@ -82,6 +89,58 @@ class Dispatch {
     execute(kOp, x);
     if (x.exit == Exit::kLeave) return leave(x);
     ZKVM_TAIL_CALL reinterpret_cast<Handler>(x.insn->handler)(x.insn, core, memory, granules, x.n);
+  }
+
+  // Frequent in compiled code, and never the last of a straight line: the second of a pair may be
+  // a branch or jal as well.
+  static constexpr std::array kFirstOps = {Op::kAddi, Op::kAdd,  Op::kSub, Op::kSlli, Op::kSrli,
+                                           Op::kSrai, Op::kAndi, Op::kXor, Op::kAnd,  Op::kOr,
+                                           Op::kLui,  Op::kLw,   Op::kLb,  Op::kLbu,  Op::kLh,
+                                           Op::kLhu,  Op::kSw,   Op::kMul};
+  static constexpr std::array kSecondOps = {
+      Op::kAddi, Op::kAdd, Op::kSub, Op::kSlli, Op::kSrli, Op::kSrai, Op::kAndi, Op::kXor, Op::kAnd,
+      Op::kOr,   Op::kLui, Op::kLw,  Op::kLb,   Op::kLbu,  Op::kLh,   Op::kLhu,  Op::kSw,  Op::kMul,
+      Op::kBeq,  Op::kBne, Op::kBlt, Op::kBge,  Op::kBltu, Op::kBgeu, Op::kJal};
+  static constexpr size_t kPairs = kFirstOps.size() * kSecondOps.size();
+
+  static void fuse(std::span<Insn> code) {
+    static constexpr auto kApart = pairs<false>(std::make_index_sequence<kPairs>());
+    static constexpr auto kCarrying = pairs<true>(std::make_index_sequence<kPairs>());
+    for (size_t i = 0; i + 1 < code.size(); ++i) {
+      const auto first = std::ranges::find(kFirstOps, code[i].op);
+      const auto second = std::ranges::find(kSecondOps, code[i + 1].op);
+      if (first == kFirstOps.end() || second == kSecondOps.end()) continue;
+      const auto pair = static_cast<size_t>(first - kFirstOps.begin()) * kSecondOps.size() +
+                        static_cast<size_t>(second - kSecondOps.begin());
+      // The dummy is no operand, and an instruction without rd has it as rd.
+      const bool carries = code[i].rd == code[i + 1].rs1;
+      code[i].handler = reinterpret_cast<void (*)()>(carries ? kCarrying[pair] : kApart[pair]);
+    }
+  }
+
+  template <bool kCarries, size_t... kIndices>
+  static constexpr std::array<Handler, kPairs> pairs(std::index_sequence<kIndices...>) {
+    return {&handle_pair<kFirstOps[kIndices / kSecondOps.size()],
+                         kSecondOps[kIndices % kSecondOps.size()], kCarries>...};
+  }
+
+  template <Op kFirst, Op kSecond, bool kCarries>
+  static void handle_pair(const Insn* insn, Core* core, uint8_t* memory, uint8_t* granules,
+                          uint64_t n) {
+    X x(insn, core, memory, granules, n, false);
+    execute(kFirst, x);
+    if (x.exit == Exit::kExact) [[unlikely]] {
+      ZKVM_TAIL_CALL handle_exactly<kFirst>(insn, core, memory, granules, n);
+    }
+    X y(insn + 1, core, memory, granules, n, false);
+    if constexpr (kCarries) y.carry_from(x);
+    execute(kSecond, y);
+    if (y.exit == Exit::kExact) [[unlikely]] {
+      ZKVM_TAIL_CALL handle_exactly<kSecond>(insn + 1, core, memory, granules, n);
+    }
+    if (y.exit == Exit::kLeave) [[unlikely]]
+      return leave(y);
+    ZKVM_TAIL_CALL reinterpret_cast<Handler>(y.insn->handler)(y.insn, core, memory, granules, y.n);
   }
 
   static void loop(const Insn* insn, Core* core, uint8_t* memory, uint8_t* granules, uint64_t n) {

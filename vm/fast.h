@@ -37,6 +37,7 @@ struct FastCore {
 template <class Observer>
 struct FastContext {
   using Core = FastCore<Observer>;
+  static constexpr bool kFuses = true;
 
   const Insn* insn;
   Core* core;
@@ -45,17 +46,26 @@ struct FastContext {
   uint64_t n;
   bool exact;
   Exit exit = Exit::kNext;
+  uint32_t result = 0;  // what set() wrote
+  uint32_t carried = 0;
+  bool carries = false;  // rs1 is carried
 
   ZKVM_ALWAYS_INLINE FastContext(const Insn* insn_, Core* core_, uint8_t* memory_,
                                  uint8_t* granules_, uint64_t n_, bool exact_)
       : insn(insn_), core(core_), memory(memory_), granules(granules_), n(n_), exact(exact_) {}
 
-  ZKVM_ALWAYS_INLINE uint32_t rs1() const { return core->x[insn->rs1]; }
+  ZKVM_ALWAYS_INLINE void carry_from(const FastContext& before) {
+    carries = true;
+    carried = before.result;
+  }
+
+  ZKVM_ALWAYS_INLINE uint32_t rs1() const { return carries ? carried : core->x[insn->rs1]; }
   ZKVM_ALWAYS_INLINE uint32_t rs2() const { return core->x[insn->rs2]; }
   ZKVM_ALWAYS_INLINE uint32_t imm() const { return insn->imm; }
 
   ZKVM_ALWAYS_INLINE void set(uint32_t value) {
     core->x[insn->rd] = value;
+    result = value;
     ++insn;
   }
 
@@ -129,7 +139,7 @@ struct FastContext {
     const bool aligned = address % sizeof(T) == 0;
     if ((open & (write ? kOpenWrite : kOpenRead)) != 0 && aligned) [[likely]]
       return true;
-    if (exact && aligned && core->memory->touch(address, sizeof(T), write)) return true;
+    if (exact && aligned && core->memory->touch_word(address, sizeof(T), write)) return true;
     exit = exact ? Exit::kLeave : Exit::kExact;
     return false;
   }

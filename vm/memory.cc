@@ -36,6 +36,7 @@ bool Memory::touch(uint32_t address, uint32_t length, bool write) {
   if (!allows(address, length, write)) return false;
   if (length == 0) return true;
   const Region& region = *region_at(address);
+  recent_ = &region;
   const uint32_t last = (address + (length - 1)) >> kLogGranuleBytes;
   for (uint32_t granule = address >> kLogGranuleBytes; granule <= last; ++granule) {
     if (granules()[granule] == 0) touched_.push_back(granule);

@@ -39,6 +39,12 @@ class Memory {
   // True, and the granules are marked, if one region declares all `length` bytes at `address` with
   // the permission. A length of 0 is true.
   [[nodiscard]] bool touch(uint32_t address, uint32_t length, bool write);
+  // The same for an aligned load or store, quickly where it repeats: that is the granules at edges.
+  [[nodiscard]] bool touch_word(uint32_t address, uint32_t length, bool write) {
+    const bool known = (granules()[address >> kLogGranuleBytes] & kTouched) != 0 &&
+                       address - recent_->base < recent_->size && (recent_->write || !write);
+    return known || touch(address, length, write);
+  }
   // The same question without marking.
   [[nodiscard]] bool allows(uint32_t address, uint32_t length, bool write) const;
   const Region* region_at(uint32_t address) const { return program_->region_at(address); }
@@ -50,10 +56,11 @@ class Memory {
   void forget();
 
  private:
-  explicit Memory(const Program& program) : program_(&program) {}
+  explicit Memory(const Program& program) : program_(&program), recent_(&program.regions.front()) {}
   void open(uint32_t granule, const Region& region);
 
   const Program* program_;
+  const Region* recent_;  // that touch() last looked up
   Reservation window_;
   Reservation granules_;
   std::vector<uint32_t> touched_;

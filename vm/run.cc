@@ -5,13 +5,6 @@
 namespace zkvm::vm {
 namespace {
 
-struct NoObserver {
-  void enter(uint32_t) {}
-  void leave(uint32_t) {}
-  ZKVM_ALWAYS_INLINE void jump(uint32_t, uint32_t, const Insn&) {}
-  void step(uint32_t, uint32_t) {}
-};
-
 // Counts how often control arrives at an instruction by a jump and leaves after one by a jump; how
 // often each was executed is then a running sum over the text.
 class CountingObserver {
@@ -45,32 +38,21 @@ class CountingObserver {
   std::vector<uint64_t> steps_;
 };
 
-template <class Observer>
-RunResult run_with(const Program& program, Memory& memory, const Io& io, const RunLimits& limits,
-                   Observer& observer) {
+}  // namespace
+
+Result<RunResult> run(const Program& program, const Io& io, const RunLimits& limits) {
+  auto memory = Memory::of(program);
+  if (!memory) return tl::unexpected(std::move(memory.error()));
   System system(io, limits);
-  FastRun<Observer> run(program, memory, system, limits.cycles, observer);
+  CountingObserver observer(program.text());
+  FastRun<CountingObserver> run(program, *memory, system, limits.cycles, observer);
   RunResult result;
   result.trap = run.run();
   result.exit_code = system.exit_code().value_or(0);
   result.cycles = run.state.cycles;
   result.journal = std::move(system.journal());
   result.declared_bytes = program.memory_bytes();
-  result.touched_bytes = memory.touched().size() * kGranuleBytes;
-  return result;
-}
-
-}  // namespace
-
-Result<RunResult> run(const Program& program, const Io& io, const RunOptions& options) {
-  auto memory = Memory::of(program);
-  if (!memory) return tl::unexpected(std::move(memory.error()));
-  if (!options.counts) {
-    NoObserver observer;
-    return run_with(program, *memory, io, options.limits, observer);
-  }
-  CountingObserver observer(program.text());
-  RunResult result = run_with(program, *memory, io, options.limits, observer);
+  result.touched_bytes = memory->touched().size() * kGranuleBytes;
   result.counts = observer.counts();
   return result;
 }

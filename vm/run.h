@@ -20,21 +20,16 @@ struct RunResult {
   std::vector<uint8_t> journal;
   uint64_t declared_bytes = 0;  // of memory
   uint64_t touched_bytes = 0;   // in granules of 256 bytes that loads, stores or reads accessed
-  // Executions of each word of the text; empty unless RunOptions asked for them.
+  // Executions of each word of the text.
   std::vector<uint64_t> counts;
 };
 
-struct RunOptions {
-  RunLimits limits;
-  bool counts = true;  // costs some percent of speed
-};
-
-// Instructions per Class of a run that has counts.
+// Instructions per Class.
 std::array<uint64_t, kClassCount> count_classes(const Program& program, const RunResult& run);
 
 // Runs the program from its entry to exit, trap or limit. Deterministic: the result depends on the
 // program, the input and the limits only. Error: kOutOfMemory.
 [[nodiscard]] Result<RunResult> run(const Program& program, const Io& io,
-                                    const RunOptions& options = {});
+                                    const RunLimits& limits = {});
 
 }  // namespace zkvm::vm
