@@ -1,0 +1,65 @@
+// Which instruction set the kernels run on: the widest that the CPU has, or what the environment
+// variable ZKVM_SIMD (scalar, avx2, avx512) names, never above what the CPU has.
+//
+// A room of kernels declares a struct of function pointers and defines it once per target:
+//
+//   // fold.h                                      // fold.simd.cc, compiled once per target
+//   struct FoldKernels {                           namespace zkvm::stark::ZKVM_SIMD_TARGET {
+//     void (*fold)(const uint32_t* in, ...);       extern const FoldKernels fold_kernels = {.fold =
+//     &fold};
+//   };                                             }
+//   ZKVM_SIMD_TABLE(FoldKernels, fold_kernels);    // caller: fold_kernels().fold(...)
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace zkvm::stark {
+
+enum class SimdTarget { kScalar, kAvx2, kAvx512 };
+
+std::string_view to_string(SimdTarget target);
+
+// The targets of this build that this CPU can run, narrowest first; never empty.
+std::span<const SimdTarget> available_simd_targets();
+
+// The target in use. Thread safe; decided at the first call.
+SimdTarget simd_target();
+
+// Switches every later call, for tests and benchmarks. REQUIRES: available, and no kernel is
+// running.
+void set_simd_target(SimdTarget target);
+
+}  // namespace zkvm::stark
+
+#ifdef ZKVM_SIMD_ENABLED
+#define ZKVM_SIMD_TABLE(Table, name)           \
+  namespace scalar {                           \
+  extern const Table name;                     \
+  }                                            \
+  namespace avx2 {                             \
+  extern const Table name;                     \
+  }                                            \
+  namespace avx512 {                           \
+  extern const Table name;                     \
+  }                                            \
+  inline const Table& name() {                 \
+    switch (::zkvm::stark::simd_target()) {    \
+      case ::zkvm::stark::SimdTarget::kAvx512: \
+        return avx512::name;                   \
+      case ::zkvm::stark::SimdTarget::kAvx2:   \
+        return avx2::name;                     \
+      case ::zkvm::stark::SimdTarget::kScalar: \
+        break;                                 \
+    }                                          \
+    return scalar::name;                       \
+  }                                            \
+  static_assert(true, "a semicolon follows")
+#else
+#define ZKVM_SIMD_TABLE(Table, name)                  \
+  namespace scalar {                                  \
+  extern const Table name;                            \
+  }                                                   \
+  inline const Table& name() { return scalar::name; } \
+  static_assert(true, "a semicolon follows")
+#endif

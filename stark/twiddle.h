@@ -1,0 +1,20 @@
+// A constant factor, prepared for many Montgomery multiplications.
+#pragma once
+
+#include "stark/field.h"
+
+namespace zkvm::stark {
+
+// x * w - ((x * w_mu) mod 2^32) * p is divisible by 2^32 for w_mu = w * p^-1 mod 2^32: the quotient
+// of the Montgomery reduction needs one low product instead of waiting for the full one (Shoup's
+// trick).
+struct Twiddle {
+  uint32_t w = 0;
+  uint32_t w_mu = 0;
+
+  ZKVM_FIELD_INLINE static Twiddle from(Fp factor) {
+    return {factor.word, factor.word * Fp::kModulusInverse};
+  }
+};
+
+}  // namespace zkvm::stark
