@@ -18,6 +18,7 @@ inline constexpr uint32_t kExtensionDegree = 5;
 inline constexpr uint32_t kSaltThreshold = 5;  // rows of fewer words are salted ...
 inline constexpr uint32_t kSaltWords = 5;      // ... with this many
 inline constexpr uint32_t kMaxTables = 1024;
+inline constexpr uint32_t kMaxQueries = 4096;
 inline constexpr unsigned kMaxGrind = 30;
 
 /// What the prover may choose; absorbed by the transcript, judged by the soundness calculator.
