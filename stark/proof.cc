@@ -57,7 +57,8 @@ Result<void> read_params(ByteReader& in, Params& params) {
   params.grind_round = in.get<uint8_t>();
   params.log_final = in.get<uint8_t>();
   if (auto ok = read_ok(in, "parameters"); !ok) return ok;
-  if (zk > 1) return fail(ErrorCode::kParams, fmt::format("proof: zk: expected 0..1, found {}", zk));
+  if (zk > 1)
+    return fail(ErrorCode::kParams, fmt::format("proof: zk: expected 0..1, found {}", zk));
   return params.check();
 }
 
@@ -183,9 +184,8 @@ Result<void> read_openings(const Shape& shape, std::span<const uint32_t> indices
     if (auto ok = read_ok(in, fmt::format("opening of tree {}", t)); !ok) return ok;
   }
   if (in.remaining() != 0)
-    return fail(ErrorCode::kTrailing,
-                fmt::format("proof: {} bytes left over after byte {}", in.remaining(),
-                            in.position()));
+    return fail(ErrorCode::kTrailing, fmt::format("proof: {} bytes left over after byte {}",
+                                                  in.remaining(), in.position()));
   return {};
 }
 

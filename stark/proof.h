@@ -1,8 +1,8 @@
 // A proof as a value and as bytes: stark/doc/format.md. One proof has one byte string.
 //
-// Reading goes in two steps, because how many rows are opened depends on the query indices, and they
-// on everything before: read_head, then the transcript, then read_openings. Every length is known
-// before anything is allocated for it.
+// Reading goes in two steps, because how many rows are opened depends on the query indices, and
+// they on everything before: read_head, then the transcript, then read_openings. Every length is
+// known before anything is allocated for it.
 #pragma once
 
 #include <cstdint>

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <bit>
 
 namespace zkvm::stark {
 namespace {
@@ -65,8 +66,8 @@ Fp5 fold_fibre(std::span<const Fp5> fibre, Fp y_inverse, const Fp5& beta) {
   std::ranges::copy(fibre, values);
   Fp5 challenge = beta;
   for (size_t half = fibre.size() / 2; half > 0; half /= 2) {
-    const int log = std::bit_width(half);  // of the number of values
-    const Fp step = inverse_point(static_cast<unsigned>(log), 1);
+    const auto log = static_cast<unsigned>(std::bit_width(half));  // of the number of values
+    const Fp step = inverse_point(log, 1);
     Fp point = y_inverse * kHalf;  // 1/(2 y w^j)
     for (size_t j = 0; j < half; ++j) {
       const Fp5 even = (values[j] + values[j + half]) * kHalf;
@@ -93,9 +94,7 @@ Result<void> check_queries(const Shape& shape, const FriChallenges& challenges,
     const unsigned log_rows = layer.log_size - layer.log_arity;
     const size_t arity = size_t{1} << layer.log_arity;
     const auto leaves = distinct_below(positions, log_rows);
-    const auto fibre_of = [&](size_t leaf) {
-      return layer_rows[i] + leaf * arity * Fp5::kDegree;
-    };
+    const auto fibre_of = [&](size_t leaf) { return layer_rows[i] + leaf * arity * Fp5::kDegree; };
 
     for (size_t k = 0; k < positions.size(); ++k) {
       const uint32_t leaf = positions[k] & ((1u << log_rows) - 1);
@@ -114,8 +113,8 @@ Result<void> check_queries(const Shape& shape, const FriChallenges& challenges,
     for (size_t k = 0; k < leaves.size(); ++k) {
       Fp5 fibre[8];
       for (size_t j = 0; j < arity; ++j) fibre[j] = element_at(fibre_of(k) + j * Fp5::kDegree);
-      values[k] = fold_fibre({fibre, arity}, inverse_point(layer.log_size, leaves[k]),
-                             challenges.beta[i]);
+      values[k] =
+          fold_fibre({fibre, arity}, inverse_point(layer.log_size, leaves[k]), challenges.beta[i]);
       if (layer.joins) values[k] += challenges.delta[i] * batch[*layer.joins][k];
     }
     positions = leaves;

@@ -15,8 +15,8 @@
 namespace zkvm::stark {
 
 struct FriChallenges {
-  std::vector<Fp5> beta;   // per layer
-  std::vector<Fp5> delta;  // per layer; 0 if no group joins there
+  std::vector<Fp5> beta;          // per layer
+  std::vector<Fp5> delta;         // per layer; 0 if no group joins there
   std::vector<uint32_t> indices;  // of the queries, in the order drawn, below the tallest domain
 };
 

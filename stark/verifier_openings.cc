@@ -80,8 +80,7 @@ Fraction fraction_at(const GroupInteraction& interaction, const GroupOpenings& o
   tuple.reserve(interaction.tuple.size());
   for (const GroupForm& form : interaction.tuple) tuple.push_back(form_at(form, openings));
   const Fp5 multiplicity = form_at(interaction.multiplicity, openings);
-  return {interaction.positive ? multiplicity : -multiplicity,
-          fingerprint(interaction.bus, tuple)};
+  return {interaction.positive ? multiplicity : -multiplicity, fingerprint(interaction.bus, tuple)};
 }
 
 // The pairs' equations and the running sum; protocol.md section 6.
@@ -90,8 +89,7 @@ void add_logup(const Shape& shape, const GroupShape& group, const GroupOpenings&
   const uint32_t aux = shape.aux_tree();
   Fp5 pairs;
   for (size_t i = 0; i < group.interactions.size(); i += 2) {
-    const Fp5 h =
-        openings.extension_at({aux, static_cast<uint32_t>(i / 2) * kExtensionDegree});
+    const Fp5 h = openings.extension_at({aux, static_cast<uint32_t>(i / 2) * kExtensionDegree});
     pairs += h;
     const Fraction a = fraction_at(group.interactions[i], openings, fingerprint);
     if (i + 1 == group.interactions.size()) {
@@ -205,9 +203,10 @@ Result<void> check_constraints(const VerifyingKey& key, const Shape& shape,
 
     const Fp5 vanishing = pow(challenges.zeta, group.height()) - Fp::one();
     if (!(constraints.sum() == vanishing * quotient_at(shape, group, openings, challenges.zeta)))
-      return fail(ErrorCode::kConstraints,
-                  fmt::format("group {} (2^{} rows): the constraints and the quotient differ at zeta",
-                              g, group.log_height));
+      return fail(
+          ErrorCode::kConstraints,
+          fmt::format("group {} (2^{} rows): the constraints and the quotient differ at zeta", g,
+                      group.log_height));
   }
   return {};
 }

@@ -1,5 +1,5 @@
-// The verifier's section "openings": the values at zeta and w zeta, and the constraint identity that
-// they must satisfy. Protocol: stark/doc/protocol.md sections 6 to 8.
+// The verifier's section "openings": the values at zeta and w zeta, and the constraint identity
+// that they must satisfy. Protocol: stark/doc/protocol.md sections 6 to 8.
 #pragma once
 
 #include <cstdint>
@@ -52,8 +52,8 @@ class Fingerprint {
   std::vector<Fp5> powers_;  // beta^0 .. beta^K
 };
 
-/// The public side of LogUp: sum of S over the groups and of sign * multiplicity / f over the public
-/// interactions is zero. Errors: kBusSum; kChallenge if a fingerprint is zero.
+/// The public side of LogUp: sum of S over the groups and of sign * multiplicity / f over the
+/// public interactions is zero. Errors: kBusSum; kChallenge if a fingerprint is zero.
 [[nodiscard]] Result<void> check_bus_sum(const Statement& statement, const Fingerprint& fingerprint,
                                          std::span<const Fp5> sums);
 
