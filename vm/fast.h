@@ -8,7 +8,8 @@
 // An Observer has, over indices of text words:
 //   enter(i), leave(i)   the fast loop starts at i, stops in front of i
 //   jump(from, to, insn) a taken branch, jal or jalr
-//   step(from, to)       one instruction that was stepped, and where it went
+//   step(from, to)       one instruction that was stepped, and where it went: perhaps out of the
+//   text
 #pragma once
 
 #include <zk/check.h>

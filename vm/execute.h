@@ -1,0 +1,29 @@
+// From a program to a RunResult by the fast executor under an Observer that has counts().
+#pragma once
+
+#include <utility>
+
+#include "vm/fast.h"
+#include "vm/run.h"
+
+namespace zkvm::vm {
+
+template <class Observer>
+Result<RunResult> execute_with(const Program& program, const Io& io, const RunLimits& limits,
+                               Observer& observer) {
+  auto memory = Memory::of(program);
+  if (!memory) return tl::unexpected(std::move(memory.error()));
+  System system(io, limits);
+  FastRun<Observer> run(program, *memory, system, limits.cycles, observer);
+  RunResult result;
+  result.trap = run.run();
+  result.exit_code = system.exit_code().value_or(0);
+  result.cycles = run.state.cycles;
+  result.journal = std::move(system.journal());
+  result.declared_bytes = program.memory_bytes();
+  result.touched_bytes = memory->touched().size() * kGranuleBytes;
+  result.counts = observer.counts();
+  return result;
+}
+
+}  // namespace zkvm::vm
