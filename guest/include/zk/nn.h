@@ -1,0 +1,7 @@
+// zk::nn: fixed-shape 8-bit neural-network layers, bit-exact with ONNX Runtime. See zk/nn/README.md.
+#pragma once
+
+#include "zk/nn/conv2d.h"
+#include "zk/nn/dense.h"
+#include "zk/nn/pool.h"
+#include "zk/nn/tensor.h"

@@ -1,0 +1,48 @@
+// Fixed-shape tensors of bytes, in ONNX's element order: row-major, the last dimension contiguous.
+#pragma once
+
+#include <stdint.h>
+
+#include <concepts>
+
+namespace zk::nn {
+
+template <class T>
+concept Byte = std::same_as<T, int8_t> || std::same_as<T, uint8_t>;
+
+// Value of a quantised element x: scale * (x - zero_point).
+struct Quantisation {
+  float scale;
+  int zero_point;
+};
+
+// `data` starts on a word, so that kernels may load four elements at once.
+template <Byte T, int... kDims>
+struct Tensor {
+  using Element = T;
+  static constexpr int kSize = (kDims * ... * 1);
+
+  alignas(4) T data[kSize];
+
+  // Index by coordinates, one per dimension; REQUIRES: each within its dimension.
+  template <std::convertible_to<int>... I>
+    requires(sizeof...(I) == sizeof...(kDims))
+  constexpr T& operator()(I... i) {
+    return data[offset(i...)];
+  }
+  template <std::convertible_to<int>... I>
+    requires(sizeof...(I) == sizeof...(kDims))
+  constexpr const T& operator()(I... i) const {
+    return data[offset(i...)];
+  }
+
+ private:
+  template <class... I>
+  static constexpr int offset(I... i) {
+    int at = 0;
+    ((at = at * kDims + static_cast<int>(i)), ...);
+    return at;
+  }
+};
+
+}  // namespace zk::nn
