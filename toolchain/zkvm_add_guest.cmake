@@ -80,6 +80,8 @@ function(_zkvm_compile source object compiler)
   endif()
   if(compiler STREQUAL gcc)
     set(tool ${ZKVM_RISCV_GCC})
+    # Every instruction takes one cycle: nothing to schedule for, and hoisted loads only cost spills.
+    list(APPEND flags -fno-schedule-insns -fno-schedule-insns2)
   else()
     set(tool ${ZKVM_RISCV_CLANG} --target=riscv32-unknown-elf)
   endif()

@@ -1,4 +1,5 @@
-// zk::nn: fixed-shape 8-bit neural-network layers, bit-exact with ONNX Runtime. See zk/nn/README.md.
+// zk::nn: fixed-shape 8-bit neural-network layers, bit-exact with ONNX Runtime. See
+// zk/nn/README.md.
 #pragma once
 
 #include "zk/nn/conv2d.h"

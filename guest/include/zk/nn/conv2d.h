@@ -1,4 +1,5 @@
-// Two-dimensional convolution, bit-exact with ONNX Runtime's QLinearConv, alone or with a 2x2 max pool.
+// Two-dimensional convolution, bit-exact with ONNX Runtime's QLinearConv, alone or with a 2x2 max
+// pool.
 #pragma once
 
 #include <stdint.h>
@@ -12,10 +13,11 @@
 
 namespace zk::nn {
 
-// Parameters of a convolution as ONNX has them: one group, no dilation, the same padding and stride on
-// all sides; weights [output][channel][kernel row][kernel column], zero point 0, one scale per output; bias
-// in units of input.scale * weight scale. A ReLU is the clamp, as in DenseParams.
-template <Byte T, int kOutputs_, int kChannels_, int kKernelH_, int kKernelW_, int kPad_ = 0, int kStride_ = 1>
+// Parameters of a convolution as ONNX has them: one group, no dilation, the same padding and stride
+// on all sides; weights [output][channel][kernel row][kernel column], zero point 0, one scale per
+// output; bias in units of input.scale * weight scale. A ReLU is the clamp, as in DenseParams.
+template <Byte T, int kOutputs_, int kChannels_, int kKernelH_, int kKernelW_, int kPad_ = 0,
+          int kStride_ = 1>
 struct Conv2dParams {
   using Element = T;
   static constexpr int kOutputs = kOutputs_, kChannels = kChannels_;
@@ -29,8 +31,8 @@ struct Conv2dParams {
   Quantisation input, output;
 };
 
-// The input is laid out as padded rows of pixels, channels innermost, so that a kernel row is one run of
-// kKernelW * kChannels taps.
+// The input is laid out as padded rows of pixels, channels innermost, so that a kernel row is one
+// run of kKernelW * kChannels taps.
 template <int kChannels, int kKernelH, int kKernelW>
 struct Conv2dOrder {
   template <int kLanes>
@@ -48,8 +50,8 @@ struct Conv2dOrder {
   };
 };
 
-// The words of a laid-out input: word i holds tap i and, if paired, tap i + 1, so that a run of taps may
-// start anywhere.
+// The words of a laid-out input: word i holds tap i and, if paired, tap i + 1, so that a run of
+// taps may start anywhere.
 template <class Taps, Byte T, int kSize>
 class Lanes;
 
@@ -102,7 +104,8 @@ struct Conv2dLayer {
   using Params = std::remove_cvref_t<decltype(kParams)>;
   using T = typename Params::Element;
   static constexpr int kChannels = Params::kChannels, kStride = Params::kStride;
-  using Base = Layer<kParams, Conv2dOrder<kChannels, Params::kKernelH, Params::kKernelW>::template Of, 3>;
+  using Base =
+      Layer<kParams, Conv2dOrder<kChannels, Params::kKernelH, Params::kKernelW>::template Of, 4>;
   static constexpr int kOutputs = Base::kOutputs;
 
   static constexpr int kPaddedH = kHeight + 2 * Params::kPad, kPaddedW = kWidth + 2 * Params::kPad;
@@ -130,28 +133,44 @@ struct Conv2dLayer {
     lanes.finish();
   }
 
-  // Adds the dot products of kSize outputs at kTile positions, the first at `word`.
+  using Word = typename Input::Word;
+  // Where position p of a tile starts, in words from the tile's first.
+  static constexpr int offset(int p) {
+    return (p / kTileW * kRowLanes + p % kTileW * kChannels) * kStride;
+  }
+
+  // result[i][p] = start + dot product of output `first` + i at position p of the tile that starts
+  // at `word`: kSize * kTile accumulators that stay in registers.
   template <int kSize>
-  static void accumulate(const typename Input::Word* word, const typename Base::Weight* weight,
-                         int32_t (&acc)[kSize][kTile]) {
-    constexpr int kRunWords = Base::Words::kRunWords;
+  static void accumulate(const Word* word, int first, int32_t (&result)[kSize][kTile]) {
+    constexpr int kRunWords = Base::Words::kRunWords, kLanes = Base::Taps::kLanes;
+    const auto* weight = Base::weights(first);
+    int32_t acc[kSize][kTile];
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) {
+      const int32_t start = Base::start(first + i);
+#pragma GCC unroll 16
+      for (int p = 0; p < kTile; ++p) acc[i][p] = start;
+    }
 #pragma GCC unroll 1
-    for (int row = 0; row < Params::kKernelH; ++row) {
+    for (int row = 0; row < Params::kKernelH; ++row, word += kRowLanes - kRunWords * kLanes) {
 #pragma GCC unroll 1
-      for (int i = 0; i < kRunWords; ++i) {
+      for (const Word* end = word + kRunWords * kLanes; word != end; word += kLanes) {
         uint32_t lanes[kTile];
-        unrolled<kTile>([&](auto p) {
-          constexpr int kOffset = (p / kTileW * kRowLanes + p % kTileW * kChannels) * kStride;
-          lanes[p] = Input::load(word[kOffset]);
-        });
-        unrolled<kSize>([&](auto output) {
-          const auto w = weight[output];
-          unrolled<kTile>([&](auto p) { acc[output][p] += Base::Taps::product(lanes[p], w); });
-        });
-        weight += kSize;
-        word += Base::Taps::kLanes;
+#pragma GCC unroll 16
+        for (int p = 0; p < kTile; ++p) lanes[p] = Input::load(word[offset(p)]);
+#pragma GCC unroll 16
+        for (int i = 0; i < kSize; ++i) {
+          const auto w = *weight++;
+#pragma GCC unroll 16
+          for (int p = 0; p < kTile; ++p) acc[i][p] += Base::Taps::product(lanes[p], w);
+        }
       }
-      word += kRowLanes - kRunWords * Base::Taps::kLanes;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) {
+#pragma GCC unroll 16
+      for (int p = 0; p < kTile; ++p) result[i][p] = acc[i][p];
     }
   }
 
@@ -162,14 +181,12 @@ struct Conv2dLayer {
       for (int next = 0; next < kOutW; next += kPool ? 1 : kTileW) {
         // The last tile of a row may overlap the one before.
         const int column = kPool ? next : std::min(next, kOutW - kTileW);
-        const auto* word = lanes.words() + (row * kTileH * kRowLanes + column * (kPool ? 2 : 1) * kChannels) * kStride;
+        const Word* word =
+            lanes.words() +
+            (row * kTileH * kRowLanes + column * (kPool ? 2 : 1) * kChannels) * kStride;
         Base::for_each_block([&]<int kSize>(int first) {
           int32_t acc[kSize][kTile];
-          unrolled<kSize>([&](auto output) {
-            const int32_t start = Base::start(first + output);
-            unrolled<kTile>([&](auto p) { acc[output][p] = start; });
-          });
-          accumulate<kSize>(word, Base::weights(first), acc);
+          accumulate<kSize>(word, first, acc);
           store<kSize>(acc, first, row, column, y);
         });
       }
@@ -179,23 +196,23 @@ struct Conv2dLayer {
   template <int kSize>
   static void store(const int32_t (&acc)[kSize][kTile], int first, int row, int column,
                     Tensor<T, kOutputs, kOutH, kOutW>& y) {
-    if constexpr (kPool) {
-      int32_t greatest[kSize];
-      unrolled<kSize>([&](auto i) {
-        greatest[i] = std::max(std::max(acc[i][0], acc[i][1]), std::max(acc[i][2], acc[i][3]));
-      });
-      for (int i = 0; i < kSize; ++i) y(first + i, row, column) = Base::requantised(first + i, greatest[i]);
-    } else {
-      for (int i = 0; i < kSize; ++i) {
-        for (int p = 0; p < kTile; ++p) y(first + i, row, column + p) = Base::requantised(first + i, acc[i][p]);
+#pragma GCC unroll 1
+    for (int i = 0; i < kSize; ++i) {
+      if constexpr (kPool) {
+        const int32_t greatest =
+            std::max(std::max(acc[i][0], acc[i][1]), std::max(acc[i][2], acc[i][3]));
+        y(first + i, row, column) = Base::requantised(first + i, greatest);
+      } else {
+        for (int p = 0; p < kTile; ++p)
+          y(first + i, row, column + p) = Base::requantised(first + i, acc[i][p]);
       }
     }
   }
 };
 
-// y[o][i][j] = requantised(bias[o] + sum of weights[o] times the window of x at (i, j) * stride - pad).
-// x [channels][height][width]; returns [outputs][(height + 2 pad - kernel) / stride + 1][likewise]. Works
-// in 4 bytes of stack per padded element. Source: ONNX QLinearConv.
+// y[o][i][j] = requantised(bias[o] + sum of weights[o] times the window of x at (i, j) * stride -
+// pad). x [channels][height][width]; returns [outputs][(height + 2 pad - kernel) / stride +
+// 1][likewise]. Works in 4 bytes of stack per padded element. Source: ONNX QLinearConv.
 template <const auto& kParams, Byte T, int kChannels, int kHeight, int kWidth>
 auto conv2d(const Tensor<T, kChannels, kHeight, kWidth>& x) {
   using L = Conv2dLayer<kParams, kHeight, kWidth, false>;
@@ -210,8 +227,9 @@ auto conv2d(const Tensor<T, kChannels, kHeight, kWidth>& x) {
 template <const auto& kParams, Byte T, int kChannels, int kHeight, int kWidth>
 auto conv2d_max_pool(const Tensor<T, kChannels, kHeight, kWidth>& x) {
   using L = Conv2dLayer<kParams, kHeight, kWidth, true>;
-  static_assert(std::is_same_v<T, typename L::T> && kChannels == L::kChannels,
-                "zk::nn::conv2d_max_pool: the input's type or channels are not what the parameters say");
+  static_assert(
+      std::is_same_v<T, typename L::T> && kChannels == L::kChannels,
+      "zk::nn::conv2d_max_pool: the input's type or channels are not what the parameters say");
   Tensor<T, L::kOutputs, L::kOutH, L::kOutW> y;
   L::run(x.data, y);
   return y;

@@ -11,9 +11,9 @@
 
 namespace zk::nn {
 
-// Parameters of a dense layer as ONNX has them; weights[output * kInputs + input], zero point 0, one
-// scale per output; bias in units of input.scale * weight scale. A ReLU needs no step of its own where
-// output.zero_point is the least T: the clamp is the ReLU.
+// Parameters of a dense layer as ONNX has them; weights[output * kInputs + input], zero point 0,
+// one scale per output; bias in units of input.scale * weight scale. A ReLU needs no step of its
+// own where output.zero_point is the least T: the clamp is the ReLU.
 template <Byte T, int kOutputs_, int kInputs>
 struct DenseParams {
   using Element = T;
@@ -26,7 +26,8 @@ struct DenseParams {
 };
 
 // Lanes of a dense layer's input. Pairs stand two apart, (0, 2), (1, 3), (4, 6) ..., because a word
-// of four bytes falls apart like that with one mask; up to three left-over elements pair with their neighbours.
+// of four bytes falls apart like that with one mask; up to three left-over elements pair with their
+// neighbours.
 template <int kInputs>
 struct DenseOrder {
   template <int kLanes>
@@ -47,7 +48,7 @@ struct DenseLayer {
   using Params = std::remove_cvref_t<decltype(kParams)>;
   using T = typename Params::Element;
   static constexpr int kInputs = Params::kTaps;
-  using Base = Layer<kParams, DenseOrder<kInputs>::template Of, 10>;
+  using Base = Layer<kParams, DenseOrder<kInputs>::template Of, 12>;
   static constexpr int kWords = Base::kWords;
   static constexpr int kMin = std::numeric_limits<T>::min();
 
@@ -78,25 +79,36 @@ struct DenseLayer {
     lay_out(x, words);
     Base::for_each_block([&]<int kSize>(int first) {
       int32_t acc[kSize];
-      unrolled<kSize>([&](auto i) { acc[i] = Base::start(first + i); });
-      const auto* weight = Base::weights(first);
-      constexpr int kStep = kWords % 2 == 0 ? 2 : 1;
-      for (const uint32_t* word = words; word != words + kWords; word += kStep) {
-        unrolled<kStep>([&](auto step) {
-          const uint32_t lanes = word[step];
-          unrolled<kSize>([&](auto i) {
-            acc[i] += Base::Taps::product(lanes, weight[step * kSize + i]);
-          });
-        });
-        weight += kStep * kSize;
-      }
+      accumulate<kSize>(words, first, acc);
+#pragma GCC unroll 1
       for (int i = 0; i < kSize; ++i) y[first + i] = Base::requantised(first + i, acc[i]);
     });
   }
+
+  // acc[i] = start + dot product of output `first` + i: kSize accumulators that stay in registers.
+  template <int kSize>
+  static void accumulate(const uint32_t (&words)[kWords], int first, int32_t (&result)[kSize]) {
+    constexpr int kStep = kWords % 2 == 0 ? 2 : 1;
+    const auto* weight = Base::weights(first);
+    int32_t acc[kSize];
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) acc[i] = Base::start(first + i);
+#pragma GCC unroll 1
+    for (const uint32_t* word = words; word != words + kWords; word += kStep) {
+#pragma GCC unroll 16
+      for (int step = 0; step < kStep; ++step) {
+        const uint32_t lanes = word[step];
+#pragma GCC unroll 16
+        for (int i = 0; i < kSize; ++i) acc[i] += Base::Taps::product(lanes, *weight++);
+      }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) result[i] = acc[i];
+  }
 };
 
-// y = requantised(weights x + bias). x [inputs], any tensor of that many elements; returns [outputs].
-// Source: ONNX QLinearMatMul, com.microsoft.QGemm with transB = 1.
+// y = requantised(weights x + bias). x [inputs], any tensor of that many elements; returns
+// [outputs]. Source: ONNX QLinearMatMul, com.microsoft.QGemm with transB = 1.
 template <const auto& kParams, Byte T, int... kDims>
 auto dense(const Tensor<T, kDims...>& x) {
   using L = DenseLayer<kParams>;

@@ -1,4 +1,5 @@
-// What dense and convolution layers share: weights and scales laid out for the target at compile time.
+// What dense and convolution layers share: weights and scales laid out for the target at compile
+// time.
 #pragma once
 
 #include <stdint.h>
@@ -6,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <type_traits>
-#include <utility>
 
 #include "zk/nn/requantise.h"
 #include "zk/nn/taps.h"
@@ -16,10 +16,10 @@ namespace zk::nn {
 
 // Everything that a layer computes from its parameters before it runs.
 //
-// `kParams` is a constexpr object of namespace scope: DenseParams or Conv2dParams. `Order<Lanes>` says
-// which tap of an output stands in each lane of each word: `kWords`, and `tap(word, lane)`, -1 for none.
-// A dot product goes through its words once, for `kMaxBlock` or fewer outputs at a time, and the weights
-// stand in exactly the order in which it reads them: block, word, output.
+// `kParams` is a constexpr object of namespace scope: DenseParams or Conv2dParams. `Order<Lanes>`
+// says which tap of an output stands in each lane of each word: `kWords`, and `tap(word, lane)`, -1
+// for none. A dot product goes through its words once, for `kMaxBlock` or fewer outputs at a time,
+// and the weights stand in exactly the order in which it reads them: block, word, output.
 template <const auto& kParams, template <int> class Order, int kMaxBlock>
 class Layer {
   using Params = std::remove_cvref_t<decltype(kParams)>;
@@ -69,8 +69,8 @@ class Layer {
   static int32_t start(int output) { return kData.start[output]; }
 
   static Element requantised(int output, int32_t acc) {
-    return requantise<Element, kRescale.pre_shift>(acc, kData.factors[output],
-                                                   kData.scales[output], kParams.output.zero_point);
+    return requantise<Element, kRescale.pre_shift>(acc, kData.factors[output], kData.scales[output],
+                                                   kParams.output.zero_point);
   }
 
  private:
@@ -111,8 +111,8 @@ class Layer {
         for (int output = first; output < first + kSize; ++output) {
           const int w0 = tap_weight(output, tap0), w1 = tap_weight(output, tap1);
           *at++ = Taps::weight(w0, w1);
-          data.start[output] -= Taps::template excess<Element>(w0, w1) +
-                                kParams.input.zero_point * (w0 + w1);
+          data.start[output] -=
+              Taps::template excess<Element>(w0, w1) + kParams.input.zero_point * (w0 + w1);
         }
       }
     });
@@ -125,13 +125,5 @@ class Layer {
   }
   static constexpr Data kData = lay_out();
 };
-
-// Calls f(0), ..., f(kCount - 1), unrolled whatever the compiler thinks of it, with constant arguments.
-template <int kCount, class F>
-[[gnu::always_inline]] inline void unrolled(F&& f) {
-  [&]<int... i>(std::integer_sequence<int, i...>) {
-    (f(std::integral_constant<int, i>()), ...);
-  }(std::make_integer_sequence<int, kCount>());
-}
 
 }  // namespace zk::nn

@@ -11,11 +11,12 @@
 namespace zk::nn {
 
 // The greatest element of each kKernel x kKernel window. x [channels][height][width]; returns
-// [channels][(height - kKernel) / kStride + 1][likewise]: rows and columns left over are dropped, as ONNX
-// MaxPool does. Quantisation is the input's.
+// [channels][(height - kKernel) / kStride + 1][likewise]: rows and columns left over are dropped,
+// as ONNX MaxPool does. Quantisation is the input's.
 template <int kKernel, int kStride = kKernel, Byte T, int kChannels, int kHeight, int kWidth>
 auto max_pool(const Tensor<T, kChannels, kHeight, kWidth>& x) {
-  static_assert(kHeight >= kKernel && kWidth >= kKernel, "zk::nn::max_pool: the window is larger than the input");
+  static_assert(kHeight >= kKernel && kWidth >= kKernel,
+                "zk::nn::max_pool: the window is larger than the input");
   constexpr int kOutH = (kHeight - kKernel) / kStride + 1, kOutW = (kWidth - kKernel) / kStride + 1;
   Tensor<T, kChannels, kOutH, kOutW> y;
   for (int channel = 0; channel < kChannels; ++channel) {
@@ -41,38 +42,46 @@ template <const auto& kParams, Byte T, int kKernel, int kWidth>
 struct AveragePoolWindow {
   static constexpr int kCount = kKernel * kKernel;
 
-  // ONNX Runtime's own steps, in float32 and in its order; soft-float in a guest, hence only where the
-  // fast path cannot decide. Rounding is half to even, after the zero point is added.
+  // ONNX Runtime's own steps, in float32 and in its order; soft-float in a guest, hence only where
+  // the fast path cannot decide. Rounding is half to even, after the zero point is added.
   [[gnu::noinline, gnu::cold]] static T exact(const T* window) {
     float sum = 0;
     for (int i = 0; i < kKernel; ++i) {
       for (int j = 0; j < kKernel; ++j) {
-        sum += kParams.input.scale * static_cast<float>(window[i * kWidth + j] - kParams.input.zero_point);
+        sum += kParams.input.scale *
+               static_cast<float>(window[i * kWidth + j] - kParams.input.zero_point);
       }
     }
-    const float y = sum / static_cast<float>(kCount) / kParams.output.scale + static_cast<float>(kParams.output.zero_point);
+    const float y = sum / static_cast<float>(kCount) / kParams.output.scale +
+                    static_cast<float>(kParams.output.zero_point);
     const float clamped = std::min(std::max(y, -1024.0f), 1024.0f);
     constexpr float kRounder = 12582912.0f;  // 1.5 * 2^23: adding it leaves no bits for a fraction
     return saturate<T>(static_cast<int32_t>((clamped + kRounder) - kRounder), 0);
   }
 };
 
-// The mean of each kKernel x kKernel window, stride kStride, no padding, requantised. `kParams` is a
-// constexpr AveragePoolParams. Shapes as in max_pool. Source: ONNX Runtime's com.microsoft.QLinearAveragePool.
+// The mean of each kKernel x kKernel window, stride kStride, no padding, requantised. `kParams` is
+// a constexpr AveragePoolParams. Shapes as in max_pool. Source: ONNX Runtime's
+// com.microsoft.QLinearAveragePool.
 //
-// As in requantise.h, an integer estimate decides the rounding unless it lies next to a tie. In units of
-// 2^-11 of the output, ONNX Runtime's float steps err by at most (count + 3) roundings of 2^-24 relative to
-// the greatest possible magnitude, 255 * input.scale / output.scale + 256, and the estimate by 1.25.
-template <int kKernel, const auto& kParams, int kStride = kKernel, Byte T, int kChannels, int kHeight, int kWidth>
+// As in requantise.h, an integer estimate decides the rounding unless it lies next to a tie. In
+// units of 2^-11 of the output, ONNX Runtime's float steps err by at most (count + 3) roundings of
+// 2^-24 relative to the greatest possible magnitude, 255 * input.scale / output.scale + 256, and
+// the estimate by 1.25.
+template <int kKernel, const auto& kParams, int kStride = kKernel, Byte T, int kChannels,
+          int kHeight, int kWidth>
 auto average_pool(const Tensor<T, kChannels, kHeight, kWidth>& x) {
-  static_assert(kHeight >= kKernel && kWidth >= kKernel, "zk::nn::average_pool: the window is larger than the input");
+  static_assert(kHeight >= kKernel && kWidth >= kKernel,
+                "zk::nn::average_pool: the window is larger than the input");
   constexpr int kOutH = (kHeight - kKernel) / kStride + 1, kOutW = (kWidth - kKernel) / kStride + 1;
   using Window = AveragePoolWindow<kParams, T, kKernel, kWidth>;
   constexpr double kRatio = static_cast<double>(kParams.input.scale) / kParams.output.scale;
-  constexpr FastRescale kRescale = FastRescale::of(static_cast<float>(kRatio / Window::kCount), 255 * Window::kCount);
+  constexpr FastRescale kRescale =
+      FastRescale::of(static_cast<float>(kRatio / Window::kCount), 255 * Window::kCount);
   constexpr int32_t kFactor = kRescale.factor(static_cast<float>(kRatio / Window::kCount));
   constexpr int kUnit = 1 << kFractionBits;
-  constexpr int kMargin = 3 + static_cast<int>((255 * kRatio + 256) * (Window::kCount + 4) * kUnit / (1 << 24));
+  constexpr int kMargin =
+      3 + static_cast<int>((255 * kRatio + 256) * (Window::kCount + 4) * kUnit / (1 << 24));
   constexpr bool kFast = kRescale.pre_shift >= 0 && kMargin < kUnit / 4;
 
   Tensor<T, kChannels, kOutH, kOutW> y;
@@ -101,8 +110,8 @@ auto average_pool(const Tensor<T, kChannels, kHeight, kWidth>& x) {
   return y;
 }
 
-// max(x, zero_point): ReLU between layers that share a quantisation. Layers whose output's zero point is the
-// least T need none.
+// max(x, zero_point): ReLU between layers that share a quantisation. Layers whose output's zero
+// point is the least T need none.
 template <Byte T, int... kDims>
 auto relu(const Tensor<T, kDims...>& x, int zero_point) {
   Tensor<T, kDims...> y;

@@ -2,8 +2,8 @@
 //
 //     y = clamp(round_half_even(float32(float32(acc) * scale)) + zero_point)
 //
-// where scale = float32(float32(input_scale * weight_scale) / output_scale), both float32 steps round
-// to nearest even, and clamp saturates to T. Integers only, no float at run time.
+// where scale = float32(float32(input_scale * weight_scale) / output_scale), both float32 steps
+// round to nearest even, and clamp saturates to T. Integers only, no float at run time.
 #pragma once
 
 #include <stdint.h>
@@ -75,15 +75,16 @@ constexpr T saturate(int32_t y, int zero_point) {
   return static_cast<T>(above_min + kMin);
 }
 
-// The fast path: h = floor(acc * 2^pre_shift * factor / 2^32) is acc * scale in units of 2^-11, and that
-// decides the rounding unless it lies next to a tie.
+// The fast path: h = floor(acc * 2^pre_shift * factor / 2^32) is acc * scale in units of 2^-11, and
+// that decides the rounding unless it lies next to a tie.
 //
-// Why it is exact. Let r = float32(float32(acc) * scale), where it may lie inside the clamp: |r| <= 257.
-// In units of 2^-11, r differs from acc * scale by less than 257 * 2^-23 * 2^11 < 0.07 (two roundings
-// of relative error 2^-24), factor's rounding moves h by at most 1/4 (|acc * 2^pre_shift| < 2^31), the
-// floor by less than 1: h - 0.32 < 2^11 r < h + 1.32. With t = (h + 2^10 + 1) mod 2^11 >= 2, the interval
-// lies strictly between two ties, and r rounds to floor((h + 2^10 + 1) / 2^11). Outside the clamp both
-// saturate, because h is monotone. t < 2, one in a thousand, goes the slow way.
+// Why it is exact. Let r = float32(float32(acc) * scale), where it may lie inside the clamp: |r| <=
+// 257. In units of 2^-11, r differs from acc * scale by less than 257 * 2^-23 * 2^11 < 0.07 (two
+// roundings of relative error 2^-24), factor's rounding moves h by at most 1/4 (|acc * 2^pre_shift|
+// < 2^31), the floor by less than 1: h - 0.32 < 2^11 r < h + 1.32. With t = (h + 2^10 + 1) mod 2^11
+// >= 2, the interval lies strictly between two ties, and r rounds to floor((h + 2^10 + 1) / 2^11).
+// Outside the clamp both saturate, because h is monotone. t < 2, one in a thousand, goes the slow
+// way.
 inline constexpr int kFractionBits = 11;
 
 // What the fast path needs to know of a layer, for accumulators with |acc| <= bound.
@@ -91,7 +92,8 @@ struct FastRescale {
   int pre_shift;  // -1: the scales or the bound are too large, take the slow way always
 
   static constexpr FastRescale of(float largest_scale, int64_t bound) {
-    // The smallest shift for which factor() of the largest scale, hence of every one, is below 2^31.
+    // The smallest shift for which factor() of the largest scale, hence of every one, is below
+    // 2^31.
     const Multiplier m = multiplier_of(largest_scale);
     const int shift = m.exponent + 24 + kFractionBits + 1;
     const int pre_shift = shift < 0 ? 0 : shift;
@@ -119,7 +121,8 @@ inline T requantise(int32_t acc, int32_t factor, float scale, int zero_point) {
     constexpr int32_t kUnit = 1 << kFractionBits;
     const int32_t h = static_cast<int32_t>(product >> 32) + kUnit / 2 + 1;
     int32_t y = h >> kFractionBits;
-    if ((h & (kUnit - 2)) == 0) [[unlikely]] y = rescale_undecided(acc, scale);
+    if ((h & (kUnit - 2)) == 0) [[unlikely]]
+      y = rescale_undecided(acc, scale);
     return saturate<T>(y, zero_point);
   }
 }

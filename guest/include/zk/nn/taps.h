@@ -6,13 +6,14 @@
 //     X = u + 2^16 v           W = w1 + 2^16 w0   (mod 2^32)
 //     X W = u w1 + 2^16 (u w0 + v w1)             (mod 2^32)
 //
-// so an arithmetic shift right by 16 gives u w0 + v w1 + floor(u w1 / 2^16), provided that this fits 16
-// signed bits. The last term is 0 if w1 >= 0 and -1 if w1 < 0, because 1 <= u and |u w1| <= 2^15: a
-// constant of the weights, as are the lanes' offsets. All constants go into the bias at compile time,
-// and what remains in the loop is `lw, mul, srai, add` for two taps.
+// so an arithmetic shift right by 16 gives u w0 + v w1 + floor(u w1 / 2^16), provided that this
+// fits 16 signed bits. The last term is 0 if w1 >= 0 and -1 if w1 < 0, because 1 <= u and |u w1| <=
+// 2^15: a constant of the weights, as are the lanes' offsets. All constants go into the bias at
+// compile time, and what remains in the loop is `lw, mul, srai, add` for two taps.
 //
 // The sum fits for every pair of weights in [-64, 64], which is what ONNX Runtime's `reduce_range`
-// gives, and for most others; `pair_fits` decides. Layers with a pair that does not fit use SingleTaps.
+// gives, and for most others; `pair_fits` decides. Layers with a pair that does not fit use
+// SingleTaps.
 #pragma once
 
 #include <stdint.h>

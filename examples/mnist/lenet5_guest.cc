@@ -1,0 +1,5 @@
+// Proves: "I know a 28x28 picture that this LeNet-5 classifies like this".
+#include "digit.h"
+#include "lenet5.h"
+
+int main() { commit_result(lenet5::infer(read_digit())); }
