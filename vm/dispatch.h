@@ -72,7 +72,7 @@ class Dispatch {
 
   template <Op kOp>
   static void handle(const Insn* insn, Core* core, uint8_t* memory, uint8_t* granules, uint64_t n) {
-    X x(insn, core, memory, granules, n, false);
+    X x(insn, core, memory, granules, n, kOp, false);
     execute(kOp, x);
     if (x.exit == Exit::kExact) [[unlikely]] {
       ZKVM_TAIL_CALL handle_exactly<kOp>(insn, core, memory, granules, n);
@@ -85,7 +85,7 @@ class Dispatch {
   template <Op kOp>
   [[gnu::noinline]] static void handle_exactly(const Insn* insn, Core* core, uint8_t* memory,
                                                uint8_t* granules, uint64_t n) {
-    X x(insn, core, memory, granules, n, true);
+    X x(insn, core, memory, granules, n, kOp, true);
     execute(kOp, x);
     if (x.exit == Exit::kLeave) return leave(x);
     ZKVM_TAIL_CALL reinterpret_cast<Handler>(x.insn->handler)(x.insn, core, memory, granules, x.n);
@@ -127,12 +127,12 @@ class Dispatch {
   template <Op kFirst, Op kSecond, bool kCarries>
   static void handle_pair(const Insn* insn, Core* core, uint8_t* memory, uint8_t* granules,
                           uint64_t n) {
-    X x(insn, core, memory, granules, n, false);
+    X x(insn, core, memory, granules, n, kFirst, false);
     execute(kFirst, x);
     if (x.exit == Exit::kExact) [[unlikely]] {
       ZKVM_TAIL_CALL handle_exactly<kFirst>(insn, core, memory, granules, n);
     }
-    X y(insn + 1, core, memory, granules, n, false);
+    X y(insn + 1, core, memory, granules, n, kSecond, false);
     if constexpr (kCarries) y.carry_from(x);
     execute(kSecond, y);
     if (y.exit == Exit::kExact) [[unlikely]] {
@@ -145,10 +145,10 @@ class Dispatch {
 
   static void loop(const Insn* insn, Core* core, uint8_t* memory, uint8_t* granules, uint64_t n) {
     for (;;) {
-      X x(insn, core, memory, granules, n, false);
+      X x(insn, core, memory, granules, n, insn->op, false);
       execute(insn->op, x);
       if (x.exit == Exit::kExact) {
-        x = X(insn, core, memory, granules, n, true);
+        x = X(insn, core, memory, granules, n, insn->op, true);
         execute(insn->op, x);
       }
       if (x.exit == Exit::kLeave) return leave(x);

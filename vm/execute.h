@@ -21,7 +21,7 @@ Result<RunResult> execute_with(const Program& program, const Io& io, const RunLi
   result.cycles = run.state.cycles;
   result.journal = std::move(system.journal());
   result.declared_bytes = program.memory_bytes();
-  result.touched_bytes = memory->touched().size() * kGranuleBytes;
+  result.touched_bytes = memory->ever_touched() * kGranuleBytes;
   result.counts = observer.counts();
   return result;
 }

@@ -52,7 +52,7 @@ struct FastContext {
   bool carries = false;  // rs1 is carried
 
   ZKVM_ALWAYS_INLINE FastContext(const Insn* insn_, Core* core_, uint8_t* memory_,
-                                 uint8_t* granules_, uint64_t n_, bool exact_)
+                                 uint8_t* granules_, uint64_t n_, Op, bool exact_)
       : insn(insn_), core(core_), memory(memory_), granules(granules_), n(n_), exact(exact_) {}
 
   ZKVM_ALWAYS_INLINE void carry_from(const FastContext& before) {

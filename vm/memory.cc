@@ -39,7 +39,9 @@ bool Memory::touch(uint32_t address, uint32_t length, bool write) {
   recent_ = &region;
   const uint32_t last = (address + (length - 1)) >> kLogGranuleBytes;
   for (uint32_t granule = address >> kLogGranuleBytes; granule <= last; ++granule) {
-    if (granules()[granule] == 0) touched_.push_back(granule);
+    const uint8_t before = granules()[granule];
+    if ((before & kTouched) == 0) touched_.push_back(granule);
+    if ((before & kEverTouched) == 0) ++ever_touched_;
     open(granule, region);
   }
   return true;
@@ -49,13 +51,13 @@ void Memory::open(uint32_t granule, const Region& region) {
   const uint32_t begin = granule << kLogGranuleBytes;
   const bool whole = begin >= region.base && region.size >= kGranuleBytes &&
                      begin - region.base <= region.size - kGranuleBytes;
-  uint8_t bits = kTouched;
+  uint8_t bits = kTouched | kEverTouched;
   if (whole) bits |= region.write ? kOpenRead | kOpenWrite : kOpenRead;
   granules()[granule] |= bits;
 }
 
 void Memory::forget() {
-  for (const uint32_t granule : touched_) granules()[granule] = 0;
+  for (const uint32_t granule : touched_) granules()[granule] = kEverTouched;
   touched_.clear();
 }
 

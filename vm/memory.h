@@ -25,6 +25,7 @@ inline constexpr uint32_t kGranuleWords = kGranuleBytes / 4;
 inline constexpr uint8_t kOpenRead = 1;
 inline constexpr uint8_t kOpenWrite = 2;
 inline constexpr uint8_t kTouched = 4;
+inline constexpr uint8_t kEverTouched = 8;  // forget() keeps it
 
 class Memory {
  public:
@@ -33,6 +34,7 @@ class Memory {
 
   // Byte a of the guest is window()[a]. Only declared addresses may be used.
   uint8_t* window() const { return window_.data(); }
+  size_t window_bytes() const { return window_.size(); }
   // One byte for each of the 2^24 granules of the 32-bit address space.
   uint8_t* granules() const { return granules_.data(); }
 
@@ -52,6 +54,7 @@ class Memory {
   // Granules (address / 256) in the order of their first access since the start or the last
   // forget().
   std::span<const uint32_t> touched() const { return touched_; }
+  size_t ever_touched() const { return ever_touched_; }  // granules since the start
   // Closes every granule again: the next access to each is a first one.
   void forget();
 
@@ -64,6 +67,7 @@ class Memory {
   Reservation window_;
   Reservation granules_;
   std::vector<uint32_t> touched_;
+  size_t ever_touched_ = 0;
 };
 
 }  // namespace zkvm::vm

@@ -1,0 +1,166 @@
+// The execution record: what a run leaves for the proof. vm/record.md is the page that explains it;
+// this header is the format.
+//
+// A segment holds one array of rows per class of instructions, so that each chip expands its own,
+// in parallel and in any order: every row stands by itself. It records what only a sequential run
+// knows (values, and when each word was last accessed) and nothing that follows from that and the
+// program: operands' numbers, immediates, results and addresses.
+#pragma once
+
+#include <zk/check.h>
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "vm/isa.h"
+#include "vm/memory.h"
+#include "vm/reservation.h"
+#include "vm/system.h"
+
+namespace zkvm::vm {
+
+// Time. An instruction takes one tick, ecall two; clk counts ticks from 1 in every segment. The
+// accesses of tick c happen at 4 c + 0, 1, 2, a refresh at 4 c + 3. Time 0 is the segment's start.
+inline constexpr uint32_t kMaxClk = 1u << 22;
+
+// The machine's own words: x0-x31, the dummy, the journal's position in words.
+inline constexpr int kJournalPosition = 33;
+inline constexpr int kMachineWords = 34;
+
+// Row i of a segment's refresh re-reads machine word i % kMachineWords at the end of tick
+// (i + 1) * kRefreshTicks, so that any two accesses to a machine word are less than 2^16 apart.
+inline constexpr uint32_t kRefreshTicks = 256;
+
+// A word as an access finds it.
+struct Access {
+  uint32_t value;
+  uint32_t time;  // of the access before, in this segment; 0: none
+
+  bool operator==(const Access&) const = default;
+};
+
+// In every row: clk is the instruction's tick, index is (pc - text base) / 4. Accesses stand in the
+// order of their times: rs1 at 4 clk, and so on; rd may be the dummy.
+struct RegisterRow {  // op rd, rs1, rs2
+  uint32_t clk, index;
+  Access rs1, rs2, rd;
+};
+struct ImmediateRow {  // op rd, rs1, imm; lui and auipc read x0; jalr
+  uint32_t clk, index;
+  Access rs1;
+  Access rd;  // at 4 clk + 2
+};
+struct BranchRow {
+  uint32_t clk, index;
+  Access rs1, rs2;
+};
+struct JumpRow {  // jal
+  uint32_t clk, index;
+  Access rd;  // at 4 clk + 2
+};
+struct LoadRow {  // memory: the whole word, also for lb and lh
+  uint32_t clk, index;
+  Access rs1, memory, rd;
+};
+struct StoreRow {  // memory: the whole word before
+  uint32_t clk, index;
+  Access rs1, rs2, memory;
+};
+struct SystemRow {
+  uint32_t clk, index;
+  Access a7, a0, a1;  // at 4 clk + 0, 1, 2
+  Access a2;          // at 4 (clk + 1) + 0
+  Access result;      // a0 again, at 4 (clk + 1) + 1
+  Access journal;     // at 4 (clk + 1) + 2; journal writes only, else zero
+  uint32_t value;     // a0 afterwards
+  uint32_t transfer;  // index of its first TransferRow
+  uint32_t words;     // how many there are: read and journal writes
+};
+struct TransferRow {  // one word of input or journal, at 4 (clk + 1) + 2 of its system row
+  uint32_t system;    // index of the system row
+  uint32_t word;      // address / 4
+  Access memory;
+  uint32_t value;  // afterwards: input's word; for the journal memory.value
+};
+struct RefreshRow {
+  Access word;
+};
+
+// 256 bytes of memory that the segment accessed, aligned to 256.
+struct Page {
+  uint32_t first_word;  // address / 4, a multiple of kGranuleWords
+  std::array<uint32_t, kGranuleWords> initial, final, time;  // time: of the last access, 0: none
+};
+
+enum class SegmentEnd : uint8_t {
+  kCut,   // a table is full or clk is at its limit; another segment follows
+  kExit,  // the guest called exit: the last row is that system row
+  kTrap,  // nothing can be proven: Tracer::trap()
+};
+
+// A growing array in reserved address space: growing moves nothing.
+class RowBuffer {
+ public:
+  RowBuffer() = default;
+  RowBuffer(size_t rows, size_t row_bytes)
+      : memory_(Reservation::of(rows * row_bytes)), row_bytes_(row_bytes), end_(memory_.data()) {
+    if (memory_) memory_.prefer_huge_pages();
+  }
+
+  explicit operator bool() const { return static_cast<bool>(memory_); }
+  size_t size() const { return static_cast<size_t>(end_ - memory_.data()) / row_bytes_; }
+  size_t capacity() const { return memory_.size() / row_bytes_; }
+  uint8_t* end() const { return end_; }
+  void set_end(uint8_t* end) { end_ = end; }
+  void clear() { end_ = memory_.data(); }
+
+  template <class Row>
+  std::span<const Row> rows() const {
+    ZK_CHECK(sizeof(Row) == row_bytes_);
+    return {reinterpret_cast<const Row*>(memory_.data()), size()};
+  }
+  template <class Row>
+  void push(const Row& row) {
+    ZK_CHECK(sizeof(Row) == row_bytes_ && size() < capacity());
+    *reinterpret_cast<Row*>(end_) = row;
+    end_ += sizeof(Row);
+  }
+
+ private:
+  Reservation memory_;
+  size_t row_bytes_ = 1;
+  uint8_t* end_ = nullptr;
+};
+
+// The machine's words and pc between segments.
+struct Boundary {
+  uint32_t pc;
+  std::array<uint32_t, kMachineWords> words;
+
+  bool operator==(const Boundary&) const = default;
+};
+
+struct Segment {
+  SegmentEnd end;
+  Boundary initial, final;
+  std::array<uint32_t, kMachineWords> times;        // of each machine word's last access
+  uint32_t clk;                                     // the first tick that was not used
+  uint64_t cycles;                                  // instructions
+  std::array<RowBuffer, kClassCount> instructions;  // by Class; the row type is the class's
+  RowBuffer transfers, refreshes;
+  std::vector<Page> pages;  // in the order of their first access
+
+  // Rows of a class: RegisterRow for kAdd kBits kShift kCompare kMul kDiv; ImmediateRow for the
+  // immediate forms and kJumpRegister; BranchRow, JumpRow, LoadRow, StoreRow, SystemRow.
+  template <class Row>
+  std::span<const Row> rows(Class cls) const {
+    return instructions[static_cast<size_t>(cls)].rows<Row>();
+  }
+};
+
+// Bytes of a class's row; 0 for kTrap, which has none.
+size_t row_bytes(Class cls);
+
+}  // namespace zkvm::vm

@@ -1,0 +1,366 @@
+#include "vm/trace.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "vm/step.h"
+#include "vm/trace_context.h"
+
+namespace zkvm::vm {
+namespace {
+
+constexpr int kA0 = 10, kA1 = 11, kA2 = 12, kA7 = 17;
+constexpr uint32_t kMaxTransferWords = kMaxTransferBytes / 4;
+
+}  // namespace
+
+size_t row_bytes(Class cls) {
+  switch (cls) {
+    case Class::kAdd:
+    case Class::kBits:
+    case Class::kShift:
+    case Class::kCompare:
+    case Class::kMul:
+    case Class::kDiv:
+      return sizeof(RegisterRow);
+    case Class::kAddImm:
+    case Class::kBitsImm:
+    case Class::kShiftImm:
+    case Class::kCompareImm:
+    case Class::kJumpRegister:
+      return sizeof(ImmediateRow);
+    case Class::kBranch:
+      return sizeof(BranchRow);
+    case Class::kJump:
+      return sizeof(JumpRow);
+    case Class::kLoadWord:
+    case Class::kLoadSub:
+      return sizeof(LoadRow);
+    case Class::kStoreWord:
+    case Class::kStoreSub:
+      return sizeof(StoreRow);
+    case Class::kSystem:
+      return sizeof(SystemRow);
+    case Class::kTrap:
+      return 0;
+  }
+  return 0;
+}
+
+void TraceCore::save_new_pages() {
+  const auto touched = memory->touched();
+  for (size_t i = pages->size(); i < touched.size(); ++i) {
+    Page& page = pages->emplace_back();
+    page.first_word = touched[i] * kGranuleWords;
+    std::memcpy(page.initial.data(), memory->window() + size_t{page.first_word} * 4, kGranuleBytes);
+  }
+}
+
+class Tracer::Execution {
+ public:
+  Execution(const Program& program, const Io& io, const RunLimits& limits,
+            const SegmentLimits& segment_limits, Memory memory)
+      : program_(program),
+        text_(program.text()),
+        limits_(limits),
+        segment_limits_(segment_limits),
+        memory_(std::move(memory)),
+        times_(Reservation::of(memory_.window_bytes())),
+        system_(io, limits),
+        code_(decode_text(text_)),
+        pc_(program.entry) {
+    Dispatch<TraceContext>::prepare(code_);
+    core_.times = reinterpret_cast<uint32_t*>(times_.data());
+    core_.text = code_.data();
+    core_.text_base = text_.base;
+    core_.text_words = text_.size / 4;
+    core_.memory = &memory_;
+  }
+
+  bool has_memory() const { return static_cast<bool>(times_); }
+  bool done() const { return trap_.has_value() || system_.exit_code().has_value(); }
+
+  Result<void> reserve(Segment& segment) const;
+  void run(Segment& segment);
+  RunResult result();
+
+ private:
+  void begin(Segment& segment);
+  void finish(Segment& segment);
+  Boundary boundary() const;
+
+  bool must_cut(const Segment& segment) const;
+  uint32_t room(const Segment& segment) const;
+  bool run_burst(Segment& segment);
+  std::optional<SegmentEnd> stop(Segment& segment);
+  void record_call(Segment& segment, const SystemCall& call);
+  void record_transfers(Segment& segment, const SystemCall& call);
+  void refresh(Segment& segment, uint32_t tick);
+  Trap find_trap();
+
+  Registers registers() const;
+  Access access(int r, uint32_t time) {
+    return std::exchange(core_.x[r], Access{core_.x[r].value, time});
+  }
+
+  const Program& program_;
+  const Region& text_;
+  RunLimits limits_;
+  SegmentLimits segment_limits_;
+  Memory memory_;
+  Reservation times_;
+  System system_;
+  std::vector<Insn> code_;
+  TraceCore core_{};
+  uint32_t pc_;
+  uint32_t clk_ = 1;
+  uint64_t cycles_ = 0;
+  Access journal_{};  // the journal's position as a machine word
+  std::optional<Trap> trap_;
+};
+
+Result<void> Tracer::Execution::reserve(Segment& segment) const {
+  bool ok = true;
+  const auto provide = [&](RowBuffer& buffer, size_t rows, size_t bytes) {
+    if (buffer && buffer.capacity() == rows) return;
+    buffer = RowBuffer(rows, bytes);
+    ok = ok && static_cast<bool>(buffer);
+  };
+  for (size_t i = 0; i < kClassCount; ++i) {
+    const size_t bytes = row_bytes(static_cast<Class>(i));
+    if (bytes != 0) provide(segment.instructions[i], segment_limits_.rows, bytes);
+  }
+  provide(segment.transfers, size_t{segment_limits_.rows} + kMaxTransferWords, sizeof(TransferRow));
+  provide(segment.refreshes, kMaxClk / kRefreshTicks, sizeof(RefreshRow));
+  if (ok) return {};
+  return tl::unexpected(Error{ErrorCode::kOutOfMemory,
+                              "trace: expected to reserve a segment's arrays, found no space"});
+}
+
+void Tracer::Execution::run(Segment& segment) {
+  begin(segment);
+  std::optional<SegmentEnd> end;
+  while (!end) {
+    if (must_cut(segment)) {
+      end = SegmentEnd::kCut;
+    } else if (cycles_ >= limits_.cycles) {
+      trap_ = Trap{TrapKind::kCycleLimit, pc_, 0, 0, cycles_};
+      end = SegmentEnd::kTrap;
+    } else if (!text_.contains(pc_) || !run_burst(segment)) {
+      end = stop(segment);
+    }
+  }
+  segment.end = *end;
+  finish(segment);
+}
+
+void Tracer::Execution::begin(Segment& segment) {
+  for (RowBuffer& rows : segment.instructions) rows.clear();
+  segment.transfers.clear();
+  segment.refreshes.clear();
+  segment.pages.clear();
+  core_.pages = &segment.pages;
+  clk_ = 1;
+  segment.cycles = cycles_;
+  for (Access& word : core_.x) word.time = 0;
+  journal_.time = 0;
+  segment.initial = boundary();
+}
+
+void Tracer::Execution::finish(Segment& segment) {
+  for (Page& page : segment.pages) {
+    uint32_t* times = core_.times + page.first_word;
+    std::memcpy(page.final.data(), memory_.window() + size_t{page.first_word} * 4, kGranuleBytes);
+    std::copy_n(times, kGranuleWords, page.time.begin());
+    std::fill_n(times, kGranuleWords, 0);
+  }
+  memory_.forget();
+  segment.final = boundary();
+  for (int r = 0; r < kRegisterCount; ++r) segment.times[r] = core_.x[r].time;
+  segment.times[kJournalPosition] = journal_.time;
+  segment.clk = clk_;
+  segment.cycles = cycles_ - segment.cycles;
+}
+
+Boundary Tracer::Execution::boundary() const {
+  Boundary b{.pc = pc_, .words = {}};
+  for (int r = 0; r < kRegisterCount; ++r) b.words[r] = core_.x[r].value;
+  b.words[kJournalPosition] = journal_.value;
+  return b;
+}
+
+// The next instruction may be an ecall, which takes two ticks, and clk stays below its limit even
+// after it.
+bool Tracer::Execution::must_cut(const Segment& segment) const {
+  return room(segment) == 0 || clk_ + 2 >= segment_limits_.clk ||
+         segment.pages.size() >= segment_limits_.pages;
+}
+
+// Rows that still fit into the fullest array.
+uint32_t Tracer::Execution::room(const Segment& segment) const {
+  size_t room = segment_limits_.rows;
+  for (const RowBuffer& rows : segment.instructions) {
+    if (rows) room = std::min(room, rows.capacity() - rows.size());
+  }
+  return static_cast<uint32_t>(room);
+}
+
+// False if it stopped in front of an instruction that it could not execute.
+bool Tracer::Execution::run_burst(Segment& segment) {
+  const uint32_t refresh_tick = (clk_ + kRefreshTicks - 1) / kRefreshTicks * kRefreshTicks;
+  const uint64_t most = std::min<uint64_t>(room(segment), limits_.cycles - cycles_);
+  core_.burst_end =
+      std::min({clk_ + most, uint64_t{refresh_tick} + 1, uint64_t{segment_limits_.clk} - 1});
+  for (size_t i = 0; i < kClassCount; ++i) core_.rows[i] = segment.instructions[i].end();
+
+  const Insn* start = code_.data() + (pc_ - text_.base) / 4;
+  Dispatch<TraceContext>::run(start, core_, memory_.window(), memory_.granules(), clk_);
+
+  for (size_t i = 0; i < kClassCount; ++i) segment.instructions[i].set_end(core_.rows[i]);
+  pc_ = text_.base + static_cast<uint32_t>(core_.stopped_at - code_.data()) * 4;
+  cycles_ += core_.stopped_n - clk_;
+  clk_ = static_cast<uint32_t>(core_.stopped_n);
+  if (clk_ == refresh_tick + 1) refresh(segment, refresh_tick);
+  return clk_ == core_.burst_end;
+}
+
+// At an instruction that a burst cannot execute: a system call or a trap.
+std::optional<SegmentEnd> Tracer::Execution::stop(Segment& segment) {
+  const bool is_call = text_.contains(pc_) && code_[(pc_ - text_.base) / 4].op == Op::kEcall;
+  const auto call = system_.plan(registers(), memory_);
+  if (!is_call || !call) {
+    trap_ = find_trap();
+    return SegmentEnd::kTrap;
+  }
+  // The call goes as a whole into this segment or, where its first array is not fresh, the next.
+  if (segment.transfers.size() > 0 &&
+      segment.transfers.size() + call->bytes / 4 > segment_limits_.rows &&
+      call->kind != SystemCall::Kind::kConsole) {
+    return SegmentEnd::kCut;
+  }
+  record_call(segment, *call);
+  if (system_.exit_code()) return SegmentEnd::kExit;
+  return std::nullopt;
+}
+
+void Tracer::Execution::record_call(Segment& segment, const SystemCall& call) {
+  const uint32_t early = clk_ * 4;
+  SystemRow row{.clk = clk_,
+                .index = (pc_ - text_.base) / 4,
+                .a7 = access(kA7, early),
+                .a0 = access(kA0, early + 1),
+                .a1 = access(kA1, early + 2),
+                .a2 = {},
+                .result = {},
+                .journal = {},
+                .value = call.result,
+                .transfer = static_cast<uint32_t>(segment.transfers.size()),
+                .words = 0};
+  if (clk_ % kRefreshTicks == 0) refresh(segment, clk_);
+  ++clk_;
+  const uint32_t late = clk_ * 4;
+  row.a2 = access(kA2, late);
+  row.result = access(kA0, late + 1);
+  if (call.kind == SystemCall::Kind::kRead || call.kind == SystemCall::Kind::kJournal) {
+    row.words = call.bytes / 4;
+    record_transfers(segment, call);
+  }
+  if (call.kind == SystemCall::Kind::kJournal) {
+    row.journal = std::exchange(journal_, Access{journal_.value + row.words, late + 2});
+  }
+  Registers x = registers();
+  system_.perform(call, x, memory_);
+  core_.x[kA0].value = x[kA0];
+  segment.instructions[static_cast<size_t>(Class::kSystem)].push(row);
+  if (clk_ % kRefreshTicks == 0) refresh(segment, clk_);
+  ++clk_;
+  ++cycles_;
+  pc_ += 4;
+}
+
+// Before the call is performed.
+void Tracer::Execution::record_transfers(Segment& segment, const SystemCall& call) {
+  const bool read = call.kind == SystemCall::Kind::kRead;
+  ZK_CHECK(memory_.touch(call.buffer, call.bytes, read));
+  core_.save_new_pages();
+  const auto system = static_cast<uint32_t>(segment.rows<SystemRow>(Class::kSystem).size());
+  for (uint32_t i = 0; i < call.bytes / 4; ++i) {
+    const uint32_t word = call.buffer / 4 + i;
+    Access before;
+    std::memcpy(&before.value, memory_.window() + size_t{word} * 4, 4);
+    before.time = std::exchange(core_.times[word], clk_ * 4 + 2);
+    segment.transfers.push(
+        TransferRow{system, word, before, read ? system_.input_word(i) : before.value});
+  }
+}
+
+void Tracer::Execution::refresh(Segment& segment, uint32_t tick) {
+  const int word = static_cast<int>((tick / kRefreshTicks - 1) % kMachineWords);
+  const uint32_t time = tick * 4 + 3;
+  segment.refreshes.push(RefreshRow{word == kJournalPosition
+                                        ? std::exchange(journal_, Access{journal_.value, time})
+                                        : access(word, time)});
+}
+
+// The instruction at pc traps, or jumps to where the next one does.
+Trap Tracer::Execution::find_trap() {
+  State state{pc_, registers(), cycles_};
+  std::optional<Trap> trap = step(program_, state, memory_, system_);
+  if (!trap && state.cycles >= limits_.cycles) {
+    trap = Trap{TrapKind::kCycleLimit, state.pc, 0, 0, state.cycles};
+  }
+  if (!trap) trap = step(program_, state, memory_, system_);
+  ZK_CHECK(trap.has_value());
+  pc_ = state.pc;
+  cycles_ = state.cycles;
+  for (int r = 0; r < kRegisterCount; ++r) core_.x[r].value = state.x[r];
+  return *trap;
+}
+
+Registers Tracer::Execution::registers() const {
+  Registers x;
+  for (int r = 0; r < kRegisterCount; ++r) x[r] = core_.x[r].value;
+  return x;
+}
+
+RunResult Tracer::Execution::result() {
+  RunResult result;
+  result.trap = trap_;
+  result.exit_code = system_.exit_code().value_or(0);
+  result.cycles = cycles_;
+  result.journal = system_.journal();
+  result.declared_bytes = program_.memory_bytes();
+  result.touched_bytes = memory_.ever_touched() * kGranuleBytes;
+  return result;
+}
+
+Tracer::Tracer(std::unique_ptr<Execution> execution) : execution_(std::move(execution)) {}
+Tracer::Tracer(Tracer&&) noexcept = default;
+Tracer& Tracer::operator=(Tracer&&) noexcept = default;
+Tracer::~Tracer() = default;
+
+Result<Tracer> Tracer::of(const Program& program, const Io& io, const RunLimits& limits,
+                          const SegmentLimits& segment_limits) {
+  ZK_CHECK(segment_limits.rows >= 1 && segment_limits.clk >= 4 && segment_limits.clk <= kMaxClk &&
+           segment_limits.pages >= 1);
+  auto memory = Memory::of(program);
+  if (!memory) return tl::unexpected(std::move(memory.error()));
+  auto execution =
+      std::make_unique<Execution>(program, io, limits, segment_limits, std::move(*memory));
+  if (!execution->has_memory()) {
+    return tl::unexpected(Error{ErrorCode::kOutOfMemory,
+                                "trace: expected to reserve the times of memory, found no space"});
+  }
+  return Tracer(std::move(execution));
+}
+
+Result<bool> Tracer::next(Segment& segment) {
+  if (execution_->done()) return false;
+  if (auto ok = execution_->reserve(segment); !ok) return tl::unexpected(std::move(ok.error()));
+  execution_->run(segment);
+  return true;
+}
+
+RunResult Tracer::result() const { return execution_->result(); }
+
+}  // namespace zkvm::vm

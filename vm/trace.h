@@ -1,0 +1,45 @@
+// The tracing executor: runs a program segment by segment and records each (vm/record.h).
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "vm/elf.h"
+#include "vm/record.h"
+#include "vm/run.h"
+
+namespace zkvm::vm {
+
+// When a segment is cut. A single system call is never split: it may add kMaxTransferBytes / 4
+// transfer rows and the pages under them beyond the limits.
+struct SegmentLimits {
+  uint32_t rows = 1u << 22;   // of each class, at least 1
+  uint32_t clk = kMaxClk;     // at least 4, at most kMaxClk; clk stays below it
+  uint32_t pages = 1u << 19;  // 256 bytes of guest memory each, 772 in the record
+};
+
+class Tracer {
+ public:
+  // The program and what io refers to must outlive the tracer. Error: kOutOfMemory.
+  [[nodiscard]] static Result<Tracer> of(const Program& program, const Io& io,
+                                         const RunLimits& limits = {},
+                                         const SegmentLimits& segment_limits = {});
+  Tracer(Tracer&&) noexcept;
+  Tracer& operator=(Tracer&&) noexcept;
+  ~Tracer();
+
+  // Runs the next segment into `segment`, whose buffers are used again if it has some (pass a fresh
+  // one to keep the last). False, with nothing done, after the segment that ended in exit or trap.
+  // Error: kOutOfMemory.
+  [[nodiscard]] Result<bool> next(Segment& segment);
+
+  // Of all segments so far, as run() has them, except counts, which is empty.
+  RunResult result() const;
+
+ private:
+  class Execution;
+  explicit Tracer(std::unique_ptr<Execution> execution);
+  std::unique_ptr<Execution> execution_;
+};
+
+}  // namespace zkvm::vm
