@@ -62,6 +62,15 @@ step "installing (4/4)" make install
 mkdir -p "$work/final/lib"
 cp -a "$work/out/include/c++/"* "$work/final/include" 2>/dev/null || cp -a "$work/out/include" "$work/final/include"
 find "$work/out" -name 'lib*.a' -exec cp {} "$work/final/lib/" \;
+# A std::thread without threads has no constructor to call; give it one that says why it does not compile.
+cat >"$work/no_threads" <<'PATCH'
+    template<typename _Callable, typename... _Args, typename = _Require<__not_same<_Callable>>>
+      explicit thread(_Callable&&, _Args&&...)
+      { static_assert(!sizeof(_Callable*), "zkvm: guests have one thread: no std::thread"); }
+PATCH
+thread_header="$work/final/include/bits/std_thread.h"
+sed -i "/thread() noexcept = default;/r $work/no_threads" "$thread_header"
+grep -q "zkvm: guests have one thread" "$thread_header" || { echo "libstdcxx.sh: $thread_header: not as expected" >&2; exit 1; }
 touch "$work/final/complete"
 mkdir -p "$cache"
 mv -T "$work/final" "$target" 2>/dev/null || [ -f "$target/complete" ]  # another run may have been first

@@ -14,7 +14,7 @@ readonly packages=(
   # Guests: GCC with picolibc, the sources of their libstdc++ and what unpacks and configures them, the oracle.
   gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf gcc-12-source make xz-utils qemu-user
   # Libraries: command line, text, errors, JSON, threads, pprof files, ONNX files.
-  libcli11-dev libfmt-dev libexpected-dev nlohmann-json3-dev libtbb-dev libprotobuf-dev protobuf-compiler libonnx-dev
+  libcli11-dev libfmt-dev libexpected-dev nlohmann-json3-dev libtbb-dev zlib1g-dev libprotobuf-dev protobuf-compiler libonnx-dev
   # Tests and benchmarks.
   libgtest-dev libgmock-dev libbenchmark-dev
 )

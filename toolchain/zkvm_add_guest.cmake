@@ -1,6 +1,6 @@
 # zkvm_add_guest(NAME mnist SOURCES guest.cc ...
 #                [COMPILER gcc|clang] [HEAP size] [STACK size] [EMBED symbol file ...]
-#                [INCLUDES folder ...] [OPTIONS compiler-option ...])
+#                [INCLUDES folder ...] [OPTIONS compiler-option ...] [EXCEPTIONS])
 #
 # Builds ${ZKVM_GUEST_DIR}/NAME.elf (default <build folder>/guests), a static RV32IM program, by the target
 # NAME_guest, which is part of `all`; target property ZKVM_GUEST_ELF holds the path.
@@ -11,6 +11,8 @@
 #             are part of the program's identity, and the proof's cost grows with the memory that is touched.
 #   EMBED     the bytes of `file` as read-only data; in the source ZK_EMBED(type, symbol), see <zk/embed.h>
 #   OPTIONS   further compiler options, after ours
+#   EXCEPTIONS  throw and catch work, and the program is some 50 KB larger; without it `throw` does not compile,
+#             and what the library would throw ends the run with a message
 #
 # Works in this tree and, after `cmake --install`, through find_package(zkvm).
 include_guard(GLOBAL)
@@ -60,10 +62,10 @@ endfunction()
 
 # A compile command of the current folder: source -> object, rebuilt when a header changes.
 function(_zkvm_compile source object compiler)
-  cmake_parse_arguments(C "" "" "OPTIONS;DEPENDS" ${ARGN})
+  cmake_parse_arguments(C "EXCEPTIONS" "" "OPTIONS;DEPENDS" ${ARGN})
   set(flags
       -march=rv32im -mabi=ilp32 -mstrict-align -O2 -g -ffunction-sections -fdata-sections
-      -fno-asynchronous-unwind-tables -fno-unwind-tables -ftls-model=local-exec
+      -ftls-model=local-exec
       # __FILE__ is part of the program and so of its identity: it must not tell where the tree stands.
       -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/= -fmacro-prefix-map=${CMAKE_BINARY_DIR}/=
       -fmacro-prefix-map=${ZKVM_GUEST_SDK}/=guest/)
@@ -74,9 +76,14 @@ function(_zkvm_compile source object compiler)
     endif()
   elseif(source MATCHES "\\.(cc|cpp|cxx)$")
     set(language cxx)
-    list(APPEND flags -std=c++20 -fno-exceptions -fno-threadsafe-statics ${ZKVM_RISCV_CXX_HEADERS})
+    list(APPEND flags -std=c++20 -fno-threadsafe-statics ${ZKVM_RISCV_CXX_HEADERS})
   else()
     message(FATAL_ERROR "zkvm_add_guest: ${source}: expected .cc, .cpp, .cxx, .c or .S")
+  endif()
+  if(C_EXCEPTIONS)
+    list(APPEND flags -fexceptions)
+  else()
+    list(APPEND flags -fno-exceptions -fno-asynchronous-unwind-tables -fno-unwind-tables)
   endif()
   if(compiler STREQUAL gcc)
     set(tool ${ZKVM_RISCV_GCC})
@@ -103,21 +110,28 @@ function(_zkvm_runtime)
   endif()
   set(folder ${ZKVM_GUEST_DIR}/runtime)
   file(MAKE_DIRECTORY ${folder})
-  set(objects)
-  foreach(source crt0.S start.cc console.cc io.cc heap.cc atomics.cc no_exceptions.cc unavailable.S)
-    _zkvm_compile(${ZKVM_GUEST_SDK}/runtime/${source} ${folder}/${source}.o gcc OPTIONS -D_GNU_SOURCE)
+  foreach(source crt0.S start.cc console.cc io.cc heap.cc atomics.cc exceptions.cc no_exceptions.cc unavailable.S)
+    set(exceptions)
+    if(source STREQUAL exceptions.cc)
+      set(exceptions EXCEPTIONS)
+    endif()
+    _zkvm_compile(${ZKVM_GUEST_SDK}/runtime/${source} ${folder}/${source}.o gcc ${exceptions} OPTIONS -D_GNU_SOURCE)
     list(APPEND objects ${folder}/${source}.o)
   endforeach()
-  list(POP_BACK objects unavailable)
+  list(POP_BACK objects unavailable no_exceptions exceptions)
   # An archive: its symbols count only where the C library would be asked for them.
+  set(archive ${folder}/libunavailable.a)
   add_custom_command(
-    OUTPUT ${folder}/libunavailable.a
-    COMMAND ${CMAKE_COMMAND} -E rm -f ${folder}/libunavailable.a
-    COMMAND ${ZKVM_RISCV_AR} rcsD ${folder}/libunavailable.a ${unavailable}
-    DEPENDS ${unavailable} VERBATIM)
-  add_custom_target(zkvm_guest_runtime DEPENDS ${objects} ${folder}/libunavailable.a)
+    OUTPUT ${archive}
+    COMMAND ${CMAKE_COMMAND} -E rm -f ${archive}
+    COMMAND ${ZKVM_RISCV_AR} rcsD ${archive} ${unavailable}
+    DEPENDS ${unavailable}
+    COMMENT "Guest archive guests/runtime/libunavailable.a"
+    VERBATIM)
+  add_custom_target(zkvm_guest_runtime DEPENDS ${objects} ${no_exceptions} ${exceptions} ${archive})
   set_target_properties(zkvm_guest_runtime PROPERTIES
-    ZKVM_OBJECTS "${objects}" ZKVM_UNAVAILABLE ${folder}/libunavailable.a)
+    ZKVM_OBJECTS "${objects}" ZKVM_UNAVAILABLE ${archive}
+    ZKVM_WITH_EXCEPTIONS ${exceptions} ZKVM_WITHOUT_EXCEPTIONS ${no_exceptions})
 endfunction()
 
 # "512K" -> bytes.
@@ -138,7 +152,7 @@ function(_zkvm_size text what result)
 endfunction()
 
 function(zkvm_add_guest)
-  cmake_parse_arguments(G "" "NAME;COMPILER;HEAP;STACK" "SOURCES;EMBED;INCLUDES;OPTIONS" ${ARGN})
+  cmake_parse_arguments(G "EXCEPTIONS" "NAME;COMPILER;HEAP;STACK" "SOURCES;EMBED;INCLUDES;OPTIONS" ${ARGN})
   if(NOT G_NAME OR NOT G_SOURCES)
     message(FATAL_ERROR "zkvm_add_guest: NAME and SOURCES are required")
   endif()
@@ -170,6 +184,13 @@ function(zkvm_add_guest)
   endif()
   _zkvm_runtime()
 
+  set(exceptions)
+  set(variant without_exceptions)
+  if(G_EXCEPTIONS)
+    set(exceptions EXCEPTIONS)
+    set(variant with_exceptions)
+  endif()
+
   set(folder ${ZKVM_GUEST_DIR}/${G_NAME}.dir)
   file(MAKE_DIRECTORY ${folder})
   set(includes)
@@ -182,7 +203,7 @@ function(zkvm_add_guest)
     get_filename_component(path ${source} ABSOLUTE)
     string(MAKE_C_IDENTIFIER "${source}" object)
     set(object ${folder}/${object}.o)
-    _zkvm_compile(${path} ${object} ${G_COMPILER} OPTIONS ${includes} ${G_OPTIONS})
+    _zkvm_compile(${path} ${object} ${G_COMPILER} ${exceptions} OPTIONS ${includes} ${G_OPTIONS})
     list(APPEND objects ${object})
   endforeach()
   while(G_EMBED)
@@ -209,16 +230,21 @@ zk_embed_@symbol@:
 
   set(elf ${ZKVM_GUEST_DIR}/${G_NAME}.elf)
   get_target_property(runtime zkvm_guest_runtime ZKVM_OBJECTS)
+  string(TOUPPER ZKVM_${variant} variant_object)
+  get_target_property(variant_object zkvm_guest_runtime ${variant_object})
+  list(APPEND runtime ${variant_object})
   get_target_property(unavailable zkvm_guest_runtime ZKVM_UNAVAILABLE)
+  set(scripts ${ZKVM_GUEST_SDK}/runtime)
   list(POP_FRONT ZKVM_RISCV_LIBRARIES libstdcxx)
   add_custom_command(
     OUTPUT ${elf}
     COMMAND ${linker} -m elf32lriscv -static --gc-sections -z max-page-size=4096 --build-id=none
-            --fatal-warnings -T ${ZKVM_GUEST_SDK}/runtime/guest.ld
+            --fatal-warnings -L ${scripts}/${variant} -T ${scripts}/guest.ld
             --defsym=__zk_heap_size=${heap} --defsym=__zk_stack_size=${stack}
             ${runtime} ${objects} --start-group ${libstdcxx} ${unavailable} ${ZKVM_RISCV_LIBRARIES} --end-group
             -o ${elf}
-    DEPENDS ${objects} ${runtime} ${unavailable} ${ZKVM_GUEST_SDK}/runtime/guest.ld zkvm_guest_runtime
+    DEPENDS ${objects} ${runtime} ${unavailable} zkvm_guest_runtime ${scripts}/guest.ld
+            ${scripts}/${variant}/unwind.ld
     COMMENT "Guest ${G_NAME}.elf (${G_COMPILER})"
     VERBATIM)
   add_custom_target(${G_NAME}_guest ALL DEPENDS ${elf})

@@ -11,9 +11,9 @@
 //   list's
 //
 // Fresh blocks are cut off the untouched rest of the heap, exactly as large as needed; the last of
-// them returns there when it is freed. Neighbouring free blocks are not merged: a guest runs once.
-// When the rest is used up, larger free blocks are split. When that fails too the run ends in a
-// trap with a message; no call returns null.
+// them returns there when it is freed. When the rest is used up, larger free blocks are split; when
+// there is none, all neighbouring free blocks are merged, in one walk over the heap. When that
+// fails too the run ends in a trap with a message: no call returns null.
 #include <errno.h>
 #include <malloc.h>
 #include <stddef.h>
@@ -44,8 +44,12 @@ struct FreeBlock {  // what a free block's payload begins with; its size stands 
 
 constinit FreeBlock* g_free[kLists] = {};
 constinit char* g_rest = __zk_heap_begin + kGrain;  // payload of the next fresh block
-constinit uint32_t g_rest_size = 0;                 // bytes that are left for fresh blocks
-constinit bool g_ready = false;
+constinit char* const g_end = __zk_heap_end;
+
+// Room for fresh blocks, in bytes; below zero where HEAP is below a grain.
+int32_t rest_size() { return g_end - g_rest; }
+
+char* first_payload() { return __zk_heap_begin + kGrain; }
 
 uint32_t& header(void* payload) { return *(static_cast<uint32_t*>(payload) - 1); }
 
@@ -65,6 +69,14 @@ void push(char* payload, uint32_t size) {
   list = block;
 }
 
+// A fresh block; there is room.
+void* cut(uint32_t size) {
+  char* const payload = g_rest;
+  header(payload) = size | kInUse;
+  g_rest += size;
+  return payload;
+}
+
 // The slow path: no fresh room is left. Any free block that is large enough, its surplus split off.
 void* search(uint32_t size) {
   for (uint32_t list = list_of(size); list < kLists; ++list) {
@@ -81,6 +93,27 @@ void* search(uint32_t size) {
   return nullptr;
 }
 
+// Merges neighbouring free blocks, and the last one with the rest: headers lead from block to
+// block.
+void merge() {
+  for (FreeBlock*& list : g_free) list = nullptr;
+  for (char* block = first_payload(); block != g_rest;) {
+    const uint32_t head = header(block);
+    if (head % kGrain == kInUse) {
+      block += head - kInUse;
+      continue;
+    }
+    char* end = block + head;
+    while (end != g_rest && header(end) % kGrain != kInUse) end += header(end);
+    if (end == g_rest) {
+      g_rest = block;
+      return;
+    }
+    push(block, end - block);
+    block = end;
+  }
+}
+
 [[noreturn]] void out_of_memory(size_t asked) {
   using zk::console::Decimal;
   using zk::console::write;
@@ -88,7 +121,7 @@ void* search(uint32_t size) {
   write(kFd, "zkvm: out of memory: ");
   write(kFd, Decimal(asked).text());
   write(kFd, " bytes asked for, ");
-  write(kFd, Decimal(g_rest_size).text());
+  write(kFd, Decimal(rest_size() > 0 ? rest_size() : 0).text());
   write(kFd, " left of a heap of ");
   write(kFd, Decimal(__zk_heap_end - __zk_heap_begin).text());
   zk::fail("; set HEAP in zkvm_add_guest");
@@ -105,18 +138,10 @@ void* allocate(size_t bytes) {
     header(block) |= kInUse;
     return block;
   }
-  if (!g_ready) {
-    g_ready = true;
-    g_rest_size = (__zk_heap_end - __zk_heap_begin) & ~(kGrain - 1);
-    g_rest_size -= g_rest_size < kGrain ? g_rest_size : kGrain;  // the first header's grain
-  }
-  if (size <= g_rest_size) {
-    char* const payload = g_rest;
-    header(payload) = size | kInUse;
-    g_rest += size;
-    g_rest_size -= size;
-    return payload;
-  }
+  if (static_cast<int32_t>(size) <= rest_size()) return cut(size);
+  if (void* const payload = search(size)) return payload;
+  merge();
+  if (static_cast<int32_t>(size) <= rest_size()) return cut(size);
   void* const payload = search(size);
   if (payload == nullptr) out_of_memory(bytes);
   return payload;
@@ -131,7 +156,6 @@ void release(void* payload) {
   if (static_cast<char*>(payload) + size == g_rest) {
     header(payload) = size;
     g_rest -= size;
-    g_rest_size += size;
   } else {
     push(static_cast<char*>(payload), size);
   }
@@ -171,10 +195,9 @@ void* realloc(void* payload, size_t bytes) {
   if (static_cast<char*>(payload) + size == g_rest &&
       bytes <= kMaxRequest) {  // the last block grows in place
     const uint32_t more = ((bytes + kHeader + kGrain - 1) & ~(kGrain - 1)) - size;
-    if (more <= g_rest_size) {
+    if (static_cast<int32_t>(more) <= rest_size()) {
       header(payload) += more;
       g_rest += more;
-      g_rest_size -= more;
       return payload;
     }
   }

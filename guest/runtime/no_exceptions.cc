@@ -2,11 +2,17 @@
 // make. What the library would throw (vector::at, a string that is too long, ...) prints the
 // standard exception's name and its message, and ends the run in a trap. The unwinder stays out of
 // the program.
+#include <stdarg.h>
 #include <zk/io.h>
 
 #include <string_view>
 
 #include "console.h"
+
+// libstdc++'s own small formatter for the message of __throw_out_of_range_fmt.
+namespace __gnu_cxx {
+int __snprintf_lite(char* buffer, size_t size, const char* format, va_list arguments);
+}
 
 namespace {
 
@@ -47,7 +53,11 @@ namespace std {
 [[gnu::weak, noreturn]] void __throw_out_of_range(const char* what) {
   thrown("out_of_range", what);
 }
-[[gnu::weak, noreturn]] void __throw_out_of_range_fmt(const char* what, ...) {
+[[gnu::weak, noreturn]] void __throw_out_of_range_fmt(const char* format, ...) {
+  char what[128];
+  va_list arguments;
+  va_start(arguments, format);
+  __gnu_cxx::__snprintf_lite(what, sizeof(what), format, arguments);
   thrown("out_of_range", what);
 }
 [[gnu::weak, noreturn]] void __throw_runtime_error(const char* what) {

@@ -39,6 +39,9 @@ void __libc_fini_array() {
   zk::fail_at(file, line, "assertion failed: ", text);
 }
 
+// What unavailable.S calls.
+[[noreturn]] void zk_unavailable(const char* message) { zk::fail(message); }
+
 }  // extern "C"
 
 namespace zk {

@@ -51,9 +51,16 @@ concept Readable =
     !std::is_pointer_v<T> && !std::same_as<std::remove_cv_t<T>, bool>;
 
 // What can be made public as it stands: every byte is part of the value. A type with padding is
-// refused, because padding can hold remains of private data; commit its members one by one.
+// refused, because padding can hold remains of private data, and so is a view, which is a pointer
+// and a length: the overload below commits what it points to. A class of your own must hold no
+// pointers (not checked).
+template <class T>
+inline constexpr bool kIsArray = std::is_array_v<T>;
+template <class T, size_t n>
+inline constexpr bool kIsArray<std::array<T, n>> = true;
 template <class T>
 concept Committable = std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> &&
+                      (!std::ranges::range<T> || kIsArray<T>) &&
                       (std::has_unique_object_representations_v<T> || std::is_floating_point_v<T>);
 
 // The next value of the input: ceil(sizeof(T) / 4) words. Fails where the input has fewer.
