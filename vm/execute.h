@@ -16,7 +16,7 @@ Result<RunResult> execute_with(const Program& program, const Io& io, const RunLi
   System system(io, limits);
   FastRun<Observer> run(program, *memory, system, limits.cycles, observer);
   RunResult result;
-  result.trap = run.run();
+  result.trap = run.run(io.progress);
   result.exit_code = system.exit_code().value_or(0);
   result.cycles = run.state.cycles;
   result.journal = std::move(system.journal());

@@ -15,6 +15,7 @@
 #include <zk/check.h>
 
 #include <cstring>
+#include <functional>
 
 #include "vm/dispatch.h"
 #include "vm/memory.h"
@@ -146,6 +147,8 @@ struct FastContext {
   }
 };
 
+inline constexpr uint64_t kProgressCycles = uint64_t{1} << 26;
+
 // One execution. The parts that a caller wants afterwards are public.
 template <class Observer>
 class FastRun {
@@ -164,9 +167,14 @@ class FastRun {
     Dispatch<FastContext<Observer>>::prepare(code_);
   }
 
-  // To exit or trap.
-  std::optional<Trap> run() {
+  // To exit or trap. A progress function is called after each system call and at least every
+  // kProgressCycles.
+  std::optional<Trap> run(const std::function<void(uint64_t)>& progress = {}) {
     while (!system_.exit_code()) {
+      if (progress) {
+        progress(state.cycles);
+        pause_at_ = std::min(cycle_limit_, state.cycles + kProgressCycles + code_.size());
+      }
       if (has_room() && text_.contains(state.pc)) run_fast();
       if (state.cycles >= cycle_limit_) {
         return Trap{TrapKind::kCycleLimit, state.pc, 0, 0, state.cycles};
@@ -183,7 +191,7 @@ class FastRun {
 
   // Between two tests of the limit at most the whole text is executed.
   bool has_room() const {
-    return cycle_limit_ > code_.size() && state.cycles < cycle_limit_ - code_.size();
+    return pause_at_ > code_.size() && state.cycles < pause_at_ - code_.size();
   }
 
   void run_fast() {
@@ -192,7 +200,7 @@ class FastRun {
                             .text = code_.data(),
                             .text_base = text_.base,
                             .text_words = text_.size / 4,
-                            .limit = (cycle_limit_ - code_.size()) * sizeof(Insn),
+                            .limit = (pause_at_ - code_.size()) * sizeof(Insn),
                             .memory = &memory_,
                             .observer = &observer_,
                             .stopped_at = nullptr,
@@ -213,6 +221,7 @@ class FastRun {
   Memory& memory_;
   System& system_;
   uint64_t cycle_limit_;
+  uint64_t pause_at_ = cycle_limit_;  // cycles before which run_fast comes back
   Observer& observer_;
   std::vector<Insn> code_;
 

@@ -210,8 +210,11 @@ Result<Profile> profile(const Program& program, const Io& io, const RunLimits& l
   ProfilingObserver observer(program);
   auto run = execute_with(program, io, limits, observer);
   if (!run) return tl::unexpected(std::move(run.error()));
-  return Profile{std::move(*run), observer.tree().take_nodes(),
-                 observer.blocks().blocks(program.text().base), observer.blocks().unattributed()};
+  return Profile{.run = std::move(*run),
+                 .nodes = observer.tree().take_nodes(),
+                 .blocks = observer.blocks().blocks(program.text().base),
+                 .last_node = observer.tree().node(),
+                 .unattributed = observer.blocks().unattributed()};
 }
 
 }  // namespace zkvm::vm
