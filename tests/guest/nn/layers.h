@@ -1,0 +1,30 @@
+// The layers of layers.onnx, in its order: one list for the host's test and the guest.
+#pragma once
+
+#include <zk/nn.h>
+
+#include "layers_params.h"
+
+namespace layers {
+
+// Calls visit(input tensor to fill, layer) for each layer; layer(input) returns the output tensor.
+template <class Visit>
+void for_each(Visit&& visit) {
+  using namespace zk::nn;
+  visit(Tensor<int8_t, 3, 7, 9>{}, [](const auto& x) { return conv2d<kConv1>(x); });
+  visit(Tensor<int8_t, 4, 9, 9>{}, [](const auto& x) { return conv2d<kConv2>(x); });
+  visit(Tensor<uint8_t, 2, 6, 10>{}, [](const auto& x) { return conv2d<kConv3>(x); });
+  visit(Tensor<uint8_t, 1, 8, 8>{}, [](const auto& x) { return conv2d<kConv4>(x); });
+  visit(Tensor<int8_t, 13>{}, [](const auto& x) { return dense<kDense1>(x); });
+  visit(Tensor<uint8_t, 63>{}, [](const auto& x) { return dense<kDense2>(x); });
+  visit(Tensor<int8_t, 30>{}, [](const auto& x) { return dense<kDense3>(x); });
+  visit(Tensor<uint8_t, 2048>{}, [](const auto& x) { return dense<kDense4>(x); });
+  visit(Tensor<int8_t, 2, 6, 8>{}, [](const auto& x) { return average_pool<2, kAveragePool1>(x); });
+  visit(Tensor<uint8_t, 3, 7, 7>{},
+        [](const auto& x) { return average_pool<3, kAveragePool2, 2>(x); });
+  visit(Tensor<uint8_t, 1, 8, 8>{},
+        [](const auto& x) { return average_pool<2, kAveragePool3>(x); });
+  visit(Tensor<int8_t, 2, 7, 9>{}, [](const auto& x) { return max_pool<3, 2>(x); });
+}
+
+}  // namespace layers

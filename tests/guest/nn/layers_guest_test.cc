@@ -1,0 +1,63 @@
+// The same layers as guests: both compilers, on the VM and under qemu-riscv32.
+#include <gtest/gtest.h>
+
+#include "tests/guest/nn/layers.h"
+#include "tests/guest/nn/vectors.h"
+#include "tests/guest/qemu.h"
+#include "vm/run.h"
+
+namespace {
+
+// Cuts `bytes` into the tensors of every sample and pads each to words, as guests read and commit
+// them.
+std::vector<uint8_t> padded(const std::vector<uint8_t>& bytes, bool outputs) {
+  std::vector<uint8_t> words;
+  size_t at = 0;
+  for (int sample = 0; sample < kSamples; ++sample) {
+    layers::for_each([&](auto x, auto layer) {
+      const size_t size = outputs ? sizeof(layer(x).data) : sizeof(x.data);
+      words.insert(words.end(), bytes.data() + at, bytes.data() + at + size);
+      words.resize((words.size() + 3) / 4 * 4);
+      at += size;
+    });
+  }
+  EXPECT_EQ(at, bytes.size());
+  return words;
+}
+
+class LayersGuest : public ::testing::TestWithParam<const char*> {
+ protected:
+  LayersGuest() {
+    const std::vector<uint8_t> tensors = padded(read_vector("inputs.bin"), false);
+    input_ = {kSamples, 0, 0, 0};
+    input_.insert(input_.end(), tensors.begin(), tensors.end());
+  }
+
+  const std::string elf_ = zkvm::test::guest_path(std::string("test_layers_") + GetParam());
+  std::vector<uint8_t> input_;
+  const std::vector<uint8_t> journal_ = padded(read_vector("outputs.bin"), true);
+};
+
+INSTANTIATE_TEST_SUITE_P(Compilers, LayersGuest, ::testing::Values("gcc", "clang"),
+                         [](const auto& test) { return std::string(test.param); });
+
+TEST_P(LayersGuest, EqualsOnnxRuntimeOnTheVm) {
+  std::ifstream file(elf_, std::ios::binary);
+  const std::vector<uint8_t> elf{std::istreambuf_iterator<char>(file),
+                                 std::istreambuf_iterator<char>()};
+  const auto program = zkvm::vm::load_elf(elf);
+  ASSERT_TRUE(program) << program.error().message;
+  const auto run = zkvm::vm::run(*program, {.input = input_, .console = {}});
+  ASSERT_TRUE(run) << run.error().message;
+  EXPECT_FALSE(run->trap);
+  EXPECT_EQ(run->exit_code, 0u);
+  EXPECT_EQ(run->journal, journal_);
+}
+
+TEST_P(LayersGuest, EqualsOnnxRuntimeUnderQemu) {
+  const zkvm::test::QemuRun run = zkvm::test::run_qemu(elf_, input_);
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(run.journal, journal_);
+}
+
+}  // namespace
