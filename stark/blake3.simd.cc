@@ -1,8 +1,9 @@
-// See blake3_kernels.h. A *stream* is kLanes independent compressions, one in each lane. The messages are read from
-// memory, as operands of the additions: on every instruction set the state alone fills the registers.
-#include "stark/blake3_kernels.h"
-
+// See blake3_kernels.h. A *stream* is kLanes independent compressions, one in each lane. The
+// messages are read from memory, as operands of the additions: on every instruction set the state
+// alone fills the registers.
 #include "stark/blake3.h"
+
+#include "stark/blake3_kernels.h"
 #include "stark/simd.h"
 
 namespace zkvm::stark::ZKVM_SIMD_TARGET {
@@ -62,7 +63,8 @@ ZKVM_SIMD_INLINE void half_round(State<S>& v, const Message* m) {
   each<S, kShift>(v, ZKVM_STEP { q.c = q.c + q.d; });
   each<S, kShift>(v, ZKVM_STEP { q.b = q.b ^ q.c; });
   each<S, kShift>(v, ZKVM_STEP { q.b = rotate_right<12>(q.b); });
-  each<S, kShift>(v, ZKVM_STEP { q.a = q.a + m[q.stream].word(schedule[kFirst + 2 * q.index + 1]); });
+  each<S, kShift>(
+      v, ZKVM_STEP { q.a = q.a + m[q.stream].word(schedule[kFirst + 2 * q.index + 1]); });
   each<S, kShift>(v, ZKVM_STEP { q.a = q.a + q.b; });
   each<S, kShift>(v, ZKVM_STEP { q.d = q.d ^ q.a; });
   each<S, kShift>(v, ZKVM_STEP { q.d = rotate_right<8>(q.d); });
@@ -119,7 +121,8 @@ ZKVM_SIMD_INLINE void set_iv(U32 (&cv)[S][8]) {
   }
 }
 
-// Lanes are numbered through a run of groups; a stream takes kLanes adjacent ones, all in one group.
+// Lanes are numbered through a run of groups; a stream takes kLanes adjacent ones, all in one
+// group.
 ZKVM_SIMD_INLINE size_t digest_offset(size_t lane) {
   return lane / kHashLanes * kGroupWords + lane % kHashLanes;
 }
@@ -134,8 +137,8 @@ ZKVM_SIMD_INLINE void store_digests(const U32 (&cv)[S][8], size_t lane, uint32_t
 
 // Writes words 0 .. words - 1 of kLanes rows as vectors to `to`. It may write up to 16 vectors.
 ZKVM_SIMD_INLINE void gather(const RowPiece& piece, size_t lane, uint32_t* to) {
-  const uint32_t* from = piece.first + lane / kHashLanes * piece.group_stride +
-                         lane % kHashLanes * piece.row_stride;
+  const uint32_t* from =
+      piece.first + lane / kHashLanes * piece.group_stride + lane % kHashLanes * piece.row_stride;
   if (piece.row_stride == 16) {
     U32 columns[16];
     transpose_in(from, 16, columns);

@@ -1,17 +1,18 @@
-// Multi-proofs of a Merkle tree over rows of mixed heights, the verifier's side (stark/doc/protocol.md, section 3).
-// Header-only, no allocation, no exceptions; safe on hostile input.
+// Multi-proofs of a Merkle tree over rows of mixed heights, the verifier's side
+// (stark/doc/protocol.md, section 3). Header-only, no allocation, no exceptions; safe on hostile
+// input.
 //
-// Level m has 2^m nodes. Node i of level m has children i and i + 2^m, so the row of a matrix with 2^m rows that
-// belongs to index e of a taller one is e mod 2^m:
+// Level m has 2^m nodes. Node i of level m has children i and i + 2^m, so the row of a matrix with
+// 2^m rows that belongs to index e of a taller one is e mod 2^m:
 //
 //   rows of 8      leaf_0 .. leaf_7                    leaf_i = RowHash(row_i)
 //   level 2        node_i = Node(leaf_i, leaf_(i+4))
 //   rows of 4      node_i = Node(node_i, RowHash(row_i))
 //   level 0        node_0 = root
 //
-// SOUNDNESS: which compression takes which words is fixed by the shape and the indices alone, and rows and nodes use
-// different flags; so two accepted openings of one root that differ in a row contain a collision of the compression
-// function.
+// SOUNDNESS: which compression takes which words is fixed by the shape and the indices alone, and
+// rows and nodes use different flags; so two accepted openings of one root that differ in a row
+// contain a collision of the compression function.
 #pragma once
 
 #include <stddef.h>
@@ -45,8 +46,8 @@ namespace merkle_detail {
 
 inline constexpr size_t kAbsent = ~size_t{0};
 
-// Calls visit(i, left, right) for each known node i of `level`, ascending, given the known nodes of level + 1,
-// ascending; left and right are the places of its children among these, or kAbsent.
+// Calls visit(i, left, right) for each known node i of `level`, ascending, given the known nodes of
+// level + 1, ascending; left and right are the places of its children among these, or kAbsent.
 template <class Visit>
 constexpr void for_each_parent(std::span<const uint32_t> children, unsigned level, Visit&& visit) {
   const uint32_t half = uint32_t{1} << level;
@@ -90,7 +91,8 @@ struct MerkleProofSize {
   uint64_t digests = 0;
 };
 
-/// Computes the size. `indices` ascending, distinct, below the tallest height; `scratch` 2 * indices.size() words.
+/// Computes the size. `indices` ascending, distinct, below the tallest height; `scratch` 2 *
+/// indices.size() words.
 [[nodiscard]] constexpr MerkleCheck merkle_proof_size(std::span<const MerkleHeight> shape,
                                                       std::span<const uint32_t> indices,
                                                       std::span<uint32_t> scratch,
@@ -117,11 +119,13 @@ struct MerkleProofSize {
   }
 }
 
-/// Checks that `rows` are the rows of the tree with this root at `indices`: for each height, the tallest first, for
-/// each distinct index e mod 2^log_size, ascending, a row. `digests`: for each level, the lowest first, for each parent
-/// of known nodes, ascending, the child that is not known. Every word of both is used and none is missing.
+/// Checks that `rows` are the rows of the tree with this root at `indices`: for each height, the
+/// tallest first, for each distinct index e mod 2^log_size, ascending, a row. `digests`: for each
+/// level, the lowest first, for each parent of known nodes, ascending, the child that is not known.
+/// Every word of both is used and none is missing.
 ///
-/// scratch_indices and scratch_digests: 2 * indices.size() each. Time: linear in the proof times the tree's height.
+/// scratch_indices and scratch_digests: 2 * indices.size() each. Time: linear in the proof times
+/// the tree's height.
 [[nodiscard]] constexpr MerkleCheck verify_merkle_proof(
     const Digest& root, std::span<const MerkleHeight> shape, std::span<const uint32_t> indices,
     std::span<const uint32_t> rows, std::span<const Digest> digests,
