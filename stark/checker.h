@@ -1,0 +1,108 @@
+// The checker: runs the chips on a witness and names everything that is wrong, without proving
+// anything. For whoever writes a chip or a witness generator.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "stark/chip.h"
+#include "stark/field.h"
+#include "stark/trace.h"
+
+namespace zkvm::stark {
+
+class Circuit;
+
+/// An element of F that converts from integers, as Expr does.
+struct CheckedValue {
+  Fp value;
+
+  CheckedValue() = default;
+  template <std::integral I>
+  CheckedValue(I integer) : CheckedValue(from_integer(static_cast<int64_t>(integer))) {}
+  CheckedValue(Fp x) : value(x) {}
+
+  friend CheckedValue operator+(CheckedValue a, CheckedValue b) { return a.value + b.value; }
+  friend CheckedValue operator-(CheckedValue a, CheckedValue b) { return a.value - b.value; }
+  friend CheckedValue operator*(CheckedValue a, CheckedValue b) { return a.value * b.value; }
+  CheckedValue operator-() const { return -value; }
+
+ private:
+  static Fp from_integer(int64_t integer) {
+    return integer < 0 ? -Fp::from(static_cast<uint64_t>(-integer))
+                       : Fp::from(static_cast<uint64_t>(integer));
+  }
+};
+
+/// Runs one row: collects the asserts that are not zero, and what the row puts on the buses.
+class RowChecker : public AirBuilderBase<RowChecker, CheckedValue> {
+ public:
+  struct BrokenAssert {
+    size_t index;
+    const char* label;
+    Fp value;
+  };
+  struct BusEntry {
+    uint16_t bus;
+    InteractionKind kind;
+    Fp multiplicity;
+    std::vector<Fp> tuple;
+  };
+
+  void clear() {
+    broken.clear();
+    entries.clear();
+    asserts_ = 0;
+  }
+  void zero(const char* label, const CheckedValue& x) {
+    if (x.value != Fp{}) broken.push_back({asserts_, label, x.value});
+    ++asserts_;
+  }
+  void boolean(const char* label, const CheckedValue& x) { zero(label, x * (x - 1)); }
+  void interact(InteractionKind kind, uint16_t bus, const char*, const CheckedValue& multiplicity,
+                const CheckedValue* tuple, size_t width) {
+    if (multiplicity.value == Fp{}) return;
+    BusEntry& entry = entries.emplace_back(BusEntry{bus, kind, multiplicity.value, {}});
+    for (size_t i = 0; i < width; ++i) entry.tuple.push_back(tuple[i].value);
+  }
+
+  std::vector<BrokenAssert> broken;
+  std::vector<BusEntry> entries;
+
+ private:
+  size_t asserts_ = 0;
+};
+
+using RowCheck = void (*)(RowChecker& air, const CheckedValue* row, const CheckedValue* next);
+
+template <ChipDefinition Chip>
+void check_row(RowChecker& air, const CheckedValue* row, const CheckedValue* next) {
+  eval_chip<Chip>(air, row, next);
+}
+
+/// One thing that is wrong.
+struct CheckFailure {
+  enum class Kind : uint8_t { kAssert, kBus };
+  Kind kind;
+  std::string chip;    // kAssert
+  size_t table = 0;    // kAssert: index in the witness
+  uint64_t row = 0;    // kAssert
+  std::string label;   // of the assert, or name of the bus
+  Fp value;            // of the assert; or, modulo p, how much more was sent than received
+  std::string detail;  // the row's columns by name; or the tuple and everyone who sent or took it
+};
+
+struct CheckReport {
+  std::vector<CheckFailure> failures;
+  uint64_t total = 0;  // failures found, those beyond the limit included
+
+  [[nodiscard]] bool ok() const { return total == 0; }
+  [[nodiscard]] std::string to_string() const;
+};
+
+/// Checks all tables and buses, public interactions included. Lists at most `limit` failures.
+/// REQUIRES: tables have the widths of their chips; slots are whole (protocol.md section 5).
+[[nodiscard]] CheckReport check(const Circuit& circuit, const Witness& witness, size_t limit = 20);
+
+}  // namespace zkvm::stark

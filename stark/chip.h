@@ -1,0 +1,188 @@
+// Chips: what a table's rows must satisfy, written once and read by every interpreter.
+//
+// A chip is a struct with
+//
+//   struct AddChip {                                     // c = a + b mod 2^32, in 16-bit limbs
+//     static constexpr const char* kName = "add";
+//     static constexpr const char* kColumns = "a[2] b[2] c[2] carry[2] real";
+//     template <class T> struct Cols { T a[2], b[2], c[2], carry[2], real; };
+//
+//     template <AirBuilder B>
+//     static void eval(B& air, const Cols<typename B::Var>& row) {
+//       air.assert_bool("real", row.real);
+//       typename B::Expr carry = 0;
+//       for (int i = 0; i < 2; ++i) {
+//         air.assert_bool("carry", row.carry[i]);
+//         air.assert_equal("limb", row.a[i] + row.b[i] + carry, row.c[i] + row.carry[i] * 65536);
+//         air.send(bus::kRange16, row.real, {row.c[i]});
+//         carry = row.carry[i];
+//       }
+//     }
+//   };
+//
+// - `Cols` has members of type T (or arrays and structs of T) and nothing else. kColumns names them
+//   for messages, in the same order; their number is checked when the chip is compiled.
+// - Every assert must hold on every row; its degree in the columns is at most 3.
+// - A chip that looks at the next row takes it as a third argument: eval(air, row, next). The next
+//   row of the last row is the first one.
+// - Chips talk through buses (LogUp): over the whole proof, what is sent to a bus must equal what
+// is
+//   received and answered, tuple by tuple. `send` and `receive` take a multiplicity made of columns
+//   that the chip asserts to be boolean, `answer` (of look-up tables) any. Multiplicity and tuple
+//   are affine in the current row.
+// - A chip with columns in slots (fixed tables, state that proofs share: protocol.md section 5)
+//   lists them before its own columns:
+//     static constexpr SlotUse kSlots[] = {{"program", 3}};     // the first 3 members of Cols
+//
+// Readers: recorder.h (verifying key), checker.h (what fails, by name), assert_kernels.h (SIMD
+// prover). The verifier reads the recorded key. stark/README.md says how to add a chip.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+
+namespace zkvm::stark {
+
+/// A LogUp bus that carries tuples of `Width` field elements. Identifiers start at 1 and are unique
+/// in a circuit; a declaration says in a comment what the tuple is.
+template <size_t Width>
+struct Bus {
+  uint16_t id;
+  const char* name;
+};
+
+/// Columns of a chip that live in a tree of their own: `width` columns in the slot of this name.
+struct SlotUse {
+  const char* slot;
+  uint16_t width;
+};
+
+enum class InteractionKind : uint8_t { kSend = 0, kReceive = 1, kAnswer = 2 };
+
+/// What eval() may call. Derived has
+///   void zero(const char* label, const E& x);
+///   void boolean(const char* label, const E& x);
+///   void interact(InteractionKind, uint16_t bus, const char* bus_name, const E& multiplicity,
+///                 const E* tuple, size_t width);
+/// and E is a value with +, -, * and conversions from integers: a column, or anything made of them.
+template <class Derived, class E>
+class AirBuilderBase {
+ public:
+  using Var = E;
+  using Expr = E;
+
+  /// x = 0.
+  void assert_zero(const char* label, const E& x) { self().zero(label, x); }
+  /// x is 0 or 1.
+  void assert_bool(const char* label, const E& x) { self().boolean(label, x); }
+  /// a = b.
+  void assert_equal(const char* label, const E& a, const E& b) { self().zero(label, a - b); }
+
+  /// Puts the tuple on the bus `multiplicity` times.
+  template <size_t Width>
+  void send(const Bus<Width>& bus, const E& multiplicity, const E (&tuple)[Width]) {
+    self().interact(InteractionKind::kSend, bus.id, bus.name, multiplicity, tuple, Width);
+  }
+  /// Takes it from the bus.
+  template <size_t Width>
+  void receive(const Bus<Width>& bus, const E& multiplicity, const E (&tuple)[Width]) {
+    self().interact(InteractionKind::kReceive, bus.id, bus.name, multiplicity, tuple, Width);
+  }
+  /// Takes it as often as the prover says: the side of a look-up table. The multiplicity need not
+  /// be bounded.
+  template <size_t Width>
+  void answer(const Bus<Width>& bus, const E& multiplicity, const E (&tuple)[Width]) {
+    self().interact(InteractionKind::kAnswer, bus.id, bus.name, multiplicity, tuple, Width);
+  }
+
+ private:
+  Derived& self() { return static_cast<Derived&>(*this); }
+};
+
+template <class B>
+concept AirBuilder = requires(B& air, const typename B::Var& x, typename B::Expr e) {
+  e = x * x + 1 - x;
+  air.assert_zero("label", e);
+  air.assert_bool("label", x);
+  air.assert_equal("label", e, x);
+};
+
+namespace chip_detail {
+
+// Only for the requires-expressions below: never evaluated.
+struct AnyExpr {
+  AnyExpr() = default;
+  template <std::integral I>
+  AnyExpr(I) {}
+  friend AnyExpr operator+(AnyExpr a, AnyExpr) { return a; }
+  friend AnyExpr operator-(AnyExpr a, AnyExpr) { return a; }
+  friend AnyExpr operator*(AnyExpr a, AnyExpr) { return a; }
+};
+struct AnyBuilder : AirBuilderBase<AnyBuilder, AnyExpr> {
+  void zero(const char*, AnyExpr) {}
+  void boolean(const char*, AnyExpr) {}
+};
+
+/// Number of columns that a text like "a[2] b real" names; 0 if it is malformed.
+consteval size_t count_columns(const char* text) {
+  size_t total = 0;
+  while (*text == ' ') ++text;
+  while (*text != 0) {
+    size_t count = 1;
+    while (*text != 0 && *text != ' ' && *text != '[') ++text;
+    if (*text == '[') {
+      count = 0;
+      for (++text; *text >= '0' && *text <= '9'; ++text)
+        count = 10 * count + static_cast<size_t>(*text - '0');
+      if (*text++ != ']' || count == 0) return 0;
+    }
+    if (*text != 0 && *text != ' ') return 0;
+    total += count;
+    while (*text == ' ') ++text;
+  }
+  return total;
+}
+
+}  // namespace chip_detail
+
+/// Columns of a chip, those in slots included.
+template <class Chip>
+inline constexpr size_t kWidth = sizeof(typename Chip::template Cols<char>);
+
+template <class Chip>
+inline constexpr bool kHasSlots = requires { Chip::kSlots[0].width; };
+
+/// Whether eval looks at the next row.
+template <class Chip>
+inline constexpr bool kHasNext = requires(
+    chip_detail::AnyBuilder& air, const typename Chip::template Cols<chip_detail::AnyExpr>& row) {
+  Chip::eval(air, row, row);
+};
+
+template <class Chip>
+concept ChipDefinition = requires {
+  Chip::kName;
+  requires chip_detail::count_columns(Chip::kColumns) == kWidth<Chip>;
+};
+
+/// Runs a chip's constraints; `row` and `next` point to its kWidth<Chip> columns.
+template <ChipDefinition Chip, AirBuilder B>
+[[gnu::always_inline]] inline void eval_chip(B& air, const typename B::Var* row,
+                                             const typename B::Var* next) {
+  // A struct of Ts is laid out like an array of Ts: asserted here, relied upon everywhere.
+  using Row = typename Chip::template Cols<typename B::Var>;
+  static_assert(sizeof(Row) == kWidth<Chip> * sizeof(typename B::Var));
+  if constexpr (kHasNext<Chip>)
+    Chip::eval(air, *reinterpret_cast<const Row*>(row), *reinterpret_cast<const Row*>(next));
+  else
+    Chip::eval(air, *reinterpret_cast<const Row*>(row));
+}
+
+/// The chips of a circuit, in the order of the verifying key.
+template <ChipDefinition... Chips>
+struct ChipList {
+  static constexpr size_t kCount = sizeof...(Chips);
+};
+
+}  // namespace zkvm::stark
