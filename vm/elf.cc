@@ -91,9 +91,11 @@ Result<std::vector<Elf32_Phdr>> read_segments(std::span<const uint8_t> file,
     const uint64_t offset = header.e_phoff + i * sizeof(Elf32_Phdr);
     const auto segment = read_at<Elf32_Phdr>(file, offset);
     if (!segment) {
-      return fail(ErrorCode::kTruncated,
-                  "program header {} at offset {:#x}: expected {} bytes inside the file of {:#x}",
-                  i, offset, sizeof(Elf32_Phdr), file.size());
+      return fail(
+          ErrorCode::kTruncated,
+          "program headers: expected {} of {} bytes inside the file of {:#x}, found number {} at "
+          "offset {:#x}",
+          header.e_phnum, sizeof(Elf32_Phdr), file.size(), i, offset);
     }
     segments.push_back(*segment);
   }
@@ -234,8 +236,9 @@ Result<Elf32_Shdr> read_section(std::span<const uint8_t> file, const Elf32_Ehdr&
   const auto section = read_at<Elf32_Shdr>(file, offset);
   if (index >= header.e_shnum || !section) {
     return fail(ErrorCode::kTruncated,
-                "section header {} of {} at offset {:#x}: expected it inside the file of {:#x}",
-                index, header.e_shnum, offset, file.size());
+                "section headers: expected number {} of {} inside the file of {:#x}, found it at "
+                "offset {:#x}",
+                index, header.e_shnum, file.size(), offset);
   }
   const uint64_t end = uint64_t{section->sh_offset} + section->sh_size;
   if (section->sh_type != SHT_NOBITS && end > file.size()) {

@@ -43,7 +43,7 @@ tl::expected<SystemCall, Fault> System::plan_read(const Registers& x, const Memo
   if (x[kA0] != zk::abi::kFdInput) return fault(TrapKind::kBadFileDescriptor, 0, x[kA0]);
   if (const auto bad = check_words(buffer, length)) return tl::unexpected(*bad);
   if (!memory.allows(buffer, length, true)) return fault(TrapKind::kBadBuffer, buffer, length);
-  const size_t padded = (io_->input.size() + 3) & ~size_t{3};
+  const size_t padded = (io_.input.size() + 3) & ~size_t{3};
   const size_t left = padded - input_position_;
   const auto bytes =
       static_cast<uint32_t>(std::min<size_t>({length, left, size_t{kMaxTransferBytes}}));
@@ -81,7 +81,7 @@ void System::perform(const SystemCall& call, Registers& x, Memory& memory) {
       return;
     case SystemCall::Kind::kRead: {
       ZK_CHECK(memory.touch(call.buffer, call.bytes, true));
-      const auto input = io_->input.subspan(input_position_);  // not empty: bytes > 0 are left
+      const auto input = io_.input.subspan(input_position_);  // not empty: bytes > 0 are left
       const size_t given = std::min(input.size(), bytes.size());
       std::copy_n(input.begin(), given, bytes.begin());
       std::fill(bytes.begin() + given, bytes.end(), 0);
@@ -95,7 +95,7 @@ void System::perform(const SystemCall& call, Registers& x, Memory& memory) {
     case SystemCall::Kind::kConsole:
       // Not an access of the machine: the proof does not see it, so nothing is touched.
       console_bytes_ += bytes.size();
-      if (io_->console) io_->console(call.fd, bytes);
+      if (io_.console) io_.console(call.fd, bytes);
       return;
   }
 }
@@ -103,8 +103,8 @@ void System::perform(const SystemCall& call, Registers& x, Memory& memory) {
 uint32_t System::input_word(uint32_t i) const {
   const size_t begin = input_position_ + size_t{i} * 4;
   uint32_t word = 0;
-  if (begin < io_->input.size()) {
-    std::memcpy(&word, io_->input.data() + begin, std::min<size_t>(4, io_->input.size() - begin));
+  if (begin < io_.input.size()) {
+    std::memcpy(&word, io_.input.data() + begin, std::min<size_t>(4, io_.input.size() - begin));
   }
   return word;
 }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "vm/memory.h"
@@ -57,7 +58,7 @@ struct Fault {
 
 class System {
  public:
-  System(const Io& io, const RunLimits& limits) : io_(&io), limits_(limits) {}
+  System(Io io, const RunLimits& limits) : io_(std::move(io)), limits_(limits) {}
 
   // What ecall means now: reads a7, a0, a1, a2, changes nothing.
   tl::expected<SystemCall, Fault> plan(const Registers& x, const Memory& memory) const;
@@ -74,7 +75,7 @@ class System {
   tl::expected<SystemCall, Fault> plan_read(const Registers& x, const Memory& memory) const;
   tl::expected<SystemCall, Fault> plan_write(const Registers& x, const Memory& memory) const;
 
-  const Io* io_;
+  Io io_;
   RunLimits limits_;
   size_t input_position_ = 0;  // a multiple of 4; at most the padded length
   uint64_t console_bytes_ = 0;

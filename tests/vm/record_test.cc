@@ -1,0 +1,301 @@
+// The record, replayed: from a segment's start, all rows in the order of their times must read what
+// was last written, at the time when it was, and end where the segment ends. The replay takes each
+// access's place from the row's kind and the text alone, as the chips will.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "tests/vm/guest_builder.h"
+#include "vm/code.h"
+#include "vm/trace.h"
+
+namespace zkvm::vm::test {
+namespace {
+
+// A word by its name: machine words below 64, then memory by address / 4.
+using Word = uint64_t;
+constexpr Word memory_word(uint32_t index) { return (Word{1} << 32) | index; }
+
+struct Event {
+  Word word;
+  Access before;
+  uint32_t value;  // afterwards
+};
+
+// The events of a segment by time; several words may be accessed at one time, never one twice.
+class Replay {
+ public:
+  Replay(const Program& program, const Segment& segment)
+      : text_(program.text()), segment_(segment) {}
+
+  void check() {
+    collect_all();
+    EXPECT_EQ(ticks_.size(), segment_.clk - 1) << "every tick has one row, ecall two ticks";
+    std::map<Word, Access> state;
+    for (int w = 0; w < kMachineWords; ++w) state[w] = {segment_.initial.words[w], 0};
+    for (const Page& page : segment_.pages) {
+      for (uint32_t i = 0; i < kGranuleWords; ++i) {
+        state[memory_word(page.first_word + i)] = {page.initial[i], 0};
+      }
+    }
+    for (const auto& [time, event] : events_) {
+      const auto known = state.find(event.word);
+      ASSERT_NE(known, state.end()) << "word " << event.word << " is on no page";
+      ASSERT_EQ(known->second, event.before) << "word " << event.word << " at " << time;
+      ASSERT_LT(event.before.time, time);
+      if (event.word < kMachineWords) {
+        ASSERT_LE(time - event.before.time - 1, 0xffffu);
+      }
+      known->second = {event.value, time};
+    }
+    check_end(state);
+  }
+
+ private:
+  void check_end(const std::map<Word, Access>& state) {
+    for (int w = 0; w < kMachineWords; ++w) {
+      EXPECT_EQ(state.at(w), (Access{segment_.final.words[w], segment_.times[w]})) << w;
+    }
+    for (const Page& page : segment_.pages) {
+      for (uint32_t i = 0; i < kGranuleWords; ++i) {
+        EXPECT_EQ(state.at(memory_word(page.first_word + i)),
+                  (Access{page.final[i], page.time[i]}));
+      }
+    }
+  }
+
+  void at(uint32_t time, Word word, Access before, uint32_t value) {
+    events_.emplace(time, Event{word, before, value});
+  }
+
+  Decoded decoded(uint32_t clk, uint32_t index) {
+    EXPECT_TRUE(ticks_.insert(clk).second) << "two rows at tick " << clk;
+    return decode_at(text_word(text_, index), text_.base + index * 4);
+  }
+
+  // What rd becomes is not in the record: here it is whatever the next access finds, so that only
+  // the chain is checked; the values are checked against the other executors.
+  uint32_t next_value(Word word, uint32_t time) {
+    const auto found = finds_.find({word, time});
+    if (found != finds_.end()) return found->second;
+    return word < kMachineWords ? segment_.final.words[word] : final_memory(word);
+  }
+  uint32_t final_memory(Word word) {
+    const auto index = static_cast<uint32_t>(word);
+    for (const Page& page : segment_.pages) {
+      if (index - page.first_word < kGranuleWords) return page.final[index - page.first_word];
+    }
+    return 0;
+  }
+
+  template <class Row, class F>
+  void each(Class cls, F f) {
+    for (const Row& row : segment_.rows<Row>(cls)) f(row, decoded(row.clk, row.index));
+  }
+
+  void read(uint32_t time, Word word, Access a) { reads_.push_back({time, word, a}); }
+  void write(uint32_t time, Word word, Access a) { writes_.push_back({time, word, a}); }
+
+  void collect_all() {
+    for (const Class cls :
+         {Class::kAdd, Class::kBits, Class::kShift, Class::kCompare, Class::kMul, Class::kDiv}) {
+      each<RegisterRow>(cls, [&](const RegisterRow& r, const Decoded& d) {
+        read(r.clk * 4, d.rs1, r.rs1);
+        read(r.clk * 4 + 1, d.rs2, r.rs2);
+        write(r.clk * 4 + 2, d.rd, r.rd);
+      });
+    }
+    for (const Class cls : {Class::kAddImm, Class::kBitsImm, Class::kShiftImm, Class::kCompareImm,
+                            Class::kJumpRegister}) {
+      each<ImmediateRow>(cls, [&](const ImmediateRow& r, const Decoded& d) {
+        read(r.clk * 4, d.rs1, r.rs1);
+        write(r.clk * 4 + 2, d.rd, r.rd);
+      });
+    }
+    each<BranchRow>(Class::kBranch, [&](const BranchRow& r, const Decoded& d) {
+      read(r.clk * 4, d.rs1, r.rs1);
+      read(r.clk * 4 + 1, d.rs2, r.rs2);
+    });
+    each<JumpRow>(Class::kJump,
+                  [&](const JumpRow& r, const Decoded& d) { write(r.clk * 4 + 2, d.rd, r.rd); });
+    for (const Class cls : {Class::kLoadWord, Class::kLoadSub}) {
+      each<LoadRow>(cls, [&](const LoadRow& r, const Decoded& d) {
+        read(r.clk * 4, d.rs1, r.rs1);
+        read(r.clk * 4 + 1, memory_word((r.rs1.value + d.imm) / 4), r.memory);
+        write(r.clk * 4 + 2, d.rd, r.rd);
+      });
+    }
+    for (const Class cls : {Class::kStoreWord, Class::kStoreSub}) {
+      each<StoreRow>(cls, [&](const StoreRow& r, const Decoded& d) {
+        read(r.clk * 4, d.rs1, r.rs1);
+        read(r.clk * 4 + 1, d.rs2, r.rs2);
+        write(r.clk * 4 + 2, memory_word((r.rs1.value + d.imm) / 4), r.memory);
+      });
+    }
+    collect_calls();
+    for (size_t i = 0; i < segment_.refreshes.size(); ++i) {
+      const auto tick = static_cast<uint32_t>(i + 1) * kRefreshTicks;
+      read(tick * 4 + 3, i % kMachineWords, segment_.refreshes.rows<RefreshRow>()[i].word);
+    }
+    EXPECT_EQ(segment_.refreshes.size(), (segment_.clk - 1) / kRefreshTicks);
+    link();
+  }
+
+  void collect_calls() {
+    each<SystemRow>(Class::kSystem, [&](const SystemRow& r, const Decoded&) {
+      EXPECT_TRUE(ticks_.insert(r.clk + 1).second);
+      const uint32_t late = (r.clk + 1) * 4;
+      read(r.clk * 4, 17, r.a7);
+      read(r.clk * 4 + 1, 10, r.a0);
+      read(r.clk * 4 + 2, 11, r.a1);
+      read(late, 12, r.a2);
+      at(late + 1, 10, r.result, r.value);
+      found(late + 1, 10, r.result);
+      const bool journal = r.a7.value == 64 && r.a0.value == 3;
+      if (journal) {
+        at(late + 2, kJournalPosition, r.journal, r.journal.value + r.words);
+        found(late + 2, kJournalPosition, r.journal);
+      }
+      const auto transfers = segment_.transfers.rows<TransferRow>().subspan(r.transfer, r.words);
+      for (uint32_t i = 0; i < r.words; ++i) {
+        const TransferRow& t = transfers[i];
+        EXPECT_EQ(&segment_.rows<SystemRow>(Class::kSystem)[t.system], &r);
+        EXPECT_EQ(t.word, r.a1.value / 4 + i);
+        if (journal) {
+          EXPECT_EQ(t.value, t.memory.value);
+        }
+        at(late + 2, memory_word(t.word), t.memory, t.value);
+        found(late + 2, memory_word(t.word), t.memory);
+      }
+    });
+  }
+
+  void found(uint32_t, Word word, Access a) { finds_[{word, a.time}] = a.value; }
+
+  // Now that every find is known, give the writes their values.
+  void link() {
+    for (const auto& [time, word, a] : reads_) found(time, word, a);
+    for (const auto& [time, word, a] : writes_) found(time, word, a);
+    for (const auto& [time, word, a] : reads_) at(time, word, a, a.value);
+    for (const auto& [time, word, a] : writes_) at(time, word, a, next_value(word, time));
+  }
+
+  struct Touch {
+    uint32_t time;
+    Word word;
+    Access before;
+  };
+
+  const Region& text_;
+  const Segment& segment_;
+  std::multimap<uint32_t, Event> events_;
+  std::set<uint32_t> ticks_;
+  std::vector<Touch> reads_, writes_;
+  std::map<std::pair<Word, uint32_t>, uint32_t> finds_;  // value by word and time of its writing
+};
+
+// Loads, stores, calls and a loop of `rounds`: about 40 instructions a round.
+Program busy_program(uint32_t rounds) {
+  Assembler text;
+  text.call(63, 0, kDataBase + 128, 64).li(s0, rounds).li(s1, kDataBase).li(s2, kConstBase);
+  const size_t loop = text.size();
+  text(lw(t0, 128, s1))(i_type(3, 0, t1, s1, 129))(i_type(3, 5, t2, s2, 2))(add(t0, t0, t1));
+  text(r_type(1, 0, t1, t0, t2))(r_type(1, 6, t2, t1, s0))(r_type(0, 4, t0, t0, t1));
+  text(s_type(0, t0, s1, 133))(s_type(1, t1, s1, 138))(sw(t2, 140, s1))(auipc(t3, 1));
+  text(r_type(0, 2, t4, t0, t1))(i_type(0x13, 3, t5, t0, 7))(i_type(0x13, 5, t6, t1, 3));
+  text(i_type(0x13, 7, a3, t0, 255))(r_type(0, 1, a4, t0, t1))(add(zero, t0, t1))(kNop);
+  text(jal(ra, 8))(kEbreak)(auipc(t3, 0))(jalr(ra, 12, t3))(kEbreak)(0x0ff0000f);
+  text.call(64, 3, kDataBase + 132, 8).call(63, 0, kDataBase + 0xf00, 4);
+  text(addi(s0, s0, -1));
+  text(b_type(1, s0, zero, static_cast<int32_t>(loop * 4) - static_cast<int32_t>(text.size() * 4)));
+  text.exit(5);
+  return *load_elf(ElfFile::of(text.words(), std::vector<uint8_t>(300, 0x5a)).bytes());
+}
+
+void check_segments(uint32_t rounds, const SegmentLimits& limits, size_t least_segments) {
+  const Program program = busy_program(rounds);
+  const std::vector<uint8_t> input(1000, 0xab);
+  auto tracer = Tracer::of(program, {.input = input, .console = {}}, {}, limits);
+  ASSERT_TRUE(tracer);
+  std::vector<Segment> segments;
+  std::map<uint32_t, std::array<uint32_t, kGranuleWords>> memory;  // by first word, as last left
+  Boundary last{.pc = program.entry, .words = {}};
+  for (;;) {
+    Segment segment;
+    if (!*tracer->next(segment)) break;
+    EXPECT_EQ(segment.initial, last) << "a segment starts where the last one ended";
+    last = segment.final;
+    for (const Page& page : segment.pages) {
+      const auto known = memory.find(page.first_word);
+      if (known != memory.end()) {
+        EXPECT_EQ(known->second, page.initial);
+      }
+      memory[page.first_word] = page.final;
+    }
+    EXPECT_LT(segment.clk, limits.clk);
+    for (int c = 0; c < kClassCount; ++c) {
+      if (segment.instructions[c]) {
+        EXPECT_LE(segment.instructions[c].size(), limits.rows);
+      }
+    }
+    Replay(program, segment).check();
+    segments.push_back(std::move(segment));
+  }
+  EXPECT_GE(segments.size(), least_segments);
+  for (size_t i = 0; i + 1 < segments.size(); ++i) EXPECT_EQ(segments[i].end, SegmentEnd::kCut);
+  EXPECT_EQ(segments.back().end, SegmentEnd::kExit);
+  EXPECT_EQ(last.words[kJournalPosition] * 4, tracer->result().journal.size());
+  uint64_t cycles = 0;
+  for (const Segment& segment : segments) cycles += segment.cycles;
+  EXPECT_EQ(cycles, tracer->result().cycles);
+}
+
+TEST(Record, ReplaysInOneSegment) { check_segments(400, {}, 1); }
+TEST(Record, ReplaysWhenRowsRunOut) { check_segments(40, {.rows = 64}, 5); }
+TEST(Record, ReplaysWhenTimeRunsOut) { check_segments(40, {.clk = 259}, 5); }
+TEST(Record, ReplaysInTheSmallestSegments) { check_segments(5, {.rows = 1}, 50); }
+TEST(Record, ReplaysWhenPagesRunOut) { check_segments(10, {.pages = 1}, 5); }
+
+// A refresh may fall into either tick of a system call: every offset of calls to 256 is met.
+TEST(Record, RefreshesInTheMiddleOfSystemCalls) {
+  for (int padding = 0; padding < 6; ++padding) {
+    Assembler text;
+    for (int i = 0; i < padding; ++i) text(kNop);
+    text.li(a7, 64).li(a1, kDataBase).li(a2, 4).li(s0, 3000);
+    text(addi(a0, zero, 3))(kEcall)(addi(s0, s0, -1))(b_type(1, s0, zero, -12)).exit(0);
+    const Program program = *load_elf(ElfFile::of(text.words()).bytes());
+    auto tracer = Tracer::of(program, {});
+    Segment segment;
+    ASSERT_TRUE(*tracer->next(segment));
+    Replay(program, segment).check();
+    EXPECT_EQ(segment.end, SegmentEnd::kExit);
+  }
+}
+
+TEST(Record, EndsInATrap) {
+  const Program program = *load_elf(ElfFile::of({kNop, kNop, kEbreak}).bytes());
+  auto tracer = Tracer::of(program, {});
+  Segment segment;
+  ASSERT_TRUE(*tracer->next(segment));
+  EXPECT_EQ(segment.end, SegmentEnd::kTrap);
+  EXPECT_EQ(tracer->result().trap->kind, TrapKind::kBreakpoint);
+  EXPECT_EQ(segment.cycles, 2u);
+  EXPECT_FALSE(*tracer->next(segment));
+}
+
+TEST(Record, HasTheDocumentedSizes) {
+  EXPECT_EQ(sizeof(RegisterRow), 32u);
+  EXPECT_EQ(sizeof(ImmediateRow), 24u);
+  EXPECT_EQ(sizeof(BranchRow), 24u);
+  EXPECT_EQ(sizeof(JumpRow), 16u);
+  EXPECT_EQ(sizeof(LoadRow), 32u);
+  EXPECT_EQ(sizeof(StoreRow), 32u);
+  EXPECT_EQ(sizeof(SystemRow), 68u);
+  EXPECT_EQ(sizeof(TransferRow), 20u);
+  EXPECT_EQ(sizeof(RefreshRow), 8u);
+  EXPECT_EQ(sizeof(Page), 772u);
+}
+
+}  // namespace
+}  // namespace zkvm::vm::test

@@ -1,0 +1,216 @@
+// Every trap, at its exact pc, cycle and address, by every executor.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/vm/every_executor.h"
+#include "tests/vm/guest_builder.h"
+
+namespace zkvm::vm::test {
+namespace {
+
+constexpr uint32_t kDataEnd = kDataBase + kDataSize;
+
+// a1 and a2 are set by four instructions; then `word` at cycle 4, pc kTextBase + 16.
+RunResult run_one(uint32_t word, uint32_t x = 0, uint32_t y = 0) {
+  Assembler text;
+  text.li(a1, x).li(a2, y)(word).exit(0);
+  const auto program = load_elf(ElfFile::of(text.words()).bytes());
+  EXPECT_TRUE(program) << program.error().message;
+  return run_everywhere(*program);
+}
+
+// As Linux's registers: a7, a0, a1, a2; ecall is at cycle 8.
+RunResult run_call(uint32_t number, uint32_t x, uint32_t y, uint32_t z,
+                   const RunLimits& limits = {}, std::vector<uint8_t> input = {}) {
+  Assembler text;
+  text.call(number, x, y, z)(addi(a7, zero, 93))(kEcall);
+  const auto program = load_elf(ElfFile::of(text.words(), {1, 2, 3, 4}).bytes());
+  EXPECT_TRUE(program) << program.error().message;
+  return run_everywhere(*program, {.input = input, .console = {}}, limits);
+}
+
+void expect_trap(const RunResult& result, TrapKind kind, uint32_t address, uint32_t detail,
+                 uint32_t pc = kTextBase + 16, uint64_t cycle = 4) {
+  ASSERT_TRUE(result.trap) << name_of(kind);
+  EXPECT_EQ(name_of(result.trap->kind), name_of(kind));
+  EXPECT_EQ(result.trap->address, address) << name_of(kind);
+  EXPECT_EQ(result.trap->detail, detail) << name_of(kind);
+  EXPECT_EQ(result.trap->pc, pc) << name_of(kind);
+  EXPECT_EQ(result.trap->cycle, cycle) << name_of(kind);
+  EXPECT_EQ(result.cycles, cycle) << name_of(kind);
+}
+
+void expect_call_trap(const RunResult& result, TrapKind kind, uint32_t address, uint32_t detail) {
+  expect_trap(result, kind, address, detail, kTextBase + 32, 8);
+  EXPECT_TRUE(result.journal.empty());
+}
+
+TEST(Trap, IllegalInstructionAndBreakpoint) {
+  expect_trap(run_one(0), TrapKind::kIllegalInstruction, 0, 0);
+  expect_trap(run_one(0xc0001073), TrapKind::kIllegalInstruction, 0, 0xc0001073);
+  expect_trap(run_one(kEbreak), TrapKind::kBreakpoint, 0, 0);
+}
+
+TEST(Trap, MisalignedJumps) {
+  const uint32_t pc = kTextBase + 16;
+  expect_trap(run_one(jal(ra, 6)), TrapKind::kMisalignedJump, pc + 6, 0);
+  expect_trap(run_one(b_type(0, zero, zero, -6)), TrapKind::kMisalignedJump, pc - 6, 0);
+  expect_trap(run_one(jalr(ra, 2, a1), kTextBase), TrapKind::kMisalignedJump, kTextBase + 2, 0);
+  EXPECT_FALSE(run_one(b_type(1, zero, zero, -6)).trap) << "not taken: no trap";
+}
+
+TEST(Trap, FetchOutsideTheText) {
+  const auto undeclared = TrapKind::kFetchUndeclared;
+  expect_trap(run_one(jalr(ra, 0, a1), 0), undeclared, 0, 0, 0, 5);
+  expect_trap(run_one(jalr(ra, 0, a1), 0xfffffffc), undeclared, 0, 0, 0xfffffffc, 5);
+  expect_trap(run_one(jal(ra, 0x1000)), undeclared, 0, 0, kTextBase + 0x1010, 5);
+  expect_trap(run_one(b_type(0, zero, zero, -32)), undeclared, 0, 0, kTextBase - 16, 5);
+  expect_trap(run_one(jalr(ra, 0, a1), kDataBase), TrapKind::kFetchNotExecutable, 0, 0, kDataBase,
+              5);
+  EXPECT_FALSE(run_one(b_type(1, zero, zero, -32)).trap) << "not taken: no trap";
+  // Off the end of the text.
+  const auto program = load_elf(ElfFile::of({kNop, kNop}).bytes());
+  expect_trap(run_everywhere(*program), undeclared, 0, 0, kTextBase + 8, 2);
+}
+
+TEST(Trap, Loads) {
+  const auto load = [](uint32_t funct3, uint32_t address) {
+    return run_one(i_type(3, funct3, a0, a1, 0), address);
+  };
+  expect_trap(load(1, kDataBase + 1), TrapKind::kMisalignedLoad, kDataBase + 1, 2);
+  expect_trap(load(5, kDataBase + 3), TrapKind::kMisalignedLoad, kDataBase + 3, 2);
+  expect_trap(load(2, kDataBase + 2), TrapKind::kMisalignedLoad, kDataBase + 2, 4);
+  expect_trap(load(2, 0x5), TrapKind::kMisalignedLoad, 5, 4);  // misaligned comes first
+  for (const uint32_t address :
+       {0u, kDataBase - 4, kDataEnd, kConstBase + kConstSize, 0xfffffffcu}) {
+    expect_trap(load(2, address), TrapKind::kLoadUndeclared, address, 4);
+    expect_trap(load(4, address), TrapKind::kLoadUndeclared, address, 1);
+  }
+  EXPECT_FALSE(load(2, kDataEnd - 4).trap);
+  EXPECT_FALSE(load(0, kDataEnd - 1).trap);
+}
+
+TEST(Trap, Stores) {
+  const auto store = [](uint32_t funct3, uint32_t address) {
+    return run_one(s_type(funct3, a2, a1, 0), address, 0);
+  };
+  expect_trap(store(1, kDataBase + 1), TrapKind::kMisalignedStore, kDataBase + 1, 2);
+  expect_trap(store(2, kDataBase + 1), TrapKind::kMisalignedStore, kDataBase + 1, 4);
+  expect_trap(store(2, 0), TrapKind::kStoreUndeclared, 0, 4);
+  expect_trap(store(0, kDataEnd), TrapKind::kStoreUndeclared, kDataEnd, 1);
+  expect_trap(store(2, kConstBase), TrapKind::kStoreReadOnly, kConstBase, 4);
+  expect_trap(store(0, kTextBase), TrapKind::kStoreReadOnly, kTextBase, 1);
+  // A load that opens the page must not make it writable.
+  Assembler text;
+  text.li(a1, kConstBase)(lw(a0, 0, a1))(lw(a0, 0, a1))(sw(a0, 0, a1));
+  const auto program = load_elf(ElfFile::of(text.words()).bytes());
+  expect_trap(run_everywhere(*program), TrapKind::kStoreReadOnly, kConstBase, 4, kTextBase + 16, 4);
+}
+
+TEST(Trap, SystemCalls) {
+  expect_call_trap(run_call(1, 0, 0, 0), TrapKind::kUnknownSystemCall, 0, 1);
+  expect_call_trap(run_call(94, 0, 0, 0), TrapKind::kUnknownSystemCall, 0, 94);
+  expect_call_trap(run_call(63, 3, kDataBase, 4), TrapKind::kBadFileDescriptor, 0, 3);
+  expect_call_trap(run_call(64, 0, kDataBase, 4), TrapKind::kBadFileDescriptor, 0, 0);
+  expect_call_trap(run_call(64, 4, kDataBase, 4), TrapKind::kBadFileDescriptor, 0, 4);
+}
+
+TEST(Trap, Buffers) {
+  const auto bad = TrapKind::kBadBuffer;
+  expect_call_trap(run_call(63, 0, kDataBase + 2, 4), bad, kDataBase + 2, 4);
+  expect_call_trap(run_call(63, 0, kConstBase, 4), bad, kConstBase, 4);  // read-only
+  expect_call_trap(run_call(63, 0, kDataEnd - 4, 8), bad, kDataEnd - 4,
+                   8);  // though no input is left
+  expect_call_trap(run_call(63, 0, 0, 4), bad, 0, 4);
+  expect_call_trap(run_call(63, 0, kAddressEnd, 0), bad, kAddressEnd, 0);
+  expect_call_trap(run_call(64, 3, kDataBase + 1, 4), bad, kDataBase + 1, 4);
+  expect_call_trap(run_call(64, 3, kDataEnd, 4), bad, kDataEnd, 4);
+  expect_call_trap(run_call(64, 1, kDataEnd - 1, 2), bad, kDataEnd - 1, 2);
+  expect_call_trap(run_call(64, 2, 0xfffffff0, 0x20), bad, 0xfffffff0, 0x20);  // wraps around
+}
+
+TEST(Trap, Lengths) {
+  const auto bad = TrapKind::kBadLength;
+  expect_call_trap(run_call(63, 0, kDataBase, 6), bad, kDataBase, 6);
+  expect_call_trap(run_call(63, 0, kDataBase, kAddressEnd), bad, kDataBase, kAddressEnd);
+  expect_call_trap(run_call(64, 3, kDataBase, 3), bad, kDataBase, 3);
+  expect_call_trap(run_call(64, 3, kDataBase, kMaxTransferBytes + 4), bad, kDataBase,
+                   kMaxTransferBytes + 4);
+}
+
+TEST(Trap, Limits) {
+  expect_call_trap(run_call(64, 3, kDataBase, 8, {.journal_bytes = 4}), TrapKind::kJournalLimit,
+                   kDataBase, 8);
+  expect_call_trap(run_call(64, 1, kDataBase, 8, {.console_bytes = 7}), TrapKind::kConsoleLimit,
+                   kDataBase, 8);
+  Assembler endless;
+  endless(jal(zero, 0));
+  const auto program = load_elf(ElfFile::of(endless.words()).bytes());
+  for (const uint64_t cycles : {0, 1, 2, 3, 1000}) {
+    expect_trap(run_everywhere(*program, {}, {.cycles = cycles}), TrapKind::kCycleLimit, 0, 0,
+                kTextBase, cycles);
+  }
+  // The limit is exact: exit is the ninth cycle here, reached with nine and not with eight.
+  Assembler text;
+  text.exit(3)(kNop);
+  const auto exits = load_elf(ElfFile::of(text.words()).bytes());
+  EXPECT_FALSE(run_everywhere(*exits, {}, {.cycles = 5}).trap);
+  expect_trap(run_everywhere(*exits, {}, {.cycles = 4}), TrapKind::kCycleLimit, 0, 0,
+              kTextBase + 16, 4);
+}
+
+TEST(Trap, IsDescribedWithItsSymbol) {
+  ElfFile file = ElfFile::of({kNop, kEbreak});
+  file.symbols = {{"broken", kTextBase, 8}};
+  const auto program = load_elf(file.bytes());
+  const RunResult result = *run(*program, {});
+  EXPECT_EQ(describe(*result.trap, *program),
+            "breakpoint (abort or failed check) at pc 0x10004 <broken+0x4>, cycle 1");
+  std::set<std::string_view> names;
+  for (int kind = 0; kind < kTrapKindCount; ++kind) {
+    names.insert(name_of(static_cast<TrapKind>(kind)));
+    describe({static_cast<TrapKind>(kind), 0, 1, 2, 3}, *program);
+  }
+  EXPECT_EQ(names.size(), static_cast<size_t>(kTrapKindCount));
+}
+
+TEST(SystemCall, ReadGivesTheInputPaddedAndThenZero) {
+  // read 8, read 8, commit a0 of both, and all.
+  Assembler text;
+  text.call(63, 0, kDataBase, 8).li(t0, kDataBase + 256)(sw(a0, 0, t0));
+  text.call(63, 0, kDataBase + 8, 8).li(t0, kDataBase + 256)(sw(a0, 4, t0));
+  text.call(63, 0, kDataBase + 16, 8).li(t0, kDataBase + 256)(sw(a0, 8, t0));
+  text.call(64, 3, kDataBase, 24).call(64, 3, kDataBase + 256, 12).exit(0);
+  const auto program = load_elf(ElfFile::of(text.words(), std::vector<uint8_t>(24, 0xee)).bytes());
+  const std::vector<uint8_t> input = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+  const RunResult result = run_everywhere(*program, {.input = input, .console = {}});
+  EXPECT_EQ(
+      result.journal,
+      (std::vector<uint8_t>{1,    2,    3,    4,    5,    6,    7,    8,    9,    0,    0,    0,
+                            0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee,
+                            8,    0,    0,    0,    4,    0,    0,    0,    0,    0,    0,    0}));
+}
+
+TEST(SystemCall, ConsoleWritesAnyLengthAndReturnsIt) {
+  Assembler text;
+  text.call(64, 2, kDataBase + 1, 3).li(t0, kDataBase)(sw(a0, 0, t0)).call(64, 1, 0, 0);
+  text.call(64, 3, kDataBase, 4).exit(0);
+  const auto program = load_elf(ElfFile::of(text.words(), {'x', 'a', 'b', 'c'}).bytes());
+  std::string seen;
+  const Io io{.input = {}, .console = [&](uint32_t fd, std::span<const uint8_t> bytes) {
+                seen += std::to_string(fd) + std::string(bytes.begin(), bytes.end());
+              }};
+  const RunResult result = *run(*program, io);
+  EXPECT_EQ(seen, "2abc");
+  EXPECT_EQ(result.journal, (std::vector<uint8_t>{3, 0, 0, 0}));
+}
+
+TEST(SystemCall, ExitKeepsAllBits) {
+  Assembler text;
+  text.exit(0x12345678);
+  EXPECT_EQ(run_everywhere(*load_elf(ElfFile::of(text.words()).bytes())).exit_code, 0x12345678u);
+}
+
+}  // namespace
+}  // namespace zkvm::vm::test
