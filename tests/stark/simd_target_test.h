@@ -37,6 +37,6 @@ struct CacheLineAllocator {
   void deallocate(T* pointer, size_t) { ::operator delete(pointer, std::align_val_t(64)); }
   bool operator==(const CacheLineAllocator&) const { return true; }
 };
-using AlignedWords = std::vector<uint32_t, CacheLineAllocator<uint32_t>>;
+using AlignedVector = std::vector<uint32_t, CacheLineAllocator<uint32_t>>;
 
 }  // namespace zkvm::stark

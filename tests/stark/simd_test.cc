@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kCount = 1024;
 constexpr uint32_t kP = Fp::kModulus;
 
-using Words = AlignedWords;
+using Words = AlignedVector;
 
 class SimdTest : public SimdTargetTest {
  protected:
