@@ -226,8 +226,7 @@ Result<void> Params::check() const {
   };
   if (log_blowup < 1 || log_blowup > 4) return out_of_range("log_blowup", 1, 4, log_blowup);
   if (kMaxLogHeight + 1u < log_blowup) return out_of_range("log_blowup", 1, 4, log_blowup);
-  if (queries < 1 || queries > kMaxQueries)
-    return out_of_range("queries", 1, kMaxQueries, queries);
+  if (queries < 1 || queries > kMaxQueries) return out_of_range("queries", 1, kMaxQueries, queries);
   if (grind_query > kMaxGrind) return out_of_range("grind_query", 0, kMaxGrind, grind_query);
   if (grind_round > kMaxGrind) return out_of_range("grind_round", 0, kMaxGrind, grind_round);
   if (log_final > 12) return out_of_range("log_final", 0, 12, log_final);

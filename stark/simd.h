@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "stark/field.h"
+#include "stark/simd_dispatch.h"
 #include "stark/twiddle.h"
 
 #ifndef ZKVM_SIMD_TARGET
@@ -76,16 +77,26 @@ ZKVM_SIMD_INLINE PFp load_fp(const uint32_t* from) { return {load(from)}; }
 ZKVM_SIMD_INLINE PFp twice(PFp a) { return a + a; }
 ZKVM_SIMD_INLINE Split split(PFp a) { return split(a.v); }
 
+// p and p^-1 mod 2^32 as multipliers. They come from memory, because compilers who know the value
+// of a factor 2^31 - 2^24 + 1 make shifts and additions of the product, which take twice as long.
+ZKVM_SIMD_INLINE Split modulus() {
+  const U32 p = load(kSimdConstants.modulus);
+  return as_broadcast(p);
+}
+ZKVM_SIMD_INLINE Split modulus_inverse() {
+  const U32 inverse = load(kSimdConstants.modulus_inverse);
+  return as_broadcast(inverse);
+}
+
 // T * 2^-32 mod p, canonical. REQUIRES: T < 2^32 p.
 ZKVM_SIMD_INLINE PFp reduce(Wide t) {
-  const Wide quotient = mul_low_words(t, broadcast_split(Fp::kModulusInverse));
-  return {
-      add_p_if_negative(high_words(t - mul_low_words(quotient, broadcast_split(Fp::kModulus))))};
+  const Wide quotient = mul_low_words(t, modulus_inverse());
+  return {add_p_if_negative(high_words(t - mul_low_words(quotient, modulus())))};
 }
 // The same. REQUIRES: T < 2 * 2^32 p, which is all but 1/65 of the 64-bit range.
 ZKVM_SIMD_INLINE PFp reduce_2p(Wide t) {
-  const Wide quotient = mul_low_words(t, broadcast_split(Fp::kModulusInverse));
-  const Wide multiple = mul_low_words(quotient, broadcast_split(Fp::kModulus));
+  const Wide quotient = mul_low_words(t, modulus_inverse());
+  const Wide multiple = mul_low_words(quotient, modulus());
   return {add_p_if_negative(subtract_p_once(high_words(t)) - high_words(multiple))};
 }
 // Subtracts 2^32 p once if that is possible: [0, 2 * 2^32 p) -> [0, 2^32 p).
@@ -104,7 +115,7 @@ ZKVM_SIMD_INLINE PTwiddle broadcast(const Twiddle& t) {
 }
 // a * w, canonical, for *any* 32-bit word a: sums that were not reduced may be passed.
 ZKVM_SIMD_INLINE PFp times(U32 a, PTwiddle t) {
-  const Wide multiple = mul(split(mul_low(a, t.w_mu)), broadcast_split(Fp::kModulus));
+  const Wide multiple = mul(split(mul_low(a, t.w_mu)), modulus());
   return {add_p_if_negative(high_words(mul(split(a), t.w) - multiple))};
 }
 ZKVM_SIMD_INLINE PFp times(PFp a, PTwiddle t) { return times(a.v, t); }

@@ -59,6 +59,9 @@ ZKVM_SIMD_INLINE Split broadcast_split(uint32_t a) {
   const __m256i all = _mm256_set1_epi32(static_cast<int>(a));
   return {all, all};
 }
+ZKVM_SIMD_INLINE Split as_broadcast(U32 same_in_all_lanes) {
+  return {same_in_all_lanes.v, same_in_all_lanes.v};
+}
 
 struct Wide {
   __m256i even, odd;

@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstdlib>
 
+#include "stark/field.h"
+
 namespace zkvm::stark {
 namespace {
 
@@ -43,7 +45,18 @@ std::atomic<SimdTarget>& current_target() {
   return target;
 }
 
+constexpr SimdConstants make_constants() {
+  SimdConstants constants{};
+  for (int lane = 0; lane < 16; ++lane) {
+    constants.modulus[lane] = Fp::kModulus;
+    constants.modulus_inverse[lane] = Fp::kModulusInverse;
+  }
+  return constants;
+}
+
 }  // namespace
+
+const SimdConstants kSimdConstants = make_constants();
 
 std::string_view to_string(SimdTarget target) {
   switch (target) {

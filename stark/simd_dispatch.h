@@ -11,6 +11,7 @@
 //   ZKVM_SIMD_TABLE(FoldKernels, fold_kernels);    // caller: fold_kernels().fold(...)
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -29,6 +30,13 @@ SimdTarget simd_target();
 // Switches every later call, for tests and benchmarks. REQUIRES: available, and no kernel is
 // running.
 void set_simd_target(SimdTarget target);
+
+// Factors that kernels read from memory, one per lane; see modulus() in simd.h.
+struct SimdConstants {
+  alignas(64) uint32_t modulus[16];
+  alignas(64) uint32_t modulus_inverse[16];
+};
+extern const SimdConstants kSimdConstants;
 
 }  // namespace zkvm::stark
 

@@ -36,6 +36,7 @@ struct Split {
 };
 ZKVM_SIMD_INLINE Split split(U32 a) { return {a.v}; }
 ZKVM_SIMD_INLINE Split broadcast_split(uint32_t a) { return {a}; }
+ZKVM_SIMD_INLINE Split as_broadcast(U32 a) { return {a.v}; }
 
 struct Wide {
   uint64_t v;
