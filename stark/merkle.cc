@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "stark/blake3_kernels.h"
+#include "stark/codeword_kernels.h"
 
 namespace zkvm::stark {
 namespace {
@@ -23,7 +24,8 @@ constexpr size_t kSaltGroupWords = kSaltWords * kHashLanes;
 using RunDigests = std::array<uint32_t, kRunGroups * kGroupWords>;
 
 const uint32_t* address(const RowColumns& columns, size_t row) {
-  return columns.first + row * columns.row_stride + row / kBlockRows * columns.block_padding;
+  return columns.first + row / kHashLanes * columns.group_stride +
+         row % kHashLanes * columns.row_stride + row / kBlockRows * columns.block_padding;
 }
 
 }  // namespace
@@ -119,8 +121,8 @@ void MerkleTree::hash_rows_of_run(const TreeRows& rows, size_t coset, size_t row
   std::vector<RowPiece> pieces;
   pieces.reserve(rows.cosets[coset].size() + kSaltWords);
   for (const RowColumns& columns : rows.cosets[coset]) {
-    pieces.push_back({address(columns, row), columns.words, columns.row_stride,
-                      static_cast<uint32_t>(columns.row_stride * kHashLanes)});
+    pieces.push_back(
+        {address(columns, row), columns.words, columns.row_stride, columns.group_stride});
   }
   if (rows.salted) {
     salt_of_run(rows, coset, row, std::span(salt).first(groups * kSaltGroupWords));
@@ -220,11 +222,16 @@ TreeOpening MerkleTree::open(std::span<const uint32_t> indices) const {
   return opening;
 }
 
-TreeRows fri_layer_rows(unsigned log_rows, unsigned log_arity,
-                        const uint32_t* const coefficients[5]) {
+TreeRows fri_layer_rows(unsigned log_rows, unsigned log_arity, const uint32_t* codeword) {
   std::vector<RowColumns> columns;
   for (size_t j = 0; j < size_t{1} << log_arity; ++j) {
-    for (size_t c = 0; c < 5; ++c) columns.push_back({coefficients[c] + (j << log_rows), 1, 1});
+    const size_t first = j << log_rows;
+    const uint32_t* group = codeword + first / kCodewordLanes * kCodewordGroupWords;
+    for (size_t k = 0; k < 5; ++k)
+      columns.push_back({.first = group + k * kCodewordLanes + first % kCodewordLanes,
+                         .words = 1,
+                         .row_stride = 1,
+                         .group_stride = kCodewordGroupWords});
   }
   return {.log_rows = log_rows, .cosets = {std::move(columns)}};
 }

@@ -20,14 +20,15 @@
 
 namespace zkvm::stark {
 
-/// Up to 16 adjacent columns: word i of row r is first[r * row_stride + r / 1024 * block_padding +
-/// i]. Fast are tiles (row_stride 16, 64-byte aligned, all 16 words readable) and single columns
-/// (row_stride 1, words 1, 64-byte aligned, no padding); any other layout works.
+/// Up to 16 adjacent columns: word i of row r is first[r / 16 * group_stride + r % 16 * row_stride
+/// + r / 1024 * block_padding + i]. Fast are tiles (row_stride 16, 64-byte aligned, all 16 words
+/// readable) and single columns (row_stride 1, words 1, 64-byte aligned); any other layout works.
 struct RowColumns {
   const uint32_t* first;
   uint32_t words;
   uint32_t row_stride;
   uint32_t block_padding = 0;
+  uint32_t group_stride = 16 * row_stride;
 };
 
 /// All that a tree commits at one height: 2^log_rows rows, row e = 2^b r + c being row r of coset c
@@ -96,9 +97,9 @@ class MerkleTree {
   Digest root_{};
 };
 
-/// The columns of an array of extension elements held as five arrays of words: a leaf of a FRI
-/// layer (protocol.md, section 10) is, for each j < 2^log_arity, element index + j * 2^log_rows.
+/// The columns of a codeword that lies as codeword_kernels.h says: a leaf of a FRI layer
+/// (protocol.md, section 10) is, for each j < 2^log_arity, element index + j * 2^log_rows.
 [[nodiscard]] TreeRows fri_layer_rows(unsigned log_rows, unsigned log_arity,
-                                      const uint32_t* const coefficients[5]);
+                                      const uint32_t* codeword);
 
 }  // namespace zkvm::stark

@@ -1,6 +1,7 @@
 #include "stark/proof.h"
 
 #include <fmt/core.h>
+#include <zk/check.h>
 
 #include <algorithm>
 
@@ -109,20 +110,17 @@ std::vector<uint8_t> Proof::serialise() const {
   return std::move(out).take();
 }
 
-TreeHeights tree_heights(const Shape& shape, size_t tree) {
-  TreeHeights out;
+std::vector<MerkleHeight> tree_heights(const Shape& shape, size_t tree) {
   if (tree >= shape.trees.size()) {
     const FriLayerShape& layer = shape.layers[tree - shape.trees.size()];
-    out.heights.push_back({static_cast<unsigned>(layer.log_size - layer.log_arity),
-                           kExtensionDegree << layer.log_arity, 0});
-    return out;
+    return {{static_cast<unsigned>(layer.log_size - layer.log_arity),
+             kExtensionDegree << layer.log_arity}};
   }
-  for (uint32_t g = 0; g < shape.groups.size(); ++g) {
-    const GroupShape& group = shape.groups[g];
+  std::vector<MerkleHeight> heights;
+  for (const GroupShape& group : shape.groups)
     if (const uint32_t words = group.row_words(static_cast<uint32_t>(tree)); words > 0)
-      out.heights.push_back({shape.log_domain(group), words, g});
-  }
-  return out;
+      heights.push_back({shape.log_domain(group), words});
+  return heights;
 }
 
 std::vector<uint32_t> distinct_below(std::span<const uint32_t> indices, unsigned log_size) {
@@ -169,14 +167,19 @@ Result<void> read_openings(const Shape& shape, std::span<const uint32_t> indices
   proof.trees.resize(opened_trees(shape));
   for (size_t t = 0; t < proof.trees.size(); ++t) {
     TreeOpening& tree = proof.trees[t];
-    uint64_t words = 0;
-    for (const auto& height : tree_heights(shape, t).heights)
-      words += distinct_below(indices, height.log_rows).size() * uint64_t{height.row_words};
-    if (in.can_hold(words, 4)) {
-      tree.rows.resize(words);
+    const auto heights = tree_heights(shape, t);
+    const auto opened = distinct_below(indices, heights[0].log_size);
+    std::vector<uint32_t> scratch(2 * opened.size());
+    MerkleProofSize size;
+    ZK_CHECK(merkle_proof_size(heights, opened, scratch, size) == MerkleCheck::kOk);
+    if (in.can_hold(size.row_words, 4)) {
+      tree.rows.resize(size.row_words);
       for (uint32_t& word : tree.rows) word = in.get_field();
     }
     const auto digests = in.get<uint32_t>();
+    if (!in.failed() && digests != size.digests)
+      return fail(ErrorCode::kFormat, fmt::format("proof: tree {}: digests: expected {}, found {}",
+                                                  t, size.digests, digests));
     if (in.can_hold(digests, kDigestBytes)) {
       tree.digests.resize(digests);
       for (Digest& digest : tree.digests) digest = in.get_digest();

@@ -13,6 +13,7 @@
 #include "stark/bytes.h"
 #include "stark/error.h"
 #include "stark/field.h"
+#include "stark/merkle_verify.h"
 #include "stark/shape.h"
 
 namespace zkvm::stark {
@@ -51,19 +52,8 @@ struct Proof {
   [[nodiscard]] std::vector<uint8_t> serialise() const;
 };
 
-/// The rows that a tree commits, as far as an opening of it needs to know: one entry per height,
-/// tallest first.
-struct TreeHeights {
-  struct Height {
-    unsigned log_rows;
-    uint32_t row_words;  // salt included
-    uint32_t group;      // of the shape; 0 for a FRI layer
-  };
-  std::vector<Height> heights;
-};
-
-/// Of a tree of the shape, or of FRI layer `tree - shape.trees.size()`.
-[[nodiscard]] TreeHeights tree_heights(const Shape& shape, size_t tree);
+/// The heights of a tree of the shape, or of FRI layer `tree - shape.trees.size()`, tallest first.
+[[nodiscard]] std::vector<MerkleHeight> tree_heights(const Shape& shape, size_t tree);
 /// Number of trees that a proof opens: the shape's and the layers'.
 [[nodiscard]] inline size_t opened_trees(const Shape& shape) {
   return shape.trees.size() + shape.layers.size();
@@ -78,7 +68,7 @@ struct TreeHeights {
 [[nodiscard]] Result<Shape> read_head(const VerifyingKey& key, ByteReader& in, Proof& proof);
 
 /// Reads the rest, to the last byte. `indices`: the query indices, in any order, repeated or not.
-/// Errors: kTruncated, kNonCanonical, kTrailing.
+/// Errors: kTruncated, kNonCanonical, kFormat (a number of digests), kTrailing.
 [[nodiscard]] Result<void> read_openings(const Shape& shape, std::span<const uint32_t> indices,
                                          ByteReader& in, Proof& proof);
 

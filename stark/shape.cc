@@ -292,6 +292,9 @@ Result<Shape> make_shape(const VerifyingKey& key, const Params& params,
       return fail(ErrorCode::kTables,
                   fmt::format("domain 2^{} exceeds the field's 2^24", shape.log_domain(group)));
   }
+  const auto in_main = [&](const GroupShape& group) { return group.width[shape.main_tree()] > 0; };
+  if (std::ranges::none_of(shape.groups, in_main))
+    return fail(ErrorCode::kTables, "no table has main columns");
   add_layers(shape);
   return shape;
 }

@@ -15,8 +15,8 @@ namespace {
 
 class Blake3KernelsTest : public SimdTargetTest {
  protected:
-  AlignedWords random_words(size_t count) {
-    AlignedWords words(count);
+  AlignedVector random_words(size_t count) {
+    AlignedVector words(count);
     for (uint32_t& word : words) word = static_cast<uint32_t>(random_());
     return words;
   }
@@ -41,7 +41,7 @@ TEST_P(Blake3KernelsTest, HashRows) {
     const size_t rows = groups * kHashLanes;
     for (size_t begin = 0; begin < std::size(layouts); ++begin) {
       for (size_t end = begin + 1; end <= std::size(layouts); ++end) {
-        std::vector<AlignedWords> memory;
+        std::vector<AlignedVector> memory;
         std::vector<RowPiece> pieces;
         std::vector<std::vector<uint32_t>> expected(rows);
         for (size_t p = begin; p < end; ++p) {
@@ -55,7 +55,7 @@ TEST_P(Blake3KernelsTest, HashRows) {
             expected[r].insert(expected[r].end(), row, row + words);
           }
         }
-        AlignedWords out(groups * kGroupWords);
+        AlignedVector out(groups * kGroupWords);
         blake3_kernels().hash_rows(pieces.data(), pieces.size(), groups, out.data());
         for (size_t r = 0; r < rows; ++r) {
           ASSERT_EQ(lane(out.data(), r), row_hash(expected[r])) << begin << " " << end << " " << r;
@@ -67,13 +67,13 @@ TEST_P(Blake3KernelsTest, HashRows) {
 
 TEST_P(Blake3KernelsTest, HashNodesInPlaceAndOutOfPlace) {
   for (size_t groups : {1u, 2u, 5u}) {
-    AlignedWords left = random_words(groups * kGroupWords);
-    AlignedWords right = random_words(groups * kGroupWords);
+    AlignedVector left = random_words(groups * kGroupWords);
+    AlignedVector right = random_words(groups * kGroupWords);
     std::vector<Digest> expected;
     for (size_t i = 0; i < groups * kHashLanes; ++i) {
       expected.push_back(node_hash(lane(left.data(), i), lane(right.data(), i)));
     }
-    AlignedWords out(groups * kGroupWords), in_place = left;
+    AlignedVector out(groups * kGroupWords), in_place = left;
     blake3_kernels().hash_nodes(left.data(), right.data(), groups, out.data());
     blake3_kernels().hash_nodes(in_place.data(), right.data(), groups, in_place.data());
     blake3_kernels().hash_nodes(left.data(), right.data(), groups, right.data());
@@ -88,7 +88,7 @@ TEST_P(Blake3KernelsTest, ExtendAcrossTheCarryOfTheCounter) {
   hasher.update(std::vector<uint8_t>(100, 9));
   Blake3Xof xof = hasher.finish_xof();
   for (uint64_t counter : {uint64_t{0}, (uint64_t{1} << 32) - 5, uint64_t{3} << 32}) {
-    AlignedWords out(48 * 16);
+    AlignedVector out(48 * 16);
     blake3_kernels().extend(xof.cv(), xof.block(), xof.length(), xof.flags(), counter, 48,
                             out.data());
     xof.seek(counter);

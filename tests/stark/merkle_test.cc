@@ -10,6 +10,7 @@
 #include <random>
 #include <vector>
 
+#include "stark/codeword.h"
 #include "tests/stark/simd_target_test.h"
 
 namespace zkvm::stark {
@@ -29,7 +30,7 @@ struct TestHeight {
 // Columns in the layout that `words` suggests: single columns as arrays, wider ones as tiles of 16
 // with a row of padding after each 1024, widths of 7 as plain rows.
 struct TestMatrices {
-  std::vector<AlignedWords> memory;
+  std::vector<AlignedVector> memory;
   std::vector<TreeRows> heights;
   std::vector<Rows> rows;  // without salt
 
@@ -199,18 +200,16 @@ TEST_P(MerkleTest, RootAndOpeningsOfTheNaiveTree) {
 TEST_P(MerkleTest, FriLayer) {
   for (unsigned log_rows : {0u, 3u, 5u, 9u}) {
     const unsigned log_arity = 3;
-    std::vector<AlignedWords> coefficients(5, AlignedWords(size_t{8} << log_rows));
+    Codeword codeword(log_rows + log_arity);
     WordSource random(3);
-    for (auto& column : coefficients) {
-      for (uint32_t& word : column) word = random() % Fp::kModulus;
-    }
-    const uint32_t* columns[5];
-    for (size_t c = 0; c < 5; ++c) columns[c] = coefficients[c].data();
-    const MerkleTree tree(0, {fri_layer_rows(log_rows, log_arity, columns)});
+    const auto element = [&] { return Fp::from(random()); };
+    for (size_t e = 0; e < codeword.size(); ++e)
+      codeword.set(e, {{element(), element(), element(), element(), element()}});
+    const MerkleTree tree(0, {fri_layer_rows(log_rows, log_arity, codeword.group(0))});
     Rows rows(size_t{1} << log_rows);
     for (size_t e = 0; e < rows.size(); ++e) {
       for (size_t j = 0; j < 8; ++j) {
-        for (size_t c = 0; c < 5; ++c) rows[e].push_back(coefficients[c][e + (j << log_rows)]);
+        for (const Fp c : codeword.at(e + (j << log_rows)).c) rows[e].push_back(c.word);
       }
     }
     EXPECT_EQ(tree.root(), naive_tree(tree.shape(), {rows})[0][0]);
