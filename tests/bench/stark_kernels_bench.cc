@@ -2,9 +2,9 @@
 //
 //   measure build/release/bin/stark_kernels_bench --benchmark_enable_random_interleaving=true
 //
-// core_ns is nanoseconds times threads per unit: a trace cell (LDE, NTT, evaluation), a butterfly
-// of one lane, a product of one lane, 64 bytes moved. ZKVM_SIMD=scalar|avx2|avx512 chooses the
-// path.
+// core_ns is nanoseconds times threads per unit: a trace cell (LDE, NTT, evaluation), a row
+// (weights), a butterfly of one lane, a product of one lane, 64 bytes moved.
+// ZKVM_SIMD=scalar|avx2|avx512 chooses the path.
 #include <benchmark/benchmark.h>
 #include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
@@ -14,6 +14,7 @@
 
 #include "stark/lde.h"
 #include "stark/ntt.h"
+#include "stark/ood.h"
 #include "tests/bench/stark_floor_kernels.h"
 
 namespace zkvm::stark {
@@ -92,6 +93,16 @@ void BM_ForwardAcrossBlocks(benchmark::State& state) {
   run(state, kCells, [&] { forward_across_blocks(m.cosets[0], Fp::from(3)); });
 }
 
+const Fp5 kZeta{{Fp::from(1), Fp::from(2), Fp::from(3), Fp::from(4), Fp::from(5)}};
+void BM_OutOfDomainWeights(benchmark::State& state) {
+  run(state, 1 << kLogRows, [&] { OutOfDomainPoint point(kLogRows, kZeta); });
+}
+void BM_OutOfDomain(benchmark::State& state) {
+  Matrices& m = Matrices::instance();
+  const OutOfDomainPoint point(kLogRows, kZeta);
+  run(state, kCells, [&] { benchmark::DoNotOptimize(point.evaluate(m.cosets[0], {})); });
+}
+
 void BM_FloorButterflies(benchmark::State& state) {
   constexpr size_t kRounds = 100000;
   AlignedWords words(128), twiddles(2048);
@@ -127,6 +138,8 @@ BENCHMARK(BM_LdeMasked)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_LdeMaskedSmallCoset)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_InverseAcrossBlocks)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_ForwardAcrossBlocks)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_OutOfDomainWeights)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_OutOfDomain)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace zkvm::stark

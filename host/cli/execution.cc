@@ -1,0 +1,165 @@
+// What `run` and `profile` share: reading the guest and its input, console, progress, outcome.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <memory>
+#include <system_error>
+
+#include "host/cli/command.h"
+#include "host/cli/table.h"
+#include "host/file.h"
+#include "host/number_text.h"
+#include "host/source_map.h"
+
+namespace zkvm::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// One line on stderr that is written over: "  1,234 M cycles, 512 M cycles/s". It appears after the
+// first second and goes away when the guest speaks or ends.
+class ProgressLine {
+ public:
+  void show(uint64_t cycles) {
+    const auto now = Clock::now();
+    if (now < next_) return;
+    next_ = now + std::chrono::milliseconds(250);
+    const double seconds = std::chrono::duration<double>(now - start_).count();
+    fmt::print(stderr, "\r\033[K  {} M cycles, {} (Ctrl-C to stop)", grouped(cycles / 1'000'000),
+               rate_text(cycles, seconds));
+    std::fflush(stderr);
+    shown_ = true;
+  }
+  void hide() {
+    if (!shown_) return;
+    fmt::print(stderr, "\r\033[K");
+    std::fflush(stderr);
+    shown_ = false;
+  }
+  ~ProgressLine() { hide(); }
+
+ private:
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point next_ = start_ + std::chrono::seconds(1);
+  bool shown_ = false;
+};
+
+}  // namespace
+
+int fail(std::string_view command, const std::string& message, bool json) {
+  fmt::print(stderr, "{}: {}\n", command, printable(message));
+  if (json) print_json({{"error", message}});
+  return kError;
+}
+
+CLI::Validator positive() {
+  return {[](std::string& text) {
+            uint64_t number = 0;
+            const char* end = text.data() + text.size();
+            const auto [rest, error] = std::from_chars(text.data(), end, number);
+            if (error == std::errc() && rest == end && number != 0) return std::string();
+            return fmt::format("expected a positive number below 2^64, found '{}'", text);
+          },
+          ""};
+}
+
+Error in_file(const std::string& path, const Error& error) {
+  return {error.code, fmt::format("'{}': {}", path, error.message)};
+}
+
+void print_json(const nlohmann::ordered_json& object) {
+  fmt::print("{}\n", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+void Execution::add_options(CLI::App& sub) {
+  command = sub.get_name();
+  sub.add_option("ELF", elf_path, "The guest: a static RV32IM ELF file")->required()->type_name("");
+  sub.add_option("-i,--input", input_path,
+                 "What the guest reads, padded with zeros to whole words; - is standard input")
+      ->type_name("FILE");
+  sub.add_option("--max-cycles", max_cycles,
+                 "Stop with a trap after this many instructions (default: 2^36)")
+      ->type_name("N")
+      ->check(positive());
+  sub.add_flag("--json", json, "One JSON object on stdout; the guest's console goes to stderr");
+}
+
+Result<void> Execution::read_files() {
+  Result<std::vector<uint8_t>> guest = read_file(elf_path, "guest");
+  if (!guest) return tl::unexpected(guest.error());
+  elf = std::move(*guest);
+  if (input_path.empty()) return {};
+  Result<std::vector<uint8_t>> data = read_file(input_path, "input");
+  if (!data) return tl::unexpected(data.error());
+  input = std::move(*data);
+  return {};
+}
+
+RunOptions Execution::run_options() const {
+  RunOptions options;
+  options.max_cycles = max_cycles;
+  std::shared_ptr<ProgressLine> line;
+  if (isatty(STDERR_FILENO) != 0) {
+    line = std::make_shared<ProgressLine>();
+    options.progress = [line](uint64_t cycles) { line->show(cycles); };
+  }
+  options.console = [line, all_to_stderr = json](uint32_t fd, std::span<const uint8_t> bytes) {
+    if (line) line->hide();
+    std::FILE* out = fd == 1 && !all_to_stderr ? stdout : stderr;
+    std::fwrite(bytes.data(), 1, bytes.size(), out);
+  };
+  return options;
+}
+
+void print_trap(const Execution& execution, const Trap& trap) {
+  fmt::print(stderr, "zkvm {}: trap: {}\n", execution.command, trap.message);
+  if (execution.json) return;
+  for (size_t i = 1; i < trap.where.size(); ++i) {
+    const SourceFrame& frame = trap.where[i];
+    if (frame.file.empty()) continue;
+    fmt::print(stderr, "    {} {} ({}:{})\n",
+               trap.where[i - 1].inlined ? "inlined into" : "called from", frame.function,
+               frame.file, frame.line);
+  }
+}
+
+std::string outcome_text(const Run& run) {
+  const std::string after = fmt::format("after {} cycles", grouped(run.cycles));
+  if (!run.trap) return fmt::format("exit {} {}", run.exit_code, after);
+  return fmt::format("trap {}", after);
+}
+
+nlohmann::ordered_json outcome_json(const Run& run) {
+  nlohmann::ordered_json object;
+  object["exit_code"] = nullptr;
+  if (!run.trap) object["exit_code"] = run.exit_code;
+  object["trap"] = nullptr;
+  if (run.trap) {
+    auto& trap = object["trap"];
+    trap["kind"] = run.trap->kind;
+    trap["pc"] = run.trap->pc;
+    trap["message"] = run.trap->message;
+    trap["where"] = nlohmann::ordered_json::array();
+    for (const SourceFrame& frame : run.trap->where) {
+      trap["where"].push_back({{"function", frame.function},
+                               {"file", frame.file},
+                               {"line", frame.line},
+                               {"inlined", frame.inlined}});
+    }
+  }
+  object["cycles"] = run.cycles;
+  object["seconds"] = run.seconds;
+  return object;
+}
+
+int outcome_status(const Run& run) { return run.trap || run.exit_code != 0 ? kNo : kSuccess; }
+
+std::string hex(std::span<const uint8_t> bytes) {
+  std::string text;
+  for (uint8_t b : bytes) fmt::format_to(std::back_inserter(text), "{:02x}", b);
+  return text;
+}
+
+}  // namespace zkvm::cli

@@ -1,0 +1,210 @@
+// `zkvm inspect`: what an ELF file declares, and whether it is a guest.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include "host/cli/command.h"
+#include "host/cli/table.h"
+#include "host/file.h"
+#include "host/number_text.h"
+#include "host/program.h"
+#include "host/source_map.h"
+#include "vm/elf.h"
+#include "vm/isa.h"
+
+namespace zkvm::cli {
+namespace {
+
+struct Options {
+  std::string elf_path;
+  size_t top = 10;
+  bool json = false;
+};
+
+// Words of the functions (of the whole text, where no function is known): tables of constants
+// between them are no code.
+struct CodeCount {
+  uint64_t instructions = 0;
+  uint64_t illegal = 0;
+  uint32_t first_illegal = 0;
+};
+
+CodeCount count_code(const vm::Program& program) {
+  CodeCount count;
+  const auto count_range = [&](uint64_t begin, uint64_t end) {
+    const vm::Region& text = program.text();
+    for (uint64_t pc = begin & ~3ull; pc + 4 <= end; pc += 4) {
+      const uint64_t at = pc - text.base;
+      if (pc < text.base || at + 4 > text.bytes.size()) return;
+      uint32_t word;
+      std::memcpy(&word, text.bytes.data() + at, sizeof word);
+      if (vm::decode(word).op != vm::Op::kIllegal) {
+        ++count.instructions;
+      } else if (count.illegal++ == 0) {
+        count.first_illegal = static_cast<uint32_t>(pc);
+      }
+    }
+  };
+  uint64_t counted_to = 0;  // symbols are sorted; aliases and overlaps count once
+  for (const vm::Symbol& symbol : program.symbols) {
+    if (!symbol.function || symbol.size == 0 || !program.text().contains(symbol.address)) continue;
+    const uint64_t end = uint64_t{symbol.address} + symbol.size;
+    if (end <= counted_to) continue;
+    count_range(std::max<uint64_t>(symbol.address, counted_to), end);
+    counted_to = end;
+  }
+  const vm::Region& text = program.text();
+  if (counted_to == 0) count_range(text.base, uint64_t{text.base} + text.bytes.size());
+  return count;
+}
+
+std::string permissions(const vm::Region& region) {
+  return fmt::format("r{}{}", region.write ? 'w' : '-', region.execute ? 'x' : '-');
+}
+
+uint64_t file_bytes(const vm::Program& program) {
+  uint64_t sum = 0;
+  for (const vm::Region& region : program.regions) sum += region.bytes.size();
+  return sum;
+}
+
+void print_largest(const vm::Program& program, const Options& options, bool functions) {
+  std::vector<const vm::Symbol*> symbols;
+  for (const vm::Symbol& s : program.symbols) {
+    if (s.size != 0 && s.function == functions) symbols.push_back(&s);
+  }
+  if (symbols.empty()) return;
+  std::ranges::sort(symbols, {},
+                    [](const vm::Symbol* s) { return std::pair(~s->size, s->address); });
+  const size_t shown = std::min(options.top, symbols.size());
+  const std::string title = functions ? "Functions by size" : "Objects by size";
+  fmt::print("\n{} ({})\n", bold(title, stdout),
+             shown < symbols.size()
+                 ? fmt::format("the first {} of {}", shown, grouped(symbols.size()))
+                 : grouped(shown));
+  Table table({{"address"}, {"bytes", Table::Align::kRight}, {"name"}});
+  for (size_t i = 0; i < shown; ++i) {
+    table.row({fmt::format("0x{:08x}", symbols[i]->address), grouped(symbols[i]->size),
+               short_name(demangled(symbols[i]->name))});
+  }
+  table.print(stdout);
+}
+
+void print_text(const Options& options, const vm::Program& program, const CodeCount& code,
+                SourceMap& map) {
+  fmt::print("{}\n", bold(options.elf_path + ": fit to run", stdout));
+  Table facts({{""}, {""}});
+  facts.row(
+      {"entry", fmt::format("0x{:08x} {}", program.entry, map.at(program.entry).back().function)});
+  std::string instructions = grouped(code.instructions) + " instructions";
+  if (code.illegal != 0) {
+    instructions += fmt::format(
+        ", and {} words in functions that are none of RV32IM's, first at 0x{:08x} in {}",
+        grouped(code.illegal), code.first_illegal, map.at(code.first_illegal).back().function);
+  }
+  facts.row({"code", instructions});
+  facts.row(
+      {"memory", fmt::format("{} declared, {} of it filled from the file",
+                             byte_text(program.memory_bytes()), byte_text(file_bytes(program)))});
+  facts.row({"symbols", program.symbols.empty() ? "none: functions will be shown as addresses"
+                                                : grouped(program.symbols.size())});
+  facts.row({"debug", map.has_debug_information()
+                          ? "DWARF: files, lines and inlining are known"
+                          : "none: compile with -g to see files and lines"});
+  facts.print(stdout);
+
+  fmt::print("\n{}\n", bold("Segments", stdout));
+  constexpr auto kRight = Table::Align::kRight;
+  Table segments({{"from"}, {"to"}, {"flags"}, {"bytes", kRight}, {"in the file", kRight}});
+  for (const vm::Region& region : program.regions) {
+    segments.row({fmt::format("0x{:08x}", region.base),
+                  fmt::format("0x{:08x}", region.base + region.size), permissions(region),
+                  grouped(region.size), grouped(region.bytes.size())});
+  }
+  segments.print(stdout);
+  print_largest(program, options, true);
+  print_largest(program, options, false);
+}
+
+nlohmann::ordered_json to_json(const vm::Program& program, const CodeCount& code, SourceMap& map) {
+  nlohmann::ordered_json object;
+  object["fit"] = true;
+  object["reason"] = nullptr;
+  object["entry"] = program.entry;
+  object["memory"] = program.memory_bytes();
+  object["instructions"] = code.instructions;
+  object["illegal_words"] = code.illegal;
+  object["debug_information"] = map.has_debug_information();
+  object["segments"] = nlohmann::ordered_json::array();
+  for (const vm::Region& region : program.regions) {
+    object["segments"].push_back({{"address", region.base},
+                                  {"bytes", region.size},
+                                  {"file_bytes", region.bytes.size()},
+                                  {"flags", permissions(region)}});
+  }
+  object["symbols"] = nlohmann::ordered_json::array();
+  for (const vm::Symbol& symbol : program.symbols) {
+    object["symbols"].push_back({{"name", demangled(symbol.name)},
+                                 {"address", symbol.address},
+                                 {"bytes", symbol.size},
+                                 {"function", symbol.function}});
+  }
+  return object;
+}
+
+int inspect_command(const Options& options) {
+  Result<std::vector<uint8_t>> elf = read_file(options.elf_path, "guest");
+  if (!elf) return fail("zkvm inspect", elf.error().message, options.json);
+  const Result<vm::Program> program = load_program(*elf);
+  if (!program) {
+    const Error error = in_file(options.elf_path, program.error());
+    if (error.code != ErrorCode::kUnfitElf)
+      return fail("zkvm inspect", error.message, options.json);
+    if (options.json) {
+      print_json({{"fit", false}, {"reason", program.error().message}});
+    } else {
+      fmt::print("{}\n  {}\n", bold(options.elf_path + ": not fit to run", stdout),
+                 program.error().message);
+    }
+    return kNo;
+  }
+  SourceMap map(*elf, *program);
+  const CodeCount code = count_code(*program);
+  if (options.json) {
+    print_json(to_json(*program, code, map));
+  } else {
+    print_text(options, *program, code, map);
+  }
+  return kSuccess;
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, int& status) {
+  CLI::App* sub = app.add_subcommand("inspect");
+  sub->description(
+      "Show what an ELF file declares and if it is fit.\n"
+      "Shows entry point, memory, segments, symbols and debug information of an ELF file, and "
+      "what\n"
+      "makes it unfit to be a guest if it is. Exit status 1: an ELF file, but not fit; 2: not a\n"
+      "well-formed ELF file of 32 bits.");
+  sub->footer(
+      "Example:\n"
+      "  zkvm inspect guest.elf --json | jq '.segments[]'\n"
+      "JSON: fit, reason (null if fit); if fit: entry, memory (bytes), instructions, "
+      "illegal_words,\n"
+      "debug_information, segments (address, bytes, file_bytes, flags), symbols (name, address,\n"
+      "bytes, function).");
+  auto options = std::make_shared<Options>();
+  sub->add_option("ELF", options->elf_path, "The file")->required()->type_name("");
+  sub->add_option("--top", options->top, "Rows per table of symbols")
+      ->type_name("N")
+      ->check(positive())
+      ->capture_default_str();
+  sub->add_flag("--json", options->json, "One JSON object on stdout");
+  sub->callback([options, &status] { status = inspect_command(*options); });
+}
+
+}  // namespace zkvm::cli

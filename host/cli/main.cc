@@ -1,0 +1,112 @@
+// `zkvm`: the command line. One file per subcommand; host/zkvm.h does the work.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "host/cli/command.h"
+#include "host/cli/table.h"
+
+namespace zkvm::cli {
+namespace {
+
+constexpr const char* kDescription =
+    "Runs, measures and inspects guests: programs for a small RISC-V machine, as static RV32IM\n"
+    "ELF files. `zkvm new` makes a project that builds one.";
+
+constexpr const char* kFooter =
+    "Exit status: 0 success; 1 the answer is no (the guest trapped or exited with another code\n"
+    "than 0); 2 wrong usage, or a file that is unreadable, malformed or unwritable.\n"
+    "Examples:\n"
+    "  zkvm new hello                       a project to start from\n"
+    "  zkvm run guest.elf --input in.bin    run it\n"
+    "  zkvm profile guest.elf --flamegraph profile.svg\n"
+    "  zkvm COMMAND --help                  all options of a command\n";
+
+// `zkvm --help` shows the first line of each command's description, `zkvm COMMAND --help` all of
+// it.
+class Formatter : public CLI::Formatter {
+ public:
+  std::string make_subcommand(const CLI::App* sub) const override {
+    return fmt::format("  {:<24}{}\n", sub->get_name(), first_line(sub->get_description()));
+  }
+  static std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+};
+
+std::string command_names(const CLI::App& app) {
+  std::string names;
+  for (const CLI::App* sub : app.get_subcommands({})) {
+    names += (names.empty() ? "" : ", ") + sub->get_name();
+  }
+  return names;
+}
+
+bool is_command(const CLI::App& app, std::string_view name) {
+  return std::ranges::any_of(app.get_subcommands({}),
+                             [&](const CLI::App* sub) { return sub->get_name() == name; });
+}
+
+int usage_error(const CLI::App& app, std::span<char*> arguments, const std::string& message) {
+  const auto chosen = app.get_subcommands();
+  const std::string command = chosen.empty() ? "zkvm" : "zkvm " + chosen.front()->get_name();
+  const bool json =
+      std::ranges::any_of(arguments, [](std::string_view a) { return a == "--json"; });
+  return fail(command, fmt::format("{}; see `{} --help`", message, command), json);
+}
+
+int run_command_line(int argc, char** argv) {
+  CLI::App app(kDescription, "zkvm");
+  app.footer(kFooter);
+  app.set_version_flag("--version", "zkvm " ZKVM_VERSION);
+  app.formatter(std::make_shared<Formatter>());
+  app.get_formatter()->column_width(26);
+  app.set_help_flag("-h,--help", "Print this text");
+
+  int status = kSuccess;
+  add_run(app, status);
+  add_profile(app, status);
+  add_disasm(app, status);
+  add_inspect(app, status);
+  add_new(app, status);
+
+  const std::span arguments(argv, static_cast<size_t>(argc));
+  if (argc < 2) {
+    return usage_error(app, arguments,
+                       fmt::format("expected a command ({}), found none", command_names(app)));
+  }
+  if (argv[1][0] != '-' && !is_command(app, argv[1])) {
+    return usage_error(
+        app, arguments,
+        fmt::format("expected a command ({}), found '{}'", command_names(app), argv[1]));
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+  } catch (const CLI::CallForVersion& version) {
+    fmt::print("{}\n", version.what());
+  } catch (const CLI::ParseError& error) {
+    return usage_error(app, arguments, Formatter::first_line(error.what()));
+  }
+  return status;
+}
+
+}  // namespace
+}  // namespace zkvm::cli
+
+int main(int argc, char** argv) {
+  try {
+    const int status = zkvm::cli::run_command_line(argc, argv);
+    if (std::fflush(stdout) != 0) return zkvm::cli::kError;
+    return status;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "zkvm: out of memory on the host\n");
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "zkvm: {}\n", error.what());
+  }
+  return zkvm::cli::kError;
+}

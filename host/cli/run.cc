@@ -1,0 +1,120 @@
+// `zkvm run`: execute a guest; its console is ours, what it cost follows on stderr.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "host/cli/command.h"
+#include "host/cli/table.h"
+#include "host/file.h"
+#include "host/number_text.h"
+
+namespace zkvm::cli {
+namespace {
+
+struct Options {
+  Execution execution;
+  std::string journal_path;
+  bool quiet = false;
+};
+
+// The first bytes in words of 4, as a journal is made of words.
+std::string journal_text(const std::vector<uint8_t>& journal) {
+  constexpr size_t kShown = 32;
+  if (journal.empty()) return "empty";
+  std::string text = byte_text(journal.size()) + " ";
+  const auto shown = std::span(journal).first(std::min(journal.size(), kShown));
+  for (size_t i = 0; i < shown.size(); i += 4) {
+    text += " " + hex(shown.subspan(i, std::min<size_t>(4, shown.size() - i)));
+  }
+  return journal.size() > kShown ? text + " …" : text;
+}
+
+void print_report(const Options& options, const Run& run) {
+  std::FILE* out = stderr;
+  const Execution& execution = options.execution;
+  fmt::print(out, "{} in {}, {}\n", bold(execution.elf_path + ": " + outcome_text(run), out),
+             duration_text(run.seconds), rate_text(run.cycles, run.seconds));
+
+  Table facts({{""}, {""}});
+  facts.row({"journal", journal_text(run.journal)});
+  facts.row({"memory", fmt::format("{} touched of {} declared", byte_text(run.memory_touched),
+                                   byte_text(run.memory_declared))});
+  facts.print(out);
+
+  Table classes({{"class"}, {"cycles", Table::Align::kRight}, {"%", Table::Align::kRight}});
+  for (const ClassCount& c : run.classes) {
+    classes.row({c.name, grouped(c.count), percent_text(c.count, run.cycles)});
+  }
+  classes.print(out);
+}
+
+void print_report_json(const Run& run) {
+  nlohmann::ordered_json object = outcome_json(run);
+  object["cycles_per_second"] = run.seconds > 0 ? static_cast<double>(run.cycles) / run.seconds : 0;
+  object["journal"] = hex(run.journal);
+  object["memory_touched"] = run.memory_touched;
+  object["memory_declared"] = run.memory_declared;
+  object["classes"] = nlohmann::ordered_json::object();
+  for (const ClassCount& c : run.classes) object["classes"][c.name] = c.count;
+  print_json(object);
+}
+
+int run_command(Options& options) {
+  Execution& execution = options.execution;
+  const auto failed = [&](const Error& error) {
+    return fail("zkvm run", error.message, execution.json);
+  };
+  if (Result<void> ok = execution.read_files(); !ok) return failed(ok.error());
+  if (!options.journal_path.empty()) {
+    if (Result<void> ok = check_writable(options.journal_path, "journal"); !ok) {
+      return failed(ok.error());
+    }
+  }
+
+  const Result<Run> run = zkvm::run(execution.elf, execution.input, execution.run_options());
+  std::fflush(stdout);
+  if (!run) return failed(in_file(execution.elf_path, run.error()));
+  if (!options.journal_path.empty()) {
+    if (Result<void> ok = write_file(options.journal_path, "journal", run->journal); !ok) {
+      return failed(ok.error());
+    }
+  }
+
+  if (run->trap) print_trap(execution, *run->trap);
+  if (execution.json) {
+    print_report_json(*run);
+  } else if (!options.quiet) {
+    print_report(options, *run);
+  }
+  return outcome_status(*run);
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, int& status) {
+  CLI::App* sub = app.add_subcommand("run");
+  sub->description(
+      "Execute a guest and report what it cost.\n"
+      "Its standard output and error are passed through; a report follows on\n"
+      "stderr: how it ended, cycles (instructions executed), speed, journal, memory, cycles by\n"
+      "instruction class.");
+  sub->footer(
+      "Examples:\n"
+      "  zkvm run guest.elf\n"
+      "  head -c 784 digits.bin | zkvm run mnist.elf --input - --journal out.bin\n"
+      "  zkvm run guest.elf --json | jq .cycles\n"
+      "JSON: exit_code (null after a trap), trap (null or kind, pc, message, where), cycles, "
+      "seconds,\n"
+      "cycles_per_second, journal (hex), memory_touched, memory_declared (bytes),\n"
+      "classes (cycles by name).");
+  auto options = std::make_shared<Options>();
+  options->execution.add_options(*sub);
+  sub->add_option("-j,--journal", options->journal_path,
+                  "Write what the guest committed to this file")
+      ->type_name("FILE");
+  sub->add_flag("-q,--quiet", options->quiet, "No report: only the guest's own output and errors");
+  sub->callback([options, &status] { status = run_command(*options); });
+}
+
+}  // namespace zkvm::cli

@@ -1,0 +1,32 @@
+// Reading files that somebody else wrote, and writing files that are whole or not there.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/zkvm.h"
+
+namespace zkvm {
+
+// The largest ELF or input that is read: 1 GiB.
+inline constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
+
+// All bytes of the file `path`, or of standard input where path is "-". `what` names its role in
+// messages ("input"). Errors: kUnreadable, kTooLarge (more than `limit` bytes; no more are read).
+[[nodiscard]] Result<std::vector<uint8_t>> read_file(const std::string& path, std::string_view what,
+                                                     uint64_t limit = kMaxFileBytes);
+
+// Can `path` be written by write_file? Asked before a long run, so that its result isn't lost.
+[[nodiscard]] Result<void> check_writable(const std::string& path, std::string_view what);
+
+// Writes `bytes` beside `path` under a temporary name and renames it, with SIGINT, SIGTERM and
+// SIGHUP held back meanwhile: whatever happens, `path` is the old file or the whole new one, and
+// Ctrl-C leaves no temporary file. A symbolic link is followed; what isn't a regular file
+// (/dev/null, a pipe) is written in place. Errors: kUnwritable.
+[[nodiscard]] Result<void> write_file(const std::string& path, std::string_view what,
+                                      std::span<const uint8_t> bytes);
+
+}  // namespace zkvm

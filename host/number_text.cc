@@ -1,0 +1,46 @@
+#include "host/number_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace zkvm {
+
+std::string grouped(uint64_t n) {
+  std::string digits = std::to_string(n);
+  for (size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
+  return digits;
+}
+
+std::string byte_text(uint64_t bytes) {
+  if (bytes == 1) return "1 byte";
+  if (bytes < 10000) return grouped(bytes) + " bytes";
+  double value = static_cast<double>(bytes);
+  const char* unit = "";
+  for (const char* next : {"KiB", "MiB", "GiB"}) {
+    if (*unit != 0 && value < 1000) break;
+    value /= 1024;
+    unit = next;
+  }
+  return fmt::format("{:.{}f} {}", value, value < 100 ? 1 : 0, unit);
+}
+
+std::string duration_text(double seconds) {
+  if (seconds < 1e-3) return fmt::format("{:.0f} us", seconds * 1e6);
+  if (seconds < 1) return fmt::format("{:.{}f} ms", seconds * 1e3, seconds < 0.1 ? 1 : 0);
+  return fmt::format("{:.2f} s", seconds);
+}
+
+std::string rate_text(uint64_t cycles, double seconds) {
+  const double rate = static_cast<double>(cycles) / std::max(seconds, 1e-9);
+  if (rate < 1e6) return fmt::format("{:.0f} k cycles/s", rate / 1e3);
+  return fmt::format("{:.{}f} M cycles/s", rate / 1e6, rate < 1e7 ? 1 : 0);
+}
+
+std::string percent_text(uint64_t part, uint64_t whole) {
+  const double share =
+      whole == 0 ? 0 : 100 * static_cast<double>(part) / static_cast<double>(whole);
+  return fmt::format("{:.1f}", share);
+}
+
+}  // namespace zkvm

@@ -1,0 +1,19 @@
+// A guest's ELF file as the VM sees it, with the VM's errors as the API's.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "host/zkvm.h"
+#include "vm/elf.h"
+#include "vm/error.h"
+
+namespace zkvm {
+
+[[nodiscard]] Error to_api(const vm::Error& error);
+
+// Errors: kMalformedElf where the file is no well-formed ELF file of 32 bits, kUnfitElf where it is
+// one but no guest.
+[[nodiscard]] Result<vm::Program> load_program(std::span<const uint8_t> elf);
+
+}  // namespace zkvm

@@ -1,0 +1,78 @@
+// The C++ API of host/zkvm.h.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "host/zkvm.h"
+#include "tests/host/command.h"
+
+namespace zkvm {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::vector<uint8_t> bytes(const std::string& text) { return {text.begin(), text.end()}; }
+
+std::vector<uint8_t> guest() { return bytes(test::read_text(test::kGuest)); }
+
+TEST(Api, RunGivesExitCodeJournalAndCost) {
+  const Result<zkvm::Run> run = zkvm::run(guest(), bytes(test::words({0})));
+  ASSERT_TRUE(run) << run.error().message;
+  EXPECT_FALSE(run->trap);
+  EXPECT_EQ(run->exit_code, 0);
+  EXPECT_THAT(run->journal, ElementsAre(1, 2, 3, 4));
+  uint64_t sum = 0;
+  for (const ClassCount& c : run->classes) sum += c.count;
+  EXPECT_EQ(sum, run->cycles);
+  EXPECT_GE(run->classes.front().count, run->classes.back().count);
+  EXPECT_GE(run->memory_declared, run->memory_touched);
+  EXPECT_GT(run->memory_touched, 0u);
+}
+
+TEST(Api, ConsoleArrivesInOrder) {
+  std::string text;
+  const RunOptions options{.console = [&](uint32_t fd, std::span<const uint8_t> data) {
+    text += std::to_string(fd) + ":" + std::string(data.begin(), data.end());
+  }};
+  ASSERT_TRUE(zkvm::run(guest(), bytes(test::words({0})), options));
+  EXPECT_THAT(text, HasSubstr("1:to standard output"));
+  EXPECT_THAT(text, HasSubstr("2:to standard error"));
+}
+
+TEST(Api, ProgressOfALongRunIsReported) {
+  std::vector<uint64_t> seen;
+  const RunOptions options{.max_cycles = uint64_t{1} << 28,
+                           .progress = [&](uint64_t cycles) { seen.push_back(cycles); }};
+  const Result<zkvm::Run> run = zkvm::run(guest(), bytes(test::words({3})), options);
+  ASSERT_TRUE(run);
+  EXPECT_EQ(run->trap->kind, "cycle-limit");
+  EXPECT_EQ(run->cycles, uint64_t{1} << 28);
+  EXPECT_GE(seen.size(), 4u);
+  EXPECT_TRUE(std::ranges::is_sorted(seen));
+}
+
+TEST(Api, TrapHasABacktrace) {
+  const Result<zkvm::Run> run = zkvm::run(guest(), bytes(test::words({2})));
+  ASSERT_TRUE(run);
+  ASSERT_TRUE(run->trap);
+  EXPECT_EQ(run->trap->kind, "store-read-only");
+  ASSERT_GE(run->trap->where.size(), 2u);
+  EXPECT_EQ(run->trap->where[0].function, "write_to");
+  EXPECT_EQ(run->trap->where[1].function, "main");
+  EXPECT_THAT(run->trap->where[1].file, HasSubstr("guest.cc"));
+  EXPECT_GT(run->trap->where[1].line, 0u);
+}
+
+TEST(Api, OtherFilesAreErrors) {
+  const auto code_of = [](const std::string& file) {
+    return zkvm::run(bytes(file), {}).error().code;
+  };
+  EXPECT_EQ(code_of(""), ErrorCode::kMalformedElf);
+  EXPECT_EQ(code_of("#!/bin/sh\n"), ErrorCode::kMalformedElf);
+  std::string elf = test::read_text(test::kGuest);
+  elf[18] = 3;  // e_machine
+  EXPECT_EQ(code_of(elf), ErrorCode::kUnfitElf);
+}
+
+}  // namespace
+}  // namespace zkvm

@@ -1,0 +1,366 @@
+// `zkvm run`, `inspect`, `disasm` and what all commands share: exit status, messages, JSON.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+
+#include "tests/host/command.h"
+
+namespace zkvm::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
+using ::testing::Not;
+using ::testing::StartsWith;
+using Json = nlohmann::json;
+
+Json parsed(const Outcome& outcome) {
+  const Json object = Json::parse(outcome.out, nullptr, false);
+  EXPECT_TRUE(object.is_object()) << "stdout is not one JSON object: " << outcome.out;
+  return object;
+}
+
+void expect_one_line(const std::string& text) {
+  EXPECT_EQ(std::ranges::count(text, '\n'), 1) << text;
+  EXPECT_THAT(text, Not(IsEmpty()));
+}
+
+Outcome run_task(std::initializer_list<uint32_t> input, std::vector<std::string> options = {}) {
+  std::vector<std::string> arguments{"run", kGuest, "--input", "-"};
+  arguments.insert(arguments.end(), options.begin(), options.end());
+  return zkvm(arguments, {.input = words(input)});
+}
+
+TEST(Run, ConsoleIsPassedThroughAndTheReportIsOnStderr) {
+  const Outcome outcome = run_task({0});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.out, "to standard output\n");
+  EXPECT_THAT(outcome.err, HasSubstr("to standard error\n"));
+  EXPECT_THAT(outcome.err, HasSubstr(": exit 0 after "));
+  EXPECT_THAT(outcome.err, HasSubstr("4 bytes  01020304\n"));
+  EXPECT_THAT(outcome.err, HasSubstr("load-word"));
+  EXPECT_THAT(outcome.err, HasSubstr("touched of"));
+}
+
+TEST(Run, QuietLeavesOnlyTheGuestsOutput) {
+  const Outcome outcome = run_task({0}, {"--quiet"});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.out, "to standard output\n");
+  EXPECT_EQ(outcome.err, "to standard error\n");
+}
+
+TEST(Run, JsonHasTheKeysAndStdoutNothingElse) {
+  const Outcome outcome = run_task({0}, {"--json"});
+  EXPECT_EQ(outcome.status, 0);
+  const Json object = parsed(outcome);
+  EXPECT_EQ(object["exit_code"], 0);
+  EXPECT_TRUE(object["trap"].is_null());
+  EXPECT_EQ(object["journal"], "01020304");
+  EXPECT_GT(object["seconds"], 0.0);
+  uint64_t sum = 0;
+  for (const auto& [name, count] : object["classes"].items()) sum += count.get<uint64_t>();
+  EXPECT_GT(sum, 100u);
+  EXPECT_EQ(object["cycles"], sum);
+  EXPECT_GT(object["memory_declared"], object["memory_touched"]);
+  EXPECT_EQ(outcome.err, "to standard output\nto standard error\n");
+}
+
+TEST(Run, GuestThatExitsWithAnotherCodeIsNo) {
+  const Outcome outcome = run_task({1}, {"--json"});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_EQ(parsed(outcome)["exit_code"], 7);
+  EXPECT_THAT(run_task({1}).err, HasSubstr(": exit 7 after "));
+}
+
+TEST(Run, TrapNamesAddressSymbolFileAndLine) {
+  const Outcome outcome = run_task({2}, {"--json"});
+  EXPECT_EQ(outcome.status, 1);
+  const Json object = parsed(outcome);
+  EXPECT_TRUE(object["exit_code"].is_null());
+  EXPECT_EQ(object["trap"]["kind"], "store-read-only");
+  EXPECT_GE(object["trap"]["pc"], 0x10000);
+  EXPECT_EQ(object["trap"]["where"][0]["function"], "write_to");
+  EXPECT_THAT(object["trap"]["where"][0]["file"].get<std::string>(),
+              HasSubstr("tests/host/guest.cc"));
+  EXPECT_GT(object["trap"]["where"][0]["line"], 0);
+  EXPECT_THAT(outcome.err, HasSubstr("zkvm run: trap: store of 4 bytes to read-only address 0x"));
+  EXPECT_TRUE(std::regex_search(
+      outcome.err,
+      std::regex("at pc 0x[0-9a-f]+ <[^>]*write_to[^>]*>.*write_to \\(.*guest.cc:[0-9]+\\)")))
+      << outcome.err;
+}
+
+TEST(Run, AbortNamesWhoCalledIt) {
+  const Outcome outcome = run_task({99}, {"--quiet"});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("unknown task"));
+  EXPECT_TRUE(
+      std::regex_search(outcome.err, std::regex("called from main \\(.*guest.cc:[0-9]+\\)")))
+      << outcome.err;
+}
+
+TEST(Run, CycleLimitIsATrap) {
+  const Outcome outcome = run_task({3}, {"--json", "--max-cycles", "100000"});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_EQ(parsed(outcome)["trap"]["kind"], "cycle-limit");
+  EXPECT_EQ(parsed(outcome)["cycles"], 100000);
+}
+
+TEST(Run, InputComesFromAFileToo) {
+  const TemporaryFolder folder;
+  write_text(folder / "in", words({1}));
+  EXPECT_EQ(parsed(zkvm({"run", kGuest, "--json", "--input", folder / "in"}))["exit_code"], 7);
+}
+
+TEST(Run, InputIsPaddedToWords) {
+  EXPECT_EQ(parsed(zkvm({"run", kGuest, "--json", "-i", "-"}, {.input = "\x01"}))["exit_code"], 7);
+}
+
+TEST(Run, JournalFileIsWholeAndNothingElseIsLeft) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(run_task({5, 1000}, {"--journal", folder / "journal"}).status, 0);
+  const std::string journal = read_text(folder / "journal");
+  ASSERT_EQ(journal.size(), 4000u);
+  EXPECT_EQ(journal.substr(3996), words({999}));
+  EXPECT_THAT(folder.files(), ElementsAre("journal"));
+}
+
+TEST(Run, JournalReplacesAFileThroughALinkAndKeepsItsMode) {
+  const TemporaryFolder folder;
+  namespace fs = std::filesystem;
+  write_text(folder / "old", "something longer than the journal");
+  fs::permissions(folder / "old", fs::perms(0640));
+  fs::create_symlink("old", folder / "link");
+  EXPECT_EQ(run_task({0}, {"--journal", folder / "link"}).status, 0);
+  EXPECT_TRUE(fs::is_symlink(folder / "link"));
+  EXPECT_EQ(read_text(folder / "old"), words({0x04030201}));
+  EXPECT_EQ(fs::status(folder / "old").permissions(), fs::perms(0640));
+}
+
+TEST(Run, JournalMayBeADevice) {
+  EXPECT_EQ(run_task({0}, {"--journal", "/dev/null"}).status, 0);
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+}
+
+TEST(Run, InterruptedRunLeavesTheOldJournal) {
+  const TemporaryFolder folder;
+  write_text(folder / "journal", "old");
+  write_text(folder / "in", words({3}));
+  const Outcome outcome =
+      zkvm({"run", kGuest, "--input", folder / "in", "--journal", folder / "journal"},
+           {.interrupt_after = std::chrono::milliseconds(300)});
+  EXPECT_EQ(outcome.status, 128 + 2);
+  EXPECT_EQ(read_text(folder / "journal"), "old");
+  EXPECT_THAT(folder.files(), ElementsAre("in", "journal"));
+}
+
+// Every way to get status 2, and what the one line on stderr says.
+struct Failure {
+  const char* name;
+  std::vector<std::string> arguments;
+  const char* message;
+};
+
+class Fails : public ::testing::TestWithParam<Failure> {};
+
+TEST_P(Fails, WithStatus2AndOneLine) {
+  const Outcome outcome = zkvm(GetParam().arguments);
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_EQ(outcome.out, "");
+  expect_one_line(outcome.err);
+  EXPECT_THAT(outcome.err, StartsWith("zkvm"));
+  EXPECT_THAT(outcome.err, HasSubstr(GetParam().message));
+}
+
+TEST_P(Fails, WithAnErrorObjectForJson) {
+  std::vector<std::string> arguments = GetParam().arguments;
+  arguments.push_back("--json");
+  const Outcome outcome = zkvm(arguments);
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_TRUE(parsed(outcome)["error"].is_string());
+  expect_one_line(outcome.err);
+}
+
+const std::vector<Failure> kFailures{
+    {"NoCommand", {}, "expected a command (run, profile, disasm, inspect, new), found "},
+    {"UnknownCommand", {"walk"}, "found 'walk'"},
+    {"RunWithoutElf", {"run"}, "ELF is required"},
+    {"RunUnknownOption", {"run", kGuest, "--fast"}, "--fast"},
+    {"RunTwoElfs", {"run", kGuest, "another"}, "another"},
+    {"RunCyclesZero",
+     {"run", kGuest, "--max-cycles", "0"},
+     "--max-cycles: expected a positive number below 2^64, found '0'"},
+    {"RunCyclesText", {"run", kGuest, "--max-cycles", "many"}, "found 'many'"},
+    {"RunCyclesNegative", {"run", kGuest, "--max-cycles", "-5"}, "--max-cycles"},
+    {"RunCyclesHuge", {"run", kGuest, "--max-cycles", "99999999999999999999999"}, "--max-cycles"},
+    {"RunMissingElf",
+     {"run", "/nowhere/guest.elf"},
+     "guest '/nowhere/guest.elf': expected a readable file, found: No such file"},
+    {"RunFolder", {"run", "/tmp"}, "guest '/tmp': expected a readable file, found: Is a directory"},
+    {"RunNotElf",
+     {"run", "/etc/passwd"},
+     "'/etc/passwd': ELF: magic: expected 7f 45 4c 46, found "},
+    {"RunEmpty", {"run", "/dev/null"}, "'/dev/null': ELF: "},
+    {"RunHostProgram", {"run", ZKVM_PROGRAM}, "ELF: class: expected 1 (32 bits), found 2"},
+    {"RunMissingInput",
+     {"run", kGuest, "--input", "/nowhere/in"},
+     "input '/nowhere/in': expected a readable file"},
+    {"RunJournalNowhere",
+     {"run", kGuest, "--journal", "/nowhere/out"},
+     "journal '/nowhere/out': expected a file that can be written"},
+    {"RunJournalFolder", {"run", kGuest, "--journal", "/tmp"}, "journal '/tmp'"},
+    {"ProfileMissingElf",
+     {"profile", "/nowhere/guest.elf"},
+     "zkvm profile: guest '/nowhere/guest.elf'"},
+    {"ProfileNotElf", {"profile", "/etc/passwd"}, "zkvm profile: '/etc/passwd': ELF: magic"},
+    {"ProfileFlamegraphNowhere",
+     {"profile", kGuest, "--flamegraph", "/nowhere/p.svg"},
+     "flame graph '/nowhere/p.svg'"},
+    {"ProfilePprofNowhere",
+     {"profile", kGuest, "--pprof", "/nowhere/p.pb.gz"},
+     "pprof file '/nowhere/p.pb.gz'"},
+    {"ProfileTopZero", {"profile", kGuest, "--top", "0"}, "--top: expected a positive number"},
+    {"DisasmMissing", {"disasm", "/nowhere/guest.elf"}, "zkvm disasm: guest '/nowhere/guest.elf'"},
+    {"DisasmNotElf", {"disasm", "/etc/passwd"}, "magic"},
+    {"DisasmNoFunction",
+     {"disasm", kGuest, "--function", "nonesuch"},
+     "--function 'nonesuch': expected the name of a function"},
+    {"InspectMissing",
+     {"inspect", "/nowhere/guest.elf"},
+     "zkvm inspect: guest '/nowhere/guest.elf'"},
+    {"InspectNotElf", {"inspect", "/etc/passwd"}, "magic"},
+    {"NewWithoutName", {"new"}, "DIR is required"},
+    {"NewEmptyName", {"new", ""}, "DIR"},
+    {"NewOverFile",
+     {"new", "/etc/passwd"},
+     "'/etc/passwd': expected a folder that is new or empty, found: a file"},
+    {"NewOverFolder", {"new", "/etc"}, "'/etc': expected a folder that is new or empty"},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, Fails, ::testing::ValuesIn(kFailures),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+TEST(Run, EndlessInputIsRefusedNotSwallowed) {
+  const Outcome outcome = zkvm({"run", kGuest, "--input", "/dev/zero"});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_THAT(outcome.err,
+              HasSubstr("input '/dev/zero': expected at most 1073741824 bytes, found more"));
+}
+
+TEST(Help, EveryCommandExplainsItselfWithAnExample) {
+  const Outcome all = zkvm({"--help"});
+  EXPECT_EQ(all.status, 0);
+  for (const char* command : {"run", "profile", "disasm", "inspect", "new"}) {
+    EXPECT_THAT(all.out, HasSubstr(std::string("  ") + command + " "));
+    const Outcome one = zkvm({command, "--help"});
+    EXPECT_EQ(one.status, 0);
+    EXPECT_EQ(one.err, "");
+    EXPECT_THAT(one.out, HasSubstr(std::string("Usage: zkvm ") + command + " "));
+    EXPECT_THAT(one.out, HasSubstr(std::string("  zkvm ") + command + " "));
+    EXPECT_THAT(one.out, HasSubstr("--json"));
+  }
+}
+
+TEST(Version, IsPrinted) {
+  const Outcome outcome = zkvm({"--version"});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_THAT(outcome.out, MatchesRegex("zkvm [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+}
+
+// A program that outlives its reader ends by itself.
+TEST(Disasm, StopsWhenNobodyReads) {
+  const Outcome outcome = run_program(
+      {"bash", "-c", "timeout 20 \"$0\" disasm \"$1\" | head -1", ZKVM_PROGRAM, kGuest});
+  EXPECT_THAT(outcome.out, MatchesRegex("[0-9a-f]+ <.*>:\n"));
+}
+
+TEST(Inspect, ShowsWhatTheFileDeclares) {
+  const Outcome text = zkvm({"inspect", kGuest});
+  EXPECT_EQ(text.status, 0);
+  EXPECT_THAT(text.out, HasSubstr(": fit to run\n"));
+  EXPECT_THAT(text.out, HasSubstr("r-x"));
+  EXPECT_THAT(text.out, HasSubstr("DWARF"));
+
+  const Json object = parsed(zkvm({"inspect", kGuest, "--json"}));
+  EXPECT_EQ(object["fit"], true);
+  EXPECT_EQ(object["illegal_words"], 0);
+  EXPECT_EQ(object["debug_information"], true);
+  uint64_t memory = 0;
+  std::set<std::string> flags;
+  for (const Json& segment : object["segments"]) {
+    memory += segment["bytes"].get<uint64_t>();
+    flags.insert(segment["flags"]);
+  }
+  EXPECT_EQ(object["memory"], memory);
+  EXPECT_THAT(flags, ElementsAre("r--", "r-x", "rw-"));
+  const auto is_main = [](const Json& s) { return s["name"] == "main" && s["function"] == true; };
+  EXPECT_TRUE(std::ranges::any_of(object["symbols"], is_main));
+}
+
+TEST(Inspect, SaysWhatMakesAnElfUnfit) {
+  const TemporaryFolder folder;
+  std::string elf = read_text(kGuest);
+  elf[36] = 1;  // e_flags: compressed instructions
+  write_text(folder / "rvc.elf", elf);
+  const Outcome text = zkvm({"inspect", folder / "rvc.elf"});
+  EXPECT_EQ(text.status, 1);
+  EXPECT_THAT(text.out, HasSubstr(": not fit to run\n"));
+  EXPECT_THAT(text.out, HasSubstr("flags: expected 0"));
+  const Json object = parsed(zkvm({"inspect", folder / "rvc.elf", "--json"}));
+  EXPECT_EQ(object["fit"], false);
+  EXPECT_THAT(object["reason"].get<std::string>(), HasSubstr("flags"));
+  EXPECT_EQ(zkvm({"run", folder / "rvc.elf"}).status, 2);
+}
+
+// "lw a0,8(sp)" from any way of writing it: spaces and what objdump adds in <> and # are dropped.
+std::string normal(std::string text) {
+  text = std::regex_replace(text, std::regex("[<#].*"), "");
+  text = std::regex_replace(text, std::regex("^\\s+|\\s+$"), "");
+  text = std::regex_replace(text, std::regex("\\s*,\\s*"), ",");
+  return std::regex_replace(text, std::regex("\\s+"), " ");
+}
+
+TEST(Disasm, AgreesWithObjdump) {
+  const Outcome theirs =
+      run_program({"riscv64-unknown-elf-objdump", "-d", "-M", "no-aliases", kGuest});
+  ASSERT_EQ(theirs.status, 0) << theirs.err;
+  std::map<uint32_t, std::string> expected;
+  const std::regex row("^\\s*([0-9a-f]+):\\s+([0-9a-f]{8})\\s+(.*)$");
+  std::istringstream lines(theirs.out);
+  std::smatch match;
+  for (std::string line; std::getline(lines, line);) {
+    if (std::regex_match(line, match, row)) {
+      expected[static_cast<uint32_t>(std::stoul(match[1], nullptr, 16))] = normal(match[3]);
+    }
+  }
+  ASSERT_GT(expected.size(), 500u);
+
+  std::map<uint32_t, std::string> ours;
+  const Json object = parsed(zkvm({"disasm", kGuest, "--json"}));
+  for (const Json& function : object["functions"]) {
+    for (const Json& instruction : function["instructions"]) {
+      ours[instruction["address"]] = normal(instruction["text"]);
+    }
+  }
+  for (const auto& [address, text] : expected)
+    EXPECT_EQ(ours[address], text) << std::hex << address;
+}
+
+TEST(Disasm, OneFunctionByNameWithLines) {
+  const Outcome outcome = zkvm({"disasm", kGuest, "--function", "main", "--lines"});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_THAT(outcome.out, HasSubstr("<main>:\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("tests/host/guest.cc:"));
+  EXPECT_THAT(outcome.out, HasSubstr("<write_to>"));  // a call's target
+  EXPECT_EQ(outcome.out.find("<write_to>:"), std::string::npos);
+  EXPECT_THAT(zkvm({"disasm", kGuest, "--function", "fibonac"}).out, HasSubstr("<fibonacci>:\n"));
+}
+
+}  // namespace
+}  // namespace zkvm::test
