@@ -1,0 +1,46 @@
+// What both fuzzers of ELF files do with one file: load it and, if it loads, run it a little by
+// every executor. Nothing may crash, hang or allocate beyond the limits; executors must agree.
+#pragma once
+
+#include <zk/check.h>
+
+#include <cstdint>
+#include <span>
+
+#include "vm/disassembler.h"
+#include "vm/profile.h"
+#include "vm/run.h"
+#include "vm/trace.h"
+
+namespace zkvm::vm::test {
+
+// True if the file loaded.
+inline bool run_hostile_elf(std::span<const uint8_t> file) {
+  const auto program = load_elf(
+      file, {.memory_bytes = 1u << 24, .symbols = 1u << 12, .symbol_name_bytes = 1u << 16});
+  if (!program) {
+    ZK_CHECK(!program.error().message.empty());
+    return false;
+  }
+  const std::array<uint8_t, 37> input{1, 2, 3};
+  const Io io{.input = input, .console = {}};
+  const RunLimits limits{.cycles = 5000, .journal_bytes = 1u << 16, .console_bytes = 1u << 16};
+  const RunResult fast = *run(*program, io, limits);
+  ZK_CHECK(fast.cycles <= limits.cycles && fast.journal.size() <= limits.journal_bytes);
+  if (fast.trap) ZK_CHECK(!describe(*fast.trap, *program).empty());
+
+  auto tracer = *Tracer::of(*program, io, limits, {.rows = 1000, .clk = 2000, .pages = 64});
+  Segment segment;
+  while (*tracer.next(segment)) {
+  }
+  const RunResult traced = tracer.result();
+  ZK_CHECK(traced.trap == fast.trap && traced.cycles == fast.cycles &&
+           traced.exit_code == fast.exit_code && traced.journal == fast.journal &&
+           traced.touched_bytes == fast.touched_bytes);
+
+  const Profile profiled = *profile(*program, io, limits);
+  ZK_CHECK(profiled.run.trap == fast.trap && profiled.run.counts == fast.counts);
+  return true;
+}
+
+}  // namespace zkvm::vm::test
