@@ -4,7 +4,7 @@ set -uo pipefail
 source_folder="$(cd "$(dirname "$0")" && pwd)/unavailable"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cmake -S "$source_folder" -B "$work" -G Ninja -Dzkvm_DIR="$1" >"$work.log" 2>&1 || { cat "$work.log"; rm "$work.log"; exit 1; }
+cmake -S "$source_folder" -B "$work" -G "Unix Makefiles" -Dzkvm_DIR="$1" >"$work.log" 2>&1 || { cat "$work.log"; rm "$work.log"; exit 1; }
 rm "$work.log"
 cmake --build "$work" --target zkvm_guest_runtime >/dev/null || exit 1
 
