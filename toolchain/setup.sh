@@ -17,7 +17,7 @@ readonly packages=(
   libcli11-dev libfmt-dev libexpected-dev nlohmann-json3-dev libtbb-dev zlib1g-dev libprotobuf-dev protobuf-compiler libonnx-dev
   android-libboringssl-dev libsimde-dev
   # Tests and benchmarks.
-  libgtest-dev libgmock-dev libbenchmark-dev
+  libgtest-dev libgmock-dev libbenchmark-dev libxml2-dev
 )
 
 fail() { echo "setup.sh: $*" >&2; exit 1; }
