@@ -103,16 +103,21 @@ std::vector<Hotspot> by_line(const Profile& profile, SourceMap& map) {
   std::unordered_map<uint32_t, uint64_t> cycles_at;
   for (const Profile::Count& count : profile.counts) cycles_at[count.pc] += count.cycles;
 
-  std::map<std::tuple<std::string, uint32_t, std::string>, uint64_t> lines;
+  // Without a line, what is known of a place is the function.
+  std::map<std::tuple<std::string, uint32_t, std::string>, Hotspot> lines;
   for (const auto& [pc, cycles] : cycles_at) {
     const SourceFrame& frame = map.at(pc).front();
-    lines[{frame.file, frame.line, frame.function}] += cycles;
+    Hotspot& row = lines[{frame.file, frame.line, frame.line == 0 ? frame.function : ""}];
+    row.file = frame.file;
+    row.line = frame.line;
+    row.self += cycles;
+    if (row.function.empty() || frame.function < row.function) row.function = frame.function;
   }
   std::vector<Hotspot> rows;
   rows.reserve(lines.size());
-  for (const auto& [place, cycles] : lines) {
-    const auto& [file, line, function] = place;
-    rows.push_back({function, file, line, cycles, cycles});
+  for (auto& [place, row] : lines) {
+    row.total = row.self;
+    rows.push_back(std::move(row));
   }
   std::sort(rows.begin(), rows.end(), hotter);
   return rows;

@@ -142,7 +142,9 @@ constexpr std::array<Origin, 4> kOrigins{{
 const Origin& origin_of(const SourceFrame& frame) {
   const std::string_view name = frame.function;
   const std::string_view file = frame.file;
-  if (name.starts_with("zk::") || file.find("/zk/") != file.npos) return kOrigins[1];
+  if (name.starts_with("zk::") || file.find("/zk/") != file.npos ||
+      file.find("/guest/runtime/") != file.npos)
+    return kOrigins[1];
   if (name.starts_with("std::") || name.starts_with("__gnu_cxx::") ||
       name.starts_with("operator ") || file.find("/c++/") != file.npos ||
       file.find("libstdc++") != file.npos) {
@@ -299,7 +301,7 @@ class Drawing {
 
   void draw(const Placed& placed) {
     const SourceFrame& frame = tree_.nodes[placed.node].frame;
-    const std::string shorter = short_name(frame.function);
+    const std::string shorter = short_name(frame.function, 0);
     const double room = kWidth - 2 * kMargin;
     const double x = kMargin + placed.x * room;
     const double width = placed.width * room;

@@ -64,7 +64,8 @@ struct Hotspot {
   uint64_t self = 0;
   uint64_t total = 0;  // with callees; of a line always equal to self
 };
-// Both with the greatest `self` first. An inlined function is a function of its own.
+// Both with the greatest `self` first. An inlined function is a function of its own; a
+// line counts all instances of its template, and names one of them.
 [[nodiscard]] std::vector<Hotspot> by_function(const CallTree& tree);
 [[nodiscard]] std::vector<Hotspot> by_line(const Profile& profile, SourceMap& map);
 

@@ -38,20 +38,21 @@ size_t printable_length(std::string_view text) {
   return too_long || control ? 0 : length;
 }
 
-// `name` with template arguments that are nested deeper than `depth` written "..".
-std::string with_arguments_cut(std::string_view name, int depth) {
+// `name` with what stands in brackets nested deeper than `depth` written "..".
+std::string with_brackets_cut(std::string_view name, int depth) {
   std::string out;
   int level = 0;
   for (size_t i = 0; i < name.size(); ++i) {
+    const char c = name[i];
     const std::string_view before = name.substr(0, i);
-    const bool is_operator = before.ends_with("operator") || before.ends_with("operator<") ||
+    const bool in_operator = before.ends_with("operator") || before.ends_with("operator<") ||
                              before.ends_with("operator>") || before.ends_with("operator-") ||
                              before.ends_with("operator<=");
-    const bool opens = name[i] == '<' && !is_operator;
-    const bool closes = name[i] == '>' && !is_operator && level > 0;
+    const bool opens = c == '(' || (c == '<' && !in_operator);
+    const bool closes = level > 0 && (c == ')' || (c == '>' && !in_operator));
     if (closes) --level;
-    if (level <= depth) out += name[i];
-    if (opens && level++ == depth) out += "..";
+    if (level <= depth) out += c;
+    if (opens && level++ == depth && i + 1 < name.size() && name[i + 1] != ')') out += "..";
   }
   return out;
 }
@@ -270,13 +271,12 @@ std::string demangled(const std::string& symbol) {
   return name;
 }
 
-std::string short_name(std::string_view function) {
-  constexpr size_t kWidth = 48;
+std::string short_name(std::string_view function, size_t width) {
   for (int depth : {3, 2, 1}) {
-    std::string name = with_arguments_cut(function, depth);
-    if (name.size() <= kWidth) return name;
+    std::string name = with_brackets_cut(function, depth);
+    if (name.size() <= width) return name;
   }
-  return with_arguments_cut(function, 0);
+  return with_brackets_cut(function, 0);
 }
 
 std::string printable(std::string_view text) {

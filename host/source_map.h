@@ -52,8 +52,9 @@ class SourceMap {
 // anonymous namespaces; other names as they are.
 [[nodiscard]] std::string demangled(const std::string& symbol);
 
-// `function` with the inner template arguments written ".." where it is too long for a table cell:
-// "std::map<int, std::pair<..>>::find". For the eye only.
-[[nodiscard]] std::string short_name(std::string_view function);
+// `function` with as much of its template arguments and parameters written ".." as makes it fit
+// `width` bytes, if that is enough: "std::map<int, std::pair<..>>::find", or else
+// "std::map<..>::find". For the eye only.
+[[nodiscard]] std::string short_name(std::string_view function, size_t width);
 
 }  // namespace zkvm

@@ -14,7 +14,7 @@ readonly packages=(
   # Guests: GCC with picolibc, the sources of their libstdc++ and what unpacks and configures them, the oracle.
   gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf gcc-12-source make xz-utils qemu-user
   # Libraries: command line, text, errors, JSON, threads, pprof files, ONNX files; the prover's randomness; AVX-512 in tests.
-  libcli11-dev libfmt-dev libexpected-dev nlohmann-json3-dev libtbb-dev zlib1g-dev libprotobuf-dev protobuf-compiler libonnx-dev
+  libcli11-dev libfmt-dev libexpected-dev nlohmann-json3-dev libtbb-dev zlib1g-dev libzstd-dev libxml2-dev libprotobuf-dev protobuf-compiler libonnx-dev
   android-libboringssl-dev libsimde-dev
   # Tests and benchmarks.
   libgtest-dev libgmock-dev libbenchmark-dev libxml2-dev

@@ -80,7 +80,7 @@ std::string target_text(uint32_t pc, uint32_t word, const vm::Program& program) 
   if (!target) return "";
   const vm::Symbol* symbol = program.symbol_at(*target);
   if (symbol == nullptr) return "";
-  const std::string name = short_name(demangled(symbol->name));
+  const std::string name = short_name(demangled(symbol->name), 80);
   if (symbol->address == *target) return fmt::format("  <{}>", name);
   return fmt::format("  <{}+0x{:x}>", name, *target - symbol->address);
 }
@@ -96,9 +96,9 @@ void print_text(const vm::Program& program, const std::vector<Block>& blocks, So
         const SourceFrame& at = lines->at(pc).front();
         const std::string line = fmt::format("{}:{}", at.file, at.line);
         if (!at.file.empty() && line != line_before) {
-          fmt::print("{}\n",
-                     dim(fmt::format("; {}  {}", line, at.inlined ? short_name(at.function) : ""),
-                         stdout));
+          fmt::print("{}\n", dim(fmt::format("; {}  {}", line,
+                                             at.inlined ? short_name(at.function, 80) : ""),
+                                 stdout));
         }
         line_before = line;
       }

@@ -87,7 +87,7 @@ void print_largest(const vm::Program& program, const Options& options, bool func
   Table table({{"address"}, {"bytes", Table::Align::kRight}, {"name"}});
   for (size_t i = 0; i < shown; ++i) {
     table.row({fmt::format("0x{:08x}", symbols[i]->address), grouped(symbols[i]->size),
-               short_name(demangled(symbols[i]->name))});
+               short_name(demangled(symbols[i]->name), 80)});
   }
   table.print(stdout);
 }

@@ -19,6 +19,8 @@
 namespace zkvm::cli {
 namespace {
 
+constexpr size_t kNameWidth = 80;
+
 struct Options {
   Execution execution;
   std::string flamegraph_path;
@@ -81,12 +83,12 @@ void print_tables(const Options& options, const Run& run, const Summary& summary
                    {"%", kRight},
                    {"with callees", kRight},
                    {"%", kRight},
-                   {"function"},
-                   {"defined at"}});
+                   {"defined at"},
+                   {"function"}});
   for (size_t i = 0; i < std::min(options.top, summary.functions.size()); ++i) {
     const Hotspot& f = summary.functions[i];
     functions.row({grouped(f.self), percent_text(f.self, all), grouped(f.total),
-                   percent_text(f.total, all), short_name(f.function), place(f)});
+                   percent_text(f.total, all), place(f), short_name(f.function, kNameWidth)});
   }
   functions.print(stdout);
 
@@ -96,7 +98,7 @@ void print_tables(const Options& options, const Run& run, const Summary& summary
   for (size_t i = 0; i < std::min(options.top, summary.lines.size()); ++i) {
     const Hotspot& l = summary.lines[i];
     std::string text = source.line(l.file, l.line);
-    if (text.empty()) text = "in " + short_name(l.function);
+    if (text.empty()) text = "in " + short_name(l.function, kNameWidth);
     lines.row({grouped(l.self), percent_text(l.self, all), place(l), text});
   }
   lines.print(stdout);

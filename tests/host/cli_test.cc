@@ -244,7 +244,7 @@ const std::vector<Failure> kFailures{
 };
 
 INSTANTIATE_TEST_SUITE_P(All, Fails, ::testing::ValuesIn(kFailures),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& failure) { return std::string(failure.param.name); });
 
 TEST(Run, EndlessInputIsRefusedNotSwallowed) {
   const Outcome outcome = zkvm({"run", kGuest, "--input", "/dev/zero"});
