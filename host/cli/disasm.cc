@@ -8,11 +8,12 @@
 
 #include "host/cli/command.h"
 #include "host/cli/table.h"
-#include "host/disassembler.h"
 #include "host/file.h"
 #include "host/program.h"
 #include "host/source_map.h"
+#include "vm/disassembler.h"
 #include "vm/elf.h"
+#include "vm/isa.h"
 
 namespace zkvm::cli {
 namespace {
@@ -70,8 +71,24 @@ void for_each_word(const vm::Program& program, const Block& block, Visit visit) 
   for (uint32_t pc = block.begin; pc < block.end; pc += 4) {
     uint32_t word;
     std::memcpy(&word, text.bytes.data() + (pc - text.base), sizeof word);
-    visit(pc, word, disassemble(word, pc));
+    visit(pc, word, vm::disassemble(word, pc));
   }
+}
+
+// Where the branch or jal `word` at `pc` goes when it is taken; nothing for other instructions.
+std::optional<uint32_t> jump_target(uint32_t word, uint32_t pc) {
+  const vm::Decoded d = vm::decode(word);
+  if (d.op == vm::Op::kIllegal) return std::nullopt;
+  const vm::Format format = vm::info(d.op).format;
+  if (format != vm::Format::kBranch && format != vm::Format::kJump) return std::nullopt;
+  return pc + d.imm;
+}
+
+// The mnemonic padded instead of the tab: "lw      a0,8(sp)".
+std::string in_columns(const std::string& text) {
+  const size_t tab = text.find('\t');
+  if (tab == std::string::npos) return text;
+  return fmt::format("{:<7} {}", text.substr(0, tab), text.substr(tab + 1));
 }
 
 // "<main+0x10>" behind the target of a jump or branch, else nothing.
@@ -102,7 +119,8 @@ void print_text(const vm::Program& program, const std::vector<Block>& blocks, So
         }
         line_before = line;
       }
-      fmt::print("{:8x}:  {:08x}  {}{}\n", pc, word, text, target_text(pc, word, program));
+      fmt::print("{:8x}:  {:08x}  {}{}\n", pc, word, in_columns(text),
+                 target_text(pc, word, program));
     });
   }
 }
@@ -112,7 +130,9 @@ nlohmann::ordered_json to_json(const vm::Program& program, const std::vector<Blo
   for (const Block& block : blocks) {
     auto words = nlohmann::ordered_json::array();
     for_each_word(program, block, [&](uint32_t pc, uint32_t word, const std::string& text) {
-      words.push_back({{"address", pc}, {"word", word}, {"text", text}});
+      std::string line = text;
+      std::ranges::replace(line, '\t', ' ');
+      words.push_back({{"address", pc}, {"word", word}, {"text", std::move(line)}});
     });
     functions.push_back(
         {{"name", block.name}, {"address", block.begin}, {"instructions", std::move(words)}});
