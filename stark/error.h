@@ -27,6 +27,7 @@ enum class ErrorCode : uint8_t {
   kDeep,            // opened rows contradict the first FRI layer
   kFold,            // a FRI layer is not the fold of the one before
   kFinal,           // the final polynomial is not the last fold
+  kCancelled,       // the prover was asked to stop
 };
 
 struct Error {

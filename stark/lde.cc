@@ -130,13 +130,15 @@ struct Coset {
   Fp mask_step;  // N times what the vanishing polynomial grows by from the coset before
 };
 
+/// log2 of a number of cosets; none counts as one.
+int log_count(size_t cosets) { return cosets == 0 ? 0 : std::countr_zero(cosets); }
+
 std::vector<Coset> make_cosets(const Shape& shape, size_t count) {
-  const int log_blowup = std::countr_zero(count);
   const Fp n = Fp::from(shape.rows());
   std::vector<Coset> cosets;
   Fp before = Fp::zero();
   for (size_t c = 0; c < count; ++c) {
-    const Fp shift = coset_shift(shape.log_rows, log_blowup, c);
+    const Fp shift = coset_shift(shape.log_rows, log_count(count), c);
     const Fp value = vanishing(shift, shape.rows());
     cosets.push_back(
         {BlockTransform::forward(shape.log_rows, shift, inverse(n)), n * (value - before)});
@@ -147,8 +149,8 @@ std::vector<Coset> make_cosets(const Shape& shape, size_t count) {
 
 void check(const TileMatrix& trace, const ColumnMasks& masks, std::span<TileMatrix> cosets,
            std::span<const SmallCoset> small) {
-  ZK_CHECK(trace.log_rows() >= 1 && std::has_single_bit(cosets.size()));
-  ZK_CHECK(trace.log_rows() + std::countr_zero(cosets.size()) <= Fp::kTwoAdicity);
+  ZK_CHECK(trace.log_rows() >= 1 && (cosets.empty() || std::has_single_bit(cosets.size())));
+  ZK_CHECK(trace.log_rows() + log_count(cosets.size()) <= Fp::kTwoAdicity);
   ZK_CHECK(masks.count <= trace.rows());
   ZK_CHECK(masks.coefficients.size() == masks.count * static_cast<size_t>(trace.columns()));
   for (const TileMatrix& coset : cosets) {
@@ -170,8 +172,11 @@ void low_degree_extend(const TileMatrix& trace, const ColumnMasks& masks,
 
   // Coset 0's memory holds the half-transformed trace until its own values replace it, block by
   // block.
-  inverse_across_blocks(trace, cosets[0], Fp::one());
-  const TileMatrix& source = shape.blocks() > 1 ? cosets[0] : trace;
+  TileMatrix staging;
+  if (cosets.empty() && shape.blocks() > 1) staging = TileMatrix(trace.log_rows(), trace.columns());
+  TileMatrix& half = cosets.empty() ? staging : cosets[0];
+  inverse_across_blocks(trace, half, Fp::one());
+  const TileMatrix& source = shape.blocks() > 1 ? half : trace;
 
   const BlockTransform to_coefficients = BlockTransform::inverse(shape.log_rows, Fp::one());
   const std::vector<Coset> forward = make_cosets(shape, cosets.size());
@@ -214,8 +219,7 @@ void low_degree_extend(const TileMatrix& trace, const ColumnMasks& masks,
 
   for (CosetFold& fold : folds) fold.finish(masks, trace.columns());
   for (size_t c = 0; c < cosets.size(); ++c) {
-    forward_across_blocks(cosets[c],
-                          coset_shift(shape.log_rows, std::countr_zero(cosets.size()), c));
+    forward_across_blocks(cosets[c], coset_shift(shape.log_rows, log_count(cosets.size()), c));
   }
 }
 

@@ -32,7 +32,7 @@ constexpr Fp coset_shift(int log_rows, int log_blowup, size_t c) {
 }
 
 // trace: N rows, the columns' values on H_N in natural order; it is only read.
-// cosets: 2^b matrices shaped like the trace; coset c gets fhat at coset_shift(log N, b, c) * w_N^r
+// cosets: 2^b matrices shaped like the trace, or none; coset c gets fhat at coset_shift(log N, b, c) * w_N^r
 // in row r.
 //   Point e = 2^b r + c of the LDE domain, kLdeShift * w_(2^b N)^e, is row r of coset c.
 // small: any number of small cosets, each with masks.count <= M <= N, M >= 2, as many columns as

@@ -15,7 +15,7 @@ namespace zkvm::stark {
 namespace {
 
 struct Challenges {
-  ConstraintChallenges constraints;
+  OpeningChallenges constraints;
   std::vector<Fp5> batch;  // one per opened value
   FriChallenges fri;
 };
@@ -157,8 +157,8 @@ Result<Verified> verify(const VerifyingKey& key, const Statement& statement,
   if (!challenges) return refuse(challenges);
 
   // Openings.
-  const ConstraintChallenges& drawn = challenges->constraints;
-  const Fingerprint fingerprint(drawn.gamma, drawn.beta, key.tuple_width);
+  const OpeningChallenges& drawn = challenges->constraints;
+  const OpenedFingerprint fingerprint(drawn.gamma, drawn.beta, key.tuple_width);
   if (auto ok = check_zeta(drawn.zeta); !ok) return refuse(ok);
   if (auto ok = check_bus_sum(statement, fingerprint, proof.sums); !ok) return refuse(ok);
   if (auto ok = check_constraints(key, *shape, drawn, fingerprint, proof.sums, proof.openings); !ok)

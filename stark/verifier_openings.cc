@@ -75,7 +75,7 @@ struct Fraction {
 };
 
 Fraction fraction_at(const GroupInteraction& interaction, const GroupOpenings& openings,
-                     const Fingerprint& fingerprint) {
+                     const OpenedFingerprint& fingerprint) {
   std::vector<Fp5> tuple;
   tuple.reserve(interaction.tuple.size());
   for (const GroupForm& form : interaction.tuple) tuple.push_back(form_at(form, openings));
@@ -85,7 +85,7 @@ Fraction fraction_at(const GroupInteraction& interaction, const GroupOpenings& o
 
 // The pairs' equations and the running sum; protocol.md section 6.
 void add_logup(const Shape& shape, const GroupShape& group, const GroupOpenings& openings,
-               const Fingerprint& fingerprint, const Fp5& sum, Combination& out) {
+               const OpenedFingerprint& fingerprint, const Fp5& sum, Combination& out) {
   const uint32_t aux = shape.aux_tree();
   Fp5 pairs;
   for (size_t i = 0; i < group.interactions.size(); i += 2) {
@@ -144,18 +144,18 @@ Fp5 GroupOpenings::extension_next(ColumnRef column) const {
   return value;
 }
 
-Fingerprint::Fingerprint(const Fp5& gamma, const Fp5& beta, unsigned tuple_width) : gamma_(gamma) {
+OpenedFingerprint::OpenedFingerprint(const Fp5& gamma, const Fp5& beta, unsigned tuple_width) : gamma_(gamma) {
   powers_.push_back(Fp5::one());
   for (unsigned i = 0; i < tuple_width; ++i) powers_.push_back(powers_.back() * beta);
 }
 
-Fp5 Fingerprint::operator()(uint16_t bus, std::span<const Fp5> tuple) const {
+Fp5 OpenedFingerprint::operator()(uint16_t bus, std::span<const Fp5> tuple) const {
   Fp5 value = gamma_ + powers_.back() * Fp::from(bus);
   for (size_t i = 0; i < tuple.size(); ++i) value += powers_[i] * tuple[i];
   return value;
 }
 
-Result<void> check_bus_sum(const Statement& statement, const Fingerprint& fingerprint,
+Result<void> check_bus_sum(const Statement& statement, const OpenedFingerprint& fingerprint,
                            std::span<const Fp5> sums) {
   Fp5 total;
   for (const Fp5& sum : sums) total += sum;
@@ -183,8 +183,8 @@ Result<void> check_bus_sum(const Statement& statement, const Fingerprint& finger
 }
 
 Result<void> check_constraints(const VerifyingKey& key, const Shape& shape,
-                               const ConstraintChallenges& challenges,
-                               const Fingerprint& fingerprint, std::span<const Fp5> sums,
+                               const OpeningChallenges& challenges,
+                               const OpenedFingerprint& fingerprint, std::span<const Fp5> sums,
                                std::span<const Fp5> values) {
   for (size_t g = 0; g < shape.groups.size(); ++g) {
     const GroupShape& group = shape.groups[g];

@@ -13,7 +13,7 @@
 namespace zkvm::stark {
 
 /// The challenges that constraints depend on.
-struct ConstraintChallenges {
+struct OpeningChallenges {
   Fp5 gamma, beta;  // LogUp
   Fp5 alpha;
   Fp5 zeta;
@@ -42,9 +42,9 @@ class GroupOpenings {
 };
 
 /// f = gamma + sum beta^i v_i + beta^K bus.
-class Fingerprint {
+class OpenedFingerprint {
  public:
-  Fingerprint(const Fp5& gamma, const Fp5& beta, unsigned tuple_width);
+  OpenedFingerprint(const Fp5& gamma, const Fp5& beta, unsigned tuple_width);
   [[nodiscard]] Fp5 operator()(uint16_t bus, std::span<const Fp5> tuple) const;
 
  private:
@@ -54,14 +54,14 @@ class Fingerprint {
 
 /// The public side of LogUp: sum of S over the groups and of sign * multiplicity / f over the
 /// public interactions is zero. Errors: kBusSum; kChallenge if a fingerprint is zero.
-[[nodiscard]] Result<void> check_bus_sum(const Statement& statement, const Fingerprint& fingerprint,
+[[nodiscard]] Result<void> check_bus_sum(const Statement& statement, const OpenedFingerprint& fingerprint,
                                          std::span<const Fp5> sums);
 
 /// sum_i alpha^i C_i(zeta) = (zeta^N - 1) (Qa(zeta) + zeta^m Qb(zeta)) in every group.
 /// `values`: all opened values of the proof. Errors: kConstraints, with the group.
 [[nodiscard]] Result<void> check_constraints(const VerifyingKey& key, const Shape& shape,
-                                             const ConstraintChallenges& challenges,
-                                             const Fingerprint& fingerprint,
+                                             const OpeningChallenges& challenges,
+                                             const OpenedFingerprint& fingerprint,
                                              std::span<const Fp5> sums,
                                              std::span<const Fp5> values);
 

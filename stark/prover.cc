@@ -1,0 +1,479 @@
+// stark/doc/protocol.md, sections 5 to 10, in the order of section 8.
+#include "stark/prover.h"
+
+#include <zk/check.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <type_traits>
+
+#include "stark/blake3.h"
+#include "stark/constraints.h"
+#include "stark/deep.h"
+#include "stark/fri.h"
+#include "stark/grind.h"
+#include "stark/logup.h"
+#include "stark/ood.h"
+#include "stark/quotient.h"
+
+namespace zkvm::stark {
+namespace {
+
+constexpr size_t kBlindRows = 32;  // stark/doc/zero_knowledge.md, "The published sums"
+
+class Prover {
+ public:
+  Prover(const Circuit& circuit, const Witness& witness, const SlotTrees& slots, Shape shape,
+         const ProverOptions& options, ProverStats& stats)
+      : circuit_(circuit),
+        witness_(witness),
+        slots_(slots),
+        shape_(std::move(shape)),
+        options_(options),
+        randomness_(options.seed ? *options.seed : Randomness::fresh_seed()),
+        stats_(stats),
+        transcript_(options.log) {
+    proof_.params = shape_.params;
+    proof_.tables = shape_.tables;
+    for (uint32_t t = 0; t < shape_.main_tree(); ++t)
+      trees_.push_back(slots_.at(shape_.trees[t].slot));
+  }
+
+  /// False if the caller cancelled.
+  bool run() {
+    absorb_statement();
+    return go_on(0.00, "main columns") && commit_main() &&  //
+           go_on(0.20, "running sums") && commit_aux() &&   //
+           go_on(0.55, "quotient") && commit_quotient() &&  //
+           go_on(0.80, "openings") && open_columns() &&     //
+           go_on(0.85, "low-degree test") && run_fri() &&   //
+           go_on(0.98, "queries") && answer_queries();
+  }
+  [[nodiscard]] Proof take() && { return std::move(proof_); }
+
+ private:
+  // ---------------------------------------------------------------------------------- statement
+
+  void absorb_statement() {
+    transcript_.absorb("params", proof_.params.serialise());
+    transcript_.absorb("key", blake3_hash(circuit_.key().serialise()));
+    transcript_.absorb("statement", make_statement(circuit_, witness_, slots_).serialise());
+    transcript_.absorb("tables", serialise(proof_.tables));
+    std::vector<uint32_t> roots;
+    for (const CommittedTree* tree : trees_)
+      roots.insert(roots.end(), tree->root().begin(), tree->root().end());
+    transcript_.absorb_words("slots", roots);
+  }
+
+  // --------------------------------------------------------------------------------------- main
+
+  bool commit_main() {
+    std::vector<CommittedGroup> groups;
+    for (const GroupShape& group : shape_.groups) {
+      CommittedGroup& made = groups.emplace_back();
+      made.log_height = group.log_height;
+      made.trace = timed("gather columns", cells(group, shape_.main_tree()), "cell",
+                         [&] { return main_columns(group); });
+    }
+    if (shape_.params.zk) answer_blinds(groups);
+    proof_.main_root = extend_and_hash(shape_.main_tree(), std::move(groups), "main");
+    transcript_.absorb("main", proof_.main_root);
+    return work("grind logup", proof_.params.grind_round, proof_.nonce_logup);
+  }
+
+  TileMatrix main_columns(const GroupShape& group) {
+    std::vector<ColumnCopy> copies;
+    for (const TableShape& place : group.tables) {
+      const Table& table = witness_.tables[place.table];
+      const ChipKey& chip = circuit_.key().chips[place.chip];
+      const uint32_t first = chip.columns() - chip.main_width;
+      copies.push_back({&table, first, chip.main_width, place.columns[first].column});
+    }
+    TileMatrix trace = gather_columns(group.log_height, group.width[shape_.main_tree()], copies);
+    if (!shape_.params.zk) return trace;
+    std::vector<Fp> blind(kBlindRows);
+    randomness_.fill(RandomUse::kBlind, group.log_height, 0, blind);
+    const auto column = static_cast<int>(blind_column(group));
+    for (size_t r = 0; r < trace.rows(); ++r)
+      trace.set(r, column, r < blind.size() ? blind[r] : Fp::zero());
+    return trace;
+  }
+
+  [[nodiscard]] uint32_t blind_column(const GroupShape& group) const {
+    const bool smallest = &group == &shape_.groups.back();
+    return group.width[shape_.main_tree()] - (smallest ? 3 : 1);
+  }
+
+  /// The smallest group's answers: every value that any group sends on the blind bus, and how
+  /// often.
+  void answer_blinds(std::vector<CommittedGroup>& groups) const {
+    std::map<uint32_t, uint64_t> sent;
+    for (size_t g = 0; g < groups.size(); ++g) {
+      const auto column = static_cast<int>(blind_column(shape_.groups[g]));
+      for (size_t r = 0; r < kBlindRows; ++r) ++sent[groups[g].trace.at(r, column).word];
+      sent[0] += shape_.groups[g].height() - kBlindRows;
+    }
+    TileMatrix& trace = groups.back().trace;
+    const auto value = static_cast<int>(blind_column(shape_.groups.back()) + 1);
+    ZK_CHECK(sent.size() <= trace.rows());
+    for (size_t r = 0; r < trace.rows(); ++r) {
+      trace.set(r, value, Fp::zero());
+      trace.set(r, value + 1, Fp::zero());
+    }
+    size_t row = 0;
+    for (const auto& [word, count] : sent) {
+      trace.set(row, value, Fp::from_word(word));
+      trace.set(row++, value + 1, Fp::from(count));
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------- aux
+
+  bool commit_aux() {
+    Fp5 drawn[2];
+    transcript_.squeeze("logup", drawn);
+    logup_ = {drawn[0], drawn[1]};
+    std::vector<CommittedGroup> groups;
+    for (const GroupShape& group : shape_.groups) {
+      CommittedGroup& made = groups.emplace_back();
+      made.log_height = group.log_height;
+      made.trace = TileMatrix(group.log_height, static_cast<int>(group.width[shape_.aux_tree()]));
+      timed("logup", uint64_t{group.height()} * group.interactions.size(), "interaction", [&] {
+        proof_.sums.push_back(fill_logup(shape_, group, circuit_.key().tuple_width, logup_,
+                                         traces(group), made.trace));
+      });
+    }
+    for (CommittedGroup& group : own_[0]->groups()) group.trace = {};  // of main
+    proof_.aux_root = extend_and_hash(shape_.aux_tree(), std::move(groups), "aux");
+    for (CommittedGroup& group : own_[1]->groups()) group.trace = {};
+    transcript_.absorb("aux", proof_.aux_root);
+    transcript_.absorb("sums", proof_.sums);
+    return true;
+  }
+
+  // ----------------------------------------------------------------------------------- quotient
+
+  bool commit_quotient() {
+    alpha_ = transcript_.squeeze("alpha");
+    std::vector<CommittedGroup> groups;
+    for (size_t g = 0; g < shape_.groups.size(); ++g) {
+      const GroupShape& group = shape_.groups[g];
+      CommittedGroup& made = groups.emplace_back();
+      made.log_height = group.log_height;
+      const uint64_t rows = uint64_t{group.height()} << shape_.params.log_blowup;
+      TileMatrix small;
+      timed("constraints", rows, "LDE row", [&] {
+        for (size_t c = 0; c < coset_count(); ++c) made.cosets.push_back(quotient_on_coset(g, c));
+        if (shape_.params.zk) small = quotient_on_small_coset(g);
+      });
+      timed("split quotient", rows, "LDE row", [&] {
+        made.masks = split_quotient(shape_, group, randomness_, shape_.params.zk ? &small : nullptr,
+                                    made.cosets);
+      });
+    }
+    small_.clear();
+    proof_.quotient_root = hash(shape_.quotient_tree(), std::move(groups));
+    transcript_.absorb("quotient", proof_.quotient_root);
+    return work("grind zeta", proof_.params.grind_round, proof_.nonce_zeta);
+  }
+
+  TileMatrix quotient_on_coset(size_t g, size_t c) {
+    const GroupShape& group = shape_.groups[g];
+    const std::vector<const TileMatrix*> columns = on_coset(group, c);
+    const Fp shift = coset_shift(group.log_height, shape_.params.log_blowup, c);
+    TileMatrix out(group.log_height, static_cast<int>(group.width[shape_.quotient_tree()]));
+    evaluate_quotient(circuit_, shape_, group, {logup_, alpha_, proof_.sums[g]},
+                      inverse_vanishing(group, shift), {columns, {}}, out, kChunkB);
+    return out;
+  }
+
+  /// Main and aux left their values there when they were extended; slots are shared by many proofs,
+  /// whose small cosets differ, so theirs are computed now.
+  TileMatrix quotient_on_small_coset(size_t g) {
+    const GroupShape& group = shape_.groups[g];
+    for (uint32_t t = 0; t < shape_.main_tree(); ++t)
+      if (const CommittedGroup* slot = trees_[t]->group(group.log_height))
+        extend_to_small(t, group, slot->trace, slot->masks.view(), {});
+    std::vector<const TileMatrix*> at, next;
+    for (uint32_t t = 0; t < shape_.trees.size(); ++t) {
+      const auto found = small_.find({t, group.log_height});
+      at.push_back(found == small_.end() ? nullptr : &found->second.at);
+      next.push_back(found == small_.end() ? nullptr : &found->second.next);
+    }
+    TileMatrix out(small_log(group), static_cast<int>(group.width[shape_.quotient_tree()]));
+    evaluate_quotient(circuit_, shape_, group, {logup_, alpha_, proof_.sums[g]},
+                      inverse_vanishing(group, kSmallShift), {at, next}, out, kChunkB);
+    return out;
+  }
+
+  static Fp inverse_vanishing(const GroupShape& group, Fp shift) {
+    return inverse(pow(shift, group.height()) - Fp::one());
+  }
+
+  // ----------------------------------------------------------------------------------- openings
+
+  bool open_columns() {
+    zeta_ = transcript_.squeeze("zeta");
+    timed("openings", total_cells(), "cell", [&] {
+      for (const GroupShape& group : shape_.groups) open_group(group);
+    });
+    transcript_.absorb("openings", proof_.openings);
+    return work("grind batch", proof_.params.grind_round, proof_.nonce_batch);
+  }
+
+  void open_group(const GroupShape& group) {
+    const OutOfDomainPoint zeta(group.log_height, zeta_);
+    for (uint32_t t = 0; t < shape_.trees.size(); ++t)
+      if (const CommittedGroup* found = trees_[t]->group(group.log_height)) {
+        std::vector<Fp5> values = zeta.evaluate(found->cosets[0], found->masks.view());
+        values.resize(shape_.opened_width(group, t));  // R is not opened
+        append(values);
+      }
+    const OutOfDomainPoint next(group.log_height, zeta_ * Fp::root_of_unity(group.log_height));
+    for (uint32_t t = 0; t < shape_.trees.size(); ++t) {
+      std::vector<int> columns;
+      for (const ColumnRef ref : group.next)
+        if (ref.tree == t) columns.push_back(static_cast<int>(ref.column));
+      if (columns.empty()) continue;
+      const CommittedGroup* found = trees_[t]->group(group.log_height);
+      append(next.evaluate(found->cosets[0], found->masks.view(), columns));
+    }
+  }
+
+  void append(const std::vector<Fp5>& values) {
+    proof_.openings.insert(proof_.openings.end(), values.begin(), values.end());
+  }
+
+  // ---------------------------------------------------------------------------------------- fri
+
+  bool run_fri() {
+    std::vector<Fp5> coefficients(proof_.openings.size());
+    transcript_.squeeze("batch", coefficients);
+    std::vector<Codeword> batch;
+    size_t first = 0;
+    for (const GroupShape& group : shape_.groups) {
+      const size_t count = shape_.openings(group);
+      batch.push_back(timed("deep", deep_cells(group), "LDE cell", [&] {
+        return deep_batch(shape_, group, extensions(group), zeta_,
+                          std::span(proof_.openings).subspan(first, count),
+                          std::span(coefficients).subspan(first, count));
+      }));
+      first += count;
+    }
+    const uint64_t points = batch[0].size();
+    auto fri = timed("fri", points, "point",
+                     [&] { return fri_commit(shape_, std::move(batch), transcript_); });
+    fri_ = std::move(*fri);
+    for (const FriLayer& layer : fri_.layers)
+      proof_.layers.push_back({layer.tree.root(), layer.nonce});
+    proof_.final_polynomial = fri_.final_polynomial;
+    return true;
+  }
+
+  [[nodiscard]] std::vector<TreeLde> extensions(const GroupShape& group) const {
+    std::vector<TreeLde> out;
+    for (const CommittedTree* tree : trees_) {
+      const CommittedGroup* found = tree->group(group.log_height);
+      out.push_back(found == nullptr ? TreeLde{} : TreeLde{found->cosets});
+    }
+    return out;
+  }
+
+  [[nodiscard]] uint64_t deep_cells(const GroupShape& group) const {
+    uint64_t count = 0;
+    for (uint32_t t = 0; t < shape_.trees.size(); ++t) count += cells(group, t);
+    return count << shape_.params.log_blowup;
+  }
+
+  // ------------------------------------------------------------------------------------ queries
+
+  bool answer_queries() {
+    if (!work("grind query", proof_.params.grind_query, proof_.nonce_query)) return false;
+    std::vector<uint32_t> indices(proof_.params.queries);
+    transcript_.squeeze_indices("queries", shape_.log_domain(shape_.groups[0]), indices);
+    timed("queries", indices.size(), "query", [&] {
+      for (uint32_t t = 0; t < shape_.trees.size(); ++t) {
+        const MerkleTree& tree = trees_[t]->merkle();
+        proof_.trees.push_back(
+            tree.open(distinct_below(indices, tree_heights(shape_, t)[0].log_size)));
+      }
+      for (size_t i = 0; i < fri_.layers.size(); ++i)
+        proof_.trees.push_back(open_layer(shape_, fri_, i, indices));
+    });
+    return true;
+  }
+
+  // ------------------------------------------------------------------------------------- pieces
+
+  struct SmallValues {
+    TileMatrix at, next;
+  };
+
+  [[nodiscard]] size_t coset_count() const { return size_t{1} << shape_.params.log_blowup; }
+  static int small_log(const GroupShape& group) {
+    int log_m = 0;
+    while (1u << log_m < group.small_coset) ++log_m;
+    return log_m;
+  }
+
+  /// Masks and extends every group's trace, hashes, keeps the tree.
+  Digest extend_and_hash(uint32_t tree, std::vector<CommittedGroup> groups, const char* name) {
+    for (size_t g = 0; g < groups.size(); ++g) {
+      const GroupShape& group = shape_.groups[g];
+      CommittedGroup& made = groups[g];
+      const TreeShape::Kind kind = shape_.trees[tree].kind;
+      made.masks =
+          GroupMasks::draw(randomness_, random_stream(kind, group.log_height), group.mask[tree]);
+      for (size_t c = 0; c < coset_count(); ++c)
+        made.cosets.emplace_back(group.log_height, made.trace.columns());
+      timed(std::string("extend ") + name, cells(group, tree), "cell", [&] {
+        if (shape_.params.zk)
+          extend_to_small(tree, group, made.trace, made.masks.view(), made.cosets);
+        else
+          low_degree_extend(made.trace, {}, made.cosets);
+      });
+    }
+    return hash(tree, std::move(groups));
+  }
+
+  /// low_degree_extend to `cosets`, to the small coset and to its next rows.
+  void extend_to_small(uint32_t tree, const GroupShape& group, const TileMatrix& trace,
+                       const ColumnMasks& masks, std::span<TileMatrix> cosets) {
+    SmallValues& values = small_[{tree, group.log_height}];
+    values.at = TileMatrix(small_log(group), trace.columns());
+    values.next = TileMatrix(small_log(group), trace.columns());
+    const SmallCoset small[] = {{kSmallShift, &values.at},
+                                {kSmallShift * Fp::root_of_unity(group.log_height), &values.next}};
+    low_degree_extend(trace, masks, cosets, small);
+  }
+
+  Digest hash(uint32_t tree, std::vector<CommittedGroup> groups) {
+    uint64_t count = 0;
+    for (size_t g = 0; g < groups.size(); ++g) {
+      groups[g].salted = shape_.groups[g].salted[tree];
+      count += cells(shape_.groups[g], tree);
+    }
+    stats_.committed_cells += count;
+    stats_.committed_bytes += count * 4 * (1 + coset_count());
+    timed("hash rows", count, "cell", [&] {
+      own_.push_back(std::make_unique<CommittedTree>(shape_.params.log_blowup, std::move(groups),
+                                                     shape_.trees[tree].kind, randomness_));
+    });
+    trees_.push_back(own_.back().get());
+    return own_.back()->root();
+  }
+
+  bool work(std::string_view label, unsigned bits, uint64_t& nonce) {
+    const auto found =
+        timed("proof of work", 1, "nonce", [&] { return grind(transcript_, label, bits); });
+    nonce = found.value_or(0);
+    return found.has_value();
+  }
+
+  /// Per tree the group's matrix on the trace domain; null where it has none.
+  std::vector<const TileMatrix*> traces(const GroupShape& group) const {
+    std::vector<const TileMatrix*> out;
+    for (const CommittedTree* tree : trees_) {
+      const CommittedGroup* found = tree->group(group.log_height);
+      out.push_back(found == nullptr ? nullptr : &found->trace);
+    }
+    return out;
+  }
+
+  std::vector<const TileMatrix*> on_coset(const GroupShape& group, size_t c) const {
+    std::vector<const TileMatrix*> out;
+    for (const CommittedTree* tree : trees_) {
+      const CommittedGroup* found = tree->group(group.log_height);
+      out.push_back(found == nullptr ? nullptr : &found->cosets[c]);
+    }
+    return out;
+  }
+
+  static uint64_t cells(const GroupShape& group, uint32_t tree) {
+    return uint64_t{group.height()} * group.width[tree];
+  }
+  [[nodiscard]] uint64_t total_cells() const {
+    uint64_t count = 0;
+    for (const GroupShape& group : shape_.groups)
+      for (uint32_t t = 0; t < shape_.trees.size(); ++t) count += cells(group, t);
+    return count;
+  }
+
+  [[nodiscard]] bool go_on(double done, const char* next) const {
+    return !options_.progress || options_.progress(done, next);
+  }
+
+  /// Runs `body` and adds its time to the stage of this name.
+  template <class Body>
+  std::invoke_result_t<Body> timed(const std::string& name, uint64_t units, const char* unit,
+                                   const Body& body) {
+    const auto start = std::chrono::steady_clock::now();
+    struct AtEnd {
+      Prover& prover;
+      const std::string& name;
+      uint64_t units;
+      const char* unit;
+      std::chrono::steady_clock::time_point start;
+      ~AtEnd() {
+        auto stage = std::ranges::find(prover.stats_.stages, name, &StageTime::name);
+        if (stage == prover.stats_.stages.end())
+          stage = prover.stats_.stages.insert(stage, {name, 0, 0, unit});
+        stage->seconds +=
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        stage->units += units;
+      }
+    } at_end{*this, name, units, unit, start};
+    return body();
+  }
+
+  const Circuit& circuit_;
+  const Witness& witness_;
+  const SlotTrees& slots_;
+  const Shape shape_;
+  const ProverOptions& options_;
+  const Randomness randomness_;
+  ProverStats& stats_;
+  Transcript transcript_;
+  Proof proof_;
+  std::vector<const CommittedTree*> trees_;          // in the shape's order, as far as made
+  std::vector<std::unique_ptr<CommittedTree>> own_;  // main, aux, quotient
+  std::map<std::pair<uint32_t, uint8_t>, SmallValues> small_;  // by tree and height
+  LogupChallenges logup_;
+  Fp5 alpha_, zeta_;
+  FriCommitment fri_;
+};
+
+/// Whether slots and witness are what the shape asks for. Errors: kStatement.
+Result<void> check_slots(const Shape& shape, const SlotTrees& slots) {
+  for (const TreeShape& tree : shape.trees) {
+    const bool slot = tree.kind == TreeShape::Kind::kFixed || tree.kind == TreeShape::Kind::kShared;
+    if (slot && !slots.contains(tree.slot))
+      return fail(ErrorCode::kStatement, "slot " + std::to_string(tree.slot) + ": no tree given");
+  }
+  return {};
+}
+
+}  // namespace
+
+Statement make_statement(const Circuit& circuit, const Witness& witness, const SlotTrees& slots) {
+  Statement out;
+  out.publics = witness.publics;
+  for (const auto& [slot, tree] : slots)
+    if (circuit.key().slots[slot].kind == Slot::Kind::kShared)
+      out.shared.push_back({slot, tree->root()});
+  return out;
+}
+
+Result<Proof> prove(const Circuit& circuit, const Witness& witness, const SlotTrees& slots,
+                    const ProverOptions& options, ProverStats* stats) {
+  auto shape = make_shape(circuit.key(), options.params, witness.specs());
+  if (!shape) return tl::unexpected<Error>(shape.error());
+  if (auto ok = check_slots(*shape, slots); !ok) return tl::unexpected<Error>(ok.error());
+  ProverStats unused;
+  Prover prover(circuit, witness, slots, std::move(*shape), options, stats ? *stats : unused);
+  if (!prover.run()) return fail(ErrorCode::kCancelled, "cancelled");
+  return std::move(prover).take();
+}
+
+}  // namespace zkvm::stark

@@ -1,0 +1,31 @@
+// The quotient of a group: from the constraints' values to the two committed chunks and R.
+// Protocol: stark/doc/protocol.md sections 7 and 9; why two chunks: stark/doc/choices.md.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "stark/commitment.h"
+#include "stark/random.h"
+#include "stark/shape.h"
+#include "stark/tile_matrix.h"
+
+namespace zkvm::stark {
+
+/// Columns of the quotient matrix: chunk a, chunk b, R.
+inline constexpr uint32_t kChunkA = 0, kChunkB = 5, kBatchMask = 10;
+
+/// The small coset that shows the quotient's coefficients beyond 2N: off H and off the LDE domain,
+/// because 3 generates F* and neither 9^N nor (9/3)^(2N) is 1.
+inline constexpr Fp kSmallShift = Fp::from(9);
+
+/// `cosets`: the quotient matrices of the group on the LDE cosets, columns kChunkB.. holding the
+/// values of Q. Replaces them by chunk b, fills chunk a and R (if zk) and the spare columns.
+/// `small`: values of Q (columns kChunkB..) on kSmallShift * H_M; null without zk.
+/// Returns the coefficients from N on of every column, as masks: base + X^N tail = (base + tail) +
+/// (X^N - 1) tail.
+[[nodiscard]] GroupMasks split_quotient(const Shape& shape, const GroupShape& group,
+                                        const Randomness& randomness, const TileMatrix* small,
+                                        std::span<TileMatrix> cosets);
+
+}  // namespace zkvm::stark

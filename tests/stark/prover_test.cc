@@ -1,0 +1,123 @@
+// The fast prover against the reference prover and the verifier, on every toy circuit.
+#include "stark/prover.h"
+
+#include <gtest/gtest.h>
+#include <tbb/global_control.h>
+
+#include <sstream>
+
+#include "stark/transcript_log.h"
+#include "tests/stark/proving.h"
+#include "tests/stark/toys/all.h"
+
+namespace zkvm::stark {
+namespace {
+
+std::vector<uint8_t> reference_proof(const ToyProver& prover, const toys::Toy& toy,
+                                     const Params& params) {
+  ReferenceProver reference(prover.key(), params, toy.witness, prover.reference_slots(),
+                            prover.random());
+  return reference.prove().serialise();
+}
+
+class Proving : public testing::TestWithParam<bool> {};
+
+TEST_P(Proving, ReferenceProofsOfEveryToyVerify) {
+  const Params params = quick_params(GetParam());
+  for (toys::Toy& toy : toys::all_toys(8)) {
+    SCOPED_TRACE(toy.name);
+    const ToyProver prover(toy, params);
+    const auto proof = reference_proof(prover, toy, params);
+    const auto ok = verify(prover.key(), prover.statement(), proof, {.security_bits = 0});
+    EXPECT_TRUE(ok) << ok.error().message;
+  }
+}
+
+TEST_P(Proving, FastProofsAreTheReferenceProofs) {
+  const Params params = quick_params(GetParam());
+  for (toys::Toy& toy : toys::all_toys(8)) {
+    SCOPED_TRACE(toy.name);
+    const ToyProver prover(toy, params);
+    const Proof proof = prover.prove();
+    const auto ok = check(prover.key(), prover.statement(), proof);
+    EXPECT_TRUE(ok) << ok.error().message;
+    EXPECT_TRUE(proof.serialise() == reference_proof(prover, toy, params));
+  }
+}
+
+TEST_P(Proving, OtherRatesWork) {
+  for (const uint8_t log_blowup : {uint8_t{2}, uint8_t{3}}) {
+    Params params = quick_params(GetParam());
+    params.log_blowup = log_blowup;
+    toys::Toy toy = toys::machine(9, 8);
+    const ToyProver prover(toy, params);
+    const Proof proof = prover.prove();
+    const auto ok = check(prover.key(), prover.statement(), proof);
+    EXPECT_TRUE(ok) << ok.error().message;
+    EXPECT_TRUE(proof.serialise() == reference_proof(prover, toy, params));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Zk, Proving, testing::Bool(),
+                         [](const auto& info) { return info.param ? "Masked" : "Plain"; });
+
+TEST(Prover, OneSeedOneProofOnAnyNumberOfThreads) {
+  toys::Toy toy = toys::mixed({9, 12, 10, 10, 9, 13});
+  const ToyProver prover(toy, quick_params());
+  const auto bytes = prover.prove().serialise();
+  const tbb::global_control one(tbb::global_control::max_allowed_parallelism, 1);
+  EXPECT_TRUE(prover.prove().serialise() == bytes);
+}
+
+TEST(Prover, ReadsNoUninitialisedMemory) {
+  toys::Toy toy = toys::machine(9, 9);
+  const ToyProver prover(toy, quick_params());
+  const auto bytes = prover.prove().serialise();
+  AlignedWords::set_poison(true);
+  EXPECT_TRUE(prover.prove().serialise() == bytes);
+  AlignedWords::set_poison(false);
+}
+
+TEST(Prover, CanBeCancelledBeforeEveryStage) {
+  toys::Toy toy = toys::fibonacci(8);
+  const ToyProver prover(toy, quick_params());
+  for (int calls = 0; calls < 6; ++calls) {
+    ProverOptions options;
+    options.params = quick_params();
+    int left = calls;
+    options.progress = [&](double, const char*) { return left-- > 0; };
+    const auto proof = prove(toy.circuit, toy.witness, prover.slots(), options);
+    ASSERT_FALSE(proof);
+    EXPECT_EQ(proof.error().code, ErrorCode::kCancelled);
+  }
+}
+
+TEST(Prover, RefusesWhatTheKeyDoesNotAllow) {
+  toys::Toy toy = toys::fibonacci(8);
+  const ToyProver prover(toy, quick_params());
+  ProverOptions options;
+  options.params = quick_params();
+  EXPECT_EQ(prove(toy.circuit, toy.witness, {}, options).error().code, ErrorCode::kStatement);
+  options.params.queries = 0;
+  EXPECT_EQ(prove(toy.circuit, toy.witness, prover.slots(), options).error().code,
+            ErrorCode::kParams);
+}
+
+TEST(Prover, ChosenParametersReach128Bits) {
+  toys::Toy toy = toys::machine(9, 12);
+  toy.witness.sort();
+  const auto params = choose_params(toy.circuit.key(), toy.witness.specs(),
+                                    toy.witness.publics.size(), Params{});
+  ASSERT_TRUE(params) << params.error().message;
+  const ToyProver prover(toy, *params);
+  const auto ok = verify(prover.key(), prover.statement(), prover.prove().serialise());
+  ASSERT_TRUE(ok) << ok.error().message;
+  EXPECT_GE(ok->soundness.bits, 128);
+  const auto refused =
+      verify(prover.key(), prover.statement(), prover.prove().serialise(), {.security_bits = 140});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kSecurity);
+}
+
+}  // namespace
+}  // namespace zkvm::stark

@@ -1,0 +1,99 @@
+#include "tests/stark/proving.h"
+
+#include <zk/check.h>
+
+#include <algorithm>
+
+namespace zkvm::stark {
+namespace {
+
+/// Salt word `word` of every row of a tree's height: the layout of MerkleTree::salt_of_run.
+std::vector<Fp> salt_column(const Randomness& randomness, uint64_t stream, unsigned log_blowup,
+                            uint32_t word, size_t rows) {
+  constexpr size_t kRunRows = 128, kLanes = 16;
+  const size_t coset_rows = rows >> log_blowup;
+  const size_t runs = std::max<size_t>(1, coset_rows / kRunRows);
+  std::map<size_t, std::vector<Fp>> drawn;
+  std::vector<Fp> out;
+  for (size_t e = 0; e < rows; ++e) {
+    const size_t coset = e & ((size_t{1} << log_blowup) - 1), row = e >> log_blowup;
+    const size_t part = coset * runs + row / kRunRows;
+    auto& run = drawn[part];
+    if (run.empty()) {
+      run.resize(std::min(kRunRows, coset_rows) * kSaltWords);
+      randomness.fill(RandomUse::kSalt, stream, part, run);
+    }
+    const size_t group = row % kRunRows / kLanes;
+    out.push_back(run[(kSaltWords * group + word) * kLanes + row % kLanes]);
+  }
+  return out;
+}
+
+}  // namespace
+
+RandomSource random_source(const Randomness::Seed& seed, unsigned log_blowup) {
+  return [randomness = Randomness(seed), log_blowup](const RandomPurpose& purpose, size_t count) {
+    std::vector<Fp> out(count);
+    const uint64_t stream = random_stream(purpose.tree.kind, purpose.log_height) + purpose.column;
+    switch (purpose.kind) {
+      case RandomPurpose::Kind::kMask:
+        randomness.fill(RandomUse::kMask, stream, 0, out);
+        break;
+      case RandomPurpose::Kind::kSalt:
+        return salt_column(randomness,
+                           random_stream(purpose.tree.kind, 0) + purpose.log_height + log_blowup,
+                           log_blowup, purpose.column, count);
+      case RandomPurpose::Kind::kBlind:
+        randomness.fill(RandomUse::kBlind, purpose.log_height, 0, out);
+        break;
+      case RandomPurpose::Kind::kChunkMask:
+        randomness.fill(RandomUse::kQuotientChunk, stream, 0, out);
+        break;
+      case RandomPurpose::Kind::kBatchMask:
+        randomness.fill_column(RandomUse::kBatch, stream, out);
+        break;
+    }
+    return out;
+  };
+}
+
+ToyProver::ToyProver(toys::Toy& toy, const Params& params) : toy_(toy), params_(params) {
+  toy_.witness.sort();
+  const auto& key = toy_.circuit.key();
+  for (uint16_t slot = 0; slot < key.slots.size(); ++slot) {
+    Randomness::Seed seed = kSlotSeed;
+    seed[31] = static_cast<uint8_t>(slot);
+    trees_[slot] = std::make_unique<CommittedTree>(
+        commit_slot(key, params, slot, toy_.witness, seed));
+    reference_[slot] = ReferenceProver::make_slot(key, params, slot, toy_.witness,
+                                                  random_source(seed, params.log_blowup));
+    ZK_CHECK(reference_[slot].root() == trees_[slot]->root());
+    slots_[slot] = trees_[slot].get();
+  }
+  for (uint16_t slot = 0; slot < key.slots.size(); ++slot)
+    if (key.slots[slot].kind == Slot::Kind::kFixed)
+      toy_.circuit.set_fixed_root(slot, trees_[slot]->root());
+}
+
+Statement ToyProver::statement() const {
+  return make_statement(toy_.circuit, toy_.witness, slots_);
+}
+
+Proof ToyProver::prove(ProverStats* stats, TranscriptLog* log) const {
+  ProverOptions options;
+  options.params = params_;
+  options.seed = kTestSeed;
+  options.log = log;
+  auto proof = stark::prove(toy_.circuit, toy_.witness, slots_, options, stats);
+  if (!proof) fprintf(stderr, "%s\n", proof.error().message.c_str());
+  ZK_CHECK(proof.has_value());
+  return *std::move(proof);
+}
+
+std::map<uint16_t, const ReferenceTree*> ToyProver::reference_slots() const {
+  std::map<uint16_t, const ReferenceTree*> out;
+  for (const auto& [slot, tree] : reference_) out[slot] = &tree;
+  return out;
+}
+
+}  // namespace zkvm::stark
