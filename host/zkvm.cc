@@ -75,7 +75,7 @@ Run to_api(const vm::Program& program, vm::RunResult result, double seconds) {
 
 class Stopwatch {
  public:
-  double seconds() const {
+  [[nodiscard]] double seconds() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   }
 

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "host/zkvm.h"
 #include "tests/host/command.h"
 
@@ -41,14 +43,18 @@ TEST(Api, ConsoleArrivesInOrder) {
 
 TEST(Api, ProgressOfALongRunIsReported) {
   std::vector<uint64_t> seen;
-  const RunOptions options{.max_cycles = uint64_t{1} << 28,
-                           .progress = [&](uint64_t cycles) { seen.push_back(cycles); }};
-  const Result<zkvm::Run> run = zkvm::run(guest(), bytes(test::words({3})), options);
+  const RunOptions options{.progress = [&](uint64_t cycles) { seen.push_back(cycles); }};
+  const Result<zkvm::Run> run = zkvm::run(guest(), bytes(test::words({4, 33})), options);
   ASSERT_TRUE(run);
-  EXPECT_EQ(run->trap->kind, "cycle-limit");
-  EXPECT_EQ(run->cycles, uint64_t{1} << 28);
-  EXPECT_GE(seen.size(), 4u);
+  EXPECT_FALSE(run->trap);
+  EXPECT_GT(run->cycles, uint64_t{1} << 26);
   EXPECT_TRUE(std::ranges::is_sorted(seen));
+  uint64_t before = 0;
+  for (uint64_t cycles : seen) {
+    EXPECT_LT(cycles - before, uint64_t{1} << 27);
+    before = cycles;
+  }
+  EXPECT_GT(before, uint64_t{1} << 26);
 }
 
 TEST(Api, TrapHasABacktrace) {
