@@ -1,6 +1,7 @@
-// An integer benchmark of our own, of the kinds of work that CoreMark made usual: a linked list that
-// is searched, reversed and sorted; small matrices; a state machine over text; and a CRC over all
-// results. Input: one word, the number of rounds (about 210,000 instructions each). Journal: the CRC.
+// An integer benchmark of our own, of the kinds of work that CoreMark made usual: a linked list
+// that is searched, reversed and sorted; small matrices; a state machine over text; and a CRC over
+// all results. Input: one word, the number of rounds (about 210,000 instructions each). Journal:
+// the CRC.
 #include <zk/io.h>
 
 #include <array>
@@ -123,7 +124,10 @@ State next_state(State state, char c) {
     case State::kSign:
       return digit ? State::kInteger : State::kInvalid;
     case State::kInteger:
-      return digit ? state : c == '.' ? State::kPoint : c == 'e' ? State::kExponent : State::kInvalid;
+      return digit      ? state
+             : c == '.' ? State::kPoint
+             : c == 'e' ? State::kExponent
+                        : State::kInvalid;
     case State::kPoint:
       return digit ? State::kFraction : State::kInvalid;
     case State::kFraction:
@@ -136,7 +140,8 @@ State next_state(State state, char c) {
 }
 
 uint16_t text_work(uint32_t seed, uint16_t crc) {
-  constexpr std::array<const char*, 6> kWords = {"5012", "-874.25", "+1e7", "12.5e3", "T0.3", "-.5"};
+  constexpr std::array<const char*, 6> kWords = {"5012",   "-874.25", "+1e7",
+                                                 "12.5e3", "T0.3",    "-.5"};
   std::array<uint32_t, 7> seen{};
   for (int i = 0; i < 96; ++i) {
     seed = seed * 1664525 + 1013904223;
