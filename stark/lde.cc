@@ -210,7 +210,7 @@ void low_degree_extend(const TileMatrix& trace, const ColumnMasks& masks,
         block_masks.add(coefficients, tile, block, forward[c].mask_step);
         NttPass pass = forward[c].transform.pass(coefficients, cosets[c].row(tile, first_row),
                                                  workspace.scratch.data());
-        pass.stream = true;
+        pass.stream = c > 0;  // the lines of coset 0 were just read, as `source`
         kernels.forward(pass);
       }
     }
