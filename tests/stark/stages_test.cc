@@ -17,6 +17,8 @@ class Random {
  public:
   explicit Random(uint64_t seed) : engine_(seed) {}
   Fp base() { return Fp::from(engine_()); }
+  // The smallest and the greatest word, where sums of products are closest to an overflow.
+  Fp extreme() { return Fp::from_word(engine_() % 2 == 0 ? 0 : Fp::kModulus - 1); }
   Fp5 extension() { return {{base(), base(), base(), base(), base()}}; }
 
  private:
@@ -224,6 +226,35 @@ TEST(Logup, MatchesTheNaiveSums) {
   });
 }
 
+TEST(Logup, ExtremeWordsDoNotOverflow) {
+  on_every_target([] {
+    const toys::Toy toy = toys::wide(6);
+    Params params;
+    params.zk = false;
+    params.queries = 4;
+    const auto shape = make_shape(toy.circuit.key(), params, toy.witness.specs());
+    ASSERT_TRUE(shape.has_value());
+    const GroupShape& group = shape->groups[0];
+    GroupData data(group, group.height());
+    Random random(9);
+    for (uint32_t c = 0; c < group.width[shape->main_tree()]; ++c)
+      for (uint64_t r = 0; r < group.height(); ++r)
+        data.set({shape->main_tree(), c}, r, random.extreme());
+    const LogupChallenges challenges{random.extension(), random.extension()};
+    (void)fill_logup(*shape, group, toy.circuit.key().tuple_width, challenges, data.trees(),
+                     *data.owned[shape->aux_tree()]);
+    for (uint64_t row = 0; row < group.height(); ++row) {
+      Fp5 expected;
+      for (const GroupInteraction& interaction : group.interactions) {
+        const Fraction x =
+            evaluate(interaction, challenges, toy.circuit.key().tuple_width, data, row);
+        expected += inverse(x.f) * x.m;
+      }
+      ASSERT_EQ(data.extension(shape->aux_tree(), 0, row), expected) << "row " << row;
+    }
+  });
+}
+
 // The sums of all groups and the public interactions cancel, blinding left out.
 TEST(Logup, HonestSumsCancel) {
   for (const toys::Toy& toy : toys::all_toys(5)) {
@@ -255,12 +286,14 @@ TEST(Logup, HonestSumsCancel) {
 TEST(Constraints, MatchTheRecordedProgram) {
   on_every_target([] {
     for_each_group([](const toys::Toy& toy, const Shape& shape, const GroupShape& group) {
-      // Random cells: every constraint is violated, so every term counts.
+      // Random cells: every constraint is violated, so every term counts. A row in two is of
+      // extreme words.
       Random random(3);
       GroupData data(group, group.height());
       for (uint32_t tree = 0; tree <= shape.aux_tree(); ++tree)
         for (uint32_t c = 0; c < group.width[tree]; ++c)
-          for (uint64_t r = 0; r < group.height(); ++r) data.set({tree, c}, r, random.base());
+          for (uint64_t r = 0; r < group.height(); ++r)
+            data.set({tree, c}, r, r % 2 == 0 ? random.base() : random.extreme());
       const ConstraintChallenges challenges{
           {random.extension(), random.extension()}, random.extension(), random.extension()};
       const Fp scale = random.base();
