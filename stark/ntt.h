@@ -27,11 +27,14 @@ void interpolate(TileMatrix& matrix, Fp shift = Fp::one());
 // The inverse of interpolate().
 void evaluate(TileMatrix& matrix, Fp shift = Fp::one());
 
-// The `bits` low bits of `index`, reversed.
+// The `bits` low bits of `index`, reversed. REQUIRES: 0 <= bits <= 32, index < 2^bits.
 constexpr size_t bit_reverse(size_t index, int bits) {
-  size_t reversed = 0;
-  for (int i = 0; i < bits; ++i) reversed |= (index >> i & 1) << (bits - 1 - i);
-  return reversed;
+  auto x = static_cast<uint32_t>(index);
+  x = (x & 0x55555555) << 1 | (x >> 1 & 0x55555555);
+  x = (x & 0x33333333) << 2 | (x >> 2 & 0x33333333);
+  x = (x & 0x0f0f0f0f) << 4 | (x >> 4 & 0x0f0f0f0f);
+  x = (x & 0x00ff00ff) << 8 | (x >> 8 & 0x00ff00ff);
+  return (uint64_t{x << 16 | x >> 16} << bits) >> 32;
 }
 
 // ------------------------------------------------------------ the parts, for interpolate(),

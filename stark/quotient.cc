@@ -176,6 +176,7 @@ GroupMasks split_quotient(const Shape& shape, const GroupShape& group, const Ran
       }
   }
 
+  // R's coefficients: below N in the order of storage, which is as random as any.
   std::vector<Fp> batch_mask(shape.params.zk ? kDegree * group.bound : 0);
   const uint64_t stream = random_stream(TreeShape::Kind::kQuotient, group.log_height);
   if (shape.params.zk)
@@ -194,7 +195,7 @@ GroupMasks split_quotient(const Shape& shape, const GroupShape& group, const Ran
       uint32_t* to = values.row(0, r);
       for (size_t j = 0; j < kDegree; ++j) {
         Fp a = Fp::from_word(from[j]);
-        Fp mask = shape.params.zk ? batch_mask[group.bound * j + i] : Fp::zero();
+        Fp mask = shape.params.zk ? batch_mask[group.bound * j + r] : Fp::zero();
         if (i < tail.count) {
           a += shift_n * tail.words[(kChunkA + j) * tail.count + i];
           mask += shift_n * tail.words[(kBatchMask + j) * tail.count + i];

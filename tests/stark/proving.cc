@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "stark/ntt.h"
+
 namespace zkvm::stark {
 namespace {
 
@@ -29,6 +31,12 @@ std::vector<Fp> salt_column(const Randomness& randomness, uint64_t stream, unsig
   return out;
 }
 
+/// R's coefficients below N are drawn in bit-reversed order (quotient.cc).
+void permute_low(std::vector<Fp>& coefficients, int log_n) {
+  const std::vector<Fp> drawn = coefficients;
+  for (size_t i = 0; i < size_t{1} << log_n; ++i) coefficients[i] = drawn[bit_reverse(i, log_n)];
+}
+
 }  // namespace
 
 RandomSource random_source(const Randomness::Seed& seed, unsigned log_blowup) {
@@ -51,6 +59,7 @@ RandomSource random_source(const Randomness::Seed& seed, unsigned log_blowup) {
         break;
       case RandomPurpose::Kind::kBatchMask:
         randomness.fill_column(RandomUse::kBatch, stream, out);
+        permute_low(out, purpose.log_height);
         break;
     }
     return out;
@@ -63,8 +72,8 @@ ToyProver::ToyProver(toys::Toy& toy, const Params& params) : toy_(toy), params_(
   for (uint16_t slot = 0; slot < key.slots.size(); ++slot) {
     Randomness::Seed seed = kSlotSeed;
     seed[31] = static_cast<uint8_t>(slot);
-    trees_[slot] = std::make_unique<CommittedTree>(
-        commit_slot(key, params, slot, toy_.witness, seed));
+    trees_[slot] =
+        std::make_unique<CommittedTree>(commit_slot(key, params, slot, toy_.witness, seed));
     reference_[slot] = ReferenceProver::make_slot(key, params, slot, toy_.witness,
                                                   random_source(seed, params.log_blowup));
     ZK_CHECK(reference_[slot].root() == trees_[slot]->root());
