@@ -290,7 +290,7 @@ uint64_t grind(const uint32_t state[8], unsigned bits, uint64_t first, uint64_t 
 }
 
 void compress_chain(const uint32_t* message, size_t count, uint32_t* cv) {
-  for (size_t lane = 0; lane < kHashLanes * kStreams; lane += kStreams * kLanes) {
+  for (size_t lane = 0; lane < 2 * kHashLanes; lane += kStreams * kLanes) {
     Message m[kStreams];
     for (int s = 0; s < kStreams; ++s) {
       const uint32_t* from = message + digest_offset(lane + static_cast<size_t>(s) * kLanes);

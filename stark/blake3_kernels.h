@@ -45,8 +45,8 @@ struct Blake3Kernels {
   /// a multiple of 16.
   uint64_t (*grind)(const uint32_t state[8], unsigned bits, uint64_t first, uint64_t count);
 
-  /// For benchmarks, the floor of all the above: `count` chained compressions of kHashLanes lanes
-  /// on one message in the first-level cache.
+  /// For benchmarks, the floor of all the above: `count` chained compressions of each of 32 lanes,
+  /// the message (2 * kGroupWords) in the first-level cache. cv: 2 * kGroupWords.
   void (*compress_chain)(const uint32_t* message, size_t count, uint32_t* cv);
 };
 

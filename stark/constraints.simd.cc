@@ -36,10 +36,29 @@ size_t scratch_words(const ConstraintProgram& program) {
 struct Total {
   Wide c[5];
 
-  /// += a * b - m * f, m and f as elements of F and E.
-  ZKVM_SIMD_INLINE void add_product(const PFp5& a, const PFp5& b) { add<false>(a, b, {}, {}); }
+  /// += a.
+  ZKVM_SIMD_INLINE void add(const PFp5& a) {
+    const Split one = broadcast_split(Fp::one().word);
+    for (int k = 0; k < 5; ++k) c[k] = fold(c[k] + mul(split(a.c[k]), one));
+  }
+  /// += a * b - m * f.
   ZKVM_SIMD_INLINE void add_product_minus(const PFp5& a, const PFp5& b, PFp m, const PFp5& f) {
-    add<true>(a, b, m, f);
+    const PFp b1_b4 = b.c[1] - b.c[4];
+    const PFp map[9] = {b.c[0], b.c[1],          b.c[2],          b.c[3],        b.c[4],
+                        b1_b4,  b.c[0] - b.c[3], b.c[4] - b.c[2], b.c[3] - b1_b4};
+    Split a_split[5], map_split[9];
+    for (int i = 0; i < 5; ++i) a_split[i] = split(a.c[i]);
+    for (int i = 0; i < 9; ++i) map_split[i] = split(map[i]);
+    const Split m_split = split(m);
+#pragma GCC unroll 5
+    for (int k = 0; k < 5; ++k) {
+      const auto product = [&](int i) { return mul(a_split[i], map_split[kMulMatrix[k][i]]); };
+      Wide sum = fold(c[k] + product(0) + product(1));
+      sum = fold(sum + product(2) + product(3));
+      // p - f is at most p, so this product, too, is below 2^31 p.
+      const Split minus_f = split(broadcast(Fp::kModulus) - f.c[k].v);
+      c[k] = fold(sum + product(4) + mul(m_split, minus_f));
+    }
   }
   /// += matrix * a, a multiplication by a constant.
   ZKVM_SIMD_INLINE void add_mapped(const uint32_t matrix[5][5], const PFp5& a) {
@@ -51,28 +70,6 @@ struct Total {
       Wide sum = fold(c[k] + product(0) + product(1));
       sum = fold(sum + product(2) + product(3));
       c[k] = fold(sum + product(4));
-    }
-  }
-
- private:
-  template <bool kMinus>
-  ZKVM_SIMD_INLINE void add(const PFp5& a, const PFp5& b, PFp m, const PFp5& f) {
-    const PFp b1_b4 = b.c[1] - b.c[4];
-    const PFp map[9] = {b.c[0], b.c[1],          b.c[2],          b.c[3],        b.c[4],
-                        b1_b4,  b.c[0] - b.c[3], b.c[4] - b.c[2], b.c[3] - b1_b4};
-    Split a_split[5], map_split[9], m_split{};
-    for (int i = 0; i < 5; ++i) a_split[i] = split(a.c[i]);
-    for (int i = 0; i < 9; ++i) map_split[i] = split(map[i]);
-    if constexpr (kMinus) m_split = split(m);
-#pragma GCC unroll 5
-    for (int k = 0; k < 5; ++k) {
-      const auto product = [&](int i) { return mul(a_split[i], map_split[kMulMatrix[k][i]]); };
-      Wide sum = fold(c[k] + product(0) + product(1));
-      sum = fold(sum + product(2) + product(3));
-      sum = sum + product(4);
-      // p - f is at most p, so this product, too, is below 2^31 p.
-      if constexpr (kMinus) sum = sum + mul(m_split, split(broadcast(Fp::kModulus) - f.c[k].v));
-      c[k] = fold(sum);
     }
   }
 };
@@ -147,7 +144,7 @@ ZKVM_SIMD_INLINE PFp5 add_pairs(const ConstraintProgram& program, const Scratch&
     const PFp m1 = evaluate(view, pair.multiplicity[0], scratch.columns);
     const PFp5 remainder = scaled_remainder(h, f1, m1, pair.minus_alpha);
     if (pair.single) {
-      total.add_product(remainder, broadcast(Fp5::one()));
+      total.add(remainder);
       continue;
     }
     const PFp5 f2 = evaluate(view, pair.second, scratch.columns, scratch.centred);

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 
 #include "stark/blake3_kernels.h"
 #include "stark/codeword_kernels.h"
@@ -13,7 +12,6 @@
 namespace zkvm::stark {
 namespace {
 
-constexpr size_t kBlockRows = 1024;  // rows between two paddings
 // Rows whose digests one thread works on at a time: 4 KiB of digests on each level it has not
 // stored.
 constexpr unsigned kLogRunRows = 7;
@@ -30,7 +28,12 @@ const uint32_t* address(const RowColumns& columns, size_t row) {
 
 }  // namespace
 
-void MerkleTree::FreeWords::operator()(uint32_t* words) const { std::free(words); }
+void append_columns(const TileMatrix& matrix, std::vector<RowColumns>& coset) {
+  for (int tile = 0; tile < matrix.tiles(); ++tile) {
+    const int words = std::min(kTileWidth, matrix.columns() - kTileWidth * tile);
+    coset.push_back({matrix.row(tile, 0), static_cast<uint32_t>(words), kTileWidth, kTileWidth});
+  }
+}
 
 MerkleTree::MerkleTree(unsigned log_cosets, std::vector<TreeRows> heights,
                        std::optional<TreeSalt> salt)
@@ -49,9 +52,7 @@ MerkleTree::MerkleTree(unsigned log_cosets, std::vector<TreeRows> heights,
   // Above the level where a coset is one run, every level is kept: so below it all runs are whole.
   const unsigned one_run = log_cosets_ + kLogRunRows;
   stored_top_ = top() <= one_run ? top() : std::max(top() - kForgottenLevels, one_run);
-  const size_t bytes = std::max<size_t>(64, sizeof(Digest) << (stored_top_ + 1));
-  nodes_.reset(static_cast<uint32_t*>(std::aligned_alloc(64, bytes)));
-  ZK_CHECK(nodes_ != nullptr);
+  nodes_ = AlignedWords(size_t{16} << stored_top_);
   build();
 }
 
@@ -72,9 +73,9 @@ const TreeRows* MerkleTree::rows_at(unsigned level) const {
   return nullptr;
 }
 
-uint32_t* MerkleTree::group_at(unsigned level, size_t coset, size_t row) const {
+size_t MerkleTree::group_offset(unsigned level, size_t coset, size_t row) const {
   const size_t group = (coset * coset_rows(level) + row) / kHashLanes;
-  return nodes_.get() + (size_t{8} << level) + group * kGroupWords;
+  return (size_t{8} << level) + group * kGroupWords;
 }
 
 void MerkleTree::build() {
@@ -84,7 +85,8 @@ void MerkleTree::build() {
     const size_t runs = coset_rows(level) / run_rows;
     tbb::parallel_for(size_t{0}, runs << log_cosets_, [&](size_t task) {
       const size_t coset = task / runs, row = task % runs * run_rows;
-      hash_run(level, coset, row, run_rows / kHashLanes, group_at(level, coset, row));
+      hash_run(level, coset, row, run_rows / kHashLanes,
+               nodes_.data() + group_offset(level, coset, row));
     });
   }
   for (;; --level) {
@@ -102,8 +104,8 @@ void MerkleTree::hash_run(unsigned level, size_t coset, size_t row, size_t group
   const size_t other = row + coset_rows(level);  // child i + 2^level is in the same coset
   alignas(64) RunDigests scratch;
   if (level < stored_top_) {
-    blake3_kernels().hash_nodes(group_at(level + 1, coset, row), group_at(level + 1, coset, other),
-                                groups, out);
+    blake3_kernels().hash_nodes(nodes_.data() + group_offset(level + 1, coset, row),
+                                nodes_.data() + group_offset(level + 1, coset, other), groups, out);
   } else {
     hash_run(level + 1, coset, row, groups, out);
     hash_run(level + 1, coset, other, groups, scratch.data());
@@ -166,10 +168,11 @@ Digest MerkleTree::node(unsigned level, uint32_t index) const {
   Digest digest;
   if (in_groups(level)) {
     const size_t row = index >> log_cosets_;
-    const uint32_t* group = group_at(level, index & ((1u << log_cosets_) - 1), row);
+    const uint32_t* group =
+        nodes_.data() + group_offset(level, index & ((1u << log_cosets_) - 1), row);
     for (size_t i = 0; i < 8; ++i) digest[i] = group[i * kHashLanes + row % kHashLanes];
   } else {
-    const uint32_t* from = nodes_.get() + (size_t{8} << level) + size_t{8} * index;
+    const uint32_t* from = nodes_.data() + (size_t{8} << level) + size_t{8} * index;
     std::copy_n(from, 8, digest.begin());
   }
   return digest;
@@ -189,7 +192,7 @@ Digest MerkleTree::compute_node(unsigned level, uint32_t index) const {
 }
 
 void MerkleTree::store_node(unsigned level, uint32_t index, const Digest& digest) {
-  std::ranges::copy(digest, nodes_.get() + (size_t{8} << level) + size_t{8} * index);
+  std::ranges::copy(digest, nodes_.data() + (size_t{8} << level) + size_t{8} * index);
 }
 
 TreeOpening MerkleTree::open(std::span<const uint32_t> indices) const {

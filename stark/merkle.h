@@ -9,7 +9,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -17,6 +16,7 @@
 #include "stark/merkle_verify.h"
 #include "stark/proof.h"
 #include "stark/random.h"
+#include "stark/tile_matrix.h"
 
 namespace zkvm::stark {
 
@@ -39,6 +39,9 @@ struct TreeRows {
       cosets;           // of each coset the columns from left to right; equal widths
   bool salted = false;  // kSaltWords random words at the end of each row
 };
+
+/// Appends all columns of `matrix`, one coset of an LDE, to a coset of TreeRows.
+void append_columns(const TileMatrix& matrix, std::vector<RowColumns>& coset);
 
 /// Where salt comes from: the stream (kSalt, index) of a height h is index + h. Opening draws it
 /// again.
@@ -64,17 +67,14 @@ class MerkleTree {
  private:
   static constexpr unsigned kForgottenLevels = 4;
 
-  struct FreeWords {
-    void operator()(uint32_t* words) const;
-  };
-
   [[nodiscard]] unsigned top() const { return heights_[0].log_rows; }
   [[nodiscard]] const TreeRows* rows_at(unsigned level) const;
   [[nodiscard]] bool in_groups(unsigned level) const { return level >= log_cosets_ + 4; }
   [[nodiscard]] size_t coset_rows(unsigned level) const {
     return size_t{1} << (level - log_cosets_);
   }
-  [[nodiscard]] uint32_t* group_at(unsigned level, size_t coset, size_t row) const;
+  // Words from the start of nodes_ to a group's digests.
+  [[nodiscard]] size_t group_offset(unsigned level, size_t coset, size_t row) const;
 
   void build();
   void hash_run(unsigned level, size_t coset, size_t row, size_t groups, uint32_t* out) const;
@@ -93,7 +93,7 @@ class MerkleTree {
   unsigned stored_top_;  // the lowest level that is kept
   // Level m has words [8 * 2^m, 16 * 2^m). Where each coset has 16 rows or more they lie in groups
   // of 16 lanes, coset by coset (blake3_kernels.h), else digest by digest.
-  std::unique_ptr<uint32_t[], FreeWords> nodes_;
+  AlignedWords nodes_;
   Digest root_{};
 };
 

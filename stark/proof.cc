@@ -46,8 +46,11 @@ Result<void> read_ok(const ByteReader& in, const std::string& what) {
 }
 
 Result<void> read_params(ByteReader& in, Params& params) {
-  if (in.get_text(4) != "ZKPF") return fail(ErrorCode::kFormat, "proof: magic: expected ZKPF");
-  if (const auto version = in.get<uint32_t>(); version != kVersion)
+  const auto magic = in.get_text(4);
+  const auto version = in.get<uint32_t>();
+  if (auto ok = read_ok(in, "magic and version"); !ok) return ok;
+  if (magic != "ZKPF") return fail(ErrorCode::kFormat, "proof: magic: expected ZKPF");
+  if (version != kVersion)
     return fail(ErrorCode::kFormat,
                 fmt::format("proof: version: expected {}, found {}", kVersion, version));
   const auto zk = in.get<uint8_t>();

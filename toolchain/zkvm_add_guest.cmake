@@ -89,8 +89,13 @@ function(_zkvm_compile source object compiler)
     set(tool ${ZKVM_RISCV_GCC})
     # Every instruction takes one cycle: nothing to schedule for, and hoisted loads only cost spills.
     list(APPEND flags -fno-schedule-insns -fno-schedule-insns2)
+    set(constexpr_limit -fconstexpr-ops-limit=1000000000)
   else()
     set(tool ${ZKVM_RISCV_CLANG} --target=riscv32-unknown-elf)
+    set(constexpr_limit -fconstexpr-steps=1000000000)
+  endif()
+  if(language STREQUAL cxx)
+    list(APPEND flags ${constexpr_limit})  # zk::nn lays out a model's weights at compile time
   endif()
   file(RELATIVE_PATH shown ${CMAKE_BINARY_DIR} ${object})
   add_custom_command(

@@ -217,6 +217,25 @@ TEST_P(MerkleTest, FriLayer) {
   }
 }
 
+// A matrix of several tiles, the last one partly used: spare columns belong to no row.
+TEST_P(MerkleTest, TileMatrix) {
+  TileMatrix cosets[2] = {{11, 37}, {11, 37}};
+  Rows rows(size_t{2} << 11);
+  std::mt19937 random(5);
+  TreeRows tree_rows{.log_rows = 12, .cosets = std::vector<std::vector<RowColumns>>(2)};
+  for (size_t coset = 0; coset < 2; ++coset) {
+    for (size_t r = 0; r < cosets[coset].rows(); ++r) {
+      for (int column = 0; column < 37; ++column) {
+        cosets[coset].set(r, column, Fp::from(random()));
+        rows[2 * r + coset].push_back(cosets[coset].at(r, column).word);
+      }
+    }
+    append_columns(cosets[coset], tree_rows.cosets[coset]);
+  }
+  const MerkleTree tree(1, {tree_rows});
+  EXPECT_EQ(tree.root(), naive_tree(tree.shape(), {rows})[0][0]);
+}
+
 TEST(Merkle, SameRootOnAnyNumberOfThreads) {
   TestMatrices matrices(1, {{13, {16, 2}}, {12, {3}, true}}, 1);
   const MerkleTree tree(1, matrices.heights, test_salt());

@@ -65,7 +65,7 @@ inline Toy accumulator(uint8_t log_height, uint8_t log_range = 8) {
   std::vector<uint64_t> counts(size_t{1} << log_range);
   Fp total;
   for (auto& row : rows) {
-    const uint32_t value = random() % 256;
+    const auto value = static_cast<uint32_t>(random() % 256);
     ++counts[value];
     total += Fp::from(value);
     row = {Fp{}, Fp{}, Fp::from(value), total};

@@ -100,7 +100,7 @@ inline Witness memory_witness(std::vector<uint32_t>& values, uint8_t log_accesse
     row = {};
     row.time = Fp::from(i + 1);
     if (i >= height - height / 8) continue;  // padding: only the fixed time
-    const uint32_t address = random() % static_cast<uint32_t>(words.size());
+    const auto address = static_cast<uint32_t>(random() % words.size());
     Word& word = words[address];
     const bool write = random() % 2 == 0;
     const Word updated{write ? static_cast<uint32_t>(random() % 65536) : word.value, i + 1};
