@@ -37,7 +37,7 @@ constexpr Fp coset_shift(int log_rows, int log_blowup, size_t c) {
 //   Point e = 2^b r + c of the LDE domain, kLdeShift * w_(2^b N)^e, is row r of coset c.
 // small: any number of small cosets, each with masks.count <= M <= N, M >= 2, as many columns as
 // the trace. REQUIRES: log N >= 1, log N + b <= 24, masks.count <= N, masks for every column or
-// none. Time (stark/README.md): about 3 transforms of N rows a column; memory: a block per thread.
+// none. Time: that of 1 + 2^b transforms of N rows a column; memory: two blocks of a tile per thread.
 void low_degree_extend(const TileMatrix& trace, const ColumnMasks& masks,
                        std::span<TileMatrix> cosets, std::span<const SmallCoset> small = {});
 
