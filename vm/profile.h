@@ -31,7 +31,7 @@ struct Profile {
   RunResult run;
   std::vector<ProfileNode> nodes;
   std::vector<ProfileBlock> blocks;  // each (node, begin, end) once; blocks may overlap
-  uint32_t last_node = 0;  // the context in which the run ended: a trap's backtrace
+  uint32_t last_node = 0;            // the context in which the run ended: a trap's backtrace
   // Cycles in no block, because a program with a huge number of contexts met a limit; else 0.
   // Always: run.cycles = the blocks' cycles + unattributed.
   uint64_t unattributed = 0;

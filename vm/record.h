@@ -105,9 +105,7 @@ class RowBuffer {
  public:
   RowBuffer() = default;
   RowBuffer(size_t rows, size_t row_bytes)
-      : memory_(Reservation::of(rows * row_bytes)), row_bytes_(row_bytes), end_(memory_.data()) {
-    if (memory_) memory_.prefer_huge_pages();
-  }
+      : memory_(Reservation::of(rows * row_bytes)), row_bytes_(row_bytes), end_(memory_.data()) {}
 
   explicit operator bool() const { return static_cast<bool>(memory_); }
   size_t size() const { return static_cast<size_t>(end_ - memory_.data()) / row_bytes_; }

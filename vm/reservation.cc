@@ -18,6 +18,4 @@ Reservation::~Reservation() {
   if (data_ != nullptr) munmap(data_, size_);
 }
 
-void Reservation::prefer_huge_pages() const { madvise(data_, size_, MADV_HUGEPAGE); }
-
 }  // namespace zkvm::vm

@@ -26,7 +26,6 @@ class Reservation {
   explicit operator bool() const { return data_ != nullptr; }
   uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
-  void prefer_huge_pages() const;  // for buffers that are filled from front to back
 
  private:
   uint8_t* data_ = nullptr;

@@ -100,7 +100,9 @@ class Tracer::Execution {
 
   Registers registers() const;
   Access access(int r, uint32_t time) {
-    return std::exchange(core_.x[r], Access{core_.x[r].value, time});
+    const Access before = core_.get(r);
+    core_.set(r, {before.value, time});
+    return before;
   }
 
   const Program& program_;
@@ -162,7 +164,7 @@ void Tracer::Execution::begin(Segment& segment) {
   core_.pages = &segment.pages;
   clk_ = 1;
   segment.cycles = cycles_;
-  for (Access& word : core_.x) word.time = 0;
+  for (int r = 0; r < kRegisterCount; ++r) core_.set(r, {core_.get(r).value, 0});
   journal_.time = 0;
   segment.initial = boundary();
 }
@@ -176,7 +178,7 @@ void Tracer::Execution::finish(Segment& segment) {
   }
   memory_.forget();
   segment.final = boundary();
-  for (int r = 0; r < kRegisterCount; ++r) segment.times[r] = core_.x[r].time;
+  for (int r = 0; r < kRegisterCount; ++r) segment.times[r] = core_.get(r).time;
   segment.times[kJournalPosition] = journal_.time;
   segment.clk = clk_;
   segment.cycles = cycles_ - segment.cycles;
@@ -184,7 +186,7 @@ void Tracer::Execution::finish(Segment& segment) {
 
 Boundary Tracer::Execution::boundary() const {
   Boundary b{.pc = pc_, .words = {}};
-  for (int r = 0; r < kRegisterCount; ++r) b.words[r] = core_.x[r].value;
+  for (int r = 0; r < kRegisterCount; ++r) b.words[r] = core_.get(r).value;
   b.words[kJournalPosition] = journal_.value;
   return b;
 }
@@ -270,7 +272,7 @@ void Tracer::Execution::record_call(Segment& segment, const SystemCall& call) {
   }
   Registers x = registers();
   system_.perform(call, x, memory_);
-  core_.x[kA0].value = x[kA0];
+  core_.set(kA0, {x[kA0], core_.get(kA0).time});
   segment.instructions[static_cast<size_t>(Class::kSystem)].push(row);
   if (clk_ % kRefreshTicks == 0) refresh(segment, clk_);
   ++clk_;
@@ -313,13 +315,13 @@ Trap Tracer::Execution::find_trap() {
   ZK_CHECK(trap.has_value());
   pc_ = state.pc;
   cycles_ = state.cycles;
-  for (int r = 0; r < kRegisterCount; ++r) core_.x[r].value = state.x[r];
+  for (int r = 0; r < kRegisterCount; ++r) core_.set(r, {state.x[r], core_.get(r).time});
   return *trap;
 }
 
 Registers Tracer::Execution::registers() const {
   Registers x;
-  for (int r = 0; r < kRegisterCount; ++r) x[r] = core_.x[r].value;
+  for (int r = 0; r < kRegisterCount; ++r) x[r] = core_.get(r).value;
   return x;
 }
 

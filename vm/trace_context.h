@@ -3,6 +3,7 @@
 // full, so rows are written without a test.
 #pragma once
 
+#include <bit>
 #include <cstring>
 
 #include "vm/dispatch.h"
@@ -12,7 +13,9 @@
 namespace zkvm::vm {
 
 struct TraceCore {
-  std::array<Access, kRegisterCount> x;
+  // Each register's Access as one number: written by one store, or the next access's load of both
+  // halves would have to wait for two (no store forwarding).
+  std::array<uint64_t, kRegisterCount> x;
   std::array<uint8_t*, kClassCount> rows;  // where each class's next row goes
   uint32_t* times;                         // of each word of the guest's memory
   uint64_t burst_end;
@@ -23,6 +26,13 @@ struct TraceCore {
   std::vector<Page>* pages;
   const Insn* stopped_at;
   uint64_t stopped_n;
+
+  ZKVM_ALWAYS_INLINE Access get(int r) const { return std::bit_cast<Access>(x[r]); }
+  ZKVM_ALWAYS_INLINE void set(int r, Access a) {
+    auto packed = std::bit_cast<uint64_t>(a);
+    asm("" : "+r"(packed));  // or compilers make it a store of the half that changed
+    x[r] = packed;
+  }
 
   // Saves the pages that were touched for the first time, before they change.
   void save_new_pages();
@@ -51,8 +61,8 @@ struct TraceContext {
         op(op_),
         exact(exact_) {}
 
-  ZKVM_ALWAYS_INLINE uint32_t rs1() const { return core->x[insn->rs1].value; }
-  ZKVM_ALWAYS_INLINE uint32_t rs2() const { return core->x[insn->rs2].value; }
+  ZKVM_ALWAYS_INLINE uint32_t rs1() const { return core->get(insn->rs1).value; }
+  ZKVM_ALWAYS_INLINE uint32_t rs2() const { return core->get(insn->rs2).value; }
   ZKVM_ALWAYS_INLINE uint32_t imm() const { return insn->imm; }
 
   ZKVM_ALWAYS_INLINE void set(uint32_t value) {
@@ -147,14 +157,14 @@ struct TraceContext {
   }
 
   ZKVM_ALWAYS_INLINE Access access(int r, uint32_t slot) {
-    const Access before = core->x[r];
-    core->x[r].time = time(slot);
+    const Access before = core->get(r);
+    core->set(r, {before.value, time(slot)});
     return before;
   }
 
   ZKVM_ALWAYS_INLINE Access write_rd(uint32_t value) {
-    const Access before = core->x[insn->rd];
-    core->x[insn->rd] = {value, time(2)};
+    const Access before = core->get(insn->rd);
+    core->set(insn->rd, {value, time(2)});
     return before;
   }
 
