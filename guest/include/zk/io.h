@@ -80,9 +80,10 @@ template <Readable T>
 }
 
 // Fills an array, packed: elements stand one after the other, only the end is padded to a word.
-template <Readable T>
-void read_into(std::span<T> out) {
-  read_bytes(std::as_writable_bytes(out));
+template <std::ranges::contiguous_range Range>
+  requires std::ranges::sized_range<Range> && Readable<std::ranges::range_value_t<Range>>
+void read_into(Range&& out) {
+  read_bytes(std::as_writable_bytes(std::span(std::ranges::data(out), std::ranges::size(out))));
 }
 
 // Appends a value to the journal: ceil(sizeof(T) / 4) words.
