@@ -211,8 +211,8 @@ uint32_t Tracer::Execution::room(const Segment& segment) const {
 bool Tracer::Execution::run_burst(Segment& segment) {
   const uint32_t refresh_tick = (clk_ + kRefreshTicks - 1) / kRefreshTicks * kRefreshTicks;
   const uint64_t most = std::min<uint64_t>(room(segment), limits_.cycles - cycles_);
-  core_.burst_end =
-      std::min({clk_ + most, uint64_t{refresh_tick} + 1, uint64_t{segment_limits_.clk} - 1});
+  core_.burst_end = std::min({clk_ + most, uint64_t{refresh_tick} + 1,
+                              uint64_t{segment_limits_.clk} - 2});  // room for an ecall's two ticks
   for (size_t i = 0; i < kClassCount; ++i) core_.rows[i] = segment.instructions[i].end();
 
   const Insn* start = code_.data() + (pc_ - text_.base) / 4;

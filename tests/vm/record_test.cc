@@ -273,6 +273,11 @@ TEST(Record, RefreshesInTheMiddleOfSystemCalls) {
   }
 }
 
+// A system call that comes as late as it can must not push clk to its limit.
+TEST(Record, KeepsClkBelowItsLimit) {
+  for (uint32_t clk = 4; clk < 40; ++clk) check_segments(2, {.clk = clk}, 2);
+}
+
 TEST(Record, EndsInATrap) {
   const Program program = *load_elf(ElfFile::of({kNop, kNop, kEbreak}).bytes());
   auto tracer = Tracer::of(program, {});
