@@ -377,15 +377,15 @@ void ReferenceProver::run_fri() {
 
 void ReferenceProver::answer_queries() {
   proof_.nonce_query = grind("grind query", proof_.params.grind_query);
-  std::vector<uint32_t> indices(proof_.params.queries);
-  transcript_.squeeze_indices("queries", shape_.log_domain(shape_.groups[0]), indices);
+  indices_.resize(proof_.params.queries);
+  transcript_.squeeze_indices("queries", shape_.log_domain(shape_.groups[0]), indices_);
   for (uint32_t t = 0; t < shape_.trees.size(); ++t) {
     const auto top = static_cast<unsigned>(tree(t).levels.size()) - 1;
-    proof_.trees.push_back(tree(t).open(distinct_below(indices, top)));
+    proof_.trees.push_back(tree(t).open(distinct_below(indices_, top)));
   }
   for (const ReferenceTree& layer : layer_trees_) {
     const auto top = static_cast<unsigned>(layer.levels.size()) - 1;
-    proof_.trees.push_back(layer.open(distinct_below(indices, top)));
+    proof_.trees.push_back(layer.open(distinct_below(indices_, top)));
   }
 }
 

@@ -75,6 +75,8 @@ class ReferenceProver {
   virtual void on_final(std::vector<Fp5>&) {}
 
   Shape shape_;
+  Fp5 zeta_;                       // once drawn
+  std::vector<uint32_t> indices_;  // query indices, once drawn
 
  private:
   void absorb_statement();
@@ -105,7 +107,7 @@ class ReferenceProver {
   std::map<uint32_t, ReferenceTree> own_trees_;      // main, aux, quotient
   std::map<uint32_t, std::vector<Columns>> traces_;  // of slots, main and aux, by group
   std::vector<ReferenceTree> layer_trees_;
-  Fp5 gamma_, beta_, alpha_, zeta_;
+  Fp5 gamma_, beta_, alpha_;
 };
 
 }  // namespace zkvm::stark
