@@ -27,28 +27,37 @@ struct PointRun {
   Fp step;                          // root^16
 };
 
-/// sum over columns of c_i (f_i(x) - y_i) / (x - z), for one point z in E outside F.
-struct DeepPoint {
-  const uint32_t* const* tiles;  // first row of the run in each tile that takes part
-  size_t tile_count;
-  /// Per tile and k < 5: the centred words of coefficient k of the 16 columns' c_i, then the same
-  /// with words 2 i + 1 moved to 2 i. 160 words a tile, 64-byte aligned.
+/// A column that is also opened at w z.
+struct DeepNext {
+  uint32_t lane;             // of the tile
+  uint32_t coefficients[5];  // centred words of d / w
+};
+
+struct DeepTile {
+  const uint32_t* rows;  // the run's first row
+  /// Centred words of c, five for each of the first 4 * quads columns; 0 for those not opened.
   const uint32_t* coefficients;
-  Fp5 constant;  // shift * sum c_i - sum c_i y_i, see shifted() in simd.h
+  size_t quads;
+  const DeepNext* next;
+  size_t next_count;
+};
+
+inline constexpr size_t kMaxDeepGroups = 64;  // of 16 rows: what one batch inversion spans
+
+/// sum c (f(x) - y)/(x - z) + sum d (f(x) - y')/(x - w z) + R(x) at the rows of a run, x_(r+1) = w
+/// x_r.
+struct DeepRun {
+  size_t groups;  // of 16 rows, at most kMaxDeepGroups
+  /// The points from 16 rows before the run on: 1/(x_r - w z) = 1/(x_(r-1) - z) / w.
+  const PointRun* points;
   /// The minimal polynomial m of z over F: coefficients 0 to 4, monic.
   Fp minimal[5];
   /// m(X) / (X - z), coefficients 0 to 3, monic.
   Fp5 cofactor[4];
-};
-
-inline constexpr size_t kDeepTileCoefficients = 2 * 5 * 16;
-inline constexpr size_t kMaxDeepGroups = 64;  // of 16 rows: what one batch inversion spans
-
-struct DeepRun {
-  size_t groups;  // of 16 rows, at most kMaxDeepGroups
-  const PointRun* points;
-  const DeepPoint* at;  // zeta, w zeta
-  size_t point_count;   // 1 or 2
+  const DeepTile* tiles;
+  size_t tile_count;
+  /// shift * sum c - sum c y, and of d / w; see shifted() in simd.h.
+  Fp5 constant, next_constant;
   /// The tile that holds R's five columns, from word random_first on; null if there is no R.
   const uint32_t* random_tile;
   size_t random_first;

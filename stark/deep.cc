@@ -5,6 +5,7 @@
 #include <zk/check.h>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "stark/verifier_deep.h"
@@ -18,10 +19,10 @@ static_assert(kRunRows == kBlockRows, "a run of rows must lie in one block of a 
 constexpr uint32_t kHalfP = (Fp::kModulus - 1) / 2;
 uint32_t centred_word(Fp a) { return a.word > kHalfP ? a.word - Fp::kModulus : a.word; }
 
-/// One point's share of the batch, for whatever rows: DeepPoint without the rows.
-class Numerator {
+/// A DeepRun without its rows: what all runs share.
+class Batch {
  public:
-  explicit Numerator(const Fp5& z) {
+  explicit Batch(const Fp5& z) {
     // m = (X - z) (X - z^p) .. (X - z^(p^4)), which has coefficients in F.
     std::vector<Fp5> product{Fp5::one()};
     Fp5 conjugate = z;
@@ -30,59 +31,66 @@ class Numerator {
       for (size_t j = 0; j + 1 < product.size(); ++j) product[j] -= conjugate * product[j + 1];
     }
     Fp5 quotient = Fp5::one();  // Horner's rule divides by X - z
-    for (int i = 4; i >= 0; --i) {
-      point_.minimal[i] = product[static_cast<size_t>(i)].c[0];
+    for (size_t i = 5; i-- > 0;) {
+      run_.minimal[i] = product[i].c[0];
       if (i == 4) continue;
-      quotient = product[static_cast<size_t>(i) + 1] + z * quotient;
-      point_.cofactor[i] = quotient;
+      quotient = product[i + 1] + z * quotient;
+      run_.cofactor[i] = quotient;
     }
   }
 
-  void add(ColumnRef column, const Fp5& coefficient, const Fp5& opened) {
-    const std::pair<uint32_t, int> tile(column.tree, column.column / kTileWidth);
-    auto at = std::ranges::find(tiles_, tile);
-    if (at == tiles_.end()) {
-      tiles_.push_back(tile);
-      coefficients_.resize(tiles_.size() * kDeepTileCoefficients);
-      at = tiles_.end() - 1;
-    }
-    uint32_t* words =
-        coefficients_.data() + static_cast<size_t>(at - tiles_.begin()) * kDeepTileCoefficients;
+  /// c (f - y)/(X - z).
+  void add(ColumnRef column, const Fp5& c, const Fp5& y) {
+    Tile& tile = tile_of(column);
     const size_t lane = column.column % kTileWidth;
-    for (size_t k = 0; k < 5; ++k) {
-      words[32 * k + lane] = centred_word(coefficient.c[k]);
-      if (lane % 2 == 1) words[32 * k + 16 + lane - 1] = centred_word(coefficient.c[k]);
-    }
-    sum_ += coefficient;
-    constant_ -= coefficient * opened;
+    tile.quads = std::max(tile.quads, lane / 4 + 1);
+    for (size_t k = 0; k < 5; ++k) tile.coefficients[5 * lane + k] = centred_word(c.c[k]);
+    run_.constant += c * (Fp::from_word(kHalfP) - y);
   }
 
-  void finish() {
-    point_.constant = constant_ + sum_ * Fp::from_word(kHalfP);
-    aligned_ = AlignedWords(coefficients_.size());
-    std::ranges::copy(coefficients_, aligned_.data());
-    point_.coefficients = aligned_.data();
-    point_.tile_count = tiles_.size();
+  /// d (f - y)/(X - w z); d_w is d / w.
+  void add_next(ColumnRef column, const Fp5& d_w, const Fp5& y) {
+    DeepNext next{column.column % kTileWidth, {}};
+    for (size_t k = 0; k < 5; ++k) next.coefficients[k] = centred_word(d_w.c[k]);
+    tile_of(column).next.push_back(next);
+    run_.next_constant += d_w * (Fp::from_word(kHalfP) - y);
   }
 
-  [[nodiscard]] bool empty() const { return tiles_.empty(); }
-
-  /// For a run from row `row` of coset `coset`; `rows` must outlive the result.
-  [[nodiscard]] DeepPoint at(std::span<const TreeLde> lde, size_t coset, size_t row,
-                             std::vector<const uint32_t*>& rows) const {
-    rows.clear();
-    for (const auto& [tree, tile] : tiles_) rows.push_back(lde[tree][coset].row(tile, row));
-    DeepPoint point = point_;
-    point.tiles = rows.data();
-    return point;
+  /// For a run from row `row` of coset `coset`; `tiles` must outlive the result.
+  [[nodiscard]] DeepRun at(std::span<const TreeLde> lde, size_t coset, size_t row,
+                           std::vector<DeepTile>& tiles) const {
+    tiles.clear();
+    for (const Tile& tile : tiles_)
+      tiles.push_back({.rows = lde[tile.tree][coset].row(tile.index, row),
+                       .coefficients = tile.coefficients.data(),
+                       .quads = tile.quads,
+                       .next = tile.next.data(),
+                       .next_count = tile.next.size()});
+    DeepRun run = run_;
+    run.tiles = tiles.data();
+    run.tile_count = tiles.size();
+    return run;
   }
 
  private:
-  std::vector<std::pair<uint32_t, int>> tiles_;  // tree, tile
-  std::vector<uint32_t> coefficients_;
-  AlignedWords aligned_;
-  Fp5 sum_, constant_;
-  DeepPoint point_{};
+  struct Tile {
+    uint32_t tree;
+    int index;
+    std::array<uint32_t, 5 * kTileWidth> coefficients{};
+    size_t quads = 0;
+    std::vector<DeepNext> next;
+  };
+
+  Tile& tile_of(ColumnRef column) {
+    const int index = static_cast<int>(column.column) / kTileWidth;
+    const auto is_it = [&](const Tile& t) { return t.tree == column.tree && t.index == index; };
+    const auto at = std::ranges::find_if(tiles_, is_it);
+    if (at != tiles_.end()) return *at;
+    return tiles_.emplace_back(Tile{column.tree, index, {}, 0, {}});
+  }
+
+  std::vector<Tile> tiles_;
+  DeepRun run_{};
 };
 
 /// Row r of coset c of `run` (16-element groups) becomes element 2^b r + c of the codeword's groups
@@ -143,50 +151,48 @@ Codeword deep_batch(const Shape& shape, const GroupShape& group, std::span<const
   const size_t rows = group.height();
   if (rows < kCodewordLanes) return small_batch(shape, group, lde, zeta, opened, coefficients);
 
-  Numerator at_zeta(zeta), at_next(zeta * Fp::root_of_unity(group.log_height));
+  Batch batch(zeta);
   size_t i = 0;
   for (uint32_t tree = 0; tree < shape.trees.size(); ++tree)
     for (uint32_t column = 0; column < shape.opened_width(group, tree); ++column, ++i)
-      at_zeta.add({tree, column}, coefficients[i], opened[i]);
+      batch.add({tree, column}, coefficients[i], opened[i]);
+  const Fp root = Fp::root_of_unity(group.log_height);
+  const Fp root_inverse = inverse(root);
   for (const ColumnRef column : group.next) {
-    at_next.add(column, coefficients[i], opened[i]);
+    batch.add_next(column, coefficients[i] * root_inverse, opened[i]);
     ++i;
   }
-  at_zeta.finish();
-  at_next.finish();
   const uint32_t random_first = shape.opened_width(group, shape.quotient_tree());
   ZK_CHECK(random_first % kTileWidth + 5 <= kTileWidth);  // R lies in one tile
 
   Codeword out(shape.log_domain(group));
   const size_t cosets = size_t{1} << shape.params.log_blowup;
-  const Fp root = Fp::root_of_unity(group.log_height);
   const Fp coset_root = Fp::root_of_unity(static_cast<int>(shape.log_domain(group)));
   const PointRun points = make_point_run(Fp::one(), root);
   const size_t run_rows = std::min(rows, kRunRows);
   const size_t run_groups = run_rows / kCodewordLanes;
   tbb::parallel_for(tbb::blocked_range<size_t>(0, rows / run_rows), [&](const auto& range) {
     AlignedWords buffer(cosets * run_groups * kCodewordGroupWords);
-    std::vector<const uint32_t*> zeta_rows, next_rows, results;
+    std::vector<DeepTile> tiles;
+    std::vector<const uint32_t*> results;
     for (size_t c = 0; c < cosets; ++c)
       results.push_back(buffer.data() + c * run_groups * kCodewordGroupWords);
     for (size_t run = range.begin(); run < range.end(); ++run) {
       const size_t row = run * run_rows;
       for (size_t c = 0; c < cosets; ++c) {
-        PointRun here = points;
-        here.first = Fp::from(Fp::kGenerator) * pow(coset_root, c) * pow(root, row);
-        const DeepPoint at[2] = {at_zeta.at(lde, c, row, zeta_rows),
-                                 at_next.at(lde, c, row, next_rows)};
-        const TileMatrix& quotient = lde[shape.quotient_tree()][c];
-        deep_kernels().batch(
-            {.groups = run_groups,
-             .points = &here,
-             .at = at,
-             .point_count = at_next.empty() ? size_t{1} : size_t{2},
-             .random_tile = shape.params.zk
-                                ? quotient.row(static_cast<int>(random_first) / kTileWidth, row)
-                                : nullptr,
-             .random_first = random_first % kTileWidth,
-             .out = buffer.data() + c * run_groups * kCodewordGroupWords});
+        PointRun here = points;  // from a group before the run on
+        here.first = Fp::from(Fp::kGenerator) * pow(coset_root, c) * pow(root, row) *
+                     pow(root_inverse, kCodewordLanes);
+        DeepRun kernel = batch.at(lde, c, row, tiles);
+        kernel.groups = run_groups;
+        kernel.points = &here;
+        if (shape.params.zk) {
+          const TileMatrix& quotient = lde[shape.quotient_tree()][c];
+          kernel.random_tile = quotient.row(static_cast<int>(random_first) / kTileWidth, row);
+          kernel.random_first = random_first % kTileWidth;
+        }
+        kernel.out = buffer.data() + c * run_groups * kCodewordGroupWords;
+        deep_kernels().batch(kernel);
       }
       interleave(results, run_groups, out.group(row * cosets / kCodewordLanes));
     }
