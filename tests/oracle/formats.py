@@ -1,0 +1,337 @@
+"""Verifying key, statement and proof as bytes (stark/doc/format.md), and what a key must satisfy to mean anything.
+
+Every reader raises Refused, and nothing else, on bytes that are not canonical.
+"""
+
+from dataclasses import dataclass
+
+from field import P, E, from_wire
+
+FREE_HEIGHT = 255
+MAX_LOG_HEIGHT = 22
+MAX_DEGREE = 3
+MAX_COLUMNS = 4096
+MAX_TUPLE = 32
+MAX_TABLES = 1024
+FIXED, SHARED = 0, 1
+SEND, RECEIVE, ANSWER = 0, 1, 2
+CONST, COLUMN, NEXT, ADD, SUB, MUL = range(6)
+
+
+class Refused(Exception):
+    """`code` is a name of stark/error.h without its k."""
+
+    def __init__(self, code, message):
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+def require(condition, code, message):
+    if not condition:
+        raise Refused(code, message)
+
+
+class Reader:
+    def __init__(self, data, what):
+        self.data, self.what, self.position = data, what, 0
+
+    def bytes(self, count):
+        require(count <= len(self.data) - self.position, "Truncated",
+                f"{self.what}: {count} bytes at offset {self.position}, found {len(self.data) - self.position}")
+        self.position += count
+        return self.data[self.position - count:self.position]
+
+    def uint(self, size):
+        return int.from_bytes(self.bytes(size), "little")
+
+    def uints(self, size, count):
+        data = self.bytes(size * count)
+        return [int.from_bytes(data[i:i + size], "little") for i in range(0, len(data), size)]
+
+    def words(self, count):
+        """`count` elements of F, in wire form."""
+        start, words = self.position, self.uints(4, count)
+        for i, word in enumerate(words):
+            require(word < P, "NonCanonical", f"{self.what}: word at offset {start + 4 * i} is not below p")
+        return words
+
+    def field(self):
+        return from_wire(self.words(1)[0])
+
+    def extensions(self, count):
+        words = self.words(5 * count)
+        return [E.from_wire(words[i:i + 5]) for i in range(0, len(words), 5)]
+
+    def magic(self, expected):
+        require(self.bytes(4) == expected, "Format", f"{self.what}: magic: expected {expected}")
+        version = self.uint(4)
+        require(version == 1, "Format", f"{self.what}: version: expected 1, found {version}")
+
+    def end(self):
+        left = len(self.data) - self.position
+        require(left == 0, "Trailing", f"{self.what}: {left} bytes after the end")
+
+
+# Verifying key
+
+
+@dataclass
+class Form:
+    """constant + sum of coefficient * column."""
+    constant: int
+    terms: list  # (column, coefficient)
+
+
+@dataclass
+class Interaction:
+    bus: int
+    kind: int
+    max_multiplicity: int  # 0 for an answer
+    multiplicity: Form
+    tuple: list
+
+
+@dataclass
+class Chip:
+    name: str
+    log_height: int
+    slots: list  # (slot, width)
+    main_width: int
+    next: list
+    nodes: list  # (op, a, b)
+    asserts: list
+    interactions: list
+
+    @property
+    def columns(self):
+        return sum(width for _, width in self.slots) + self.main_width
+
+
+@dataclass
+class Key:
+    bytes: bytes
+    tuple_width: int
+    slots: list  # root of a fixed slot, None for a shared one
+    chips: list
+    bus_width: dict
+
+
+def _form(reader):
+    constant = reader.field()
+    terms = [(reader.uint(2), reader.field()) for _ in range(reader.uint(2))]
+    return Form(constant, terms)
+
+
+def _node(reader):
+    op = reader.uint(1)
+    require(op <= MUL, "Key", f"unknown operation {op}")
+    if op == CONST:
+        return op, reader.field(), 0
+    if op in (COLUMN, NEXT):
+        return op, reader.uint(2), 0
+    return op, reader.uint(4), reader.uint(4)
+
+
+def _interaction(reader):
+    bus, kind, most = reader.uint(2), reader.uint(1), reader.uint(4)
+    multiplicity = _form(reader)
+    return Interaction(bus, kind, most, multiplicity, [_form(reader) for _ in range(reader.uint(1))])
+
+
+def _chip(reader):
+    return Chip(
+        name=reader.bytes(reader.uint(1)).decode("latin-1"),
+        log_height=reader.uint(1),
+        slots=[(reader.uint(2), reader.uint(2)) for _ in range(reader.uint(1))],
+        main_width=reader.uint(2),
+        next=reader.uints(2, reader.uint(2)),
+        nodes=[_node(reader) for _ in range(reader.uint(4))],
+        asserts=reader.uints(4, reader.uint(4)),
+        interactions=[_interaction(reader) for _ in range(reader.uint(2))])
+
+
+def parse_key(data):
+    reader = Reader(data, "key")
+    reader.magic(b"ZKVK")
+    tuple_width = reader.uint(1)
+    slots = []
+    for _ in range(reader.uint(2)):
+        kind = reader.uint(1)
+        require(kind in (FIXED, SHARED), "Key", f"unknown kind of slot {kind}")
+        slots.append(reader.bytes(32) if kind == FIXED else None)
+    chips = [_chip(reader) for _ in range(reader.uint(2))]
+    reader.end()
+    require(chips, "Key", "no chips")
+    bus_width = {}
+    for chip in chips:
+        _check_columns(chip, len(slots))
+        _check_nodes(chip)
+        _check_interactions(chip, bus_width)
+    widest = max([1, *bus_width.values()])
+    require(widest <= MAX_TUPLE, "Key", f"a tuple of {widest} entries")
+    require(tuple_width == widest, "NonCanonical", f"tuple width: expected {widest}, found {tuple_width}")
+    return Key(data, tuple_width, slots, chips, bus_width)
+
+
+def _ascending(items):
+    return all(a < b for a, b in zip(items, items[1:]))
+
+
+def _check_columns(chip, slots):
+    require(chip.name, "Key", "a chip has no name")
+    require(bool(chip.slots) == (chip.log_height != FREE_HEIGHT), "Key",
+            f"{chip.name}: a height is fixed if and only if there are slot columns")
+    require(not chip.slots or chip.log_height <= MAX_LOG_HEIGHT, "Key", f"{chip.name}: height out of range")
+    require(all(slot < slots and width > 0 for slot, width in chip.slots) and _ascending([s for s, _ in chip.slots]),
+            "Key", f"{chip.name}: slot columns out of range or order")
+    require(chip.main_width > 0 and chip.columns <= MAX_COLUMNS, "Key", f"{chip.name}: number of columns")
+    require(_ascending(chip.next) and all(c < chip.columns for c in chip.next), "Key",
+            f"{chip.name}: next columns out of range or order")
+
+
+def _check_nodes(chip):
+    degrees = []
+    for i, (op, a, b) in enumerate(chip.nodes):
+        where = f"{chip.name}: node {i}"
+        if op == COLUMN:
+            require(a < chip.columns, "Key", f"{where}: column {a}")
+        elif op == NEXT:
+            require(a in chip.next, "Key", f"{where}: column {a} is not a next column")
+        elif op != CONST:
+            require(a < i and b < i, "Key", f"{where}: operand is not an earlier node")
+        degrees.append(0 if op == CONST else 1 if op in (COLUMN, NEXT) else
+                       degrees[a] + degrees[b] if op == MUL else max(degrees[a], degrees[b]))
+        require(degrees[i] <= MAX_DEGREE, "Key", f"{where}: degree {degrees[i]}")
+    require(all(node < len(chip.nodes) for node in chip.asserts), "Key", f"{chip.name}: assert of no node")
+
+
+def _check_interactions(chip, bus_width):
+    for i, item in enumerate(chip.interactions):
+        where = f"{chip.name}: interaction {i}"
+        require(item.bus != 0 and item.kind in (SEND, RECEIVE, ANSWER), "Key", f"{where}: bus or kind")
+        require((item.kind == ANSWER) == (item.max_multiplicity == 0) and item.max_multiplicity < P, "Key",
+                f"{where}: greatest multiplicity")
+        require(item.tuple, "Key", f"{where}: empty tuple")
+        require(bus_width.setdefault(item.bus, len(item.tuple)) == len(item.tuple), "Key",
+                f"{where}: width {len(item.tuple)}, others on bus {item.bus} have {bus_width[item.bus]}")
+        for form in [item.multiplicity, *item.tuple]:
+            columns = [column for column, _ in form.terms]
+            require(all(c < chip.columns for c in columns), "Key", f"{where}: no such column")
+            require(_ascending(columns) and all(k != 0 for _, k in form.terms), "NonCanonical",
+                    f"{where}: columns not ascending or coefficient zero")
+
+
+# Statement
+
+
+@dataclass
+class Public:
+    bus: int
+    sign: int
+    multiplicity: int
+    tuple: list
+
+
+@dataclass
+class Statement:
+    bytes: bytes
+    publics: list
+    shared: dict  # slot -> root
+
+
+def parse_statement(data):
+    reader = Reader(data, "statement")
+    publics, shared = [], {}
+    for i in range(reader.uint(4)):
+        bus, sign = reader.uint(2), reader.uint(1)
+        require(sign in (1, 0xFF), "Statement", f"public interaction {i}: sign")
+        publics.append(Public(bus, 1 if sign == 1 else -1, reader.field(),
+                              [from_wire(word) for word in _tuple_words(reader)]))
+    last = -1
+    for _ in range(reader.uint(2)):
+        slot = reader.uint(2)
+        require(slot > last, "NonCanonical", "shared slots are not ascending")
+        shared[slot], last = reader.bytes(32), slot
+    reader.end()
+    return Statement(data, publics, shared)
+
+
+def _tuple_words(reader):
+    return reader.words(reader.uint(1))
+
+
+# Proof
+
+
+@dataclass
+class Params:
+    bytes: bytes
+    zk: int
+    log_blowup: int
+    queries: int
+    grind_query: int
+    grind_round: int
+    log_final: int
+
+    @property
+    def mask_once(self):
+        return self.queries + 6 if self.zk else 0
+
+    @property
+    def mask_twice(self):
+        return 2 * self.queries + 11 if self.zk else 0
+
+
+def read_params(reader):
+    reader.magic(b"ZKPF")
+    start = reader.position
+    zk, log_blowup, queries = reader.uint(1), reader.uint(1), reader.uint(2)
+    grind_query, grind_round, log_final = reader.uint(1), reader.uint(1), reader.uint(1)
+    params = Params(reader.data[start:reader.position], zk, log_blowup, queries, grind_query, grind_round, log_final)
+    for name, low, high in (("zk", 0, 1), ("log_blowup", 1, 4), ("queries", 1, 4096), ("grind_query", 0, 30),
+                            ("grind_round", 0, 30), ("log_final", 0, 12)):
+        found = getattr(params, name)
+        require(low <= found <= high, "Params", f"{name}: expected {low}..{high}, found {found}")
+    return params
+
+
+def read_tables(reader):
+    """(chip, log height) of each table, and the bytes of the list."""
+    start, count = reader.position, reader.uint(2)
+    require(1 <= count <= MAX_TABLES, "Tables", f"tables: expected 1..{MAX_TABLES}, found {count}")
+    tables = [(reader.uint(2), reader.uint(1)) for _ in range(count)]
+    return tables, reader.data[start:reader.position]
+
+
+@dataclass
+class Layer:
+    root: bytes
+    nonce: int
+
+
+@dataclass
+class Head:
+    """A proof up to the query nonce: all that the query indices depend on."""
+    roots: list  # main, aux, quotient
+    sums: list
+    nonces: list  # logup, zeta, batch; 0 if there is no grinding
+    openings: list
+    layers: list
+    final: list
+    query_nonce: int
+
+
+def read_head(reader, shape):
+    params = shape.params
+
+    def nonce(bits):
+        return reader.uint(8) if bits > 0 else 0
+
+    return Head(
+        roots=[reader.bytes(32) for _ in range(3)],
+        sums=reader.extensions(len(shape.groups)),
+        nonces=[nonce(params.grind_round) for _ in range(3)],
+        openings=reader.extensions(sum(shape.openings(group) for group in shape.groups)),
+        layers=[Layer(reader.bytes(32), nonce(params.grind_round)) for _ in shape.layers],
+        final=reader.extensions(shape.final_bound),
+        query_nonce=nonce(params.grind_query))

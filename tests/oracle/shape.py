@@ -1,0 +1,246 @@
+"""What follows from key, parameters and tables alone: columns, masks, degrees, layers (stark/doc/protocol.md, sections 5, 6,
+9, 10), and how much they prove (stark/doc/soundness.md)."""
+
+from dataclasses import dataclass, field
+from itertools import groupby
+from math import log2
+
+from field import DEGREE, P
+from formats import FREE_HEIGHT, MAX_LOG_HEIGHT, SEND, Form, require
+
+SALT_WORDS = 5
+QUOTIENT_OPENED = 2 * DEGREE  # chunks a and b
+AUX, QUOTIENT = -2, -1  # places in Shape.trees, from the end
+
+
+@dataclass
+class Table:
+    chip: object
+    columns: list  # chip column -> (tree, column of the group's row in that tree)
+
+
+@dataclass
+class GroupInteraction:
+    bus: int
+    sign: int
+    max_multiplicity: int
+    multiplicity: Form  # columns are (tree, column)
+    tuple: list
+
+
+@dataclass
+class Group:
+    log_height: int
+    tables: list
+    masks: list  # per tree, per column; R is counted among the quotient's
+    next: list  # (tree, column), in the order in which they are opened
+    interactions: list
+    salted: list  # per tree
+    split: int = 0  # m
+    bound: int = 0  # B
+
+    @property
+    def height(self):
+        return 1 << self.log_height
+
+    @property
+    def pairs(self):
+        return (len(self.interactions) + 1) // 2
+
+    @property
+    def constraints(self):
+        return sum(len(table.chip.asserts) for table in self.tables) + self.pairs + 1
+
+    def width(self, tree):
+        return len(self.masks[tree])
+
+    def row_words(self, tree):
+        return self.width(tree) + (SALT_WORDS if self.salted[tree] else 0)
+
+
+@dataclass
+class FriLayer:
+    log_size: int
+    log_arity: int
+    joins: int | None  # group
+
+
+@dataclass
+class Shape:
+    params: object
+    slots: list  # present ones, in key order
+    trees: list  # "fixed" and "shared" for the slots, then "main", "aux", "quotient"
+    groups: list  # tallest first
+    layers: list = field(default_factory=list)
+    log_final_size: int = 0
+    final_bound: int = 0
+
+    def log_domain(self, group):
+        return group.log_height + self.params.log_blowup
+
+    def opened_columns(self, group):
+        """(tree, column) of everything opened at zeta, then of everything opened at w zeta."""
+        quotient = len(self.trees) - 1
+        return [(tree, column) for tree in range(len(self.trees))
+                for column in range(QUOTIENT_OPENED if tree == quotient else group.width(tree))], group.next
+
+    def openings(self, group):
+        return sum(map(len, self.opened_columns(group)))
+
+
+def make_shape(key, params, tables):
+    _check_tables(key, tables)
+    slots = _present_slots(key, tables)
+    trees = ["fixed" if key.slots[slot] else "shared" for slot in slots] + ["main", "aux", "quotient"]
+    shape = Shape(params, slots, trees, [])
+    by_height = [(n, [key.chips[chip] for chip, _ in members]) for n, members in groupby(tables, key=lambda t: t[1])]
+    for i, (n, chips) in enumerate(by_height):
+        shape.groups.append(_make_group(shape, n, chips, smallest=i == len(by_height) - 1))
+    for group in shape.groups:
+        require(shape.log_domain(group) <= 24, "Tables", f"domain 2^{shape.log_domain(group)}: at most 2^24")
+    _add_layers(shape)
+    return shape
+
+
+def _check_tables(key, tables):
+    for i, (chip, n) in enumerate(tables):
+        require(chip < len(key.chips), "Tables", f"table {i}: no chip {chip}")
+        fixed = key.chips[chip].log_height
+        require(fixed in (FREE_HEIGHT, n), "Tables", f"table {i}: height: expected 2^{fixed}, found 2^{n}")
+        require(n <= MAX_LOG_HEIGHT, "Tables", f"table {i}: height 2^{n}: at most 2^{MAX_LOG_HEIGHT}")
+        if i > 0:
+            before, height = tables[i - 1]
+            require((-height, before) <= (-n, chip), "NonCanonical", f"table {i} is out of order")
+
+
+def _present_slots(key, tables):
+    uses = [0] * len(key.chips)
+    for chip, _ in tables:
+        uses[chip] += 1
+    present = []
+    for slot in range(len(key.slots)):
+        counts = {uses[c] for c, chip in enumerate(key.chips) if slot in dict(chip.slots)}
+        require(counts in (set(), {0}, {1}), "Tables", f"slot {slot}: its chips occur {counts} times")
+        if counts == {1}:
+            present.append(slot)
+    return present
+
+
+def _make_group(shape, n, chips, smallest):
+    params, trees = shape.params, shape.trees
+    once, twice = params.mask_once, params.mask_twice
+    main, aux = len(trees) - 3, len(trees) - 2
+    group = Group(n, [Table(chip, []) for chip in chips], [[] for _ in trees], [], [], [])
+
+    # Slot and main columns: per tree, tables in order; a chip's own numbering has its slots first.
+    for tree, kind in enumerate(trees[:main + 1]):
+        for table in group.tables:
+            chip = table.chip
+            width = chip.main_width if kind == "main" else dict(chip.slots).get(shape.slots[tree], 0)
+            for _ in range(width):
+                is_next = len(table.columns) in chip.next
+                group.masks[tree].append(0 if kind == "fixed" else twice if is_next or kind == "shared" else once)
+                table.columns.append((tree, len(group.masks[tree]) - 1))
+                if is_next:
+                    group.next.append(table.columns[-1])
+
+    for table in group.tables:
+        for item in table.chip.interactions:
+            group.interactions.append(GroupInteraction(
+                item.bus, 1 if item.kind == SEND else -1, item.max_multiplicity,
+                *(_in_group(item.multiplicity, table), [_in_group(form, table) for form in item.tuple])))
+    if params.zk:
+        _add_implicit_columns(group, main, once, smallest)
+
+    longest = max(max(masks, default=0) for masks in group.masks)
+    group.masks[aux] = [once] * (DEGREE * group.pairs) + [twice] * DEGREE
+    group.next += [(aux, DEGREE * group.pairs + j) for j in range(DEGREE)]
+    group.masks[-1] = [once] * QUOTIENT_OPENED + ([0] * DEGREE if params.zk else [])
+    group.salted = [bool(params.zk and kind != "fixed" and 0 < group.width(tree) < SALT_WORDS)
+                    for tree, kind in enumerate(trees)]
+    size = group.height
+    group.split = size + (3 * longest - once + 1) // 2
+    group.bound = max(size + twice, group.split + once)
+    least = 1
+    while least < 3 * longest:
+        least *= 2
+    require(least <= size, "Tables", f"height {size}: at least {least} for masks of {longest} coefficients")
+    return group
+
+
+def _in_group(form, table):
+    return Form(form.constant, [(table.columns[column], k) for column, k in form.terms])
+
+
+def _add_implicit_columns(group, main, once, smallest):
+    def new_column():
+        group.masks[main].append(once)
+        return Form(0, [((main, len(group.masks[main]) - 1), 1)])
+
+    group.interactions.append(GroupInteraction(0, 1, 1, Form(1, []), [new_column()]))
+    if smallest:
+        value, count = new_column(), new_column()
+        group.interactions.append(GroupInteraction(0, -1, 0, count, [value]))
+
+
+def _add_layers(shape):
+    groups, params = shape.groups, shape.params
+    log_size, bound, joined = shape.log_domain(groups[0]), groups[0].bound, 1
+    while log_size > params.log_final or joined < len(groups):
+        layer = FriLayer(log_size, min(3, log_size), None)
+        if joined < len(groups):
+            layer.log_arity = min(3, log_size - shape.log_domain(groups[joined]))
+        shape.layers.append(layer)
+        log_size -= layer.log_arity
+        bound = -(-bound // 2**layer.log_arity)
+        if joined < len(groups) and log_size == shape.log_domain(groups[joined]):
+            layer.joins = joined
+            bound = max(bound, groups[joined].bound)
+            joined += 1
+    shape.log_final_size, shape.final_bound = log_size, bound
+
+
+def check_statement(key, shape, statement):
+    for i, item in enumerate(statement.publics):
+        require(key.bus_width.get(item.bus) == len(item.tuple), "Statement", f"public interaction {i}: bus or width")
+    expected = [slot for slot in shape.slots if key.slots[slot] is None]
+    require(list(statement.shared) == expected, "Statement",
+            f"shared slots: expected {expected}, found {list(statement.shared)}")
+
+
+def check_multiplicities(shape, statement):
+    carried = {}
+    for group in shape.groups:
+        for item in group.interactions:
+            carried[item.bus] = carried.get(item.bus, 0) + group.height * item.max_multiplicity
+    for item in statement.publics:
+        carried[item.bus] = carried.get(item.bus, 0) + item.multiplicity
+    for bus, count in carried.items():
+        require(count < P, "Multiplicities", f"bus {bus}: up to {count} tuples")
+
+
+def soundness(key, shape, statement):
+    """(round, bits) of every round; the proof has the least of them."""
+    params, log_field = shape.params, 5 * log2(P)
+    rho = shape.final_bound / 2**shape.log_final_size
+    if rho >= 1:
+        return [("degree", 0.0)]
+    theta = (1 - rho) / 2
+
+    def gap(log_size):
+        return theta * 2**log_size + 1
+
+    interactions = len(statement.publics) + sum(len(g.interactions) * g.height for g in shape.groups)
+    bound = rho * 2**shape.log_domain(shape.groups[0])
+    rounds = [
+        ("logup", log_field - log2(max(1, interactions) * (key.tuple_width + 2)) + params.grind_round),
+        ("alpha", log_field - log2(sum(g.constraints for g in shape.groups))),
+        ("zeta", log2(P**5 - P) - log2(3 * (bound + 1) + bound - 1) + params.grind_round),
+        ("batch", log_field - log2(sum(gap(shape.log_domain(g)) for g in shape.groups)) + params.grind_round)]
+    for i, layer in enumerate(shape.layers):
+        error = (2**layer.log_arity - 1) * gap(layer.log_size)
+        if layer.joins is not None:
+            error += gap(layer.log_size - layer.log_arity)
+        rounds.append((f"fold {i}", log_field - log2(error) + params.grind_round))
+    rounds.append(("queries", -params.queries * log2(1 - theta) + params.grind_query))
+    return rounds

@@ -1,0 +1,377 @@
+#!/usr/bin/env python3
+"""A second verifier, written from stark/doc/protocol.md, format.md and soundness.md alone: scalar, in the order of the
+protocol's section 11. Standard library only.
+
+    verify.py KEY STATEMENT PROOF [--security BITS]
+
+Exit status 0: valid. 1: invalid; the reason is printed, its first word is its type (stark/error.h). 2: a file cannot be read.
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from operator import mul
+
+from blake3 import blake3, node_hash, row_hash
+from field import DEGREE, E, G, P, ONE, ZERO, evaluate, from_wire, join, root, weighted_sum
+from formats import (ADD, COLUMN, CONST, NEXT, SUB, Reader, Refused, parse_key, parse_statement, read_head, read_params,
+                     read_tables, require)
+from shape import AUX, QUOTIENT, check_multiplicities, check_statement, make_shape, soundness
+from transcript import Transcript
+
+
+def verify(key, statement, proof, security=128.0):
+    """`key`: parse_key's; `statement`: parse_statement's; `proof`: bytes. Raises Refused, or returns the rounds' bits."""
+    reader = Reader(proof, "proof")
+    params = read_params(reader)
+    tables, table_bytes = read_tables(reader)
+    shape = make_shape(key, params, tables)
+    start = reader.position
+    head = read_head(reader, shape)
+    head_bytes = HeadBytes(proof[start:reader.position], shape)
+    check_statement(key, shape, statement)
+
+    rounds = soundness(key, shape, statement)
+    bits = min(bits for _, bits in rounds)
+    require(bits >= security, "Security", f"expected {security} bits, found {bits:.2f}")
+    check_multiplicities(shape, statement)
+
+    slot_roots = [key.slots[slot] or statement.shared[slot] for slot in shape.slots]
+    drawn = replay(key, statement, shape, table_bytes, slot_roots, head, head_bytes)
+    require(not drawn.zeta.in_base_field(), "Challenge", "zeta lies in the base field")
+
+    check_sums(statement, head, drawn)
+    opened = place_openings(shape, head)
+    for number, group in enumerate(shape.groups):
+        check_constraints(shape, group, head.sums[number], opened[number], drawn)
+
+    trees = read_trees(reader, shape, drawn.indices)
+    for number, (tree, merkle_root) in enumerate(zip(trees, slot_roots + head.roots + [l.root for l in head.layers])):
+        tree.check(merkle_root, f"tree {number}")
+
+    check_queries(shape, head, drawn, trees)
+    return rounds
+
+
+# Transcript (section 8)
+
+
+class HeadBytes:
+    """The serialised sums, openings and final coefficients, which the transcript absorbs as they lie in the proof."""
+
+    def __init__(self, data, shape):
+        element, nonce = 4 * DEGREE, 8 if shape.params.grind_round else 0
+        openings = sum(shape.openings(group) for group in shape.groups)
+        reader = Reader(data, "head")
+        reader.bytes(3 * 32)
+        self.sums = reader.bytes(element * len(shape.groups))
+        reader.bytes(3 * nonce)
+        self.openings = reader.bytes(element * openings)
+        reader.bytes((32 + nonce) * len(shape.layers))
+        self.final = reader.bytes(element * shape.final_bound)
+
+
+@dataclass
+class Challenges:
+    fingerprints: "Fingerprints"  # gamma and beta
+    alpha: E
+    zeta: E
+    batch: list  # one per opened value
+    folds: list  # per layer: (beta, delta or None)
+    indices: list
+
+
+def replay(key, statement, shape, table_bytes, slot_roots, head, head_bytes):
+    params, transcript = shape.params, Transcript()
+
+    def grind(label, bits, nonce):
+        require(transcript.check_grind(label, bits, nonce), "Nonce", f"{label}: {bits} bits are not zero")
+
+    def squeeze(label, count):
+        return [E.from_wire(words) for words in transcript.squeeze_extension(label, count)]
+
+    transcript.absorb("params", params.bytes)
+    transcript.absorb("key", blake3(key.bytes))
+    transcript.absorb("statement", statement.bytes)
+    transcript.absorb("tables", table_bytes)
+    transcript.absorb("slots", b"".join(slot_roots))
+    transcript.absorb("main", head.roots[0])
+    grind("grind logup", params.grind_round, head.nonces[0])
+    gamma, beta = squeeze("logup", 2)
+    transcript.absorb("aux", head.roots[1])
+    transcript.absorb("sums", head_bytes.sums)
+    alpha, = squeeze("alpha", 1)
+    transcript.absorb("quotient", head.roots[2])
+    grind("grind zeta", params.grind_round, head.nonces[1])
+    zeta, = squeeze("zeta", 1)
+    transcript.absorb("openings", head_bytes.openings)
+    grind("grind batch", params.grind_round, head.nonces[2])
+    batch = squeeze("batch", len(head.openings))
+    folds = []
+    with transcript.scope("fri"):
+        for i, (layer, sent) in enumerate(zip(shape.layers, head.layers)):
+            with transcript.scope(f"layer {i}"):
+                transcript.absorb("root", sent.root)
+                grind("grind", params.grind_round, sent.nonce)
+                joins = layer.joins is not None
+                fold = squeeze("fold", 2 if joins else 1)
+                folds.append((fold[0], fold[1] if joins else None))
+        transcript.absorb("final", head_bytes.final)
+    grind("grind query", params.grind_query, head.query_nonce)
+    indices = transcript.squeeze_indices("queries", shape.log_domain(shape.groups[0]), params.queries)
+    return Challenges(Fingerprints(key.tuple_width, gamma, beta), alpha, zeta, batch, folds, indices)
+
+
+# LogUp and constraints (sections 6 and 7)
+
+
+class Fingerprints:
+    def __init__(self, key_width, gamma, beta):
+        self.gamma, self.powers = gamma, [ONE]
+        for _ in range(key_width):
+            self.powers.append(self.powers[-1] * beta)
+
+    def of(self, bus, entries):
+        """`entries` in E."""
+        result = self.gamma + self.powers[-1].scale(bus)
+        for power, entry in zip(self.powers, entries):
+            result = result + power * entry
+        return result
+
+
+def check_sums(statement, head, drawn):
+    total = ZERO
+    for s in head.sums:
+        total = total + s
+    for i, item in enumerate(statement.publics):
+        f = drawn.fingerprints.of(item.bus, [E.of(entry) for entry in item.tuple])
+        require(f != ZERO, "Challenge", f"the fingerprint of public interaction {i} is zero")
+        total = total + f.inverse().scale(item.sign * item.multiplicity)
+    require(total == ZERO, "BusSum", f"expected 0, found {tuple(total)}")
+
+
+@dataclass
+class Opened:
+    """The opened values of a group, by (tree, column)."""
+    at_zeta: dict
+    at_next: dict
+
+    def extension(self, tree, first, values=None):
+        """The value of a column in E that is five base columns."""
+        values = values or self.at_zeta
+        return join([values[tree, first + j] for j in range(DEGREE)])
+
+
+def place_openings(shape, head):
+    values, result = iter(head.openings), []
+    for group in shape.groups:
+        now, after = shape.opened_columns(group)
+        result.append(Opened({ref: next(values) for ref in now}, {ref: next(values) for ref in after}))
+    return result
+
+
+def evaluate_nodes(table, opened):
+    values = []
+    for op, a, b in table.chip.nodes:
+        if op == CONST:
+            values.append(E.of(a))
+        elif op == COLUMN:
+            values.append(opened.at_zeta[table.columns[a]])
+        elif op == NEXT:
+            values.append(opened.at_next[table.columns[a]])
+        elif op == ADD:
+            values.append(values[a] + values[b])
+        elif op == SUB:
+            values.append(values[a] - values[b])
+        else:
+            values.append(values[a] * values[b])
+    return values
+
+
+def evaluate_form(form, opened):
+    result = E.of(form.constant)
+    for ref, coefficient in form.terms:
+        result = result + opened.at_zeta[ref].scale(coefficient)
+    return result
+
+
+def group_constraints(shape, group, total, opened, drawn):
+    """Every C_i at zeta, in order."""
+    aux = len(shape.trees) + AUX
+    for table in group.tables:
+        nodes = evaluate_nodes(table, opened)
+        yield from (nodes[i] for i in table.chip.asserts)
+
+    terms = [(evaluate_form(item.multiplicity, opened).scale(item.sign),
+              drawn.fingerprints.of(item.bus, [evaluate_form(form, opened) for form in item.tuple]))
+             for item in group.interactions]
+    sum_of_pairs = ZERO
+    for pair in range(group.pairs):
+        h = opened.extension(aux, DEGREE * pair)
+        sum_of_pairs = sum_of_pairs + h
+        if 2 * pair + 1 == len(terms):
+            m, f = terms[2 * pair]
+            yield h * f - m
+        else:
+            (m1, f1), (m2, f2) = terms[2 * pair:2 * pair + 2]
+            yield h * f1 * f2 - (m1 * f2 + m2 * f1)
+
+    acc = DEGREE * group.pairs
+    step = opened.extension(aux, acc, opened.at_next) - opened.extension(aux, acc)
+    yield step - sum_of_pairs + total.scale(pow(group.height, -1, P))
+
+
+def check_constraints(shape, group, total, opened, drawn):
+    combined, power = ZERO, ONE
+    for value in group_constraints(shape, group, total, opened, drawn):
+        combined = combined + power * value
+        power = power * drawn.alpha
+    quotient = len(shape.trees) + QUOTIENT
+    q = opened.extension(quotient, 0) + drawn.zeta.power(group.split) * opened.extension(quotient, DEGREE)
+    require(combined == (drawn.zeta.power(group.height) - ONE) * q, "Constraints",
+            f"the identity fails for height 2^{group.log_height}")
+
+
+# Openings (section 3)
+
+
+def distinct(indices, log_size):
+    return sorted({e % (1 << log_size) for e in indices})
+
+
+class OpenedTree:
+    """What a tree shows at some indices: rows by (log size, index), as wire words, and the digests of the multi-proof."""
+
+    def __init__(self, reader, heights, indices):
+        """`heights`: (log size, words per row), tallest first."""
+        self.heights, self.top = dict(heights), heights[0][0]
+        self.indices = distinct(indices, self.top)
+        self.rows = {(m, i): reader.words(words) for m, words in heights for i in distinct(indices, m)}
+        count, expected = reader.uint(4), self.missing()
+        require(count == expected, "Format", f"digests: expected {expected}, found {count}")
+        self.digests = [reader.bytes(32) for _ in range(count)]
+
+    def missing(self):
+        """The number of digests that these indices need."""
+        count, known = 0, set(self.indices)
+        for m in reversed(range(self.top)):
+            parents = {i % (1 << m) for i in known}
+            count += 2 * len(parents) - len(known)
+            known = parents
+        return count
+
+    def check(self, merkle_root, where):
+        digests = iter(self.digests)
+        known = {i: row_hash(self.rows[self.top, i]) for i in self.indices}
+        for m in reversed(range(self.top)):
+            parents = {}
+            for i in sorted({i % (1 << m) for i in known}):
+                left, right = (known[j] if j in known else next(digests) for j in (i, i + (1 << m)))
+                parents[i] = node_hash(left, right)
+                if m in self.heights:
+                    parents[i] = node_hash(parents[i], row_hash(self.rows[m, i]))
+            known = parents
+        require(known[0] == merkle_root, "Merkle", f"{where}: expected root {merkle_root.hex()}, found {known[0].hex()}")
+
+
+def read_trees(reader, shape, indices):
+    trees = []
+    for tree in range(len(shape.trees)):
+        heights = [(shape.log_domain(group), group.row_words(tree)) for group in shape.groups if group.width(tree)]
+        trees.append(OpenedTree(reader, heights, indices))
+    for layer in shape.layers:
+        heights = [(layer.log_size - layer.log_arity, DEGREE << layer.log_arity)]
+        trees.append(OpenedTree(reader, heights, indices))
+    reader.end()
+    return trees
+
+
+# DEEP batch and FRI (section 10)
+
+
+class GroupBatch:
+    """B_N at the opened rows of one group."""
+
+    def __init__(self, shape, group, opened, coefficients, zeta):
+        """`coefficients`: iterator over the batch challenges, of which it takes this group's."""
+        self.shape, self.log_size, self.points = shape, shape.log_domain(group), []
+        self.r = [(len(shape.trees) - 1, 2 * DEGREE + j) for j in range(DEGREE)] if shape.params.zk else []
+        for point, values in ((zeta, opened.at_zeta), (zeta.scale(root(group.log_height)), opened.at_next)):
+            drawn = [next(coefficients) for _ in values]
+            at_point = ZERO
+            for c, y in zip(drawn, values.values()):
+                at_point = at_point + c * y
+            self.points.append((point, list(values), list(zip(*drawn)), at_point))
+
+    def at(self, e, trees):
+        """At index e of any taller domain."""
+        e %= 1 << self.log_size
+        x = E.of(G * pow(root(self.log_size), e, P))
+        value = E(from_wire(trees[tree].rows[self.log_size, e][column]) for tree, column in self.r) if self.r else ZERO
+        for point, refs, coordinates, at_point in self.points:
+            cells = [from_wire(trees[tree].rows[self.log_size, e][column]) for tree, column in refs]
+            combined = E(sum(map(mul, coordinate, cells)) % P for coordinate in coordinates)
+            value = value + (combined - at_point) * (x - point).inverse()
+        return value
+
+
+def fold(values, log_size, e, beta):
+    """F_(i+1) at index e, from F_i at the indices e + j n_i/2^t: sum of beta^u G_u, where
+    x^u G_u = 2^-t sum over j of root(t)^(-ju) F_i(x root(t)^j), x = root(log_size)^e."""
+    count = len(values)
+    w, inverse_x = pow(root(count.bit_length() - 1), -1, P), pow(root(log_size), -e, P)
+    result, factor = ZERO, ONE.scale(pow(count, -1, P))
+    for u in range(count):
+        result = result + factor * weighted_sum(values, [pow(w, j * u, P) for j in range(count)])
+        factor = (factor * beta).scale(inverse_x)
+    return result
+
+
+def check_queries(shape, head, drawn, trees):
+    coefficients = iter(drawn.batch)
+    batches = [GroupBatch(shape, group, opened, coefficients, drawn.zeta)
+               for group, opened in zip(shape.groups, place_openings(shape, head))]
+    columns, layers = trees[:len(shape.trees)], trees[len(shape.trees):]
+    for e in distinct(drawn.indices, batches[0].log_size):
+        value, code = batches[0].at(e, columns), "Deep"
+        for i, (layer, tree, (beta, delta)) in enumerate(zip(shape.layers, layers, drawn.folds)):
+            log_rows = layer.log_size - layer.log_arity
+            place, row = divmod(e % (1 << layer.log_size), 1 << log_rows)
+            words = tree.rows[log_rows, row]
+            values = [E.from_wire(words[j:j + DEGREE]) for j in range(0, len(words), DEGREE)]
+            require(values[place] == value, code, f"query {e}: layer {i}: expected {value}, found {values[place]}")
+            value, code = fold(values, layer.log_size, row, beta), "Fold"
+            if layer.joins is not None:
+                value = value + delta * batches[layer.joins].at(e, columns)
+        x = pow(root(shape.log_final_size), e, P)
+        found = evaluate(head.final, x)
+        require(found == value, "Final", f"query {e}: expected {value}, found {found}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("key")
+    parser.add_argument("statement")
+    parser.add_argument("proof")
+    parser.add_argument("--security", type=float, default=128.0, metavar="BITS")
+    arguments = parser.parse_args()
+    try:
+        files = []
+        for path in (arguments.key, arguments.statement, arguments.proof):
+            with open(path, "rb") as file:
+                files.append(file.read())
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 2
+    try:
+        rounds = verify(parse_key(files[0]), parse_statement(files[1]), files[2], arguments.security)
+    except Refused as refused:
+        print(f"invalid: {refused}")
+        return 1
+    name, bits = min(rounds, key=lambda item: item[1])
+    print(f"valid: {bits:.2f} bits ({name})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
