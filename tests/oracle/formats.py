@@ -190,13 +190,13 @@ def _check_columns(chip, slots):
 
 
 def _check_nodes(chip):
-    degrees = []
+    degrees, next_columns = [], set(chip.next)
     for i, (op, a, b) in enumerate(chip.nodes):
         where = f"{chip.name}: node {i}"
         if op == COLUMN:
             require(a < chip.columns, "Key", f"{where}: column {a}")
         elif op == NEXT:
-            require(a in chip.next, "Key", f"{where}: column {a} is not a next column")
+            require(a in next_columns, "Key", f"{where}: column {a} is not a next column")
         elif op != CONST:
             require(a < i and b < i, "Key", f"{where}: operand is not an earlier node")
         degrees.append(0 if op == CONST else 1 if op in (COLUMN, NEXT) else
@@ -250,7 +250,7 @@ def parse_statement(data):
     last = -1
     for _ in range(reader.uint(2)):
         slot = reader.uint(2)
-        require(slot > last, "NonCanonical", "shared slots are not ascending")
+        require(slot > last, "Statement", "shared slots are not ascending")
         shared[slot], last = reader.bytes(32), slot
     reader.end()
     return Statement(data, publics, shared)

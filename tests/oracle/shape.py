@@ -117,13 +117,13 @@ def _present_slots(key, tables):
     uses = [0] * len(key.chips)
     for chip, _ in tables:
         uses[chip] += 1
-    present = []
-    for slot in range(len(key.slots)):
-        counts = {uses[c] for c, chip in enumerate(key.chips) if slot in dict(chip.slots)}
-        require(counts in (set(), {0}, {1}), "Tables", f"slot {slot}: its chips occur {counts} times")
-        if counts == {1}:
-            present.append(slot)
-    return present
+    counts = {}  # by slot: how often each chip with columns in it occurs
+    for chip, count in zip(key.chips, uses):
+        for slot, _ in chip.slots:
+            counts.setdefault(slot, set()).add(count)
+    for slot, found in counts.items():
+        require(found in ({0}, {1}), "Tables", f"slot {slot}: its chips occur {found} times")
+    return sorted(slot for slot, found in counts.items() if found == {1})
 
 
 def _make_group(shape, n, chips, smallest):

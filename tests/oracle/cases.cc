@@ -1,0 +1,314 @@
+// Writes proofs of every toy circuit, honest and not, and what the C++ verifier says of each, for
+// tests/oracle/verify_test.py to put before the Python verifier.
+//
+//     stark_oracle_cases DIRECTORY SEED MUTATIONS
+//
+// DIRECTORY/cases.txt has one line per case: key, statement, proof (files in DIRECTORY), level
+// asked for, expected reason ("Valid" or a name of stark/error.h without its k), description.
+#include <fmt/format.h>
+#include <zk/check.h>
+
+#include <array>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <random>
+
+#include "stark/verifier.h"
+#include "tests/stark/mutator.h"
+#include "tests/stark/proving.h"
+#include "tests/stark/toys/all.h"
+
+namespace zkvm::stark {
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+const char* name_of(ErrorCode code) {
+  static constexpr std::array kNames = {"Truncated", "Trailing",       "Format",   "NonCanonical",
+                                        "Key",       "Params",         "Tables",   "Statement",
+                                        "Security",  "Multiplicities", "Nonce",    "Challenge",
+                                        "BusSum",    "Constraints",    "Merkle",   "Deep",
+                                        "Fold",      "Final",          "Cancelled"};
+  static_assert(kNames.size() == static_cast<size_t>(ErrorCode::kCancelled) + 1);
+  return kNames.at(static_cast<size_t>(code));
+}
+
+/// Few queries: the Python verifier's time is theirs.
+Params few_queries(bool zk) {
+  Params params = quick_params(zk);
+  params.queries = 6;
+  return params;
+}
+
+/// Files by content: mutations of a proof share key and statement.
+class CaseWriter {
+ public:
+  explicit CaseWriter(std::string directory)
+      : directory_(std::move(directory)), list_(directory_ + "/cases.txt") {
+    ZK_CHECK(list_.good());
+  }
+
+  /// Asks the C++ verifier and writes the case down.
+  void add(const std::string& what, const Bytes& key, const Statement& statement,
+           const Bytes& proof, double security_bits = 0) {
+    const auto parsed = VerifyingKey::parse(key);
+    const Result<Verified> verdict =
+        parsed ? verify(*parsed, statement, proof, {.security_bits = security_bits})
+               : tl::unexpected<Error>(parsed.error());
+    list_ << fmt::format("{} {} {} {} {} {}\n", file(key), file(statement.serialise()), file(proof),
+                         security_bits, verdict ? "Valid" : name_of(verdict.error().code), what);
+  }
+
+ private:
+  std::string file(const Bytes& bytes) {
+    const auto [at, is_new] = files_.try_emplace(bytes, std::to_string(files_.size()));
+    if (is_new) {
+      std::ofstream out(directory_ + "/" + at->second, std::ios::binary);
+      out.write(reinterpret_cast<const char*>(bytes.data()),
+                static_cast<std::streamsize>(bytes.size()));
+      ZK_CHECK(out.good());
+    }
+    return at->second;
+  }
+
+  std::string directory_;
+  std::ofstream list_;
+  std::map<Bytes, std::string> files_;
+};
+
+struct Made {
+  std::string name;
+  Bytes key;
+  Statement statement;
+  Proof proof;
+};
+
+Made make(toys::Toy& toy, const Params& params, const std::string& name) {
+  const ToyProver prover(toy, params);
+  return {name, prover.key().serialise(), prover.statement(), prover.prove()};
+}
+
+/// Valid, and refused at a level just above what the proof has: both calculators agree.
+void add_honest(CaseWriter& out, const Made& made) {
+  const auto key = VerifyingKey::parse(made.key);
+  const auto verified = check(*key, made.statement, made.proof);
+  if (!verified) fmt::print(stderr, "{}: {}\n", made.name, verified.error().message);
+  ZK_CHECK(verified.has_value());
+  const double bits = verified->soundness.bits;
+  out.add(made.name, made.key, made.statement, made.proof.serialise());
+  out.add(made.name + ", level met", made.key, made.statement, made.proof.serialise(), bits - 1e-6);
+  out.add(made.name + ", level missed", made.key, made.statement, made.proof.serialise(),
+          bits + 1e-6);
+}
+
+void add_proof_mutations(CaseWriter& out, const Made& made, uint64_t seed, size_t count) {
+  ProofMutator mutator(made.proof, made.proof, seed);
+  for (const ProofBytes& bytes : mutator.layout())
+    out.add(made.name + ", flip " + bytes.name, made.key, made.statement, mutator.flip(bytes));
+  for (size_t i = 0; i < count; ++i) {
+    std::string what;
+    const Bytes proof = mutator.next(what);
+    out.add(made.name + ", " + what, made.key, made.statement, proof);
+  }
+}
+
+void add_key_mutations(CaseWriter& out, const Made& made, std::mt19937_64& random, size_t count) {
+  const Bytes proof = made.proof.serialise();
+  for (size_t i = 0; i < count; ++i) {
+    Bytes key = made.key;
+    const size_t at = random() % key.size();
+    switch (random() % 4) {
+      case 0:
+        key.resize(at);
+        break;
+      case 1:
+        key.insert(key.begin() + static_cast<ptrdiff_t>(at), static_cast<uint8_t>(random()));
+        break;
+      case 2:
+        key[at] = static_cast<uint8_t>(random());
+        break;
+      default:
+        key[at] ^= static_cast<uint8_t>(1u << (random() % 8));
+    }
+    out.add(fmt::format("{}, key changed at {}", made.name, at), key, made.statement, proof);
+  }
+}
+
+void add_statement_mutations(CaseWriter& out, const Made& made) {
+  const auto add = [&](const char* what, auto change) {
+    Statement statement = made.statement;
+    change(statement);
+    out.add(made.name + ", " + what, made.key, statement, made.proof.serialise());
+  };
+  add("public interaction of no bus",
+      [](Statement& s) { s.publics.push_back({999, 1, Fp::one().word, {Fp::one().word}}); });
+  add("public interaction on bus 0",
+      [](Statement& s) { s.publics.push_back({0, 1, Fp::one().word, {Fp::one().word}}); });
+  add("root of no slot", [](Statement& s) { s.shared.push_back({77, Digest{}}); });
+  for (size_t i = 0; i < made.statement.publics.size() && i < 3; ++i) {
+    add("public bus", [i](Statement& s) { ++s.publics[i].bus; });
+    add("public sign",
+        [i](Statement& s) { s.publics[i].sign = static_cast<int8_t>(-s.publics[i].sign); });
+    add("public multiplicity >= p",
+        [i](Statement& s) { s.publics[i].multiplicity = Fp::kModulus; });
+    add("public multiplicity p - 1",
+        [i](Statement& s) { s.publics[i].multiplicity = (-Fp::one()).word; });
+    add("public value", [i](Statement& s) { s.publics[i].tuple[0] ^= 1; });
+    add("public value >= p", [i](Statement& s) { s.publics[i].tuple[0] = Fp::kModulus; });
+    add("public tuple too long", [i](Statement& s) { s.publics[i].tuple.push_back(0); });
+    add("public tuple empty", [i](Statement& s) { s.publics[i].tuple.clear(); });
+    add("public interaction dropped",
+        [i](Statement& s) { s.publics.erase(s.publics.begin() + static_cast<ptrdiff_t>(i)); });
+    add("public interaction twice", [i](Statement& s) { s.publics.push_back(s.publics[i]); });
+  }
+  for (size_t i = 0; i < made.statement.shared.size(); ++i) {
+    add("shared root", [i](Statement& s) { s.shared[i].root[3] ^= 1; });
+    add("shared slot", [i](Statement& s) { ++s.shared[i].slot; });
+    add("shared root dropped",
+        [i](Statement& s) { s.shared.erase(s.shared.begin() + static_cast<ptrdiff_t>(i)); });
+  }
+}
+
+/// The reference prover: the real one stops at a witness whose quotient is not a polynomial.
+void add_cheats(CaseWriter& out, toys::Toy& toy, const Params& params, const std::string& name) {
+  const ToyProver prover(toy, params);
+  for (const toys::Cheat& cheat : toy.cheats) {
+    Witness witness = toy.witness;
+    cheat.apply(witness);
+    ReferenceProver reference(prover.key(), params, witness, prover.reference_slots(),
+                              prover.random());
+    out.add(name + ", cheat " + cheat.name, prover.key().serialise(), reference.statement(),
+            reference.prove().serialise());
+  }
+}
+
+/// Sends something else at one step and is honest about what it sent ever after.
+class LyingProver : public ReferenceProver {
+ public:
+  enum class Lie { kCell, kPolynomial, kSum, kOpening, kCodeword, kOneValue, kFinal };
+  static constexpr std::array kLies = {Lie::kCell,     Lie::kPolynomial, Lie::kSum,  Lie::kOpening,
+                                       Lie::kCodeword, Lie::kOneValue,   Lie::kFinal};
+
+  LyingProver(const ToyProver& prover, const toys::Toy& toy, const Params& params, Lie lie,
+              uint32_t where)
+      : ReferenceProver(prover.key(), params, toy.witness, prover.reference_slots(),
+                        prover.random()),
+        lie_(lie),
+        where_(where) {}
+
+ private:
+  void on_columns(uint32_t tree, uint32_t group, Columns& columns) override {
+    if (lie_ == Lie::kCell && tree == shape_.main_tree() + where_ && group == 0 && !columns.empty())
+      columns[0][3] = columns[0][3] + Fp::one();
+  }
+  void on_polynomials(uint32_t tree, uint32_t group, Columns& coefficients) override {
+    if (lie_ == Lie::kPolynomial && tree == shape_.main_tree() + where_ && group == 0 &&
+        !coefficients.empty())
+      coefficients[0][5] = coefficients[0][5] + Fp::one();
+  }
+  void on_sums(std::vector<Fp5>& sums) override {
+    if (lie_ == Lie::kSum) change(sums[where_ % sums.size()]);
+  }
+  void on_openings(std::vector<Fp5>& openings) override {
+    if (lie_ == Lie::kOpening) change(openings[37 * where_ % openings.size()]);
+  }
+  void on_codeword(size_t layer, std::vector<Fp5>& codeword) override {
+    if (layer != where_) return;
+    if (lie_ == Lie::kCodeword)
+      for (Fp5& value : codeword) change(value);
+    if (lie_ == Lie::kOneValue) change(codeword[0]);
+  }
+  void on_final(std::vector<Fp5>& coefficients) override {
+    if (lie_ == Lie::kFinal) change(coefficients[where_ % coefficients.size()]);
+  }
+  static void change(Fp5& value) { value = value + Fp5::one(); }
+
+  Lie lie_;
+  uint32_t where_;
+};
+
+void add_lies(CaseWriter& out, toys::Toy& toy, const Params& params, const std::string& name) {
+  const ToyProver prover(toy, params);
+  for (const auto lie : LyingProver::kLies)
+    for (uint32_t where = 0; where < 3; ++where) {
+      LyingProver liar(prover, toy, params, lie, where);
+      const Bytes proof = liar.prove().serialise();
+      out.add(fmt::format("{}, lie {} at {}", name, static_cast<int>(lie), where),
+              prover.key().serialise(), liar.statement(), proof);
+    }
+}
+
+/// Parameters at their edges, where verifiers are most likely to differ.
+void add_rates(CaseWriter& out) {
+  for (const bool zk : {false, true})
+    for (const auto& change : std::vector<std::function<void(Params&)>>{
+             [](Params& p) { p.log_blowup = 2; },
+             [](Params& p) { p.log_blowup = 4; },
+             [](Params& p) { p.log_final = 0; },
+             [](Params& p) { p.log_final = 12; },
+             [](Params& p) { p.queries = 1; },
+             [](Params& p) { p.grind_query = 0; },
+             [](Params& p) { p.grind_round = 0; },
+         }) {
+      Params params = few_queries(zk);
+      change(params);
+      const std::string name =
+          fmt::format("blowup 2^{}, {} queries, grinding {} and {}, final 2^{}", params.log_blowup,
+                      params.queries, params.grind_query, params.grind_round, params.log_final);
+      toys::Toy machine = toys::machine(9, 8);
+      add_honest(out, make(machine, params, "machine: " + name));
+      toys::Toy fibonacci = toys::fibonacci(8);
+      add_honest(out, make(fibonacci, params, "fibonacci: " + name));
+    }
+}
+
+void add_secure(CaseWriter& out) {
+  toys::Toy toy = toys::machine(9, 12);
+  toy.witness.sort();
+  const auto params =
+      choose_params(toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size(), Params{});
+  ZK_CHECK(params.has_value());
+  const Made made = make(toy, *params, "machine at 128 bits");
+  out.add(made.name, made.key, made.statement, made.proof.serialise(), kDefaultSecurityBits);
+}
+
+int run(const std::string& directory, uint64_t seed, size_t mutations) {
+  CaseWriter out(directory);
+  std::mt19937_64 random(seed);
+  const size_t toys_and_kinds = 2 * toys::all_toys(8).size();
+  const size_t share = mutations / toys_and_kinds + 1;
+  for (const bool zk : {false, true})
+    for (toys::Toy& toy : toys::all_toys(8)) {
+      const Params params = few_queries(zk);
+      const Made made = make(toy, params, toy.name + (zk ? ", masked" : ", plain"));
+      add_honest(out, made);
+      Params ungrinded = params;  // nonces hide what lies behind them
+      ungrinded.grind_query = ungrinded.grind_round = 0;
+      add_proof_mutations(out, made, random(), share / 4);
+      add_proof_mutations(out, make(toy, ungrinded, made.name + ", no grinding"), random(), share);
+      add_key_mutations(out, made, random, share);
+      add_statement_mutations(out, made);
+      add_cheats(out, toy, params, made.name);
+    }
+  for (const bool zk : {false, true}) {
+    Params params = few_queries(zk);
+    params.log_final = 3;  // enough layers to lie in
+    toys::Toy machine = toys::machine(9, 8);
+    add_lies(out, machine, params, zk ? "machine, masked" : "machine, plain");
+  }
+  add_rates(out);
+  add_secure(out);
+  return 0;
+}
+
+}  // namespace
+}  // namespace zkvm::stark
+
+int main(int argc, char** argv) {
+  if (argc != 4) {
+    fmt::print(stderr, "usage: {} DIRECTORY SEED MUTATIONS\n", argv[0]);
+    return 2;
+  }
+  return zkvm::stark::run(argv[1], std::stoull(argv[2]), std::stoull(argv[3]));
+}
