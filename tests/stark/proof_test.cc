@@ -167,12 +167,13 @@ TEST_P(ProofFormat, TheVerifierRefusesRandomProofsAndMutations) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, ProofFormat, testing::ValuesIn(kCases), [](const auto& info) {
-  std::string name;
-  for (const char c : std::string(info.param.name))
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0) name += c;
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Shapes, ProofFormat, testing::ValuesIn(kCases),
+                         [](const auto& param_info) {
+                           std::string name;
+                           for (const char c : std::string(param_info.param.name))
+                             if (std::isalnum(static_cast<unsigned char>(c)) != 0) name += c;
+                           return name;
+                         });
 
 TEST(ProofHead, RefusesWhatIsNotAProof) {
   const auto key = test_key();
