@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <utility>
 
 namespace zkvm::stark {
@@ -16,28 +18,86 @@ std::atomic<bool> poison{false};
 
 size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
+/// Large blocks that were freed, kept for the next of about their size: a fresh page has to be
+/// cleared by the kernel, which took half of the time of a proof of 2^20 rows.
+class FreeBlocks {
+ public:
+  static FreeBlocks& instance() {
+    static FreeBlocks blocks;
+    return blocks;
+  }
+
+  /// A block of at least `bytes`, a multiple of kHugePage; says in `bytes` how large it is.
+  void* take(size_t& bytes) {
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = blocks_.lower_bound(bytes);
+      if (found != blocks_.end() && found->first <= bytes + bytes / 4) {
+        bytes = found->first;
+        void* block = found->second;
+        held_ -= bytes;
+        blocks_.erase(found);
+        return block;
+      }
+    }
+    void* block = std::aligned_alloc(kHugePage, bytes);
+    ZK_CHECK(block != nullptr);
+    madvise(block, bytes, MADV_HUGEPAGE);
+    return block;
+  }
+
+  void give(void* block, size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    blocks_.emplace(bytes, block);
+    held_ += bytes;
+    while (held_ > kMaxHeld) {  // the smallest first: they are the cheapest to clear again
+      held_ -= blocks_.begin()->first;
+      std::free(blocks_.begin()->second);
+      blocks_.erase(blocks_.begin());
+    }
+  }
+
+ private:
+  static constexpr size_t kMaxHeld = size_t{1} << 30;
+
+  std::mutex mutex_;
+  std::multimap<size_t, void*> blocks_;  // by size
+  size_t held_ = 0;
+};
+
 }  // namespace
 
 AlignedWords::AlignedWords(size_t count) : size_(count) {
   if (count == 0) return;
   const size_t bytes = count * sizeof(uint32_t);
-  const size_t alignment = bytes >= kHugePage ? kHugePage : 64;
-  data_ = static_cast<uint32_t*>(std::aligned_alloc(alignment, round_up(bytes, alignment)));
-  ZK_CHECK(data_ != nullptr);
-  if (alignment == kHugePage) madvise(data_, round_up(bytes, kHugePage), MADV_HUGEPAGE);
+  if (bytes < kHugePage) {
+    data_ = static_cast<uint32_t*>(std::aligned_alloc(64, round_up(bytes, 64)));
+    ZK_CHECK(data_ != nullptr);
+  } else {
+    block_bytes_ = round_up(bytes, kHugePage);
+    data_ = static_cast<uint32_t*>(FreeBlocks::instance().take(block_bytes_));
+  }
   if (poison.load(std::memory_order_relaxed)) std::memset(data_, 0xff, bytes);
 }
 
 AlignedWords::AlignedWords(AlignedWords&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      block_bytes_(std::exchange(other.block_bytes_, 0)) {}
 
 AlignedWords& AlignedWords::operator=(AlignedWords&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(block_bytes_, other.block_bytes_);
   return *this;
 }
 
-AlignedWords::~AlignedWords() { std::free(data_); }
+AlignedWords::~AlignedWords() {
+  if (block_bytes_ != 0)
+    FreeBlocks::instance().give(data_, block_bytes_);
+  else
+    std::free(data_);
+}
 
 void AlignedWords::set_poison(bool on) { poison.store(on, std::memory_order_relaxed); }
 

@@ -20,8 +20,8 @@ inline constexpr int kTileWidth = 16;
 inline constexpr int kLogBlockRows = 10;
 inline constexpr size_t kBlockRows = size_t{1} << kLogBlockRows;
 
-// 64-byte aligned words; big ones on huge pages. Movable, not copyable. Contents are unspecified at
-// first.
+// 64-byte aligned words; big ones on huge pages, of which up to 1 GiB is kept for reuse when freed.
+// Movable, not copyable. Contents are unspecified at first.
 class AlignedWords {
  public:
   AlignedWords() = default;
@@ -41,6 +41,7 @@ class AlignedWords {
  private:
   uint32_t* data_ = nullptr;
   size_t size_ = 0;
+  size_t block_bytes_ = 0;  // of a large block
 };
 
 class TileMatrix {
