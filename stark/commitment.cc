@@ -31,22 +31,23 @@ GroupMasks GroupMasks::draw(const Randomness& randomness, uint64_t first_stream,
   return out;
 }
 
-uint64_t random_stream(TreeShape::Kind kind, uint8_t log_height) {
-  return (uint64_t{static_cast<uint8_t>(kind)} << 48) | (uint64_t{log_height} << 32);
+uint64_t random_stream(const TreeShape& tree, uint8_t log_height) {
+  return uint64_t{static_cast<uint8_t>(tree.kind)} << 56 | uint64_t{tree.slot} << 40 |
+         uint64_t{log_height} << 32;
 }
 
-CommittedTree::CommittedTree(unsigned log_blowup, std::vector<CommittedGroup> groups,
-                             TreeShape::Kind kind, const Randomness& salt_from)
-    : groups_(std::move(groups)) {
+CommittedTree::CommittedTree(const Params& params, std::vector<CommittedGroup> groups,
+                             const TreeShape& place, const Randomness& salt_from)
+    : params_(params), groups_(std::move(groups)) {
   std::vector<TreeRows> rows;
   for (const CommittedGroup& group : groups_) {
     TreeRows& height = rows.emplace_back();
-    height.log_rows = group.log_height + log_blowup;
+    height.log_rows = group.log_height + params.log_blowup;
     height.salted = group.salted;
     for (const TileMatrix& coset : group.cosets) height.cosets.push_back(tree_columns(coset));
   }
-  tree_ = std::make_unique<MerkleTree>(log_blowup, std::move(rows),
-                                       TreeSalt{salt_from, random_stream(kind, 0)});
+  tree_ = std::make_unique<MerkleTree>(params.log_blowup, std::move(rows),
+                                       TreeSalt{salt_from, random_stream(place, 0)});
 }
 
 const CommittedGroup* CommittedTree::group(uint8_t log_height) const {
@@ -80,7 +81,7 @@ TileMatrix gather_columns(uint8_t log_height, uint32_t width, std::span<const Co
 CommittedTree commit_slot(const VerifyingKey& key, const Params& params, uint16_t slot,
                           const Witness& witness, const Randomness::Seed& seed) {
   const bool shared = key.slots[slot].kind == Slot::Kind::kShared;
-  const auto kind = shared ? TreeShape::Kind::kShared : TreeShape::Kind::kFixed;
+  const TreeShape place{shared ? TreeShape::Kind::kShared : TreeShape::Kind::kFixed, slot};
   const Randomness randomness(seed);
   std::vector<CommittedGroup> groups;
   for (size_t i = 0; i < witness.tables.size();) {  // sorted: equal heights stand together
@@ -103,14 +104,14 @@ CommittedTree commit_slot(const VerifyingKey& key, const Params& params, uint16_
     group.trace = gather_columns(log_height, width, copies);
     group.salted = shared && params.zk && width < kSaltThreshold;
     const std::vector<uint32_t> lengths(width, shared ? params.mask_twice() : 0);
-    group.masks = GroupMasks::draw(randomness, random_stream(kind, log_height), lengths);
+    group.masks = GroupMasks::draw(randomness, random_stream(place, log_height), lengths);
     for (size_t c = 0; c < size_t{1} << params.log_blowup; ++c)
       group.cosets.emplace_back(log_height, static_cast<int>(width));
     low_degree_extend(group.trace, group.masks.view(), group.cosets);
     groups.push_back(std::move(group));
   }
   ZK_CHECK(!groups.empty());
-  return {params.log_blowup, std::move(groups), kind, randomness};
+  return {params, std::move(groups), place, randomness};
 }
 
 }  // namespace zkvm::stark

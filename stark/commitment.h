@@ -39,13 +39,14 @@ struct CommittedGroup {
 };
 
 /// First stream of the prover's randomness for a group of a tree: columns follow (up to 2^32).
-[[nodiscard]] uint64_t random_stream(TreeShape::Kind kind, uint8_t log_height);
+/// Trees of different slots have different streams, even from one seed.
+[[nodiscard]] uint64_t random_stream(const TreeShape& tree, uint8_t log_height);
 
 /// One tree over the rows of its groups, tallest first.
 class CommittedTree {
  public:
   /// Hashes. `salt_from`: where salt is drawn, if any group is salted.
-  CommittedTree(unsigned log_blowup, std::vector<CommittedGroup> groups, TreeShape::Kind kind,
+  CommittedTree(const Params& params, std::vector<CommittedGroup> groups, const TreeShape& place,
                 const Randomness& salt_from);
 
   [[nodiscard]] const Digest& root() const { return tree_->root(); }
@@ -53,8 +54,11 @@ class CommittedTree {
   /// The group of this height, or null.
   [[nodiscard]] const CommittedGroup* group(uint8_t log_height) const;
   [[nodiscard]] std::span<CommittedGroup> groups() { return groups_; }
+  /// What it was made for.
+  [[nodiscard]] const Params& params() const { return params_; }
 
  private:
+  Params params_;
   std::vector<CommittedGroup> groups_;
   std::unique_ptr<MerkleTree> tree_;  // reads groups_, whose storage does not move
 };

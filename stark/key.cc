@@ -216,6 +216,22 @@ Result<void> check_columns(const ChipKey& chip, size_t slots) {
   return {};
 }
 
+/// ZERO-KNOWLEDGE: a shared column is opened by two proofs; read on the next row as well, it would
+/// be opened at more points than its mask has coefficients (stark/doc/zero_knowledge.md).
+Result<void> check_shared_next(const ChipKey& chip, const std::vector<Slot>& slots) {
+  uint32_t first = 0;
+  for (const auto& group : chip.slots) {
+    const auto next = std::ranges::lower_bound(chip.next, first);
+    if (slots[group.slot].kind == Slot::Kind::kShared && next != chip.next.end() &&
+        *next < first + group.width)
+      return fail(ErrorCode::kKey,
+                  fmt::format("chip {}: column {} of a shared slot is read on the next row",
+                              chip.name, *next));
+    first += group.width;
+  }
+  return {};
+}
+
 }  // namespace
 
 uint32_t ChipKey::columns() const {
@@ -270,6 +286,7 @@ Result<void> VerifyingKey::check() const {
     if (slot.kind > Slot::Kind::kShared) return fail(ErrorCode::kKey, "unknown kind of slot");
   for (const ChipKey& chip : chips) {
     if (auto ok = check_columns(chip, slots.size()); !ok) return ok;
+    if (auto ok = check_shared_next(chip, slots); !ok) return ok;
     if (auto ok = check_nodes(chip); !ok) return ok;
     if (auto ok = check_interactions(chip, tuple_width); !ok) return ok;
   }

@@ -88,8 +88,9 @@ struct VerifyingKey {
   /// The canonical bytes, whose BLAKE3 the transcript absorbs. Needs a consistent key.
   [[nodiscard]] std::vector<uint8_t> serialise() const;
 
-  /// Reads untrusted bytes. Every index, order, degree and bound that others rely on is checked
-  /// here. Errors: kTruncated, kTrailing, kFormat, kNonCanonical, kKey.
+  /// Reads untrusted bytes. Every index, order and degree that others rely on is checked here; not
+  /// that greatest multiplicities are true of the asserts: a key is trusted as much as whoever
+  /// recorded it. Errors: kTruncated, kTrailing, kFormat, kNonCanonical, kKey.
   [[nodiscard]] static Result<VerifyingKey> parse(std::span<const uint8_t> bytes);
 
   /// The consistency checks of parse, for keys made by the recorder.

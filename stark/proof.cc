@@ -81,6 +81,19 @@ Result<void> read_tables(ByteReader& in, std::vector<TableSpec>& tables) {
   return read_ok(in, "tables");
 }
 
+/// Whether the opened values that these tables promise can follow, before a shape is built for
+/// them: each column and each pair of interactions has one of E or five.
+Result<void> check_room(const VerifyingKey& key, std::span<const TableSpec> tables,
+                        ByteReader& in) {
+  uint64_t values = 0;
+  for (const TableSpec& table : tables)
+    if (table.chip < key.chips.size())
+      values += key.chips[table.chip].columns() +
+                kExtensionDegree * (key.chips[table.chip].interactions.size() / 2);
+  (void)in.can_hold(values, kElementBytes);
+  return read_ok(in, "opened values of the tables");
+}
+
 }  // namespace
 
 std::vector<uint8_t> Proof::serialise() const {
@@ -139,6 +152,7 @@ std::vector<uint32_t> distinct_below(std::span<const uint32_t> indices, unsigned
 Result<Shape> read_head(const VerifyingKey& key, ByteReader& in, Proof& proof) {
   if (auto ok = read_params(in, proof.params); !ok) return tl::unexpected<Error>(ok.error());
   if (auto ok = read_tables(in, proof.tables); !ok) return tl::unexpected<Error>(ok.error());
+  if (auto ok = check_room(key, proof.tables, in); !ok) return tl::unexpected<Error>(ok.error());
   auto shape = make_shape(key, proof.params, proof.tables);
   if (!shape) return shape;
 

@@ -20,8 +20,6 @@
 namespace zkvm::stark {
 namespace {
 
-constexpr size_t kBlindRows = 32;  // stark/doc/zero_knowledge.md, "The published sums"
-
 class Prover {
  public:
   Prover(const Circuit& circuit, const Witness& witness, const SlotTrees& slots, Shape shape,
@@ -322,9 +320,8 @@ class Prover {
     for (size_t g = 0; g < groups.size(); ++g) {
       const GroupShape& group = shape_.groups[g];
       CommittedGroup& made = groups[g];
-      const TreeShape::Kind kind = shape_.trees[tree].kind;
-      made.masks =
-          GroupMasks::draw(randomness_, random_stream(kind, group.log_height), group.mask[tree]);
+      made.masks = GroupMasks::draw(
+          randomness_, random_stream(shape_.trees[tree], group.log_height), group.mask[tree]);
       for (size_t c = 0; c < coset_count(); ++c)
         made.cosets.emplace_back(group.log_height, made.trace.columns());
       timed(std::string("extend ") + name, cells(group, tree), "cell", [&] {
@@ -357,8 +354,8 @@ class Prover {
     stats_.committed_cells += count;
     stats_.committed_bytes += count * 4 * (1 + coset_count());
     timed("hash rows", count, "cell", [&] {
-      own_.push_back(std::make_unique<CommittedTree>(shape_.params.log_blowup, std::move(groups),
-                                                     shape_.trees[tree].kind, randomness_));
+      own_.push_back(std::make_unique<CommittedTree>(shape_.params, std::move(groups),
+                                                     shape_.trees[tree], randomness_));
     });
     trees_.push_back(own_.back().get());
     return own_.back()->root();
@@ -444,12 +441,24 @@ class Prover {
   FriCommitment fri_;
 };
 
-/// Whether slots and witness are what the shape asks for. Errors: kStatement.
+/// Whether a tree is there for every slot and was made for these very parameters and columns.
+/// ZERO-KNOWLEDGE: a tree with shorter masks, or none, gives proofs that verify and leak.
+/// Errors: kStatement.
 Result<void> check_slots(const Shape& shape, const SlotTrees& slots) {
-  for (const TreeShape& tree : shape.trees) {
-    const bool slot = tree.kind == TreeShape::Kind::kFixed || tree.kind == TreeShape::Kind::kShared;
-    if (slot && !slots.contains(tree.slot))
-      return fail(ErrorCode::kStatement, "slot " + std::to_string(tree.slot) + ": no tree given");
+  for (uint32_t t = 0; t < shape.main_tree(); ++t) {
+    const std::string where = "slot " + std::to_string(shape.trees[t].slot) + ": ";
+    const auto found = slots.find(shape.trees[t].slot);
+    if (found == slots.end()) return fail(ErrorCode::kStatement, where + "no tree given");
+    const Params& made_for = found->second->params();
+    if (made_for.zk != shape.params.zk || made_for.queries != shape.params.queries ||
+        made_for.log_blowup != shape.params.log_blowup)
+      return fail(ErrorCode::kStatement, where + "the tree was made for other parameters");
+    for (const GroupShape& group : shape.groups) {
+      const CommittedGroup* made = found->second->group(group.log_height);
+      const uint32_t width = made == nullptr ? 0 : static_cast<uint32_t>(made->trace.columns());
+      if (width != group.width[t])
+        return fail(ErrorCode::kStatement, where + "the tree has other columns");
+    }
   }
   return {};
 }

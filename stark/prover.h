@@ -48,9 +48,8 @@ using SlotTrees = std::map<uint16_t, const CommittedTree*>;
                                        const SlotTrees& slots);
 
 /// Proves that the witness satisfies the circuit; slot columns of the witness must be those of the
-/// slots' trees. A witness that violates a constraint gives a proof that does not verify (or, at
-/// worst, a wrong S): use checker.h to find out what is wrong with it.
-/// Errors: kParams, kTables, kStatement, kCancelled.
+/// slots' trees. A witness that violates a constraint gives a proof that does not verify: use
+/// checker.h to find out what is wrong with it. Errors: kParams, kTables, kStatement, kCancelled.
 [[nodiscard]] Result<Proof> prove(const Circuit& circuit, const Witness& witness,
                                   const SlotTrees& slots, const ProverOptions& options,
                                   ProverStats* stats = nullptr);

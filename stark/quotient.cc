@@ -141,7 +141,7 @@ GroupMasks tails(const Shape& shape, const GroupShape& group, const TileMatrix& 
   if (!shape.params.zk) return out;
   out.words.resize(3 * kDegree * out.count);
   const auto at = [&](size_t column, size_t i) -> Fp& { return out.words[column * out.count + i]; };
-  const uint64_t stream = random_stream(TreeShape::Kind::kQuotient, group.log_height);
+  const uint64_t stream = random_stream({TreeShape::Kind::kQuotient}, group.log_height);
   std::vector<Fp> chunk_mask(group.chunk_mask);
   for (size_t c = 0; c < kDegree; ++c) {
     const auto column = static_cast<int>(c);
@@ -178,7 +178,7 @@ GroupMasks split_quotient(const Shape& shape, const GroupShape& group, const Ran
 
   // R's coefficients: below N in the order of storage, which is as random as any.
   std::vector<Fp> batch_mask(shape.params.zk ? kDegree * group.bound : 0);
-  const uint64_t stream = random_stream(TreeShape::Kind::kQuotient, group.log_height);
+  const uint64_t stream = random_stream({TreeShape::Kind::kQuotient}, group.log_height);
   if (shape.params.zk)
     for (size_t c = 0; c < kDegree; ++c)
       randomness.fill_column(RandomUse::kBatch, stream + c,

@@ -3,8 +3,8 @@
 // proof on any number of threads and any instruction set.
 //
 // ZERO-KNOWLEDGE: elements are uniform (by rejection, no bias) as long as BLAKE3's extended output
-// of an unknown seed is pseudo-random. A seed must be fresh for every proof, except where two
-// proofs share a tree on purpose; nothing of it may reach the proof.
+// of an unknown seed is pseudo-random. A seed must be fresh for every proof, and a shared
+// tree's seed is its own; nothing of it may reach a proof.
 #pragma once
 
 #include <array>

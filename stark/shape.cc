@@ -19,11 +19,15 @@ Result<void> check_tables(const VerifyingKey& key, std::span<const TableSpec> ta
   if (tables.empty() || tables.size() > kMaxTables)
     return fail(ErrorCode::kTables,
                 fmt::format("tables: expected 1..{}, found {}", kMaxTables, tables.size()));
+  uint64_t nodes = 0;
   for (size_t i = 0; i < tables.size(); ++i) {
     const TableSpec& table = tables[i];
     if (table.chip >= key.chips.size())
       return fail(ErrorCode::kTables, fmt::format("table {}: no chip {}", i, table.chip));
     const ChipKey& chip = key.chips[table.chip];
+    nodes += chip.nodes.size();
+    if (nodes > kMaxNodes)
+      return fail(ErrorCode::kTables, fmt::format("tables: more than {} nodes in all", kMaxNodes));
     if (chip.log_height != kFreeHeight && table.log_height != chip.log_height)
       return fail(ErrorCode::kTables,
                   fmt::format("table {} ({}): height: expected 2^{}, found 2^{}", i, chip.name,
@@ -225,7 +229,6 @@ Result<void> Params::check() const {
                 fmt::format("parameters: {}: expected {}..{}, found {}", what, low, high, found));
   };
   if (log_blowup < 1 || log_blowup > 4) return out_of_range("log_blowup", 1, 4, log_blowup);
-  if (kMaxLogHeight + 1u < log_blowup) return out_of_range("log_blowup", 1, 4, log_blowup);
   if (queries < 1 || queries > kMaxQueries) return out_of_range("queries", 1, kMaxQueries, queries);
   if (grind_query > kMaxGrind) return out_of_range("grind_query", 0, kMaxGrind, grind_query);
   if (grind_round > kMaxGrind) return out_of_range("grind_round", 0, kMaxGrind, grind_round);
@@ -295,6 +298,10 @@ Result<Shape> make_shape(const VerifyingKey& key, const Params& params,
   const auto in_main = [&](const GroupShape& group) { return group.width[shape.main_tree()] > 0; };
   if (std::ranges::none_of(shape.groups, in_main))
     return fail(ErrorCode::kTables, "no table has main columns");
+  const uint64_t blinds = kBlindRows * shape.groups.size() + 1;  // values to answer
+  if (params.zk && blinds > shape.groups.back().height())
+    return fail(ErrorCode::kTables, fmt::format("the smallest height 2^{} cannot answer {} blinds",
+                                                shape.groups.back().log_height, blinds));
   add_layers(shape);
   return shape;
 }

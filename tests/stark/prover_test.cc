@@ -92,12 +92,30 @@ TEST(Prover, CanBeCancelledBeforeEveryStage) {
   }
 }
 
+TEST(Prover, ABadWitnessGivesAProofThatDoesNotVerify) {
+  for (const uint8_t log_blowup : {uint8_t{1}, uint8_t{2}}) {
+    Params params = quick_params();
+    params.log_blowup = log_blowup;
+    for (toys::Toy& toy : toys::all_toys(8)) {
+      SCOPED_TRACE(toy.name);
+      const ToyProver prover(toy, params);
+      Table& table = toy.witness.tables.front();
+      table.cell(1, table.width - 1) += Fp::one();  // a main column
+      const auto refused = check(prover.key(), prover.statement(), prover.prove());
+      EXPECT_FALSE(refused);
+    }
+  }
+}
+
 TEST(Prover, RefusesWhatTheKeyDoesNotAllow) {
   toys::Toy toy = toys::fibonacci(8);
   const ToyProver prover(toy, quick_params());
   ProverOptions options;
   options.params = quick_params();
   EXPECT_EQ(prove(toy.circuit, toy.witness, {}, options).error().code, ErrorCode::kStatement);
+  options.params.queries = 21;  // the slots' masks are made for 20
+  EXPECT_EQ(prove(toy.circuit, toy.witness, prover.slots(), options).error().code,
+            ErrorCode::kStatement);
   options.params.queries = 0;
   EXPECT_EQ(prove(toy.circuit, toy.witness, prover.slots(), options).error().code,
             ErrorCode::kParams);
@@ -106,8 +124,8 @@ TEST(Prover, RefusesWhatTheKeyDoesNotAllow) {
 TEST(Prover, ChosenParametersReach128Bits) {
   toys::Toy toy = toys::machine(9, 12);
   toy.witness.sort();
-  const auto params = choose_params(toy.circuit.key(), toy.witness.specs(),
-                                    toy.witness.publics.size(), Params{});
+  const auto params =
+      choose_params(toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size(), Params{});
   ASSERT_TRUE(params) << params.error().message;
   const ToyProver prover(toy, *params);
   const auto ok = verify(prover.key(), prover.statement(), prover.prove().serialise());

@@ -42,14 +42,14 @@ void permute_low(std::vector<Fp>& coefficients, int log_n) {
 RandomSource random_source(const Randomness::Seed& seed, unsigned log_blowup) {
   return [randomness = Randomness(seed), log_blowup](const RandomPurpose& purpose, size_t count) {
     std::vector<Fp> out(count);
-    const uint64_t stream = random_stream(purpose.tree.kind, purpose.log_height) + purpose.column;
+    const uint64_t stream = random_stream(purpose.tree, purpose.log_height) + purpose.column;
     switch (purpose.kind) {
       case RandomPurpose::Kind::kMask:
         randomness.fill(RandomUse::kMask, stream, 0, out);
         break;
       case RandomPurpose::Kind::kSalt:
         return salt_column(randomness,
-                           random_stream(purpose.tree.kind, 0) + purpose.log_height + log_blowup,
+                           random_stream(purpose.tree, 0) + purpose.log_height + log_blowup,
                            log_blowup, purpose.column, count);
       case RandomPurpose::Kind::kBlind:
         randomness.fill(RandomUse::kBlind, purpose.log_height, 0, out);
@@ -70,8 +70,7 @@ ToyProver::ToyProver(toys::Toy& toy, const Params& params) : toy_(toy), params_(
   toy_.witness.sort();
   const auto& key = toy_.circuit.key();
   for (uint16_t slot = 0; slot < key.slots.size(); ++slot) {
-    Randomness::Seed seed = kSlotSeed;
-    seed[31] = static_cast<uint8_t>(slot);
+    const Randomness::Seed& seed = kSlotSeed;
     trees_[slot] =
         std::make_unique<CommittedTree>(commit_slot(key, params, slot, toy_.witness, seed));
     reference_[slot] = ReferenceProver::make_slot(key, params, slot, toy_.witness,

@@ -511,13 +511,11 @@ ReferenceProver::Columns ReferenceProver::main_columns(size_t g) {
   Columns& main = by_tree[shape_.main_tree()];
   if (!shape_.params.zk) return main;
 
-  constexpr size_t kBlindRows = 32;
   const bool smallest = g + 1 == shape_.groups.size();
   const size_t blind = main.size() - (smallest ? 3 : 1);
   const auto random =
       random_({Kind::kBlind, shape_.trees[shape_.main_tree()], group.log_height, 0}, kBlindRows);
-  for (size_t i = 0; i < std::min<size_t>(kBlindRows, group.height()); ++i)
-    main[blind][i] = random[i];
+  for (size_t i = 0; i < kBlindRows; ++i) main[blind][i] = random[i];
   if (!smallest) return main;
   // The answering table: every value that any group sends, with how often.
   std::map<uint32_t, uint64_t> sent;

@@ -95,6 +95,10 @@ TEST(Key, RefusesWhatWouldBreakSoundness) {
   EXPECT_TRUE(refused([](auto& k) { k.chips[1].next = {2, 2}; }));
   EXPECT_TRUE(refused([](auto& k) { k.chips[0].log_height = 9; }));  // no slot columns
   EXPECT_TRUE(refused([](auto& k) { k.chips[2].log_height = kFreeHeight; }));
+  EXPECT_TRUE(refused([](auto& k) {  // a shared column on the next row: more openings than mask
+    k.slots[0].kind = Slot::Kind::kShared;
+    k.chips[2].next = {0};
+  }));
   EXPECT_TRUE(refused([](auto& k) { k.tuple_width = 2; }));
   EXPECT_TRUE(refused([](auto& k) { k.chips[1].main_width = 0; }));
   EXPECT_TRUE(refused([](auto& k) {  // (v) and (v, 0) on one bus
@@ -170,6 +174,9 @@ TEST(Shape, RefusesTablesThatDoNotFit) {
   EXPECT_EQ(code({{2, 10}}), ErrorCode::kTables);         // fixed height
   EXPECT_EQ(code({{2, 9}, {2, 9}}), ErrorCode::kTables);  // slot columns twice
   EXPECT_EQ(code({{0, 6}}), ErrorCode::kTables);          // masks do not fit
+  Params one_query = small_params();
+  one_query.queries = 1;  // small masks, but 33 blinds
+  EXPECT_EQ(code({{0, 5}}, one_query), ErrorCode::kTables);
   Params no_queries = small_params();
   no_queries.queries = 0;
   EXPECT_EQ(code({{0, 12}}, no_queries), ErrorCode::kParams);
