@@ -165,6 +165,7 @@ def parse_key(data):
     bus_width = {}
     for chip in chips:
         _check_columns(chip, len(slots))
+        _check_shared_next(chip, slots)
         _check_nodes(chip)
         _check_interactions(chip, bus_width)
     widest = max([1, *bus_width.values()])
@@ -187,6 +188,15 @@ def _check_columns(chip, slots):
     require(chip.main_width > 0 and chip.columns <= MAX_COLUMNS, "Key", f"{chip.name}: number of columns")
     require(_ascending(chip.next) and all(c < chip.columns for c in chip.next), "Key",
             f"{chip.name}: next columns out of range or order")
+
+
+def _check_shared_next(chip, slots):
+    first = 0
+    for slot, width in chip.slots:
+        shared = slots[slot] is None
+        require(not shared or not any(first <= c < first + width for c in chip.next), "Key",
+                f"{chip.name}: a shared column is read on the next row")
+        first += width
 
 
 def _check_nodes(chip):

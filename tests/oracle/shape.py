@@ -9,6 +9,7 @@ from field import DEGREE, P
 from formats import FREE_HEIGHT, MAX_LOG_HEIGHT, SEND, Form, require
 
 SALT_WORDS = 5
+MAX_NODES = 1 << 22  # of the programs of all tables
 QUOTIENT_OPENED = 2 * DEGREE  # chunks a and b
 AUX, QUOTIENT = -2, -1  # places in Shape.trees, from the end
 
@@ -98,13 +99,18 @@ def make_shape(key, params, tables):
         shape.groups.append(_make_group(shape, n, chips, smallest=i == len(by_height) - 1))
     for group in shape.groups:
         require(shape.log_domain(group) <= 24, "Tables", f"domain 2^{shape.log_domain(group)}: at most 2^24")
+    require(not params.zk or 32 * len(shape.groups) + 1 <= shape.groups[-1].height, "Tables",
+            "the smallest height cannot answer all blinds")
     _add_layers(shape)
     return shape
 
 
 def _check_tables(key, tables):
+    nodes = 0
     for i, (chip, n) in enumerate(tables):
         require(chip < len(key.chips), "Tables", f"table {i}: no chip {chip}")
+        nodes += len(key.chips[chip].nodes)
+        require(nodes <= MAX_NODES, "Tables", f"table {i}: more than {MAX_NODES} nodes in all")
         fixed = key.chips[chip].log_height
         require(fixed in (FREE_HEIGHT, n), "Tables", f"table {i}: height: expected 2^{fixed}, found 2^{n}")
         require(n <= MAX_LOG_HEIGHT, "Tables", f"table {i}: height 2^{n}: at most 2^{MAX_LOG_HEIGHT}")

@@ -20,11 +20,19 @@ from shape import AUX, QUOTIENT, check_multiplicities, check_statement, make_sha
 from transcript import Transcript
 
 
+def check_room(key, tables, reader):
+    """Whether the opened values that the tables promise can follow: one a column, five a pair of interactions."""
+    chips = [key.chips[chip] for chip, _ in tables if chip < len(key.chips)]
+    values = sum(chip.columns + 5 * (len(chip.interactions) // 2) for chip in chips)
+    require(20 * values <= len(reader.data) - reader.position, "Truncated", f"proof: no room for {values} opened values")
+
+
 def verify(key, statement, proof, security=128.0):
     """`key`: parse_key's; `statement`: parse_statement's; `proof`: bytes. Raises Refused, or returns the rounds' bits."""
     reader = Reader(proof, "proof")
     params = read_params(reader)
     tables, table_bytes = read_tables(reader)
+    check_room(key, tables, reader)
     shape = make_shape(key, params, tables)
     start = reader.position
     head = read_head(reader, shape)
