@@ -29,7 +29,8 @@ struct FriCommitment {
 };
 
 /// The commit phase of protocol.md section 10. `batch`: the codeword of every group, tallest first;
-/// group g's polynomial must have fewer than its bound coefficients. All threads.
+/// group g's polynomial should have fewer than its bound coefficients:
+/// what is above is cut off the final polynomial, and the proof does not verify. All threads.
 /// nullopt only if `cancelled` became true; the transcript is then of no more use.
 [[nodiscard]] std::optional<FriCommitment> fri_commit(const Shape& shape,
                                                       std::vector<Codeword> batch,

@@ -479,6 +479,9 @@ Result<Proof> prove(const Circuit& circuit, const Witness& witness, const SlotTr
   auto shape = make_shape(circuit.key(), options.params, witness.specs());
   if (!shape) return tl::unexpected<Error>(shape.error());
   if (auto ok = check_slots(*shape, slots); !ok) return tl::unexpected<Error>(ok.error());
+  if (options.params.zk && kBlindRows * shape->groups.size() >= shape->groups.back().height())
+    return fail(ErrorCode::kTables,
+                "the smallest table has too few rows to answer every group's blinds");
   ProverStats unused;
   Prover prover(circuit, witness, slots, std::move(*shape), options, stats ? *stats : unused);
   if (!prover.run()) return fail(ErrorCode::kCancelled, "cancelled");

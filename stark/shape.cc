@@ -298,10 +298,6 @@ Result<Shape> make_shape(const VerifyingKey& key, const Params& params,
   const auto in_main = [&](const GroupShape& group) { return group.width[shape.main_tree()] > 0; };
   if (std::ranges::none_of(shape.groups, in_main))
     return fail(ErrorCode::kTables, "no table has main columns");
-  const uint64_t blinds = kBlindRows * shape.groups.size() + 1;  // values to answer
-  if (params.zk && blinds > shape.groups.back().height())
-    return fail(ErrorCode::kTables, fmt::format("the smallest height 2^{} cannot answer {} blinds",
-                                                shape.groups.back().log_height, blinds));
   add_layers(shape);
   return shape;
 }

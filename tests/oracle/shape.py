@@ -99,8 +99,6 @@ def make_shape(key, params, tables):
         shape.groups.append(_make_group(shape, n, chips, smallest=i == len(by_height) - 1))
     for group in shape.groups:
         require(shape.log_domain(group) <= 24, "Tables", f"domain 2^{shape.log_domain(group)}: at most 2^24")
-    require(not params.zk or 32 * len(shape.groups) + 1 <= shape.groups[-1].height, "Tables",
-            "the smallest height cannot answer all blinds")
     _add_layers(shape)
     return shape
 

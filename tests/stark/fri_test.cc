@@ -200,14 +200,6 @@ TEST(FriSoundness, FoldFibreAgreesWithFold) {
   }
 }
 
-// The honest prover stops at a batch of too high a degree: its own check.
-TEST(FriSoundnessDeathTest, ProverStopsWhenTheDegreeIsTooHigh) {
-  FriRun run(kUsual);
-  auto coefficients = random_elements(run.shape.groups[0].bound + 64, run.random);
-  run.batch[0] = evaluate_on_subgroup(coefficients, run.shape.log_domain(run.shape.groups[0]));
-  EXPECT_DEATH(run.prove(), "ZK_CHECK");
-}
-
 /// A cheating prover: like fri_commit, but codewords can be changed before they are committed, and
 /// the final polynomial is cut to its length whatever it is.
 void cheat(FriRun& run, const std::function<void(size_t layer, Codeword&)>& change) {

@@ -174,9 +174,6 @@ TEST(Shape, RefusesTablesThatDoNotFit) {
   EXPECT_EQ(code({{2, 10}}), ErrorCode::kTables);         // fixed height
   EXPECT_EQ(code({{2, 9}, {2, 9}}), ErrorCode::kTables);  // slot columns twice
   EXPECT_EQ(code({{0, 6}}), ErrorCode::kTables);          // masks do not fit
-  Params one_query = small_params();
-  one_query.queries = 1;  // small masks, but 33 blinds
-  EXPECT_EQ(code({{0, 5}}, one_query), ErrorCode::kTables);
   Params no_queries = small_params();
   no_queries.queries = 0;
   EXPECT_EQ(code({{0, 12}}, no_queries), ErrorCode::kParams);
