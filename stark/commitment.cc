@@ -6,19 +6,6 @@
 #include <algorithm>
 
 namespace zkvm::stark {
-namespace {
-
-/// The columns of one coset, tile by tile, as the Merkle tree reads them.
-std::vector<RowColumns> tree_columns(const TileMatrix& matrix) {
-  std::vector<RowColumns> out;
-  for (int tile = 0; tile < matrix.tiles(); ++tile) {
-    const int words = std::min(kTileWidth, matrix.columns() - tile * kTileWidth);
-    out.push_back({matrix.row(tile, 0), static_cast<uint32_t>(words), kTileWidth, kTileWidth});
-  }
-  return out;
-}
-
-}  // namespace
 
 GroupMasks GroupMasks::draw(const Randomness& randomness, uint64_t first_stream,
                             std::span<const uint32_t> lengths) {
@@ -44,7 +31,8 @@ CommittedTree::CommittedTree(const Params& params, std::vector<CommittedGroup> g
     TreeRows& height = rows.emplace_back();
     height.log_rows = group.log_height + params.log_blowup;
     height.salted = group.salted;
-    for (const TileMatrix& coset : group.cosets) height.cosets.push_back(tree_columns(coset));
+    for (const TileMatrix& coset : group.cosets)
+      append_columns(coset, height.cosets.emplace_back());
   }
   tree_ = std::make_unique<MerkleTree>(params.log_blowup, std::move(rows),
                                        TreeSalt{salt_from, random_stream(place, 0)});

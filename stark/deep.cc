@@ -8,6 +8,7 @@
 #include <array>
 #include <vector>
 
+#include "stark/twiddle.h"
 #include "stark/verifier_deep.h"
 
 namespace zkvm::stark {
@@ -15,9 +16,6 @@ namespace {
 
 constexpr size_t kRunRows = kMaxDeepGroups * kCodewordLanes;
 static_assert(kRunRows == kBlockRows, "a run of rows must lie in one block of a tile");
-
-constexpr uint32_t kHalfP = (Fp::kModulus - 1) / 2;
-uint32_t centred_word(Fp a) { return a.word > kHalfP ? a.word - Fp::kModulus : a.word; }
 
 /// A DeepRun without its rows: what all runs share.
 class Batch {

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 
+#include "stark/twiddle.h"
+
 namespace zkvm::stark {
 namespace {
-
-constexpr uint32_t kHalf = (Fp::kModulus - 1) / 2;
-
-uint32_t centred_word(Fp a) { return a.word > kHalf ? a.word - Fp::kModulus : a.word; }
 
 bool in_base_field(const Fp5& a) {
   return a.c[1] == Fp{} && a.c[2] == Fp{} && a.c[3] == Fp{} && a.c[4] == Fp{};
@@ -79,7 +77,7 @@ Fingerprint InteractionTables::add_fingerprint(const GroupInteraction& interacti
     ExtensionTerm term{centred_index(place), {}};
     for (int k = 0; k < 5; ++k) term.coefficient[k] = centred_word(coefficient.c[k]);
     extension_terms.push_back(term);
-    constant += coefficient * Fp::from_word(kHalf);
+    constant += coefficient * Fp::from_word(kHalfP);
   }
   out.term_end = static_cast<uint32_t>(extension_terms.size());
   out.base = add_base_terms(base);

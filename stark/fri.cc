@@ -7,15 +7,13 @@
 #include <algorithm>
 
 #include "stark/grind.h"
+#include "stark/twiddle.h"
 #include "stark/verifier_fri.h"
 
 namespace zkvm::stark {
 namespace {
 
 constexpr size_t kGroupsPerTask = 256;  // of the result: a fold reads 640 KiB for it
-
-constexpr uint32_t kHalfP = (Fp::kModulus - 1) / 2;
-uint32_t centred_word(Fp a) { return a.word > kHalfP ? a.word - Fp::kModulus : a.word; }
 
 /// Multiplication by `factor` as a matrix of centred words, [k][i]. Adds to `constant` what the
 /// kernels' shift of the other operand takes away.

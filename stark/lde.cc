@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "stark/ntt.h"
+#include "stark/twiddle.h"
 
 namespace zkvm::stark {
 namespace {
@@ -25,8 +26,6 @@ struct Shape {
   size_t block_rows() const { return size_t{1} << log_block; }
   size_t blocks() const { return size_t{1} << log_blocks; }
 };
-
-uint32_t centred_word(Fp a) { return a.word > Fp::kModulus / 2 ? a.word - Fp::kModulus : a.word; }
 
 // x^N - 1 for x on shift * H_N.
 Fp vanishing(Fp shift, size_t rows) { return pow(shift, rows) - Fp::one(); }

@@ -4,6 +4,7 @@
 #include <zk/check.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <map>
 #include <type_traits>
@@ -310,9 +311,7 @@ class Prover {
 
   [[nodiscard]] size_t coset_count() const { return size_t{1} << shape_.params.log_blowup; }
   static int small_log(const GroupShape& group) {
-    int log_m = 0;
-    while (1u << log_m < group.small_coset) ++log_m;
-    return log_m;
+    return std::countr_zero(group.small_coset);  // a power of two
   }
 
   /// Masks and extends every group's trace, hashes, keeps the tree.

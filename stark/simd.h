@@ -157,8 +157,6 @@ struct CentredAcc {
   ZKVM_SIMD_INLINE PFp reduce() const { return reduce_2p(sum); }
 };
 
-inline constexpr uint32_t kHalfP = (Fp::kModulus - 1) / 2;
-
 // The representative in [-(p - 1) / 2, (p - 1) / 2] of each word.
 ZKVM_SIMD_INLINE U32 centred(PFp a) {
   return subtract_p_once(a.v + broadcast(kHalfP)) - broadcast(kHalfP);
@@ -168,10 +166,7 @@ ZKVM_SIMD_INLINE U32 centred(PFp a) {
 // constant that alphas can absorb.
 ZKVM_SIMD_INLINE U32 shifted(PFp a) { return a.v - broadcast(kHalfP); }
 ZKVM_SIMD_INLINE Fp shift() { return Fp::from_word(kHalfP); }
-// The centred word of a scalar, for broadcast_split.
-ZKVM_SIMD_INLINE uint32_t centred_word(Fp a) {
-  return a.word > kHalfP ? a.word - Fp::kModulus : a.word;
-}
+// centred_word() of twiddle.h is the same for a scalar, for broadcast_split.
 
 // ---------------------------------------------------------------------------------------------- E
 

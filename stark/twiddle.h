@@ -17,4 +17,12 @@ struct Twiddle {
   }
 };
 
+inline constexpr uint32_t kHalfP = (Fp::kModulus - 1) / 2;
+
+// The representative of the word in [-(p - 1) / 2, (p - 1) / 2], for signed products (simd.h,
+// CentredAcc).
+ZKVM_FIELD_INLINE uint32_t centred_word(Fp a) {
+  return a.word > kHalfP ? a.word - Fp::kModulus : a.word;
+}
+
 }  // namespace zkvm::stark
