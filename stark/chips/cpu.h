@@ -1,0 +1,141 @@
+// What every instruction chip does: fetch, step, read and write registers and memory.
+//
+// Times. Tick clk has the times 4 clk + 0, 1, 2 for its accesses; the refresh chip has 4 clk + 3.
+// SOUNDNESS: the state chain makes clk count instructions, so every time is an integer below 2^28
+// (the verifier bounds the sum of heights). An access shows that now - before - 1 is an integer in
+// [0, 2^30), which modulo p means before < now. So each place's tuples form one chain in time that
+// starts at its bank, and an access finds what the access before it left.
+#pragma once
+
+#include <cstdint>
+
+#include "stark/chips/buses.h"
+#include "stark/chips/program.h"
+#include "stark/field.h"
+
+namespace zkvm::stark::chips {
+
+inline constexpr uint32_t kLimb = 1u << 16;
+// Named in parameters, so that B alone is deduced and integers convert.
+template <class B>
+using Expr = typename B::Expr;
+
+/// 2^-16 in F: a difference of limbs times this is a carry.
+inline constexpr uint32_t kInverseLimb = inverse(Fp::from(kLimb)).value();
+
+/// A 32-bit value: lo + 2^16 hi. SOUNDNESS: limbs that come from the memory bus are below 2^16,
+/// because banks hold such limbs and every chip shows it of what it sends.
+template <class T>
+struct Word {
+  T lo, hi;
+};
+
+/// A register or memory word as an access finds it.
+template <class T>
+struct Found {
+  Word<T> value;
+  T time;  // of the access before
+};
+
+/// A word of RAM as an access finds it. RAM is not refreshed, so the age takes two look-ups.
+template <class T>
+struct FoundInRam {
+  Word<T> value;
+  T time;
+  T age_hi;  // (now - time - 1) / 2^16
+};
+
+template <class E>
+[[gnu::always_inline]] inline E place_of_register(const E& reg) {
+  return reg + kMachineBase;
+}
+
+/// Fetches the instruction at pc and goes on to (clk + ticks, next_pc).
+/// `operation`, `rd`, ... are the fields of its ProgramRow.
+template <class B>
+[[gnu::always_inline]] inline void step(B& air, const Expr<B>& real, const Expr<B>& clk,
+                                        const Expr<B>& pc, const Expr<B>& next_pc, int ticks = 1) {
+  air.receive(kState, real, {clk, pc});
+  air.send(kState, real, {clk + ticks, next_pc});
+}
+
+/// The look-up of the instruction at pc.
+template <class B>
+[[gnu::always_inline]] inline void fetch(B& air, const Expr<B>& real, const Expr<B>& pc,
+                                         const Expr<B>& operation, const Expr<B>& rd,
+                                         const Expr<B>& rs1, const Expr<B>& rs2,
+                                         const Word<Expr<B>>& imm, const Expr<B>& target) {
+  air.send(kProgram, real, {pc, operation, rd, rs1, rs2, imm.lo, imm.hi, target});
+}
+
+/// One access at time `now`: finds `found`, leaves `left`. The limbs of `left` must be shown to be
+/// below 2^16 by the caller (or be those of `found`).
+template <class B>
+[[gnu::always_inline]] inline void access(B& air, const Expr<B>& real, const Expr<B>& place,
+                                          const Found<Expr<B>>& found, const Word<Expr<B>>& left,
+                                          const Expr<B>& now) {
+  air.receive(kMemory, real, {place, found.value.lo, found.value.hi, found.time});
+  air.send(kMemory, real, {place, left.lo, left.hi, now});
+}
+
+/// Access of a machine word, which refreshes keep younger than 2^16.
+template <class B>
+[[gnu::always_inline]] inline void access_register(B& air, const Expr<B>& real, const Expr<B>& reg,
+                                                   const Found<Expr<B>>& found,
+                                                   const Word<Expr<B>>& left, const Expr<B>& now) {
+  access(air, real, place_of_register(reg), found, left, now);
+  air.send(kRange16, real, {now - found.time - 1});
+}
+
+template <class B>
+[[gnu::always_inline]] inline void read_register(B& air, const Expr<B>& real, const Expr<B>& reg,
+                                                 const Found<Expr<B>>& found, const Expr<B>& now) {
+  access_register(air, real, reg, found, found.value, now);
+}
+
+/// Access of a word of RAM or read-only memory.
+template <class B>
+[[gnu::always_inline]] inline void access_ram(B& air, const Expr<B>& real, const Expr<B>& place,
+                                              const FoundInRam<Expr<B>>& found,
+                                              const Word<Expr<B>>& left, const Expr<B>& now) {
+  air.receive(kMemory, real, {place, found.value.lo, found.value.hi, found.time});
+  air.send(kMemory, real, {place, left.lo, left.hi, now});
+  air.send(kRange16, real, {now - found.time - 1 - found.age_hi * kLimb});
+  air.send(kRange14, real, {found.age_hi});
+}
+
+/// lo, hi < 2^16.
+template <class B>
+[[gnu::always_inline]] inline void check_word(B& air, const Expr<B>& real,
+                                              const Word<Expr<B>>& word) {
+  air.send(kRange16, real, {word.lo});
+  air.send(kRange16, real, {word.hi});
+}
+
+/// Asserts c = a + b mod 2^32, all limbs below 2^16 (which the caller sees to; padding: all zero).
+/// SOUNDNESS: a_i + b_i + carry - c_i lies in (-2^16, 2^17), so that it is 0 or 2^16 modulo p only
+/// if it is that integer; the carries need no columns.
+template <class B>
+[[gnu::always_inline]] inline void assert_sum(B& air, const char* label, const Word<Expr<B>>& a,
+                                              const Word<Expr<B>>& b, const Word<Expr<B>>& c) {
+  const Expr<B> carry = (a.lo + b.lo - c.lo) * kInverseLimb;
+  air.assert_bool(label, carry);
+  air.assert_bool(label, (a.hi + b.hi + carry - c.hi) * kInverseLimb);
+}
+
+// For fill().
+
+/// x as an element. REQUIRES: x < p.
+inline Fp fp(uint32_t x) { return Fp::from(x); }
+inline Word<Fp> word_of(uint32_t x) { return {fp(x & 0xffff), fp(x >> 16)}; }
+/// From an access of the execution record: {value, time}.
+template <class Access>
+Found<Fp> found(const Access& access) {
+  return {word_of(access.value), fp(access.time)};
+}
+template <class Access>
+FoundInRam<Fp> found_in_ram(const Access& access, uint32_t now) {
+  return {word_of(access.value), fp(access.time), fp((now - access.time - 1) >> 16)};
+}
+
+}  // namespace zkvm::stark::chips

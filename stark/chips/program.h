@@ -1,0 +1,77 @@
+// The program as the chips see it: one row per instruction, with all that can be worked out once.
+#pragma once
+
+#include <cstdint>
+
+namespace zkvm::stark::chips {
+
+/// Numbers of operations on the program bus. 0 is what no chip looks up: padding, ebreak, and words
+/// that are no instructions. Unused fields of a ProgramRow are 0.
+enum class Operation : uint8_t {
+  kNone = 0,
+  kAdd = 1,     // rd rs1 rs2
+  kSub = 2,     // rd rs1 rs2
+  kAddImm = 3,  // rd rs1 imm; lui and auipc: x0 + a constant; fence: x0, x0, 0
+
+  // rd rs1 rs2; with an immediate: rd rs1 imm, and kImmediate is added.
+  kAnd = 4,
+  kOr = 5,
+  kXor = 6,
+  kSll = 7,
+  kSrl = 8,
+  kSra = 9,
+  kSlt = 10,
+  kSltu = 11,
+
+  // rs1 rs2 target
+  kBeq = 12,
+  kBne = 13,
+  kBlt = 14,
+  kBge = 15,
+  kBltu = 16,
+  kBgeu = 17,
+
+  kJal = 18,   // rd, imm = pc + 4, target
+  kJalr = 19,  // rd rs1 imm
+
+  // rd rs1 imm
+  kLb = 20,
+  kLbu = 21,
+  kLh = 22,
+  kLhu = 23,
+  kLw = 24,
+  // rs1 rs2 imm
+  kSb = 25,
+  kSh = 26,
+  kSw = 27,
+
+  // rd rs1 rs2
+  kMul = 28,
+  kMulh = 29,
+  kMulhsu = 30,
+  kMulhu = 31,
+  kDiv = 32,
+  kDivu = 33,
+  kRem = 34,
+  kRemu = 35,
+
+  kEcall = 36,
+};
+
+/// Added to kAnd .. kSltu where the second operand is the immediate. (A number, not a flag: an
+/// instruction has one Operation or one Operation + kImmediate.)
+inline constexpr uint32_t kImmediate = 64;
+
+/// A row of the program table, in the order of the program bus. `imm` is sign-extended and stands
+/// on the bus as two 16-bit limbs; rd = x0 is kDummyWord.
+struct ProgramRow {
+  uint32_t pc;
+  uint32_t operation;
+  uint32_t rd, rs1, rs2;
+  uint32_t imm;
+  uint32_t target;
+};
+
+constexpr uint32_t number(Operation operation) { return static_cast<uint32_t>(operation); }
+
+}  // namespace zkvm::stark::chips
