@@ -179,7 +179,8 @@ template <ChipDefinition Chip, AirBuilder B>
     Chip::eval(air, *reinterpret_cast<const Row*>(row));
 }
 
-/// The chips of a circuit, in the order of the verifying key.
+/// The chips of a circuit, in the order of the verifying key; those that occur only as instances
+/// (circuit.h) come last there.
 template <ChipDefinition... Chips>
 struct ChipList {
   static constexpr size_t kCount = sizeof...(Chips);

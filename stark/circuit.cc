@@ -4,12 +4,14 @@
 #include <zk/check.h>
 
 #include <algorithm>
+#include <set>
 
 namespace zkvm::stark {
 namespace {
 
-/// Connects a chip to the slots and heights of the circuit; complaints go to chip.errors.
-void place_chip(RecordedChip& chip, const CircuitOptions& options) {
+/// Connects a chip to the slots of the circuit and gives it its height; complaints go to
+/// chip.errors.
+void place_chip(RecordedChip& chip, const CircuitOptions& options, uint8_t log_height) {
   const auto complain = [&](const std::string& what) {
     chip.errors.push_back(fmt::format("chip {}: {}", chip.key.name, what));
   };
@@ -24,12 +26,20 @@ void place_chip(RecordedChip& chip, const CircuitOptions& options) {
     if (i > 0 && chip.key.slots[i].slot <= chip.key.slots[i - 1].slot)
       complain(fmt::format("slot {} must come earlier: the circuit's order counts", chip.slots[i]));
   }
-  const auto height = options.log_heights.find(chip.key.name);
-  const bool given = height != options.log_heights.end();
+  const bool given = log_height != kFreeHeight;
   if (given != !chip.slots.empty())
     complain(given ? "a height is given, but there are no slot columns"
                    : "it has slot columns, so the circuit must give its height");
-  if (given) chip.key.log_height = height->second;
+  chip.key.log_height = log_height;
+}
+
+/// The chip as the instance has it, not yet placed.
+RecordedChip rename_chip(RecordedChip chip, const ChipInstance& instance) {
+  chip.key.name = instance.name;
+  for (std::string& slot : chip.slots)
+    if (const auto other = instance.slots.find(slot); other != instance.slots.end())
+      slot = other->second;
+  return chip;
 }
 
 /// One identifier, one name, one width.
@@ -47,17 +57,41 @@ void check_buses(std::vector<RecordedChip>& chips) {
 
 }  // namespace
 
-Result<Circuit> Circuit::make(std::vector<RecordedChip> chips, std::vector<RowCheck> row_checks,
-                              CircuitOptions options) {
+Result<Circuit> Circuit::make(const std::vector<ChipType>& types, const CircuitOptions& options) {
   Circuit circuit;
+  circuit.list_size_ = types.size();
+  circuit.kernels_ = options.kernels;
   for (const auto& slot : options.slots) {
     circuit.key_.slots.push_back({slot.kind, {}});
     circuit.slot_names_.push_back(slot.name);
   }
-  for (RecordedChip& chip : chips) place_chip(chip, options);
-  check_buses(chips);
+  const auto add = [&](size_t type, RecordedChip chip, uint8_t log_height) {
+    place_chip(chip, options, log_height);
+    circuit.chips_.push_back(std::move(chip));
+    circuit.types_.push_back({type, types[type].row_check});
+  };
+  for (size_t i = 0; i < types.size(); ++i) {
+    const RecordedChip& chip = types[i].recorded;
+    if (std::ranges::find(options.templates, chip.key.name) != options.templates.end()) continue;
+    const auto height = options.log_heights.find(chip.key.name);
+    add(i, chip, height == options.log_heights.end() ? kFreeHeight : height->second);
+  }
+  for (const ChipInstance& instance : options.instances) {
+    const auto type = std::ranges::find_if(
+        types, [&](const ChipType& t) { return t.recorded.key.name == instance.chip; });
+    if (type == types.end())
+      return fail(ErrorCode::kKey,
+                  fmt::format("chip {}: there is no chip {}", instance.name, instance.chip));
+    add(static_cast<size_t>(type - types.begin()), rename_chip(type->recorded, instance),
+        instance.log_height);
+  }
+  check_buses(circuit.chips_);
+  std::set<std::string_view> names;
+  for (RecordedChip& chip : circuit.chips_)
+    if (!names.insert(chip.key.name).second)
+      chip.errors.push_back(fmt::format("chip {}: there are two of this name", chip.key.name));
   std::string errors;
-  for (const RecordedChip& chip : chips) {
+  for (const RecordedChip& chip : circuit.chips_) {
     for (const std::string& error : chip.errors) errors += (errors.empty() ? "" : "\n") + error;
     for (const Interaction& interaction : chip.key.interactions)
       circuit.key_.tuple_width =
@@ -66,9 +100,6 @@ Result<Circuit> Circuit::make(std::vector<RecordedChip> chips, std::vector<RowCh
   }
   if (!errors.empty()) return fail(ErrorCode::kKey, errors);
   if (auto ok = circuit.key_.check(); !ok) return tl::unexpected<Error>(ok.error());
-  circuit.chips_ = std::move(chips);
-  circuit.row_checks_ = std::move(row_checks);
-  circuit.kernels_ = options.kernels;
   return circuit;
 }
 
@@ -98,8 +129,8 @@ std::string Circuit::bus_name(uint16_t bus) const {
 }
 
 AssertKernel Circuit::assert_kernel(uint16_t chip) const {
-  ZK_CHECK(kernels_ != nullptr && kernels_().count == chips_.size());
-  return kernels_().chips[chip];
+  ZK_CHECK(kernels_ != nullptr && kernels_().count == list_size_);
+  return kernels_().chips[types_[chip].index];
 }
 
 }  // namespace zkvm::stark

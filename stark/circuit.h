@@ -1,4 +1,6 @@
-// A circuit: a list of chips, recorded, with the functions that run them.
+// A circuit: chips, recorded, placed in slots and heights, with the functions that run them.
+//
+// Part of the verifier's library: a verifier that knows the chips makes the key itself.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +17,14 @@
 
 namespace zkvm::stark {
 
+/// A chip of the list once more, under another name, in other slots and with another height.
+struct ChipInstance {
+  std::string chip;  // its name in the list
+  std::string name;
+  std::map<std::string, std::string> slots = {};  // from the chip's slots to the circuit's
+  uint8_t log_height = kFreeHeight;               // fixed if and only if it has slot columns
+};
+
 struct CircuitOptions {
   struct NamedSlot {
     std::string name;
@@ -22,15 +32,20 @@ struct CircuitOptions {
   };
   std::vector<NamedSlot> slots = {};
   std::map<std::string, uint8_t> log_heights = {};  // of the chips that have slot columns, by name
-  const AssertKernels& (*kernels)() = nullptr;      // from ZKVM_SIMD_TABLE, see assert_kernels.h
+  // Chips of the list that occur only as instances, and the instances: they follow the other chips.
+  std::vector<std::string> templates = {};
+  std::vector<ChipInstance> instances = {};
+  const AssertKernels& (*kernels)() = nullptr;  // from ZKVM_SIMD_TABLE, see assert_kernels.h
 };
 
 class Circuit {
  public:
-  /// Records the chips. Errors: kKey, with every complaint about every chip.
+  /// Places the chips, which are recorded once in a process: another circuit of the same list costs
+  /// little. Errors: kKey, with every complaint about every chip.
   template <ChipDefinition... Chips>
-  static Result<Circuit> make(ChipList<Chips...>, CircuitOptions options) {
-    return make({record_chip<Chips>()...}, {&check_row<Chips>...}, std::move(options));
+  static Result<Circuit> make(ChipList<Chips...>, const CircuitOptions& options) {
+    static const std::vector<ChipType> types = {{record_chip<Chips>(), &check_row<Chips>}...};
+    return make(types, options);
   }
 
   [[nodiscard]] const VerifyingKey& key() const { return key_; }
@@ -44,17 +59,25 @@ class Circuit {
   /// "memory", or "bus 7" if no chip uses it.
   [[nodiscard]] std::string bus_name(uint16_t bus) const;
 
-  [[nodiscard]] RowCheck row_check(uint16_t chip) const { return row_checks_[chip]; }
+  [[nodiscard]] RowCheck row_check(uint16_t chip) const { return types_[chip].row_check; }
   /// Asserts of a chip for the SIMD target in use. REQUIRES: options.kernels was given.
   [[nodiscard]] AssertKernel assert_kernel(uint16_t chip) const;
 
  private:
-  static Result<Circuit> make(std::vector<RecordedChip> chips, std::vector<RowCheck> row_checks,
-                              CircuitOptions options);
+  struct ChipType {
+    RecordedChip recorded;
+    RowCheck row_check;
+  };
+  struct TypeOf {
+    size_t index;  // in the list
+    RowCheck row_check;
+  };
+  static Result<Circuit> make(const std::vector<ChipType>& types, const CircuitOptions& options);
 
   VerifyingKey key_;
   std::vector<RecordedChip> chips_;
-  std::vector<RowCheck> row_checks_;
+  std::vector<TypeOf> types_;  // of the chips
+  size_t list_size_ = 0;
   std::vector<std::string> slot_names_;
   const AssertKernels& (*kernels_)() = nullptr;
 };

@@ -201,6 +201,55 @@ TEST(Recorder, SlotsAndHeightsMustFit) {
   EXPECT_EQ(complaints<InSlot>({.slots = {slot}, .log_heights = {{"bad", 3}}}), "");
 }
 
+struct Free : OneColumn {
+  static constexpr const char* kName = "free";
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    air.assert_zero("y", row.y);
+  }
+};
+TEST(Circuit, ChipsAreInstantiated) {
+  const auto fixed = Slot::Kind::kFixed;
+  using List = ChipList<InSlot, Free>;
+  CircuitOptions options = {
+      .slots = {{"table", fixed}, {"other", fixed}},
+      .templates = {"bad"},
+      .instances = {{"bad", "first", {}, 3}, {"bad", "second", {{"table", "other"}}, 4}}};
+  const auto circuit = Circuit::make(List{}, options);
+  ASSERT_TRUE(circuit) << circuit.error().message;
+  std::vector<std::string> names;
+  for (const ChipKey& chip : circuit->key().chips) names.push_back(chip.name);
+  EXPECT_THAT(names, ::testing::ElementsAre("free", "first", "second"));
+  const ChipKey& first = circuit->key().chips[circuit->chip("first")];
+  ChipKey second = circuit->key().chips[circuit->chip("second")];
+  EXPECT_EQ(first.log_height, 3);
+  EXPECT_EQ(first.slots[0].slot, circuit->slot("table"));
+  EXPECT_EQ(second.log_height, 4);
+  EXPECT_EQ(second.slots[0].slot, circuit->slot("other"));
+  second.name = first.name, second.log_height = first.log_height, second.slots = first.slots;
+  EXPECT_EQ(first, second);
+
+  options.instances = {};
+  ASSERT_TRUE(Circuit::make(List{}, options));
+  EXPECT_EQ(Circuit::make(List{}, options)->key().chips.size(), 1);
+}
+
+TEST(Circuit, RefusesInstancesThatDoNotFit) {
+  const auto message = [](ChipInstance instance) {
+    const CircuitOptions::NamedSlot slot{"table", Slot::Kind::kFixed};
+    const auto circuit =
+        Circuit::make(ChipList<InSlot, Free>{},
+                      {.slots = {slot}, .templates = {"bad"}, .instances = {std::move(instance)}});
+    return circuit ? "" : circuit.error().message;
+  };
+  EXPECT_EQ(message({"bad", "one", {}, 3}), "");
+  EXPECT_EQ(message({"worse", "one", {}, 3}), "chip one: there is no chip worse");
+  EXPECT_THAT(message({"bad", "one", {{"table", "chair"}}, 3}), HasSubstr("has no slot chair"));
+  EXPECT_THAT(message({"bad", "one"}), HasSubstr("the circuit must give its height"));
+  EXPECT_THAT(message({"free", "one", {}, 3}), HasSubstr("there are no slot columns"));
+  EXPECT_THAT(message({"free", "free"}), HasSubstr("chip free: there are two of this name"));
+}
+
 TEST(Checker, AcceptsHonestToys) {
   for (const toys::Toy& toy : toys::all_toys(5)) {
     const CheckReport report = check(toy.circuit, toy.witness);

@@ -22,6 +22,7 @@ inline std::vector<Toy> all_toys(uint8_t min_log_height) {
   toys.push_back(permutation(n));
   toys.push_back(memory(n + 2, n));
   toys.push_back(memory(n + 1, n, /*shared=*/true));
+  toys.push_back(two_banks(n + 1, n));
   toys.push_back(machine(9, n));
   toys.push_back(wide(n));
   const auto up = [&](int k) { return static_cast<uint8_t>(n + k); };

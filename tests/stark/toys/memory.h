@@ -188,6 +188,46 @@ inline Toy memory(uint8_t log_accesses, uint8_t log_bank, bool shared = false) {
   return toy;
 }
 
+/// The same with the words in two banks: one chip, placed twice.
+inline Toy two_banks(uint8_t log_accesses, uint8_t log_bank) {
+  const auto fixed = Slot::Kind::kFixed;
+  Toy toy{
+      "two banks",
+      make_circuit(MemoryChips{},
+                   {.slots = {{"times", fixed}, {"low", fixed}, {"high", fixed}, {"values", fixed}},
+                    .log_heights = {{"access", log_accesses}, {"ages", log_accesses}},
+                    .templates = {"bank"},
+                    .instances = {{"bank", "low bank", {{"addresses", "low"}}, log_bank},
+                                  {"bank", "high bank", {{"addresses", "high"}}, log_bank}},
+                    .kernels = &memory_asserts}),
+      {},
+      {},
+      {}};
+  std::vector<uint32_t> values(size_t{2} << log_bank);
+  for (uint32_t i = 0; i < values.size(); ++i) values[i] = 1000 + i;
+  for (Table& table : memory_witness(values, log_accesses, 8).tables) {
+    if (table.chip != 1) {
+      table.chip = toy.circuit.chip(table.chip == 0 ? "access" : "ages");
+      toy.witness.tables.push_back(std::move(table));
+      continue;
+    }
+    const auto middle = table.cells.begin() + static_cast<ptrdiff_t>(table.cells.size() / 2);
+    const Table half{0, log_bank, table.width, {}, {}};
+    Table& low = toy.witness.tables.emplace_back(half);
+    low.chip = toy.circuit.chip("low bank");
+    low.cells.assign(table.cells.begin(), middle);
+    Table& high = toy.witness.tables.emplace_back(half);
+    high.chip = toy.circuit.chip("high bank");
+    high.cells.assign(middle, table.cells.end());
+  }
+  toy.witness.sort();
+  for (const Table& table : toy.witness.tables)
+    toy.live_rows.push_back(table.chip == 0 ? table.height() - table.height() / 8 : table.height());
+  toy.cheats.push_back(change_cell(toy, "a word that changes in one bank", "high bank", 1, "final",
+                                   Fp::from(77777), "memory"));
+  return toy;
+}
+
 /// Two proofs of one circuit; slot `after` of the first and slot `before` of the second are one
 /// tree.
 struct TwoProofs {

@@ -38,7 +38,7 @@ ZKVM_SIMD_TABLE(AssertKernels, mixed_asserts);
 
 /// One table per entry of log_heights (repetitions allowed).
 inline Toy mixed(const std::vector<uint8_t>& log_heights) {
-  Toy toy{"mixed", make_circuit(MixedChips{}, {{}, {}, &mixed_asserts}), {}, {}, {}};
+  Toy toy{"mixed", make_circuit(MixedChips{}, {.kernels = &mixed_asserts}), {}, {}, {}};
   std::vector<uint32_t> tokens;
   for (const uint8_t log : log_heights)
     for (uint32_t x = 0; x < 1u << log; ++x) tokens.push_back(x);

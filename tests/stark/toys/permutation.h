@@ -31,7 +31,7 @@ ZKVM_SIMD_TABLE(AssertKernels, permutation_asserts);
 
 inline Toy permutation(uint8_t log_height) {
   Toy toy{"permutation",
-          make_circuit(PermutationChips{}, {{}, {}, &permutation_asserts}),
+          make_circuit(PermutationChips{}, {.kernels = &permutation_asserts}),
           {},
           {uint64_t{1} << log_height},
           {}};

@@ -37,7 +37,7 @@ ZKVM_SIMD_TABLE(AssertKernels, wide_asserts);
 
 inline Toy wide(uint8_t log_height) {
   Toy toy{"wide",
-          make_circuit(WideChips{}, {{}, {}, &wide_asserts}),
+          make_circuit(WideChips{}, {.kernels = &wide_asserts}),
           {},
           {uint64_t{1} << log_height},
           {}};
