@@ -30,6 +30,17 @@ struct Word {
   T lo, hi;
 };
 
+/// A 32-bit value in bytes, lowest first.
+template <class T>
+struct Bytes {
+  T byte[4];
+};
+
+template <class E>
+[[gnu::always_inline]] inline Word<E> word_of(const Bytes<E>& x) {
+  return {x.byte[0] + x.byte[1] * 256, x.byte[2] + x.byte[3] * 256};
+}
+
 /// A register or memory word as an access finds it.
 template <class T>
 struct Found {
@@ -93,6 +104,21 @@ template <class B>
   access_register(air, real, reg, found, found.value, now);
 }
 
+/// The second operand of a chip that serves register and immediate forms: b is what rs2 holds where
+/// `reg` is 1, and the immediate where `real` is 1 and `reg` is 0.
+/// SOUNDNESS: the asserts let `reg` be 1 only where `real` is; the operation in the caller's fetch
+/// says which form it is, so the program row fixes `reg`.
+template <class B>
+[[gnu::always_inline]] inline void read_operand(B& air, const Expr<B>& real, const Expr<B>& reg,
+                                                const Expr<B>& rs2, const Word<Expr<B>>& imm,
+                                                const Found<Expr<B>>& b, const Expr<B>& now) {
+  air.assert_bool("register form", reg);
+  air.assert_bool("immediate form", real - reg);
+  air.assert_zero("b = imm", (real - reg) * (b.value.lo - imm.lo));
+  air.assert_zero("b = imm", (real - reg) * (b.value.hi - imm.hi));
+  read_register(air, reg, rs2, b, now);
+}
+
 /// Access of a word of RAM or read-only memory.
 template <class B>
 [[gnu::always_inline]] inline void access_ram(B& air, const Expr<B>& real, const Expr<B>& place,
@@ -128,10 +154,21 @@ template <class B>
 /// x as an element. REQUIRES: x < p.
 inline Fp fp(uint32_t x) { return Fp::from(x); }
 inline Word<Fp> word_of(uint32_t x) { return {fp(x & 0xffff), fp(x >> 16)}; }
+inline Bytes<Fp> bytes_of(uint32_t x) {
+  return {{fp(x & 0xff), fp(x >> 8 & 0xff), fp(x >> 16 & 0xff), fp(x >> 24)}};
+}
 /// From an access of the execution record: {value, time}.
 template <class Access>
 Found<Fp> found(const Access& access) {
   return {word_of(access.value), fp(access.time)};
+}
+/// What read_operand finds: an access, or with a record of the immediate form imm.
+template <class Record>
+Found<Fp> operand(const ProgramRow& insn, const Record& record) {
+  if constexpr (requires { record.rs2; })
+    return found(record.rs2);
+  else
+    return {word_of(insn.imm), Fp::zero()};
 }
 template <class Access>
 FoundInRam<Fp> found_in_ram(const Access& access, uint32_t now) {

@@ -32,7 +32,7 @@ enum class Operation : uint8_t {
   kBgeu = 17,
 
   kJal = 18,   // rd, imm = pc + 4, target
-  kJalr = 19,  // rd rs1 imm
+  kJalr = 19,  // rd rs1 imm, target = (pc + 4) >> 16: the high limb of what rd gets
 
   // rd rs1 imm
   kLb = 20,

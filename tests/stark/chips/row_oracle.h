@@ -86,6 +86,7 @@ inline bool is_program_row(const ProgramRow& r) {
   if (has_rd ? r.rd < 1 || r.rd > kDummyWord : r.rd != 0) return false;
   if (r.rs1 > (has_rs1 ? 31u : 0u) || r.rs2 > (has_rs2 ? 31u : 0u)) return false;
   if (!has_imm && r.imm != 0) return false;
+  if (jalr) return r.target == (r.pc + 4) >> 16;
   if (!(branch || jal) && r.target != 0) return false;
   return !jal || r.imm == r.pc + 4;
 }
@@ -255,7 +256,7 @@ inline std::optional<Expected> expected(const RowEffects& e) {
   if (op == Operation::kJalr) {
     touch(reg(i.rd), i.pc + 4, 2);
     out.next_pc = address & ~1u;
-    return address >= 1u << 30 ? std::nullopt : std::optional(out);
+    return address >= 1u << 30 || address % 4 >= 2 ? std::nullopt : std::optional(out);
   }
   const bool load = op >= Operation::kLb && op <= Operation::kLw;
   const bool store = op >= Operation::kSb && op <= Operation::kSw;
@@ -312,6 +313,12 @@ Verdict judge(const typename Chip::template Cols<Fp>& row) {
     if (!done) return wrong("access at slot " + std::to_string(touch.slot));
   }
   return {Judgement::kCorrect, ""};
+}
+
+template <class Chip>
+void expect_correct(const typename Chip::template Cols<Fp>& row) {
+  const Verdict verdict = judge<Chip>(row);
+  EXPECT_EQ(verdict.judgement, Judgement::kCorrect) << Chip::kName << ": " << verdict.why;
 }
 
 /// Values at which carries, signs and limbs change.
