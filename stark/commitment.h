@@ -75,7 +75,8 @@ struct ColumnCopy {
                                         std::span<const ColumnCopy> copies);
 
 /// A slot's tree, from the tables of the chips that have columns in it. `params`: of every proof
-/// that will use it (masks of shared columns depend on the number of queries). The seed of a shared
+/// that will use it (masks of shared columns depend on the number of queries; fixed columns on
+/// log_blowup alone). The seed of a shared
 /// tree is its own and must be fresh; a fixed tree draws nothing.
 [[nodiscard]] CommittedTree commit_slot(const VerifyingKey& key, const Params& params,
                                         uint16_t slot, const Witness& witness,

@@ -440,8 +440,9 @@ class Prover {
   FriCommitment fri_;
 };
 
-/// Whether a tree is there for every slot and was made for these very parameters and columns.
-/// ZERO-KNOWLEDGE: a tree with shorter masks, or none, gives proofs that verify and leak.
+/// Whether a tree is there for every slot and was made for these very columns and parameters: of
+/// them, fixed columns depend on the blowup alone.
+/// ZERO-KNOWLEDGE: a shared tree with shorter masks, or none, gives proofs that verify and leak.
 /// Errors: kStatement.
 Result<void> check_slots(const Shape& shape, const SlotTrees& slots) {
   for (uint32_t t = 0; t < shape.main_tree(); ++t) {
@@ -449,8 +450,9 @@ Result<void> check_slots(const Shape& shape, const SlotTrees& slots) {
     const auto found = slots.find(shape.trees[t].slot);
     if (found == slots.end()) return fail(ErrorCode::kStatement, where + "no tree given");
     const Params& made_for = found->second->params();
-    if (made_for.zk != shape.params.zk || made_for.queries != shape.params.queries ||
-        made_for.log_blowup != shape.params.log_blowup)
+    const bool masked = shape.trees[t].kind == TreeShape::Kind::kShared;
+    if (made_for.log_blowup != shape.params.log_blowup ||
+        (masked && (made_for.zk != shape.params.zk || made_for.queries != shape.params.queries)))
       return fail(ErrorCode::kStatement, where + "the tree was made for other parameters");
     for (const GroupShape& group : shape.groups) {
       const CommittedGroup* made = found->second->group(group.log_height);

@@ -40,7 +40,8 @@ struct ProverStats {
   uint64_t committed_bytes = 0;  // of those cells: trace and LDE
 };
 
-/// The fixed and shared trees that a proof uses, by slot; made by commit_slot with the same params.
+/// The fixed and shared trees that a proof uses, by slot; made by commit_slot with the same params
+/// (fixed ones: with the same log_blowup).
 using SlotTrees = std::map<uint16_t, const CommittedTree*>;
 
 /// The statement that prove() proves: the witness's publics and the roots of the shared trees.

@@ -157,6 +157,12 @@ inline Word<Fp> word_of(uint32_t x) { return {fp(x & 0xffff), fp(x >> 16)}; }
 inline Bytes<Fp> bytes_of(uint32_t x) {
   return {{fp(x & 0xff), fp(x >> 8 & 0xff), fp(x >> 16 & 0xff), fp(x >> 24)}};
 }
+/// The word at `place` as memory holds it: the journal's position and the pc are not split.
+inline Word<Fp> word_at(uint32_t place, uint32_t x) {
+  if (place >= kMachineBase + kJournalWord && place < kMachineBase + kMachineWords)
+    return {fp(x), Fp{}};
+  return word_of(x);
+}
 /// From an access of the execution record: {value, time}.
 template <class Access>
 Found<Fp> found(const Access& access) {
