@@ -1,0 +1,62 @@
+// stark/doc/chips.md lists every chip with what it costs. The list is what the recorder says; this
+// test fails if the page is not current, and ZKVM_UPDATE=1 writes it anew.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "stark/machine/chip_list.h"
+#include "stark/recorder.h"
+
+namespace zkvm::stark::machine {
+namespace {
+
+constexpr const char* kPage = ZKVM_SOURCE_DIR "/stark/doc/chips.md";
+constexpr const char* kBegin = "<!-- generated: begin -->\n";
+constexpr const char* kEnd = "<!-- generated: end -->\n";
+
+template <ChipDefinition... Chips>
+std::vector<RecordedChip> record_all(ChipList<Chips...>) {
+  return {record_chip<Chips>()...};
+}
+
+std::string row_of(const RecordedChip& chip) {
+  const std::vector<unsigned> degrees = chip.degrees();
+  const size_t in_slots = chip.key.columns() - chip.key.main_width;
+  const size_t interactions = chip.key.interactions.size();
+  // Two interactions share an extension column, five base columns; a height's odd one stands alone.
+  const double committed = chip.key.main_width + 2.5 * static_cast<double>(interactions);
+  return fmt::format("| {} | {} | {} | {} | {:g} | {} | {} |\n", chip.key.name, chip.key.main_width,
+                     in_slots == 0 ? "" : std::to_string(in_slots), interactions, committed,
+                     chip.key.asserts.size(),
+                     degrees.empty() ? 0 : *std::ranges::max_element(degrees));
+}
+
+std::string generated() {
+  std::string out =
+      "| chip | main columns | in slots | interactions | committed columns | asserts | degree |\n"
+      "|---|---:|---:|---:|---:|---:|---:|\n";
+  for (const RecordedChip& chip : record_all(MachineChips{})) out += row_of(chip);
+  return out;
+}
+
+TEST(ChipTable, IsCurrent) {
+  std::ifstream file(kPage);
+  std::stringstream text;
+  text << file.rdbuf();
+  const std::string page = text.str();
+  const size_t begin = page.find(kBegin), end = page.find(kEnd);
+  ASSERT_NE(begin, std::string::npos);
+  ASSERT_NE(end, std::string::npos);
+  const std::string wanted = page.substr(0, begin) + kBegin + generated() + page.substr(end);
+  if (std::getenv("ZKVM_UPDATE") != nullptr)
+    std::ofstream(kPage) << wanted;
+  else
+    EXPECT_EQ(page, wanted) << "run this test with ZKVM_UPDATE=1";
+}
+
+}  // namespace
+}  // namespace zkvm::stark::machine
