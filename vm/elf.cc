@@ -136,11 +136,11 @@ Result<Region> to_region(std::span<const uint8_t> file, size_t index, const Elf3
                 index, segment.p_vaddr, segment.p_offset, align);
   }
   const uint64_t end = uint64_t{segment.p_vaddr} + segment.p_memsz;
-  if (segment.p_vaddr % 4 != 0 || end > kAddressEnd) {
+  if (segment.p_vaddr % 4 != 0 || segment.p_vaddr < kAddressBegin || end > kAddressEnd) {
     return fail(ErrorCode::kBadAddress,
-                "segment {}: expected a base that is a multiple of 4 and an end of at most {:#x}, "
-                "found {:#x} to {:#x}",
-                index, kAddressEnd, segment.p_vaddr, end);
+                "segment {}: expected a base that is a multiple of 4 and at least {:#x}, and an end "
+                "of at most {:#x}, found {:#x} to {:#x}",
+                index, kAddressBegin, kAddressEnd, segment.p_vaddr, end);
   }
   if (segment.p_filesz > segment.p_memsz) {
     return fail(ErrorCode::kBadHeader,

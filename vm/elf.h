@@ -14,9 +14,11 @@
 
 namespace zkvm::vm {
 
-// Every declared address is below this: pc, addresses and lengths are then one field element each
-// in the proof, and word indices leave room for the machine's own words.
-inline constexpr uint32_t kAddressEnd = 1u << 30;
+// Every declared address is in [kAddressBegin, kAddressEnd). In the proof pc, addresses and lengths
+// are one field element each, and no address that an instruction can form modulo p is another one
+// (stark/chips/buses.h): hence the end, and the first page, where rs1 + imm could wrap around to.
+inline constexpr uint32_t kAddressBegin = 0x1000;
+inline constexpr uint32_t kAddressEnd = 0x3f000000;
 
 struct LoadLimits {
   uint64_t memory_bytes = 1u << 30;      // sum of all declared segments

@@ -15,7 +15,7 @@ enum class ErrorCode : uint8_t {
   kBadHeader,              // a header field has an impossible value
   kUnsupportedSegment,     // a dynamic or interpreted program, or an unknown segment type
   kBadPermissions,         // not one of r--, rw-, r-x
-  kBadAddress,             // misaligned, wraps around, or at 2^30 and above
+  kBadAddress,             // misaligned, wraps around, or outside of what the proof has
   kOverlap,                // two segments declare the same word
   kMemoryLimit,            // more memory declared than the caller allows
   kBadExecutableSegments,  // none, more than one, or one that the file does not fill

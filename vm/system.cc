@@ -14,7 +14,7 @@ tl::unexpected<Fault> fault(TrapKind kind, uint32_t address, uint32_t detail) {
   return tl::unexpected(Fault{kind, address, detail});
 }
 
-// Input and journal move whole words between addresses and lengths below 2^30.
+// Input and journal move whole words between addresses and lengths below kAddressEnd.
 std::optional<Fault> check_words(uint32_t buffer, uint32_t length) {
   if (length % 4 != 0 || length >= kAddressEnd) return Fault{TrapKind::kBadLength, buffer, length};
   if (buffer % 4 != 0 || buffer >= kAddressEnd) return Fault{TrapKind::kBadBuffer, buffer, length};

@@ -31,11 +31,21 @@ inline constexpr Bus<3> kJournal{10, "journal"};
 /// lo, hi: the exit code. The verifier receives it.
 inline constexpr Bus<2> kExit{11, "exit"};
 
-// Places. Byte addresses are below 2^30 and word indices below 2^28, so a program's words, its
-// read-only words and the machine's own are apart, and no address that a load, a store or a
-// transfer can form reaches a machine word.
-inline constexpr uint32_t kReadOnlyBase = 1u << 29;
-inline constexpr uint32_t kMachineBase = (1u << 28) + (1u << 20);
+// Places. The writable word at address a, a multiple of 4 in [kAddressBegin, kAddressEnd), has
+// place a / 4, the read-only word kReadOnlyBase + a / 4, machine word r kMachineBase + r.
+//
+// SOUNDNESS: a load or store forms its address as one element A = rs1 + imm, which form_address
+// (cpu.h) shows to be an integer in [-2^11, kAddressEnd + 2^16 + 2^11), and names the place
+// (A - offset) / 4 in F, offset in 0..3, plus kReadOnlyBase if a flag is set. Four times the places
+// that exist are, as integers: [0x1000, 0x3f000000) writable, [0x3f400000, 0x3f40008c) the
+// machine's, [0x3f801000, 0x7e800000) read-only; A - offset is in (-0x804, 0x3f010800) without the
+// flag, in (0x3f7ff7fc, 0x7e810800) with 4 kReadOnlyBase added. All lie in an interval shorter than
+// p, so equal modulo p is equal: a misaligned, negative or too large address has no place, no
+// address reaches a machine word, and none has a place of the other kind.
+inline constexpr uint32_t kAddressBegin = 0x1000;    // as in vm/elf.h
+inline constexpr uint32_t kAddressEnd = 0x3f000000;  // likewise
+inline constexpr uint32_t kMachineBase = 0x3f400000 / 4;
+inline constexpr uint32_t kReadOnlyBase = 0x3f800000 / 4;
 
 // Machine words: x0-x31, then these. The journal's position (in words) and the pc are single field
 // elements: they stand in lo, and hi is 0.

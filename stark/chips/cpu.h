@@ -23,6 +23,9 @@ using Expr = typename B::Expr;
 /// 2^-16 in F: a difference of limbs times this is a carry.
 inline constexpr uint32_t kInverseLimb = inverse(Fp::from(kLimb)).value();
 
+/// 1/4 in F.
+inline constexpr uint32_t kQuarter = inverse(Fp::from(4)).value();
+
 /// A 32-bit value: lo + 2^16 hi. SOUNDNESS: limbs that come from the memory bus are below 2^16,
 /// because banks hold such limbs and every chip shows it of what it sends.
 template <class T>
@@ -128,6 +131,25 @@ template <class B>
   air.send(kMemory, real, {place, left.lo, left.hi, now});
   air.send(kRange16, real, {now - found.time - 1 - found.age_hi * kLimb});
   air.send(kRange14, real, {found.age_hi});
+}
+
+/// The address base + offset as one element: an integer in [-2^11, kAddressEnd + 2^16 + 2^11).
+/// `base` is a register's value, `offset` what the program table has of a load or store.
+/// What becomes of it: buses.h, "Places".
+template <class B>
+[[gnu::always_inline]] inline Expr<B> form_address(B& air, const Expr<B>& real,
+                                                   const Word<Expr<B>>& base,
+                                                   const Expr<B>& offset) {
+  // SOUNDNESS: base.hi is a limb, so that this means base.hi <= kAddressEnd / 2^16. (An address
+  // that is declared has such a base; one that wraps around past 2^32 would be below
+  // kAddressBegin.)
+  air.send(kRange14, real, {base.hi + ((1 << 14) - 1 - (kAddressEnd >> 16))});
+  return base.lo + base.hi * kLimb + offset;
+}
+
+template <class E>
+[[gnu::always_inline]] inline E place_of_address(const E& address) {
+  return address * kQuarter;
 }
 
 /// lo, hi < 2^16.

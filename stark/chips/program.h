@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "stark/field.h"
+
 namespace zkvm::stark::chips {
 
 /// Numbers of operations on the program bus. 0 is what no chip looks up: padding, ebreak, and words
@@ -63,7 +65,7 @@ enum class Operation : uint8_t {
 inline constexpr uint32_t kImmediate = 64;
 
 /// A row of the program table, in the order of the program bus. `imm` is sign-extended and stands
-/// on the bus as two 16-bit limbs; rd = x0 is kDummyWord.
+/// on the bus as imm_on_bus(); rd = x0 is kDummyWord.
 struct ProgramRow {
   uint32_t pc;
   uint32_t operation;
@@ -73,5 +75,18 @@ struct ProgramRow {
 };
 
 constexpr uint32_t number(Operation operation) { return static_cast<uint32_t>(operation); }
+
+/// The two elements that `imm` is on the bus: its limbs; but for loads and stores, whose addresses
+/// are one element, imm itself modulo p, and 0.
+struct ImmOnBus {
+  Fp lo, hi;
+};
+constexpr ImmOnBus imm_on_bus(const ProgramRow& row) {
+  const bool is_address =
+      row.operation >= number(Operation::kLb) && row.operation <= number(Operation::kSw);
+  if (!is_address) return {Fp::from(row.imm & 0xffff), Fp::from(row.imm >> 16)};
+  const Fp magnitude = Fp::from(row.imm >> 31 ? 0 - row.imm : row.imm);
+  return {row.imm >> 31 ? -magnitude : magnitude, Fp::zero()};
+}
 
 }  // namespace zkvm::stark::chips

@@ -33,8 +33,9 @@ struct ProgramTable {
   }
 
   static void fill(Cols<Fp>& row, const ProgramRow& insn, uint32_t count) {
+    const auto [imm_lo, imm_hi] = imm_on_bus(insn);
     row = {fp(insn.pc),  fp(insn.operation), fp(insn.rd),     fp(insn.rs1),
-           fp(insn.rs2), word_of(insn.imm),  fp(insn.target), fp(count)};
+           fp(insn.rs2), {imm_lo, imm_hi},   fp(insn.target), fp(count)};
   }
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "stark/bytes.h"
+#include "stark/chips/buses.h"
 
 namespace zkvm::stark::machine {
 namespace {
@@ -10,8 +11,7 @@ namespace {
 constexpr std::string_view kMagic = "ZKVI";
 constexpr uint32_t kVersion = 1;  // of the format, the chips and the heights of the tables
 constexpr std::string_view kIdPrefix = "zkvm image";
-constexpr uint32_t kEntryEnd = 1u << 30;
-constexpr uint32_t kWordEnd = 1u << 28;
+constexpr uint32_t kWordEnd = chips::kAddressEnd / 4;
 constexpr unsigned kMaxLogDomain = 24;
 constexpr uint64_t kBankBytes = 4 + sizeof(Digest);
 
@@ -78,9 +78,9 @@ Result<void> Image::check() const {
   };
   if (log_blowup < 1 || log_blowup > 4) return range("log_blowup", 1, 4, log_blowup);
   const unsigned highest = std::min<unsigned>(kMaxLogHeight, kMaxLogDomain - log_blowup);
-  if (entry % 4 != 0 || entry >= kEntryEnd)
+  if (entry % 4 != 0 || entry >= chips::kAddressEnd)
     return complain(ErrorCode::kFormat, "entry: expected a multiple of 4 below {:#x}, found {:#x}",
-                    kEntryEnd, entry);
+                    chips::kAddressEnd, entry);
   if (log_program < kMinLogHeight || log_program > highest)
     return range("log2 of the program's height", kMinLogHeight, highest, log_program);
   if (log_constants.size() > kMaxConstantBanks)

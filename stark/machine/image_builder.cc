@@ -234,7 +234,8 @@ Table bank_table(const Circuit& circuit, const std::string& name, const BankLayo
 
 /// What arithmetization relies on and load_elf has checked.
 void check_program(const vm::Program& program) {
-  uint64_t end = 0;
+  static_assert(vm::kAddressBegin == chips::kAddressBegin && vm::kAddressEnd == chips::kAddressEnd);
+  uint64_t end = vm::kAddressBegin;
   for (const vm::Region& region : program.regions) {
     ZK_CHECK(region.base % 4 == 0 && region.size % 4 == 0 && region.base >= end);  // disjoint
     ZK_CHECK(!(region.write && region.execute));

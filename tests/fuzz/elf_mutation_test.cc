@@ -42,7 +42,7 @@ class Mutator {
 
   void change(std::vector<uint8_t>& file) {
     static constexpr uint32_t kValues[] = {0,          1,       4,          0x7fffffff,
-                                           0x80000000, ~0u,     0x3ffffffc, 0x40000000,
+                                           0x80000000, ~0u,     0x3efffffc, 0x3f000000,
                                            0x10000,    0x20000, 0xffff,     0xfffffffc};
     size_t at = place(file);
     switch (random_() % 6) {

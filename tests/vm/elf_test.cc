@@ -106,7 +106,9 @@ const Rejection kRejections[] = {
        f.segments[1].address += 2;
        f.segments[1].align = 1;
      }},
-    {"at 2^30", ErrorCode::kBadAddress,
+    {"in the first page", ErrorCode::kBadAddress,
+     [](ElfFile& f) { f.segments[1].address = kAddressBegin - 4; }},
+    {"past the end", ErrorCode::kBadAddress,
      [](ElfFile& f) { f.segments[1].address = kAddressEnd - kDataSize + 4; }},
     {"wraps around", ErrorCode::kBadAddress,
      [](ElfFile& f) { f.segments[1].address = 0xfffff000; }},

@@ -88,8 +88,22 @@ inline bool is_program_row(const ProgramRow& r) {
   if (!has_imm && r.imm != 0) return false;
   if (jalr) return r.target == (r.pc + 4) >> 16;
   if (!(branch || jal) && r.target != 0) return false;
+  if ((load || store) && r.imm + (1u << 11) >= 1u << 12) return false;
   return !jal || r.imm == r.pc + 4;
 }
+
+/// The row that stands for this tuple of the program bus, nothing if none does. The immediate is
+/// two limbs; but of loads and stores one signed number modulo p, and 0.
+inline std::optional<ProgramRow> program_row(const std::vector<uint32_t>& t) {
+  const bool is_address = t[1] >= number(Operation::kLb) && t[1] <= number(Operation::kSw);
+  if (is_address ? t[6] != 0 : (t[5] | t[6]) >> 16 != 0) return std::nullopt;
+  const uint32_t offset = t[5] < Fp::kModulus / 2 ? t[5] : t[5] - Fp::kModulus;
+  const ProgramRow row{t[0], t[1], t[2], t[3], t[4], is_address ? offset : t[5] | t[6] << 16, t[7]};
+  return is_program_row(row) ? std::optional(row) : std::nullopt;
+}
+
+/// Whether the loader may find memory declared at this word.
+inline bool is_declarable(uint32_t word) { return word >= 0x1000 / 4 && word < 0x3f000000 / 4; }
 
 /// Collects what a row does. Nothing if it is rejected; `why` says so.
 template <class Chip>
@@ -123,8 +137,10 @@ std::optional<RowEffects> effects(const typename Chip::template Cols<Fp>& row, s
         break;
       case kProgram.id:
         ++fetches;
-        if (t[5] >> 16 || t[6] >> 16) return reject("program row");
-        out.insn = {t[0], t[1], t[2], t[3], t[4], t[5] | t[6] << 16, t[7]};
+        if (const auto insn = program_row(t))
+          out.insn = *insn;
+        else
+          return reject("program row");
         break;
       case kMemory.id:
         (send ? sent : received).push_back(t);
@@ -141,16 +157,14 @@ std::optional<RowEffects> effects(const typename Chip::template Cols<Fp>& row, s
   if (air.entries.empty()) return out;
   EXPECT_TRUE(fetches == state_in && fetches == state_out) << Chip::kName;
   EXPECT_EQ(received.size(), sent.size()) << Chip::kName;
-  if (fetches != 0 && !is_program_row(out.insn)) return reject("program row");
   if (fetches != 0 && (out.pc != out.insn.pc || out.clk == 0 || out.clk >= 1u << 26))
     return reject("state");
   for (size_t i = 0; i < received.size(); ++i) {
     const auto &from = received[i], &to = sent[i];
     EXPECT_EQ(from[0], to[0]) << Chip::kName << ": an access of two places";
-    const bool ram = from[0] < 1u << 28;
     const bool machine = from[0] - kMachineBase < kMachineWords;
-    const bool constant = from[0] - kReadOnlyBase < 1u << 28;
-    if (!ram && !machine && !constant) return reject("place of no bank");
+    if (!machine && !is_declarable(from[0]) && !is_declarable(from[0] - kReadOnlyBase))
+      return reject("place of no bank");
     // A tuple that it takes was sent before: its limbs are in range and its time is a time.
     if (from[1] >> 16 || from[2] >> 16 || from[3] >= 1u << 28) return reject("found");
     const bool in_range = to[1] < 1u << 16 && to[2] < 1u << 16 && to[3] > from[3];
@@ -264,7 +278,7 @@ inline std::optional<Expected> expected(const RowEffects& e) {
     const bool byte = op == Operation::kLb || op == Operation::kLbu || op == Operation::kSb;
     const bool half = op == Operation::kLh || op == Operation::kLhu || op == Operation::kSh;
     const uint32_t size = byte ? 1 : half ? 2 : 4;
-    if (address >= 1u << 30 || address % size != 0) return std::nullopt;
+    if (!is_declarable(address / 4) || address % size != 0) return std::nullopt;
     const uint32_t shift = address % 4 * 8, mask = byte ? 0xff : half ? 0xffff : ~0u;
     if (store) {
       const uint32_t word = value_at(2);
@@ -396,6 +410,38 @@ void attack_padding(std::mt19937_64& random) {
   typename Chip::template Cols<Fp> padding{};
   EXPECT_EQ(judge<Chip>(padding).judgement, Judgement::kIdle) << Chip::kName;
   attack<Chip>(padding, random, 0);
+}
+
+/// Addresses of words, to both ends of what may be declared.
+inline constexpr uint32_t kAddresses[] = {0x1000,     0x1ffc,     0xfffc,     0x10000,
+                                          0x00fffffc, 0x12345678, 0x3e80fffc, 0x3efffffc};
+
+/// Base registers and immediates of loads and stores, good and bad: around the ends of what may be
+/// declared, around 2^32, random ones, and all of these moved by what could make one address look
+/// like another: multiples of p, and the distances between the kinds of places.
+template <class Visit>
+void for_each_address(std::mt19937_64& random, Visit visit) {
+  std::vector<uint64_t> marks = {0,          0x1000,     0x10000,    0x3effffff,       0x3f000000,
+                                 0x3f010000, 0x3f400000, 0x3f800000, uint64_t{1} << 32};
+  for (int i = 0; i < 40; ++i) marks.push_back(random() % kAddressEnd);
+  constexpr uint64_t kKinds[] = {0, 4 * uint64_t{kMachineBase}, 4 * uint64_t{kReadOnlyBase}};
+  for (const uint64_t mark : marks)
+    for (const uint64_t multiple : {0, 1, 2})
+      for (const uint64_t kind : kKinds)
+        for (const uint64_t from : kKinds)
+          for (uint64_t step = 0; step < 4; ++step)
+            for (const uint32_t imm : {0u, 1u, 2u, 0x7ffu, ~0u, ~1u, ~0x7ffu})
+              visit(static_cast<uint32_t>(mark + multiple * Fp::kModulus + kind - from + step),
+                    imm);
+}
+
+/// The row is correct if the VM may accept its address, and has no place else.
+template <class Chip>
+void expect_as_vm(const typename Chip::template Cols<Fp>& row, uint32_t address, uint32_t size) {
+  const Verdict verdict = judge<Chip>(row);
+  const bool accepts = is_declarable(address / 4) && address % size == 0;
+  EXPECT_EQ(verdict.judgement, accepts ? Judgement::kCorrect : Judgement::kRejected)
+      << Chip::kName << " at " << address << ": " << verdict.why;
 }
 
 /// An access of the execution record before time `now`: vm::Access without the VM.
