@@ -53,21 +53,29 @@ TYPED_TEST(Branch, PaddingIsIdle) {
   attack_padding<TypeParam>(random);
 }
 
-// Every choice of flags with the next_pc that it asks for.
+Fp taken_pc(Fp taken, Fp pc, Fp target) { return pc + fp(4) + taken * (target - pc - fp(4)); }
+Fp exclusive(Fp x, Fp y) { return x + y - fp(2) * x * y; }
+
+// Choices of flags and witness, booleans that are none included, with the next_pc that they ask
+// for.
 TEST(BranchEqual, HasOneAnswer) {
   RowMaker make(4);
+  const Fp choices[] = {Fp::zero(), Fp::one(), fp(2), -Fp::one(), inverse(fp(2))};
   for (const uint32_t a : kEdges)
     for (const uint32_t b : kEdges)
       for (const auto& honest : rows_of<BranchEqual>(a, b, make))
-        for (int bits = 0; bits < 8; ++bits) {
-          auto row = honest;
-          row.equal = fp(static_cast<uint32_t>(bits & 1));
-          row.is_ne = fp(static_cast<uint32_t>(bits >> 1 & 1));
-          row.next_pc = (bits & 1) != (bits >> 1 & 1) ? row.target : row.pc + fp(4);
-          if (bits & 4) row.inverse = fp(make.any() % Fp::kModulus);
-          const Verdict verdict = judge<BranchEqual>(row);
-          EXPECT_NE(verdict.judgement, Judgement::kWrong) << a << " " << b << ": " << verdict.why;
-        }
+        for (const Fp equal : choices)
+          for (const Fp is_ne : choices) {
+            auto row = honest;
+            row.equal = equal;
+            row.is_ne = is_ne;
+            row.next_pc = taken_pc(exclusive(equal, is_ne), row.pc, row.target);
+            const Fp lo = row.a.value.lo - row.b.value.lo, hi = row.a.value.hi - row.b.value.hi;
+            row.inverse = (Fp::one() - equal) * inverse(lo * lo - fp(3) * hi * hi);
+            expect_not_wrong<BranchEqual>(row);
+            row.inverse = fp(make.any() % Fp::kModulus);
+            expect_not_wrong<BranchEqual>(row);
+          }
 }
 
 // As single elements 0 and 0x7f000001 are equal, and so are x and x + 0x7f000001.
@@ -89,15 +97,16 @@ TEST(BranchLess, HasOneAnswer) {
     for (const uint32_t b : kEdges)
       for (const auto& honest : rows_of<BranchLess>(a, b, make))
         for (const bool as_signed : {false, true})
-          for (const bool swapped : {false, true}) {
-            auto row = honest;
-            row.is_signed = fp(as_signed);
-            row.order = swapped ? order_of(b, a, as_signed) : order_of(a, b, as_signed);
-            const bool taken = row.order.less != row.is_ge;
-            row.next_pc = taken ? row.target : row.pc + fp(4);
-            const Verdict verdict = judge<BranchLess>(row);
-            EXPECT_NE(verdict.judgement, Judgement::kWrong) << a << " " << b << ": " << verdict.why;
-          }
+          for (const bool swapped : {false, true})
+            for (uint32_t is_signed = 0; is_signed < 3; ++is_signed)
+              for (uint32_t is_ge = 0; is_ge < 5; ++is_ge) {
+                auto row = honest;
+                row.order = swapped ? order_of(b, a, as_signed) : order_of(a, b, as_signed);
+                row.is_signed = fp(is_signed);
+                row.is_ge = fp(is_ge) - Fp::one();
+                row.next_pc = taken_pc(exclusive(row.order.less, row.is_ge), row.pc, row.target);
+                expect_not_wrong<BranchLess>(row);
+              }
 }
 
 }  // namespace

@@ -335,6 +335,12 @@ void expect_correct(const typename Chip::template Cols<Fp>& row) {
   EXPECT_EQ(verdict.judgement, Judgement::kCorrect) << Chip::kName << ": " << verdict.why;
 }
 
+template <class Chip>
+void expect_not_wrong(const typename Chip::template Cols<Fp>& row) {
+  const Verdict verdict = judge<Chip>(row);
+  EXPECT_NE(verdict.judgement, Judgement::kWrong) << Chip::kName << ": " << verdict.why;
+}
+
 /// Values at which carries, signs and limbs change.
 inline constexpr uint32_t kEdges[] = {
     0,          1,          2,          3,          4,          7,          8,          15,
