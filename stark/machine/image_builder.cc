@@ -234,6 +234,8 @@ Table bank_table(const Circuit& circuit, const std::string& name, const BankLayo
 
 /// What arithmetization relies on and load_elf has checked.
 void check_program(const vm::Program& program) {
+  // SOUNDNESS: the pc behind the last word of the text is below kHaltPc.
+  static_assert(vm::kAddressEnd < chips::kHaltPc);
   static_assert(vm::kAddressBegin == chips::kAddressBegin && vm::kAddressEnd == chips::kAddressEnd);
   uint64_t end = vm::kAddressBegin;
   for (const vm::Region& region : program.regions) {
@@ -264,7 +266,8 @@ ProgramRow program_row(const vm::Region& text, uint32_t pc, uint32_t word) {
   if (jump) row.imm = pc + 4;
   if (operation == Operation::kJalr) row.target = (pc + 4) >> 16;
   if (branch || jump) {
-    // SOUNDNESS: 2^30 would mean the end of the program to the state chain, and p + pc the pc.
+    // SOUNDNESS: a target is a pc of the text or none at all; as it stands it could be p + pc, or
+    // kHaltPc.
     const uint32_t target = pc + insn.imm;
     row.target = target % 4 == 0 && text.contains(target) ? target : kNoTarget;
   }
@@ -277,10 +280,6 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, uint8_t log_bl
   const vm::Region& text = program.text();
   const auto log_greatest =
       static_cast<uint8_t>(std::min<unsigned>(kMaxLogHeight, kMaxLogDomain - log_blowup));
-  // SOUNDNESS: behind its last word the pc would be that of the end.
-  if (text.base + text.size >= chips::kHaltPc)
-    return fail(ErrorCode::kFormat, fmt::format("text: expected an end below {:#x}, found {:#x}",
-                                                chips::kHaltPc, text.base + text.size));
   if (text.size / 4 > uint32_t{1} << log_greatest)
     return fail(ErrorCode::kFormat, fmt::format("text: expected at most 2^{} words, found {}",
                                                 log_greatest, text.size / 4));

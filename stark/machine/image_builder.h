@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "stark/chips/buses.h"
 #include "stark/chips/program.h"
 #include "stark/commitment.h"
 #include "stark/error.h"
@@ -44,7 +45,7 @@ inline constexpr uint32_t kNoTarget = 1;
 class ProgramImage {
  public:
   /// REQUIRES: the program is one that vm::load_elf accepted.
-  /// Errors: kFormat, if it is too large for this rate or ends at the end of memory.
+  /// Errors: kFormat, if it is too large for this rate.
   [[nodiscard]] static Result<ProgramImage> of(const vm::Program& program, uint8_t log_blowup);
 
   [[nodiscard]] const Image& image() const { return image_; }
