@@ -45,10 +45,13 @@ const CommittedGroup* CommittedTree::group(uint8_t log_height) const {
 
 TileMatrix gather_columns(uint8_t log_height, uint32_t width, std::span<const ColumnCopy> copies) {
   TileMatrix out(log_height, static_cast<int>(width));
-  out.zero_spare_columns();
+  uint32_t copied = 0;
+  for (const ColumnCopy& copy : copies) copied += copy.count;
   constexpr size_t kChunk = 256;
   const size_t chunk = std::min(kChunk, out.rows());
   tbb::parallel_for(size_t{0}, out.rows() / chunk, [&](size_t index) {
+    for (auto tile = static_cast<int>(copied / kTileWidth); tile < out.tiles(); ++tile)
+      std::fill_n(out.row(tile, index * chunk), chunk * kTileWidth, 0);
     std::vector<Fp> rows;
     for (const ColumnCopy& copy : copies) {
       const size_t stride = copy.table->width;

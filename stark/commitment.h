@@ -64,7 +64,8 @@ class CommittedTree {
 };
 
 /// Copies columns of tables into a group's matrix on the trace domain. `first`: the table's first
-/// column to copy, `place`: where it goes.
+/// column to copy, `place`: where it goes. The copies fill the columns from 0 on; those after them
+/// become zero.
 struct ColumnCopy {
   const Table* table;
   uint32_t first;

@@ -31,13 +31,14 @@ constexpr Fp coset_shift(int log_rows, int log_blowup, size_t c) {
   return kLdeShift * pow(Fp::root_of_unity(log_rows + log_blowup), c);
 }
 
-// trace: N rows, the columns' values on H_N in natural order; it is only read.
-// cosets: 2^b matrices shaped like the trace, or none; coset c gets fhat at coset_shift(log N, b, c) * w_N^r
-// in row r.
+// trace: N rows, the columns' values on H_N in natural order. It is only read, and may be
+// cosets[0], which then replaces it. cosets: 2^b matrices shaped like the trace, or none; coset c
+// gets fhat at coset_shift(log N, b, c) * w_N^r in row r.
 //   Point e = 2^b r + c of the LDE domain, kLdeShift * w_(2^b N)^e, is row r of coset c.
 // small: any number of small cosets, each with masks.count <= M <= N, M >= 2, as many columns as
 // the trace. REQUIRES: log N >= 1, log N + b <= 24, masks.count <= N, masks for every column or
-// none. Time: that of 1 + 2^b transforms of N rows a column; memory: two blocks of a tile per thread.
+// none. Time: that of 1 + 2^b transforms of N rows a column; memory: two blocks of a tile per
+// thread.
 void low_degree_extend(const TileMatrix& trace, const ColumnMasks& masks,
                        std::span<TileMatrix> cosets, std::span<const SmallCoset> small = {});
 

@@ -76,7 +76,8 @@ class Prover {
                          [&] { return main_columns(group); });
     }
     if (shape_.params.zk) answer_blinds(groups);
-    proof_.main_root = extend_and_hash(shape_.main_tree(), std::move(groups), "main");
+    for (size_t g = 0; g < groups.size(); ++g) extend(shape_.main_tree(), g, groups[g]);
+    proof_.main_root = hash(shape_.main_tree(), std::move(groups));
     transcript_.absorb("main", proof_.main_root);
     return work("grind logup", proof_.params.grind_round, proof_.nonce_logup);
   }
@@ -94,8 +95,7 @@ class Prover {
     std::vector<Fp> blind(kBlindRows);
     randomness_.fill(RandomUse::kBlind, group.log_height, 0, blind);
     const auto column = static_cast<int>(blind_column(group));
-    for (size_t r = 0; r < trace.rows(); ++r)
-      trace.set(r, column, r < blind.size() ? blind[r] : Fp::zero());
+    for (size_t r = 0; r < blind.size(); ++r) trace.set(r, column, blind[r]);
     return trace;
   }
 
@@ -116,10 +116,6 @@ class Prover {
     TileMatrix& trace = groups.back().trace;
     const auto value = static_cast<int>(blind_column(shape_.groups.back()) + 1);
     ZK_CHECK(sent.size() <= trace.rows());
-    for (size_t r = 0; r < trace.rows(); ++r) {
-      trace.set(r, value, Fp::zero());
-      trace.set(r, value + 1, Fp::zero());
-    }
     size_t row = 0;
     for (const auto& [word, count] : sent) {
       trace.set(row, value, Fp::from_word(word));
@@ -134,18 +130,20 @@ class Prover {
     transcript_.squeeze("logup", drawn);
     logup_ = {drawn[0], drawn[1]};
     std::vector<CommittedGroup> groups;
-    for (const GroupShape& group : shape_.groups) {
+    for (size_t g = 0; g < shape_.groups.size(); ++g) {
+      const GroupShape& group = shape_.groups[g];
       CommittedGroup& made = groups.emplace_back();
       made.log_height = group.log_height;
-      made.trace = TileMatrix(group.log_height, static_cast<int>(group.width[shape_.aux_tree()]));
+      TileMatrix& trace = made.cosets.emplace_back(
+          group.log_height, static_cast<int>(group.width[shape_.aux_tree()]));
       timed("logup", uint64_t{group.height()} * group.interactions.size(), "interaction", [&] {
-        proof_.sums.push_back(fill_logup(shape_, group, circuit_.key().tuple_width, logup_,
-                                         traces(group), made.trace));
+        proof_.sums.push_back(
+            fill_logup(shape_, group, circuit_.key().tuple_width, logup_, traces(group), trace));
       });
+      own_[0]->groups()[g].trace = {};  // of main; nobody needs that of aux once it is extended
+      extend(shape_.aux_tree(), g, made);
     }
-    for (CommittedGroup& group : own_[0]->groups()) group.trace = {};  // of main
-    proof_.aux_root = extend_and_hash(shape_.aux_tree(), std::move(groups), "aux");
-    for (CommittedGroup& group : own_[1]->groups()) group.trace = {};
+    proof_.aux_root = hash(shape_.aux_tree(), std::move(groups));
     transcript_.absorb("aux", proof_.aux_root);
     transcript_.absorb("sums", proof_.sums);
     return true;
@@ -314,23 +312,22 @@ class Prover {
     return std::countr_zero(group.small_coset);  // a power of two
   }
 
-  /// Masks and extends every group's trace, hashes, keeps the tree.
-  Digest extend_and_hash(uint32_t tree, std::vector<CommittedGroup> groups, const char* name) {
-    for (size_t g = 0; g < groups.size(); ++g) {
-      const GroupShape& group = shape_.groups[g];
-      CommittedGroup& made = groups[g];
-      made.masks = GroupMasks::draw(
-          randomness_, random_stream(shape_.trees[tree], group.log_height), group.mask[tree]);
-      for (size_t c = 0; c < coset_count(); ++c)
-        made.cosets.emplace_back(group.log_height, made.trace.columns());
-      timed(std::string("extend ") + name, cells(group, tree), "cell", [&] {
-        if (shape_.params.zk)
-          extend_to_small(tree, group, made.trace, made.masks.view(), made.cosets);
-        else
-          low_degree_extend(made.trace, {}, made.cosets);
-      });
-    }
-    return hash(tree, std::move(groups));
+  /// Masks and extends group g of main or aux, from its trace or, without one, in place from
+  /// cosets[0].
+  void extend(uint32_t tree, size_t g, CommittedGroup& made) {
+    const GroupShape& group = shape_.groups[g];
+    made.masks = GroupMasks::draw(randomness_, random_stream(shape_.trees[tree], group.log_height),
+                                  group.mask[tree]);
+    while (made.cosets.size() < coset_count())
+      made.cosets.emplace_back(group.log_height, static_cast<int>(group.width[tree]));
+    const TileMatrix& trace = made.trace.columns() > 0 ? made.trace : made.cosets[0];
+    const bool main = tree == shape_.main_tree();
+    timed(main ? "extend main" : "extend aux", cells(group, tree), "cell", [&] {
+      if (shape_.params.zk)
+        extend_to_small(tree, group, trace, made.masks.view(), made.cosets);
+      else
+        low_degree_extend(trace, {}, made.cosets);
+    });
   }
 
   /// low_degree_extend to `cosets`, to the small coset and to its next rows.

@@ -27,7 +27,7 @@ class FreeBlocks {
     return blocks;
   }
 
-  /// A block of at least `bytes`, a multiple of kHugePage; says in `bytes` how large it is.
+  /// A block of at least `bytes`; says in `bytes` how large it is.
   void* take(size_t& bytes) {
     {
       const std::lock_guard lock(mutex_);
@@ -40,7 +40,7 @@ class FreeBlocks {
         return block;
       }
     }
-    void* block = std::aligned_alloc(kHugePage, bytes);
+    void* block = std::aligned_alloc(kHugePage, round_up(bytes, kHugePage));
     ZK_CHECK(block != nullptr);
     madvise(block, bytes, MADV_HUGEPAGE);
     return block;
@@ -74,7 +74,7 @@ AlignedWords::AlignedWords(size_t count) : size_(count) {
     data_ = static_cast<uint32_t*>(std::aligned_alloc(64, round_up(bytes, 64)));
     ZK_CHECK(data_ != nullptr);
   } else {
-    block_bytes_ = round_up(bytes, kHugePage);
+    block_bytes_ = bytes;
     data_ = static_cast<uint32_t*>(FreeBlocks::instance().take(block_bytes_));
   }
   if (poison.load(std::memory_order_relaxed)) std::memset(data_, 0xff, bytes);
@@ -104,10 +104,8 @@ void AlignedWords::set_poison(bool on) { poison.store(on, std::memory_order_rela
 TileMatrix::TileMatrix(int log_rows, int columns) : log_rows_(log_rows), columns_(columns) {
   ZK_CHECK(0 <= log_rows && log_rows <= Fp::kTwoAdicity);
   ZK_CHECK(0 <= columns && columns <= 1 << 16);
-  tile_stride_ = row_offset(rows() - 1) + kTileWidth;
-  // One spare row between large tiles: the same row of all tiles must not fall into one cache set.
-  if (rows() >= kBlockRows) tile_stride_ += kTileWidth;
-  words_ = AlignedWords(tile_stride_ * static_cast<size_t>(tiles()));
+  const size_t words = row_offset(rows() - 1) + (1 + kSpareRows) * kTileWidth;
+  for (int tile = 0; tile < tiles(); ++tile) tiles_.emplace_back(words);
 }
 
 void TileMatrix::zero_spare_columns() {

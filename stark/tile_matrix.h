@@ -5,12 +5,16 @@
 // sixteen rows transpose into sixteen vectors. After every block of 1024 rows one row is left
 // unused: strided passes would otherwise jump by 64 KiB, and all their lines would fall into the
 // same cache set (it halves the time of an LDE).
+//
+// Each tile is memory of its own: matrices of one height are made of equal pieces, so that what one
+// frees the next one takes, whatever their widths.
 #pragma once
 
 #include <zk/check.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "stark/field.h"
 
@@ -41,7 +45,7 @@ class AlignedWords {
  private:
   uint32_t* data_ = nullptr;
   size_t size_ = 0;
-  size_t block_bytes_ = 0;  // of a large block
+  size_t block_bytes_ = 0;  // of a large block, as it was allocated
 };
 
 class TileMatrix {
@@ -58,13 +62,12 @@ class TileMatrix {
 
   // Words from the first row of a tile to row r.
   static constexpr size_t row_offset(size_t r) { return (r + (r >> kLogBlockRows)) * kTileWidth; }
-  // Words between two tiles.
-  size_t tile_stride() const { return tile_stride_; }
-
   // The 16 words of row r of a tile, canonical Montgomery words of columns 16 tile .. 16 tile + 15.
-  uint32_t* row(int tile, size_t r) { return words_.data() + tile * tile_stride_ + row_offset(r); }
+  uint32_t* row(int tile, size_t r) {
+    return tiles_[static_cast<size_t>(tile)].data() + first_row(tile) + row_offset(r);
+  }
   const uint32_t* row(int tile, size_t r) const {
-    return words_.data() + tile * tile_stride_ + row_offset(r);
+    return tiles_[static_cast<size_t>(tile)].data() + first_row(tile) + row_offset(r);
   }
 
   Fp at(size_t r, int column) const {
@@ -78,14 +81,17 @@ class TileMatrix {
   // transform and stay zero.
   void zero_spare_columns();
 
-  // Bytes held.
-  size_t bytes() const { return words_.size() * sizeof(uint32_t); }
-
  private:
+  // Tiles start at different lines of a page: the same row of all tiles must not fall into one
+  // cache set.
+  static constexpr size_t kSpareRows = 16;
+  static constexpr size_t first_row(int tile) {
+    return static_cast<size_t>(tile) % kSpareRows * kTileWidth;
+  }
+
   int log_rows_ = 0;
   int columns_ = 0;
-  size_t tile_stride_ = 0;
-  AlignedWords words_;
+  std::vector<AlignedWords> tiles_;
 };
 
 }  // namespace zkvm::stark

@@ -121,11 +121,12 @@ void BM_FloorMultiplications(benchmark::State& state) {
 }
 void BM_FloorCopy(benchmark::State& state) {
   Matrices& m = Matrices::instance();
-  const size_t words = m.trace.bytes() / 4 / 1024 * 16;
-  run(state, static_cast<double>(words) * 2 * 64 * 4 / 64, [&] {
-    tbb::parallel_for(0, 64, [&](int i) {
-      const size_t at = static_cast<size_t>(i) * words;
-      floor_kernels().stream_copy(m.trace.row(0, 0) + at, m.cosets[0].row(0, 0) + at, words);
+  constexpr size_t kWords = kBlockRows * kTileWidth;  // of a block of a tile
+  run(state, kCells * 2 * 4 / 64, [&] {
+    tbb::parallel_for(size_t{0}, m.trace.rows() / kBlockRows, [&](size_t block) {
+      for (int tile = 0; tile < m.trace.tiles(); ++tile)
+        floor_kernels().stream_copy(m.trace.row(tile, block * kBlockRows),
+                                    m.cosets[0].row(tile, block * kBlockRows), kWords);
     });
   });
 }

@@ -84,6 +84,10 @@ TEST_P(LdeTest, EveryCosetHoldsTheMaskedPolynomial) {
       for (size_t c = 0; c < 2; ++c) {
         expect_values(polynomials, cosets[c], coset_shift(log_rows, 1, c), random_);
       }
+      std::vector<TileMatrix> in_place = make_cosets(1, log_rows, columns);
+      in_place[0] = copy(trace);
+      low_degree_extend(in_place[0], masks, in_place);
+      for (size_t c = 0; c < 2; ++c) ASSERT_TRUE(equal(in_place[c], cosets[c])) << "in place";
     }
   }
 }
