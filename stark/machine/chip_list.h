@@ -10,9 +10,13 @@
 #include "stark/chips/byte_table.h"
 #include "stark/chips/compare.h"
 #include "stark/chips/jump.h"
+#include "stark/chips/load.h"
 #include "stark/chips/program_table.h"
 #include "stark/chips/refresh.h"
 #include "stark/chips/shift_table.h"
+#include "stark/chips/store.h"
+#include "stark/chips/system.h"
+#include "stark/chips/transfer.h"
 
 namespace zkvm::stark::machine {
 
@@ -28,6 +32,12 @@ using MachineChips = ChipList<
     chips::BranchLess,
     chips::Jal,
     chips::Jalr,
+    chips::LoadWord,
+    chips::LoadSub,
+    chips::StoreWord,
+    chips::StoreSub,
+    chips::System,
+    chips::Transfer,
     // Tables.
     chips::ByteTable,
     chips::ShiftTable,

@@ -165,11 +165,16 @@ std::optional<RowEffects> effects(const typename Chip::template Cols<Fp>& row, s
     const bool machine = from[0] - kMachineBase < kMachineWords;
     if (!machine && !is_declarable(from[0]) && !is_declarable(from[0] - kReadOnlyBase))
       return reject("place of no bank");
-    // A tuple that it takes was sent before: its limbs are in range and its time is a time.
-    if (from[1] >> 16 || from[2] >> 16 || from[3] >= 1u << 28) return reject("found");
-    const bool in_range = to[1] < 1u << 16 && to[2] < 1u << 16 && to[3] > from[3];
-    EXPECT_TRUE(in_range) << Chip::kName << ": leaves " << to[1] << " " << to[2] << " at " << to[3]
-                          << " after " << from[3];
+    // A tuple that it takes was sent before: its limbs are in range and its time is a time. The
+    // journal's position is one element.
+    const bool is_position = from[0] == kMachineBase + kJournalWord;
+    const auto in_range = [&](const std::vector<uint32_t>& t) {
+      return is_position ? t[1] < 1u << 29 && t[2] == 0 : (t[1] | t[2]) >> 16 == 0;
+    };
+    if (!in_range(from) || from[3] >= 1u << 28) return reject("found");
+    EXPECT_TRUE(in_range(to) && to[3] > from[3])
+        << Chip::kName << ": leaves " << to[1] << " " << to[2] << " at " << to[3] << " after "
+        << from[3];
     out.accesses.push_back({from[0], from[1] | from[2] << 16, to[1] | to[2] << 16, from[3], to[3]});
   }
   return out;
