@@ -10,6 +10,10 @@
 
 namespace zkvm {
 
+// The rate of the trees in an image, as log2 of the blowup. A constant, or one program would have
+// several image ids.
+inline constexpr uint8_t kImageLogBlowup = 1;
+
 [[nodiscard]] Error to_api(const vm::Error& error);
 
 // Errors: kMalformedElf where the file is no well-formed ELF file of 32 bits, kUnfitElf where it is

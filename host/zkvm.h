@@ -16,27 +16,11 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <tl/expected.hpp>
 #include <vector>
 
+#include "host/zkvm_verify.h"
+
 namespace zkvm {
-
-enum class ErrorCode {
-  kUnreadable,    // a file or stream cannot be read
-  kUnwritable,    // a file cannot be written
-  kTooLarge,      // more bytes than allowed
-  kMalformedElf,  // not a well-formed ELF file
-  kUnfitElf,      // well-formed, but no guest: another machine, memory it may not have, ...
-  kOutOfMemory,   // the host did not give the memory that the guest declares
-};
-
-struct Error {
-  ErrorCode code;
-  std::string message;  // one line: what, where, expected, found
-};
-
-template <class T>
-using Result = tl::expected<T, Error>;
 
 // A place in the guest's source.
 struct SourceFrame {
@@ -92,5 +76,9 @@ struct RunOptions {
 // not an error. Errors: kMalformedElf, kUnfitElf, kOutOfMemory.
 [[nodiscard]] Result<Run> run(std::span<const uint8_t> elf, std::span<const uint8_t> input,
                               const RunOptions& options = {});
+
+// The image id of the guest `elf`, by which verify() knows it. Errors: kMalformedElf, kUnfitElf,
+// kOutOfMemory.
+[[nodiscard]] Result<ImageId> image_id(std::span<const uint8_t> elf);
 
 }  // namespace zkvm

@@ -31,6 +31,9 @@ class ByteWriter {
   void put_text(std::string_view text) {
     for (const char c : text) bytes_.push_back(static_cast<uint8_t>(c));
   }
+  void put_bytes(std::span<const uint8_t> bytes) {
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  }
   [[nodiscard]] std::span<const uint8_t> view() const { return bytes_; }
   [[nodiscard]] std::vector<uint8_t> take() && { return std::move(bytes_); }
   [[nodiscard]] size_t size() const { return bytes_.size(); }
@@ -67,15 +70,19 @@ class ByteReader {
     for (uint32_t& word : digest) word = get<uint32_t>();
     return digest;
   }
-  [[nodiscard]] std::string_view get_text(size_t length) {
+  /// `length` bytes, where they lie; none after the end (then failed()).
+  [[nodiscard]] std::span<const uint8_t> get_bytes(uint64_t length) {
     if (remaining() < length) {
       truncated_ = true;
       position_ = bytes_.size();
       return {};
     }
-    const auto* start = reinterpret_cast<const char*>(bytes_.data() + position_);
     position_ += length;
-    return {start, length};
+    return bytes_.subspan(position_ - length, length);
+  }
+  [[nodiscard]] std::string_view get_text(size_t length) {
+    const auto text = get_bytes(length);
+    return {reinterpret_cast<const char*>(text.data()), text.size()};
   }
   /// Whether `count` items of at least `item_bytes` each can still follow: to be asked before
   /// allocating.

@@ -18,9 +18,6 @@ void put(ByteWriter& out, const Fp5& element) {
 void put(ByteWriter& out, const std::vector<Fp5>& elements) {
   for (const Fp5& element : elements) put(out, element);
 }
-void put_bytes(ByteWriter& out, std::span<const uint8_t> bytes) {
-  for (const uint8_t byte : bytes) out.put(byte);
-}
 
 std::vector<Fp5> get_elements(ByteReader& in, size_t count) {
   std::vector<Fp5> elements;
@@ -100,8 +97,8 @@ std::vector<uint8_t> Proof::serialise() const {
   ByteWriter out;
   out.put_text("ZKPF");
   out.put(kVersion);
-  put_bytes(out, params.serialise());
-  put_bytes(out, stark::serialise(tables));
+  out.put_bytes(params.serialise());
+  out.put_bytes(stark::serialise(tables));
   out.put(main_root);
   out.put(aux_root);
   out.put(quotient_root);

@@ -15,7 +15,8 @@ namespace zkvm::cli {
 
 // The exit status of every command.
 inline constexpr int kSuccess = 0;
-inline constexpr int kNo = 1;     // the answer is no: the guest trapped or exited with another code
+inline constexpr int kNo = 1;  // the answer is no: the guest trapped or exited with another code,
+                               // the receipt is not valid
 inline constexpr int kError = 2;  // usage, or a file that is unreadable, malformed or unwritable
 
 // Each adds its subcommand to `app`; when the command line asks for it, `status` becomes its
@@ -23,8 +24,19 @@ inline constexpr int kError = 2;  // usage, or a file that is unreadable, malfor
 void add_run(CLI::App& app, int& status);
 void add_profile(CLI::App& app, int& status);
 void add_disasm(CLI::App& app, int& status);
+void add_id(CLI::App& app, int& status);
 void add_inspect(CLI::App& app, int& status);
 void add_new(CLI::App& app, int& status);
+void add_verify(CLI::App& app, int& status);
+
+// A receipt for `zkvm inspect`; returns its exit status.
+struct ReceiptFile {
+  std::string path;
+  std::span<const uint8_t> bytes;
+  size_t top;  // rows of the table of segments
+  bool json;
+};
+int inspect_receipt(const ReceiptFile& file);
 
 // Prints "COMMAND: message" to stderr and, for --json, {"error": message} to stdout.
 // Returns kError.
@@ -72,5 +84,7 @@ void print_trap(const Execution& execution, const Trap& trap);
 [[nodiscard]] int outcome_status(const Run& run);
 
 [[nodiscard]] std::string hex(std::span<const uint8_t> bytes);
+// How long it is, and the first bytes in words of 4, as a journal is made of words.
+[[nodiscard]] std::string journal_text(std::span<const uint8_t> journal);
 
 }  // namespace zkvm::cli

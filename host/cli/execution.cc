@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <memory>
@@ -160,6 +161,17 @@ std::string hex(std::span<const uint8_t> bytes) {
   std::string text;
   for (uint8_t b : bytes) fmt::format_to(std::back_inserter(text), "{:02x}", b);
   return text;
+}
+
+std::string journal_text(std::span<const uint8_t> journal) {
+  constexpr size_t kShown = 32;
+  if (journal.empty()) return "empty";
+  std::string text = byte_text(journal.size()) + " ";
+  const auto shown = journal.first(std::min(journal.size(), kShown));
+  for (size_t i = 0; i < shown.size(); i += 4) {
+    text += " " + hex(shown.subspan(i, std::min<size_t>(4, shown.size() - i)));
+  }
+  return journal.size() > kShown ? text + " …" : text;
 }
 
 }  // namespace zkvm::cli

@@ -1,4 +1,4 @@
-// `zkvm inspect`: what an ELF file declares, and whether it is a guest.
+// `zkvm inspect`: what an ELF file declares, and whether it is a guest; or what is in a receipt.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include "host/file.h"
 #include "host/number_text.h"
 #include "host/program.h"
+#include "host/receipt.h"
 #include "host/source_map.h"
 #include "vm/elf.h"
 #include "vm/isa.h"
@@ -18,7 +19,7 @@ namespace zkvm::cli {
 namespace {
 
 struct Options {
-  std::string elf_path;
+  std::string path;
   size_t top = 10;
   bool json = false;
 };
@@ -94,7 +95,7 @@ void print_largest(const vm::Program& program, const Options& options, bool func
 
 void print_text(const Options& options, const vm::Program& program, const CodeCount& code,
                 SourceMap& map) {
-  fmt::print("{}\n", bold(options.elf_path + ": fit to run", stdout));
+  fmt::print("{}\n", bold(options.path + ": fit to run", stdout));
   Table facts({{""}, {""}});
   facts.row(
       {"entry", fmt::format("0x{:08x} {}", program.entry, map.at(program.entry).back().function)});
@@ -155,17 +156,18 @@ nlohmann::ordered_json to_json(const vm::Program& program, const CodeCount& code
 }
 
 int inspect_command(const Options& options) {
-  Result<std::vector<uint8_t>> elf = read_file(options.elf_path, "guest");
+  Result<std::vector<uint8_t>> elf = read_file(options.path, "file");
   if (!elf) return fail("zkvm inspect", elf.error().message, options.json);
+  if (is_receipt(*elf)) return inspect_receipt({options.path, *elf, options.top, options.json});
   const Result<vm::Program> program = load_program(*elf);
   if (!program) {
-    const Error error = in_file(options.elf_path, program.error());
+    const Error error = in_file(options.path, program.error());
     if (error.code != ErrorCode::kUnfitElf)
       return fail("zkvm inspect", error.message, options.json);
     if (options.json) {
       print_json({{"fit", false}, {"reason", program.error().message}});
     } else {
-      fmt::print("{}\n  {}\n", bold(options.elf_path + ": not fit to run", stdout),
+      fmt::print("{}\n  {}\n", bold(options.path + ": not fit to run", stdout),
                  program.error().message);
     }
     return kNo;
@@ -185,21 +187,28 @@ int inspect_command(const Options& options) {
 void add_inspect(CLI::App& app, int& status) {
   CLI::App* sub = app.add_subcommand("inspect");
   sub->description(
-      "Show what an ELF file declares and if it is fit.\n"
-      "Shows entry point, memory, segments, symbols and debug information of an ELF file, and "
-      "what\n"
-      "makes it unfit to be a guest if it is. Exit status 1: an ELF file, but not fit; 2: not a\n"
-      "well-formed ELF file of 32 bits.");
+      "Show what is in an ELF file or in a receipt.\n"
+      "Of an ELF file: entry point, memory, segments, symbols and debug information, and what "
+      "makes\n"
+      "it unfit to be a guest if it is. Of a receipt: what it claims, segments, tables, bytes, "
+      "the\n"
+      "soundness of each round, and what it gives away; not whether it is valid. Exit status 1: "
+      "an\n"
+      "ELF file, but not fit; 2: neither a well-formed ELF file of 32 bits nor a receipt.");
   sub->footer(
-      "Example:\n"
+      "Examples:\n"
       "  zkvm inspect guest.elf --json | jq '.segments[]'\n"
-      "JSON: fit, reason (null if fit); if fit: entry, memory (bytes), instructions, "
-      "illegal_words,\n"
-      "debug_information, segments (address, bytes, file_bytes, flags), symbols (name, address,\n"
-      "bytes, function).");
+      "  zkvm inspect receipt.zkr\n"
+      "JSON of an ELF file: fit, reason (null if fit); if fit: entry, memory (bytes), "
+      "instructions,\n"
+      "illegal_words, debug_information, segments (address, bytes, file_bytes, flags), symbols "
+      "(name,\n"
+      "address, bytes, function). JSON of a receipt: image_id, exit_code, journal (hex),\n"
+      "security_bits, zero_knowledge, parameters, receipt_bytes, bytes (by part), segments\n"
+      "(journal_begin, journal_end, banks, tables, security_bits, rounds).");
   auto options = std::make_shared<Options>();
-  sub->add_option("ELF", options->elf_path, "The file")->required()->type_name("");
-  sub->add_option("--top", options->top, "Rows per table of symbols")
+  sub->add_option("FILE", options->path, "The file")->required()->type_name("");
+  sub->add_option("--top", options->top, "Rows per table of symbols or segments")
       ->type_name("N")
       ->check(positive())
       ->capture_default_str();

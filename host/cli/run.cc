@@ -18,18 +18,6 @@ struct Options {
   bool quiet = false;
 };
 
-// The first bytes in words of 4, as a journal is made of words.
-std::string journal_text(const std::vector<uint8_t>& journal) {
-  constexpr size_t kShown = 32;
-  if (journal.empty()) return "empty";
-  std::string text = byte_text(journal.size()) + " ";
-  const auto shown = std::span(journal).first(std::min(journal.size(), kShown));
-  for (size_t i = 0; i < shown.size(); i += 4) {
-    text += " " + hex(shown.subspan(i, std::min<size_t>(4, shown.size() - i)));
-  }
-  return journal.size() > kShown ? text + " …" : text;
-}
-
 void print_report(const Options& options, const Run& run) {
   std::FILE* out = stderr;
   const Execution& execution = options.execution;

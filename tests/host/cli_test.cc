@@ -187,8 +187,12 @@ TEST_P(Fails, WithAnErrorObjectForJson) {
   expect_one_line(outcome.err);
 }
 
+const std::string kSomeId(64, 'a');
+
 const std::vector<Failure> kFailures{
-    {"NoCommand", {}, "expected a command (run, profile, disasm, inspect, new), found "},
+    {"NoCommand",
+     {},
+     "expected a command (run, profile, disasm, inspect, new, id, verify), found "},
     {"UnknownCommand", {"walk"}, "found 'walk'"},
     {"RunWithoutElf", {"run"}, "ELF is required"},
     {"RunUnknownOption", {"run", kGuest, "--fast"}, "--fast"},
@@ -233,8 +237,37 @@ const std::vector<Failure> kFailures{
      "--function 'nonesuch': expected the name of a function"},
     {"InspectMissing",
      {"inspect", "/nowhere/guest.elf"},
-     "zkvm inspect: guest '/nowhere/guest.elf'"},
+     "zkvm inspect: file '/nowhere/guest.elf'"},
     {"InspectNotElf", {"inspect", "/etc/passwd"}, "magic"},
+    {"IdMissing", {"id", "/nowhere/guest.elf"}, "zkvm id: guest '/nowhere/guest.elf'"},
+    {"IdNotElf", {"id", "/etc/passwd"}, "zkvm id: '/etc/passwd': ELF: magic"},
+    {"VerifyWithoutReceipt", {"verify", "--elf", kGuest}, "RECEIPT is required"},
+    {"VerifyWithoutProgram",
+     {"verify", "/etc/passwd"},
+     "expected --elf ELF or --image-id HEX: a receipt proves something about one program only"},
+    {"VerifyTwoPrograms",
+     {"verify", "/etc/passwd", "--elf", kGuest, "--image-id", kSomeId},
+     "expected --elf ELF or --image-id HEX"},
+    {"VerifyShortId", {"verify", "/etc/passwd", "--image-id", "12"}, "expected 64 hex digits"},
+    {"VerifyIdNotHex",
+     {"verify", "/etc/passwd", "--image-id", "0x" + kSomeId.substr(2)},
+     "expected 64 hex digits"},
+    {"VerifySecurityZero",
+     {"verify", "/etc/passwd", "--image-id", kSomeId, "--security", "0"},
+     "--security: expected a positive number"},
+    {"VerifyMissing",
+     {"verify", "/nowhere/r.zkr", "--image-id", kSomeId},
+     "zkvm verify: receipt '/nowhere/r.zkr'"},
+    {"VerifyMissingElf",
+     {"verify", "/etc/passwd", "--elf", "/nowhere/guest.elf"},
+     "guest '/nowhere/guest.elf'"},
+    {"VerifyNotReceipt",
+     {"verify", "/etc/passwd", "--image-id", kSomeId},
+     "'/etc/passwd': receipt: magic: expected ZKVR"},
+    {"VerifyEmpty", {"verify", "/dev/null", "--image-id", kSomeId}, "receipt: magic"},
+    {"VerifyJournalNowhere",
+     {"verify", "/etc/passwd", "--image-id", kSomeId, "--journal", "/nowhere/out"},
+     "journal '/nowhere/out'"},
     {"NewWithoutName", {"new"}, "DIR is required"},
     {"NewEmptyName", {"new", ""}, "DIR"},
     {"NewOverFile",
@@ -256,7 +289,7 @@ TEST(Run, EndlessInputIsRefusedNotSwallowed) {
 TEST(Help, EveryCommandExplainsItselfWithAnExample) {
   const Outcome all = zkvm({"--help"});
   EXPECT_EQ(all.status, 0);
-  for (const char* command : {"run", "profile", "disasm", "inspect", "new"}) {
+  for (const char* command : {"run", "profile", "disasm", "inspect", "new", "id", "verify"}) {
     EXPECT_THAT(all.out, HasSubstr(std::string("  ") + command + " "));
     const Outcome one = zkvm({command, "--help"});
     EXPECT_EQ(one.status, 0);
@@ -271,6 +304,29 @@ TEST(Version, IsPrinted) {
   const Outcome outcome = zkvm({"--version"});
   EXPECT_EQ(outcome.status, 0);
   EXPECT_THAT(outcome.out, MatchesRegex("zkvm [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+}
+
+TEST(Id, NamesTheProgramNotTheFile) {
+  const Outcome text = zkvm({"id", kGuest});
+  EXPECT_EQ(text.status, 0);
+  EXPECT_THAT(text.out, MatchesRegex("[0-9a-f]{64}\n"));
+  EXPECT_EQ(parsed(zkvm({"id", kGuest, "--json"}))["image_id"].get<std::string>() + "\n", text.out);
+
+  const TemporaryFolder folder;
+  const auto id_of = [&](const std::string& elf) {
+    write_text(folder / "elf", elf);
+    return zkvm({"id", folder / "elf"}).out;
+  };
+  std::string elf = read_text(kGuest);
+  const size_t name = elf.find("fibonacci");  // a symbol or debug information
+  ASSERT_NE(name, elf.npos);
+  elf[name] = 'F';
+  EXPECT_EQ(id_of(elf), text.out);
+  const size_t constant = elf.find("to standard output");  // the program's own
+  ASSERT_NE(constant, elf.npos);
+  elf[constant] = 'T';
+  EXPECT_THAT(id_of(elf), MatchesRegex("[0-9a-f]{64}\n"));
+  EXPECT_NE(id_of(elf), text.out);
 }
 
 // A program that outlives its reader ends by itself.

@@ -2,66 +2,23 @@
 // the verifier allocate much. 2,000 by default; ZKVM_MUTATIONS=1000000 for the long run (under
 // sanitizers, tests/run.sh), ZKVM_MUTATION_SEED for another sequence.
 #include <gtest/gtest.h>
-#include <malloc.h>
 
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
-#include <new>
 
+#include "tests/peak_memory.h"
 #include "tests/stark/cheater.h"
 #include "tests/stark/mutator.h"
-
-namespace {
-
-std::atomic<size_t> live_bytes = 0, peak_bytes = 0;
-
-void* counted(void* memory) {
-  if (memory == nullptr) abort();
-  const size_t live = live_bytes += malloc_usable_size(memory);
-  size_t peak = peak_bytes;
-  while (peak < live && !peak_bytes.compare_exchange_weak(peak, live)) {
-  }
-  return memory;
-}
-void release(void* memory) {
-  if (memory != nullptr) live_bytes -= malloc_usable_size(memory);
-  free(memory);
-}
-
-}  // namespace
-
-void* operator new(size_t size) { return counted(malloc(size)); }
-void* operator new(size_t size, std::align_val_t align) {
-  const size_t step = static_cast<size_t>(align);
-  return counted(aligned_alloc(step, (size + step - 1) / step * step));
-}
-void operator delete(void* memory) noexcept { release(memory); }
-void operator delete(void* memory, size_t) noexcept { release(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
-void operator delete(void* memory, size_t, std::align_val_t) noexcept { release(memory); }
 
 namespace zkvm::stark {
 namespace {
 
 constexpr size_t kMostBytes = size_t{64} << 20;
 
-uint64_t from_environment(const char* name, uint64_t otherwise) {
-  const char* text = getenv(name);
-  return text == nullptr ? otherwise : strtoull(text, nullptr, 10);
-}
-
-/// The peak of memory that `action` adds.
-template <class Action>
-size_t peak_of(Action action) {
-  const size_t before = live_bytes;
-  peak_bytes = before;
-  action();
-  return peak_bytes - before;
-}
+using test::from_environment;
+using test::peak_memory_of;
 
 TEST(Mutations, AllocationsAreCounted) {
-  EXPECT_GE(peak_of([] { std::vector<uint8_t> some(kMostBytes + 1); }), kMostBytes);
+  EXPECT_GE(peak_memory_of([] { std::vector<uint8_t> some(kMostBytes + 1); }), kMostBytes);
 }
 
 TEST(Mutations, NoneIsAccepted) {
@@ -98,7 +55,7 @@ TEST(Mutations, NoneIsAccepted) {
     Target& target = targets[i % targets.size()];
     std::string what;
     const auto bytes = target.mutator.next(what);
-    const size_t peak = peak_of([&] {
+    const size_t peak = peak_memory_of([&] {
       const auto result = verify(target.key, target.statement, bytes, {.security_bits = 0});
       ASSERT_FALSE(result) << "SOUNDNESS: accepted: toy " << i % targets.size() << ", " << what
                            << ", mutation " << i << ", seed " << seed;
@@ -129,7 +86,7 @@ TEST(Mutations, GiantHeadsAllocateLittle) {
         for (size_t i = 0; i < proof.tables.size(); ++i)
           proof.tables[i].log_height = static_cast<uint8_t>(22 - i * 8 / proof.tables.size());
         const auto bytes = proof.serialise();
-        const size_t peak = peak_of([&] {
+        const size_t peak = peak_memory_of([&] {
           EXPECT_FALSE(verify(prover.key(), prover.statement(), bytes, {.security_bits = 0}));
         });
         EXPECT_LE(peak, kMostBytes);

@@ -1,0 +1,30 @@
+// Why something that the caller gave was refused: the typed reason of every Result of the API.
+#pragma once
+
+#include <string>
+#include <tl/expected.hpp>
+
+namespace zkvm {
+
+enum class ErrorCode {
+  kUnreadable,        // a file or stream cannot be read
+  kUnwritable,        // a file cannot be written
+  kTooLarge,          // more bytes than allowed
+  kMalformedElf,      // not a well-formed ELF file
+  kUnfitElf,          // well-formed, but no guest: another machine, memory it may not have, ...
+  kOutOfMemory,       // the host did not give the memory that the guest declares
+  kMalformedReceipt,  // the bytes are no receipt of a version that is known
+  kInvalidReceipt,    // a receipt that proves nothing: it contradicts itself, or a proof is false
+  kWrongProgram,      // a receipt of another program than the one asked for
+  kInsecure,          // a receipt with fewer bits of security than asked for
+};
+
+struct Error {
+  ErrorCode code;
+  std::string message;  // one line: what, where, expected, found
+};
+
+template <class T>
+using Result = tl::expected<T, Error>;
+
+}  // namespace zkvm

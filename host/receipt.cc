@@ -1,0 +1,196 @@
+#include "host/receipt.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+
+#include "stark/bytes.h"
+
+namespace zkvm {
+namespace {
+
+using stark::ByteReader;
+using stark::ByteWriter;
+using stark::machine::BankUse;
+using stark::machine::kMachineBank;
+
+constexpr std::string_view kMagic = "ZKVR";
+constexpr uint32_t kVersion = 1;
+// The least that a segment takes: journal end, number of banks; length of the proof.
+constexpr size_t kSegmentBytes = 4 + 2 + 4;
+constexpr size_t kRootBytes = 32;
+constexpr uint64_t kMaxBanks = uint64_t{1} << 16;
+
+tl::unexpected<Error> malformed(std::string message) {
+  return tl::unexpected(Error{ErrorCode::kMalformedReceipt, "receipt: " + std::move(message)});
+}
+
+Result<void> read_ok(const ByteReader& in, std::string_view what) {
+  if (in.failed()) return malformed(fmt::format("{}: the bytes end at {}", what, in.position()));
+  return {};
+}
+
+Result<void> read_statement(ByteReader& in, Receipt& receipt) {
+  const std::string_view magic = in.get_text(kMagic.size());
+  if (in.failed() || magic != kMagic) return malformed(fmt::format("magic: expected {}", kMagic));
+  const auto version = in.get<uint32_t>();
+  if (auto ok = read_ok(in, "version"); !ok) return ok;
+  if (version != kVersion) {
+    return malformed(fmt::format("version: expected {}, found {}", kVersion, version));
+  }
+  receipt.image = in.get_bytes(in.get<uint32_t>());
+  if (auto ok = read_ok(in, "image"); !ok) return ok;
+  receipt.exit_code = in.get<uint32_t>();
+  const auto words = in.get<uint32_t>();
+  if (words > kMaxJournalWords) {
+    return malformed(
+        fmt::format("journal: expected at most {} words, found {}", kMaxJournalWords, words));
+  }
+  receipt.journal = in.get_bytes(4 * uint64_t{words});
+  return read_ok(in, "exit code and journal");
+}
+
+Result<void> read_segment(ByteReader& in, size_t index, uint32_t journal_begin, size_t words,
+                          ReceiptSegment& segment) {
+  const auto where = [index] { return fmt::format("segment {}", index); };
+  segment.journal_end = in.get<uint32_t>();
+  const auto banks = in.get<uint16_t>();
+  (void)in.can_hold(banks, 2);
+  if (auto ok = read_ok(in, where() + ": banks"); !ok) return ok;
+  if (segment.journal_end < journal_begin || segment.journal_end > words) {
+    return malformed(fmt::format("{}: journal position: expected {}..{}, found {}", where(),
+                                 journal_begin, words, segment.journal_end));
+  }
+  segment.uses.reserve(1 + size_t{banks});
+  segment.uses.push_back({kMachineBank, false, false});
+  for (unsigned i = 0; i < banks; ++i) {
+    const auto bank = in.get<uint16_t>();
+    if (bank <= segment.uses.back().bank) {
+      return malformed(fmt::format("{}: bank {} after bank {}: not in order", where(), bank,
+                                   segment.uses.back().bank));
+    }
+    segment.uses.push_back({bank, false, false});
+  }
+  return {};
+}
+
+Result<void> read_segments(ByteReader& in, Receipt& receipt) {
+  const auto count = in.get<uint32_t>();
+  if (auto ok = read_ok(in, "segments"); !ok) return ok;
+  if (count == 0) return malformed("segments: expected at least one, found none");
+  (void)in.can_hold(count - 1, kSegmentBytes + kRootBytes);  // all but the last keep kMachineBank
+  if (auto ok = read_ok(in, "segments"); !ok) return ok;
+  receipt.segments.resize(count);
+  const size_t words = receipt.journal.size() / 4;
+  uint32_t position = 0;
+  uint64_t uses = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (auto ok = read_segment(in, i, position, words, receipt.segments[i]); !ok) return ok;
+    position = receipt.segments[i].journal_end;
+    // Every use of a bank but the last is kept, so it has a root: memory stays within a small
+    // multiple of the bytes that are there.
+    uses += receipt.segments[i].uses.size();
+    (void)in.can_hold(uses - std::min(uses, kMaxBanks), kRootBytes);
+    if (auto ok = read_ok(in, "roots"); !ok) return ok;
+  }
+  if (position != words) {
+    return malformed(
+        fmt::format("journal: the segments commit {} words, found {}", position, words));
+  }
+  link_banks(receipt.segments);
+  return {};
+}
+
+// SOUNDNESS: a segment starts from the very root that the last one to use the bank ended with, and
+// no receipt can say otherwise.
+Result<void> read_roots(ByteReader& in, Receipt& receipt) {
+  std::map<uint16_t, stark::Digest> latest;
+  for (size_t i = 0; i < receipt.segments.size(); ++i) {
+    ReceiptSegment& segment = receipt.segments[i];
+    for (const BankUse& use : segment.uses) {
+      stark::machine::BankRoots roots;
+      if (!use.from_image) roots.in = latest[use.bank];
+      if (use.kept) latest[use.bank] = roots.out = in.get_digest();
+      segment.roots.push_back(roots);
+      if (auto ok = read_ok(in, fmt::format("segment {}: roots", i)); !ok) return ok;
+    }
+  }
+  return {};
+}
+
+Result<void> read_proofs(ByteReader& in, Receipt& receipt) {
+  for (size_t i = 0; i < receipt.segments.size(); ++i) {
+    receipt.segments[i].proof = in.get_bytes(in.get<uint32_t>());
+    if (auto ok = read_ok(in, fmt::format("segment {}: proof", i)); !ok) return ok;
+  }
+  return {};
+}
+
+}  // namespace
+
+bool is_receipt(std::span<const uint8_t> bytes) {
+  return ByteReader(bytes).get_text(kMagic.size()) == kMagic;
+}
+
+void link_banks(std::span<ReceiptSegment> segments) {
+  const auto none = [] { return std::vector<bool>(kMaxBanks); };
+  std::vector<bool> before = none();
+  for (ReceiptSegment& segment : segments) {
+    for (BankUse& use : segment.uses) {
+      use.from_image = !before[use.bank];
+      before[use.bank] = true;
+    }
+  }
+  std::vector<bool> after = none();
+  for (size_t i = segments.size(); i-- > 0;) {
+    for (BankUse& use : segments[i].uses) {
+      use.kept = after[use.bank];
+      after[use.bank] = true;
+    }
+  }
+}
+
+Result<Receipt> parse_receipt(std::span<const uint8_t> bytes) {
+  ByteReader in(bytes);
+  Receipt receipt;
+  if (auto ok = read_statement(in, receipt); !ok) return tl::unexpected(ok.error());
+  if (auto ok = read_segments(in, receipt); !ok) return tl::unexpected(ok.error());
+  if (auto ok = read_roots(in, receipt); !ok) return tl::unexpected(ok.error());
+  if (auto ok = read_proofs(in, receipt); !ok) return tl::unexpected(ok.error());
+  if (in.remaining() != 0) {
+    return malformed(
+        fmt::format("{} bytes left over after byte {}", in.remaining(), in.position()));
+  }
+  return receipt;
+}
+
+std::vector<uint8_t> serialise(const Receipt& receipt) {
+  ByteWriter out;
+  out.put_text(kMagic);
+  out.put(kVersion);
+  out.put(static_cast<uint32_t>(receipt.image.size()));
+  out.put_bytes(receipt.image);
+  out.put(receipt.exit_code);
+  out.put(static_cast<uint32_t>(receipt.journal.size() / 4));
+  out.put_bytes(receipt.journal);
+  out.put(static_cast<uint32_t>(receipt.segments.size()));
+  for (const ReceiptSegment& segment : receipt.segments) {
+    out.put(segment.journal_end);
+    out.put(static_cast<uint16_t>(segment.uses.size() - 1));
+    for (size_t i = 1; i < segment.uses.size(); ++i) out.put(segment.uses[i].bank);
+  }
+  for (const ReceiptSegment& segment : receipt.segments) {
+    for (size_t i = 0; i < segment.uses.size(); ++i) {
+      if (segment.uses[i].kept) out.put(segment.roots[i].out);
+    }
+  }
+  for (const ReceiptSegment& segment : receipt.segments) {
+    out.put(static_cast<uint32_t>(segment.proof.size()));
+    out.put_bytes(segment.proof);
+  }
+  return std::move(out).take();
+}
+
+}  // namespace zkvm

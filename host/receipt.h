@@ -1,0 +1,53 @@
+// A receipt as a value and as bytes: host/doc/receipt.md. One receipt has one byte string.
+//
+// What can be derived is not in the bytes, so that nothing can contradict it: that every segment
+// uses the machine's own bank, and whether a segment takes a bank from the image or from an earlier
+// segment, and keeps it for a later one.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "host/error.h"
+#include "stark/machine/circuit.h"
+
+namespace zkvm {
+
+struct ReceiptSegment {
+  uint32_t journal_end = 0;  // words that are committed when this segment ends
+  // The banks that it uses, ascending; the first is the machine's own, in every segment.
+  std::vector<stark::machine::BankUse> uses;
+  // uses[i] finds its words under roots[i].in unless it takes them from the image, and leaves them
+  // under roots[i].out if they are kept.
+  std::vector<stark::machine::BankRoots> roots;
+  std::span<const uint8_t> proof;  // stark/doc/format.md
+};
+
+// The spans are the caller's: of the bytes that were parsed, or of what is to be written.
+struct Receipt {
+  std::span<const uint8_t> image;  // stark/machine/image.h
+  uint32_t exit_code = 0;
+  std::span<const uint8_t> journal;  // whole words
+  std::vector<ReceiptSegment> segments;
+};
+
+// Positions in the journal are single field elements in the proofs, and must be integers there.
+inline constexpr uint32_t kMaxJournalWords = 1u << 28;
+
+// Do these bytes begin like a receipt (of any version)?
+[[nodiscard]] bool is_receipt(std::span<const uint8_t> bytes);
+
+// Reads untrusted bytes, to the last. What comes back has at least one segment, journal positions
+// that never fall, up to the journal's length, and banks that are linked (link_banks). Errors:
+// kMalformedReceipt.
+[[nodiscard]] Result<Receipt> parse_receipt(std::span<const uint8_t> bytes);
+
+// The canonical bytes. REQUIRES: all that parse_receipt promises.
+[[nodiscard]] std::vector<uint8_t> serialise(const Receipt& receipt);
+
+// Sets from_image and kept of every use from which segments use which bank: a bank comes from the
+// image in the first of them, and all but the last keep it.
+void link_banks(std::span<ReceiptSegment> segments);
+
+}  // namespace zkvm

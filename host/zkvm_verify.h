@@ -1,0 +1,50 @@
+// The public C++ API of the verifier alone: is this receipt true?
+//
+//   std::vector<uint8_t> receipt = ...;                 // from anybody
+//   constexpr zkvm::ImageId kModel = {0x5b, 0xd1, ...};  // `zkvm id model.elf`
+//   zkvm::Result<zkvm::Verification> result = zkvm::verify(receipt, kModel);
+//   if (!result) std::cerr << result.error().message;
+//   else use(result->exit_code, result->journal);
+//
+// In CMake: find_package(zkvm REQUIRED COMPONENTS verify), target_link_libraries(app zkvm::verify).
+// The library has neither prover, VM nor threads in it. No function here throws on bad input or
+// aborts, and none takes memory by a length that the input merely claims; std::bad_alloc can leave
+// any of them. Thread-safe: calls share nothing.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "host/error.h"
+
+namespace zkvm {
+
+// What pins a program: its code, its initial memory, its memory map, its entry point and the
+// version of the proof system. Anyone computes it from the ELF file (`zkvm id`). Written in hex,
+// byte 0 first.
+using ImageId = std::array<uint8_t, 32>;
+
+struct VerifyOptions {
+  // The least proven security that is accepted, in bits, of the whole receipt.
+  double security_bits = 128;
+};
+
+// What a true receipt proves: the program with this id, on some input, committed this journal and
+// ended by exit with this code. It says nothing of the input but what the journal does.
+struct Verification {
+  ImageId image_id{};
+  int32_t exit_code = 0;
+  std::vector<uint8_t> journal;  // a multiple of 4 bytes
+  double security_bits = 0;      // proven, of the whole receipt
+  uint32_t segments = 0;
+};
+
+// Checks every byte of `receipt` (see host/doc/receipt.md), however hostile. A program that exited
+// with another code than 0 is a Verification, not an error: look at exit_code. Errors:
+// kMalformedReceipt, kInvalidReceipt, kWrongProgram, kInsecure.
+[[nodiscard]] Result<Verification> verify(std::span<const uint8_t> receipt, const ImageId& image_id,
+                                          const VerifyOptions& options = {});
+
+}  // namespace zkvm

@@ -1,0 +1,149 @@
+// What the verifier of receipts checks beyond the proofs: host/doc/receipt.md.
+#include "host/verify.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/host/hollow_receipt.h"
+
+namespace zkvm {
+namespace {
+
+using stark::machine::kMinLogBank;
+using ::testing::HasSubstr;
+using Bytes = std::vector<uint8_t>;
+
+test::HollowReceipt sample(size_t segments = 1) {
+  test::HollowReceipt receipt;
+  receipt.image.banks = {{0, {1}}, {1u << kMinLogBank, {2}}};
+  stark::Params params;
+  params.queries = 20;
+  params.grind_query = 0;
+  receipt.segments.assign(segments, {{1, 2}, params, {{0, 14}}});
+  return receipt;
+}
+
+void expect_refused(const test::HollowReceipt& receipt, ErrorCode code, const char* message) {
+  const auto result = verify(receipt.bytes(), receipt.id());
+  ASSERT_FALSE(result) << message;
+  EXPECT_EQ(result.error().code, code) << result.error().message;
+  EXPECT_THAT(result.error().message, HasSubstr(message));
+}
+
+TEST(Verify, AnotherProgramIsRefused) {
+  const auto receipt = sample();
+  for (size_t i = 0; i < 32; ++i) {
+    ImageId id = receipt.id();
+    id[i] ^= 1;
+    const auto result = verify(receipt.bytes(), id);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, ErrorCode::kWrongProgram);
+    EXPECT_THAT(result.error().message, HasSubstr("program: expected "));
+  }
+}
+
+TEST(Verify, AnImageThatIsNoneIsRefused) {
+  Receipt receipt;
+  const Bytes image = {1, 2, 3};
+  receipt.image = image;
+  receipt.segments.resize(1);
+  receipt.segments[0].uses.push_back({0, true, false});
+  receipt.segments[0].roots.resize(1);
+  const auto result = verify(serialise(receipt), {});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::kMalformedReceipt);
+  EXPECT_THAT(result.error().message, HasSubstr("image: "));
+}
+
+TEST(Verify, ABankThatTheImageDoesNotHaveIsRefused) {
+  const auto receipt = sample();
+  Bytes bytes = receipt.bytes();
+  // The second bank: after magic, version, image, exit code, journal, segments, end, banks, bank.
+  const size_t at = 4 + 4 + 4 + receipt.image.serialise().size() + 4 + 4 + 4 + 4 + 2 + 2;
+  ASSERT_EQ(bytes[at], 2);
+  bytes[at] = 3;
+  const auto result = verify(bytes, receipt.id());
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::kInvalidReceipt);
+  EXPECT_THAT(result.error().message, HasSubstr("expected a bank of 0..2, found 3"));
+}
+
+TEST(Verify, ProofsOfOtherParametersAreRefused) {
+  const auto expect = [](auto change) {
+    auto receipt = sample(3);
+    change(receipt.segments[1].params);
+    expect_refused(receipt, ErrorCode::kInvalidReceipt, "the proofs differ in their parameters");
+  };
+  expect([](stark::Params& params) { params.zk = false; });
+  expect([](stark::Params& params) { params.log_blowup = 2; });
+  expect([](stark::Params& params) { params.queries = 21; });
+  expect([](stark::Params& params) { params.grind_query = 1; });
+  expect([](stark::Params& params) { params.grind_round = 1; });
+  expect([](stark::Params& params) { params.log_final = 7; });
+}
+
+TEST(Verify, AnotherRateThanTheImagesIsRefused) {
+  auto receipt = sample();
+  receipt.segments[0].params.log_blowup = 2;
+  expect_refused(receipt, ErrorCode::kInvalidReceipt,
+                 "log_blowup: expected the image's 1, found 2");
+}
+
+TEST(Verify, MoreRowsThanClocksAreRefused) {
+  auto receipt = sample(2);
+  receipt.segments[1].tables.assign(15, {0, 22});
+  const auto refused_for_rows = [&] {
+    const auto result = verify(receipt.bytes(), receipt.id());
+    EXPECT_FALSE(result);
+    return result.error().message.find(
+               "segment 1: rows of all tables: expected at most 67108864") != std::string::npos;
+  };
+  EXPECT_FALSE(refused_for_rows());
+  receipt.segments[1].tables.push_back({0, 22});  // 2^26 rows, and those of the tables
+  EXPECT_TRUE(refused_for_rows());
+}
+
+// Proofs that share trees are computed with one rate, the greatest: that of the smallest table.
+TEST(Verify, OneRateForAllSegments) {
+  auto receipt = sample(2);
+  receipt.segments[1].tables = {{0, 8}};
+  const Bytes bytes = receipt.bytes();
+  const auto parsed = parse_receipt(bytes).value();
+  const auto outlined = outline(receipt.image, parsed);
+  ASSERT_TRUE(outlined) << outlined.error().message;
+  double rates[2];
+  for (size_t i = 0; i < 2; ++i) {
+    const SegmentTask task = segment_task(receipt.image, parsed, i).value();
+    const auto shape =
+        make_shape(task.circuit.key(), receipt.segments[i].params, outlined->tables[i]);
+    rates[i] = soundness(shape.value(), task.circuit.key().tuple_width, 0).rho;
+    EXPECT_EQ(segment_soundness(*outlined, task, i).rho, outlined->rate);
+  }
+  EXPECT_LT(rates[0], rates[1]);
+  EXPECT_EQ(outlined->rate, rates[1]);
+}
+
+TEST(Verify, EverySegmentHasItsPartOfTheJournalAndTheLastOneTheExitCode) {
+  auto receipt = sample(2);
+  receipt.journal = {1, 0, 0, 0, 2, 1, 0, 0};
+  Bytes bytes = receipt.bytes();
+  auto parsed = parse_receipt(bytes).value();
+  parsed.exit_code = 9;
+  parsed.segments[0].journal_end = 1;
+  const auto first = segment_task(receipt.image, parsed, 0).value().claim;
+  EXPECT_EQ(first.journal_begin, 0u);
+  EXPECT_EQ(first.journal, std::vector<uint32_t>{1});
+  EXPECT_FALSE(first.exit_code);
+  const auto last = segment_task(receipt.image, parsed, 1).value().claim;
+  EXPECT_EQ(last.journal_begin, 1u);
+  EXPECT_EQ(last.journal, std::vector<uint32_t>{0x102});
+  EXPECT_EQ(last.exit_code, 9u);
+}
+
+TEST(Verify, SecurityOfManySegments) {
+  EXPECT_EQ(receipt_security(130, 1), 130);
+  EXPECT_EQ(receipt_security(130, 1024), 120);
+}
+
+}  // namespace
+}  // namespace zkvm
