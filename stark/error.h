@@ -28,6 +28,7 @@ enum class ErrorCode : uint8_t {
   kFold,            // a FRI layer is not the fold of the one before
   kFinal,           // the final polynomial is not the last fold
   kCancelled,       // the prover was asked to stop
+  kMemory,          // the prover cannot have the memory that it needs
 };
 
 struct Error {

@@ -1,0 +1,52 @@
+// From the record of a segment to the tables of its proof.
+//
+//   vm::Segment, program, words of the banks  ->  Witness of machine_circuit(image, bank uses)
+//
+// The rows of a class of instructions become rows of one or two chips (chip_rows.h), the rows of a
+// chip are spread over tables of a few heights (table_heights.h). Tables are produced on demand
+// from the record, so there is no second copy of it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "stark/circuit.h"
+#include "stark/machine/bank_words.h"
+#include "stark/machine/circuit.h"
+#include "stark/machine/image_builder.h"
+#include "stark/trace.h"
+#include "vm/elf.h"
+#include "vm/record.h"
+
+namespace zkvm::stark::machine {
+
+/// A program as the prover has it.
+struct MachineProgram {
+  const vm::Program& program;
+  const ProgramImage& image;  // of that program
+};
+
+/// How many rows of each chip with a free number of them, by its name.
+using RowCounts = std::map<std::string, uint64_t>;
+[[nodiscard]] RowCounts count_rows(const MachineProgram& program, const vm::Segment& segment);
+
+/// The tables of a proof with these rows, in the protocol's order.
+[[nodiscard]] std::vector<TableSpec> place_tables(const Circuit& circuit, const RowCounts& rows);
+
+/// The witness of a segment; it has the tables of place_tables(circuit, count_rows()). `memory`:
+/// the banks' words at the segment's start. All but `publics` must outlive the witness, unchanged:
+/// tables read them.
+[[nodiscard]] Witness segment_witness(const MachineProgram& program, const Circuit& circuit,
+                                      std::span<const BankUse> uses, const BankWords& memory,
+                                      const vm::Segment& segment,
+                                      std::vector<PublicInteraction> publics);
+
+/// The table of one bank alone: enough to commit its shared trees.
+[[nodiscard]] Witness bank_witness(const MachineProgram& program, const Circuit& circuit,
+                                   const BankUse& use, const BankWords& memory,
+                                   const vm::Segment& segment);
+
+}  // namespace zkvm::stark::machine
