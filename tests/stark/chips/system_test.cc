@@ -1,10 +1,7 @@
-// ecall and its transfers, judged by a model of the three system calls.
-#include "stark/chips/system.h"
-
+// ecall and its transfers.
 #include <map>
 
-#include "stark/chips/transfer.h"
-#include "tests/stark/chips/row_oracle.h"
+#include "tests/stark/chips/system_oracle.h"
 
 namespace zkvm::stark::chips::test {
 namespace {
@@ -20,129 +17,6 @@ struct Moved {
   RecordAccess memory;
   uint32_t value;
 };
-
-using Tuple = std::vector<uint32_t>;
-constexpr uint32_t kMostRows = 1u << 26;  // of all tables of a segment
-
-Tuple tuple_of(const RowChecker::BusEntry& entry) {
-  Tuple out;
-  for (const Fp x : entry.tuple) out.push_back(x.value());
-  return out;
-}
-
-/// The tuple that is sent to or taken from a bus, if there is one; more than one is an error.
-std::optional<Tuple> one_on(const RowEffects& e, uint16_t bus, InteractionKind kind) {
-  std::optional<Tuple> out;
-  for (const auto& entry : e.other)
-    if (entry.bus == bus && entry.kind == kind) {
-      EXPECT_FALSE(out) << "two tuples on bus " << bus;
-      out = tuple_of(entry);
-    }
-  return out;
-}
-
-constexpr uint32_t reg(uint32_t r) { return kMachineBase + r; }
-
-/// What abi.h says of this call, given what its accesses found.
-Verdict judge_call(const RowEffects& e) {
-  const auto wrong = [](const std::string& what) { return Verdict{Judgement::kWrong, what}; };
-  const auto find = [&](uint32_t place, uint32_t time) -> const RowAccess* {
-    for (const RowAccess& a : e.accesses)
-      if (a.place == place && a.time == time) return &a;
-    return nullptr;
-  };
-  if (e.insn.operation != number(Operation::kEcall)) return wrong("no ecall");
-  const uint32_t early = 4 * e.clk, late = early + 4;
-  const RowAccess *a7 = find(reg(17), early), *a0 = find(reg(10), early + 1),
-                  *a1 = find(reg(11), early + 2), *a2 = find(reg(12), late),
-                  *result = find(reg(10), late + 1), *position = find(reg(kJournalWord), late + 2);
-  if (!a7 || !a0 || !a1 || !a2 || !result) return wrong("a register is not accessed");
-  for (const RowAccess* access : {a7, a0, a1, a2})
-    if (access->after != access->before) return wrong("a register changes");
-  // Nothing but a refresh comes between the two accesses of a0.
-  if (result->before != a0->before) return {Judgement::kRejected, "a0 as nobody left it"};
-  if (e.next_clk != e.clk + 2) return wrong("clk");
-
-  const uint32_t call = a7->before, file = a0->before, buffer = a1->before, length = a2->before;
-  const auto opened = one_on(e, kTransfer.id, InteractionKind::kSend);
-  const auto closed = one_on(e, kTransfer.id, InteractionKind::kReceive);
-  const auto exit = one_on(e, kExit.id, InteractionKind::kSend);
-  const bool read = call == 63 && file == 0, journal = call == 64 && file == 3;
-  const bool console = call == 64 && (file == 1 || file == 2), exits = call == 93;
-  if (!read && !journal && !console && !exits) return wrong("no such call");
-  if (e.accesses.size() != (journal ? 6u : 5u) || (position != nullptr) != journal)
-    return wrong("number of accesses");
-  if (e.other.size() != (read || journal ? 2u : exits ? 1u : 0u)) return wrong("other traffic");
-  if (e.next_pc != (exits ? kHaltPc : e.pc + 4)) return wrong("next pc");
-  if (exits) {
-    if (!exit || *exit != Tuple{file & 0xffff, file >> 16}) return wrong("exit code");
-    return result->after == file ? Verdict{Judgement::kCorrect, ""} : wrong("result of exit");
-  }
-  if (console) return result->after == length ? Verdict{Judgement::kCorrect, ""} : wrong("result");
-
-  if (!opened || !closed) return wrong("no transfer");
-  if (buffer % 4 != 0 || length % 4 != 0 || buffer >= kAddressEnd || length >= kAddressEnd)
-    return wrong("buffer or length that traps");
-  const uint32_t words = (*opened)[3];
-  // A count that no chain of rows can bring to 0.
-  if (words >= kMostRows) return {Judgement::kRejected, "words"};
-  const uint32_t start = journal ? position->before : 0;
-  if (*opened != Tuple{journal, e.clk, buffer / 4, words, start}) return wrong("opening");
-  if (*closed != Tuple{journal, e.clk, buffer / 4 + words, 0, start + words})
-    return wrong("closing");
-  if (journal && position->after != start + words) return wrong("position");
-  if (result->after != 4 * words || 4 * words > length) return wrong("result");
-  if (journal && 4 * words != length) return wrong("a journal write in part");
-  return {Judgement::kCorrect, ""};
-}
-
-/// One word moved, given the tuple that the row takes from the call or the row before.
-Verdict judge_transfer(const RowEffects& e) {
-  const auto wrong = [](const std::string& what) { return Verdict{Judgement::kWrong, what}; };
-  const auto in = one_on(e, kTransfer.id, InteractionKind::kReceive);
-  const auto out = one_on(e, kTransfer.id, InteractionKind::kSend);
-  const auto journal = one_on(e, kJournal.id, InteractionKind::kSend);
-  if (!in || !out || e.accesses.size() != 1) return wrong("traffic");
-  const auto [is_journal, clk, place, left, position] =
-      std::tie((*in)[0], (*in)[1], (*in)[2], (*in)[3], (*in)[4]);
-  // Not from any call. (With 0 words left it may be the tuple that the call's end takes.)
-  if (is_journal > 1 || clk == 0 || clk >= 1u << 26 || place >= kAddressEnd / 4 + kMostRows ||
-      left == 0 || left >= kMostRows || position >= 1u << 28)
-    return {Judgement::kRejected, "no transfer"};
-  if (*out != Tuple{is_journal, clk, place + 1, left - 1, position + 1}) return wrong("going on");
-  const RowAccess& access = e.accesses[0];
-  if (access.time != 4 * (clk + 1) + 2) return wrong("time");
-  const bool constant = access.place == kReadOnlyBase + place;
-  if (access.place != place && !(constant && is_journal == 1)) return wrong("place");
-  if (e.other.size() != (is_journal ? 3u : 2u)) return wrong("other traffic");
-  if (is_journal == 0) return {Judgement::kCorrect, ""};  // any word is input
-  if (access.after != access.before) return wrong("the journal changes memory");
-  if (!journal || *journal != Tuple{position, access.after & 0xffff, access.after >> 16})
-    return wrong("journal");
-  return {Judgement::kCorrect, ""};
-}
-
-template <class Chip, class Judge>
-Verdict judge_with(const typename Chip::template Cols<Fp>& row, Judge judge_effects) {
-  std::string why;
-  const auto e = effects<Chip>(row, why);
-  if (!e) return {Judgement::kRejected, why};
-  if (e->clk == 0 && e->accesses.empty() && e->other.empty()) return {Judgement::kIdle, ""};
-  return judge_effects(*e);
-}
-
-}  // namespace
-
-template <>
-Verdict judge<System>(const System::Cols<Fp>& row) {
-  return judge_with<System>(row, judge_call);
-}
-template <>
-Verdict judge<Transfer>(const Transfer::Cols<Fp>& row) {
-  return judge_with<Transfer>(row, judge_transfer);
-}
-
-namespace {
 
 /// A call with these registers; `words` are moved, `value` is its result.
 Call call_of(uint32_t a7, uint32_t a0, uint32_t a1, uint32_t a2, uint32_t words, uint32_t value,

@@ -1,0 +1,140 @@
+// What the VM records, filled into the chips' rows, is judged a correct instruction by the oracle's
+// own model: VM, program table, fill and eval agree.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "stark/machine/chip_list.h"
+#include "stark/machine/image_builder.h"
+#include "tests/isa/streams.h"
+#include "tests/stark/chips/system_oracle.h"
+#include "vm/code.h"
+#include "vm/trace.h"
+
+namespace zkvm::stark::machine {
+namespace {
+
+using namespace chips;
+using chips::test::expect_correct;
+using vm::Class;
+
+class RecordedRows {
+ public:
+  RecordedRows(const vm::Program& program, const vm::Segment& segment)
+      : program_(program), segment_(segment) {}
+
+  void check() {
+    each<vm::RegisterRow>(Class::kAdd, [&](const auto& row, const ProgramRow& insn) {
+      insn.operation == number(Operation::kAdd) ? filled<Add>(insn, row) : filled<Sub>(insn, row);
+    });
+    each_in<AddImm, vm::ImmediateRow>(Class::kAddImm);
+    each_in<Bits, vm::RegisterRow>(Class::kBits);
+    each_in<Bits, vm::ImmediateRow>(Class::kBitsImm);
+    each_in<Compare, vm::RegisterRow>(Class::kCompare);
+    each_in<Compare, vm::ImmediateRow>(Class::kCompareImm);
+    each<vm::BranchRow>(Class::kBranch, [&](const auto& row, const ProgramRow& insn) {
+      insn.operation <= number(Operation::kBne) ? filled<BranchEqual>(insn, row)
+                                                : filled<BranchLess>(insn, row);
+    });
+    each_in<Jal, vm::JumpRow>(Class::kJump);
+    each_in<Jalr, vm::ImmediateRow>(Class::kJumpRegister);
+    const auto is_constant = [&](uint32_t address) { return !program_.region_at(address)->write; };
+    each<vm::LoadRow>(Class::kLoadWord, [&](const auto& row, const ProgramRow& insn) {
+      filled<LoadWord>(insn, row, is_constant(row.rs1.value + insn.imm));
+    });
+    each<vm::LoadRow>(Class::kLoadSub, [&](const auto& row, const ProgramRow& insn) {
+      filled<LoadSub>(insn, row, is_constant(row.rs1.value + insn.imm));
+    });
+    each_in<StoreWord, vm::StoreRow>(Class::kStoreWord);
+    each_in<StoreSub, vm::StoreRow>(Class::kStoreSub);
+    each_in<System, vm::SystemRow>(Class::kSystem);
+    const auto calls = segment_.rows<vm::SystemRow>(Class::kSystem);
+    const auto transfers = segment_.transfers.rows<vm::TransferRow>();
+    for (uint32_t i = 0; i < transfers.size(); ++i) {
+      const vm::SystemRow& call = calls[transfers[i].system];
+      Transfer::Cols<Fp> row;
+      Transfer::fill(row, call, transfers[i], i - call.transfer,
+                     is_constant(transfers[i].word * 4));
+      expect_correct<Transfer>(row);
+      ++words_;
+    }
+  }
+
+  [[nodiscard]] const std::set<uint32_t>& operations() const { return operations_; }
+  [[nodiscard]] size_t words() const { return words_; }
+
+ private:
+  template <class Row, class Visit>
+  void each(Class cls, Visit visit) {
+    const vm::Region& text = program_.text();
+    for (const Row& row : segment_.rows<Row>(cls)) {
+      const ProgramRow insn =
+          program_row(text, text.base + 4 * row.index, vm::text_word(text, row.index));
+      operations_.insert(insn.operation);
+      visit(row, insn);
+    }
+  }
+  template <class Chip, class Row>
+  void each_in(Class cls) {
+    each<Row>(cls, [&](const Row& row, const ProgramRow& insn) { filled<Chip>(insn, row); });
+  }
+  template <class Chip, class Record, class... Rest>
+  void filled(const ProgramRow& insn, const Record& record, Rest... rest) {
+    typename Chip::template Cols<Fp> row;
+    Chip::fill(row, insn, record, rest...);
+    expect_correct<Chip>(row);
+  }
+
+  const vm::Program& program_;
+  const vm::Segment& segment_;
+  std::set<uint32_t> operations_;
+  size_t words_ = 0;
+};
+
+void check_program(const std::vector<uint32_t>& text, std::span<const uint8_t> input,
+                   size_t least_operations, size_t words) {
+  const auto program = vm::load_elf(vm::test::ElfFile::of(text).bytes());
+  ASSERT_TRUE(program) << program.error().message;
+  auto tracer = vm::Tracer::of(*program, {.input = input, .console = {}}, {}, {.clk = 3000});
+  ASSERT_TRUE(tracer);
+  vm::Segment segment;
+  std::set<uint32_t> operations;
+  size_t moved = 0;
+  while (*tracer->next(segment)) {
+    RecordedRows rows(*program, segment);
+    rows.check();
+    operations.insert(rows.operations().begin(), rows.operations().end());
+    moved += rows.words();
+  }
+  EXPECT_FALSE(tracer->result().trap);
+  EXPECT_GE(operations.size(), least_operations);
+  EXPECT_EQ(moved, words);
+}
+
+TEST(RecordedRows, OfRandomPrograms) {
+  using Streams = vm::test::StreamGenerator;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const auto text = Streams(seed).program(4, 400);
+    check_program(text, {}, 25, 4 * Streams::kDump / 4);
+  }
+}
+
+TEST(RecordedRows, OfAllCalls) {
+  using namespace vm::test;
+  const std::vector<uint8_t> input(30, 7);  // eight words, the last in part
+  Assembler text;
+  text.call(63, 0, kDataBase, 12);
+  text.call(63, 0, kDataBase + 12, 0);
+  text.call(63, 0, kDataBase + 12, 400);
+  text.call(63, 0, kDataBase, 4);  // at the end of the input
+  text.call(64, 3, kDataBase, 32);
+  text.call(64, 3, kConstBase, kConstSize);
+  text.call(64, 3, kDataBase, 0);
+  text.call(64, 1, kDataBase + 1, 5);
+  text.call(64, 2, kConstBase, 3);
+  text.li(a1, kConstBase)(lw(t0, 4, a1))(i_type(3, 0, t1, a1, 7))(i_type(3, 5, t2, a1, 2));
+  check_program(text.exit(0xfffffffe).words(), input, 5, 8 + 8 + kConstSize / 4);
+}
+
+}  // namespace
+}  // namespace zkvm::stark::machine
