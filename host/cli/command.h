@@ -3,12 +3,14 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "host/cli/status_line.h"
 #include "host/zkvm.h"
 
 namespace zkvm::cli {
@@ -51,7 +53,7 @@ int fail(std::string_view command, const std::string& message, bool json);
 // Writes `object` to stdout on one line. Bytes that are not UTF-8 are replaced.
 void print_json(const nlohmann::ordered_json& object);
 
-// What `run` and `profile` have in common: a guest, its input and its limits.
+// What `run`, `profile` and `prove` have in common: a guest, its input and its limits.
 struct Execution {
   std::string command;  // for messages
   std::string elf_path;
@@ -68,8 +70,9 @@ struct Execution {
   [[nodiscard]] Result<void> read_files();
 
   // The guest's console goes to ours (with --json: all of it to stderr); progress of a long run is
-  // shown on stderr if that is a terminal.
-  [[nodiscard]] RunOptions run_options() const;
+  // shown on `line`.
+  [[nodiscard]] RunOptions run_options(
+      std::shared_ptr<StatusLine> line = std::make_shared<StatusLine>()) const;
 };
 
 // The trap on stderr in one line; the calls that led there follow, except for --json, where they
@@ -78,7 +81,7 @@ void print_trap(const Execution& execution, const Trap& trap);
 
 // One line on how the run ended: "exit 0 after 12 cycles", or the trap with its place.
 [[nodiscard]] std::string outcome_text(const Run& run);
-// exit_code, trap, cycles, seconds: the keys that `run` and `profile` share.
+// exit_code, trap, cycles, seconds: the keys that `run`, `profile` and `prove` share.
 [[nodiscard]] nlohmann::ordered_json outcome_json(const Run& run);
 // 0 or 1, by how the guest ended.
 [[nodiscard]] int outcome_status(const Run& run);

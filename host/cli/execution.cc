@@ -1,10 +1,9 @@
-// What `run` and `profile` share: reading the guest and its input, console, progress, outcome.
+// What `run`, `profile` and `prove` share: reading the guest and its input, console, progress,
+// outcome.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <memory>
 #include <system_error>
 
@@ -15,39 +14,6 @@
 #include "host/source_map.h"
 
 namespace zkvm::cli {
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-// One line on stderr that is written over: "  1,234 M cycles, 512 M cycles/s". It appears after the
-// first second and goes away when the guest speaks or ends.
-class ProgressLine {
- public:
-  void show(uint64_t cycles) {
-    const auto now = Clock::now();
-    if (now < next_) return;
-    next_ = now + std::chrono::milliseconds(250);
-    const double seconds = std::chrono::duration<double>(now - start_).count();
-    fmt::print(stderr, "\r\033[K  {} M cycles, {} (Ctrl-C to stop)", grouped(cycles / 1'000'000),
-               rate_text(cycles, seconds));
-    std::fflush(stderr);
-    shown_ = true;
-  }
-  void hide() {
-    if (!shown_) return;
-    fmt::print(stderr, "\r\033[K");
-    std::fflush(stderr);
-    shown_ = false;
-  }
-  ~ProgressLine() { hide(); }
-
- private:
-  Clock::time_point start_ = Clock::now();
-  Clock::time_point next_ = start_ + std::chrono::seconds(1);
-  bool shown_ = false;
-};
-
-}  // namespace
 
 int fail(std::string_view command, const std::string& message, bool json) {
   fmt::print(stderr, "{}: {}\n", command, printable(message));
@@ -98,16 +64,16 @@ Result<void> Execution::read_files() {
   return {};
 }
 
-RunOptions Execution::run_options() const {
+RunOptions Execution::run_options(std::shared_ptr<StatusLine> line) const {
   RunOptions options;
   options.max_cycles = max_cycles;
-  std::shared_ptr<ProgressLine> line;
-  if (isatty(STDERR_FILENO) != 0) {
-    line = std::make_shared<ProgressLine>();
-    options.progress = [line](uint64_t cycles) { line->show(cycles); };
-  }
+  options.progress = [line](uint64_t cycles) {
+    if (!line->due()) return;
+    line->show(fmt::format("{} M cycles, {}", grouped(cycles / 1'000'000),
+                           rate_text(cycles, line->seconds())));
+  };
   options.console = [line, all_to_stderr = json](uint32_t fd, std::span<const uint8_t> bytes) {
-    if (line) line->hide();
+    line->hide();
     std::FILE* out = fd == 1 && !all_to_stderr ? stdout : stderr;
     std::fwrite(bytes.data(), 1, bytes.size(), out);
   };
