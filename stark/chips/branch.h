@@ -49,7 +49,6 @@ struct BranchEqual {
     static_assert(number(Operation::kBne) == number(Operation::kBeq) + 1);
     air.assert_bool("real", row.real);
     air.assert_bool("ne", row.is_ne);
-    air.assert_bool("equal", row.equal);
     branch(air, row.real, row.clk, row.pc, exclusive_or<E>(row.equal, row.is_ne), row.target,
            row.next_pc);
     fetch(air, row.real, row.pc, row.real * number(Operation::kBeq) + row.is_ne, 0, row.rs1,
@@ -57,6 +56,7 @@ struct BranchEqual {
     read_register(air, row.real, row.rs1, row.a, row.clk * 4);
     read_register(air, row.real, row.rs2, row.b, row.clk * 4 + 1);
     const E norm = norm_of(E(row.a.value.lo - row.b.value.lo), E(row.a.value.hi - row.b.value.hi));
+    // SOUNDNESS: norm = 0 leaves equal = 1 on live rows, any other norm equal = 0.
     air.assert_zero("equal", row.equal * norm);
     air.assert_equal("not equal", norm * row.inverse, row.real - row.equal);
   }

@@ -67,6 +67,8 @@ TEST(Bits, FlagsSelectOneOperation) {
       row.c = {result(fp(0xf00f + 0x5a5a), fp(0xf00f & 0x5a5a)),
                result(fp(0x0ff0 + 0x3c3c), fp(0x0ff0 & 0x3c3c))};
       expect_not_wrong<Bits>(row);
+      row.rs2 = Fp::zero();  // so that or = 1, xor = -1 could be addi's operation
+      expect_not_wrong<Bits>(row);
     }
 }
 
