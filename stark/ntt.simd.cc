@@ -58,29 +58,42 @@ ZKVM_SIMD_INLINE void time_butterflies(U32* x, StepTwiddles twiddles) {
   }
 }
 
+// NttPass::next as far as it was not prefetched yet. All steps of a pass take their share of it: in
+// one burst more lines would be asked for than can be on their way at a time.
+struct Fetch {
+  const uint32_t* at;
+  size_t stride;
+  size_t left;
+
+  ZKVM_SIMD_INLINE void some(size_t count) {
+    for (; count > 0 && left > 0; --count, --left, at += stride) {
+      prefetch_l2(at);
+      prefetch_l2(at + kRowWords);
+    }
+  }
+};
+
 struct StepRows {
   const uint32_t* src;
   size_t src_stride;
   uint32_t* dst;
   size_t dst_stride;
-  const uint32_t* next;  // prefetched with src_stride, or null
 };
 
 // One step over 2^log_rows rows.
 template <int R, bool kFrequency, bool kBare, bool kFactors, bool kStream>
-void step(const StepRows& rows, int log_rows, const NttPlan::Step& shape, const NttTableView& table,
-          const Twiddle* factors) {
+void step(const StepRows& rows, int log_rows, const NttPlan::Step& shape, const NttPass& pass,
+          Fetch& fetch) {
   constexpr size_t kRadix = size_t{1} << R;
+  const NttTableView& table = pass.table;
   const size_t stride = size_t{1} << shape.log_stride, count = size_t{1} << log_rows;
-  const uint32_t* next = rows.next;
+  const auto steps = static_cast<size_t>(pass.plan->steps);
+  const size_t fetches = (kRadix / 2 + steps - 1) / steps;
   for (size_t j = 0; j < stride; ++j) {
     const StepTwiddles twiddles{table.w + shape.offset + (j << R),
                                 table.w_mu + shape.offset + (j << R)};
     for (size_t base = j; base < count; base += stride << R) {
-      if (next != nullptr) {
-        for (size_t k = 0; k < kRadix; ++k) prefetch_l2(next + k * rows.src_stride);
-        next += kRadix * rows.src_stride;
-      }
+      fetch.some(fetches);
       const uint32_t* src = rows.src + base * rows.src_stride;
       uint32_t* dst = rows.dst + base * rows.dst_stride;
       const size_t src_step = stride * rows.src_stride, dst_step = stride * rows.dst_stride;
@@ -90,7 +103,7 @@ void step(const StepRows& rows, int log_rows, const NttPlan::Step& shape, const 
 #pragma GCC unroll 16
         for (size_t k = 0; k < kRadix; ++k) {
           x[k] = load(src + k * src_step + lane);
-          if constexpr (kFactors) x[k] = times(x[k], broadcast(factors[k])).v;
+          if constexpr (kFactors) x[k] = times(x[k], broadcast(pass.first_factors[k])).v;
         }
         if constexpr (kFrequency) {
           frequency_butterflies<R, kBare>(x, twiddles);
@@ -119,27 +132,23 @@ void step(const StepRows& rows, int log_rows, const NttPlan::Step& shape, const 
   }
 }
 
-using StepFunction = void (*)(const StepRows&, int, const NttPlan::Step&, const NttTableView&,
-                              const Twiddle*);
+using StepFunction = void (*)(const StepRows&, int, const NttPlan::Step&, const NttPass&, Fetch&);
 
 template <bool kFrequency, bool kBare, bool kFactors, bool kStream>
-ZKVM_SIMD_INLINE void run_step(const StepRows& rows, int log_rows, const NttPlan::Step& shape,
-                               const NttTableView& table, const Twiddle* factors) {
-  constexpr StepFunction kByRadix[] = {&step<1, kFrequency, kBare, kFactors, kStream>,
-                                       &step<2, kFrequency, kBare, kFactors, kStream>,
-                                       &step<3, kFrequency, kBare, kFactors, kStream>,
-                                       &step<4, kFrequency, kBare, kFactors, kStream>};
-  kByRadix[shape.radix_log - 1](rows, log_rows, shape, table, factors);
-}
+constexpr StepFunction kByRadix[] = {
+    &step<1, kFrequency, kBare, kFactors, kStream>, &step<2, kFrequency, kBare, kFactors, kStream>,
+    &step<3, kFrequency, kBare, kFactors, kStream>, &step<4, kFrequency, kBare, kFactors, kStream>};
 
 template <bool kFrequency, bool kFactors>
-ZKVM_SIMD_INLINE void run_step(const StepRows& rows, int log_rows, const NttPlan::Step& shape,
-                               const NttPass& pass, bool bare, bool stream) {
-  const auto run = bare && stream ? &run_step<kFrequency, true, kFactors, true>
-                   : bare         ? &run_step<kFrequency, true, kFactors, false>
-                   : stream       ? &run_step<kFrequency, false, kFactors, true>
-                                  : &run_step<kFrequency, false, kFactors, false>;
-  run(rows, log_rows, shape, pass.table, pass.first_factors);
+void run_step(const StepRows& rows, int log_rows, int s, const NttPass& pass, bool stream,
+              Fetch& fetch) {
+  const bool bare = s == 0 && pass.bare_first_step;
+  const auto& by_radix = bare && stream ? kByRadix<kFrequency, true, kFactors, true>
+                         : bare         ? kByRadix<kFrequency, true, kFactors, false>
+                         : stream       ? kByRadix<kFrequency, false, kFactors, true>
+                                        : kByRadix<kFrequency, false, kFactors, false>;
+  const NttPlan::Step& shape = pass.plan->step[s];
+  by_radix[shape.radix_log - 1](rows, log_rows, shape, pass, fetch);
 }
 
 int log_group(const NttPlan::Step& top) { return top.log_stride + top.radix_log; }
@@ -148,11 +157,10 @@ int log_group(const NttPlan::Step& top) { return top.log_stride + top.radix_log;
 // step reads src, its last one writes dst, what is between stays in scratch.
 StepRows step_rows(const NttPass& pass, size_t first, bool reads_src, bool writes_dst) {
   uint32_t* scratch = pass.scratch + first * kRowWords;
-  StepRows rows{scratch, kRowWords, scratch, kRowWords, nullptr};
+  StepRows rows{scratch, kRowWords, scratch, kRowWords};
   if (reads_src) {
     rows.src = pass.src + first * pass.src_stride;
     rows.src_stride = pass.src_stride;
-    if (pass.next != nullptr) rows.next = pass.next + first * pass.src_stride;
   }
   if (writes_dst) {
     rows.dst = pass.dst + first * pass.dst_stride;
@@ -161,54 +169,61 @@ StepRows step_rows(const NttPass& pass, size_t first, bool reads_src, bool write
   return rows;
 }
 
-void inverse_step(const NttPass& pass, int s, int log_rows, size_t first) {
+void inverse_step(const NttPass& pass, int s, int log_rows, size_t first, Fetch& fetch) {
   const StepRows rows = step_rows(pass, first, s == pass.plan->steps - 1, s == 0);
-  run_step<true, false>(rows, log_rows, pass.plan->step[s], pass, s == 0 && pass.bare_first_step,
-                        s == 0 && pass.stream);
+  run_step<true, false>(rows, log_rows, s, pass, s == 0 && pass.stream, fetch);
 }
 
-void forward_step(const NttPass& pass, int s, int log_rows, size_t first) {
+void forward_step(const NttPass& pass, int s, int log_rows, size_t first, Fetch& fetch) {
   const bool writes_dst = s == pass.plan->steps - 1;
   const StepRows rows = step_rows(pass, first, s == 0, writes_dst);
-  const bool bare = s == 0 && pass.bare_first_step, stream = writes_dst && pass.stream;
-  if (s == 0 && pass.first_factors != nullptr) {
-    run_step<false, true>(rows, log_rows, pass.plan->step[s], pass, bare, stream);
-  } else {
-    run_step<false, false>(rows, log_rows, pass.plan->step[s], pass, bare, stream);
-  }
+  const auto run =
+      s == 0 && pass.first_factors != nullptr ? &run_step<false, true> : &run_step<false, false>;
+  run(rows, log_rows, s, pass, writes_dst && pass.stream, fetch);
 }
 
 // Steps top .. 0 on one group. A group that exceeds the L1 cache is cut by its first step into
 // parts, and each is taken to its end before the next.
-void inverse_group(const NttPass& pass, int top, size_t first) {
+void inverse_group(const NttPass& pass, int top, size_t first, Fetch& fetch) {
   const NttPlan::Step& shape = pass.plan->step[top];
   const int log_rows = log_group(shape);
-  inverse_step(pass, top, log_rows, first);
+  inverse_step(pass, top, log_rows, first, fetch);
   if (log_rows <= kLogL1Rows) {
-    for (int s = top - 1; s >= 0; --s) inverse_step(pass, s, log_rows, first);
+    for (int s = top - 1; s >= 0; --s) inverse_step(pass, s, log_rows, first, fetch);
   } else if (top > 0) {
     for (size_t part = 0; part < size_t{1} << shape.radix_log; ++part) {
-      inverse_group(pass, top - 1, first + (part << shape.log_stride));
+      inverse_group(pass, top - 1, first + (part << shape.log_stride), fetch);
     }
   }
 }
 
 // Steps 0 .. top on one group, parts first.
-void forward_group(const NttPass& pass, int top, size_t first) {
+void forward_group(const NttPass& pass, int top, size_t first, Fetch& fetch) {
   const NttPlan::Step& shape = pass.plan->step[top];
   const int log_rows = log_group(shape);
   if (log_rows <= kLogL1Rows) {
-    for (int s = 0; s < top; ++s) forward_step(pass, s, log_rows, first);
+    for (int s = 0; s < top; ++s) forward_step(pass, s, log_rows, first, fetch);
   } else if (top > 0) {
     for (size_t part = 0; part < size_t{1} << shape.radix_log; ++part) {
-      forward_group(pass, top - 1, first + (part << shape.log_stride));
+      forward_group(pass, top - 1, first + (part << shape.log_stride), fetch);
     }
   }
-  forward_step(pass, top, log_rows, first);
+  forward_step(pass, top, log_rows, first, fetch);
 }
 
-void inverse_pass(const NttPass& pass) { inverse_group(pass, pass.plan->steps - 1, 0); }
-void forward_pass(const NttPass& pass) { forward_group(pass, pass.plan->steps - 1, 0); }
+Fetch fetch_of(const NttPass& pass) {
+  return {pass.next, 2 * pass.src_stride,
+          pass.next == nullptr ? 0 : size_t{1} << pass.plan->log_rows >> 1};
+}
+
+void inverse_pass(const NttPass& pass) {
+  Fetch fetch = fetch_of(pass);
+  inverse_group(pass, pass.plan->steps - 1, 0, fetch);
+}
+void forward_pass(const NttPass& pass) {
+  Fetch fetch = fetch_of(pass);
+  forward_group(pass, pass.plan->steps - 1, 0, fetch);
+}
 
 void scale_table(const NttPlan& plan, const uint32_t* bare_w, const Twiddle* bases, uint32_t* out_w,
                  uint32_t* out_w_mu) {

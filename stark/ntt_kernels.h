@@ -25,8 +25,8 @@ struct NttPass {
   const Twiddle* first_factors;
   // Whether dst is not read again soon: it is written past the caches. The caller fences.
   bool stream;
-  // What this thread will read next, with src_stride; brought to the L2 cache meanwhile. Null:
-  // nothing.
+  // What this thread will read next: every other row with src_stride, and the 16 words after each;
+  // brought to the L2 cache meanwhile. Null: nothing.
   const uint32_t* next;
 };
 

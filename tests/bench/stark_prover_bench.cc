@@ -1,8 +1,10 @@
 // The whole prover and verifier on the prototypes' shape: 20 main columns, 14 interactions, 12
 // asserts of degree up to 3, 128 bits, blowup 2.
 //
-//   prove/LOG_HEIGHT/ZK/THREADS   core_us_per_row; a counter per stage in core-ns per row;
-//   committed MiB verify/LOG_HEIGHT             ms, proof bytes, queries
+//   prove/LOG_HEIGHT/ZK/THREADS          core_us_per_row; a counter per stage in core-ns per row;
+//                                        committed MiB
+//   prove_groups/LOG_HEIGHT/ZK/THREADS   the same, of a table of each height from 12 to LOG_HEIGHT
+//   verify/LOG_HEIGHT                    ms, proof bytes, queries
 //
 // All main cells are 0, which satisfies the chip; no kernel's time depends on the values.
 // Peak memory: run one case alone, /usr/bin/time -v stark_prover_bench
@@ -27,14 +29,15 @@ struct Case {
   Params params;
 };
 
-Case make_case(uint8_t log_height, bool zk) {
+/// One table of each height from `from` down to `to`.
+Case make_case(uint8_t from, uint8_t to, bool zk) {
   auto circuit = Circuit::make(BenchChips{}, {.kernels = &bench_asserts});
   ZK_CHECK(circuit.has_value());
   Case out{*std::move(circuit), {}, {}};
-  Table table{0, log_height, 20, {}, [](uint64_t, uint64_t count, Fp* rows) {
-                std::fill_n(rows, 20 * count, Fp::zero());
-              }};
-  out.witness.tables.push_back(std::move(table));
+  for (uint8_t log_height = from; log_height >= to; --log_height)
+    out.witness.tables.push_back({0, log_height, 20, {}, [](uint64_t, uint64_t count, Fp* rows) {
+                                    std::fill_n(rows, 20 * count, Fp::zero());
+                                  }});
   Params wish;
   wish.zk = zk;
   const auto params = choose_params(out.circuit.key(), out.witness.specs(), 0, wish);
@@ -51,10 +54,8 @@ Proof prove_case(const Case& c, ProverStats& stats) {
   return *std::move(proof);
 }
 
-void bench_prove(benchmark::State& state) {
-  const auto log_height = static_cast<uint8_t>(state.range(0));
+void bench_prove(benchmark::State& state, const Case& c) {
   const auto threads = static_cast<size_t>(state.range(2));
-  const Case c = make_case(log_height, state.range(1) != 0);
   const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
   ProverStats stats;
   double seconds = 0;
@@ -63,9 +64,10 @@ void bench_prove(benchmark::State& state) {
     benchmark::DoNotOptimize(prove_case(c, stats));
     seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
-  const double rows =
-      static_cast<double>(state.iterations()) * static_cast<double>(1u << log_height);
-  const double scale = static_cast<double>(threads) / rows;
+  double rows = 0;
+  for (const Table& table : c.witness.tables) rows += static_cast<double>(1u << table.log_height);
+  const double scale =
+      static_cast<double>(threads) / rows / static_cast<double>(state.iterations());
   state.counters["core_us_per_row"] = 1e6 * seconds * scale;
   for (const StageTime& stage : stats.stages)
     state.counters[stage.name + " ns/row"] = 1e9 * stage.seconds * scale;
@@ -73,8 +75,17 @@ void bench_prove(benchmark::State& state) {
                                     static_cast<double>(state.iterations()) / 1048576;
 }
 
+void bench_one_table(benchmark::State& state) {
+  const auto log_height = static_cast<uint8_t>(state.range(0));
+  bench_prove(state, make_case(log_height, log_height, state.range(1) != 0));
+}
+void bench_groups(benchmark::State& state) {
+  bench_prove(state, make_case(static_cast<uint8_t>(state.range(0)), 12, state.range(1) != 0));
+}
+
 void bench_verify(benchmark::State& state) {
-  const Case c = make_case(static_cast<uint8_t>(state.range(0)), true);
+  const auto log_height = static_cast<uint8_t>(state.range(0));
+  const Case c = make_case(log_height, log_height, true);
   ProverStats stats;
   const auto bytes = prove_case(c, stats).serialise();
   for (auto _ : state) {
@@ -85,9 +96,14 @@ void bench_verify(benchmark::State& state) {
   state.counters["queries"] = c.params.queries;
 }
 
-BENCHMARK(bench_prove)
+BENCHMARK(bench_one_table)
     ->Name("prove")
     ->ArgsProduct({{14, 18, 20}, {0, 1}, {1, 2}})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK(bench_groups)
+    ->Name("prove_groups")
+    ->ArgsProduct({{14, 18}, {1}, {1, 2}})
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 BENCHMARK(bench_verify)->Name("verify")->Arg(14)->Arg(20)->Unit(benchmark::kMillisecond);

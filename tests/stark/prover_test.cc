@@ -113,9 +113,10 @@ TEST(Prover, RefusesWhatTheKeyDoesNotAllow) {
   ProverOptions options;
   options.params = quick_params();
   EXPECT_EQ(prove(toy.circuit, toy.witness, {}, options).error().code, ErrorCode::kStatement);
-  options.params.queries = 21;  // the slots' masks are made for 20
-  EXPECT_EQ(prove(toy.circuit, toy.witness, prover.slots(), options).error().code,
-            ErrorCode::kStatement);
+  options.params.log_blowup = 2;  // the slots' trees are made for 1
+  const auto refused = prove(toy.circuit, toy.witness, prover.slots(), options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kStatement);
   options.params.queries = 0;
   EXPECT_EQ(prove(toy.circuit, toy.witness, prover.slots(), options).error().code,
             ErrorCode::kParams);
