@@ -15,7 +15,7 @@ enum class Operation : uint8_t {
   kSub = 2,     // rd rs1 rs2
   kAddImm = 3,  // rd rs1 imm; lui and auipc: x0 + a constant; fence: x0, x0, 0
 
-  // rd rs1 rs2; with an immediate: rd rs1 imm, and kImmediate is added.
+  // rd rs1 rs2; with an immediate: rd rs1 imm (of shifts below 32), and kImmediate is added.
   kAnd = 4,
   kOr = 5,
   kXor = 6,

@@ -86,6 +86,7 @@ inline bool is_program_row(const ProgramRow& r) {
   if (has_rd ? r.rd < 1 || r.rd > kDummyWord : r.rd != 0) return false;
   if (r.rs1 > (has_rs1 ? 31u : 0u) || r.rs2 > (has_rs2 ? 31u : 0u)) return false;
   if (!has_imm && r.imm != 0) return false;
+  if (immediate && op >= Operation::kSll && op <= Operation::kSra && r.imm >= 32) return false;
   if (jalr) return r.target == (r.pc + 4) >> 16;
   if (!(branch || jal) && r.target != 0) return false;
   if ((load || store) && r.imm + (1u << 11) >= 1u << 12) return false;
