@@ -76,11 +76,6 @@ inline Fp wrong_cell(Fp honest, std::mt19937_64& random) {
 }
 
 template <class Chip>
-void expect_not_wrong(const typename Chip::template Cols<Fp>& row) {
-  const Verdict verdict = judge<Chip>(row);
-  EXPECT_NE(verdict.judgement, Judgement::kWrong) << Chip::kName << ": " << verdict.why;
-}
-template <class Chip>
 void expect_rejected(const typename Chip::template Cols<Fp>& row) {
   EXPECT_EQ(judge<Chip>(row).judgement, Judgement::kRejected) << Chip::kName;
 }
