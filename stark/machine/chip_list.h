@@ -9,10 +9,13 @@
 #include "stark/chips/branch.h"
 #include "stark/chips/byte_table.h"
 #include "stark/chips/compare.h"
+#include "stark/chips/div.h"
 #include "stark/chips/jump.h"
 #include "stark/chips/load.h"
+#include "stark/chips/mul.h"
 #include "stark/chips/program_table.h"
 #include "stark/chips/refresh.h"
+#include "stark/chips/shift.h"
 #include "stark/chips/shift_table.h"
 #include "stark/chips/store.h"
 #include "stark/chips/system.h"
@@ -27,6 +30,8 @@ using MachineChips = ChipList<
     chips::Add,
     chips::Sub,
     chips::Bits,
+    chips::Shift,
+    chips::ShiftImm,
     chips::Compare,
     chips::BranchEqual,
     chips::BranchLess,
@@ -36,6 +41,9 @@ using MachineChips = ChipList<
     chips::LoadSub,
     chips::StoreWord,
     chips::StoreSub,
+    chips::Mul,
+    chips::MulHigh,
+    chips::Div,
     chips::System,
     chips::Transfer,
     // Tables.

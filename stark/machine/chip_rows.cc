@@ -7,8 +7,11 @@
 #include "stark/chips/bits.h"
 #include "stark/chips/branch.h"
 #include "stark/chips/compare.h"
+#include "stark/chips/div.h"
 #include "stark/chips/jump.h"
 #include "stark/chips/load.h"
+#include "stark/chips/mul.h"
+#include "stark/chips/shift.h"
 #include "stark/chips/store.h"
 #include "stark/chips/system.h"
 #include "stark/chips/transfer.h"
@@ -30,6 +33,8 @@ class Collector {
     two_chips<Add, Sub, vm::RegisterRow>(
         Class::kAdd, [](Operation operation) { return operation == Operation::kSub; });
     two_forms<Bits>(Class::kBits, Class::kBitsImm);
+    one_chip<Shift, vm::RegisterRow>(Class::kShift);
+    one_chip<ShiftImm, vm::ImmediateRow>(Class::kShiftImm);
     two_forms<Compare>(Class::kCompare, Class::kCompareImm);
     two_chips<BranchEqual, BranchLess, vm::BranchRow>(
         Class::kBranch, [](Operation operation) { return operation > Operation::kBne; });
@@ -39,6 +44,9 @@ class Collector {
     loads<LoadSub>(Class::kLoadSub);
     one_chip<StoreWord, vm::StoreRow>(Class::kStoreWord);
     one_chip<StoreSub, vm::StoreRow>(Class::kStoreSub);
+    two_chips<Mul, MulHigh, vm::RegisterRow>(
+        Class::kMul, [](Operation operation) { return operation != Operation::kMul; });
+    one_chip<Div, vm::RegisterRow>(Class::kDiv);
     one_chip<System, vm::SystemRow>(Class::kSystem);
     transfers();
     return std::move(out_);
