@@ -32,8 +32,10 @@ struct Receipt {
   std::vector<ReceiptSegment> segments;
 };
 
-// Positions in the journal are single field elements in the proofs, and must be integers there.
-inline constexpr uint32_t kMaxJournalWords = 1u << 28;
+// 64 MiB, as much as the VM lets a guest write. Positions in the journal are single field elements
+// in the proofs, so it must be far below p; and a verifier takes some 100 bytes of memory for a
+// word.
+inline constexpr uint32_t kMaxJournalWords = 1u << 24;
 
 // Do these bytes begin like a receipt (of any version)?
 [[nodiscard]] bool is_receipt(std::span<const uint8_t> bytes);

@@ -20,11 +20,13 @@ constexpr const char* kDescription =
 
 constexpr const char* kFooter =
     "Exit status: 0 success; 1 the answer is no (the guest trapped or exited with another code\n"
-    "than 0); 2 wrong usage, or a file that is unreadable, malformed or unwritable.\n"
+    "than 0, the receipt is not valid); 2 wrong usage, or a file that is unreadable, malformed or\n"
+    "unwritable.\n"
     "Examples:\n"
     "  zkvm new hello                       a project to start from\n"
     "  zkvm run guest.elf --input in.bin    run it\n"
     "  zkvm profile guest.elf --flamegraph profile.svg\n"
+    "  zkvm verify receipt.zkr --elf guest.elf\n"
     "  zkvm COMMAND --help                  all options of a command\n";
 
 // `zkvm --help` shows the first line of each command's description, `zkvm COMMAND --help` all of

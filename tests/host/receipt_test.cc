@@ -139,7 +139,7 @@ TEST(Receipt, DefectsAreNamed) {
   expect_refused(changed(0, 'Y'), "magic: expected ZKVR");
   expect_refused(changed(4, 2), "version: expected 1, found 2");
   expect_refused(changed(10, 1), "image: the bytes end");
-  expect_refused(changed(22, 0x20), "journal: expected at most 268435456 words");
+  expect_refused(changed(22, 0x02), "journal: expected at most 16777216 words");
   expect_refused(changed(19, 4), "");
   expect_refused(changed(segments, 0), "expected at least one, found none");
   expect_refused(changed(segments + 3, 0xff), "segments: the bytes end");

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/host/hollow_receipt.h"
 
 namespace zkvm {
@@ -101,6 +103,22 @@ TEST(Verify, MoreRowsThanClocksAreRefused) {
   EXPECT_FALSE(refused_for_rows());
   receipt.segments[1].tables.push_back({0, 22});  // 2^26 rows, and those of the tables
   EXPECT_TRUE(refused_for_rows());
+}
+
+TEST(Verify, TooFewBitsAreRefused) {
+  expect_refused(sample(), ErrorCode::kInsecure, "security: expected 128.00 bits, found ");
+  // More segments, more bits for each.
+  const auto receipt = sample(4);
+  const auto result = verify(receipt.bytes(), receipt.id(), {.security_bits = 100});
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, HasSubstr("expected 102.00 bits"));
+}
+
+TEST(Verify, NotANumberOfBitsIsRefused) {
+  const auto receipt = sample();
+  const auto result = verify(receipt.bytes(), receipt.id(), {.security_bits = std::nan("")});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::kInsecure);
 }
 
 // Proofs that share trees are computed with one rate, the greatest: that of the smallest table.
