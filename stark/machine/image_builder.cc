@@ -303,14 +303,14 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, uint8_t log_bl
     out.trees_[slot] = std::make_unique<CommittedTree>(out.commit(*circuit, slot));
   image.tables_root = out.trees_[kTablesSlot]->root();
   image.program_root = out.trees_[kProgramSlot]->root();
-  for (uint16_t b = 1; b < out.banks_.size(); ++b)
+  for (uint16_t b = 1; b < out.bank_count(); ++b)
     image.banks[b - 1u].root = out.commit(*circuit, bank_slot(b)).root();
   return out;
 }
 
 Result<Circuit> ProgramImage::circuit_of_all_banks() const {
-  std::vector<BankUse> uses;
-  for (uint16_t b = 0; b < banks_.size(); ++b) uses.push_back({b, true, false});
+  std::vector<BankUse> uses(bank_count());
+  for (uint16_t b = 0; b < bank_count(); ++b) uses[b] = {b, true, false};
   return machine_circuit(image_, uses);
 }
 
@@ -352,7 +352,7 @@ Witness ProgramImage::fixed_tables(const Circuit& circuit, const std::string& sl
                                                     }));
     out.tables.push_back(bank_table<FromImage>(circuit, bank_chip(0), banks_[0], fill_bank));
   } else {
-    for (uint16_t b = 1; b < banks_.size(); ++b)
+    for (uint16_t b = 1; b < bank_count(); ++b)
       if (slot == bank_slot(b))
         out.tables.push_back(bank_table<FromImage>(circuit, bank_chip(b), banks_[b], fill_bank));
   }

@@ -64,9 +64,10 @@ class ProgramImage {
 
  private:
   ProgramImage() = default;
-  CommittedTree commit(const Circuit& circuit, const std::string& slot) const;
-  Witness fixed_tables(const Circuit& circuit, const std::string& slot) const;
-  Result<Circuit> circuit_of_all_banks() const;
+  [[nodiscard]] CommittedTree commit(const Circuit& circuit, const std::string& slot) const;
+  [[nodiscard]] Witness fixed_tables(const Circuit& circuit, const std::string& slot) const;
+  [[nodiscard]] Result<Circuit> circuit_of_all_banks() const;
+  [[nodiscard]] uint16_t bank_count() const { return static_cast<uint16_t>(banks_.size()); }
 
   Image image_;
   std::vector<chips::ProgramRow> program_;
