@@ -1,6 +1,7 @@
 #include "stark/chips/load.h"
 
 #include "tests/stark/chips/row_oracle.h"
+#include "tests/stark/chips/solve.h"
 
 namespace zkvm::stark::chips::test {
 namespace {
@@ -128,6 +129,38 @@ TEST(LoadSub, OneResult) {
         }
     EXPECT_EQ(correct, offset % 2 == 0 ? 4 : 2);
   }
+}
+
+// Other values for the limb's bytes, with the result that follows.
+TEST(LoadSub, LimbsHaveOneSplit) {
+  std::mt19937_64 random(8);
+  for (const Operation operation : kSubOperations)
+    for (const uint32_t word : kWords)
+      for (uint32_t offset = 0; offset < 4; offset += 2)
+        for (int n = 0; n < 200; ++n) {
+          auto row = live_row<LoadSub>(operation, kAddressBegin + offset, word, random);
+          const bool is_low = random() % 2 == 0;
+          Fp &lie = is_low ? row.low : row.high, &other = is_low ? row.high : row.low;
+          lie = wrong_cell(lie, random);
+          EXPECT_TRUE(solve<LoadSub>(row, {&other, &row.c_lo}));
+          expect_not_wrong<LoadSub>(row);
+        }
+}
+
+// Halves at odd offsets, with whatever bytes satisfy the asserts.
+TEST(LoadSub, HalvesAreAligned) {
+  std::mt19937_64 random(9);
+  for (const Operation operation : {Operation::kLh, Operation::kLhu})
+    for (const uint32_t word : kWords)
+      for (uint32_t offset = 1; offset < 4; offset += 2) {
+        const auto honest = live_row<LoadSub>(operation, kAddressBegin + offset, word, random);
+        for (uint32_t high = 0; high < 256; ++high) {
+          auto row = honest;
+          row.high = fp(high);
+          solve<LoadSub>(row, {&row.low, &row.c_lo});
+          EXPECT_EQ(judge<LoadSub>(row).judgement, Judgement::kRejected);
+        }
+      }
 }
 
 }  // namespace
