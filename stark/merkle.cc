@@ -51,7 +51,7 @@ MerkleTree::MerkleTree(unsigned log_cosets, std::vector<TreeRows> heights,
   }
   // Above the level where a coset is one run, every level is kept: so below it all runs are whole.
   const unsigned one_run = log_cosets_ + kLogRunRows;
-  stored_top_ = top() <= one_run ? top() : std::max(top() - kForgottenLevels, one_run);
+  stored_top_ = top() <= one_run ? top() : std::max(top() - forgotten_levels(top()), one_run);
   nodes_ = AlignedWords(size_t{16} << stored_top_);
   build();
 }
