@@ -27,6 +27,18 @@ struct Shape {
   size_t blocks() const { return size_t{1} << log_blocks; }
 };
 
+// body(tile, block) for every block of every tile, by all threads. Streamed stores are done when it
+// returns.
+template <class Body>
+void for_each_block(const Shape& shape, int tiles, const Body& body) {
+  const size_t count = shape.blocks() * static_cast<size_t>(tiles);
+  tbb::parallel_for(tbb::blocked_range<size_t>(0, count, kGrain), [&](const auto& range) {
+    for (size_t i = range.begin(); i < range.end(); ++i)
+      body(static_cast<int>(i / shape.blocks()), i % shape.blocks());
+    ntt_kernels().stream_fence();
+  });
+}
+
 // x^N - 1 for x on shift * H_N.
 Fp vanishing(Fp shift, size_t rows) { return pow(shift, rows) - Fp::one(); }
 
@@ -67,15 +79,15 @@ class BlockMasks {
 // from G to M.
 class CosetFold {
  public:
-  CosetFold(const SmallCoset& coset, const Shape& shape, int tiles)
+  // `scale` times the blocks' rows are the coefficients.
+  CosetFold(const SmallCoset& coset, const Shape& shape, int tiles, Fp scale)
       : coset_(coset),
         shape_(shape),
         log_m_(coset.values->log_rows()),
         log_g_(std::max(shape.log_blocks, log_m_)),
-        block_weights_(weights(log_g_, shape.log_rows - log_g_, inverse(Fp::from(shape.rows())))),
+        block_weights_(weights(log_g_, shape.log_rows - log_g_, scale)),
         folded_((static_cast<size_t>(tiles) << log_g_) * kTileWidth) {}
 
-  // `rows`: a block's coefficients times N.
   void add_block(const uint32_t* rows, int tile, size_t block) {
     const size_t sums = size_t{1} << (log_g_ - shape_.log_blocks), terms = block_weights_.size();
     for (size_t i = 0; i < sums; ++i) {
@@ -124,27 +136,53 @@ class CosetFold {
   AlignedWords folded_;  // [tile][bit-reversed index below G] rows
 };
 
-struct Coset {
-  BlockTransform transform;
-  Fp mask_step;  // N times what the vanishing polynomial grows by from the coset before
-};
-
 /// log2 of a number of cosets; none counts as one.
 int log_count(size_t cosets) { return cosets == 0 ? 0 : std::countr_zero(cosets); }
 
-std::vector<Coset> make_cosets(const Shape& shape, size_t count) {
-  const Fp n = Fp::from(shape.rows());
-  std::vector<Coset> cosets;
-  Fp before = Fp::zero();
-  for (size_t c = 0; c < count; ++c) {
-    const Fp shift = coset_shift(shape.log_rows, log_count(count), c);
-    const Fp value = vanishing(shift, shape.rows());
-    cosets.push_back(
-        {BlockTransform::forward(shape.log_rows, shift, inverse(n)), n * (value - before)});
-    before = value;
+// From a block's coefficients to its rows on every coset, across blocks still to be transformed.
+class ForwardBlocks {
+ public:
+  // What the masks rho of a column are multiplied by.
+  enum class Masks { kVanishing, kTails };  // X^N - 1, X^N
+
+  // `unit`: the coefficients are given times this.
+  ForwardBlocks(const Shape& shape, Masks kind, const BlockMasks& masks, Fp unit,
+                std::span<TileMatrix> cosets)
+      : shape_(shape), masks_(masks), cosets_(cosets), steps_(cosets.size()) {
+    for (size_t c = 0; c < cosets.size(); ++c)
+      transforms_.push_back(BlockTransform::forward(shape.log_rows, shift(c), inverse(unit)));
+    Fp before = kind == Masks::kVanishing ? Fp::zero() : -Fp::one();
+    for (size_t c = cosets.size(); c-- > 0;) {
+      const Fp value = vanishing(shift(c), shape.rows());
+      steps_[c] = unit * (value - before);
+      before = value;
+    }
   }
-  return cosets;
-}
+
+  // Changes the coefficients, which may stand where the block of coset 0 does: that comes last.
+  void run(uint32_t* coefficients, int tile, size_t block, uint32_t* scratch) const {
+    for (size_t c = cosets_.size(); c-- > 0;) {
+      masks_.add(coefficients, tile, block, steps_[c]);
+      NttPass pass = transforms_[c].pass(
+          coefficients, cosets_[c].row(tile, block * shape_.block_rows()), scratch);
+      pass.stream = c > 0;  // the lines of coset 0 were just read
+      ntt_kernels().forward(pass);
+    }
+  }
+
+  void across_blocks() const {
+    for (size_t c = 0; c < cosets_.size(); ++c) forward_across_blocks(cosets_[c], shift(c));
+  }
+
+ private:
+  Fp shift(size_t c) const { return coset_shift(shape_.log_rows, log_count(cosets_.size()), c); }
+
+  const Shape& shape_;
+  const BlockMasks& masks_;
+  std::span<TileMatrix> cosets_;
+  std::vector<BlockTransform> transforms_;
+  std::vector<Fp> steps_;  // what the masks' factor grows by from the coset before, times unit
+};
 
 void check(const TileMatrix& trace, const ColumnMasks& masks, std::span<TileMatrix> cosets,
            std::span<const SmallCoset> small) {
@@ -167,7 +205,6 @@ void low_degree_extend(const TileMatrix& trace, const ColumnMasks& masks,
                        std::span<TileMatrix> cosets, std::span<const SmallCoset> small) {
   check(trace, masks, cosets, small);
   const Shape shape(trace.log_rows());
-  const NttKernels& kernels = ntt_kernels();
 
   // Coset 0's memory holds the half-transformed trace until its own values replace it, block by
   // block.
@@ -178,10 +215,11 @@ void low_degree_extend(const TileMatrix& trace, const ColumnMasks& masks,
   const TileMatrix& source = shape.blocks() > 1 ? half : trace;
 
   const BlockTransform to_coefficients = BlockTransform::inverse(shape.log_rows, Fp::one());
-  const std::vector<Coset> forward = make_cosets(shape, cosets.size());
+  const Fp n = Fp::from(shape.rows());  // the inverse leaves coefficients times n
   const BlockMasks block_masks(masks, shape, trace.columns());
+  const ForwardBlocks forward(shape, ForwardBlocks::Masks::kVanishing, block_masks, n, cosets);
   std::vector<CosetFold> folds;
-  for (const SmallCoset& coset : small) folds.emplace_back(coset, shape, trace.tiles());
+  for (const SmallCoset& coset : small) folds.emplace_back(coset, shape, trace.tiles(), inverse(n));
 
   struct Workspace {
     AlignedWords coefficients, scratch;
@@ -190,36 +228,46 @@ void low_degree_extend(const TileMatrix& trace, const ColumnMasks& masks,
     const size_t words = shape.block_rows() * kTileWidth;
     return Workspace{AlignedWords(words), AlignedWords(words)};
   });
-  const size_t count = shape.blocks() * static_cast<size_t>(trace.tiles());
-  tbb::parallel_for(tbb::blocked_range<size_t>(0, count, kGrain), [&](const auto& range) {
+  for_each_block(shape, trace.tiles(), [&](int tile, size_t block) {
     Workspace& workspace = workspaces.local();
     uint32_t* const coefficients = workspace.coefficients.data();
-    for (size_t i = range.begin(); i < range.end(); ++i) {
-      const int tile = static_cast<int>(i / shape.blocks());
-      const size_t block = i % shape.blocks(), first_row = block * shape.block_rows();
-
-      NttPass inverse_pass =
-          to_coefficients.pass(source.row(tile, first_row), coefficients, workspace.scratch.data());
-      if (block + 1 < shape.blocks()) {
-        inverse_pass.next = source.row(tile, first_row + shape.block_rows());
-      }
-      kernels.inverse(inverse_pass);
-      for (CosetFold& fold : folds) fold.add_block(coefficients, tile, block);
-      for (size_t c = 0; c < cosets.size(); ++c) {
-        block_masks.add(coefficients, tile, block, forward[c].mask_step);
-        NttPass pass = forward[c].transform.pass(coefficients, cosets[c].row(tile, first_row),
-                                                 workspace.scratch.data());
-        pass.stream = c > 0;  // the lines of coset 0 were just read, as `source`
-        kernels.forward(pass);
-      }
-    }
-    kernels.stream_fence();
+    const size_t first_row = block * shape.block_rows();
+    NttPass inverse_pass =
+        to_coefficients.pass(source.row(tile, first_row), coefficients, workspace.scratch.data());
+    if (block + 1 < shape.blocks())
+      inverse_pass.next = source.row(tile, first_row + shape.block_rows());
+    ntt_kernels().inverse(inverse_pass);
+    for (CosetFold& fold : folds) fold.add_block(coefficients, tile, block);
+    forward.run(coefficients, tile, block, workspace.scratch.data());
   });
 
   for (CosetFold& fold : folds) fold.finish(masks, trace.columns());
-  for (size_t c = 0; c < cosets.size(); ++c) {
-    forward_across_blocks(cosets[c], coset_shift(shape.log_rows, log_count(cosets.size()), c));
-  }
+  forward.across_blocks();
+}
+
+void evaluate_on_cosets(const ColumnMasks& tails, std::span<TileMatrix> cosets) {
+  const TileMatrix& coefficients = cosets[0];
+  check(coefficients, tails, cosets, {});
+  const Shape shape(coefficients.log_rows());
+  const BlockMasks block_masks(tails, shape, coefficients.columns());
+  const ForwardBlocks forward(shape, ForwardBlocks::Masks::kTails, block_masks, Fp::one(), cosets);
+  tbb::enumerable_thread_specific<AlignedWords> scratch(
+      [&] { return AlignedWords(shape.block_rows() * kTileWidth); });
+  for_each_block(shape, coefficients.tiles(), [&](int tile, size_t block) {
+    forward.run(cosets[0].row(tile, block * shape.block_rows()), tile, block,
+                scratch.local().data());
+  });
+  forward.across_blocks();
+}
+
+void evaluate_on_small_coset(const TileMatrix& coefficients, const SmallCoset& coset) {
+  check(coefficients, {}, {}, {&coset, 1});
+  const Shape shape(coefficients.log_rows());
+  CosetFold fold(coset, shape, coefficients.tiles(), Fp::one());
+  for_each_block(shape, coefficients.tiles(), [&](int tile, size_t block) {
+    fold.add_block(coefficients.row(tile, block * shape.block_rows()), tile, block);
+  });
+  fold.finish({}, coefficients.columns());
 }
 
 }  // namespace zkvm::stark

@@ -42,4 +42,12 @@ constexpr Fp coset_shift(int log_rows, int log_blowup, size_t c) {
 void low_degree_extend(const TileMatrix& trace, const ColumnMasks& masks,
                        std::span<TileMatrix> cosets, std::span<const SmallCoset> small = {});
 
+// The same cosets from coefficients in bit-reversed order (ntt.h), which stand in cosets[0] and are
+// replaced. `tails`: coefficients from N on; column c is f_c + X^N rho_c.
+void evaluate_on_cosets(const ColumnMasks& tails, std::span<TileMatrix> cosets);
+
+// coset.values = the columns with these coefficients, N of them, in bit-reversed order, at its
+// points. REQUIRES: as for low_degree_extend.
+void evaluate_on_small_coset(const TileMatrix& coefficients, const SmallCoset& coset);
+
 }  // namespace zkvm::stark

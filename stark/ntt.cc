@@ -73,9 +73,9 @@ void across_blocks(const TileMatrix& src, TileMatrix& dst, const NttTable& bare,
                     });
 }
 
-// `run`(block, scratch) on the first row of every block of every tile.
+// `run`(tile, row, scratch) for the first row of every block of every tile.
 template <class Kernel>
-void within_blocks(TileMatrix& matrix, Kernel run) {
+void within_blocks(const TileMatrix& matrix, Kernel run) {
   const size_t block_rows = size_t{1} << log_block_rows(matrix.log_rows());
   const size_t blocks = matrix.rows() / block_rows;
   tbb::enumerable_thread_specific<AlignedWords> scratch(
@@ -84,8 +84,7 @@ void within_blocks(TileMatrix& matrix, Kernel run) {
       tbb::blocked_range<size_t>(0, blocks * static_cast<size_t>(matrix.tiles()), kGrain),
       [&](const tbb::blocked_range<size_t>& range) {
         for (size_t i = range.begin(); i < range.end(); ++i) {
-          run(matrix.row(static_cast<int>(i / blocks), i % blocks * block_rows),
-              scratch.local().data());
+          run(static_cast<int>(i / blocks), i % blocks * block_rows, scratch.local().data());
         }
       });
 }
@@ -195,14 +194,19 @@ void forward_across_blocks(TileMatrix& matrix, Fp shift) {
                 ntt_kernels().forward);
 }
 
-void interpolate(TileMatrix& matrix, Fp shift) {
-  ZK_CHECK(matrix.log_rows() >= 1 && !(shift == Fp::zero()));
-  inverse_across_blocks(matrix, matrix, shift);
-  const BlockTransform transform = BlockTransform::inverse(matrix.log_rows(), shift);
-  const Twiddle scale = Twiddle::from(inverse(Fp::from(matrix.rows())));
-  const size_t block_rows = size_t{1} << log_block_rows(matrix.log_rows());
-  within_blocks(matrix, [&](uint32_t* block, uint32_t* scratch) {
-    ntt_kernels().inverse(transform.pass(block, block, scratch));
+void interpolate(TileMatrix& matrix, Fp shift) { interpolate(matrix, matrix, shift); }
+
+void interpolate(const TileMatrix& values, TileMatrix& coefficients, Fp shift) {
+  ZK_CHECK(values.log_rows() >= 1 && !(shift == Fp::zero()));
+  ZK_CHECK(values.rows() == coefficients.rows() && values.tiles() == coefficients.tiles());
+  inverse_across_blocks(values, coefficients, shift);
+  const TileMatrix& source = values.rows() > kBlockRows ? coefficients : values;
+  const BlockTransform transform = BlockTransform::inverse(values.log_rows(), shift);
+  const Twiddle scale = Twiddle::from(inverse(Fp::from(values.rows())));
+  const size_t block_rows = size_t{1} << log_block_rows(values.log_rows());
+  within_blocks(values, [&](int tile, size_t row, uint32_t* scratch) {
+    uint32_t* const block = coefficients.row(tile, row);
+    ntt_kernels().inverse(transform.pass(source.row(tile, row), block, scratch));
     ntt_kernels().scale_rows(block, block_rows, scale);
   });
 }
@@ -210,7 +214,8 @@ void interpolate(TileMatrix& matrix, Fp shift) {
 void evaluate(TileMatrix& matrix, Fp shift) {
   ZK_CHECK(matrix.log_rows() >= 1 && !(shift == Fp::zero()));
   const BlockTransform transform = BlockTransform::forward(matrix.log_rows(), shift, Fp::one());
-  within_blocks(matrix, [&](uint32_t* block, uint32_t* scratch) {
+  within_blocks(matrix, [&](int tile, size_t row, uint32_t* scratch) {
+    uint32_t* const block = matrix.row(tile, row);
     ntt_kernels().forward(transform.pass(block, block, scratch));
   });
   forward_across_blocks(matrix, shift);

@@ -23,6 +23,8 @@ namespace zkvm::stark {
 // Values on shift * H_N, row r at shift * w_N^r, to coefficients in bit-reversed order; in place.
 // REQUIRES: log_rows >= 1, shift != 0.
 void interpolate(TileMatrix& matrix, Fp shift = Fp::one());
+// The same out of place. REQUIRES: as many rows and tiles.
+void interpolate(const TileMatrix& values, TileMatrix& coefficients, Fp shift);
 
 // The inverse of interpolate().
 void evaluate(TileMatrix& matrix, Fp shift = Fp::one());

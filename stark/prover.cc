@@ -159,14 +159,18 @@ class Prover {
       CommittedGroup& made = groups.emplace_back();
       made.log_height = group.log_height;
       const uint64_t rows = uint64_t{group.height()} << shape_.params.log_blowup;
+      std::vector<TileMatrix> values;
       TileMatrix small;
       timed("constraints", rows, "LDE row", [&] {
-        for (size_t c = 0; c < coset_count(); ++c) made.cosets.push_back(quotient_on_coset(g, c));
+        values = quotient_on_cosets(g);
         if (shape_.params.zk) small = quotient_on_small_coset(g);
       });
       timed("split quotient", rows, "LDE row", [&] {
-        made.masks = split_quotient(shape_, group, randomness_, shape_.params.zk ? &small : nullptr,
-                                    made.cosets);
+        for (size_t c = 0; c < coset_count(); ++c)
+          made.cosets.emplace_back(group.log_height,
+                                   static_cast<int>(group.width[shape_.quotient_tree()]));
+        made.masks = split_quotient(shape_, group, randomness_, values,
+                                    shape_.params.zk ? &small : nullptr, made.cosets);
       });
     }
     small_.clear();
@@ -175,13 +179,19 @@ class Prover {
     return work("grind zeta", proof_.params.grind_round, proof_.nonce_zeta);
   }
 
-  TileMatrix quotient_on_coset(size_t g, size_t c) {
+  /// As split_quotient takes them.
+  std::vector<TileMatrix> quotient_on_cosets(size_t g) {
     const GroupShape& group = shape_.groups[g];
-    const std::vector<const TileMatrix*> columns = on_coset(group, c);
-    const Fp shift = coset_shift(group.log_height, shape_.params.log_blowup, c);
-    TileMatrix out(group.log_height, static_cast<int>(group.width[shape_.quotient_tree()]));
-    evaluate_quotient(circuit_, shape_, group, {logup_, alpha_, proof_.sums[g]},
-                      inverse_vanishing(group, shift), {columns, {}}, out, kChunkB);
+    std::vector<TileMatrix> out;
+    for (size_t i = 0; i < coset_count() / 2; ++i) out.emplace_back(group.log_height, 10);
+    for (size_t c = 0; c < coset_count(); ++c) {
+      const std::vector<const TileMatrix*> columns = on_coset(group, c);
+      const Fp shift = coset_shift(group.log_height, shape_.params.log_blowup, c);
+      const QuotientPlace place = quotient_place(c, coset_count());
+      evaluate_quotient(circuit_, shape_, group, {logup_, alpha_, proof_.sums[g]},
+                        inverse_vanishing(group, shift), {columns, {}}, out[place.matrix],
+                        place.first);
+    }
     return out;
   }
 

@@ -19,13 +19,23 @@ inline constexpr uint32_t kChunkA = 0, kChunkB = 5, kBatchMask = 10;
 /// because 3 generates F* and neither 9^N nor (9/3)^(2N) is 1.
 inline constexpr Fp kSmallShift = Fp::from(9);
 
-/// `cosets`: the quotient matrices of the group on the LDE cosets, columns kChunkB.. holding the
-/// values of Q. Replaces them by chunk b, fills chunk a and R (if zk) and the spare columns.
+/// Where the values of Q on LDE coset c stand before they are split: columns first.. of matrix
+/// `matrix` of 2^log_blowup / 2.
+struct QuotientPlace {
+  size_t matrix;
+  uint32_t first;
+};
+[[nodiscard]] constexpr QuotientPlace quotient_place(size_t coset, size_t cosets) {
+  return {coset % (cosets / 2), coset < cosets / 2 ? 0u : 5u};
+}
+
+/// `values`: Q on the LDE cosets, at quotient_place(c) of matrices of ten columns.
 /// `small`: values of Q (columns kChunkB..) on kSmallShift * H_M; null without zk.
-/// Returns the coefficients from N on of every column, as masks: base + X^N tail = (base + tail) +
-/// (X^N - 1) tail.
+/// Fills `cosets`, the committed columns on the LDE cosets, and returns the coefficients from N on
+/// of every column, as masks: base + X^N tail = (base + tail) + (X^N - 1) tail.
 [[nodiscard]] GroupMasks split_quotient(const Shape& shape, const GroupShape& group,
-                                        const Randomness& randomness, const TileMatrix* small,
+                                        const Randomness& randomness,
+                                        std::span<const TileMatrix> values, const TileMatrix* small,
                                         std::span<TileMatrix> cosets);
 
 }  // namespace zkvm::stark

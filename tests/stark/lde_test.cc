@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <bit>
 #include <random>
 #include <vector>
@@ -140,6 +141,34 @@ TEST_P(LdeTest, SmallCosets) {
     expect_values(polynomials, first, shift, random_);
     expect_values(polynomials, second, second_shift, random_);
     expect_values(polynomials, cosets[1], coset_shift(log_rows, 1, 1), random_);
+  }
+}
+
+TEST_P(LdeTest, FromCoefficients) {
+  for (auto [log_rows, log_blowup, log_m, count] : {std::array{1, 1, 1, 2},
+                                                    {4, 2, 2, 3},
+                                                    {10, 1, 6, 20},
+                                                    {11, 2, 11, 1},
+                                                    {12, 1, 10, 300},
+                                                    {14, 1, 1, 0}}) {
+    const TileMatrix trace = random_matrix(log_rows, 18, random_);
+    TileMatrix coefficients = copy(trace);
+    interpolate(trace, coefficients, Fp::one());
+    auto polynomials = masked_polynomials(trace, {});
+    TileMatrix values(log_m, 18);
+    evaluate_on_small_coset(coefficients, {Fp::from(5), &values});
+    expect_values(polynomials, values, Fp::from(5), random_);
+
+    const auto tail_count = static_cast<size_t>(count);
+    const std::vector<Fp> tails = random_masks(tail_count, 18, random_);
+    for (size_t c = 0; c < 18; ++c)
+      polynomials[c].insert(polynomials[c].end(), tails.data() + c * tail_count,
+                            tails.data() + (c + 1) * tail_count);
+    std::vector<TileMatrix> cosets = make_cosets(log_blowup, log_rows, 18);
+    cosets[0] = std::move(coefficients);
+    evaluate_on_cosets({tails, tail_count}, cosets);
+    for (size_t c = 0; c < cosets.size(); ++c)
+      expect_values(polynomials, cosets[c], coset_shift(log_rows, log_blowup, c), random_);
   }
 }
 
