@@ -1,0 +1,236 @@
+// A cheating prover's workbench: the witness of a segment, to be changed cell by cell, with all
+// that an attacker puts right afterwards: multiplicities of look-up tables, and final values of
+// banks where the last access leaves something else.
+//
+// The honest witness satisfies all asserts and balances all buses (witness_test.cc), so a changed
+// one passes if and only if every changed row satisfies its asserts and the changes of bus traffic
+// cancel out, look-ups that have an answer left out. That is exact, and fast enough for thousands
+// of changes; forgery_test.cc compares it with the checker and the verifier.
+#pragma once
+
+#include <zk/check.h>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "stark/checker.h"
+#include "stark/chips/bank.h"
+#include "stark/chips/byte_table.h"
+#include "stark/chips/program_table.h"
+#include "stark/chips/shift_table.h"
+#include "stark/machine/circuit.h"
+#include "tests/stark/chips/row_oracle.h"
+
+namespace zkvm::stark::machine::evil {
+
+/// A row of the witness: table and row in it.
+struct Place {
+  size_t table;
+  uint64_t row;
+  auto operator<=>(const Place&) const = default;
+};
+
+class Forgery {
+ public:
+  /// Holds all cells of the witness. REQUIRES: circuit outlives this.
+  Forgery(const Circuit& circuit, Witness witness)
+      : circuit_(circuit), witness_(std::move(witness)) {
+    for (Table& table : witness_.tables) {
+      if (!table.cells.empty()) continue;
+      std::vector<Fp> cells(table.height() * table.width);
+      table.read(0, table.height(), cells.data());
+      table.cells = std::move(cells);
+      table.produce = nullptr;
+    }
+    for (size_t t = 0; t < witness_.tables.size(); ++t)
+      if (name(t) == chips::ProgramTable::kName) program_ = t;
+  }
+
+  [[nodiscard]] const Witness& witness() const { return witness_; }
+  [[nodiscard]] const std::string& name(size_t table) const { return chip(table).key.name; }
+  [[nodiscard]] const RecordedChip& chip(size_t table) const {
+    return circuit_.chips()[witness_.tables[table].chip];
+  }
+  /// Index of a column by name; `table` is of the chip that has it.
+  [[nodiscard]] uint32_t column(size_t table, std::string_view wanted) const {
+    const auto& names = chip(table).columns;
+    for (uint32_t i = 0; i < names.size(); ++i)
+      if (names[i] == wanted) return i;
+    ZK_CHECK(false && "no such column");
+    return 0;
+  }
+  /// Columns before this one lie in slots: the image or another segment pins them.
+  [[nodiscard]] uint32_t first_main(size_t table) const {
+    return chip(table).key.columns() - chip(table).key.main_width;
+  }
+  /// The first table of a chip. REQUIRES: there is one.
+  [[nodiscard]] size_t table(std::string_view chip_name) const {
+    for (size_t t = 0; t < witness_.tables.size(); ++t)
+      if (name(t) == chip_name) return t;
+    ZK_CHECK(false && "no table of this chip");
+    return 0;
+  }
+  [[nodiscard]] bool has(std::string_view chip_name) const {
+    for (size_t t = 0; t < witness_.tables.size(); ++t)
+      if (name(t) == chip_name) return true;
+    return false;
+  }
+  [[nodiscard]] Fp get(Place at, uint32_t col) const {
+    const Table& table = witness_.tables[at.table];
+    return table.cells[at.row * table.width + col];
+  }
+  [[nodiscard]] Fp get(Place at, std::string_view col) const {
+    return get(at, column(at.table, col));
+  }
+
+  /// Whether the row has nothing on any bus.
+  [[nodiscard]] bool is_silent(Place at) const { return run(at).entries.empty(); }
+
+  void set(Place at, uint32_t col, Fp value) {
+    Table& table = witness_.tables[at.table];
+    Fp& cell = table.cells[at.row * table.width + col];
+    undo_.emplace_back(&cell, cell);
+    count(at, -1);
+    cell = value;
+    count(at, +1);
+    changed_.insert(at);
+  }
+  void set(Place at, std::string_view col, Fp value) { set(at, column(at.table, col), value); }
+
+  /// Puts the banks' final values right where an access left something else than before.
+  void repair_banks() {
+    std::map<uint32_t, std::vector<Fp>> left;   // by place: what nobody takes
+    std::map<uint32_t, std::vector<Fp>> taken;  // what a bank takes and nobody leaves
+    for (const auto& [key, count] : traffic_) {
+      if (key.first != chips::kMemory.id || count == Fp::zero()) continue;
+      (count == Fp::one() ? left : taken)[key.second[0]] = words(key.second);
+    }
+    for (size_t t = 0; t < witness_.tables.size(); ++t) {
+      if (!name(t).starts_with("bank ")) continue;
+      for (uint64_t r = 0; r < witness_.tables[t].height(); ++r) {
+        const Place at{t, r};
+        const uint32_t place = get(at, "place").value();
+        const auto found = left.find(place);
+        if (get(at, "declared") == Fp::zero() || found == left.end()) continue;
+        const auto& tuple = found->second;
+        const uint32_t final = column(t, "final[0]"), time = column(t, "time");
+        const auto old = taken.find(place);
+        if (old == taken.end() || get(at, final) != old->second[1] ||
+            get(at, final + 1) != old->second[2] || get(at, time) != old->second[3])
+          continue;
+        set(at, final, tuple[1]);
+        set(at, final + 1, tuple[2]);
+        set(at, time, tuple[3]);
+      }
+    }
+  }
+
+  /// Empty if the forged witness satisfies the circuit; else the first thing that is wrong.
+  [[nodiscard]] std::string caught() const {
+    for (const Place at : changed_) {
+      const RowChecker air = run(at);
+      if (!air.broken.empty()) return name(at.table) + ": " + air.broken[0].label;
+    }
+    for (const auto& [key, count] : traffic_) {
+      if (count == Fp::zero()) continue;
+      if (is_answered(key.first, key.second)) continue;
+      return "bus " + circuit_.bus_name(key.first);
+    }
+    return "";
+  }
+
+  /// The witness with multiplicities put right, to be checked or proven as a whole.
+  [[nodiscard]] Witness finished() const {
+    Witness out = witness_;
+    for (const auto& [key, count] : traffic_)
+      if (count != Fp::zero() && is_answered(key.first, key.second))
+        answer(out, key.first, key.second, count);
+    return out;
+  }
+
+  /// Back to the honest witness.
+  void reset() {
+    for (; !undo_.empty(); undo_.pop_back()) *undo_.back().first = undo_.back().second;
+    traffic_.clear();
+    changed_.clear();
+  }
+
+ private:
+  using Key = std::pair<uint16_t, std::vector<uint32_t>>;  // bus, tuple (as integers)
+
+  static std::vector<Fp> words(const std::vector<uint32_t>& tuple) {
+    std::vector<Fp> out;
+    for (const uint32_t x : tuple) out.push_back(Fp::from(x));
+    return out;
+  }
+
+  [[nodiscard]] RowChecker run(Place at) const {
+    const Table& table = witness_.tables[at.table];
+    std::vector<CheckedValue> row(table.width);
+    for (uint32_t i = 0; i < table.width; ++i) row[i] = get(at, i);
+    RowChecker air;
+    circuit_.row_check(table.chip)(air, row.data(), row.data());
+    return air;
+  }
+
+  /// Adds what the row has on the buses, `sign` times.
+  void count(Place at, int sign) {
+    for (const auto& entry : run(at).entries) {
+      std::vector<uint32_t> tuple;
+      for (const Fp x : entry.tuple) tuple.push_back(x.value());
+      const bool plus = (entry.kind == InteractionKind::kSend) == (sign > 0);
+      traffic_[{entry.bus, tuple}] += plus ? entry.multiplicity : -entry.multiplicity;
+    }
+  }
+
+  /// Whether a look-up table has this tuple, so that its multiplicity can be made to fit.
+  [[nodiscard]] bool is_answered(uint16_t bus, const std::vector<uint32_t>& tuple) const {
+    if (bus == chips::kProgram.id) return program_row(tuple).has_value();
+    return chips::test::has_answer(bus, tuple);
+  }
+  [[nodiscard]] std::optional<uint64_t> program_row(const std::vector<uint32_t>& tuple) const {
+    const Table& table = witness_.tables[program_];
+    for (uint64_t r = 0; r < table.height(); ++r) {
+      bool same = true;
+      for (uint32_t i = 0; i < tuple.size(); ++i)
+        same = same && get({program_, r}, i).value() == tuple[i];
+      if (same) return r;
+    }
+    return std::nullopt;
+  }
+  void answer(Witness& out, uint16_t bus, const std::vector<uint32_t>& tuple, Fp count) const {
+    const auto add = [&](size_t t, uint64_t row, std::string_view col) {
+      out.tables[t].cell(row, column(t, col)) += count;
+    };
+    using namespace chips;
+    switch (bus) {
+      case kProgram.id:
+        return add(program_, *program_row(tuple), "count");
+      case kShift.id:
+        return add(table(ShiftTable::kName), tuple[0], "count");
+      case kRange16.id:
+        return add(table(ByteTable::kName), tuple[0], "range16");
+      case kRange14.id:
+        return add(table(ByteTable::kName), tuple[0], "range14");
+      case kBytes.id:
+        return add(table(ByteTable::kName), tuple[0] * 256 + tuple[1], "bytes");
+      case kAnd8.id:
+        return add(table(ByteTable::kName), tuple[0] * 256 + tuple[1], "and8");
+      default:
+        ZK_CHECK(false && "no table answers this bus");
+    }
+  }
+
+  const Circuit& circuit_;
+  Witness witness_;
+  size_t program_ = 0;
+  std::map<Key, Fp> traffic_;  // how much more is sent than in the honest witness
+  std::set<Place> changed_;
+  std::vector<std::pair<Fp*, Fp>> undo_;
+};
+
+}  // namespace zkvm::stark::machine::evil
