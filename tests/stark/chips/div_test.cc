@@ -104,6 +104,11 @@ TEST(Div, OneQuotientAndRemainder) {
         expect_not_wrong<Div>(row);
         row.borrow = fp(1) - row.borrow;
         expect_not_wrong<Div>(row);
+        // What divisor - remainder - 1 modulo p would need.
+        const Fp lo = word_of(choice.divisor).lo - row.remainder.lo - fp(1);
+        const Fp hi = word_of(choice.divisor).hi - row.remainder.hi;
+        row.borrow = (fp((lo + hi * fp(kLimb)).value() & 0xffff) - lo) * inverse(fp(kLimb));
+        expect_not_wrong<Div>(row);
       }
     }
   });
@@ -202,9 +207,37 @@ TEST(Div, RemainderIsNotNegative) {
   });
 }
 
+// The sign's look-up alone would allow 32512: 2 (hi - 2^15 * 32512) = 2 hi + 1 modulo p. Then
+// 0 / 65024 would be 2^31, since 2^31 * 65024 = 32512 * 2^32.
+TEST(Div, SignIsABit) {
+  RowMaker make(8);
+  Row row = make.with_registers<Div>(Operation::kDiv, 0, 65024);
+  row.quotient = bytes_of(1u << 31);
+  row.sign_a = row.negative = fp(32512);
+  row.magnitude = row.c = word_of(1u << 31);
+  solve<Div>(row, {&row.carry[0], &row.carry[1]});
+  expect_rejected<Div>(row);
+}
+
+// Of minus the magnitude there is one form in limbs below 2^16.
+TEST(Div, ResultIsInRange) {
+  RowMaker make(9);
+  for_rows(make, 500, [&](const Row& honest, Operation, uint32_t, uint32_t) {
+    for (const bool up : {false, true}) {
+      Row row = honest;
+      row.c.lo += up ? fp(kLimb) : -fp(kLimb);
+      row.c.hi += up ? -fp(1) : fp(1);
+      expect_rejected<Div>(row);
+      row = honest;
+      row.c.hi += up ? fp(kLimb) : -fp(kLimb);
+      expect_rejected<Div>(row);
+    }
+  });
+}
+
 // Other operations and signs, with the result that follows from them.
 TEST(Div, FlagsAndSignsAreBound) {
-  RowMaker make(8);
+  RowMaker make(10);
   for_rows(make, 500, [&](const Row& honest, Operation, uint32_t, uint32_t) {
     for (int n = 0; n < 8; ++n) {
       Row row = honest;
