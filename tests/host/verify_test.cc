@@ -7,6 +7,8 @@
 #include <cmath>
 
 #include "tests/host/hollow_receipt.h"
+#include "tests/host/receipt_mutator.h"
+#include "tests/peak_memory.h"
 
 namespace zkvm {
 namespace {
@@ -156,6 +158,28 @@ TEST(Verify, EverySegmentHasItsPartOfTheJournalAndTheLastOneTheExitCode) {
   EXPECT_EQ(last.journal_begin, 1u);
   EXPECT_EQ(last.journal, std::vector<uint32_t>{0x102});
   EXPECT_EQ(last.exit_code, 9u);
+}
+
+// Under sanitizers this meets all but the openings of the proofs; true receipts are in
+// tampered_receipt_test.cc.
+TEST(Verify, MutationsOfHollowReceiptsAreRefused) {
+  const uint64_t count = test::from_environment("ZKVM_MUTATIONS", 500);
+  const uint64_t seed = test::from_environment("ZKVM_MUTATION_SEED", 1);
+  auto receipt = sample(3);
+  receipt.journal = {1, 0, 0, 0, 2, 1, 0, 0};
+  test::ReceiptMutator mutator(receipt.bytes(), seed);
+  for (uint64_t i = 0; i < count; ++i) {
+    std::string what;
+    const Bytes bytes = mutator.next(what);
+    SCOPED_TRACE(testing::Message() << what << ", mutation " << i << ", seed " << seed);
+    const size_t peak = test::peak_memory_of([&] {
+      ASSERT_FALSE(verify(bytes, receipt.id(), {.security_bits = 0}));
+      const auto parsed = parse_receipt(bytes);
+      if (!parsed) return;
+      if (const auto image = parse_image(*parsed)) (void)outline(*image, *parsed);
+    });
+    ASSERT_LE(peak, size_t{16} << 20);
+  }
 }
 
 TEST(Verify, SecurityOfManySegments) {
