@@ -86,13 +86,14 @@ TEST(Div, OneQuotientAndRemainder) {
   RowMaker make(4);
   for_rows(make, 100, [&](const Row& honest, Operation, uint32_t a, uint32_t b) {
     if (b != 0 && make.any() % 8 != 0) return;
-    for (uint32_t bits = 0; bits < 16; ++bits) {
+    for (uint32_t bits = 0; bits < 32; ++bits) {
       Choice choice{.quotient = 0,
                     .remainder = 0,
                     .divisor = (bits & 1) != 0 ? -b : b,
                     .sign_a = (bits & 2) != 0,
                     .sign_b = (bits & 4) != 0,
                     .zero = (bits & 8) != 0};
+      if ((bits & 16) != 0) choice.divisor += Fp::kModulus;
       const uint32_t dividend = choice.sign_a ? -a : a;
       const uint32_t right = choice.divisor != 0 ? dividend / choice.divisor : ~0u;
       for (const uint32_t quotient :
