@@ -5,35 +5,13 @@
 
 #include <random>
 
-#include "tests/evil/forgery.h"
+#include "tests/evil/workbench.h"
 #include "tests/isa/streams.h"
-#include "tests/stark/machine/proving.h"
 
 namespace zkvm::stark::machine::evil {
 namespace {
 
 using namespace vm::test;
-
-/// The witness of a program that is one segment, as a forgery.
-struct Workbench {
-  Guest guest;
-  std::optional<Circuit> circuit;
-  std::optional<Forgery> forgery;
-
-  explicit Workbench(const std::vector<uint32_t>& text, const std::vector<uint8_t>& input = {})
-      : guest(Guest::of(text)) {
-    SessionOptions options;
-    options.params = quick_params();
-    const vm::Io io{.input = input, .console = {}};
-    auto session = Session::plan(guest.program, *guest.image, io, options);
-    ZK_CHECK(session && !session->execution().trap && session->segments() == 1);
-    const auto visited = session->visit_witnesses([&](size_t, const Circuit& c, Witness witness) {
-      circuit = c;
-      forgery.emplace(*circuit, std::move(witness));
-    });
-    ZK_CHECK(visited);
-  }
-};
 
 /// All instructions with their corner cases, input and journal.
 std::vector<uint32_t> everything(uint64_t seed) {

@@ -1,0 +1,52 @@
+// Programs of one segment, their honest witnesses ready to be forged, and what becomes of a
+// forgery.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/evil/forgery.h"
+#include "tests/stark/machine/proving.h"
+
+namespace zkvm::stark::machine::evil {
+
+/// The witness of a program that is one segment, as a forgery.
+struct Workbench {
+  Guest guest;
+  std::optional<Circuit> circuit;
+  std::optional<Forgery> forgery;
+
+  explicit Workbench(const std::vector<uint32_t>& text, const std::vector<uint8_t>& input = {})
+      : guest(Guest::of(text)) {
+    SessionOptions options;
+    options.params = quick_params();
+    const vm::Io io{.input = input, .console = {}};
+    auto session = Session::plan(guest.program, *guest.image, io, options);
+    ZK_CHECK(session && !session->execution().trap && session->segments() == 1);
+    const auto visited = session->visit_witnesses([&](size_t, const Circuit& c, Witness witness) {
+      circuit = c;
+      forgery.emplace(*circuit, std::move(witness));
+    });
+    ZK_CHECK(visited);
+  }
+
+  /// How the whole prover and verifier end with the forged witness; "" if the proof verifies.
+  std::string prove_and_verify() {
+    std::vector<BankUse> uses;
+    for (uint16_t b = 0; b <= guest.image->image().banks.size(); ++b)
+      for (const RecordedChip& chip : circuit->chips())
+        if (chip.key.name == bank_chip(b)) uses.push_back({b, true, false});
+    const SlotTrees trees = guest.image->fixed_trees(*circuit, uses);
+    const Witness witness = forgery->finished();
+    ProverOptions options;
+    options.params = quick_params();
+    const auto proof = prove(*circuit, witness, trees, options);
+    if (!proof) return "prove: " + proof.error().message;
+    const auto verified = verify(circuit->key(), make_statement(*circuit, witness, trees),
+                                 proof->serialise(), {.security_bits = 0});
+    return verified ? "" : "verify: " + verified.error().message;
+  }
+};
+
+}  // namespace zkvm::stark::machine::evil
