@@ -15,8 +15,6 @@
 namespace zkvm::stark {
 namespace {
 
-constexpr size_t kGrain = 4;  // blocks per task
-
 struct Shape {
   int log_rows, log_block, log_blocks;
 
@@ -32,7 +30,7 @@ struct Shape {
 template <class Body>
 void for_each_block(const Shape& shape, int tiles, const Body& body) {
   const size_t count = shape.blocks() * static_cast<size_t>(tiles);
-  tbb::parallel_for(tbb::blocked_range<size_t>(0, count, kGrain), [&](const auto& range) {
+  tbb::parallel_for(tbb::blocked_range<size_t>(0, count), [&](const auto& range) {
     for (size_t i = range.begin(); i < range.end(); ++i)
       body(static_cast<int>(i / shape.blocks()), i % shape.blocks());
     ntt_kernels().stream_fence();
@@ -102,10 +100,10 @@ class CosetFold {
     const Shape small(log_m_);
     const BlockMasks block_masks(masks, small, columns);
     for (int tile = 0; tile < coset_.values->tiles(); ++tile) {
-      for (size_t i = 0; i < small.rows(); ++i) {
+      tbb::parallel_for(size_t{0}, small.rows(), [&](size_t i) {
         ntt_kernels().weighted_sum(folded(tile, i * m_weights.size()), m_weights.data(),
                                    m_weights.size(), coset_.values->row(tile, i));
-      }
+      });
       for (size_t block = 0; block < small.blocks(); ++block) {
         block_masks.add(coset_.values->row(tile, block * small.block_rows()), tile, block,
                         vanishing(coset_.shift, shape_.rows()));

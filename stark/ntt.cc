@@ -80,13 +80,13 @@ void within_blocks(const TileMatrix& matrix, Kernel run) {
   const size_t blocks = matrix.rows() / block_rows;
   tbb::enumerable_thread_specific<AlignedWords> scratch(
       [&] { return AlignedWords(block_rows * kTileWidth); });
-  tbb::parallel_for(
-      tbb::blocked_range<size_t>(0, blocks * static_cast<size_t>(matrix.tiles()), kGrain),
-      [&](const tbb::blocked_range<size_t>& range) {
-        for (size_t i = range.begin(); i < range.end(); ++i) {
-          run(static_cast<int>(i / blocks), i % blocks * block_rows, scratch.local().data());
-        }
-      });
+  tbb::parallel_for(tbb::blocked_range<size_t>(0, blocks * static_cast<size_t>(matrix.tiles())),
+                    [&](const tbb::blocked_range<size_t>& range) {
+                      for (size_t i = range.begin(); i < range.end(); ++i) {
+                        run(static_cast<int>(i / blocks), i % blocks * block_rows,
+                            scratch.local().data());
+                      }
+                    });
 }
 
 }  // namespace

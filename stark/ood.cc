@@ -84,7 +84,7 @@ std::vector<Fp5> OutOfDomainPoint::evaluate(const TileMatrix& coset0, const Colu
   tbb::enumerable_thread_specific<std::vector<TileSums>> partial(
       [&] { return std::vector<TileSums>(tiles); });
   const size_t rows = block_rows(log_rows_), blocks = (size_t{1} << log_rows_) / rows;
-  tbb::parallel_for(tbb::blocked_range<size_t>(0, blocks, 4), [&](const auto& range) {
+  tbb::parallel_for(tbb::blocked_range<size_t>(0, blocks), [&](const auto& range) {
     std::vector<TileSums>& sums = partial.local();
     for (size_t block = range.begin(); block < range.end(); ++block) {
       for (size_t tile = 0; tile < tiles; ++tile) {
