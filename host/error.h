@@ -16,7 +16,9 @@ enum class ErrorCode {
   kMalformedReceipt,  // the bytes are no receipt of a version that is known
   kInvalidReceipt,    // a receipt that proves nothing: it contradicts itself, or a proof is false
   kWrongProgram,      // a receipt of another program than the one asked for
-  kInsecure,          // a receipt with fewer bits of security than asked for
+  kInsecure,          // fewer bits of security than asked for, in a receipt or at the prover's best
+  kOtherProof,        // a resume folder with another proof, or in use
+  kCancelled,         // the caller asked to stop
 };
 
 struct Error {

@@ -131,7 +131,7 @@ Result<void> check_writable(const std::string& path, std::string_view what) {
 }
 
 Result<void> write_file(const std::string& path, std::string_view what,
-                        std::span<const uint8_t> bytes) {
+                        std::span<const uint8_t> bytes, uint32_t mode) {
   if (Result<void> ok = check_writable(path, what); !ok) return ok;
   if (is_other_than_a_regular_file(path)) {
     FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
@@ -145,7 +145,7 @@ Result<void> write_file(const std::string& path, std::string_view what,
   const std::string temporary = fmt::format("{}.{}.partial", target.string(), getpid());
   int error = 0;
   {
-    FileDescriptor fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    FileDescriptor fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (fd.get() < 0) return unwritable(what, path, reason(errno));
     struct stat old{};
     if (stat(target.c_str(), &old) == 0 && fchmod(fd.get(), old.st_mode & 07777) != 0)

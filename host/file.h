@@ -25,8 +25,9 @@ inline constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
 // Writes `bytes` beside `path` under a temporary name and renames it, with SIGINT, SIGTERM and
 // SIGHUP held back meanwhile: whatever happens, `path` is the old file or the whole new one, and
 // Ctrl-C leaves no temporary file. A symbolic link is followed; what isn't a regular file
-// (/dev/null, a pipe) is written in place. Errors: kUnwritable.
+// (/dev/null, a pipe) is written in place. `mode` is that of a new file, before the umask. Errors:
+// kUnwritable.
 [[nodiscard]] Result<void> write_file(const std::string& path, std::string_view what,
-                                      std::span<const uint8_t> bytes);
+                                      std::span<const uint8_t> bytes, uint32_t mode = 0666);
 
 }  // namespace zkvm

@@ -1,10 +1,13 @@
-// The public C++ API of zkvm: run a guest on the host and see what it did.
+// The public C++ API of zkvm: run a guest on the host and see what it did; prove that it did so.
 //
 //   std::vector<uint8_t> elf = ..., input = ...;
 //   zkvm::Result<zkvm::Run> run = zkvm::run(elf, input);
 //   if (!run) std::cerr << run.error().message;              // the file is no guest
 //   else if (run->trap) std::cerr << run->trap->message;     // the guest ended by a fault
 //   else use(run->exit_code, run->journal, run->cycles);
+//
+//   zkvm::Result<zkvm::Proved> proved = zkvm::prove(elf, input);
+//   if (proved && !proved->run.trap) publish(proved->receipt);  // for zkvm::verify (zkvm_verify.h)
 //
 // In CMake: find_package(zkvm REQUIRED), target_link_libraries(app zkvm::host).
 // No function here throws on bad input; std::bad_alloc can leave any of them. Thread-safe: calls
@@ -16,6 +19,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "host/zkvm_verify.h"
@@ -80,5 +84,78 @@ struct RunOptions {
 // The image id of the guest `elf`, by which verify() knows it. Errors: kMalformedElf, kUnfitElf,
 // kOutOfMemory.
 [[nodiscard]] Result<ImageId> image_id(std::span<const uint8_t> elf);
+
+// How far a proof is.
+struct ProveProgress {
+  uint32_t segment = 0;    // the one that is being proven, from 0
+  uint32_t segments = 0;   // of the whole execution; 0 as long as that isn't known
+  double fraction = 0;     // of the whole work that is done, 0..1
+  uint64_t cycles = 0;     // of the whole execution
+  std::string_view stage;  // what comes next: "LDE of main"
+};
+
+struct ProveOptions {
+  // The least proven security of the receipt, in bits.
+  double security_bits = 128;
+
+  // The most instructions that one segment executes; 0: as many as fit into memory_limit. Shorter
+  // segments need less memory and make longer receipts. Segments have at most 2^22 instructions.
+  uint64_t segment_cycles = 0;
+
+  // The memory, in bytes, that the prover cuts segments for; 0: half of what the machine has. The
+  // shortest segments that are chosen, 2^16 instructions, may need more.
+  uint64_t memory_limit = 0;
+
+  // A folder that keeps finished segments, made if it is not there, so that the same call goes on
+  // where one that was killed had stopped. It holds secrets: who reads it may learn the input.
+  // Empty: none.
+  std::string resume_folder = {};
+
+  // As in RunOptions.
+  uint64_t max_cycles = RunOptions{}.max_cycles;
+  std::function<void(uint32_t fd, std::span<const uint8_t>)> console = {};
+
+  // Called between stages of the proof, by the thread that called prove. Returning false ends it
+  // with kCancelled. Empty: not called.
+  std::function<bool(const ProveProgress&)> progress = {};
+};
+
+// What one stage of the prover took, over all segments.
+struct StageCost {
+  std::string name;
+  double seconds = 0;  // by the wall clock
+  uint64_t units = 0;  // of work
+  std::string unit;    // "cell"
+};
+
+// What the tables of one chip took, over all segments.
+struct ChipCost {
+  std::string name;
+  uint64_t rows = 0;    // that say something
+  uint64_t padded = 0;  // rows in all: heights are powers of two
+  uint64_t cells = 0;   // committed, padding included
+};
+
+struct Proved {
+  Run run;                       // where it ended by a trap, nothing is proven
+  std::vector<uint8_t> receipt;  // host/doc/receipt.md; verified. Empty after a trap
+  ImageId image_id{};
+  uint32_t segments = 0;
+  uint32_t resumed = 0;           // segments that were found in the resume folder
+  double security_bits = 0;       // proven, of the whole receipt
+  double seconds = 0;             // of execution and proof, by the wall clock
+  double verify_seconds = 0;      // of the check that the receipt is true
+  uint64_t peak_memory = 0;       // resident bytes, of this process so far
+  std::vector<StageCost> stages;  // in the order of the work
+  std::vector<ChipCost> chips;    // most cells first
+};
+
+// Executes the guest as run() does and proves that it ended as it did. The receipt tells the
+// journal and the exit code, and of the input only what table heights and memory in use tell
+// (stark/doc/zero_knowledge.md). A guest that exits with another code than 0 is proven. Errors:
+// those of run(); kInsecure, if no parameters give security_bits; kUnwritable, kUnreadable and
+// kOtherProof for the resume folder; kCancelled.
+[[nodiscard]] Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> input,
+                                   const ProveOptions& options = {});
 
 }  // namespace zkvm

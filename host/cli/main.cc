@@ -15,8 +15,8 @@ namespace zkvm::cli {
 namespace {
 
 constexpr const char* kDescription =
-    "Runs, measures and inspects guests: programs for a small RISC-V machine, as static RV32IM\n"
-    "ELF files. `zkvm new` makes a project that builds one.";
+    "Runs and proves guests, programs for a small RISC-V machine, as static RV32IM ELF files, and\n"
+    "verifies the proofs. `zkvm new` makes a project that builds a guest.";
 
 constexpr const char* kFooter =
     "Exit status: 0 success; 1 the answer is no (the guest trapped or exited with another code\n"
@@ -25,8 +25,9 @@ constexpr const char* kFooter =
     "Examples:\n"
     "  zkvm new hello                       a project to start from\n"
     "  zkvm run guest.elf --input in.bin    run it\n"
-    "  zkvm profile guest.elf --flamegraph profile.svg\n"
+    "  zkvm prove guest.elf --input in.bin -o receipt.zkr\n"
     "  zkvm verify receipt.zkr --elf guest.elf\n"
+    "  zkvm profile guest.elf --flamegraph profile.svg\n"
     "  zkvm COMMAND --help                  all options of a command\n";
 
 // `zkvm --help` shows the first line of each command's description, `zkvm COMMAND --help` all of
@@ -70,12 +71,13 @@ int run_command_line(int argc, char** argv) {
 
   int status = kSuccess;
   add_run(app, status);
+  add_prove(app, status);
+  add_verify(app, status);
+  add_id(app, status);
   add_profile(app, status);
   add_disasm(app, status);
   add_inspect(app, status);
   add_new(app, status);
-  add_id(app, status);
-  add_verify(app, status);
 
   const std::span arguments(argv, static_cast<size_t>(argc));
   if (argc < 2) {

@@ -5,6 +5,8 @@
 
 #include <cstdio>
 
+#include "host/cli/table.h"
+
 namespace zkvm::cli {
 
 StatusLine::StatusLine() : terminal_(isatty(STDERR_FILENO) != 0) {}
@@ -22,7 +24,9 @@ bool StatusLine::due() {
 
 void StatusLine::show(const std::string& text) {
   if (!terminal_) return;
-  fmt::print(stderr, "\r\033[K  {} (Ctrl-C to stop)", text);
+  // A line that wraps could not be taken away again.
+  const std::string line = fmt::format("  {} (Ctrl-C to stop)", text);
+  fmt::print(stderr, "\r\033[K{}", line.substr(0, terminal_width(stderr) - 1));
   std::fflush(stderr);
   shown_ = true;
 }

@@ -29,12 +29,6 @@ std::string cut(std::string_view text, size_t width) {
   return out + "…";
 }
 
-size_t terminal_width(std::FILE* out) {
-  winsize size{};
-  if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col >= 40) return size.ws_col;
-  return std::numeric_limits<size_t>::max();
-}
-
 std::string emphasised(std::string_view text, std::FILE* out, const char* code) {
   static const bool wanted = std::getenv("NO_COLOR") == nullptr;
   if (!wanted || isatty(fileno(out)) == 0) return std::string(text);
@@ -42,6 +36,12 @@ std::string emphasised(std::string_view text, std::FILE* out, const char* code) 
 }
 
 }  // namespace
+
+size_t terminal_width(std::FILE* out) {
+  winsize size{};
+  if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col >= 40) return size.ws_col;
+  return std::numeric_limits<size_t>::max();
+}
 
 void Table::print(std::FILE* out) const {
   std::vector<size_t> widths;

@@ -30,6 +30,9 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+// Columns of the terminal that `out` is; as good as infinite for anything else.
+[[nodiscard]] size_t terminal_width(std::FILE* out);
+
 // `text` bold or dim where `out` is a terminal that takes colours (NO_COLOR is respected).
 [[nodiscard]] std::string bold(std::string_view text, std::FILE* out);
 [[nodiscard]] std::string dim(std::string_view text, std::FILE* out);

@@ -344,8 +344,10 @@ Result<void> Session::pass_segment(size_t index, const Circuit& circuit, const v
 }
 
 bool Session::go_on(size_t index, double part, const char* stage) const {
-  return !options_.progress ||
-         options_.progress({index, plans_.size(), part, stage, stats_.cycles});
+  if (!options_.progress) return true;
+  uint64_t cycles = 0;
+  for (size_t i = 0; i < index; ++i) cycles += plans_[i].cycles;
+  return options_.progress({index, plans_.size(), part, stage, cycles});
 }
 
 void Session::count_tables(const Circuit& circuit, const Witness& witness, const RowCounts& rows) {

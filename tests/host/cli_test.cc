@@ -192,7 +192,7 @@ const std::string kSomeId(64, 'a');
 const std::vector<Failure> kFailures{
     {"NoCommand",
      {},
-     "expected a command (run, profile, disasm, inspect, new, id, verify), found "},
+     "expected a command (run, prove, verify, id, profile, disasm, inspect, new), found "},
     {"UnknownCommand", {"walk"}, "found 'walk'"},
     {"RunWithoutElf", {"run"}, "ELF is required"},
     {"RunUnknownOption", {"run", kGuest, "--fast"}, "--fast"},
@@ -289,7 +289,7 @@ TEST(Run, EndlessInputIsRefusedNotSwallowed) {
 TEST(Help, EveryCommandExplainsItselfWithAnExample) {
   const Outcome all = zkvm({"--help"});
   EXPECT_EQ(all.status, 0);
-  for (const char* command : {"run", "profile", "disasm", "inspect", "new", "id", "verify"}) {
+  for (const char* command : {"run", "prove", "verify", "id", "profile", "disasm", "inspect", "new"}) {
     EXPECT_THAT(all.out, HasSubstr(std::string("  ") + command + " "));
     const Outcome one = zkvm({command, "--help"});
     EXPECT_EQ(one.status, 0);

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 namespace zkvm::test {
 
@@ -43,11 +43,18 @@ Outcome run_program(const std::vector<std::string>& arguments, const Environment
   if (child == 0) become(arguments, environment, in, out, err);
   for (int fd : {in, out, err}) close(fd);
   if (environment.interrupt_after.count() != 0) {
-    usleep(static_cast<useconds_t>(environment.interrupt_after.count() * 1000));
-    kill(child, SIGINT);
+    std::this_thread::sleep_for(environment.interrupt_after);
+    kill(child, environment.signal);
   }
   int state = 0;
-  waitpid(child, &state, 0);
+  bool ended = false;
+  if (environment.interrupt_when) {
+    while (!(ended = waitpid(child, &state, WNOHANG) != 0) && !environment.interrupt_when()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    if (!ended) kill(child, environment.signal);
+  }
+  if (!ended) waitpid(child, &state, 0);
   return {WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state), read_text(folder / "out"),
           read_text(folder / "err")};
 }

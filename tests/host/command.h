@@ -2,8 +2,10 @@
 #pragma once
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -17,9 +19,12 @@ struct Outcome {
 };
 
 struct Environment {
-  std::string input = {};                        // on standard input
-  std::filesystem::path folder = {};             // to run in; empty: this process's
-  std::chrono::milliseconds interrupt_after{0};  // SIGINT after that time; 0: never
+  std::string input = {};             // on standard input
+  std::filesystem::path folder = {};  // to run in; empty: this process's
+  // The program gets `signal` after that time, or as soon as that is so; 0 and empty: never.
+  std::chrono::milliseconds interrupt_after{0};
+  std::function<bool()> interrupt_when = {};
+  int signal = SIGINT;
 };
 
 // REQUIRES: program is a path or a name to be looked up.

@@ -31,7 +31,7 @@ void expect_project_runs(const std::string& program, const TemporaryFolder& fold
     const Outcome outcome = shell(command, folder);
     ASSERT_EQ(outcome.status, 0) << command << "\n" << outcome.out << outcome.err;
     if (command == commands[1]) {
-      EXPECT_THAT(outcome.out + outcome.err, HasSubstr("sum 31, largest 9, in "));
+      EXPECT_THAT(outcome.out + outcome.err, HasSubstr("proven: sum 31, largest 9, in "));
     }
   }
 }

@@ -35,9 +35,10 @@ constexpr const char* kHostSource = R"(
 #include <host/zkvm.h>
 int main() {
   const bool no_run = zkvm::run({}, {}).error().code == zkvm::ErrorCode::kMalformedElf;
+  const bool no_proof = zkvm::prove({}, {}).error().code == zkvm::ErrorCode::kMalformedElf;
   const bool no_id = zkvm::image_id({}).error().code == zkvm::ErrorCode::kMalformedElf;
   const bool no_receipt = zkvm::verify({}, {}).error().code == zkvm::ErrorCode::kMalformedReceipt;
-  return no_run && no_id && no_receipt ? 0 : 1;
+  return no_run && no_proof && no_id && no_receipt ? 0 : 1;
 }
 )";
 

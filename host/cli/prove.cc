@@ -1,0 +1,345 @@
+// `zkvm prove`: execute a guest, prove it, write the receipt.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <csignal>
+#include <limits>
+#include <memory>
+
+#include "host/cli/command.h"
+#include "host/cli/table.h"
+#include "host/file.h"
+#include "host/number_text.h"
+#include "host/source_map.h"
+
+namespace zkvm::cli {
+namespace {
+
+struct Options {
+  Execution execution;
+  std::string receipt_path;
+  uint64_t security_bits = static_cast<uint64_t>(ProveOptions{}.security_bits);
+  uint64_t segment_cycles = 0;
+  std::string memory_limit;
+  std::string resume_folder;
+  bool stats = false;
+};
+
+// SIGINT and SIGTERM, from the first moment at which a proof would be lost: they end it between two
+// of its stages, and a second one at once.
+class Interruption {
+ public:
+  Interruption() { signal_ = 0; }
+  Interruption(const Interruption&) = delete;
+  Interruption& operator=(const Interruption&) = delete;
+  ~Interruption() { disarm(); }
+
+  void arm() {
+    if (std::exchange(armed_, true)) return;
+    struct sigaction action{};
+    action.sa_handler = [](int number) { signal_ = number; };
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    for (int number : {SIGINT, SIGTERM}) sigaction(number, &action, nullptr);
+  }
+  void disarm() {
+    for (int number : {SIGINT, SIGTERM}) std::signal(number, SIG_DFL);
+  }
+  [[nodiscard]] bool happened() const { return signal_ != 0; }
+
+  // Ends this process as the signal would have, so that a shell script ends too. To a shell that is
+  // status 128 + the signal's number: 130 after Ctrl-C.
+  [[noreturn]] void end_process() {
+    disarm();
+    std::raise(signal_);
+    std::_Exit(128 + signal_);
+  }
+
+ private:
+  static inline std::atomic<int> signal_ = 0;
+  static_assert(std::atomic<int>::is_always_lock_free);
+  bool armed_ = false;
+};
+
+// "[######----]"
+std::string bar_text(double fraction) {
+  constexpr size_t kWidth = 16;
+  const auto done = static_cast<size_t>(std::clamp(fraction, 0.0, 1.0) * kWidth);
+  return fmt::format("[{}{}]", std::string(done, '#'), std::string(kWidth - done, '-'));
+}
+
+// Shows rate and time left as they are since the first report: segments that were found in the
+// resume folder took no time.
+class ProofLine {
+ public:
+  explicit ProofLine(std::shared_ptr<StatusLine> line) : line_(std::move(line)) {}
+
+  void report(const ProveProgress& progress) {
+    const bool known = progress.segments != 0;
+    if (known && !first_) first_ = {progress.fraction, line_->seconds()};
+    if (!line_->due()) return;
+    if (!known) return line_->show("cutting the execution into segments");
+    const double seconds = line_->seconds() - first_->seconds;
+    const double done = progress.fraction - first_->fraction;
+    std::string text =
+        fmt::format("{} {:3.0f} %  segment {} of {}", bar_text(progress.fraction),
+                    100 * progress.fraction, progress.segment + 1, progress.segments);
+    if (done > 0) {
+      text += fmt::format(
+          ", {}, {} left",
+          rate_text(static_cast<uint64_t>(done * static_cast<double>(progress.cycles)), seconds),
+          duration_text(seconds * (1 - progress.fraction) / done));
+    }
+    line_->show(text);
+  }
+
+ private:
+  struct Start {
+    double fraction, seconds;
+  };
+  std::shared_ptr<StatusLine> line_;
+  std::optional<Start> first_;
+};
+
+// "512M", "6G", "1048576": bytes; nothing where the text is no size.
+std::optional<uint64_t> parse_size(std::string_view text) {
+  uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || number == 0) return std::nullopt;
+  const std::string_view unit(rest, end);
+  constexpr std::string_view kUnits = "KMG";
+  unsigned shift = 0;
+  if (!unit.empty()) {
+    const size_t index = kUnits.find(unit.front());
+    if (unit.size() != 1 || index == kUnits.npos) return std::nullopt;
+    shift = 10 * (static_cast<unsigned>(index) + 1);
+  }
+  if (number > std::numeric_limits<uint64_t>::max() >> shift) return std::nullopt;
+  return number << shift;
+}
+
+CLI::Validator size_text() {
+  return {[](std::string& text) {
+            if (parse_size(text)) return std::string();
+            return fmt::format("expected a size like 512M or 6G, found '{}'", text);
+          },
+          ""};
+}
+
+double khz(const Proved& proved) {
+  return static_cast<double>(proved.run.cycles) / std::max(proved.seconds, 1e-9) / 1e3;
+}
+
+double nanoseconds_per(double seconds, uint64_t units) {
+  return units == 0 ? 0 : 1e9 * seconds / static_cast<double>(units);
+}
+
+std::string segments_text(uint32_t segments, uint32_t resumed) {
+  std::string text = fmt::format("{} segment{}", grouped(segments), segments == 1 ? "" : "s");
+  if (resumed != 0) text += fmt::format(", {} of them found", grouped(resumed));
+  return text;
+}
+
+void print_stats(const Proved& proved) {
+  std::FILE* out = stderr;
+  constexpr auto kRight = Table::Align::kRight;
+  double total = 0;
+  for (const StageCost& stage : proved.stages) total += stage.seconds;
+  Table stages({{"stage"},
+                {"seconds", kRight},
+                {"%", kRight},
+                {"work", kRight},
+                {"unit"},
+                {"ns per unit", kRight}});
+  for (const StageCost& stage : proved.stages) {
+    stages.row({stage.name, fmt::format("{:.3f}", stage.seconds),
+                fmt::format("{:.1f}", total > 0 ? 100 * stage.seconds / total : 0),
+                stage.units == 0 ? "" : grouped(stage.units), stage.unit,
+                stage.units == 0
+                    ? ""
+                    : fmt::format("{:.2f}", nanoseconds_per(stage.seconds, stage.units))});
+  }
+  stages.print(out);
+
+  uint64_t cells = 0;
+  for (const ChipCost& chip : proved.chips) cells += chip.cells;
+  Table chips({{"chip"},
+               {"rows", kRight},
+               {"padded to", kRight},
+               {"lost %", kRight},
+               {"cells", kRight},
+               {"%", kRight}});
+  for (const ChipCost& chip : proved.chips) {
+    chips.row({chip.name, grouped(chip.rows), grouped(chip.padded),
+               percent_text(chip.padded - chip.rows, chip.padded), grouped(chip.cells),
+               percent_text(chip.cells, cells)});
+  }
+  chips.print(out);
+}
+
+void print_report(const Options& options, const Proved& proved) {
+  std::FILE* out = stderr;
+  const Run& run = proved.run;
+  fmt::print(out, "{}, proven in {}, {}\n",
+             bold(options.execution.elf_path + ": " + outcome_text(run), out),
+             duration_text(proved.seconds), rate_text(run.cycles, proved.seconds));
+  Table facts({{""}, {""}});
+  facts.row({"receipt", fmt::format("{}: {}, {}", printable(options.receipt_path),
+                                    byte_text(proved.receipt.size()),
+                                    segments_text(proved.segments, proved.resumed))});
+  facts.row({"image id", hex(proved.image_id)});
+  facts.row({"journal", journal_text(run.journal)});
+  facts.row({"security", fmt::format("{:.1f} bits", proved.security_bits)});
+  facts.row({"verified", fmt::format("in {}", duration_text(proved.verify_seconds))});
+  facts.row({"peak memory", byte_text(proved.peak_memory)});
+  facts.print(out);
+  if (options.stats) print_stats(proved);
+}
+
+nlohmann::ordered_json stats_json(const Proved& proved) {
+  nlohmann::ordered_json object;
+  object["stages"] = nlohmann::ordered_json::array();
+  for (const StageCost& stage : proved.stages) {
+    object["stages"].push_back({{"name", stage.name},
+                                {"seconds", stage.seconds},
+                                {"units", stage.units},
+                                {"unit", stage.unit}});
+  }
+  object["chips"] = nlohmann::ordered_json::array();
+  for (const ChipCost& chip : proved.chips) {
+    object["chips"].push_back(
+        {{"name", chip.name}, {"rows", chip.rows}, {"padded", chip.padded}, {"cells", chip.cells}});
+  }
+  return object;
+}
+
+void print_report_json(const Options& options, const Proved& proved) {
+  nlohmann::ordered_json object = outcome_json(proved.run);
+  object["seconds"] = proved.seconds;
+  object["receipt"] = nullptr;
+  if (!proved.run.trap) {
+    object["receipt"] = options.receipt_path;
+    object["khz"] = khz(proved);
+    object["peak_rss_bytes"] = proved.peak_memory;
+    object["receipt_bytes"] = proved.receipt.size();
+    object["segments"] = proved.segments;
+    object["resumed_segments"] = proved.resumed;
+    object["security_bits"] = proved.security_bits;
+    object["image_id"] = hex(proved.image_id);
+    object["journal"] = hex(proved.run.journal);
+    object["verify_seconds"] = proved.verify_seconds;
+    if (options.stats) object.update(stats_json(proved));
+  }
+  print_json(object);
+}
+
+[[noreturn]] void end_interrupted(const Options& options, Interruption& interruption) {
+  const std::string rest =
+      options.resume_folder.empty()
+          ? "nothing was written"
+          : fmt::format("finished segments are in '{}': the same command goes on with them",
+                        printable(options.resume_folder));
+  fmt::print(stderr, "zkvm prove: interrupted; {}\n", rest);
+  interruption.end_process();
+}
+
+int prove_command(const Options& options, Execution& execution) {
+  const auto failed = [&](const Error& error) {
+    return fail("zkvm prove", error.message, execution.json);
+  };
+  if (Result<void> ok = execution.read_files(); !ok) return failed(ok.error());
+  if (Result<void> ok = check_writable(options.receipt_path, "receipt"); !ok) {
+    return failed(ok.error());
+  }
+
+  const auto line = std::make_shared<StatusLine>();
+  ProofLine proof_line(line);
+  Interruption interruption;
+  ProveOptions prove_options;
+  prove_options.security_bits = static_cast<double>(options.security_bits);
+  prove_options.segment_cycles = options.segment_cycles;
+  prove_options.memory_limit = parse_size(options.memory_limit).value_or(0);
+  prove_options.resume_folder = options.resume_folder;
+  prove_options.max_cycles = execution.max_cycles;
+  prove_options.console = execution.run_options(line).console;
+  prove_options.progress = [&](const ProveProgress& progress) {
+    interruption.arm();
+    proof_line.report(progress);
+    return !interruption.happened();
+  };
+  const Result<Proved> proved = zkvm::prove(execution.elf, execution.input, prove_options);
+  line->hide();
+  std::fflush(stdout);
+  if (interruption.happened()) end_interrupted(options, interruption);
+  if (!proved) return failed(in_file(execution.elf_path, proved.error()));
+
+  if (proved->run.trap) {
+    print_trap(execution, *proved->run.trap);
+    if (!execution.json) fmt::print(stderr, "zkvm prove: no receipt: a trap is not proven\n");
+  } else if (Result<void> ok = write_file(options.receipt_path, "receipt", proved->receipt); !ok) {
+    return failed(ok.error());
+  }
+  if (execution.json) {
+    print_report_json(options, *proved);
+  } else if (!proved->run.trap) {
+    print_report(options, *proved);
+  }
+  return outcome_status(proved->run);
+}
+
+}  // namespace
+
+void add_prove(CLI::App& app, int& status) {
+  CLI::App* sub = app.add_subcommand("prove");
+  sub->description(
+      "Execute a guest and write a receipt that proves it.\n"
+      "Its standard output and error are passed through; a report follows on stderr. The receipt\n"
+      "tells the journal and the exit code, and nothing else of the input; it is verified before "
+      "it\n"
+      "is written. A guest that traps gives no receipt; one that exits with another code than 0\n"
+      "gives a receipt that says so. Exit status 1 for both.");
+  sub->footer(
+      "Examples:\n"
+      "  zkvm prove guest.elf --input secret.bin -o receipt.zkr\n"
+      "  zkvm prove long.elf -o receipt.zkr --resume work --memory-limit 6G\n"
+      "  zkvm prove guest.elf -o receipt.zkr --json --stats | jq .khz\n"
+      "  zkvm verify receipt.zkr --elf guest.elf\n"
+      "JSON: exit_code (null after a trap), trap (null or kind, pc, message, where), cycles, "
+      "seconds\n"
+      "(execution and proof), receipt (its file; null after a trap, and nothing else follows), "
+      "khz,\n"
+      "peak_rss_bytes, receipt_bytes, segments, resumed_segments, security_bits, image_id, "
+      "journal (hex),\n"
+      "verify_seconds; with --stats: stages (name, seconds, units, unit), chips (name, rows, "
+      "padded,\n"
+      "cells).");
+  auto options = std::make_shared<Options>();
+  options->execution.add_options(*sub);
+  sub->add_option("-o,--output", options->receipt_path, "Write the receipt to this file")
+      ->required()
+      ->type_name("FILE.zkr");
+  sub->add_option("--security", options->security_bits, "The least proven security of the receipt")
+      ->type_name("BITS")
+      ->check(positive())
+      ->capture_default_str();
+  sub->add_option("--segment-cycles", options->segment_cycles,
+                  "Prove at most so many instructions at a time (default: as many as fit into "
+                  "the memory)")
+      ->type_name("N")
+      ->check(positive());
+  sub->add_option(
+         "--memory-limit", options->memory_limit,
+         "Cut segments for this much memory: 512M, 6G (default: half of what the machine has)")
+      ->type_name("SIZE")
+      ->check(size_text());
+  sub->add_option("--resume", options->resume_folder,
+                  "Keep finished segments in this folder, and go on with those it has. It is "
+                  "secret:\nwho reads it may learn the input")
+      ->type_name("DIR");
+  sub->add_flag("--stats", options->stats, "What each stage of the prover and each chip took");
+  sub->callback([options, &status] { status = prove_command(*options, options->execution); });
+}
+
+}  // namespace zkvm::cli

@@ -1,0 +1,211 @@
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "host/program.h"
+#include "host/receipt.h"
+#include "host/resume_folder.h"
+#include "host/verify.h"
+#include "host/zkvm.h"
+#include "stark/bytes.h"
+#include "stark/machine/image_builder.h"
+#include "stark/machine/session.h"
+
+namespace zkvm {
+namespace {
+
+using stark::machine::ProgramImage;
+using stark::machine::SegmentProof;
+using stark::machine::Session;
+using stark::machine::SessionOptions;
+using stark::machine::SessionProgress;
+using stark::machine::SessionStats;
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Error to_api(const stark::Error& error) {
+  switch (error.code) {
+    case stark::ErrorCode::kCancelled:
+      return {ErrorCode::kCancelled, "the proof was cancelled"};
+    case stark::ErrorCode::kMemory:
+      return {ErrorCode::kOutOfMemory, error.message};
+    case stark::ErrorCode::kFormat:
+      return {ErrorCode::kUnfitElf, error.message};
+    case stark::ErrorCode::kStatement:
+      return {ErrorCode::kOtherProof, error.message};
+    default:
+      return {ErrorCode::kInsecure, error.message};
+  }
+}
+
+tl::unexpected<Error> refused(const stark::Error& error) { return tl::unexpected(to_api(error)); }
+
+// Of all that a segment's proof depends on beside the program and the input.
+stark::Digest options_digest(const ProveOptions& options) {
+  stark::ByteWriter out;
+  out.put(std::bit_cast<uint64_t>(options.security_bits));
+  out.put(options.segment_cycles);
+  out.put(options.memory_limit);
+  return stark::blake3_hash(out.view());
+}
+
+// The part of all work that is done, if the segments that are left are as long as each other.
+ProveProgress to_api(const SessionProgress& progress, uint64_t cycles) {
+  ProveProgress result;
+  result.segment = static_cast<uint32_t>(progress.segment);
+  result.segments = static_cast<uint32_t>(progress.segments);
+  result.cycles = cycles;
+  result.stage = progress.stage;
+  if (progress.segments == 0) return result;
+  const auto before = static_cast<double>(progress.cycles);
+  const double left = static_cast<double>(cycles) - before;
+  const auto segments_left = static_cast<double>(progress.segments - progress.segment);
+  result.fraction =
+      (before + progress.part * left / segments_left) / std::max(1.0, static_cast<double>(cycles));
+  return result;
+}
+
+SessionOptions session_options(const ProveOptions& options, uint64_t cycles) {
+  SessionOptions result;
+  result.segment_cycles = options.segment_cycles;
+  result.memory_bytes = options.memory_limit;
+  result.security_bits = options.security_bits;
+  result.limits.cycles = options.max_cycles;
+  if (options.progress) {
+    result.progress = [report = options.progress, cycles](const SessionProgress& progress) {
+      return report(to_api(progress, cycles));
+    };
+  }
+  return result;
+}
+
+std::vector<uint8_t> make_receipt(const stark::machine::Image& image, const Run& run,
+                                  std::span<const SegmentProof> segments) {
+  const std::vector<uint8_t> image_bytes = image.serialise();
+  Receipt receipt;
+  receipt.image = image_bytes;
+  receipt.exit_code = static_cast<uint32_t>(run.exit_code);
+  receipt.journal = run.journal;
+  for (const SegmentProof& segment : segments) {
+    receipt.segments.push_back({segment.journal_end, segment.uses, segment.roots, segment.proof});
+  }
+  return serialise(receipt);
+}
+
+void add_stats(const SessionStats& stats, Proved& proved) {
+  proved.stages = {{"execution", proved.run.seconds + stats.tracing, proved.run.cycles, "cycle"},
+                   {"witness", stats.witness, 0, ""},
+                   {"fixed and shared trees", stats.trees, 0, ""}};
+  for (const stark::StageTime& stage : stats.prover.stages) {
+    proved.stages.push_back({stage.name, stage.seconds, stage.units, stage.unit});
+  }
+  for (const SessionStats::Chip& chip : stats.chips) {
+    if (chip.height == 0) continue;
+    proved.chips.push_back({chip.name, chip.rows, chip.height, chip.height * chip.columns});
+  }
+  std::ranges::sort(proved.chips, std::ranges::greater{}, &ChipCost::cells);
+}
+
+uint64_t peak_memory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+// The proofs of all segments; those that the folder has are taken from there.
+Result<std::vector<SegmentProof>> prove_segments(Session& session, const ResumeFolder* folder,
+                                                 Proved& proved) {
+  std::vector<SegmentProof> segments;
+  if (folder != nullptr) segments = folder->segments();
+  if (segments.size() > session.segments()) {
+    return tl::unexpected(
+        Error{ErrorCode::kOtherProof,
+              fmt::format("resume: expected at most {} segments, found {}: of another session",
+                          session.segments(), segments.size())});
+  }
+  segments.reserve(session.segments());  // so that `done` stays where it is
+  const std::span<const SegmentProof> done = segments;
+  proved.resumed = static_cast<uint32_t>(done.size());
+  std::optional<Error> unkept;
+  const stark::Result<void> ok = session.prove(
+      [&](size_t index, SegmentProof segment) {
+        if (folder != nullptr) {
+          if (Result<void> kept = folder->keep(index, segment); !kept) unkept = kept.error();
+        }
+        segments.push_back(std::move(segment));
+        return !unkept;
+      },
+      done);
+  if (unkept) return tl::unexpected(*unkept);
+  if (!ok) return refused(ok.error());
+  return segments;
+}
+
+// A receipt that does not verify is a defect of ours, or of the machine; nobody shall get it.
+Result<void> verify_own(Proved& proved, const ProveOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  const Result<Verification> verified =
+      verify(proved.receipt, proved.image_id, {.security_bits = options.security_bits});
+  proved.verify_seconds = seconds_since(start);
+  if (!verified) {
+    return tl::unexpected(
+        Error{ErrorCode::kInvalidReceipt,
+              fmt::format("the prover made a receipt that does not verify: {}{}",
+                          verified.error().message,
+                          proved.resumed == 0 ? "" : "; try again without the resume folder")});
+  }
+  proved.security_bits = verified->security_bits;
+  return {};
+}
+
+}  // namespace
+
+Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> input,
+                     const ProveOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  Result<Run> run = zkvm::run(elf, input, {options.max_cycles, options.console, {}});
+  if (!run) return tl::unexpected(run.error());
+  Proved proved;
+  proved.run = std::move(*run);
+  if (proved.run.trap) return proved;
+
+  const Result<vm::Program> program = load_program(elf);
+  if (!program) return tl::unexpected(program.error());
+  stark::Result<ProgramImage> image = ProgramImage::of(*program, kImageLogBlowup);
+  if (!image) return refused(image.error());
+  proved.image_id = to_api(image->image().id());
+
+  SessionOptions session_options = zkvm::session_options(options, proved.run.cycles);
+  std::optional<ResumeFolder> folder;
+  if (!options.resume_folder.empty()) {
+    Result<ResumeFolder> opened =
+        ResumeFolder::open(options.resume_folder,
+                           {proved.image_id, stark::blake3_hash(input), options_digest(options)});
+    if (!opened) return tl::unexpected(opened.error());
+    folder.emplace(std::move(*opened));
+    session_options.seed = folder->seed();
+  }
+  const vm::Io io{.input = input, .console = {}};
+  stark::Result<Session> session = Session::plan(*program, *image, io, session_options);
+  if (!session) return refused(session.error());
+  const Result<std::vector<SegmentProof>> segments =
+      prove_segments(*session, folder ? &*folder : nullptr, proved);
+  if (!segments) return tl::unexpected(segments.error());
+
+  proved.segments = static_cast<uint32_t>(segments->size());
+  proved.receipt = make_receipt(image->image(), proved.run, *segments);
+  proved.seconds = seconds_since(start);
+  if (Result<void> ok = verify_own(proved, options); !ok) return tl::unexpected(ok.error());
+  add_stats(session->stats(), proved);
+  proved.peak_memory = peak_memory();
+  return proved;
+}
+
+}  // namespace zkvm
