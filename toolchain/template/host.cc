@@ -1,4 +1,4 @@
-// The host: hands the guest its private input, runs it, and reads the public journal.
+// The host: proves that the guest ran on a private input, and verifies the receipt.
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -20,27 +20,34 @@ int main(int argc, char** argv) {
   std::vector<uint8_t> input(sizeof(numbers));
   std::memcpy(input.data(), numbers, sizeof(numbers));
 
-  zkvm::RunOptions options;
+  zkvm::ProveOptions options;
   options.console = [](uint32_t, std::span<const uint8_t> text) {
     std::fwrite(text.data(), 1, text.size(), stderr);
   };
-  const zkvm::Result<zkvm::Run> run = zkvm::run(elf, input, options);
-  if (!run) {
-    std::fprintf(stderr, "%s: %s\n", argv[1], run.error().message.c_str());
+  const zkvm::Result<zkvm::Proved> proved = zkvm::prove(elf, input, options);
+  if (!proved) {
+    std::fprintf(stderr, "%s: %s\n", argv[1], proved.error().message.c_str());
     return 2;
   }
-  if (run->trap || run->exit_code != 0) {
-    std::fprintf(stderr, "the guest failed: %s\n",
-                 run->trap ? run->trap->message.c_str() : "exit code is not 0");
+  if (proved->run.trap) {
+    std::fprintf(stderr, "the guest failed: %s\n", proved->run.trap->message.c_str());
+    return 1;
+  }
+
+  // What follows is the other side: it has the receipt, and knows the program by its image id.
+  const zkvm::Result<zkvm::Verification> verified = zkvm::verify(proved->receipt, proved->image_id);
+  if (!verified || verified->exit_code != 0) {
+    std::fprintf(stderr, "not proven: %s\n",
+                 verified ? "exit code is not 0" : verified.error().message.c_str());
     return 1;
   }
   uint32_t journal[2];  // what guest.cc committed
-  if (run->journal.size() != sizeof(journal)) {
+  if (verified->journal.size() != sizeof(journal)) {
     std::fprintf(stderr, "journal: expected %zu bytes, found %zu\n", sizeof(journal),
-                 run->journal.size());
+                 verified->journal.size());
     return 1;
   }
-  std::memcpy(journal, run->journal.data(), sizeof(journal));
-  std::printf("sum %u, largest %u, in %llu cycles\n", journal[0], journal[1],
-              static_cast<unsigned long long>(run->cycles));
+  std::memcpy(journal, verified->journal.data(), sizeof(journal));
+  std::printf("proven: sum %u, largest %u, in %llu cycles\n", journal[0], journal[1],
+              static_cast<unsigned long long>(proved->run.cycles));
 }
