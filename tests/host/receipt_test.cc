@@ -100,8 +100,12 @@ TEST(Receipt, BanksAreLinkedThroughTheSegments) {
     SCOPED_TRACE(testing::Message() << "segment " << segment << ", bank " << i);
     EXPECT_EQ(segments[segment].uses[i].from_image, from_image);
     EXPECT_EQ(segments[segment].uses[i].kept, kept);
-    if (!from_image) EXPECT_EQ(segments[segment].roots[i].in, root(in));
-    if (kept) EXPECT_EQ(segments[segment].roots[i].out, root(out));
+    if (!from_image) {
+      EXPECT_EQ(segments[segment].roots[i].in, root(in));
+    }
+    if (kept) {
+      EXPECT_EQ(segments[segment].roots[i].out, root(out));
+    }
   };
   expect(0, 0, true, true, 0, 1);
   expect(0, 1, true, true, 0, 2);
