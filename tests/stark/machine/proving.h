@@ -5,25 +5,18 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <string>
 
 #include "stark/machine/session.h"
 #include "stark/verifier.h"
+#include "tests/stark/proving.h"
 #include "tests/vm/guest_builder.h"
 
 namespace zkvm::stark::machine {
-
-/// Parameters for fast tests: far from secure.
-inline Params quick_params(bool zk = true) {
-  Params params;
-  params.zk = zk;
-  params.queries = 20;
-  params.grind_query = 4;
-  params.grind_round = 2;
-  return params;
-}
 
 /// A program with its image, to be executed any number of times.
 struct Guest {

@@ -35,7 +35,7 @@ TEST(Witness, OfManySegments) {
 #ifdef ZKVM_GUESTS
 TEST(Witness, OfHello) {
   Guest guest = Guest::of(read_file(ZKVM_GUESTS "/hello.elf"));
-  const std::vector<uint8_t> input = {1, 2, 3, 4, 5, 6, 7, 8};
+  const std::vector<uint8_t> input(32, 3);
   EXPECT_EQ(check_execution(guest, {.input = input, .console = {}}, {}), "");
 }
 #endif
