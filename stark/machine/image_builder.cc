@@ -330,9 +330,10 @@ Witness ProgramImage::fixed_tables(const Circuit& circuit, const std::string& sl
   };
   Witness out;
   if (slot == kTablesSlot) {
-    out.tables.push_back(
-        table_of<ByteTable>(circuit, ByteTable::kName, ByteTable::kLogHeight,
-                            [](auto& row, uint32_t i) { ByteTable::fill(row, i, {}); }));
+    out.tables.push_back(table_of<ByteTable>(
+        circuit, ByteTable::kName, ByteTable::kLogHeight, [](auto& row, uint32_t i) {
+          ByteTable::fill(row, i, [](uint32_t) { return ByteTable::Counts{}; });
+        }));
     out.tables.push_back(
         table_of<ShiftTable>(circuit, ShiftTable::kName, ShiftTable::kLogHeight,
                              [](auto& row, uint32_t i) { ShiftTable::fill(row, i, 0); }));

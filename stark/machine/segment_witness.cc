@@ -206,12 +206,12 @@ void Tables::add_chips(std::vector<ChipRows> list) {
 
 void Tables::add_fixed_tables() {
   const auto counts = counts_;
-  add_rows<ByteTable>(
-      ByteTable::kName, ByteTable::kLogHeight, uint64_t{1} << ByteTable::kLogHeight,
-      [counts](uint32_t i, auto& row) {
-        const uint32_t range14 = i < counts->range14.size() ? counts->range14[i] : 0;
-        ByteTable::fill(row, i, {counts->range16[i], range14, counts->bytes[i], counts->and8[i]});
-      });
+  const auto counts_of = [counts](uint32_t value) -> ByteTable::Counts {
+    const uint32_t range14 = value < counts->range14.size() ? counts->range14[value] : 0;
+    return {counts->range16[value], range14, counts->bytes[value], counts->and8[value]};
+  };
+  add_rows<ByteTable>(ByteTable::kName, ByteTable::kLogHeight, uint64_t{1} << ByteTable::kLogHeight,
+                      [counts_of](uint32_t i, auto& row) { ByteTable::fill(row, i, counts_of); });
   add_rows<ShiftTable>(ShiftTable::kName, ShiftTable::kLogHeight,
                        uint64_t{1} << ShiftTable::kLogHeight, [counts](uint32_t i, auto& row) {
                          ShiftTable::fill(row, i, i < ShiftTable::kKeys ? counts->shift[i] : 0);

@@ -1,5 +1,6 @@
 #include "stark/machine/table_heights.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace zkvm::stark::machine {
@@ -8,31 +9,50 @@ namespace {
 /// Heights as a set: bit h for 2^h.
 using HeightSet = uint32_t;
 
-constexpr uint64_t price(unsigned log) { return (uint64_t{1} << log) + kColumnPrice; }
+/// Tables for `rows` rows from a set of heights. `price`: of a column beside its cells.
+class Splitter {
+ public:
+  Splitter(HeightSet set, uint64_t price) : set_(set), price_(price) {}
 
-/// The cheapest tables for `rows` rows with heights of the set below 2^end: as many of the tallest
-/// as are full, then either one more of it, or lower ones. Returns what a column of them costs.
-uint64_t split_rows(uint64_t rows, HeightSet set, unsigned end, std::vector<uint8_t>* tables) {
-  if (rows == 0) return 0;
-  unsigned log = end - 1;
-  while ((set >> log & 1) == 0) --log;
-  const uint64_t full = rows >> log, rest = rows - (full << log);
-  if (tables != nullptr) tables->insert(tables->end(), full, static_cast<uint8_t>(log));
-  uint64_t cost = full * price(log);
-  if (rest == 0) return cost;
-  const HeightSet lower = set & ((HeightSet{1} << log) - 1);
-  if (lower != 0 && split_rows(rest, set, log, nullptr) < price(log))
-    return cost + split_rows(rest, set, log, tables);
-  if (tables != nullptr) tables->push_back(static_cast<uint8_t>(log));
-  return cost + price(log);
+  /// The cheapest with heights below 2^end: as many of the tallest as are full, then either one
+  /// more of it, or lower ones. Returns what a column of them costs.
+  uint64_t split(uint64_t rows, std::vector<uint8_t>* tables, unsigned end = kMaxLogHeight + 1) {
+    if (rows == 0) return 0;
+    unsigned log = end - 1;
+    while ((set_ >> log & 1) == 0) --log;
+    const uint64_t full = rows >> log, rest = rows - (full << log);
+    if (tables != nullptr) tables->insert(tables->end(), full, static_cast<uint8_t>(log));
+    const uint64_t cost = full * column(log);
+    if (rest == 0) return cost;
+    const bool has_lower = (set_ & ((HeightSet{1} << log) - 1)) != 0;
+    if (has_lower && split(rest, nullptr, log) < column(log))
+      return cost + split(rest, tables, log);
+    if (tables != nullptr) tables->push_back(static_cast<uint8_t>(log));
+    return cost + column(log);
+  }
+  [[nodiscard]] uint64_t column(unsigned log) const { return (uint64_t{1} << log) + price_; }
+
+ private:
+  HeightSet set_;
+  uint64_t price_;
+};
+
+uint64_t average_height(std::span<const RowsToPlace> chips) {
+  uint64_t cells = 0, columns = 1;
+  for (const RowsToPlace& chip : chips) {
+    cells += std::max(chip.rows, uint64_t{1} << kMinLogHeight) * chip.columns;
+    columns += chip.columns;
+  }
+  return cells / columns;
 }
 
-uint64_t cost_of(HeightSet set, std::span<const RowsToPlace> chips, HeightSet present) {
+uint64_t cost_of(HeightSet set, uint64_t price, std::span<const RowsToPlace> chips,
+                 HeightSet present) {
+  Splitter splitter(set, price);
   uint64_t cost = 0;
-  for (const RowsToPlace& chip : chips)
-    cost += chip.columns * split_rows(chip.rows, set, kMaxLogHeight + 1, nullptr);
+  for (const RowsToPlace& chip : chips) cost += chip.columns * splitter.split(chip.rows, nullptr);
   for (unsigned log = 0; log <= kMaxLogHeight; ++log)
-    if ((set | present) >> log & 1) cost += kHeightColumns * price(log);
+    if ((set | present) >> log & 1) cost += kHeightColumns * splitter.column(log);
   return cost;
 }
 
@@ -46,14 +66,15 @@ std::vector<std::vector<uint8_t>> choose_heights(std::span<const RowsToPlace> ch
                                                  std::span<const uint8_t> present) {
   HeightSet given = 0;
   for (const uint8_t log : present) given |= HeightSet{1} << log;
+  const uint64_t price = average_height(chips);
   HeightSet best = 0;
   uint64_t least = std::numeric_limits<uint64_t>::max();
   constexpr HeightSet kLeast = HeightSet{1} << kMinLogHeight;
   for (HeightSet set = kLeast; set < HeightSet{2} << kMaxLogHeight; set += kLeast)
-    if (const uint64_t cost = cost_of(set, chips, given); cost < least) least = cost, best = set;
+    if (const uint64_t cost = cost_of(set, price, chips, given); cost < least)
+      least = cost, best = set;
   std::vector<std::vector<uint8_t>> heights(chips.size());
-  for (size_t i = 0; i < chips.size(); ++i)
-    split_rows(chips[i].rows, best, kMaxLogHeight + 1, &heights[i]);
+  for (size_t i = 0; i < chips.size(); ++i) Splitter(best, price).split(chips[i].rows, &heights[i]);
   return heights;
 }
 

@@ -3,7 +3,9 @@
 //
 // Two things work against many small tables: every height in use costs columns of its own (running
 // sum, quotient, batch mask), and every table's columns are opened again in each query, which makes
-// the proof longer. The cost model counts both in committed cells.
+// the proof longer. What is least is a sum of committed cells in which each column of a table has a
+// price: the average height of a column. So a hundredth of the columns is worth a hundredth of the
+// cells.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +28,6 @@ struct RowsToPlace {
 
 /// Committed columns of each height in use: blind column, its half pair, running sum, quotient.
 inline constexpr uint32_t kHeightColumns = 24;
-/// What one more opened column is worth in cells: at about 1 KiB of proof each.
-inline constexpr uint64_t kColumnPrice = uint64_t{1} << 12;
 
 /// For each chip the heights (log2) of its tables, tallest first; none for a chip without rows.
 /// `present`: heights that the proof has anyway.

@@ -207,19 +207,23 @@ class Forgery {
       out.tables[t].cell(row, column(t, col)) += count;
     };
     using namespace chips;
+    const auto add_byte = [&](uint32_t value, const std::string& col) {
+      add(table(ByteTable::kName), ByteTable::row_of(value),
+          col + "[" + std::to_string(ByteTable::part_of(value)) + "]");
+    };
     switch (bus) {
       case kProgram.id:
         return add(program_, *program_row(tuple), "count");
       case kShift.id:
         return add(table(ShiftTable::kName), tuple[0], "count");
       case kRange16.id:
-        return add(table(ByteTable::kName), tuple[0], "range16");
+        return add_byte(tuple[0], "range16");
       case kRange14.id:
         return add(table(ByteTable::kName), tuple[0], "range14");
       case kBytes.id:
-        return add(table(ByteTable::kName), tuple[0] * 256 + tuple[1], "bytes");
+        return add_byte(tuple[0] * 256 + tuple[1], "bytes");
       case kAnd8.id:
-        return add(table(ByteTable::kName), tuple[0] * 256 + tuple[1], "and8");
+        return add_byte(tuple[0] * 256 + tuple[1], "and8");
       default:
         ZK_CHECK(false && "no table answers this bus");
     }

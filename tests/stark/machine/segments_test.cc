@@ -77,7 +77,9 @@ struct Segment {
 
   void add_tables(const ProgramImage& image, uint32_t index, const std::vector<uint32_t>& range16) {
     std::vector<ByteTable::Cols<Fp>> bytes(1u << ByteTable::kLogHeight);
-    for (uint32_t i = 0; i < bytes.size(); ++i) ByteTable::fill(bytes[i], i, {range16[i], 0, 0, 0});
+    for (uint32_t i = 0; i < bytes.size(); ++i)
+      ByteTable::fill(bytes[i], i,
+                      [&](uint32_t value) { return ByteTable::Counts{range16[value], 0, 0, 0}; });
     add<ByteTable>(ByteTable::kName, bytes);
     std::vector<ShiftTable::Cols<Fp>> shifts(1u << ShiftTable::kLogHeight);
     for (uint32_t i = 0; i < shifts.size(); ++i) ShiftTable::fill(shifts[i], i, 0);

@@ -124,8 +124,8 @@ std::map<uint16_t, std::string> uses_of(const Proven& proven) {
   std::map<uint16_t, std::string> out;
   for (size_t i = 0; i < proven.segments.size(); ++i)
     for (const BankUse& use : proven.segments[i].uses)
-      out[use.bank] += std::to_string(i) + ":" + (use.from_image ? "i" : "") +
-                       (use.kept ? "k" : "") + " ";
+      out[use.bank] +=
+          std::to_string(i) + ":" + (use.from_image ? "i" : "") + (use.kept ? "k" : "") + " ";
   return out;
 }
 
