@@ -63,7 +63,7 @@ TEST(Jalr, PaddingIsIdle) {
   attack_padding<Jalr>(random);
 }
 
-// Other splits of t: into 4 quarter + odd where odd is 2 or 3, with carries, and as t - p.
+// Other splits of t: into 4 quarter + odd where odd is 2 or 3, and with carries.
 TEST(Jalr, TargetHasOneSplit) {
   RowMaker make(7);
   for (const uint32_t t : {0u, 1u, 2u, 3u, 0xfffcu, 0x10000u, 0x10001u, 0x3ffffffcu, 0x40000000u,
@@ -80,6 +80,21 @@ TEST(Jalr, TargetHasOneSplit) {
           expect_not_wrong<Jalr>(row);
         }
     }
+}
+
+// t - p is t modulo p: what the carries of the sum would allow if they were not booleans.
+TEST(Jalr, TargetIsNotOffByP) {
+  RowMaker make(9);
+  for (int n = 0; n < 1000; ++n) {
+    const uint32_t imm = kImmediates[make.any() % std::size(kImmediates)];
+    const uint32_t target = make.any_pc();
+    auto row = jalr(make, target + Fp::kModulus - imm, imm);
+    const Word<Fp> limbs = word_of(target);
+    row.quarter = limbs.lo * inverse(fp(4));
+    row.odd = Fp{};
+    row.t_hi = limbs.hi;
+    EXPECT_EQ(judge<Jalr>(row).judgement, Judgement::kRejected);
+  }
 }
 
 // The link's high limb is the program's: any other is no program row.
