@@ -1,6 +1,7 @@
 #include "vm/code.h"
 
 #include <cstring>
+#include <utility>
 
 namespace zkvm::vm {
 namespace {
@@ -22,6 +23,7 @@ Decoded decode_at(uint32_t word, uint32_t pc) {
   Decoded d = decode(word);
   if (d.rd == 0) d.rd = kDummyRegister;  // also where the format has no rd
   if (d.op == Op::kAuipc) d.imm += pc;
+  if ((d.op == Op::kAdd || d.op == Op::kMul) && d.rd == d.rs2) std::swap(d.rs1, d.rs2);
   return d;
 }
 

@@ -23,7 +23,8 @@ static_assert(sizeof(Insn) == 16);
 inline constexpr uint32_t kBadTarget = 0x80000000;
 
 // The operands as the executors and the proof's program table use them: rd = x0 becomes the dummy,
-// auipc's immediate becomes the constant pc + imm.
+// auipc's immediate becomes the constant pc + imm, and add and mul with rd = rs2 have their operands
+// swapped (the proof's rows for rd = rs1 are narrower).
 Decoded decode_at(uint32_t word, uint32_t pc);
 
 // Decodes the text and appends one kIllegal, so that running off its end is an instruction too.

@@ -1,11 +1,13 @@
 // add, sub and addi, which is also lui, auipc and fence (program.h).
 //
-//   AddImm   clk pc | rd rs1 imm[2] | a[2] ta | c[2] | old[2] tc | real          c = a + imm
-//   Add      clk pc | rd rs1 rs2 | a[2] ta | b[2] tb | c[2] | old[2] tc | real   c = a + b
-//   Sub      the same                                                           c = a - b
+//   AddImm   clk pc | rd rs1 ta old[2] tc | imm[2] | a[2] | c[2] | real             c = a + imm
+//   Add      clk pc | rd rs1 ta old[2] tc | rs2 | a[2] | b[2] tb | c[2] | real      c = a + b
+//   Sub      the same                                                               c = a - b
 //
 // a is read from rs1 at time 4 clk, b from rs2 at 4 clk + 1; c goes to rd at 4 clk + 2, where the
-// access finds old. Buses: state 2, program 1, each register 3 (memory 2, range16 1), c range16 2.
+// access finds old. Where rd = rs1, AddImmInPlace and AddInPlace have `rd ta` in place of `rd rs1
+// ta old[2] tc` and one access to it, at 4 clk + 2, that finds a and leaves c. Buses: state 2,
+// program 1, each register 3 (memory 2, range16 1), c range16 2.
 //
 // Why it is sound: the program row pins rd, rs1, rs2, imm to pc; a and b are what memory holds,
 // with limbs in range; c has limbs in range, and then assert_sum leaves one value for it. The time
@@ -16,16 +18,18 @@
 
 namespace zkvm::stark::chips {
 
-struct AddImm {
-  static constexpr const char* kName = "addi";
-  static constexpr const char* kColumns = "clk pc rd rs1 imm[2] a[2] ta c[2] old[2] tc real";
+template <bool kIsInPlace_>
+struct AddImmForm {
+  static constexpr bool kIsInPlace = kIsInPlace_;
+  static constexpr const char* kName = kIsInPlace ? "addi in place" : "addi";
+  static constexpr const char* kColumns = kIsInPlace
+                                              ? "clk pc rd ta imm[2] a[2] c[2] real"
+                                              : "clk pc rd rs1 ta old[2] tc imm[2] a[2] c[2] real";
   template <class T>
   struct Cols {
-    T clk, pc, rd, rs1;
-    Word<T> imm;
-    Found<T> a;
-    Word<T> c;
-    Found<T> old;
+    T clk, pc;
+    Rs1AndRd<T, kIsInPlace> registers;
+    Word<T> imm, a, c;
     T real;
   };
 
@@ -33,11 +37,11 @@ struct AddImm {
   static void eval(B& air, const Cols<typename B::Var>& row) {
     air.assert_bool("real", row.real);
     step(air, row.real, row.clk, row.pc, row.pc + 4);
-    fetch(air, row.real, row.pc, number(Operation::kAddImm), row.rd, row.rs1, 0, row.imm, 0);
-    read_register(air, row.real, row.rs1, row.a, row.clk * 4);
-    assert_sum(air, "c = a + imm", row.a.value, row.imm, row.c);
+    fetch(air, row.real, row.pc, number(Operation::kAddImm), row.registers.rd,
+          row.registers.source(), 0, row.imm, 0);
+    assert_sum(air, "c = a + imm", row.a, row.imm, row.c);
     check_word(air, row.real, row.c);
-    access_register(air, row.real, row.rd, row.old, row.c, row.clk * 4 + 2);
+    read_and_write(air, row.real, row.registers, row.a, row.c, row.clk);
   }
 
   /// `record`: clk, rs1, rd as in vm::ImmediateRow.
@@ -45,27 +49,33 @@ struct AddImm {
   static void fill(Cols<Fp>& row, const ProgramRow& insn, const Record& record) {
     row = {.clk = fp(record.clk),
            .pc = fp(insn.pc),
-           .rd = fp(insn.rd),
-           .rs1 = fp(insn.rs1),
+           .registers = rs1_and_rd<kIsInPlace>(insn, record),
            .imm = word_of(insn.imm),
-           .a = found(record.rs1),
+           .a = word_of(record.rs1.value),
            .c = word_of(record.rs1.value + insn.imm),
-           .old = found(record.rd),
            .real = Fp::one()};
   }
 };
+using AddImm = AddImmForm<false>;
+using AddImmInPlace = AddImmForm<true>;
 
 /// Add and Sub are one template: c = a + b, or c + b = a.
-template <bool kSubtract>
+template <bool kSubtract, bool kIsInPlace_>
 struct AddOrSub {
-  static constexpr const char* kName = kSubtract ? "sub" : "add";
-  static constexpr const char* kColumns = "clk pc rd rs1 rs2 a[2] ta b[2] tb c[2] old[2] tc real";
+  static constexpr bool kIsInPlace = kIsInPlace_;
+  static_assert(!(kSubtract && kIsInPlace));
+  static constexpr const char* kName = kSubtract ? "sub" : kIsInPlace ? "add in place" : "add";
+  static constexpr const char* kColumns =
+      kIsInPlace ? "clk pc rd ta rs2 a[2] b[2] tb c[2] real"
+                 : "clk pc rd rs1 ta old[2] tc rs2 a[2] b[2] tb c[2] real";
   template <class T>
   struct Cols {
-    T clk, pc, rd, rs1, rs2;
-    Found<T> a, b;
+    T clk, pc;
+    Rs1AndRd<T, kIsInPlace> registers;
+    T rs2;
+    Word<T> a;
+    Found<T> b;
     Word<T> c;
-    Found<T> old;
     T real;
   };
 
@@ -74,15 +84,15 @@ struct AddOrSub {
     constexpr Operation kOperation = kSubtract ? Operation::kSub : Operation::kAdd;
     air.assert_bool("real", row.real);
     step(air, row.real, row.clk, row.pc, row.pc + 4);
-    fetch(air, row.real, row.pc, number(kOperation), row.rd, row.rs1, row.rs2, {0, 0}, 0);
-    read_register(air, row.real, row.rs1, row.a, row.clk * 4);
+    fetch(air, row.real, row.pc, number(kOperation), row.registers.rd, row.registers.source(),
+          row.rs2, {0, 0}, 0);
     read_register(air, row.real, row.rs2, row.b, row.clk * 4 + 1);
     if constexpr (kSubtract)
-      assert_sum(air, "c + b = a", row.c, row.b.value, row.a.value);
+      assert_sum(air, "c + b = a", row.c, row.b.value, row.a);
     else
-      assert_sum(air, "c = a + b", row.a.value, row.b.value, row.c);
+      assert_sum(air, "c = a + b", row.a, row.b.value, row.c);
     check_word(air, row.real, row.c);
-    access_register(air, row.real, row.rd, row.old, row.c, row.clk * 4 + 2);
+    read_and_write(air, row.real, row.registers, row.a, row.c, row.clk);
   }
 
   /// `record`: clk, rs1, rs2, rd as in vm::RegisterRow.
@@ -91,17 +101,16 @@ struct AddOrSub {
     const uint32_t a = record.rs1.value, b = record.rs2.value;
     row = {.clk = fp(record.clk),
            .pc = fp(insn.pc),
-           .rd = fp(insn.rd),
-           .rs1 = fp(insn.rs1),
+           .registers = rs1_and_rd<kIsInPlace>(insn, record),
            .rs2 = fp(insn.rs2),
-           .a = found(record.rs1),
+           .a = word_of(a),
            .b = found(record.rs2),
            .c = word_of(kSubtract ? a - b : a + b),
-           .old = found(record.rd),
            .real = Fp::one()};
   }
 };
-using Add = AddOrSub<false>;
-using Sub = AddOrSub<true>;
+using Add = AddOrSub<false, false>;
+using AddInPlace = AddOrSub<false, true>;
+using Sub = AddOrSub<true, false>;
 
 }  // namespace zkvm::stark::chips

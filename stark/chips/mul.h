@@ -1,6 +1,6 @@
 // mul; and mulh, mulhsu, mulhu.
 //
-//   Mul       clk pc | rd rs1 rs2 | a[4] ta | b[4] tb | c[2] | old[2] tc | carry[2] | real
+//   Mul       clk pc | rd rs1 ta old[2] tc | rs2 | a[4] | b[4] tb | c[2] | carry[2] | real
 //   MulHigh   clk pc | rd rs1 rs2 | a[4] ta | b[4] tb | c[2] | old[2] tc |
 //             low[2] carry[3] top | sign_a sign_b | mulh mulhsu mulhu
 //
@@ -15,6 +15,9 @@
 //
 // because with signs the product is a b - 2^32 ([a < 0] b + [b < 0] a) of the unsigned ones.
 // [a < 0] is sign_a in mulh and mulhsu and 0 in mulhu; [b < 0] is sign_b in mulh alone.
+//
+// MulInPlace is for rd = rs1 (cpu.h, Rs1AndRd): it has `rd ta` in place of `rd rs1 ta old[2] tc`
+// and one access to it, at 4 clk + 2, that finds a and leaves c.
 //
 // Buses: state 2, program 1, each register 3, bytes 4, then
 //   Mul       c range16 2, carries range14 2: 20 interactions, 23 columns.
@@ -38,19 +41,21 @@
 
 namespace zkvm::stark::chips {
 
-struct Mul {
-  static constexpr const char* kName = "mul";
+template <bool kIsInPlace_>
+struct MulForm {
+  static constexpr bool kIsInPlace = kIsInPlace_;
+  static constexpr const char* kName = kIsInPlace ? "mul in place" : "mul";
   static constexpr const char* kColumns =
-      "clk pc rd rs1 rs2 a[4] ta b[4] tb c[2] old[2] tc carry[2] real";
+      kIsInPlace ? "clk pc rd ta rs2 a[4] b[4] tb c[2] carry[2] real"
+                 : "clk pc rd rs1 ta old[2] tc rs2 a[4] b[4] tb c[2] carry[2] real";
   template <class T>
   struct Cols {
-    T clk, pc, rd, rs1, rs2;
-    Bytes<T> a;
-    T ta;
-    Bytes<T> b;
+    T clk, pc;
+    Rs1AndRd<T, kIsInPlace> registers;
+    T rs2;
+    Bytes<T> a, b;
     T tb;
     Word<T> c;
-    Found<T> old;
     T carry[2];
     T real;
   };
@@ -59,8 +64,8 @@ struct Mul {
   static void eval(B& air, const Cols<typename B::Var>& row) {
     air.assert_bool("real", row.real);
     step(air, row.real, row.clk, row.pc, row.pc + 4);
-    fetch(air, row.real, row.pc, number(Operation::kMul), row.rd, row.rs1, row.rs2, {0, 0}, 0);
-    read_register(air, row.real, row.rs1, {word_of(row.a), row.ta}, row.clk * 4);
+    fetch(air, row.real, row.pc, number(Operation::kMul), row.registers.rd, row.registers.source(),
+          row.rs2, {0, 0}, 0);
     read_register(air, row.real, row.rs2, {word_of(row.b), row.tb}, row.clk * 4 + 1);
     check_bytes(air, row.real, row.a);
     check_bytes(air, row.real, row.b);
@@ -71,7 +76,7 @@ struct Mul {
     air.send(kRange14, row.real, {row.carry[0]});
     air.send(kRange14, row.real, {row.carry[1]});
     check_word(air, row.real, row.c);
-    access_register(air, row.real, row.rd, row.old, row.c, row.clk * 4 + 2);
+    read_and_write(air, row.real, row.registers, word_of(row.a), row.c, row.clk);
   }
 
   /// `record`: clk, rs1, rs2, rd as in vm::RegisterRow.
@@ -82,19 +87,18 @@ struct Mul {
     const uint32_t lo = product_limb(a, b, 0), hi = product_limb(a, b, 1) + (lo >> 16);
     row = {.clk = fp(record.clk),
            .pc = fp(insn.pc),
-           .rd = fp(insn.rd),
-           .rs1 = fp(insn.rs1),
+           .registers = rs1_and_rd<kIsInPlace>(insn, record),
            .rs2 = fp(insn.rs2),
            .a = bytes_of(record.rs1.value),
-           .ta = fp(record.rs1.time),
            .b = bytes_of(record.rs2.value),
            .tb = fp(record.rs2.time),
            .c = {fp(lo & 0xffff), fp(hi & 0xffff)},
-           .old = found(record.rd),
            .carry = {fp(lo >> 16), fp(hi >> 16)},
            .real = Fp::one()};
   }
 };
+using Mul = MulForm<false>;
+using MulInPlace = MulForm<true>;
 
 struct MulHigh {
   static constexpr const char* kName = "mulh";

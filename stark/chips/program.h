@@ -76,12 +76,27 @@ struct ProgramRow {
 
 constexpr uint32_t number(Operation operation) { return static_cast<uint32_t>(operation); }
 
+/// How a shift by `amount` bits (its low five) multiplies and then moves bytes: to the left by
+/// 2^(amount mod 8), to the right by 2^(8 - amount mod 8).
+struct ShiftBy {
+  uint32_t power, bytes;
+};
+constexpr ShiftBy shift_by(bool right, uint32_t amount) {
+  return {right ? 256u >> amount % 8 : 1u << amount % 8, amount % 32 / 8};
+}
+
 /// The two elements that `imm` is on the bus: its limbs; but for loads and stores, whose addresses
-/// are one element, imm itself modulo p, and 0.
+/// are one element, imm itself modulo p, and 0; and for shifts power and bytes of shift_by().
 struct ImmOnBus {
   Fp lo, hi;
 };
 constexpr ImmOnBus imm_on_bus(const ProgramRow& row) {
+  constexpr uint32_t kSlli = number(Operation::kSll) + kImmediate;
+  constexpr uint32_t kSrai = number(Operation::kSra) + kImmediate;
+  if (row.operation >= kSlli && row.operation <= kSrai) {
+    const ShiftBy by = shift_by(row.operation != kSlli, row.imm);
+    return {Fp::from(by.power), Fp::from(by.bytes)};
+  }
   const bool is_address =
       row.operation >= number(Operation::kLb) && row.operation <= number(Operation::kSw);
   if (!is_address) return {Fp::from(row.imm & 0xffff), Fp::from(row.imm >> 16)};

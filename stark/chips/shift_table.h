@@ -35,8 +35,9 @@ struct ShiftTable {
 
   /// `count`: of look-ups of the key `index`. REQUIRES: 0 on rows from kKeys on.
   static void fill(Cols<Fp>& row, uint32_t index, uint32_t count) {
-    const uint32_t key = index % kKeys, amount = key % 32, bits = amount % 8;
-    row = {fp(key), fp(key < 256 ? 1u << bits : 256u >> bits), fp(amount / 8), fp(count)};
+    const uint32_t key = index % kKeys;
+    const ShiftBy by = shift_by(key >= 256, key % 256);
+    row = {fp(key), fp(by.power), fp(by.bytes), fp(count)};
   }
 };
 

@@ -27,11 +27,14 @@ namespace zkvm::stark::machine {
 using MachineChips = ChipList<
     // Instructions.
     chips::AddImm,
+    chips::AddImmInPlace,
     chips::Add,
+    chips::AddInPlace,
     chips::Sub,
     chips::Bits,
     chips::Shift,
     chips::ShiftImm,
+    chips::ShiftImmInPlace,
     chips::Compare,
     chips::BranchEqual,
     chips::BranchLess,
@@ -42,6 +45,7 @@ using MachineChips = ChipList<
     chips::StoreWord,
     chips::StoreSub,
     chips::Mul,
+    chips::MulInPlace,
     chips::MulHigh,
     chips::Div,
     chips::System,

@@ -15,6 +15,7 @@
 #include "stark/chips/store.h"
 #include "stark/chips/system.h"
 #include "stark/chips/transfer.h"
+#include "stark/machine/image.h"
 
 namespace zkvm::stark::machine {
 namespace {
@@ -29,25 +30,28 @@ class Collector {
       : program_(program), text_(text), segment_(segment) {}
 
   std::vector<ChipRows> collect() {
-    one_chip<AddImm, vm::ImmediateRow>(Class::kAddImm);
-    two_chips<Add, Sub, vm::RegisterRow>(
-        Class::kAdd, [](Operation operation) { return operation == Operation::kSub; });
+    one_of<vm::ImmediateRow, AddImm, AddImmInPlace>(Class::kAddImm, the_only);
+    one_of<vm::RegisterRow, Add, AddInPlace, Sub>(Class::kAdd, [](uint32_t operation) {
+      return operation == number(Operation::kSub) ? 2 : 0;
+    });
     two_forms<Bits>(Class::kBits, Class::kBitsImm);
-    one_chip<Shift, vm::RegisterRow>(Class::kShift);
-    one_chip<ShiftImm, vm::ImmediateRow>(Class::kShiftImm);
+    one_of<vm::RegisterRow, Shift>(Class::kShift, the_only);
+    one_of<vm::ImmediateRow, ShiftImm, ShiftImmInPlace>(Class::kShiftImm, the_only);
     two_forms<Compare>(Class::kCompare, Class::kCompareImm);
-    two_chips<BranchEqual, BranchLess, vm::BranchRow>(
-        Class::kBranch, [](Operation operation) { return operation > Operation::kBne; });
-    one_chip<Jal, vm::JumpRow>(Class::kJump);
-    one_chip<Jalr, vm::ImmediateRow>(Class::kJumpRegister);
+    one_of<vm::BranchRow, BranchEqual, BranchLess>(Class::kBranch, [](uint32_t operation) {
+      return operation > number(Operation::kBne) ? 1 : 0;
+    });
+    one_of<vm::JumpRow, Jal>(Class::kJump, the_only);
+    one_of<vm::ImmediateRow, Jalr>(Class::kJumpRegister, the_only);
     loads<LoadWord>(Class::kLoadWord);
     loads<LoadSub>(Class::kLoadSub);
-    one_chip<StoreWord, vm::StoreRow>(Class::kStoreWord);
-    one_chip<StoreSub, vm::StoreRow>(Class::kStoreSub);
-    two_chips<Mul, MulHigh, vm::RegisterRow>(
-        Class::kMul, [](Operation operation) { return operation != Operation::kMul; });
-    one_chip<Div, vm::RegisterRow>(Class::kDiv);
-    one_chip<System, vm::SystemRow>(Class::kSystem);
+    one_of<vm::StoreRow, StoreWord>(Class::kStoreWord, the_only);
+    one_of<vm::StoreRow, StoreSub>(Class::kStoreSub, the_only);
+    one_of<vm::RegisterRow, Mul, MulInPlace, MulHigh>(Class::kMul, [](uint32_t operation) {
+      return operation == number(Operation::kMul) ? 0 : 2;
+    });
+    one_of<vm::RegisterRow, Div>(Class::kDiv, the_only);
+    one_of<vm::SystemRow, System>(Class::kSystem, the_only);
     transfers();
     return std::move(out_);
   }
@@ -64,33 +68,46 @@ class Collector {
     out_.push_back({Chip::kName, kWidth<Chip>, rows, fill, &count_lookups<Chip>});
   }
 
-  /// All rows of a class belong to one chip.
-  template <ChipDefinition Chip, class Record>
-  void one_chip(Class cls) {
+  static int the_only(uint32_t) { return 0; }
+
+  /// A row of the class belongs to chip which(operation). Chip 1 may be that of instructions of
+  /// chip 0 with rd = rs1.
+  template <class Record, ChipDefinition... Chips, class Which>
+  void one_of(Class cls, Which which) {
     const std::span<const Record> records = segment_.rows<Record>(cls);
-    add<Chip>(records.size(), [text = text_, records](uint64_t i, auto& row) {
-      Chip::fill(row, text[records[i].index], records[i]);
-    });
+    auto picks = std::make_shared<std::array<std::vector<uint32_t>, sizeof...(Chips)>>();
+    for (uint32_t i = 0; i < records.size(); ++i)
+      (*picks)[which(text_[records[i].index].operation)].push_back(i);
+    if constexpr ((is_in_place<Chips>() || ...)) pick_in_place(records, (*picks)[0], (*picks)[1]);
+    const auto fill_with = [&]<class Chip>(size_t chip) {
+      add<Chip>((*picks)[chip].size(), [text = text_, records, picks, chip](uint64_t i, auto& row) {
+        const Record& record = records[(*picks)[chip][i]];
+        Chip::fill(row, text[record.index], record);
+      });
+    };
+    size_t chip = 0;
+    (fill_with.template operator()<Chips>(chip++), ...);
   }
 
-  /// Rows of a class belong to Second where is_second(operation), else to First.
-  template <ChipDefinition First, ChipDefinition Second, class Record, class IsSecond>
-  void two_chips(Class cls, IsSecond is_second) {
-    const std::span<const Record> records = segment_.rows<Record>(cls);
-    auto picks = std::make_shared<std::array<std::vector<uint32_t>, 2>>();
-    for (uint32_t i = 0; i < records.size(); ++i) {
-      const auto operation = static_cast<Operation>(text_[records[i].index].operation);
-      (*picks)[is_second(operation) ? 1 : 0].push_back(i);
+  template <ChipDefinition Chip>
+  static constexpr bool is_in_place() {
+    return requires { requires Chip::kIsInPlace; };
+  }
+
+  /// Moves rows with rd = rs1 to the chip for them, unless they save less than one more table
+  /// costs: about a fifth of a row each, where a table has 2^kMinLogHeight rows or more.
+  template <class Record>
+  void pick_in_place(std::span<const Record> records, std::vector<uint32_t>& general,
+                     std::vector<uint32_t>& in_place) {
+    std::vector<uint32_t> rest;
+    for (const uint32_t i : general) {
+      const ProgramRow& insn = text_[records[i].index];
+      (insn.rd == insn.rs1 && insn.rd != insn.rs2 ? in_place : rest).push_back(i);
     }
-    const auto fill_with = [&]<class Chip>(size_t which) {
-      add<Chip>((*picks)[which].size(),
-                [text = text_, records, picks, which](uint64_t i, auto& row) {
-                  const Record& record = records[(*picks)[which][i]];
-                  Chip::fill(row, text[record.index], record);
-                });
-    };
-    fill_with.template operator()<First>(0);
-    fill_with.template operator()<Second>(1);
+    if (rest.empty() || in_place.size() >= uint64_t{5} << kMinLogHeight)
+      general = std::move(rest);
+    else
+      in_place.clear();
   }
 
   /// Register form and immediate form are two classes of one chip.

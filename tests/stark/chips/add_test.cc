@@ -1,62 +1,36 @@
 #include "stark/chips/add.h"
 
-#include "tests/stark/chips/row_oracle.h"
+#include "tests/stark/chips/rows.h"
 
 namespace zkvm::stark::chips::test {
 namespace {
 
-// The rows of vm/record.h.
-struct Registers {
-  uint32_t clk;
-  RecordAccess rs1, rs2, rd;
-};
-
 template <class Chip>
-typename Chip::template Cols<Fp> row_of(uint32_t a, uint32_t b, std::mt19937_64& random) {
-  const auto clk = static_cast<uint32_t>(1 + random() % ((1 << 22) - 1));
-  const Registers record{clk, register_access(a, 4 * clk, random),
-                         register_access(b, 4 * clk + 1, random),
-                         register_access(static_cast<uint32_t>(random()), 4 * clk + 2, random)};
-  ProgramRow insn{.pc = static_cast<uint32_t>(random() % (1u << 28)) * 4,
-                  .operation = number(std::is_same_v<Chip, AddImm> ? Operation::kAddImm
-                                      : std::is_same_v<Chip, Add>  ? Operation::kAdd
-                                                                   : Operation::kSub),
-                  .rd = static_cast<uint32_t>(1 + random() % 32),
-                  .rs1 = static_cast<uint32_t>(random() % 32),
-                  .rs2 = static_cast<uint32_t>(random() % 32),
-                  .imm = 0,
-                  .target = 0};
-  if (std::is_same_v<Chip, AddImm>) {
-    insn.rs2 = 0;
-    insn.imm = b;
-  }
-  typename Chip::template Cols<Fp> row;
-  Chip::fill(row, insn, record);
-  return row;
+typename Chip::template Cols<Fp> row_of(RowMaker& make, uint32_t a, uint32_t b) {
+  if constexpr (std::is_same_v<Chip, AddImm> || std::is_same_v<Chip, AddImmInPlace>)
+    return make.with_immediate<Chip>(number(Operation::kAddImm), a, b);
+  else
+    return make.with_registers<Chip>(std::is_same_v<Chip, Sub> ? Operation::kSub : Operation::kAdd,
+                                     a, b);
 }
 
 template <class Chip>
 class AddChips : public testing::Test {};
-using Chips = testing::Types<AddImm, Add, Sub>;
+using Chips = testing::Types<AddImm, AddImmInPlace, Add, AddInPlace, Sub>;
 TYPED_TEST_SUITE(AddChips, Chips);
 
 TYPED_TEST(AddChips, HonestRowsAreCorrect) {
-  std::mt19937_64 random(1);
+  RowMaker make(1);
   for (const uint32_t a : kEdges)
-    for (const uint32_t b : kEdges) {
-      const Verdict verdict = judge<TypeParam>(row_of<TypeParam>(a, b, random));
-      EXPECT_EQ(verdict.judgement, Judgement::kCorrect) << a << " " << b << ": " << verdict.why;
-    }
+    for (const uint32_t b : kEdges) expect_correct<TypeParam>(row_of<TypeParam>(make, a, b));
 }
 
 TYPED_TEST(AddChips, ChangedRowsAreNotWrong) {
-  std::mt19937_64 random(2);
+  RowMaker make(2);
   for (const uint32_t a : kEdges)
-    attack<TypeParam>(row_of<TypeParam>(a, 0xffff7fff, random), random);
+    attack<TypeParam>(row_of<TypeParam>(make, a, 0xffff7fff), make.random);
   for (int n = 0; n < 50; ++n)
-    attack<TypeParam>(
-        row_of<TypeParam>(static_cast<uint32_t>(random()), static_cast<uint32_t>(random()), random),
-        random);
+    attack<TypeParam>(row_of<TypeParam>(make, make.any(), make.any()), make.random);
 }
 
 TYPED_TEST(AddChips, PaddingIsIdle) {
@@ -70,17 +44,17 @@ struct Unbound : AddImm {
   static void eval(B& air, const Cols<typename B::Var>& row) {
     air.assert_bool("real", row.real);
     step(air, row.real, row.clk, row.pc, row.pc + 4);
-    fetch(air, row.real, row.pc, number(Operation::kAddImm), row.rd, row.rs1, 0, row.imm, 0);
-    read_register(air, row.real, row.rs1, row.a, row.clk * 4);
+    fetch(air, row.real, row.pc, number(Operation::kAddImm), row.registers.rd, row.registers.rs1, 0,
+          row.imm, 0);
     check_word(air, row.real, row.c);
-    access_register(air, row.real, row.rd, row.old, row.c, row.clk * 4 + 2);
+    read_and_write(air, row.real, row.registers, row.a, row.c, row.clk);
   }
 };
 
 // The oracle itself must be able to say no: a row whose result is another, with all its checks.
 TEST(RowOracle, SeesAWrongResult) {
-  std::mt19937_64 random(4);
-  AddImm::Cols<Fp> row = row_of<AddImm>(5, 6, random);
+  RowMaker make(4);
+  AddImm::Cols<Fp> row = row_of<AddImm>(make, 5, 6);
   row.c.lo += Fp::one();
   EXPECT_EQ(judge<Unbound>(row).judgement, Judgement::kWrong);
   EXPECT_EQ(judge<AddImm>(row).judgement, Judgement::kRejected);

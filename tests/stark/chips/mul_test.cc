@@ -12,8 +12,8 @@ constexpr Operation kHighOperations[] = {Operation::kMulh, Operation::kMulhsu, O
 template <class Chip, class F>
 void for_rows(RowMaker& make, int count, const F& f) {
   const auto all = [&](uint32_t a, uint32_t b) {
-    if constexpr (std::is_same_v<Chip, Mul>)
-      f(make.with_registers<Mul>(Operation::kMul, a, b));
+    if constexpr (!std::is_same_v<Chip, MulHigh>)
+      f(make.with_registers<Chip>(Operation::kMul, a, b));
     else
       for (const Operation operation : kHighOperations)
         f(make.with_registers<MulHigh>(operation, a, b));
@@ -25,11 +25,13 @@ void for_rows(RowMaker& make, int count, const F& f) {
 
 template <class Chip>
 class MulChips : public testing::Test {};
-using Chips = testing::Types<Mul, MulHigh>;
+using Chips = testing::Types<Mul, MulInPlace, MulHigh>;
 TYPED_TEST_SUITE(MulChips, Chips);
 
 TYPED_TEST(MulChips, IsRecorded) {
-  expect_recordable<TypeParam>(std::is_same_v<TypeParam, Mul> ? 20 : 24);
+  expect_recordable<TypeParam>(std::is_same_v<TypeParam, MulHigh> ? 24
+                               : kIsInPlace<TypeParam>            ? 17
+                                                                  : 20);
 }
 
 TYPED_TEST(MulChips, HonestRowsAreCorrect) {
@@ -65,7 +67,8 @@ TYPED_TEST(MulChips, BytesAreBytes) {
 }
 
 /// The chip's sums, each with what it has on the right: a limb, and a carry times 2^16.
-std::vector<std::array<Fp*, 2>> sums_of(Mul::Cols<Fp>& row) {
+template <class Row>
+std::vector<std::array<Fp*, 2>> sums_of(Row& row) {
   return {{&row.c.lo, &row.carry[0]}, {&row.c.hi, &row.carry[1]}};
 }
 std::vector<std::array<Fp*, 2>> sums_of(MulHigh::Cols<Fp>& row) {

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -68,8 +69,11 @@ bool inline has_answer(uint16_t bus, const std::vector<uint32_t>& t) {
 /// Whether some program table may hold this row.
 inline bool is_program_row(const ProgramRow& r) {
   if (r.pc % 4 != 0 || r.pc >= 1u << 30 || r.target >= 1u << 30) return false;
-  const bool immediate = r.operation >= kImmediate;
-  const auto op = static_cast<Operation>(r.operation - (immediate ? kImmediate : 0));
+  const bool immediate = (r.operation & kImmediate) != 0;
+  const auto op = static_cast<Operation>(r.operation % kImmediate);
+  const bool shift_imm = immediate && op >= Operation::kSll && op <= Operation::kSra;
+  if (r.operation >= 2 * kImmediate) return false;
+  if (shift_imm && r.imm >= 32) return false;
   if (immediate && (op < Operation::kAnd || op > Operation::kSltu)) return false;
   const bool r_type = (op >= Operation::kAdd && op <= Operation::kSub) ||
                       (op >= Operation::kAnd && op <= Operation::kSltu) ||
@@ -94,12 +98,22 @@ inline bool is_program_row(const ProgramRow& r) {
 }
 
 /// The row that stands for this tuple of the program bus, nothing if none does. The immediate is
-/// two limbs; but of loads and stores one signed number modulo p, and 0.
+/// two limbs; but of loads and stores one signed number modulo p, and 0; and of shifts by the
+/// amount 8 k + j, 2^j to the left or 2^(8 - j) to the right, and k.
 inline std::optional<ProgramRow> program_row(const std::vector<uint32_t>& t) {
-  const bool is_address = t[1] >= number(Operation::kLb) && t[1] <= number(Operation::kSw);
-  if (is_address ? t[6] != 0 : (t[5] | t[6]) >> 16 != 0) return std::nullopt;
-  const uint32_t offset = t[5] < Fp::kModulus / 2 ? t[5] : t[5] - Fp::kModulus;
-  const ProgramRow row{t[0], t[1], t[2], t[3], t[4], is_address ? offset : t[5] | t[6] << 16, t[7]};
+  ProgramRow row{t[0], t[1], t[2], t[3], t[4], 0, t[7]};
+  const uint32_t operation = t[1], left = number(Operation::kSll) + kImmediate;
+  if (operation >= number(Operation::kLb) && operation <= number(Operation::kSw)) {
+    if (t[6] != 0) return std::nullopt;
+    row.imm = t[5] < Fp::kModulus / 2 ? t[5] : t[5] - Fp::kModulus;
+  } else if (operation >= left && operation <= left + 2) {
+    const int log = std::countr_zero(t[5]), bits = operation == left ? log : 8 - log;
+    if (!std::has_single_bit(t[5]) || bits < 0 || bits > 7 || t[6] > 3) return std::nullopt;
+    row.imm = 8 * t[6] + static_cast<uint32_t>(bits);
+  } else {
+    if ((t[5] | t[6]) >> 16 != 0) return std::nullopt;
+    row.imm = t[5] | t[6] << 16;
+  }
   return is_program_row(row) ? std::optional(row) : std::nullopt;
 }
 
@@ -246,9 +260,14 @@ inline std::optional<Expected> expected(const RowEffects& e) {
       if (a.time == 4 * e.clk + slot) return a.before;
     return 0;
   };
-  const bool immediate = i.operation >= kImmediate;
-  const auto op = static_cast<Operation>(i.operation - (immediate ? kImmediate : 0));
-  const uint32_t a = value_at(0), b = value_at(1);
+  // With rd = rs1 one access may do for both.
+  const bool is_in_place =
+      i.rd == i.rs1 && std::ranges::none_of(e.accesses, [&](const RowAccess& access) {
+        return access.time == 4 * e.clk;
+      });
+  const bool immediate = (i.operation & kImmediate) != 0;
+  const auto op = static_cast<Operation>(i.operation % kImmediate);
+  const uint32_t a = value_at(is_in_place ? 2 : 0), b = value_at(1);
   const auto reg = [](uint32_t r) { return kMachineBase + r; };
   Expected out{{}, i.pc + 4};
   const auto touch = [&](uint32_t place, uint32_t after, uint32_t slot) {
@@ -259,7 +278,7 @@ inline std::optional<Expected> expected(const RowEffects& e) {
     out.next_pc = i.target;
     return out;
   }
-  touch(reg(i.rs1), a, 0);
+  if (!is_in_place) touch(reg(i.rs1), a, 0);
   if (op >= Operation::kBeq && op <= Operation::kBgeu) {
     touch(reg(i.rs2), b, 1);
     const auto sa = static_cast<int32_t>(a), sb = static_cast<int32_t>(b);

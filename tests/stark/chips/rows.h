@@ -27,6 +27,10 @@ struct JumpRecord {
   RecordAccess rd;
 };
 
+/// Whether a chip is for the form with rd = rs1.
+template <class Chip>
+inline constexpr bool kIsInPlace = requires { requires Chip::kIsInPlace; };
+
 /// Makes program rows and records, and fills a chip's row from them.
 class RowMaker {
  public:
@@ -45,6 +49,10 @@ class RowMaker {
     insn.rd = any_rd();
     insn.rs1 = any() % 32;
     insn.rs2 = any() % 32;
+    if constexpr (kIsInPlace<Chip>) {
+      insn.rd = insn.rs1 = 1 + any() % 31;
+      while (insn.rs2 == insn.rd) insn.rs2 = any() % 32;
+    }
     const uint32_t clk = any_clk();
     return filled<Chip>(insn, RegisterRecord{clk, register_access(a, 4 * clk, random),
                                              register_access(b, 4 * clk + 1, random), old_rd(clk)});
@@ -56,6 +64,7 @@ class RowMaker {
     ProgramRow insn = insn_of(static_cast<Operation>(operation));
     insn.rd = any_rd();
     insn.rs1 = any() % 32;
+    if constexpr (kIsInPlace<Chip>) insn.rd = insn.rs1 = 1 + any() % 31;
     insn.imm = imm;
     if (operation == number(Operation::kJalr)) insn.target = (insn.pc + 4) >> 16;
     const uint32_t clk = any_clk();

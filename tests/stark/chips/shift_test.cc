@@ -16,19 +16,24 @@ Row<Chip> row_of(RowMaker& make, Operation operation, uint32_t a, uint32_t b) {
   if constexpr (std::is_same_v<Chip, Shift>)
     return make.with_registers<Shift>(operation, a, b);
   else
-    return make.with_immediate<ShiftImm>(number(operation) + kImmediate, a, b % 32);
+    return make.with_immediate<Chip>(number(operation) + kImmediate, a, b % 32);
 }
 
-ShiftColumns<Fp>& shift_of(ShiftImm::Cols<Fp>& row) { return row; }
-ShiftColumns<Fp>& shift_of(Shift::Cols<Fp>& row) { return row.shift; }
+template <bool kIsInPlace>
+auto& shift_of(ShiftColumns<Fp, kIsInPlace>& row) {
+  return row;
+}
+auto& shift_of(Shift::Cols<Fp>& row) { return row.shift; }
 
 template <class Chip>
 class ShiftChips : public testing::Test {};
-using Chips = testing::Types<ShiftImm, Shift>;
+using Chips = testing::Types<ShiftImm, ShiftImmInPlace, Shift>;
 TYPED_TEST_SUITE(ShiftChips, Chips);
 
 TYPED_TEST(ShiftChips, IsRecorded) {
-  expect_recordable<TypeParam>(std::is_same_v<TypeParam, Shift> ? 18 : 14);
+  expect_recordable<TypeParam>(std::is_same_v<TypeParam, Shift> ? 18
+                               : kIsInPlace<TypeParam>          ? 10
+                                                                : 13);
 }
 
 TYPED_TEST(ShiftChips, HonestRowsAreCorrect) {
@@ -61,9 +66,10 @@ TYPED_TEST(ShiftChips, PaddingIsIdle) {
 }
 
 /// The products that the row's power implies.
-void repair_products(ShiftColumns<Fp>& shift) {
+template <class Columns>
+void repair_products(Columns& shift) {
   for (int half = 0; half < 2; ++half) {
-    const Fp limb = half == 0 ? shift.a.value.lo : shift.a.value.hi;
+    const Fp limb = half == 0 ? shift.a.lo : shift.a.hi;
     const uint32_t product = (limb * shift.power).value();
     shift.x[2 * half] = fp(product & 0xff);
     shift.x[2 * half + 1] = fp(product >> 8 & 0xff);
@@ -72,7 +78,8 @@ void repair_products(ShiftColumns<Fp>& shift) {
 }
 
 /// Makes the row shift by this amount to the direction of `as`.
-void set_amount(ShiftColumns<Fp>& shift, Operation as, uint32_t amount) {
+template <class Columns>
+void set_amount(Columns& shift, Operation as, uint32_t amount) {
   shift.power = fp(as == Operation::kSll ? 1u << amount % 8 : 256u >> amount % 8);
   for (uint32_t k = 1; k < 4; ++k) shift.by[k - 1] = fp(amount / 8 == k);
   repair_products(shift);
@@ -81,7 +88,7 @@ void set_amount(ShiftColumns<Fp>& shift, Operation as, uint32_t amount) {
 /// The result that the row's other cells imply.
 template <class Chip>
 bool repair_result(Row<Chip>& row) {
-  ShiftColumns<Fp>& shift = shift_of(row);
+  auto& shift = shift_of(row);
   shift.top = shift.sign * (fp(256) - shift.power);
   return solve<Chip>(row, {&shift.c.lo, &shift.c.hi});
 }
@@ -98,7 +105,7 @@ TYPED_TEST(ShiftChips, ProductsHaveOneSplit) {
   RowMaker make(4);
   for_rows<TypeParam>(make, 5000, [&](const auto& honest) {
     auto row = honest;
-    ShiftColumns<Fp>& shift = shift_of(row);
+    auto& shift = shift_of(row);
     for (const int half : {0, 1}) {
       Fp* const split[] = {&shift.x[2 * half], &shift.x[2 * half + 1], &shift.y[half]};
       const size_t lie = make.any() % 3;
@@ -114,12 +121,12 @@ TYPED_TEST(ShiftChips, AmountAndSignAreBound) {
   RowMaker make(5);
   for_rows<TypeParam>(make, 5000, [&](const auto& honest) {
     auto row = honest;
-    ShiftColumns<Fp>& shift = shift_of(row);
+    auto& shift = shift_of(row);
     const Operation as = kOperations[make.any() % 3];
     if (make.any() % 2 == 0) set_amount(shift, as, make.any() % 32);
     shift.sign = fp(make.any() % 2);
     if (make.any() % 4 == 0)  // what the look-up alone would allow
-      shift.sign = (shift.a.value.hi * fp(2) - fp(make.any() % kLimb)) * inverse(fp(kLimb));
+      shift.sign = (shift.a.hi * fp(2) - fp(make.any() % kLimb)) * inverse(fp(kLimb));
     if (make.any() % 2 == 0) {
       shift.sll = fp(as == Operation::kSll);
       shift.srl = fp(as == Operation::kSrl);
@@ -136,7 +143,7 @@ TYPED_TEST(ShiftChips, FlagsAndByAreOneHot) {
   for_rows<TypeParam>(make, 20, [&](const auto& honest) {
     for (uint32_t setting = 0; setting < 1u << 12; ++setting) {
       auto row = honest;
-      ShiftColumns<Fp>& shift = shift_of(row);
+      auto& shift = shift_of(row);
       Fp* const cells[] = {&shift.by[0], &shift.by[1], &shift.by[2],
                            &shift.sll,   &shift.srl,   &shift.sra};
       for (size_t i = 0; i < std::size(cells); ++i) *cells[i] = fp(setting >> 2 * i & 3) - fp(1);
@@ -153,7 +160,7 @@ TEST(Shift, AmountIsTheLowByte) {
     for (uint32_t amount = 0; amount < 512; ++amount) {
       const uint32_t b = make.any();
       auto row = make.with_registers<Shift>(operation, make.any(), b);
-      row.shift.amount = fp(amount);
+      row.amount = fp(amount);
       row.rest += (fp(b & 0xff) - fp(amount)) * inverse(fp(256));
       // From 256 on, the key of the other direction.
       const bool left = (operation == Operation::kSll) == (amount < 256);

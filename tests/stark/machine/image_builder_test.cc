@@ -64,6 +64,11 @@ TEST(ProgramRow, HoldsWhatTheWordSays) {
       {i_type(0x13, 1, a0, a1, 31), imm_form(Operation::kSll), a0, a1, 0, 31, 0},
       {i_type(0x13, 5, a0, a1, 0x407), imm_form(Operation::kSra), a0, a1, 0, 7, 0},
       {i_type(0x13, 3, a0, a1, -1), imm_form(Operation::kSltu), a0, a1, 0, minus(1), 0},
+      // add and mul with rd = rs2 swap their operands.
+      {add(a0, a0, a2), number(Operation::kAdd), a0, a0, a2, 0, 0},
+      {add(a0, a2, a0), number(Operation::kAdd), a0, a0, a2, 0, 0},
+      {r_type(1, 0, a0, a2, a0), number(Operation::kMul), a0, a0, a2, 0, 0},
+      {r_type(0x20, 0, a0, a2, a0), number(Operation::kSub), a0, a2, a0, 0, 0},
       {lw(a0, -4, sp), number(Operation::kLw), a0, sp, 0, minus(4), 0},
       {lw(zero, -4, sp), number(Operation::kLw), dummy, sp, 0, minus(4), 0},
       {sw(a0, -4, sp), number(Operation::kSw), 0, sp, a0, minus(4), 0},
