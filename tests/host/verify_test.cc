@@ -1,6 +1,7 @@
 // What the verifier of receipts checks beyond the proofs: host/doc/receipt.md.
 #include "host/verify.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -131,16 +132,24 @@ TEST(Verify, OneRateForAllSegments) {
   const auto parsed = parse_receipt(bytes).value();
   const auto outlined = outline(receipt.image, parsed);
   ASSERT_TRUE(outlined) << outlined.error().message;
-  double rates[2];
+  stark::Soundness alone[2];
+  stark::Soundness together[2];
   for (size_t i = 0; i < 2; ++i) {
     const SegmentTask task = segment_task(receipt.image, parsed, i).value();
     const auto shape =
         make_shape(task.circuit.key(), receipt.segments[i].params, outlined->tables[i]);
-    rates[i] = soundness(shape.value(), task.circuit.key().tuple_width, 0).rho;
-    EXPECT_EQ(segment_soundness(*outlined, task, i).rho, outlined->rate);
+    alone[i] = soundness(shape.value(), task.circuit.key().tuple_width, 0);
+    together[i] = segment_soundness(*outlined, task, i);
+    EXPECT_EQ(together[i].rho, outlined->rate);
   }
-  EXPECT_LT(rates[0], rates[1]);
-  EXPECT_EQ(outlined->rate, rates[1]);
+  EXPECT_LT(alone[0].rho, alone[1].rho);
+  EXPECT_EQ(outlined->rate, alone[1].rho);
+
+  EXPECT_GT(alone[0].bits, together[0].bits + 0.1);
+  const auto result = verify(bytes, receipt.id());
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, HasSubstr("segment 0: security: expected 129.00 bits"));
+  EXPECT_THAT(result.error().message, HasSubstr(fmt::format("found {:.2f}", together[0].bits)));
 }
 
 TEST(Verify, EverySegmentHasItsPartOfTheJournalAndTheLastOneTheExitCode) {
