@@ -9,12 +9,11 @@
 #include <zk/check.h>
 
 #include <array>
-#include <fstream>
 #include <limits>
-#include <map>
 #include <random>
 
 #include "stark/verifier.h"
+#include "tests/oracle/case_files.h"
 #include "tests/stark/mutator.h"
 #include "tests/stark/proving.h"
 #include "tests/stark/toys/all.h"
@@ -41,13 +40,9 @@ Params few_queries(bool zk) {
   return params;
 }
 
-/// Files by content: mutations of a proof share key and statement.
 class CaseWriter {
  public:
-  explicit CaseWriter(std::string directory)
-      : directory_(std::move(directory)), list_(directory_ + "/cases.txt") {
-    ZK_CHECK(list_.good());
-  }
+  explicit CaseWriter(std::string directory) : files_(std::move(directory)) {}
 
   /// Asks the C++ verifier and writes the case down.
   void add(const std::string& what, const Bytes& key, const Statement& statement,
@@ -56,25 +51,13 @@ class CaseWriter {
     const Result<Verified> verdict =
         parsed ? verify(*parsed, statement, proof, {.security_bits = security_bits})
                : tl::unexpected<Error>(parsed.error());
-    list_ << fmt::format("{} {} {} {} {} {}\n", file(key), file(statement.serialise()), file(proof),
-                         security_bits, verdict ? "Valid" : name_of(verdict.error().code), what);
+    files_.add(fmt::format("{} {} {} {} {} {}", files_.file(key),
+                           files_.file(statement.serialise()), files_.file(proof), security_bits,
+                           verdict ? "Valid" : name_of(verdict.error().code), what));
   }
 
  private:
-  std::string file(const Bytes& bytes) {
-    const auto [at, is_new] = files_.try_emplace(bytes, std::to_string(files_.size()));
-    if (is_new) {
-      std::ofstream out(directory_ + "/" + at->second, std::ios::binary);
-      out.write(reinterpret_cast<const char*>(bytes.data()),
-                static_cast<std::streamsize>(bytes.size()));
-      ZK_CHECK(out.good());
-    }
-    return at->second;
-  }
-
-  std::string directory_;
-  std::ofstream list_;
-  std::map<Bytes, std::string> files_;
+  test::CaseFiles files_;  // mutations of a proof share key and statement
 };
 
 struct Made {

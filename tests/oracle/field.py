@@ -10,6 +10,10 @@ def from_wire(word):
     return word * FROM_WIRE % P
 
 
+def to_wire(a):
+    return a * 2**32 % P
+
+
 def root(m):
     """Generates the subgroup of order 2^m."""
     return pow(pow(3, 127, P), 1 << (24 - m), P)

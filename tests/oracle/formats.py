@@ -1,11 +1,12 @@
 """Verifying key, statement and proof as bytes (stark/doc/format.md), and what a key must satisfy to mean anything.
+receipt.py makes keys and statements itself, and writes them.
 
 Every reader raises Refused, and nothing else, on bytes that are not canonical.
 """
 
 from dataclasses import dataclass
 
-from field import P, E, from_wire
+from field import P, E, from_wire, to_wire
 
 FREE_HEIGHT = 255
 MAX_LOG_HEIGHT = 22
@@ -101,6 +102,7 @@ class Chip:
     nodes: list  # (op, a, b)
     asserts: list
     interactions: list
+    rest: bytes  # of the chip, from the main width on: all that name, height and slots have no part in
 
     @property
     def columns(self):
@@ -139,15 +141,17 @@ def _interaction(reader):
 
 
 def _chip(reader):
+    name, log_height = reader.bytes(reader.uint(1)).decode("latin-1"), reader.uint(1)
+    slots = [(reader.uint(2), reader.uint(2)) for _ in range(reader.uint(1))]
+    start = reader.position
     return Chip(
-        name=reader.bytes(reader.uint(1)).decode("latin-1"),
-        log_height=reader.uint(1),
-        slots=[(reader.uint(2), reader.uint(2)) for _ in range(reader.uint(1))],
+        name, log_height, slots,
         main_width=reader.uint(2),
         next=reader.uints(2, reader.uint(2)),
         nodes=[_node(reader) for _ in range(reader.uint(4))],
         asserts=reader.uints(4, reader.uint(4)),
-        interactions=[_interaction(reader) for _ in range(reader.uint(2))])
+        interactions=[_interaction(reader) for _ in range(reader.uint(2))],
+        rest=reader.data[start:reader.position])
 
 
 def parse_key(data):
@@ -172,6 +176,23 @@ def parse_key(data):
     require(widest <= MAX_TUPLE, "Key", f"a tuple of {widest} entries")
     require(tuple_width == widest, "NonCanonical", f"tuple width: expected {widest}, found {tuple_width}")
     return Key(data, tuple_width, slots, chips, bus_width)
+
+
+def chip_bytes(name, log_height, slots, rest):
+    text = name.encode("latin-1")
+    return b"".join([_u(1, len(text)), text, _u(1, log_height), _u(1, len(slots)),
+                     *(_u(2, slot) + _u(2, width) for slot, width in slots), rest])
+
+
+def key_bytes(tuple_width, slots, chips):
+    """`slots`: roots, None for a shared one; `chips`: chip_bytes."""
+    return b"".join([b"ZKVK", _u(4, 1), _u(1, tuple_width), _u(2, len(slots)),
+                     *(_u(1, SHARED) if root is None else _u(1, FIXED) + root for root in slots),
+                     _u(2, len(chips)), *chips])
+
+
+def _u(size, value):
+    return value.to_bytes(size, "little")
 
 
 def _ascending(items):
@@ -264,6 +285,18 @@ def parse_statement(data):
         shared[slot], last = reader.bytes(32), slot
     reader.end()
     return Statement(data, publics, shared)
+
+
+def make_statement(publics, shared):
+    """`shared`: (slot, root), slots ascending."""
+    data = b"".join([_u(4, len(publics)), *map(_public_bytes, publics),
+                     _u(2, len(shared)), *(_u(2, slot) + root for slot, root in shared)])
+    return Statement(data, publics, dict(shared))
+
+
+def _public_bytes(item):
+    return b"".join([_u(2, item.bus), _u(1, item.sign % 256), _u(4, to_wire(item.multiplicity)), _u(1, len(item.tuple)),
+                     *(_u(4, to_wire(entry)) for entry in item.tuple)])
 
 
 def _tuple_words(reader):

@@ -79,6 +79,10 @@ class Shape:
     def log_domain(self, group):
         return group.log_height + self.params.log_blowup
 
+    @property
+    def rate(self):
+        return self.final_bound / 2**self.log_final_size
+
     def opened_columns(self, group):
         """(tree, column) of everything opened at zeta, then of everything opened at w zeta."""
         quotient = len(self.trees) - 1
@@ -223,10 +227,10 @@ def check_multiplicities(shape, statement):
         require(count < P, "Multiplicities", f"bus {bus}: up to {count} tuples")
 
 
-def soundness(key, shape, statement):
-    """(round, bits) of every round; the proof has the least of them."""
+def soundness(key, shape, statement, least_rate=0):
+    """(round, bits) of every round; the proof has the least of them. `least_rate`: rho is taken no smaller."""
     params, log_field = shape.params, 5 * log2(P)
-    rho = shape.final_bound / 2**shape.log_final_size
+    rho = max(shape.rate, least_rate)
     if rho >= 1:
         return [("degree", 0.0)]
     theta = (1 - rho) / 2

@@ -27,8 +27,17 @@ def check_room(key, tables, reader):
     require(20 * values <= len(reader.data) - reader.position, "Truncated", f"proof: no room for {values} opened values")
 
 
-def verify(key, statement, proof, security=128.0):
-    """`key`: parse_key's; `statement`: parse_statement's; `proof`: bytes. Raises Refused, or returns the rounds' bits."""
+@dataclass
+class Opening:
+    """A proof read up to the query nonce."""
+    reader: Reader  # stands behind it
+    shape: object
+    table_bytes: bytes
+    head: object
+    head_bytes: "HeadBytes"
+
+
+def open_proof(key, proof):
     reader = Reader(proof, "proof")
     params = read_params(reader)
     tables, table_bytes = read_tables(reader)
@@ -36,16 +45,23 @@ def verify(key, statement, proof, security=128.0):
     shape = make_shape(key, params, tables)
     start = reader.position
     head = read_head(reader, shape)
-    head_bytes = HeadBytes(proof[start:reader.position], shape)
+    return Opening(reader, shape, table_bytes, head, HeadBytes(proof[start:reader.position], shape))
+
+
+def verify(key, statement, proof, security=128.0, least_rate=0):
+    """`key`: parse_key's; `statement`: parse_statement's; `proof`: bytes; `least_rate`: of soundness. Raises Refused, or
+    returns the rounds' bits."""
+    opening = open_proof(key, proof)
+    shape, head = opening.shape, opening.head
     check_statement(key, shape, statement)
 
-    rounds = soundness(key, shape, statement)
+    rounds = soundness(key, shape, statement, least_rate)
     bits = min(bits for _, bits in rounds)
     require(bits >= security, "Security", f"expected {security} bits, found {bits:.2f}")
     check_multiplicities(shape, statement)
 
     slot_roots = [key.slots[slot] or statement.shared[slot] for slot in shape.slots]
-    drawn = replay(key, statement, shape, table_bytes, slot_roots, head, head_bytes)
+    drawn = replay(key, statement, opening, slot_roots)
     require(not drawn.zeta.in_base_field(), "Challenge", "zeta lies in the base field")
 
     check_sums(statement, head, drawn)
@@ -53,7 +69,7 @@ def verify(key, statement, proof, security=128.0):
     for number, group in enumerate(shape.groups):
         check_constraints(shape, group, head.sums[number], opened[number], drawn)
 
-    trees = read_trees(reader, shape, drawn.indices)
+    trees = read_trees(opening.reader, shape, drawn.indices)
     for number, (tree, merkle_root) in enumerate(zip(trees, slot_roots + head.roots + [l.root for l in head.layers])):
         tree.check(merkle_root, f"tree {number}")
 
@@ -89,7 +105,8 @@ class Challenges:
     indices: list
 
 
-def replay(key, statement, shape, table_bytes, slot_roots, head, head_bytes):
+def replay(key, statement, opening, slot_roots):
+    shape, head, head_bytes = opening.shape, opening.head, opening.head_bytes
     params, transcript = shape.params, Transcript()
 
     def grind(label, bits, nonce):
@@ -101,7 +118,7 @@ def replay(key, statement, shape, table_bytes, slot_roots, head, head_bytes):
     transcript.absorb("params", params.bytes)
     transcript.absorb("key", blake3(key.bytes))
     transcript.absorb("statement", statement.bytes)
-    transcript.absorb("tables", table_bytes)
+    transcript.absorb("tables", opening.table_bytes)
     transcript.absorb("slots", b"".join(slot_roots))
     transcript.absorb("main", head.roots[0])
     grind("grind logup", params.grind_round, head.nonces[0])

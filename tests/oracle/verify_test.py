@@ -72,10 +72,11 @@ def judge(folder, line):
     return found, None if agree(found, expected) else f"{what}: C++ says {expected}, Python says {found}"
 
 
-def compare(folder, lines):
-    """Prints where the verifiers differ; gives the number of differences and the count of every reason."""
-    with multiprocessing.Pool(min(4, len(os.sched_getaffinity(0))), remember_hashes) as pool:
-        judged = pool.map(functools.partial(judge, folder), lines, chunksize=20)
+def compare(judge, lines, prepare):
+    """`judge`: gives a line's reason and what is wrong with it; `prepare`: is called once in each process. Prints where the
+    verifiers differ; gives the number of differences and the count of every reason."""
+    with multiprocessing.Pool(min(4, len(os.sched_getaffinity(0))), prepare) as pool:
+        judged = pool.map(judge, lines, chunksize=20)
     differences = [difference for _, difference in judged if difference]
     for difference in differences:
         print(difference)
@@ -108,7 +109,7 @@ def main():
         subprocess.run([arguments.cases, name, str(arguments.seed), str(arguments.mutations)], check=True)
         made = time.monotonic()
         lines = (folder / "cases.txt").read_text().splitlines()
-        differences, reasons = compare(folder, lines)
+        differences, reasons = compare(functools.partial(judge, folder), lines, remember_hashes)
         print(f"{len(lines)} cases: made in {made - start:.1f} s, verified in {time.monotonic() - made:.1f} s; "
               f"{', '.join(f'{count} {reason}' for reason, count in reasons.most_common())}")
         unseen = {"Valid", "Security", "Nonce", "BusSum", "Constraints", "Merkle", "Deep", "Fold", "Final", "Statement", "Multiplicities",

@@ -1,0 +1,381 @@
+// Writes receipts of small programs, true and not, and what the C++ verifier says of each, for
+// tests/oracle/receipt_test.py to put before the Python verifier.
+//
+//     host_oracle_cases DIRECTORY SEED MUTATIONS
+//
+// DIRECTORY/cases.txt has one line per case: receipt (a file in DIRECTORY), image id, bits asked
+// for, expected reason ("Valid" or a name of host/error.h without its k), bits found, description.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <zk/check.h>
+
+#include <cmath>
+
+#include "host/zkvm_verify.h"
+#include "tests/host/hollow_receipt.h"
+#include "tests/host/receipt_mutator.h"
+#include "tests/host/true_receipt.h"
+#include "tests/oracle/case_files.h"
+
+namespace zkvm::test {
+namespace {
+
+using stark::Params;
+using Bytes = std::vector<uint8_t>;
+
+const char* name_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kMalformedReceipt:
+      return "MalformedReceipt";
+    case ErrorCode::kInvalidReceipt:
+      return "InvalidReceipt";
+    case ErrorCode::kWrongProgram:
+      return "WrongProgram";
+    case ErrorCode::kInsecure:
+      return "Insecure";
+    default:
+      ZK_CHECK(false && "no reason of a receipt");
+      return "";
+  }
+}
+
+class CaseWriter {
+ public:
+  explicit CaseWriter(std::string directory) : files_(std::move(directory)) {}
+
+  // Asks the C++ verifier and writes the case down. The bits found.
+  double add(const std::string& what, const Bytes& receipt, const ImageId& id, double bits = 0) {
+    const auto verdict = verify(receipt, id, {.security_bits = bits});
+    const double found = verdict ? verdict->security_bits : 0;
+    files_.add(fmt::format("{} {:02x} {} {} {} {}", files_.file(receipt), fmt::join(id, ""), bits,
+                           verdict ? "Valid" : name_of(verdict.error().code), found, what));
+    return found;
+  }
+
+ private:
+  CaseFiles files_;
+};
+
+struct Made {
+  std::string name;
+  Bytes image;
+  ImageId id{};
+  stark::machine::Proven proofs;
+
+  Made(std::string name_of_it, const Bytes& elf, Bytes input,
+       const stark::machine::SessionOptions& options)
+      : name(std::move(name_of_it)) {
+    auto guest = stark::machine::Guest::of(elf);
+    image = guest.image->image().serialise();
+    id = to_api(guest.image->image().id());
+    proofs =
+        stark::machine::prove_execution(guest, {.input = std::move(input), .console = {}}, options);
+  }
+  Receipt receipt() const { return receipt_of(image, proofs); }
+  Bytes bytes() const { return serialise(receipt()); }
+};
+
+stark::machine::SessionOptions in_segments(uint64_t cycles, bool zk = true) {
+  return {.segment_cycles = cycles, .params = stark::machine::quick_params(zk)};
+}
+
+// Few of the machine's instructions, no input, no journal, no word of RAM.
+Bytes additions() {
+  using namespace vm::test;
+  return ElfFile::of(Assembler()
+                         .li(a0, 5)
+                         .li(a1, 0xfffffffe)(add(a2, a0, a1))(r_type(0x20, 0, a3, a0, a1))
+                         .exit(0xffff0007)
+                         .words())
+      .bytes();
+}
+
+// Uses two banks of RAM by turns, so that each is left alone by some segments between two that use
+// it, and one of them is used by the first and the last segment.
+Bytes two_banks() {
+  using namespace vm::test;
+  constexpr uint32_t kFar = 0x100000;
+  Assembler text;
+  const auto count_up = [&](uint32_t address) {
+    text.li(t0, address)(lw(t2, 0, t0))(addi(t2, t2, 1))(sw(t2, 0, t0));
+    text.li(t1, 20)(addi(t1, t1, -1))(b_type(1, t1, zero, -4));
+  };
+  for (const uint32_t address : {kDataBase, kFar, kFar, kDataBase}) count_up(address);
+  text.call(64, 3, kFar, 4).call(64, 3, kDataBase, 4);
+  ElfFile file = ElfFile::of(text.exit(0).words(), {7, 0, 0, 0});
+  file.segments.push_back({kFar, PF_R | PF_W, {9, 0, 0, 0}, 0x1000});
+  return file.bytes();
+}
+
+// Valid, and refused at a level just above what it has and for another program.
+void add_honest(CaseWriter& out, const Made& made) {
+  const Bytes bytes = made.bytes();
+  const double bits = out.add(made.name, bytes, made.id);
+  ZK_CHECK(bits > 0);
+  out.add(made.name + ", level met", bytes, made.id, bits - 1e-6);
+  out.add(made.name + ", level missed", bytes, made.id, bits + 1e-6);
+  out.add(made.name + ", no number of bits", bytes, made.id, std::nan(""));
+  ImageId other = made.id;
+  other[31] ^= 1;
+  out.add(made.name + ", another program", bytes, other);
+}
+
+void add_mutations(CaseWriter& out, const Made& made, uint64_t seed, size_t count) {
+  ReceiptMutator mutator(made.bytes(), seed);
+  for (size_t i = 0; i < count; ++i) {
+    std::string what;
+    const Bytes bytes = mutator.next(what);
+    out.add(fmt::format("{}, mutation {}: {}", made.name, i, what), bytes, made.id);
+  }
+}
+
+// Segments of two executions of one program, in every mixture.
+void add_mixtures(CaseWriter& out, const Made& one, const Made& other) {
+  const Receipt receipts[] = {one.receipt(), other.receipt()};
+  const size_t count = receipts[0].segments.size();
+  ZK_CHECK(receipts[1].segments.size() == count && count < 10);
+  for (size_t mask = 1; mask + 1 < size_t{1} << count; ++mask) {
+    Receipt mixed = receipts[0];
+    Bytes journal;
+    uint32_t begin = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const Receipt& from = receipts[mask >> i & 1];
+      mixed.segments[i] = from.segments[i];
+      const uint32_t end = from.segments[i].journal_end;
+      const auto words = from.journal.subspan(4 * size_t{begin}, 4 * size_t{end - begin});
+      journal.insert(journal.end(), words.begin(), words.end());
+      begin = end;
+    }
+    mixed.journal = journal;
+    out.add(fmt::format("mixture {:b}", mask), serialise(mixed), one.id);
+  }
+}
+
+// What is checked before any proof: parameters, rates, rows, images, levels. Where it is good, the
+// receipt is refused for its level, if that is high, or for its proofs.
+class HollowCases {
+ public:
+  explicit HollowCases(CaseWriter& out) : out_(&out) {}
+
+  void add_all() {
+    add("as it is", 0, [](HollowReceipt&) {});
+    for (const double bits : {1.0, 6.0, 7.0, 8.0, 9.0, 100.0, 160.0})
+      add(fmt::format("{} bits", bits), bits, [](HollowReceipt&) {});
+    add_params("zk", [](Params& params) { params.zk = false; });
+    add_params("log_blowup", [](Params& params) { params.log_blowup = 2; });
+    add_params("queries", [](Params& params) { params.queries = 21; });
+    add_params("grind_query", [](Params& params) { params.grind_query = 1; });
+    add_params("grind_round", [](Params& params) { params.grind_round = 1; });
+    add_params("log_final", [](Params& params) { params.log_final = 7; });
+    add("the image's rate", kHigh, [](HollowReceipt& r) {
+      r.image.log_blowup = 2;
+      for (auto& segment : r.segments) segment.params.log_blowup = 2;
+    });
+    add("2^26 rows", kHigh, [](HollowReceipt& r) { r.segments[2].tables = all_rows(r); });
+    add("2^26 rows and a table", kHigh, [](HollowReceipt& r) {
+      r.segments[2].tables = all_rows(r);
+      r.segments[2].tables.push_back({0, 9});
+    });
+    // One segment's small table decides the rate of all: the first is refused for its level.
+    for (const double bits : {2.0, 3.0, 4.0, 5.0, 6.0})
+      add(fmt::format("a small table, {} bits", bits), bits,
+          [](HollowReceipt& r) { r.segments[1].tables.push_back({0, 7}); });
+    add_images();
+  }
+
+ private:
+  static constexpr double kHigh = 200;
+
+  template <class Change>
+  void add(const std::string& what, double bits, Change change) {
+    HollowReceipt receipt;
+    receipt.image.banks = {{0, {1}}, {1u << stark::machine::kMinLogBank, {2}}};
+    Params params;
+    params.queries = 20;
+    params.grind_query = 0;
+    receipt.segments.assign(3, {{1, 2}, params, {{0, 14}}});
+    change(receipt);
+    out_->add("hollow: " + what, receipt.bytes(), receipt.id(), bits);
+  }
+
+  template <class Change>
+  void add_params(const std::string& what, Change change) {
+    add(what + " in one segment", kHigh, [&](HollowReceipt& r) { change(r.segments[1].params); });
+    add(what + " in all", kHigh, [&](HollowReceipt& r) {
+      for (auto& segment : r.segments) change(segment.params);
+    });
+  }
+
+  void add_images() {
+    const auto add_image = [&](const std::string& what, auto change) {
+      add(what, 0, [&](HollowReceipt& r) { change(r.image); });
+    };
+    using stark::machine::Image;
+    add_image("constants", [](Image& image) { image.log_constants = {12, 16, 13}; });
+    add_image("64 banks of constants", [](Image& image) { image.log_constants.assign(64, 12); });
+    add_image("a tall program", [](Image& image) { image.log_program = 20; });
+    add_image("tall banks",
+              [](Image& image) { image.log_bank = 22, image.banks[1].base = 1 << 22; });
+    add("256 banks, the last is used", 0, [](HollowReceipt& r) {
+      r.image.banks.clear();
+      for (uint32_t i = 0; i < 256; ++i) r.image.banks.push_back({i << 14, {i}});
+      r.segments[2].banks = {256};
+    });
+  }
+
+  // Tables of the first chip that make 2^26 rows with those of fixed height.
+  static std::vector<stark::TableSpec> all_rows(const HollowReceipt& receipt) {
+    const std::vector<stark::machine::BankUse> uses = {
+        {0, true, false}, {1, true, false}, {2, true, false}};
+    const auto circuit = stark::machine::machine_circuit(receipt.image, uses).value();
+    uint32_t left = 1u << 26;
+    for (const auto& table : HollowReceipt::all_tables(circuit.key(), {}))
+      left -= 1u << table.log_height;
+    std::vector<stark::TableSpec> tables;
+    for (uint8_t log_height = 22; left > 0;)
+      if (left >= 1u << log_height) {
+        tables.push_back({0, log_height});
+        left -= 1u << log_height;
+      } else {
+        --log_height;
+      }
+    return tables;
+  }
+
+  CaseWriter* out_;
+};
+
+// Orders and positions that no receipt has.
+void add_malformed(CaseWriter& out, const Made& made) {
+  const auto add = [&](const std::string& what, auto change) {
+    Receipt receipt = made.receipt();
+    change(receipt, receipt.segments);
+    out.add(made.name + ", " + what, serialise(receipt), made.id);
+  };
+  using Segments = std::vector<ReceiptSegment>;
+  const auto words = static_cast<uint32_t>(made.receipt().journal.size() / 4);
+  ZK_CHECK(words > 0 && made.proofs.segments.size() > 2);
+  add("a position that falls", [&](Receipt&, Segments& s) { s[0].journal_end = words; });
+  add("a position after the end", [&](Receipt&, Segments& s) { s.back().journal_end = words + 1; });
+  add("a word that no segment has", [&](Receipt&, Segments& s) {
+    for (auto& segment : s) segment.journal_end = std::min(segment.journal_end, words - 1);
+  });
+  add("no segment", [](Receipt&, Segments& s) { s.clear(); });
+  // A segment with two banks of RAM, listed the other way round; or one bank twice.
+  size_t both = 0;
+  while (made.proofs.segments.at(both).uses.size() < 3) ++both;
+  add("banks in the wrong order", [&](Receipt&, Segments& s) {
+    std::swap(s[both].uses[1], s[both].uses[2]);
+    std::swap(s[both].roots[1], s[both].roots[2]);
+  });
+  add("a bank twice", [&](Receipt&, Segments& s) { s[both].uses[2].bank = s[both].uses[1].bank; });
+  add("the machine's bank listed", [&](Receipt&, Segments& s) { s[both].uses[1].bank = 0; });
+  add("a bank that the image does not have", [](Receipt&, Segments& s) {
+    s[1].uses.push_back({99, true, false});
+    s[1].roots.resize(s[1].uses.size());
+  });
+}
+
+// Images that are none, under an id that fits.
+void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) {
+  std::mt19937_64 random(seed);
+  const auto add = [&](const std::string& what, const Bytes& image) {
+    Receipt receipt = made.receipt();
+    receipt.image = image;
+    stark::Blake3 hash;
+    const std::string_view prefix = "zkvm image";
+    hash.update({reinterpret_cast<const uint8_t*>(prefix.data()), prefix.size()});
+    hash.update(image);
+    out.add("image: " + what, serialise(receipt), to_api(hash.finish()));
+  };
+  const auto add_changed = [&](const std::string& what, auto change) {
+    auto image = stark::machine::Image::parse(made.image).value();
+    change(image);
+    add(what, image.serialise());
+  };
+  using stark::machine::Image;
+  const uint32_t height = 1u << stark::machine::kMinLogBank;
+  add_changed("another entry", [](Image& i) { i.entry ^= 4; });  // which the proofs do not see
+  add_changed("entry in an instruction", [](Image& i) { i.entry += 2; });
+  add_changed("entry too high", [](Image& i) { i.entry = 0x3f000000; });
+  for (const uint8_t rate : std::vector<uint8_t>{0, 2, 4, 5})
+    add_changed(fmt::format("rate {}", rate), [&](Image& i) { i.log_blowup = rate; });
+  for (const uint8_t log_height : std::vector<uint8_t>{11, 13, 14, 15, 22, 23}) {
+    add_changed(fmt::format("program of 2^{}", log_height),
+                [&](Image& i) { i.log_program = log_height; });
+    add_changed(fmt::format("constants of 2^{}", log_height),
+                [&](Image& i) { i.log_constants.at(0) = log_height; });
+    add_changed(fmt::format("banks of 2^{}", log_height),
+                [&](Image& i) { i.log_bank = log_height; });
+  }
+  add_changed("rate 3 and height 2^22", [](Image& i) { i.log_blowup = 3, i.log_program = 22; });
+  add_changed("65 constants", [](Image& i) { i.log_constants.assign(65, 12); });
+  add_changed("257 banks", [&](Image& i) {
+    for (uint32_t bank = 0; bank < 257; ++bank)
+      i.banks.resize(bank + 1), i.banks[bank].base = bank * height;
+  });
+  add_changed("a bank between two", [](Image& i) { i.banks[0].base += 1; });
+  add_changed("banks at one place", [](Image& i) { i.banks[1].base = i.banks[0].base; });
+  add_changed("banks not in order", [](Image& i) { std::swap(i.banks[0].base, i.banks[1].base); });
+  add_changed("a bank too high", [](Image& i) { i.banks[1].base = 0x3f000000 / 4; });
+  add_changed("a bank as high as can be",
+              [&](Image& i) { i.banks[1].base = 0x3f000000 / 4 - height; });
+  Bytes longer = made.image;
+  longer.push_back(0);
+  add("a byte more", longer);
+  for (size_t i = 0; i < count; ++i) {
+    Bytes image = made.image;
+    // Mostly where the numbers are, before the first root.
+    const size_t at = random() % (random() % 4 == 0 ? image.size() : 24);
+    switch (random() % 4) {
+      case 0:
+        image.resize(at);
+        break;
+      case 1:
+        image.insert(image.begin() + static_cast<ptrdiff_t>(at), static_cast<uint8_t>(random()));
+        break;
+      case 2:
+        image[at] = static_cast<uint8_t>(random());
+        break;
+      default:
+        image[at] = static_cast<uint8_t>(image[at] + (random() % 2 == 0 ? 1 : 255));
+    }
+    add(fmt::format("changed at {}", at), image);
+  }
+}
+
+int run(const std::string& directory, uint64_t seed, size_t mutations) {
+  CaseWriter out(directory);
+  std::mt19937_64 seeds(seed);
+  const auto wait = true_program();
+  const Made segments("three segments", wait, {41, 0, 0, 0}, in_segments(30));
+  ZK_CHECK(segments.proofs.segments.size() >= 3);
+  const Made other("another execution", wait, {7, 0, 0, 0}, in_segments(30));
+  const Made banks("two banks", two_banks(), {}, in_segments(45));
+  const Made plain("two banks, not masked", two_banks(), {}, in_segments(60, false));
+  const Made one("one segment", wait, {1, 2, 3, 4}, in_segments(0));
+  const Made least("additions", additions(), {}, in_segments(0));
+  for (const Made* made : {&segments, &other, &banks, &plain, &one, &least}) add_honest(out, *made);
+  for (const Made* made : {&segments, &banks, &plain, &one})
+    add_mutations(out, *made, seeds(), mutations / 4);
+  add_mixtures(out, segments, other);
+  add_malformed(out, banks);
+  HollowCases(out).add_all();
+  add_images(out, banks, seeds(), mutations / 4);
+
+  const Made secure("additions at 128 bits", additions(), {}, {});
+  out.add(secure.name, secure.bytes(), secure.id, 128);
+  // What failed in making the receipts, GoogleTest has printed.
+  return ::testing::UnitTest::GetInstance()->Failed() ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace zkvm::test
+
+int main(int argc, char** argv) {
+  if (argc != 4) {
+    fmt::print(stderr, "usage: {} DIRECTORY SEED MUTATIONS\n", argv[0]);
+    return 2;
+  }
+  return zkvm::test::run(argv[1], std::stoull(argv[2]), std::stoull(argv[3]));
+}
