@@ -29,9 +29,8 @@ inline std::vector<uint8_t> true_program() {
 // The proofs of its execution on this input; they differ from call to call.
 inline stark::machine::Proven true_proofs(const std::vector<uint8_t>& input) {
   auto guest = stark::machine::Guest::of(true_program());
-  return stark::machine::prove_execution(
-      guest, {.input = input, .console = {}},
-      {.segment_cycles = 30, .params = stark::machine::quick_params()});
+  return stark::machine::prove_execution(guest, {.input = input, .console = {}},
+                                         {.segment_cycles = 30, .params = stark::quick_params()});
 }
 
 // REQUIRES: `image` and `proofs` outlive the result.

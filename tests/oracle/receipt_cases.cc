@@ -76,7 +76,7 @@ struct Made {
 };
 
 stark::machine::SessionOptions in_segments(uint64_t cycles, bool zk = true) {
-  return {.segment_cycles = cycles, .params = stark::machine::quick_params(zk)};
+  return {.segment_cycles = cycles, .params = stark::quick_params(zk)};
 }
 
 // Few of the machine's instructions, no input, no journal, no word of RAM.
