@@ -1,22 +1,62 @@
 #!/usr/bin/env bash
-# Sets the machine up, builds, runs both guests on one digit, then on 500 against ONNX Runtime's outputs.
+# Sets the machine up, builds, runs both guests on one digit, then on 500 against ONNX Runtime's outputs; proves one
+# inference of each, verifies both receipts, shows that a changed one is refused, and prints what it all took.
 #
 #   bash examples/mnist/run.sh [DIGIT]      DIGIT: 0 ... 499, default 3
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 readonly data=examples/mnist/data build=build/release
+readonly zkvm=$build/bin/zkvm digit=$build/mnist_digit.bin
 
 bash toolchain/setup.sh
 cmake --preset release >/dev/null
 cmake --build --preset release --target zkvm mnist \
   mnist_mlp_guest mnist_lenet5_guest mnist_mlp_clang_guest mnist_lenet5_clang_guest
 
+number() {  # number KEY JSON
+  sed -n "s/.*\"$1\":\([0-9.e+-]*\).*/\1/p" <<<"$2"
+}
+
 echo
-"$build/bin/mnist" digit "$data" "${1:-3}" "$build/mnist_digit.bin"
+"$build/bin/mnist" digit "$data" "${1:-3}" "$digit"
 for model in mlp lenet5; do
   echo
-  echo "\$ zkvm run $build/guests/mnist_$model.elf --input $build/mnist_digit.bin"
-  "$build/bin/zkvm" run "$build/guests/mnist_$model.elf" --input "$build/mnist_digit.bin"
+  echo "\$ zkvm run $build/guests/mnist_$model.elf --input $digit"
+  "$zkvm" run "$build/guests/mnist_$model.elf" --input "$digit"
 done
 echo
 "$build/bin/mnist" check "$data" "$build/guests"
+
+table=""
+for model in mlp lenet5; do
+  elf=$build/guests/mnist_$model.elf receipt=$build/mnist_$model.zkr
+  echo
+  echo "\$ zkvm prove $elf --input $digit -o $receipt"
+  proved=$("$zkvm" prove "$elf" --input "$digit" -o "$receipt" --json)
+  # Who verifies has the receipt and the id of the program that was agreed on, but not the digit.
+  id=$("$zkvm" id "$elf")
+  echo "\$ zkvm verify $receipt --image-id $id"
+  "$zkvm" verify "$receipt" --image-id "$id"
+  verified=$("$zkvm" verify "$receipt" --image-id "$id" --json)
+  table+=$(awk -v model="$model" -v cycles="$(number cycles "$proved")" -v seconds="$(number seconds "$proved")" \
+    -v memory="$(number peak_rss_bytes "$proved")" -v bytes="$(number receipt_bytes "$proved")" \
+    -v verify="$(number seconds "$verified")" 'BEGIN {
+      printf "%-8s%10d%10.2f s%8.2f MHz%10.2f GiB%10.2f MB%9.1f ms\n", model, cycles, seconds, cycles / seconds / 1e6,
+             memory / 2^30, bytes / 1e6, verify * 1e3 }')$'\n'
+done
+
+# One bit of the receipt changed: whatever it was, it is refused.
+changed=$build/mnist_changed.zkr
+cp "$receipt" "$changed"
+at=$(($(stat -c %s "$changed") / 2))
+bit=$(($(od -An -tu1 -j$at -N1 "$changed") ^ 1))
+printf "\\x$(printf %x $bit)" | dd of="$changed" bs=1 seek=$at conv=notrunc status=none
+echo
+echo "\$ zkvm verify $changed --image-id $id          # one bit changed"
+if "$zkvm" verify "$changed" --image-id "$id"; then
+  echo "run.sh: a changed receipt was accepted" >&2
+  exit 1
+fi
+
+printf '\n%-8s%10s%12s%12s%14s%13s%12s\n' model cycles prove speed "peak memory" receipt verify
+printf '%s' "$table"
