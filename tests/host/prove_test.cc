@@ -149,6 +149,20 @@ TEST(Prove, SegmentsAreOneReceipt) {
   EXPECT_EQ(verified->journal.size(), 20000u);
 }
 
+// Segments share trees, whose masks raise the rate; each needs log2 of their number more bits.
+TEST(Prove, HundredSegmentsReach128Bits) {
+  ProveOptions options{.segment_cycles = 1 << 15};
+  uint32_t segments = 0;
+  options.progress = [&](const ProveProgress& progress) {
+    segments = progress.segments;
+    return segments == 0;  // the parameters are chosen: enough
+  };
+  const Result<Proved> proved = prove(guest(), bytes(words({4, 25})), options);
+  ASSERT_FALSE(proved);
+  EXPECT_EQ(proved.error().code, ErrorCode::kCancelled) << proved.error().message;
+  EXPECT_GT(segments, 80u);
+}
+
 // A folder with all segments but the last ones, as a process that was killed leaves it.
 TEST(Resume, GoesOnWithTheSegmentsOfTheFolder) {
   const TemporaryFolder folder;
