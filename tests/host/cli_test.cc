@@ -219,6 +219,30 @@ const std::vector<Failure> kFailures{
      {"run", kGuest, "--journal", "/nowhere/out"},
      "journal '/nowhere/out': expected a file that can be written"},
     {"RunJournalFolder", {"run", kGuest, "--journal", "/tmp"}, "journal '/tmp'"},
+    {"ProveWithoutOutput", {"prove", kGuest}, "--output is required"},
+    {"ProveMissingElf",
+     {"prove", "/nowhere/guest.elf", "-o", "/dev/null"},
+     "zkvm prove: guest '/nowhere/guest.elf'"},
+    {"ProveNotElf", {"prove", "/etc/passwd", "-o", "/dev/null"}, "'/etc/passwd': ELF: magic"},
+    {"ProveMissingInput",
+     {"prove", kGuest, "-o", "/dev/null", "--input", "/nowhere/in"},
+     "input '/nowhere/in': expected a readable file"},
+    {"ProveOutputNowhere",
+     {"prove", kGuest, "-o", "/nowhere/receipt"},
+     "receipt '/nowhere/receipt': expected a file that can be written"},
+    {"ProveOutputFolder", {"prove", kGuest, "-o", "/tmp"}, "receipt '/tmp'"},
+    {"ProveSecurityText",
+     {"prove", kGuest, "-o", "/dev/null", "--security", "much"},
+     "--security: expected a positive number"},
+    {"ProveSegmentZero",
+     {"prove", kGuest, "-o", "/dev/null", "--segment-cycles", "0"},
+     "--segment-cycles: expected a positive number"},
+    {"ProveMemoryText",
+     {"prove", kGuest, "-o", "/dev/null", "--memory-limit", "6T"},
+     "--memory-limit: expected a size like 512M or 6G, found '6T'"},
+    {"ProveMemoryHuge",
+     {"prove", kGuest, "-o", "/dev/null", "--memory-limit", "99999999999G"},
+     "--memory-limit: expected a size"},
     {"ProfileMissingElf",
      {"profile", "/nowhere/guest.elf"},
      "zkvm profile: guest '/nowhere/guest.elf'"},
@@ -289,7 +313,8 @@ TEST(Run, EndlessInputIsRefusedNotSwallowed) {
 TEST(Help, EveryCommandExplainsItselfWithAnExample) {
   const Outcome all = zkvm({"--help"});
   EXPECT_EQ(all.status, 0);
-  for (const char* command : {"run", "prove", "verify", "id", "profile", "disasm", "inspect", "new"}) {
+  for (const char* command :
+       {"run", "prove", "verify", "id", "profile", "disasm", "inspect", "new"}) {
     EXPECT_THAT(all.out, HasSubstr(std::string("  ") + command + " "));
     const Outcome one = zkvm({command, "--help"});
     EXPECT_EQ(one.status, 0);
