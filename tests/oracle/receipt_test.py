@@ -1,10 +1,11 @@
 """The Python verifier of receipts against the C++ one, on true and changed receipts of small programs.
 
-    python3 tests/oracle/receipt_test.py ZKVM_MACHINE_KEY HOST_ORACLE_CASES [--seed N] [--mutations N]
+    python3 tests/oracle/receipt_test.py ZKVM_MACHINE_KEY HOST_ORACLE_CASES ZKVM GUEST [--seed N] [--mutations N]
 """
 
 import argparse
 import functools
+import json
 import math
 import pathlib
 import subprocess
@@ -59,17 +60,23 @@ def judge(folder, line):
     return found, f"{what}: C++ says {expected}, {bits} bits, Python says {found}, {proven} bits" if wrong else None
 
 
-def command_line_differs(folder, lines):
-    """Whether receipt.py's exit status is not what its usage promises."""
-    def status(*arguments):
-        return subprocess.run([sys.executable, HERE / "receipt.py", *arguments], capture_output=True).returncode
+def command_line_differs(folder, zkvm, guest):
+    """Whether receipt.py says of what `zkvm prove` wrote other than its usage promises."""
+    (folder / "input").write_bytes(bytes([4, 0, 0, 0, 12, 0, 0, 0]))  # thousands of cycles
+    made = json.loads(subprocess.run(
+        [zkvm, "prove", guest, "--input", folder / "input", "--output", folder / "receipt", "--segment-cycles", "4000", "--json"],
+        capture_output=True, check=True).stdout)
+    key, file, image_id = folder / "machine_key", folder / "receipt", made["image_id"]
 
-    file, image_id = lines[-1].split(" ")[:2]  # the one at 128 bits
-    key, file = folder / "machine_key", folder / file
-    found = [status(key, file, image_id), status(key, file, image_id, "--security", "129"), status(key, file, "00" * 32),
-             status(key, folder / "absent", image_id), status(file, file, image_id), status()]
-    if found != [0, 1, 1, 2, 1, 2]:
-        print(f"exit statuses: expected 0 1 1 2 1 2, found {found}")
+    def run(*arguments):
+        done = subprocess.run([sys.executable, HERE / "receipt.py", *arguments], capture_output=True, text=True)
+        return done.returncode, done.stdout.split(":")[0]
+
+    found = [run(key, file, image_id), run(key, file, image_id, "--security", "129"), run(key, file, "00" * 32),
+             run(key, folder / "absent", image_id), run(file, file, image_id), run()]
+    expected = [(0, "valid"), (1, "invalid"), (1, "invalid"), (2, ""), (1, "invalid"), (2, "")]
+    if found != expected or made["segments"] < 2:
+        print(f"{made['segments']} segments of zkvm prove: expected {expected}, found {found}")
         return True
     return False
 
@@ -88,6 +95,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("machine_key")
     parser.add_argument("cases")
+    parser.add_argument("zkvm")
+    parser.add_argument("guest", help="tests/host/guest.cc")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mutations", type=int, default=100, help="of receipts, and a quarter as many of images")
     arguments = parser.parse_args()
@@ -104,7 +113,8 @@ def main():
         unseen = REASONS - set(reasons)
         if unseen:
             print(f"the cases reached no {', '.join(sorted(unseen))}")
-        failed = bool(differences or unseen) | writes_other_bytes(machine_of(folder)) | command_line_differs(folder, lines)
+        failed = bool(differences or unseen) | writes_other_bytes(machine_of(folder)) | command_line_differs(
+            folder, arguments.zkvm, arguments.guest)
     return 1 if failed else 0
 
 
