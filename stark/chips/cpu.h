@@ -207,7 +207,10 @@ template <class B>
 // For fill().
 
 /// x as an element. REQUIRES: x < p.
-inline Fp fp(uint32_t x) { return Fp::from(x); }
+inline Fp fp(uint32_t x) {
+  constexpr uint64_t kSquare = Fp::from(uint64_t{Fp::one().word}).word;  // 2^64 mod p
+  return Fp::from_word(Fp::reduce(x * kSquare));                         // x 2^32 mod p
+}
 inline Word<Fp> word_of(uint32_t x) { return {fp(x & 0xffff), fp(x >> 16)}; }
 inline Bytes<Fp> bytes_of(uint32_t x) {
   return {{fp(x & 0xff), fp(x >> 8 & 0xff), fp(x >> 16 & 0xff), fp(x >> 24)}};

@@ -1,6 +1,6 @@
 // Powers of two for the shifts.
 //
-//   fixed: key power bytes | count                                                       2^12 rows
+//   fixed: key power bytes | count                                                       2^14 rows
 //
 // key = 256 direction + byte, byte the low byte of the second operand, of which the machine uses
 // five bits: amount = byte mod 32 = 8 bytes + bits. Direction 0 is left: power = 2^bits; direction
@@ -20,7 +20,7 @@ struct ShiftTable {
   static constexpr const char* kName = "shift table";
   static constexpr const char* kColumns = "key power bytes count";
   static constexpr SlotUse kSlots[] = {{"tables", 3}};
-  static constexpr uint8_t kLogHeight = 12;
+  static constexpr uint8_t kLogHeight = 14;
   static constexpr uint32_t kKeys = 512;
   template <class T>
   struct Cols {

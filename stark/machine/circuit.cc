@@ -40,7 +40,7 @@ void add_bank(CircuitOptions& options, const Image& image, const BankUse& use) {
                                {{"bank", fixed},
                                 {"bank in", bank_in_slot(use.bank)},
                                 {"bank out", bank_out_slot(use.bank)}},
-                               of_machine ? kMinLogHeight : image.log_bank});
+                               of_machine ? kMinLogFixed : image.log_bank});
 }
 
 }  // namespace

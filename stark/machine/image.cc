@@ -81,14 +81,14 @@ Result<void> Image::check() const {
   if (entry % 4 != 0 || entry >= chips::kAddressEnd)
     return complain(ErrorCode::kFormat, "entry: expected a multiple of 4 below {:#x}, found {:#x}",
                     chips::kAddressEnd, entry);
-  if (log_program < kMinLogHeight || log_program > highest)
-    return range("log2 of the program's height", kMinLogHeight, highest, log_program);
+  if (log_program < kMinLogFixed || log_program > highest)
+    return range("log2 of the program's height", kMinLogFixed, highest, log_program);
   if (log_constants.size() > kMaxConstantBanks)
     return range("banks of constants", 0, kMaxConstantBanks,
                  static_cast<unsigned>(log_constants.size()));
   for (const uint8_t log_height : log_constants)
-    if (log_height < kMinLogHeight || log_height > highest)
-      return range("log2 of a height of constants", kMinLogHeight, highest, log_height);
+    if (log_height < kMinLogFixed || log_height > highest)
+      return range("log2 of a height of constants", kMinLogFixed, highest, log_height);
   if (log_bank < kMinLogBank || log_bank > highest)
     return range("log2 of the banks' height", kMinLogBank, highest, log_bank);
   if (banks.size() > kMaxBanks)

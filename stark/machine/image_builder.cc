@@ -130,7 +130,7 @@ OperationOf operation_of(vm::Op op) {
 
 uint8_t ceil_log2(uint64_t n) { return static_cast<uint8_t>(std::bit_width(n - 1)); }
 uint8_t log_height_for(uint64_t rows) {
-  return std::max(kMinLogHeight, rows == 0 ? uint8_t{0} : ceil_log2(rows));
+  return std::max(kMinLogFixed, rows == 0 ? uint8_t{0} : ceil_log2(rows));
 }
 
 uint32_t word_of_region(const vm::Region& region, uint32_t i) {
@@ -208,7 +208,7 @@ std::vector<BankLayout> lay_out_ram(const vm::Program& program, Image& image) {
 }
 
 BankLayout machine_bank(uint32_t entry) {
-  BankLayout bank{kMinLogHeight, {{0, chips::kMachineBase, chips::kMachineWords}}, {}};
+  BankLayout bank{kMinLogFixed, {{0, chips::kMachineBase, chips::kMachineWords}}, {}};
   bank.image.resize(chips::kMachineWords);  // registers and journal position: 0
   bank.image[chips::kPcWord] = entry;
   return bank;

@@ -19,7 +19,7 @@ namespace zkvm::stark::machine {
 namespace {
 
 /// What a segment's proof takes of memory: measured, and rounded up.
-constexpr uint64_t kBytesPerTick = 2048;
+constexpr uint64_t kBytesPerTick = 1024;
 constexpr uint64_t kBytesPerProof = 256u << 20;
 constexpr uint32_t kLeastTicks = 1u << 16;
 

@@ -1,6 +1,9 @@
 #include "stark/machine/table_heights.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
 #include <limits>
 
 namespace zkvm::stark::machine {
@@ -37,6 +40,16 @@ class Splitter {
   uint64_t price_;
 };
 
+/// Queries of a proof with this least height over those of one without masks, roughly: for 108 bits
+/// at rate (n + 2 q)/2n.
+double queries_for(unsigned log_least) {
+  const double n = std::exp2(log_least);
+  const auto needed = [](double rate) { return -108 / std::log2((1 + rate) / 2); };
+  double queries = needed(0.5);
+  for (int i = 0; i < 8; ++i) queries = needed(0.5 + queries / n);
+  return queries / needed(0.5);
+}
+
 uint64_t average_height(std::span<const RowsToPlace> chips) {
   uint64_t cells = 0, columns = 1;
   for (const RowsToPlace& chip : chips) {
@@ -46,13 +59,11 @@ uint64_t average_height(std::span<const RowsToPlace> chips) {
   return cells / columns;
 }
 
-uint64_t cost_of(HeightSet set, uint64_t price, std::span<const RowsToPlace> chips,
-                 HeightSet present) {
-  Splitter splitter(set, price);
+uint64_t cost_of(Splitter& splitter, HeightSet heights, std::span<const RowsToPlace> chips) {
   uint64_t cost = 0;
   for (const RowsToPlace& chip : chips) cost += chip.columns * splitter.split(chip.rows, nullptr);
   for (unsigned log = 0; log <= kMaxLogHeight; ++log)
-    if ((set | present) >> log & 1) cost += kHeightColumns * splitter.column(log);
+    if (heights >> log & 1) cost += kHeightColumns * splitter.column(log);
   return cost;
 }
 
@@ -66,15 +77,23 @@ std::vector<std::vector<uint8_t>> choose_heights(std::span<const RowsToPlace> ch
                                                  std::span<const uint8_t> present) {
   HeightSet given = 0;
   for (const uint8_t log : present) given |= HeightSet{1} << log;
-  const uint64_t price = average_height(chips);
+  const uint64_t average = average_height(chips);
+  std::array<uint64_t, kMaxLogHeight + 1> prices{};  // by least height
+  for (unsigned log = kMinLogHeight; log <= kMaxLogHeight; ++log)
+    prices[log] = static_cast<uint64_t>(static_cast<double>(average) * queries_for(log));
+  const auto splitter_for = [&](HeightSet set) {
+    return Splitter(set, prices[std::countr_zero(set | given)]);
+  };
   HeightSet best = 0;
   uint64_t least = std::numeric_limits<uint64_t>::max();
   constexpr HeightSet kLeast = HeightSet{1} << kMinLogHeight;
-  for (HeightSet set = kLeast; set < HeightSet{2} << kMaxLogHeight; set += kLeast)
-    if (const uint64_t cost = cost_of(set, price, chips, given); cost < least)
+  for (HeightSet set = kLeast; set < HeightSet{2} << kMaxLogHeight; set += kLeast) {
+    Splitter splitter = splitter_for(set);
+    if (const uint64_t cost = cost_of(splitter, set | given, chips); cost < least)
       least = cost, best = set;
+  }
   std::vector<std::vector<uint8_t>> heights(chips.size());
-  for (size_t i = 0; i < chips.size(); ++i) Splitter(best, price).split(chips[i].rows, &heights[i]);
+  for (size_t i = 0; i < chips.size(); ++i) splitter_for(best).split(chips[i].rows, &heights[i]);
   return heights;
 }
 

@@ -3,9 +3,9 @@
 //
 // Two things work against many small tables: every height in use costs columns of its own (running
 // sum, quotient, batch mask), and every table's columns are opened again in each query, which makes
-// the proof longer. What is least is a sum of committed cells in which each column of a table has a
-// price: the average height of a column. So a hundredth of the columns is worth a hundredth of the
-// cells.
+// the proof longer; and the shorter the shortest table, the more queries. What is least is a sum of
+// committed cells in which each column of a table has a price: the average height of a column,
+// times the queries. So a hundredth of what is opened is worth a hundredth of the cells.
 #pragma once
 
 #include <cstdint>

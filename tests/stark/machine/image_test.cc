@@ -21,8 +21,8 @@ Digest digest(uint32_t word) { return {word, word + 1, 3, 4, 5, 6, 7, word}; }
 Image some_image() {
   return {.log_blowup = 2,
           .entry = 0x10008,
-          .log_program = 13,
-          .log_constants = {14, 12},
+          .log_program = 15,
+          .log_constants = {16, 14},
           .log_bank = 15,
           .banks = {{0, digest(10)}, {0x8000, digest(20)}, {0x100000, digest(30)}},
           .tables_root = digest(40),
@@ -85,7 +85,7 @@ TEST(Image, IdDependsOnEveryField) {
       [](Image& i) { i.log_blowup = 1; },
       [](Image& i) { i.entry += 4; },
       [](Image& i) { i.log_program = 14; },
-      [](Image& i) { i.log_constants[1] = 13; },
+      [](Image& i) { i.log_constants[1] = 15; },
       [](Image& i) { std::swap(i.log_constants[0], i.log_constants[1]); },
       [](Image& i) { i.log_constants.pop_back(); },
       [](Image& i) { i.log_bank = 14; },
@@ -115,12 +115,12 @@ TEST(Image, RefusesWhatIsOutOfRange) {
       {ErrorCode::kFormat, [](Image& i) { i.log_blowup = 5; }},
       {ErrorCode::kFormat, [](Image& i) { i.entry = 6; }},
       {ErrorCode::kFormat, [](Image& i) { i.entry = 1u << 30; }},
-      {ErrorCode::kFormat, [](Image& i) { i.log_program = kMinLogHeight - 1; }},
+      {ErrorCode::kFormat, [](Image& i) { i.log_program = kMinLogFixed - 1; }},
       {ErrorCode::kFormat, [](Image& i) { i.log_program = 23; }},
       {ErrorCode::kFormat, [](Image& i) { i.log_blowup = 3, i.log_program = 22; }},
       {ErrorCode::kFormat, [](Image& i) { i.log_constants[0] = 0; }},
       {ErrorCode::kFormat, [](Image& i) { i.log_constants[0] = 23; }},
-      {ErrorCode::kFormat, [](Image& i) { i.log_constants.resize(kMaxConstantBanks + 1, 12); }},
+      {ErrorCode::kFormat, [](Image& i) { i.log_constants.resize(kMaxConstantBanks + 1, 14); }},
       {ErrorCode::kFormat, [](Image& i) { i.log_bank = kMinLogBank - 1; }},
       {ErrorCode::kFormat, [](Image& i) { i.log_bank = 23; }},
       {ErrorCode::kFormat, [](Image& i) { i.banks[1].base = 0x8001; }},
@@ -165,10 +165,10 @@ TEST(MachineCircuit, PlacesBanksAsTheyAreUsed) {
                                            Columns{circuit.slot("bank 0 out"), 2}));
   EXPECT_THAT(slots("bank 2"), ElementsAre(Columns{circuit.slot("bank 2"), 4},
                                            Columns{circuit.slot("bank 2 in"), 2}));
-  EXPECT_EQ(key.chips[circuit.chip("bank 0")].log_height, kMinLogHeight);
+  EXPECT_EQ(key.chips[circuit.chip("bank 0")].log_height, kMinLogFixed);
   EXPECT_EQ(key.chips[circuit.chip("bank 2")].log_height, 15);
-  EXPECT_EQ(key.chips[circuit.chip("constants 0")].log_height, 14);
-  EXPECT_EQ(key.chips[circuit.chip("program")].log_height, 13);
+  EXPECT_EQ(key.chips[circuit.chip("constants 0")].log_height, 16);
+  EXPECT_EQ(key.chips[circuit.chip("program")].log_height, 15);
 
   const auto root = [&](const char* slot) { return key.slots[circuit.slot(slot)].root; };
   EXPECT_EQ(root("tables"), digest(40));

@@ -30,7 +30,7 @@ using Rows = std::vector<Row<Chip>>;
 constexpr uint32_t kBankBase = 1u << kMinLogBank;
 
 Circuit circuit_with(const std::vector<BankUse>& uses) {
-  const Image image{.log_constants = {kMinLogHeight}, .banks = {{kBankBase, {}}}};
+  const Image image{.log_constants = {kMinLogFixed}, .banks = {{kBankBase, {}}}};
   auto circuit = machine_circuit(image, uses);
   EXPECT_TRUE(circuit) << circuit.error().message;
   return *std::move(circuit);
