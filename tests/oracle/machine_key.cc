@@ -29,7 +29,7 @@ Result<Circuit> all_chips() {
        {chips::ProgramTable::kName, chips::ConstantBank::kName, chips::RamBank<true, false>::kName,
         chips::RamBank<true, true>::kName, chips::RamBank<false, false>::kName,
         chips::RamBank<false, true>::kName})
-    options.log_heights[image_decides] = kMinLogHeight;
+    options.log_heights[image_decides] = kMinLogFixed;
   return Circuit::make(MachineChips{}, options);
 }
 

@@ -23,7 +23,7 @@ from verify import open_proof, verify
 MAX_JOURNAL_WORDS = 1 << 24
 MAX_ROWS = 1 << 26
 ADDRESS_END = 0x3F000000
-LEAST_HEIGHT, LEAST_BANK_HEIGHT, GREATEST_HEIGHT, GREATEST_DOMAIN = 12, 14, 22, 24
+LEAST_HEIGHT, GREATEST_HEIGHT, GREATEST_DOMAIN = 14, 22, 24
 MACHINE_BANK = 0
 JOURNAL_BUS, EXIT_BUS = 10, 11
 PROGRAM_SLOT = 1  # of the machine's key and of every segment's; 0 is `tables` in both
@@ -72,7 +72,7 @@ def parse_image(data):
     log_program = ranged("program", reader.uint(1), LEAST_HEIGHT, highest)
     log_constants = [ranged("constants", reader.uint(1), LEAST_HEIGHT, highest)
                      for _ in range(ranged("banks of constants", reader.uint(1), 0, 64))]
-    log_bank = ranged("bank", reader.uint(1), LEAST_BANK_HEIGHT, highest)
+    log_bank = ranged("bank", reader.uint(1), LEAST_HEIGHT, highest)
     bank_roots, last = [], -1
     for _ in range(ranged("banks", reader.uint(2), 0, 256)):
         base = reader.uint(4)

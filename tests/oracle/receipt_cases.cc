@@ -211,8 +211,8 @@ class HollowCases {
       add(what, 0, [&](HollowReceipt& r) { change(r.image); });
     };
     using stark::machine::Image;
-    add_image("constants", [](Image& image) { image.log_constants = {12, 16, 13}; });
-    add_image("64 banks of constants", [](Image& image) { image.log_constants.assign(64, 12); });
+    add_image("constants", [](Image& image) { image.log_constants = {14, 16, 15}; });
+    add_image("64 banks of constants", [](Image& image) { image.log_constants.assign(64, 14); });
     add_image("a tall program", [](Image& image) { image.log_program = 20; });
     add_image("tall banks",
               [](Image& image) { image.log_bank = 22, image.banks[1].base = 1 << 22; });
@@ -309,7 +309,7 @@ void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) 
                 [&](Image& i) { i.log_bank = log_height; });
   }
   add_changed("rate 3 and height 2^22", [](Image& i) { i.log_blowup = 3, i.log_program = 22; });
-  add_changed("65 constants", [](Image& i) { i.log_constants.assign(65, 12); });
+  add_changed("65 constants", [](Image& i) { i.log_constants.assign(65, 14); });
   add_changed("257 banks", [&](Image& i) {
     for (uint32_t bank = 0; bank < 257; ++bank)
       i.banks.resize(bank + 1), i.banks[bank].base = bank * height;

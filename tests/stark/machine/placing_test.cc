@@ -85,7 +85,7 @@ TEST(CommonParams, AreEnoughForEverySegmentAtOneRate) {
 }
 
 TEST(CommonParams, SayWhatIsOutOfReach) {
-  const toys::Toy toy = toys::accumulator(12, 12);
+  const toys::Toy toy = toys::accumulator(16, 16);
   const std::vector<SegmentShape> shapes = {
       {toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size()}};
   const auto common = choose_common_params(shapes, 1, {}, 160);
