@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "stark/chips/buses.h"
 #include "stark/proof.h"
 #include "stark/verifier.h"
 
@@ -14,9 +15,6 @@ namespace {
 
 using stark::machine::Image;
 using stark::machine::SegmentClaim;
-
-// Heights of all tables of a segment together.
-constexpr uint64_t kMaxRows = uint64_t{1} << 26;
 
 tl::unexpected<Error> refuse(ErrorCode code, std::string message) {
   return tl::unexpected(Error{code, "receipt: " + std::move(message)});
@@ -71,15 +69,15 @@ Result<void> check_params(const Image& image, const stark::Params& first,
   return {};
 }
 
-// SOUNDNESS: a segment has no more steps than rows, so clocks and times, which are field elements,
-// are integers far below p, and so is every count of words that one system call moves.
+// SOUNDNESS: a row takes two steps at most, so clocks and times, which are field elements, are
+// integers, and so is every count of words that one system call moves (chips/buses.h).
 Result<void> check_rows(size_t segment, std::span<const stark::TableSpec> tables) {
   uint64_t rows = 0;
   for (const stark::TableSpec& table : tables) rows += uint64_t{1} << table.log_height;
-  if (rows <= kMaxRows) return {};
+  if (rows <= stark::chips::kMaxRows) return {};
   return refuse(ErrorCode::kInvalidReceipt,
                 fmt::format("segment {}: rows of all tables: expected at most {}, found {}",
-                            segment, kMaxRows, rows));
+                            segment, stark::chips::kMaxRows, rows));
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // What every instruction chip does: fetch, step, read and write registers and memory.
 //
 // Times. Tick clk has the times 4 clk + 0, 1, 2 for its accesses; the refresh chip has 4 clk + 3.
-// SOUNDNESS: the state chain makes clk count instructions, so every time is an integer below 2^28
-// (the verifier bounds the sum of heights). An access shows that now - before - 1 is an integer in
+// SOUNDNESS: the state chain makes clk count instructions, so every time is an integer below
+// about 2^29 (kMaxRows). An access shows that now - before - 1 is an integer in
 // [0, 2^30), which modulo p means before < now. So each place's tuples form one chain in time that
 // starts at its bank, and an access finds what the access before it left.
 #pragma once

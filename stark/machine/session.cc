@@ -23,6 +23,10 @@ constexpr uint64_t kBytesPerTick = 1024;
 constexpr uint64_t kBytesPerProof = 256u << 20;
 constexpr uint32_t kLeastTicks = 1u << 16;
 
+/// Raised when the same key and tables come to hold other rows: how rows are sorted into tables,
+/// what fill() chooses. Two witnesses must never share masks.
+constexpr uint64_t kWitnessVersion = 1;
+
 uint64_t machine_memory() {
   return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
          static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
@@ -144,11 +148,14 @@ void Session::link_banks() {
 
 Result<void> Session::choose_params() {
   std::vector<SegmentShape> shapes;
+  std::vector<Digest> layout;  // all that the proofs' masks must depend on beside the execution
   for (size_t i = 0; i < plans_.size(); ++i) {
     const auto circuit = machine_circuit(image_->image(), plans_[i].uses);
     if (!circuit) return forward(circuit);
     SegmentShape shape{circuit->key(), place_tables(*circuit, plans_[i].rows),
                        segment_publics(claim_of(i)).size()};
+    layout.push_back(blake3_hash(shape.key.serialise()));
+    layout.push_back(blake3_hash(serialise(shape.tables)));
     const auto same = std::ranges::find_if(shapes, [&](const SegmentShape& other) {
       return other.tables == shape.tables && other.key == shape.key;
     });
@@ -168,13 +175,17 @@ Result<void> Session::choose_params() {
     params_ = common->params;
     least_rate_ = common->least_rate;
   }
-  seed_ = SeedHash("zkvm session")
-              .add(options_.seed ? *options_.seed : Randomness::fresh_seed())
-              .add(image_->image().id())
-              .add(blake3_hash(io_.input))
-              .add(segment_limits().clk)
-              .add(params_.serialise())
-              .seed();
+  SeedHash seed("zkvm session");
+  seed.add(kWitnessVersion)
+      .add(options_.seed ? *options_.seed : Randomness::fresh_seed())
+      .add(image_->image().id())
+      .add(blake3_hash(io_.input))
+      .add(segment_limits().clk)
+      .add(params_.serialise());
+  // ZERO-KNOWLEDGE: a shared tree with the same masks must not be opened by proofs of another shape
+  // (of another build, say): their queries would be others, and four openings of a column show it.
+  for (const Digest& digest : layout) seed.add(digest);
+  seed_ = seed.seed();
   return {};
 }
 

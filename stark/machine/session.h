@@ -8,10 +8,11 @@
 //
 // ZERO-KNOWLEDGE: all randomness comes from one secret seed, so that a session that was interrupted
 // can be resumed: the tree that two segments share must be the same again. Seeds of trees and
-// proofs are hashes of the secret with all that determines the witness (image, input, where
-// segments are cut, parameters, version), so that two different witnesses never use one mask, and
-// the same witness proven again gives the same bytes, which tell nothing new. Whoever has the seed
-// can undo the masks: it is to be kept as secret as the input, and thrown away with the session.
+// proofs are hashes of the secret with all that determines witness and openings (image, input,
+// where segments are cut, parameters, keys, tables, version), so that two different witnesses never
+// use one mask, and the same witness proven again gives the same bytes, which tell nothing new.
+// Whoever has the seed can undo the masks: it is to be kept as secret as the input, and thrown away
+// with the session by whoever gave it.
 #pragma once
 
 #include <cstdint>

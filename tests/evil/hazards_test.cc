@@ -384,6 +384,38 @@ TEST(Evil, Class07MoreTuplesThanTheField) {
   EXPECT_EQ(ok.error().code, ErrorCode::kMultiplicities);
 }
 
+// --- 9: shapes that the verifier must not accept
+
+// Proves and verifies with some tables left out; the error, or "".
+std::string without(Workbench& bench, std::initializer_list<const char*> chips) {
+  Witness witness = bench.forgery->finished();
+  std::erase_if(witness.tables, [&](const Table& table) {
+    const std::string& name = bench.circuit->chips()[table.chip].key.name;
+    return std::ranges::find(chips, name) != chips.end();
+  });
+  return bench.prove_and_verify(witness);
+}
+
+TEST(Evil, Class09TablesLeftOut) {
+  Workbench bench(program(kDataBase, 2, sw(kY, 0, kX)));
+  EXPECT_EQ(without(bench, {}), "");
+  EXPECT_NE(without(bench, {"bytes", "shift table", "refresh"}), "");   // the slot `tables`
+  EXPECT_NE(without(bench, {"program", "constants 0", "bank 0"}), "");  // the slot `program`
+  EXPECT_NE(without(bench, {"bank 1"}), "");
+  EXPECT_NE(without(bench, {"boundary"}), "");
+  EXPECT_NE(without(bench, {"system"}), "");
+  EXPECT_NE(without(bench, {"addi"}), "");
+  EXPECT_NE(without(bench, {"bytes"}), "");  // half a slot
+}
+
+TEST(Evil, Class09TwoBoundaryTables) {
+  Workbench bench(program(kDataBase, 2, sw(kY, 0, kX)));
+  Witness witness = bench.forgery->finished();
+  witness.tables.push_back(witness.tables[bench.forgery->table("boundary")]);
+  witness.sort();
+  EXPECT_NE(bench.prove_and_verify(witness), "");
+}
+
 // --- 11: the guest's input and output
 
 std::vector<uint32_t> reads(uint32_t bytes) {
@@ -451,6 +483,15 @@ TEST(Evil, Class11InputAndOutput) {
     Workbench bench(writes(kConstBase, 8));
     Forgery& forgery = *bench.forgery;
     forgery.set({forgery.table("system"), 1}, "position", Fp::from(5));
+    expect_caught(bench, "bus");
+  }
+  {  // a read that goes on where memory ends
+    Workbench bench(reads(8), input);
+    Forgery& forgery = *bench.forgery;
+    const Fp end = Fp::from((kDataBase + kDataSize) / 4);
+    forgery.set({forgery.table("transfer"), 0}, "place", end - Fp::one());
+    forgery.set({forgery.table("transfer"), 1}, "place", end);
+    forgery.set(first(forgery, "system"), "a1[0]", Fp::from((kDataBase + kDataSize - 4) & 0xffff));
     expect_caught(bench, "bus");
   }
   {  // an exit code that is not a0

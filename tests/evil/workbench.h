@@ -32,13 +32,13 @@ struct Workbench {
   }
 
   /// How the whole prover and verifier end with the forged witness; "" if the proof verifies.
-  std::string prove_and_verify() {
+  std::string prove_and_verify() { return prove_and_verify(forgery->finished()); }
+  std::string prove_and_verify(const Witness& witness) {
     std::vector<BankUse> uses;
     for (uint16_t b = 0; b <= guest.image->image().banks.size(); ++b)
       for (const RecordedChip& chip : circuit->chips())
         if (chip.key.name == bank_chip(b)) uses.push_back({b, true, false});
     const SlotTrees trees = guest.image->fixed_trees(*circuit, uses);
-    const Witness witness = forgery->finished();
     ProverOptions options;
     options.params = quick_params();
     const auto proof = prove(*circuit, witness, trees, options);
