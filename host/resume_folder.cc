@@ -166,4 +166,10 @@ Result<void> ResumeFolder::keep(size_t index, const SegmentProof& segment) const
   return write_file(file(segment_file(index)), "finished segment", serialise(segment), kOwnerOnly);
 }
 
+// The secret first: segments without it are only proofs.
+void clear_resume_folder(const std::string& path) {
+  if (unlink((path + "/" + kSecretFile).c_str()) != 0) return;
+  for (size_t i = 0; unlink((path + "/" + segment_file(i)).c_str()) == 0;) ++i;
+}
+
 }  // namespace zkvm

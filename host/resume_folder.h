@@ -5,7 +5,7 @@
 //   segment-N       proof of segment N
 //
 // Every file is whole or not there, whenever the process ends. Who reads `secret` can take the
-// masks off the receipt and learn of the input.
+// masks off the receipt and learn of the input, so it does not outlive the proof.
 #pragma once
 
 #include <cstdint>
@@ -57,5 +57,9 @@ class ResumeFolder {
   int lock_;  // a file descriptor of the folder
   stark::Randomness::Seed seed_{};
 };
+
+// Removes the secret and the segments: for when the receipt is written. What else the folder holds,
+// and the folder itself, stay.
+void clear_resume_folder(const std::string& path);
 
 }  // namespace zkvm

@@ -12,6 +12,7 @@
 #include "host/cli/table.h"
 #include "host/file.h"
 #include "host/number_text.h"
+#include "host/resume_folder.h"
 #include "host/source_map.h"
 
 namespace zkvm::cli {
@@ -280,6 +281,8 @@ int prove_command(const Options& options, Execution& execution) {
     if (!execution.json) fmt::print(stderr, "zkvm prove: no receipt: a trap is not proven\n");
   } else if (Result<void> ok = write_file(options.receipt_path, "receipt", proved->receipt); !ok) {
     return failed(ok.error());
+  } else if (!options.resume_folder.empty()) {
+    clear_resume_folder(options.resume_folder);
   }
   if (execution.json) {
     print_report_json(options, *proved);
@@ -334,9 +337,10 @@ void add_prove(CLI::App& app, int& status) {
          "Cut segments for this much memory: 512M, 6G (default: half of what the machine has)")
       ->type_name("SIZE")
       ->check(size_text());
-  sub->add_option("--resume", options->resume_folder,
-                  "Keep finished segments in this folder, and go on with those it has. It is "
-                  "secret:\nwho reads it may learn the input")
+  sub->add_option(
+         "--resume", options->resume_folder,
+         "Keep finished segments in this folder until the receipt is written, and go on with "
+         "those it has.\nIt is secret: who reads it may learn the input")
       ->type_name("DIR");
   sub->add_flag("--stats", options->stats, "What each stage of the prover and each chip took");
   sub->callback([options, &status] { status = prove_command(*options, options->execution); });

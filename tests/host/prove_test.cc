@@ -361,15 +361,17 @@ TEST(ProveCommand, KilledProofIsResumed) {
        .signal = SIGKILL});
   ASSERT_EQ(killed.status, 128 + 9) << killed.err;
   EXPECT_THAT(folder.files(), ElementsAre("work"));
+  const Outcome other = prove_command(folder, words({4, 18}), options);
+  EXPECT_EQ(other.status, 2);
+  EXPECT_THAT(other.err, HasSubstr("found one of another input"));
+
   const Outcome outcome = prove_command(folder, input, options);
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_GE(parsed(outcome)["resumed_segments"], 2);
   EXPECT_GT(parsed(outcome)["segments"], 2);
   EXPECT_EQ(verify_command(folder).status, 0);
-
-  const Outcome other = prove_command(folder, words({4, 18}), options);
-  EXPECT_EQ(other.status, 2);
-  EXPECT_THAT(other.err, HasSubstr("found one of another input"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "work"))
+      << "the secret does not outlive the proof";
 }
 
 }  // namespace

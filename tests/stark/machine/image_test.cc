@@ -1,11 +1,13 @@
 // The image's bytes and id, and the circuits made from it. Links what a verifier links, no more.
 #include "stark/machine/image.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
 
+#include "stark/blake3.h"
 #include "stark/chips/buses.h"
 #include "stark/field.h"
 #include "stark/machine/circuit.h"
@@ -255,6 +257,18 @@ TEST(MachineStatement, NamesJournalExitCodeAndRoots) {
                                 std::vector<BankUse>{{0, true, false}}, std::vector<BankRoots>(1))
                   .serialise()
                   .size() == 6);
+}
+
+// An image id names chips and heights, too, by the version alone. So whoever changes them and has
+// released images raises kVersion in image.cc, and puts the key's new digest here either way.
+TEST(Image, VersionIsOfTheseChips) {
+  const BankUse uses[] = {{kMachineBank, true, false}, {1, false, true}};
+  const auto circuit = machine_circuit(some_image(), uses);
+  ASSERT_TRUE(circuit);
+  std::string hex;
+  for (const uint32_t word : blake3_hash(circuit->key().serialise()))
+    hex += fmt::format("{:08x}", word);
+  EXPECT_EQ(hex, "9eecf586548309341edea34455274d71bc25b3537aae3528189c738985c5ee53");
 }
 
 }  // namespace
