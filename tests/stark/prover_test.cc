@@ -122,6 +122,20 @@ TEST(Prover, RefusesWhatTheKeyDoesNotAllow) {
             ErrorCode::kParams);
 }
 
+// ZERO-KNOWLEDGE: masks of shared columns have as many coefficients as the tree's queries need.
+TEST(Prover, RefusesASharedTreeMadeForOtherQueries) {
+  toys::Toy toy = toys::memory(9, 9, true);
+  toy.witness.sort();
+  const ToyProver prover(toy, quick_params());
+  ProverOptions options;
+  options.params = quick_params();
+  EXPECT_TRUE(prove(toy.circuit, toy.witness, prover.slots(), options));
+  ++options.params.queries;
+  const auto refused = prove(toy.circuit, toy.witness, prover.slots(), options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kStatement);
+}
+
 TEST(Prover, ChosenParametersReach128Bits) {
   toys::Toy toy = toys::machine(9, 12);
   toy.witness.sort();
