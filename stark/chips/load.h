@@ -71,23 +71,19 @@ struct LoadSub {
       "high negative c_lo";
   template <class T>
   struct Cols {
-    T clk, pc, rd, rs1, offset;
-    Found<T> a;
-    FoundInRam<T> m;
-    T read_only;
-    Found<T> old;
-    T real, half, is_signed;
-    T o0, o1, low, high, negative, c_lo;
+    LoadWord::Cols<T> word;
+    T half, is_signed, o0, o1, low, high, negative, c_lo;
   };
 
   template <AirBuilder B>
   static void eval(B& air, const Cols<typename B::Var>& row) {
     using E = typename B::Expr;
-    air.assert_bool("real", row.real);
+    const auto& word = row.word;
+    air.assert_bool("real", word.real);
     air.assert_bool("half", row.half);
     air.assert_bool("signed", row.is_signed);
-    air.assert_zero("signed needs real", row.is_signed * (1 - row.real));
-    air.assert_bool("read only", row.read_only);
+    air.assert_zero("signed needs real", row.is_signed * (1 - word.real));
+    air.assert_bool("read only", word.read_only);
     air.assert_bool("o0", row.o0);
     air.assert_bool("o1", row.o1);
     air.assert_zero("a half is aligned", row.half * row.o0);
@@ -97,29 +93,30 @@ struct LoadSub {
                   number(Operation::kLb) + 2 == number(Operation::kLh) &&
                   number(Operation::kLb) + 3 == number(Operation::kLhu));
     const E operation = number(Operation::kLbu) + row.half * 2 - row.is_signed;
-    step(air, row.real, row.clk, row.pc, row.pc + 4);
-    fetch(air, row.real, row.pc, operation, row.rd, row.rs1, 0, {row.offset, 0}, 0);
-    read_register(air, row.real, row.rs1, row.a, row.clk * 4);
-    const E address = form_address(air, row.real, row.a.value, row.offset);
-    const E place = place_of_address(address - row.o0 - row.o1 * 2) + row.read_only * kReadOnlyBase;
-    access_ram(air, row.real, place, row.m, row.m.value, row.clk * 4 + 1);
+    step(air, word.real, word.clk, word.pc, word.pc + 4);
+    fetch(air, word.real, word.pc, operation, word.rd, word.rs1, 0, {word.offset, 0}, 0);
+    read_register(air, word.real, word.rs1, word.a, word.clk * 4);
+    const E address = form_address(air, word.real, word.a.value, word.offset);
+    const E place =
+        place_of_address(address - row.o0 - row.o1 * 2) + word.read_only * kReadOnlyBase;
+    access_ram(air, word.real, place, word.m, word.m.value, word.clk * 4 + 1);
 
     // SOUNDNESS: only the offset that leaves a multiple of 4 leads to a place, so o0 and o1 are the
     // address's last bits. They choose a limb, whose two bytes are unique (both below 2^8, and
     // 2^16 < p), and for a byte which of them is `high`.
-    const E limb = row.m.value.lo + row.o1 * (row.m.value.hi - row.m.value.lo);
+    const E limb = word.m.value.lo + row.o1 * (word.m.value.hi - word.m.value.lo);
     const E high_is_upper = row.o0 + row.half;
     air.assert_equal("the limb's bytes",
                      row.high + row.low * 256 + high_is_upper * 255 * (row.high - row.low), limb);
-    air.send(kBytes, row.real, {row.low, row.high});
+    air.send(kBytes, word.real, {row.low, row.high});
     air.send(kAnd8, row.is_signed, {row.high, 128, row.negative * 128});
     air.assert_zero("only signed items are negative", row.negative * (1 - row.is_signed));
     const E byte_lo = row.high + row.negative * 0xff00;
     const E half_lo = row.low + row.high * 256;
     air.assert_equal("extend", row.c_lo, byte_lo + row.half * (half_lo - byte_lo));
     // c_lo is below 2^16 by this, and negative a bit.
-    access_register(air, row.real, row.rd, row.old, {row.c_lo, row.negative * 0xffff},
-                    row.clk * 4 + 2);
+    access_register(air, word.real, word.rd, word.old, {row.c_lo, row.negative * 0xffff},
+                    word.clk * 4 + 2);
   }
 
   /// As LoadWord::fill.
@@ -134,24 +131,15 @@ struct LoadSub {
     const uint32_t high = high_is_upper ? limb >> 8 : limb & 0xff;
     const uint32_t low = high_is_upper ? limb & 0xff : limb >> 8;
     const bool negative = is_signed && high >= 128;
-    row = {.clk = fp(record.clk),
-           .pc = fp(insn.pc),
-           .rd = fp(insn.rd),
-           .rs1 = fp(insn.rs1),
-           .offset = imm_on_bus(insn).lo,
-           .a = found(record.rs1),
-           .m = found_in_ram(record.memory, record.clk * 4 + 1),
-           .read_only = fp(read_only),
-           .old = found(record.rd),
-           .real = Fp::one(),
-           .half = fp(half),
-           .is_signed = fp(is_signed),
-           .o0 = fp(offset % 2),
-           .o1 = fp(offset / 2),
-           .low = fp(low),
-           .high = fp(high),
-           .negative = fp(negative),
-           .c_lo = fp(half ? limb : high + negative * 0xff00u)};
+    LoadWord::fill(row.word, insn, record, read_only);
+    row.half = fp(half);
+    row.is_signed = fp(is_signed);
+    row.o0 = fp(offset % 2);
+    row.o1 = fp(offset / 2);
+    row.low = fp(low);
+    row.high = fp(high);
+    row.negative = fp(negative);
+    row.c_lo = fp(half ? limb : high + negative * 0xff00u);
   }
 };
 
