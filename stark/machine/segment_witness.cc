@@ -30,17 +30,6 @@ static_assert(kJournalWord == vm::kJournalPosition && kPcWord == vm::kMachineWor
 
 constexpr uint64_t kCountBlock = 1024;  // rows that are filled at a time to count their look-ups
 
-/// Heights (log2) of the tables of each of these chips, tallest first.
-std::vector<std::vector<uint8_t>> heights_of(const Circuit& circuit, const RowCounts& rows) {
-  std::vector<RowsToPlace> chips;
-  for (const auto& [name, count] : rows)
-    chips.push_back({count, committed_columns(circuit.key().chips[circuit.chip(name)])});
-  std::vector<uint8_t> present;
-  for (const ChipKey& chip : circuit.key().chips)
-    if (chip.log_height != kFreeHeight) present.push_back(chip.log_height);
-  return choose_heights(chips, present);
-}
-
 RowCounts count_rows(std::span<const ChipRows> chips) {
   RowCounts rows = {{Boundary::kName, 1}};
   for (const ChipRows& chip : chips) rows[chip.chip] = chip.rows;
@@ -98,7 +87,7 @@ class Tables {
         segment_(segment),
         pages_(std::make_shared<Pages>(segment)) {}
 
-  void add_chips(std::vector<ChipRows> chips);
+  void add_chips(std::vector<ChipRows> chips, const ChipHeights& heights);
   void add_fixed_tables();
   void add_constants(size_t index);
   void add_bank(const BankUse& use);
@@ -110,10 +99,7 @@ class Tables {
  private:
   template <ChipDefinition Chip>
   using Row = typename Chip::template Cols<Fp>;
-  /// Fills rows [first, first + count), which are zero.
-  template <ChipDefinition Chip>
-  using Fill = std::function<void(uint64_t first, uint64_t count, Row<Chip>* rows)>;
-
+  /// fill(first, count, rows) fills rows [first, first + count), which are zero.
   template <ChipDefinition Chip, class FillRows>
   void add_table(const std::string& name, uint8_t log_height, FillRows fill) {
     const auto produce = [fill](uint64_t first, uint64_t count, Fp* out) {
@@ -175,18 +161,12 @@ void Tables::count_refreshes() {
   }
 }
 
-void Tables::add_chips(std::vector<ChipRows> list) {
+void Tables::add_chips(std::vector<ChipRows> list, const ChipHeights& heights) {
   count_lookups(list);
-  const RowCounts rows = count_rows(list);
   const auto chips = std::make_shared<const std::vector<ChipRows>>(std::move(list));
-  const std::vector<std::vector<uint8_t>> heights = heights_of(circuit_, rows);
-  std::map<std::string, const std::vector<uint8_t>*> heights_by_name;
-  size_t index = 0;
-  for (const auto& [name, count] : rows) heights_by_name[name] = &heights[index++];
-
   for (const ChipRows& chip : *chips) {
     uint64_t start = 0;  // row of the chip that is the table's first
-    for (const uint8_t log : *heights_by_name.at(chip.chip)) {
+    for (const uint8_t log : heights.at(chip.chip)) {
       const auto produce = [chips, &chip, start](uint64_t first, uint64_t count, Fp* out) {
         const uint64_t from = std::min(start + first, chip.rows);
         const uint64_t filled = std::min(count, chip.rows - from);
@@ -198,7 +178,7 @@ void Tables::add_chips(std::vector<ChipRows> list) {
     }
     ZK_CHECK(start >= chip.rows);
   }
-  add_rows<Boundary>(Boundary::kName, heights_by_name.at(Boundary::kName)->front(), 1,
+  add_rows<Boundary>(Boundary::kName, heights.at(Boundary::kName).front(), 1,
                      [&segment = segment_](uint32_t, auto& row) {
                        Boundary::fill(row, segment.initial.pc, segment.clk, end_pc(segment));
                      });
@@ -286,13 +266,24 @@ RowCounts count_rows(const MachineProgram& program, const vm::Segment& segment) 
   return count_rows(chip_rows(program.program, program.image.program(), segment));
 }
 
-std::vector<TableSpec> place_tables(const Circuit& circuit, const RowCounts& rows) {
-  const std::vector<std::vector<uint8_t>> heights = heights_of(circuit, rows);
-  Witness tables;  // without rows: only to be sorted
-  size_t index = 0;
+ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows) {
+  std::vector<RowsToPlace> chips;
   for (const auto& [name, count] : rows)
-    for (const uint8_t log : heights[index++])
-      tables.tables.push_back({circuit.chip(name), log, 0, {}, {}});
+    chips.push_back({count, committed_columns(circuit.key().chips[circuit.chip(name)])});
+  std::vector<uint8_t> present;
+  for (const ChipKey& chip : circuit.key().chips)
+    if (chip.log_height != kFreeHeight) present.push_back(chip.log_height);
+  std::vector<std::vector<uint8_t>> chosen = choose_heights(chips, present);
+  ChipHeights heights;
+  size_t index = 0;
+  for (const auto& [name, count] : rows) heights[name] = std::move(chosen[index++]);
+  return heights;
+}
+
+std::vector<TableSpec> place_tables(const Circuit& circuit, const ChipHeights& heights) {
+  Witness tables;  // without rows: only to be sorted
+  for (const auto& [name, logs] : heights)
+    for (const uint8_t log : logs) tables.tables.push_back({circuit.chip(name), log, 0, {}, {}});
   const auto& chips = circuit.key().chips;
   for (uint16_t chip = 0; chip < chips.size(); ++chip)
     if (chips[chip].log_height != kFreeHeight)
@@ -303,9 +294,10 @@ std::vector<TableSpec> place_tables(const Circuit& circuit, const RowCounts& row
 
 Witness segment_witness(const MachineProgram& program, const Circuit& circuit,
                         std::span<const BankUse> uses, const BankWords& memory,
-                        const vm::Segment& segment, std::vector<PublicInteraction> publics) {
+                        const vm::Segment& segment, const ChipHeights& heights,
+                        std::vector<PublicInteraction> publics) {
   Tables tables(program, circuit, memory, segment);
-  tables.add_chips(chip_rows(program.program, program.image.program(), segment));
+  tables.add_chips(chip_rows(program.program, program.image.program(), segment), heights);
   tables.add_fixed_tables();
   for (size_t i = 0; i < program.image.constants().size(); ++i) tables.add_constants(i);
   for (const BankUse& use : uses) tables.add_bank(use);

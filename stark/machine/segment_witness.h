@@ -33,15 +33,20 @@ struct MachineProgram {
 using RowCounts = std::map<std::string, uint64_t>;
 [[nodiscard]] RowCounts count_rows(const MachineProgram& program, const vm::Segment& segment);
 
-/// The tables of a proof with these rows, in the protocol's order.
-[[nodiscard]] std::vector<TableSpec> place_tables(const Circuit& circuit, const RowCounts& rows);
+/// Heights (log2) of the tables of each of these chips, tallest first. A search: once per segment.
+using ChipHeights = std::map<std::string, std::vector<uint8_t>>;
+[[nodiscard]] ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows);
 
-/// The witness of a segment; it has the tables of place_tables(circuit, count_rows()). `memory`:
-/// the banks' words at the segment's start. All but `publics` must outlive the witness, unchanged:
-/// tables read them.
+/// The tables of a proof with these heights, in the protocol's order.
+[[nodiscard]] std::vector<TableSpec> place_tables(const Circuit& circuit,
+                                                  const ChipHeights& heights);
+
+/// The witness of a segment; it has the tables of place_tables(). `heights`: chip_heights() of the
+/// segment's count_rows(). `memory`: the banks' words at the segment's start. All but `publics`
+/// must outlive the witness, unchanged: tables read them.
 [[nodiscard]] Witness segment_witness(const MachineProgram& program, const Circuit& circuit,
                                       std::span<const BankUse> uses, const BankWords& memory,
-                                      const vm::Segment& segment,
+                                      const vm::Segment& segment, const ChipHeights& heights,
                                       std::vector<PublicInteraction> publics);
 
 /// The table of one bank alone: enough to commit its shared trees.

@@ -152,7 +152,8 @@ Result<void> Session::choose_params() {
   for (size_t i = 0; i < plans_.size(); ++i) {
     const auto circuit = machine_circuit(image_->image(), plans_[i].uses);
     if (!circuit) return forward(circuit);
-    SegmentShape shape{circuit->key(), place_tables(*circuit, plans_[i].rows),
+    plans_[i].heights = chip_heights(*circuit, plans_[i].rows);
+    SegmentShape shape{circuit->key(), place_tables(*circuit, plans_[i].heights),
                        segment_publics(claim_of(i)).size()};
     layout.push_back(blake3_hash(shape.key.serialise()));
     layout.push_back(blake3_hash(serialise(shape.tables)));
@@ -232,7 +233,7 @@ Result<void> Session::visit_witnesses(
                         const BankWords& memory) -> Result<void> {
     visit(i, circuit,
           segment_witness({*program_, *image_}, circuit, plans_[i].uses, memory, segment,
-                          segment_publics(claim_of(i))));
+                          plans_[i].heights, segment_publics(claim_of(i))));
     return {};
   });
 }
@@ -281,7 +282,7 @@ Result<SegmentProof> Session::prove_segment(size_t index, const Circuit& circuit
   {
     const Stopwatch watch(stats_.witness);
     witness = segment_witness({*program_, *image_}, circuit, plan.uses, memory, segment,
-                              segment_publics(claim_of(index)));
+                              plan.heights, segment_publics(claim_of(index)));
   }
   SegmentProof out{plan.journal_end, plan.uses, std::vector<BankRoots>(plan.uses.size()), {}};
   SlotTrees trees;

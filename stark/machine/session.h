@@ -113,6 +113,7 @@ class Session {
     uint64_t cycles = 0;
     uint32_t journal_end = 0;
     RowCounts rows;
+    ChipHeights heights;
     std::vector<BankUse> uses;
   };
   /// Trees of the banks' words as the segments so far have left them.
