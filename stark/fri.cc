@@ -123,17 +123,28 @@ std::optional<FriCommitment> fri_commit(const Shape& shape, std::vector<Codeword
     const FriLayerShape& layer = shape.layers[i];
     const auto layer_scope = transcript.scope("layer", i);
 
-    MerkleTree tree(
-        0, {fri_layer_rows(layer.log_size - layer.log_arity, layer.log_arity, codeword.group(0))});
+    std::vector<FriFibres> fibres = {{codeword.group(0), layer.log_arity}};
+    for (const auto& [group, log_arity] : layer.joins)
+      if (log_arity > 0) fibres.push_back({batch[group].group(0), log_arity});
+    MerkleTree tree(0, {fri_layer_rows(layer.log_rows(), fibres)});
     transcript.absorb("root", tree.root());
     const auto nonce = grind(transcript, "grind", shape.params.grind_round, cancelled);
     if (!nonce) return std::nullopt;
-    Fp5 challenges[2];  // beta; delta if a group joins
-    transcript.squeeze("fold", {challenges, layer.joins ? size_t{2} : size_t{1}});
+    const Fp5 beta = transcript.squeeze("fold");
 
-    Codeword next = fold(codeword, layer.log_arity, challenges[0]);
-    if (layer.joins) add_multiple(next, batch[*layer.joins], challenges[1]);
-    out.layers.push_back({std::move(codeword), std::move(tree), *nonce});
+    Codeword next = fold(codeword, layer.log_arity, beta);
+    Fp5 power = pow(beta, 1u << layer.log_arity);
+    std::vector<Codeword> joined;
+    for (const auto& [group, log_arity] : layer.joins) {
+      if (log_arity > 0) {
+        add_multiple(next, fold(batch[group], log_arity, beta), power);
+        joined.push_back(std::move(batch[group]));
+      } else {
+        add_multiple(next, batch[group], power);
+      }
+      power *= pow(beta, 1u << log_arity);
+    }
+    out.layers.push_back({std::move(codeword), std::move(joined), std::move(tree), *nonce});
     codeword = std::move(next);
   }
 
@@ -148,7 +159,7 @@ std::optional<FriCommitment> fri_commit(const Shape& shape, std::vector<Codeword
 TreeOpening open_layer(const Shape& shape, const FriCommitment& fri, size_t i,
                        std::span<const uint32_t> indices) {
   const FriLayerShape& layer = shape.layers[i];
-  return fri.layers[i].tree.open(distinct_below(indices, layer.log_size - layer.log_arity));
+  return fri.layers[i].tree.open(distinct_below(indices, layer.log_rows()));
 }
 
 }  // namespace zkvm::stark

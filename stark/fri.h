@@ -16,9 +16,11 @@
 
 namespace zkvm::stark {
 
-/// A committed layer: its codeword and the tree over the fibres of its fold.
+/// A committed layer: its codeword, those of groups that are folded with it, and the tree over the
+/// fibres of all.
 struct FriLayer {
   Codeword codeword;
+  std::vector<Codeword> joined;
   MerkleTree tree;
   uint64_t nonce = 0;
 };

@@ -225,16 +225,18 @@ TreeOpening MerkleTree::open(std::span<const uint32_t> indices) const {
   return opening;
 }
 
-TreeRows fri_layer_rows(unsigned log_rows, unsigned log_arity, const uint32_t* codeword) {
+TreeRows fri_layer_rows(unsigned log_rows, std::span<const FriFibres> codewords) {
   std::vector<RowColumns> columns;
-  for (size_t j = 0; j < size_t{1} << log_arity; ++j) {
-    const size_t first = j << log_rows;
-    const uint32_t* group = codeword + first / kCodewordLanes * kCodewordGroupWords;
-    for (size_t k = 0; k < 5; ++k)
-      columns.push_back({.first = group + k * kCodewordLanes + first % kCodewordLanes,
-                         .words = 1,
-                         .row_stride = 1,
-                         .group_stride = kCodewordGroupWords});
+  for (const auto& [codeword, log_arity] : codewords) {
+    for (size_t j = 0; j < size_t{1} << log_arity; ++j) {
+      const size_t first = j << log_rows;
+      const uint32_t* group = codeword + first / kCodewordLanes * kCodewordGroupWords;
+      for (size_t k = 0; k < 5; ++k)
+        columns.push_back({.first = group + k * kCodewordLanes + first % kCodewordLanes,
+                           .words = 1,
+                           .row_stride = 1,
+                           .group_stride = kCodewordGroupWords});
+    }
   }
   return {.log_rows = log_rows, .cosets = {std::move(columns)}};
 }

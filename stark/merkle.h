@@ -65,8 +65,8 @@ class MerkleTree {
   [[nodiscard]] TreeOpening open(std::span<const uint32_t> indices) const;
 
  private:
-  // An opening hashes up to 2^forgotten_levels - 1 leaves: with four levels a fifth of the time of a
-  // proof of 2^14 rows, and a hundredth of one of 2^20.
+  // An opening hashes up to 2^forgotten_levels - 1 leaves: with four levels a fifth of the time of
+  // a proof of 2^14 rows, and a hundredth of one of 2^20.
   static constexpr unsigned forgotten_levels(unsigned top) { return top <= 18 ? 2 : 4; }
   [[nodiscard]] unsigned top() const { return heights_[0].log_rows; }
   [[nodiscard]] const TreeRows* rows_at(unsigned level) const;
@@ -98,9 +98,14 @@ class MerkleTree {
   Digest root_{};
 };
 
-/// The columns of a codeword that lies as codeword_kernels.h says: a leaf of a FRI layer
-/// (protocol.md, section 10) is, for each j < 2^log_arity, element index + j * 2^log_rows.
-[[nodiscard]] TreeRows fri_layer_rows(unsigned log_rows, unsigned log_arity,
-                                      const uint32_t* codeword);
+/// A codeword of 2^(log_rows + log_arity) elements that lies as codeword_kernels.h says.
+struct FriFibres {
+  const uint32_t* codeword;
+  unsigned log_arity;
+};
+
+/// A leaf of a FRI layer (protocol.md, section 10) is, for each codeword, for each j < 2^log_arity,
+/// element index + j * 2^log_rows.
+[[nodiscard]] TreeRows fri_layer_rows(unsigned log_rows, std::span<const FriFibres> codewords);
 
 }  // namespace zkvm::stark

@@ -126,8 +126,7 @@ std::vector<uint8_t> Proof::serialise() const {
 std::vector<MerkleHeight> tree_heights(const Shape& shape, size_t tree) {
   if (tree >= shape.trees.size()) {
     const FriLayerShape& layer = shape.layers[tree - shape.trees.size()];
-    return {{static_cast<unsigned>(layer.log_size - layer.log_arity),
-             kExtensionDegree << layer.log_arity}};
+    return {{layer.log_rows(), layer.row_words()}};
   }
   std::vector<MerkleHeight> heights;
   for (const GroupShape& group : shape.groups)

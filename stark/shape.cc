@@ -14,6 +14,7 @@ namespace {
 constexpr uint32_t kModulus = Fp::kModulus;
 constexpr uint32_t kOne = Fp::one().word;
 constexpr uint32_t kQuotientOpened = 2 * kExtensionDegree;  // chunks a and b; R is not opened
+constexpr unsigned kMaxLogArity = 3;
 
 Result<void> check_tables(const VerifyingKey& key, std::span<const TableSpec> tables) {
   if (tables.empty() || tables.size() > kMaxTables)
@@ -204,18 +205,22 @@ void add_layers(Shape& shape) {
   uint32_t joined = 1;  // groups that are in
   unsigned log_size = shape.log_domain(shape.groups[0]);
   uint32_t bound = shape.groups[0].bound;
+  const auto folded = [](uint32_t coefficients, unsigned log_arity) {
+    return (coefficients + (1u << log_arity) - 1) >> log_arity;
+  };
   while (log_size > shape.params.log_final || joined < shape.groups.size()) {
-    const bool more = joined < shape.groups.size();
-    const unsigned gap = more ? log_size - shape.log_domain(shape.groups[joined]) : log_size;
-    const unsigned arity = std::min(3u, gap);
+    const unsigned arity = std::min(kMaxLogArity, log_size);
     FriLayerShape layer{static_cast<uint8_t>(log_size), static_cast<uint8_t>(arity), bound, {}};
     log_size -= arity;
-    bound = (bound + (1u << arity) - 1) >> arity;
-    if (more && gap == arity) {
-      layer.joins = joined;
-      bound = std::max(bound, shape.groups[joined++].bound);
+    bound = folded(bound, arity);
+    for (; joined < shape.groups.size(); ++joined) {
+      const GroupShape& group = shape.groups[joined];
+      if (shape.log_domain(group) < log_size) break;
+      const unsigned gap = shape.log_domain(group) - log_size;
+      layer.joins.push_back({joined, static_cast<uint8_t>(gap)});
+      bound = std::max(bound, folded(group.bound, gap));
     }
-    shape.layers.push_back(layer);
+    shape.layers.push_back(std::move(layer));
   }
   shape.log_final_size = static_cast<uint8_t>(log_size);
   shape.final_bound = bound;
@@ -255,6 +260,19 @@ std::vector<uint8_t> serialise(std::span<const TableSpec> tables) {
     out.put(table.log_height);
   }
   return std::move(out).take();
+}
+
+uint32_t FriLayerShape::parts() const {
+  uint32_t count = 1u << log_arity;
+  for (const FriJoin& join : joins) count += 1u << join.log_arity;
+  return count;
+}
+
+uint32_t FriLayerShape::row_words() const {
+  uint32_t elements = 1u << log_arity;
+  for (const FriJoin& join : joins)
+    if (join.log_arity > 0) elements += 1u << join.log_arity;
+  return elements * kExtensionDegree;
 }
 
 uint32_t Shape::opened_width(const GroupShape& group, uint32_t tree) const {

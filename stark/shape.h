@@ -30,7 +30,7 @@ struct Params {
   uint16_t queries = 0;    // >= 1
   uint8_t grind_query = 20;
   uint8_t grind_round = 0;
-  uint8_t log_final = 8;  // FRI stops at a domain of at most 2^log_final
+  uint8_t log_final = 10;  // FRI stops at a domain of at most 2^log_final
   bool operator==(const Params&) const = default;
 
   [[nodiscard]] Result<void> check() const;
@@ -115,12 +115,27 @@ struct GroupShape {
   }
 };
 
-/// Layer i of FRI: a codeword of 2^log_size values, folded by 2^log_arity; then a group may join.
+/// A group whose batch codeword joins FRI in a layer, folded by 2^log_arity (0..2) to the size that
+/// the layer is folded to.
+struct FriJoin {
+  uint32_t group;
+  uint8_t log_arity;
+};
+
+/// Layer i of FRI: a codeword of 2^log_size values, folded by 2^log_arity, and with it the
+/// codewords of the groups whose sizes lie between.
 struct FriLayerShape {
   uint8_t log_size;
   uint8_t log_arity;
-  uint32_t bound;                 // coefficients of this layer's polynomial
-  std::optional<uint32_t> joins;  // group that joins after the fold
+  uint32_t bound;              // coefficients of this layer's polynomial
+  std::vector<FriJoin> joins;  // tallest first
+
+  /// Log of the size after the fold, and of the number of rows of the layer's tree.
+  [[nodiscard]] unsigned log_rows() const { return log_size - log_arity; }
+  /// Polynomials that one challenge combines.
+  [[nodiscard]] uint32_t parts() const;
+  /// Of a row of its tree: the fibre of the layer, then of each group that is folded with it.
+  [[nodiscard]] uint32_t row_words() const;
 };
 
 struct Shape {

@@ -83,12 +83,8 @@ Soundness soundness(const Shape& shape, unsigned tuple_width, size_t publics, do
   add("batch", "sum of (theta n + 1)/|E|  [BCHKS25]", over_field(batch) + grind);
   for (size_t i = 0; i < shape.layers.size(); ++i) {
     const FriLayerShape& layer = shape.layers[i];
-    double numerator = (power_of_two(layer.log_arity) - 1) * size(layer.log_size);
-    if (layer.joins) numerator += size(layer.log_size - layer.log_arity);
-    add(fmt::format("fri/layer {}", i),
-        layer.joins ? "((a - 1)(theta n + 1) + theta n/a + 1)/|E|  [BCHKS25]"
-                    : "(a - 1)(theta n + 1)/|E|  [BCHKS25]",
-        over_field(numerator) + grind);
+    add(fmt::format("fri/layer {}", i), "(parts - 1)(theta n + 1)/|E|  [BCHKS25]",
+        over_field((layer.parts() - 1) * size(layer.log_size)) + grind);
   }
   add("queries", "(1 - theta)^q, theta = (1 - rho)/2",
       soundness_bits::queries(out.theta, params.queries) + params.grind_query);

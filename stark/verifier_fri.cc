@@ -16,10 +16,28 @@ Fp5 element_at(const uint32_t* words) {
   return out;
 }
 
-Fp5 evaluate(std::span<const Fp5> polynomial, Fp x) {
-  Fp5 value;
-  for (size_t i = polynomial.size(); i-- > 0;) value = value * x + polynomial[i];
-  return value;
+/// The values of a polynomial on the subgroup of order 2^log, in the order of powers.
+std::vector<Fp5> evaluate_on_subgroup(std::span<const Fp5> polynomial, unsigned log) {
+  // Decimation in time: bit-reversed coefficients first.
+  std::vector<Fp5> values(size_t{1} << log);
+  for (size_t i = 0; i < polynomial.size(); ++i) {
+    size_t reversed = 0;
+    for (unsigned bit = 0; bit < log; ++bit) reversed |= (i >> bit & 1) << (log - 1 - bit);
+    values[reversed] += polynomial[i];
+  }
+  for (unsigned level = 1; level <= log; ++level) {
+    const size_t half = size_t{1} << (level - 1);
+    const Fp root = Fp::root_of_unity(static_cast<int>(level));
+    Fp power = Fp::one();
+    for (size_t j = 0; j < half; ++j, power *= root) {
+      for (size_t i = j; i < values.size(); i += 2 * half) {
+        const Fp5 odd = values[i + half] * power;
+        values[i + half] = values[i] - odd;
+        values[i] += odd;
+      }
+    }
+  }
+  return values;
 }
 
 // root(log)^-index
@@ -44,11 +62,7 @@ Result<FriChallenges> replay_fri(const Shape& shape, const Proof& proof, Transcr
       if (!transcript.check_grind("grind", shape.params.grind_round, proof.layers[i].nonce))
         return fail(ErrorCode::kNonce, fmt::format("fri: layer {}: the nonce lacks its {} bits", i,
                                                    shape.params.grind_round));
-      Fp5 challenges[2];
-      const size_t count = shape.layers[i].joins ? 2 : 1;
-      transcript.squeeze("fold", {challenges, count});
-      out.beta.push_back(challenges[0]);
-      out.delta.push_back(challenges[1]);
+      out.beta.push_back(transcript.squeeze("fold"));
     }
     transcript.absorb("final", std::span<const Fp5>(proof.final_polynomial));
   }
@@ -81,6 +95,40 @@ Fp5 fold_fibre(std::span<const Fp5> fibre, Fp y_inverse, const Fp5& beta) {
   return values[0];
 }
 
+namespace {
+
+/// The opened rows of a layer, and a codeword's fibres in them.
+struct LayerRows {
+  const uint32_t* words;
+  uint32_t row_words;
+
+  [[nodiscard]] Fp5 at(size_t row, size_t element) const {
+    return element_at(words + row * row_words + element * Fp5::kDegree);
+  }
+  /// The fold of the 2^log_arity elements from `first` on; `inverse_point`: of the first.
+  [[nodiscard]] Fp5 fold(size_t row, size_t first, unsigned log_arity, Fp inverse_point,
+                         const Fp5& beta) const {
+    Fp5 fibre[8];
+    const size_t arity = size_t{1} << log_arity;
+    for (size_t j = 0; j < arity; ++j) fibre[j] = at(row, first + j);
+    return fold_fibre({fibre, arity}, inverse_point, beta);
+  }
+};
+
+/// Whether a layer holds `values` at `positions` of the codeword whose fibres start at element
+/// `first`: the place of the first that it does not hold, or their number. `leaves`: of the rows.
+size_t first_difference(const LayerRows& rows, std::span<const uint32_t> leaves, unsigned log_rows,
+                        size_t first, std::span<const uint32_t> positions,
+                        std::span<const Fp5> values) {
+  for (size_t k = 0; k < positions.size(); ++k) {
+    const uint32_t leaf = positions[k] & ((1u << log_rows) - 1);
+    if (!(rows.at(rank(leaves, leaf), first + (positions[k] >> log_rows)) == values[k])) return k;
+  }
+  return positions.size();
+}
+
+}  // namespace
+
 Result<void> check_queries(const Shape& shape, const FriChallenges& challenges,
                            std::span<const std::vector<Fp5>> batch,
                            std::span<const uint32_t* const> layer_rows,
@@ -91,38 +139,55 @@ Result<void> check_queries(const Shape& shape, const FriChallenges& challenges,
   std::vector<Fp5> values = batch[0];
   for (size_t i = 0; i < shape.layers.size(); ++i) {
     const FriLayerShape& layer = shape.layers[i];
-    const unsigned log_rows = layer.log_size - layer.log_arity;
-    const size_t arity = size_t{1} << layer.log_arity;
-    const auto leaves = distinct_below(positions, log_rows);
-    const auto fibre_of = [&](size_t leaf) { return layer_rows[i] + leaf * arity * Fp5::kDegree; };
+    const LayerRows rows{layer_rows[i], layer.row_words()};
+    const auto leaves = distinct_below(positions, layer.log_rows());
+    const auto check = [&](size_t first, std::span<const uint32_t> at,
+                           std::span<const Fp5> expected) {
+      return first_difference(rows, leaves, layer.log_rows(), first, at, expected);
+    };
 
-    for (size_t k = 0; k < positions.size(); ++k) {
-      const uint32_t leaf = positions[k] & ((1u << log_rows) - 1);
-      const uint32_t place = positions[k] >> log_rows;
-      if (element_at(fibre_of(rank(leaves, leaf)) + place * Fp5::kDegree) == values[k]) continue;
-      if (i == 0)
-        return fail(ErrorCode::kDeep,
-                    fmt::format("queries: index {}: layer 0 is not the batch of the opened rows",
-                                positions[k]));
-      return fail(ErrorCode::kFold,
-                  fmt::format("queries: position {} of layer {} is not the fold of layer {}",
-                              positions[k], i, i - 1));
+    if (const size_t k = check(0, positions, values); k < positions.size()) {
+      if (i > 0)
+        return fail(ErrorCode::kFold,
+                    fmt::format("queries: position {} of layer {} is not the fold of layer {}",
+                                positions[k], i, i - 1));
+      return fail(ErrorCode::kDeep,
+                  fmt::format("queries: index {}: layer 0 is not the batch of the opened rows",
+                              positions[k]));
     }
-
     values.resize(leaves.size());
-    for (size_t k = 0; k < leaves.size(); ++k) {
-      Fp5 fibre[8];
-      for (size_t j = 0; j < arity; ++j) fibre[j] = element_at(fibre_of(k) + j * Fp5::kDegree);
-      values[k] =
-          fold_fibre({fibre, arity}, inverse_point(layer.log_size, leaves[k]), challenges.beta[i]);
-      if (layer.joins) values[k] += challenges.delta[i] * batch[*layer.joins][k];
+    const Fp5& beta = challenges.beta[i];
+    for (size_t k = 0; k < leaves.size(); ++k)
+      values[k] = rows.fold(k, 0, layer.log_arity, inverse_point(layer.log_size, leaves[k]), beta);
+
+    Fp5 power = pow(beta, 1u << layer.log_arity);
+    size_t first = size_t{1} << layer.log_arity;
+    for (const auto& [group, log_arity] : layer.joins) {
+      const std::vector<Fp5>& joining = batch[group];
+      if (log_arity == 0) {
+        for (size_t k = 0; k < leaves.size(); ++k) values[k] += power * joining[k];
+      } else {
+        // SOUNDNESS: the rest of the fibre counts as well, so it is committed before beta.
+        const unsigned log_size = layer.log_rows() + log_arity;
+        const auto at = distinct_below(challenges.indices, log_size);
+        if (const size_t k = check(first, at, joining); k < at.size())
+          return fail(ErrorCode::kDeep,
+                      fmt::format("queries: position {}: layer {} does not hold the batch of the "
+                                  "opened rows of height 2^{}",
+                                  at[k], i, shape.groups[group].log_height));
+        for (size_t k = 0; k < leaves.size(); ++k)
+          values[k] +=
+              power * rows.fold(k, first, log_arity, inverse_point(log_size, leaves[k]), beta);
+        first += size_t{1} << log_arity;
+      }
+      power *= pow(beta, 1u << log_arity);
     }
     positions = leaves;
   }
 
-  const Fp root = Fp::root_of_unity(shape.log_final_size);
+  const auto last = evaluate_on_subgroup(final_polynomial, shape.log_final_size);
   for (size_t k = 0; k < positions.size(); ++k)
-    if (!(evaluate(final_polynomial, pow(root, positions[k])) == values[k]))
+    if (!(last[positions[k]] == values[k]))
       return fail(ErrorCode::kFinal,
                   fmt::format("queries: position {} of the last fold is not the final polynomial's",
                               positions[k]));

@@ -16,7 +16,6 @@ namespace zkvm::stark {
 
 struct FriChallenges {
   std::vector<Fp5> beta;          // per layer
-  std::vector<Fp5> delta;         // per layer; 0 if no group joins there
   std::vector<uint32_t> indices;  // of the queries, in the order drawn, below the tallest domain
 };
 
@@ -32,7 +31,8 @@ struct FriChallenges {
 /// `batch[g]`: values of group g's batch codeword at the distinct positions below its domain size,
 /// ascending. `layer_rows[i]`: rows of layer i at the distinct leaf indices, ascending; canonical
 /// words that were checked against the layer's root.
-/// Errors: kDeep (layer 0 is not the batch), kFold (with the layer), kFinal; each with the index.
+/// Errors: kDeep (a layer does not hold the batch of a group), kFold (with the layer), kFinal; each
+/// with the index.
 [[nodiscard]] Result<void> check_queries(const Shape& shape, const FriChallenges& challenges,
                                          std::span<const std::vector<Fp5>> batch,
                                          std::span<const uint32_t* const> layer_rows,

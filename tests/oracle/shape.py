@@ -63,7 +63,20 @@ class Group:
 class FriLayer:
     log_size: int
     log_arity: int
-    joins: int | None  # group
+    joins: list = field(default_factory=list)  # (group, log of the arity of its fold), tallest first
+
+    @property
+    def log_rows(self):
+        return self.log_size - self.log_arity
+
+    @property
+    def parts(self):
+        return 2**self.log_arity + sum(2**log_arity for _, log_arity in self.joins)
+
+    @property
+    def row_words(self):
+        folded = [self.log_arity] + [log_arity for _, log_arity in self.joins if log_arity > 0]
+        return DEGREE * sum(2**log_arity for log_arity in folded)
 
 
 @dataclass
@@ -195,15 +208,14 @@ def _add_layers(shape):
     groups, params = shape.groups, shape.params
     log_size, bound, joined = shape.log_domain(groups[0]), groups[0].bound, 1
     while log_size > params.log_final or joined < len(groups):
-        layer = FriLayer(log_size, min(3, log_size), None)
-        if joined < len(groups):
-            layer.log_arity = min(3, log_size - shape.log_domain(groups[joined]))
+        layer = FriLayer(log_size, min(3, log_size))
         shape.layers.append(layer)
-        log_size -= layer.log_arity
+        log_size = layer.log_rows
         bound = -(-bound // 2**layer.log_arity)
-        if joined < len(groups) and log_size == shape.log_domain(groups[joined]):
-            layer.joins = joined
-            bound = max(bound, groups[joined].bound)
+        while joined < len(groups) and shape.log_domain(groups[joined]) >= log_size:
+            log_arity = shape.log_domain(groups[joined]) - log_size
+            layer.joins.append((joined, log_arity))
+            bound = max(bound, -(-groups[joined].bound // 2**log_arity))
             joined += 1
     shape.log_final_size, shape.final_bound = log_size, bound
 
@@ -246,9 +258,7 @@ def soundness(key, shape, statement, least_rate=0):
         ("zeta", log2(P**5 - P) - log2(3 * (bound + 1) + bound - 1) + params.grind_round),
         ("batch", log_field - log2(sum(gap(shape.log_domain(g)) for g in shape.groups)) + params.grind_round)]
     for i, layer in enumerate(shape.layers):
-        error = (2**layer.log_arity - 1) * gap(layer.log_size)
-        if layer.joins is not None:
-            error += gap(layer.log_size - layer.log_arity)
+        error = (layer.parts - 1) * gap(layer.log_size)
         rounds.append((f"fold {i}", log_field - log2(error) + params.grind_round))
     rounds.append(("queries", -params.queries * log2(1 - theta) + params.grind_query))
     return rounds

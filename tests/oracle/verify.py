@@ -101,7 +101,7 @@ class Challenges:
     alpha: E
     zeta: E
     batch: list  # one per opened value
-    folds: list  # per layer: (beta, delta or None)
+    folds: list  # beta, per layer
     indices: list
 
 
@@ -138,9 +138,7 @@ def replay(key, statement, opening, slot_roots):
             with transcript.scope(f"layer {i}"):
                 transcript.absorb("root", sent.root)
                 grind("grind", params.grind_round, sent.nonce)
-                joins = layer.joins is not None
-                fold = squeeze("fold", 2 if joins else 1)
-                folds.append((fold[0], fold[1] if joins else None))
+                folds += squeeze("fold", 1)
         transcript.absorb("final", head_bytes.final)
     grind("grind query", params.grind_query, head.query_nonce)
     indices = transcript.squeeze_indices("queries", shape.log_domain(shape.groups[0]), params.queries)
@@ -305,8 +303,7 @@ def read_trees(reader, shape, indices):
         heights = [(shape.log_domain(group), group.row_words(tree)) for group in shape.groups if group.width(tree)]
         trees.append(OpenedTree(reader, heights, indices))
     for layer in shape.layers:
-        heights = [(layer.log_size - layer.log_arity, DEGREE << layer.log_arity)]
-        trees.append(OpenedTree(reader, heights, indices))
+        trees.append(OpenedTree(reader, [(layer.log_rows, layer.row_words)], indices))
     reader.end()
     return trees
 
@@ -359,15 +356,25 @@ def check_queries(shape, head, drawn, trees):
     columns, layers = trees[:len(shape.trees)], trees[len(shape.trees):]
     for e in distinct(drawn.indices, batches[0].log_size):
         value, code = batches[0].at(e, columns), "Deep"
-        for i, (layer, tree, (beta, delta)) in enumerate(zip(shape.layers, layers, drawn.folds)):
-            log_rows = layer.log_size - layer.log_arity
-            place, row = divmod(e % (1 << layer.log_size), 1 << log_rows)
-            words = tree.rows[log_rows, row]
-            values = [E.from_wire(words[j:j + DEGREE]) for j in range(0, len(words), DEGREE)]
-            require(values[place] == value, code, f"query {e}: layer {i}: expected {value}, found {values[place]}")
-            value, code = fold(values, layer.log_size, row, beta), "Fold"
-            if layer.joins is not None:
-                value = value + delta * batches[layer.joins].at(e, columns)
+        for i, (layer, tree, beta) in enumerate(zip(shape.layers, layers, drawn.folds)):
+            row = e % (1 << layer.log_rows)
+            words = tree.rows[layer.log_rows, row]
+            elements = iter([E.from_wire(words[j:j + DEGREE]) for j in range(0, len(words), DEGREE)])
+
+            def opened_fold(value, code, log_arity):
+                """Of the next fibre in the row, which must hold `value`."""
+                log_size = layer.log_rows + log_arity
+                fibre = [next(elements) for _ in range(1 << log_arity)]
+                found = fibre[e % (1 << log_size) >> layer.log_rows]
+                require(found == value, code, f"query {e}: layer {i}: expected {value}, found {found}")
+                return fold(fibre, log_size, row, beta)
+
+            value, code, factor = opened_fold(value, code, layer.log_arity), "Fold", beta.power(1 << layer.log_arity)
+            for group, log_arity in layer.joins:
+                joining = batches[group].at(e, columns)
+                if log_arity > 0:
+                    joining = opened_fold(joining, "Deep", log_arity)
+                value, factor = value + factor * joining, factor * beta.power(1 << log_arity)
         x = pow(root(shape.log_final_size), e, P)
         found = evaluate(head.final, x)
         require(found == value, "Final", f"query {e}: expected {value}, found {found}")

@@ -31,6 +31,9 @@ std::vector<Case> cases() {
       {"down to a constant", with(plain, [](Params& p) { p.log_final = 0; }), {{0, 11}}},
       {"every height", plain, {{0, 11}, {0, 10}, {0, 9}, {0, 8}, {1, 7}, {1, 5}, {1, 1}, {1, 0}}},
       {"distances of 1 to 4", plain, {{0, 11}, {0, 10}, {1, 8}, {1, 5}, {1, 1}}},
+      {"three in one layer", plain, {{0, 11}, {0, 10}, {0, 9}, {0, 8}}},
+      {"joins of one size of fibre", plain, {{0, 11}, {0, 9}, {1, 6}}},
+      {"joins unfolded", plain, {{0, 11}, {0, 8}, {1, 5}, {1, 2}}},
       {"joins below the final size",
        with(plain, [](Params& p) { p.log_final = 9; }),
        {{0, 11}, {1, 6}, {1, 2}}},
@@ -202,28 +205,46 @@ TEST(FriSoundness, FoldFibreAgreesWithFold) {
 
 /// A cheating prover: like fri_commit, but codewords can be changed before they are committed, and
 /// the final polynomial is cut to its length whatever it is.
-void cheat(FriRun& run, const std::function<void(size_t layer, Codeword&)>& change) {
+struct Cheat {
+  std::function<void(size_t layer, Codeword&)> change = [](size_t, Codeword&) {};
+  /// What is committed of a group that is folded with a layer.
+  std::function<void(uint32_t group, Codeword&)> change_joining = [](uint32_t, Codeword&) {};
+};
+void cheat(FriRun& run, const Cheat& how) {
   Transcript transcript;
   {
     const auto scope = transcript.scope("fri");
-    Codeword codeword = std::move(FriRun::copy(run.batch)[0]);
+    std::vector<Codeword> batch = FriRun::copy(run.batch);
+    Codeword codeword = std::move(batch[0]);
     for (uint32_t i = 0; i < run.shape.layers.size(); ++i) {
       const FriLayerShape& layer = run.shape.layers[i];
       const auto layer_scope = transcript.scope("layer", i);
-      change(i, codeword);
-      MerkleTree tree(0, {fri_layer_rows(layer.log_size - layer.log_arity, layer.log_arity,
-                                         codeword.group(0))});
+      how.change(i, codeword);
+      std::vector<FriFibres> fibres = {{codeword.group(0), layer.log_arity}};
+      for (const auto& [group, log_arity] : layer.joins) {
+        if (log_arity == 0) continue;
+        how.change_joining(group, batch[group]);
+        fibres.push_back({batch[group].group(0), log_arity});
+      }
+      MerkleTree tree(0, {fri_layer_rows(layer.log_rows(), fibres)});
       transcript.absorb("root", tree.root());
       const auto nonce = grind(transcript, "grind", run.shape.params.grind_round);
-      Fp5 challenges[2];
-      transcript.squeeze("fold", {challenges, layer.joins ? size_t{2} : size_t{1}});
-      Codeword next = fold(codeword, layer.log_arity, challenges[0]);
-      if (layer.joins) add_multiple(next, run.batch[*layer.joins], challenges[1]);
+      const Fp5 beta = transcript.squeeze("fold");
+      Codeword next = fold(codeword, layer.log_arity, beta);
+      unsigned exponent = 1u << layer.log_arity;
+      std::vector<Codeword> joined;
+      for (const auto& [group, log_arity] : layer.joins) {
+        Codeword& other = batch[group];
+        add_multiple(next, log_arity == 0 ? std::move(other) : fold(other, log_arity, beta),
+                     pow(beta, exponent));
+        if (log_arity > 0) joined.push_back(std::move(other));
+        exponent += 1u << log_arity;
+      }
       run.proof.layers.push_back({tree.root(), *nonce});
-      run.fri.layers.push_back({std::move(codeword), std::move(tree), *nonce});
+      run.fri.layers.push_back({std::move(codeword), std::move(joined), std::move(tree), *nonce});
       codeword = std::move(next);
     }
-    change(run.shape.layers.size(), codeword);
+    how.change(run.shape.layers.size(), codeword);
     run.fri.final_polynomial = interpolate(codeword);
     run.fri.final_polynomial.resize(run.shape.final_bound);
     transcript.absorb("final", std::span<const Fp5>(run.fri.final_polynomial));
@@ -234,7 +255,7 @@ void cheat(FriRun& run, const std::function<void(size_t layer, Codeword&)>& chan
 
 TEST(FriSoundness, TheCheatIsAcceptedWhenItDoesNotCheat) {
   FriRun run(kUsual);
-  cheat(run, [](size_t, Codeword&) {});
+  cheat(run, {});
   EXPECT_TRUE(run.verify());
 }
 
@@ -245,7 +266,7 @@ TEST(FriSoundness, RejectsADegreeThatIsTooHigh) {
     run.batch[g] =
         evaluate_on_subgroup(random_elements(size_t{1} << run.shape.log_domain(group), run.random),
                              run.shape.log_domain(group));
-    cheat(run, [](size_t, Codeword&) {});
+    cheat(run, {});
     run.expect(ErrorCode::kFinal);
   }
 }
@@ -253,21 +274,72 @@ TEST(FriSoundness, RejectsADegreeThatIsTooHigh) {
 TEST(FriSoundness, RejectsARandomWord) {
   FriRun run(kUsual);
   for (size_t e = 0; e < run.batch[0].size(); ++e) run.batch[0].set(e, random_fp5(run.random));
-  cheat(run, [](size_t, Codeword&) {});
+  cheat(run, {});
   run.expect(ErrorCode::kFinal);
 }
 
 TEST(FriSoundness, RejectsALayerThatIsNotTheFold) {
-  for (size_t layer = 0; layer <= 4; ++layer) {
+  const size_t layers = FriRun(kUsual).shape.layers.size();
+  ASSERT_EQ(layers, 3);
+  for (size_t layer = 0; layer <= layers; ++layer) {
     FriRun run(kUsual);
-    ASSERT_EQ(run.shape.layers.size(), 4);
-    cheat(run, [&](size_t i, Codeword& codeword) {
-      if (i != layer) return;
-      // Another polynomial of the same degree, so that only the link between the layers is wrong.
-      const uint32_t bound = i < 4 ? run.shape.layers[i].bound : run.shape.final_bound;
-      codeword = evaluate_on_subgroup(random_elements(bound, run.random), codeword.log_size());
-    });
-    run.expect(layer == 0 ? ErrorCode::kDeep : layer < 4 ? ErrorCode::kFold : ErrorCode::kFinal);
+    cheat(run, {.change = [&](size_t i, Codeword& codeword) {
+            if (i != layer) return;
+            // Another polynomial of the same degree, so that only the link between the layers is
+            // wrong.
+            const uint32_t bound = i < layers ? run.shape.layers[i].bound : run.shape.final_bound;
+            codeword =
+                evaluate_on_subgroup(random_elements(bound, run.random), codeword.log_size());
+          }});
+    run.expect(layer == 0       ? ErrorCode::kDeep
+               : layer < layers ? ErrorCode::kFold
+                                : ErrorCode::kFinal);
+  }
+}
+
+// A group that is folded with a layer is committed there: as another polynomial of its degree, or
+// with its true values but for one place of each fibre, whichever is not asked for.
+TEST(FriSoundness, RejectsAJoiningGroupThatIsNotItsBatch) {
+  for (const uint32_t group : {1u, 2u}) {
+    FriRun run(kUsual);
+    cheat(run, {.change_joining = [&](uint32_t g, Codeword& codeword) {
+            if (g == group)
+              codeword = evaluate_on_subgroup(
+                  random_elements(run.shape.groups[g].bound, run.random), codeword.log_size());
+          }});
+    run.expect(ErrorCode::kDeep);
+  }
+  for (const size_t part : {0u, 1u}) {  // group 1 has fibres of two
+    FriRun run(kUsual);
+    ASSERT_EQ(run.shape.layers[0].joins[0].log_arity, 1);
+    cheat(run, {.change_joining = [&](uint32_t g, Codeword& codeword) {
+            if (g != 1) return;
+            const size_t half = codeword.size() / 2;
+            for (size_t e = part * half; e < (part + 1) * half; ++e)
+              codeword.set(e, codeword.at(e) + Fp5::one());
+          }});
+    run.expect(ErrorCode::kDeep);
+  }
+}
+
+// Challenges of two parts must differ, or groups could cancel each other.
+TEST(FriSoundness, PartsHaveDistinctPowers) {
+  const Case close{"close",
+                   {.zk = false, .queries = 20, .grind_query = 4, .log_final = 4},
+                   {{0, 11}, {0, 10}, {1, 9}, {1, 8}}};
+  for (uint32_t a = 0; a < 4; ++a) {
+    for (uint32_t b = a + 1; b < 4; ++b) {
+      FriRun run(close);
+      ASSERT_EQ(run.shape.layers[0].joins.size(), 3u);
+      const Codeword far = evaluate_on_subgroup(random_elements(1 << 9, run.random), 9);
+      for (const auto& [g, sign] : {std::pair{a, Fp::one()}, std::pair{b, -Fp::one()}}) {
+        Codeword& codeword = run.batch[g];
+        for (size_t e = 0; e < codeword.size(); ++e)
+          codeword.set(e, codeword.at(e) + far.at(e % 512) * sign);
+      }
+      cheat(run, {});
+      run.expect(ErrorCode::kFinal);
+    }
   }
 }
 
@@ -295,7 +367,7 @@ TEST(FriSoundness, RejectsGroupsThatDoNotJoin) {
   // The opened rows of group 2 say something else than what was joined.
   for (size_t e = 0; e < run.batch[2].size(); ++e)
     run.batch[2].set(e, run.batch[2].at(e) + Fp5::one());
-  run.expect(ErrorCode::kFold);
+  run.expect(ErrorCode::kDeep);
 }
 
 TEST(FriSoundness, RejectsNoncesWithoutWork) {

@@ -199,19 +199,22 @@ TEST_P(MerkleTest, RootAndOpeningsOfTheNaiveTree) {
 
 TEST_P(MerkleTest, FriLayer) {
   for (unsigned log_rows : {0u, 3u, 5u, 9u}) {
-    const unsigned log_arity = 3;
-    Codeword codeword(log_rows + log_arity);
+    std::vector<Codeword> codewords;
+    std::vector<FriFibres> fibres;
     WordSource random(3);
     const auto element = [&] { return Fp::from(random()); };
-    for (size_t e = 0; e < codeword.size(); ++e)
-      codeword.set(e, {{element(), element(), element(), element(), element()}});
-    const MerkleTree tree(0, {fri_layer_rows(log_rows, log_arity, codeword.group(0))});
-    Rows rows(size_t{1} << log_rows);
-    for (size_t e = 0; e < rows.size(); ++e) {
-      for (size_t j = 0; j < 8; ++j) {
-        for (const Fp c : codeword.at(e + (j << log_rows)).c) rows[e].push_back(c.word);
-      }
+    for (const unsigned log_arity : {3u, 2u, 1u}) {
+      Codeword& codeword = codewords.emplace_back(log_rows + log_arity);
+      for (size_t e = 0; e < codeword.size(); ++e)
+        codeword.set(e, {{element(), element(), element(), element(), element()}});
+      fibres.push_back({codeword.group(0), log_arity});
     }
+    const MerkleTree tree(0, {fri_layer_rows(log_rows, fibres)});
+    Rows rows(size_t{1} << log_rows);
+    for (size_t e = 0; e < rows.size(); ++e)
+      for (size_t f = 0; f < codewords.size(); ++f)
+        for (size_t j = 0; j < size_t{1} << fibres[f].log_arity; ++j)
+          for (const Fp c : codewords[f].at(e + (j << log_rows)).c) rows[e].push_back(c.word);
     EXPECT_EQ(tree.root(), naive_tree(tree.shape(), {rows})[0][0]);
     EXPECT_EQ(tree.open({{0u}}).rows, rows[0]);
   }

@@ -137,8 +137,11 @@ TEST(Negative, TheRandomPolynomialIsFreeUpToItsDegree) {
   for (uint32_t g = 0; g < shape.groups.size(); ++g) {
     // Folds from where the group joins to the end divide the degree by so much.
     unsigned log_folds = 0;
-    for (const FriLayerShape& layer : shape.layers)
+    for (const FriLayerShape& layer : shape.layers) {
       if (layer.log_size <= shape.log_domain(shape.groups[g])) log_folds += layer.log_arity;
+      for (const FriJoin& join : layer.joins)
+        if (join.group == g) log_folds += join.log_arity;
+    }
     const uint32_t refused_from = shape.final_bound << log_folds;
     const auto with = [&](uint32_t coefficient) {
       Cheater cheater = make_cheater(prover, toy, params);

@@ -3,6 +3,7 @@
 #include <zk/check.h>
 
 #include <algorithm>
+#include <bit>
 
 namespace zkvm::stark {
 namespace {
@@ -331,16 +332,25 @@ void ReferenceProver::run_fri() {
     const FriLayerShape& layer = shape_.layers[i];
     const auto layer_scope = transcript_.scope("layer", static_cast<uint32_t>(i));
     on_codeword(i, word);
-    const size_t arity = size_t{1} << layer.log_arity;
-    const size_t rows = word.size() / arity;
+    // The codewords that are folded, each with its arity: the layer's own, those of groups.
+    struct Folded {
+      const std::vector<Fp5>* word;
+      size_t arity;
+    };
+    std::vector<Folded> folded = {{&word, size_t{1} << layer.log_arity}};
+    for (const FriJoin& join : layer.joins)
+      folded.push_back({&batches[join.group], size_t{1} << join.log_arity});
+    const size_t rows = size_t{1} << layer.log_rows();
     ReferenceTree& tree = layer_trees_.emplace_back();
     auto& group = tree.groups.emplace_back();
-    group.log_height = static_cast<uint8_t>(layer.log_size - layer.log_arity);
+    group.log_height = static_cast<uint8_t>(layer.log_rows());
     tree.levels.assign(group.log_height + 1u, {});
     for (size_t e = 0; e < rows; ++e) {
       std::vector<Fp>& row = group.rows.emplace_back();
-      for (size_t j = 0; j < arity; ++j)
-        row.insert(row.end(), word[e + j * rows].c, word[e + j * rows].c + Fp5::kDegree);
+      for (const auto& [values, arity] : folded)
+        for (size_t j = 0; arity > 1 && j < arity; ++j)
+          row.insert(row.end(), (*values)[e + j * rows].c,
+                     (*values)[e + j * rows].c + Fp5::kDegree);
       tree.levels.back().push_back(row_hash(words(row)));
     }
     for (unsigned m = group.log_height; m-- > 0;)
@@ -352,22 +362,23 @@ void ReferenceProver::run_fri() {
     sent.nonce = grind("grind", proof_.params.grind_round);
     proof_.layers.push_back(sent);
 
-    std::vector<Fp5> challenges(layer.joins ? 2 : 1);
-    transcript_.squeeze("fold", challenges);
-    const Fp root = Fp::root_of_unity(layer.log_size);
-    const Fp scale = inverse(integer(arity));
-    std::vector<Fp5> folded(rows);
-    for (size_t e = 0; e < rows; ++e) {
-      Fp5 power = Fp5::one();
-      for (size_t u = 0; u < arity; ++u, power *= challenges[0]) {
-        Fp5 part;  // G_u at the fibre's point: sum over the fibre of value * x^-u, over the arity
-        for (size_t j = 0; j < arity; ++j)
-          part += word[e + j * rows] * inverse(pow(pow(root, e + j * rows), u));
-        folded[e] += part * scale * power;
+    const Fp5 beta = transcript_.squeeze("fold");
+    std::vector<Fp5> next_word(rows);
+    Fp5 power = Fp5::one();
+    for (const auto& [values, arity] : folded) {
+      const Fp root_inverse =
+          inverse(Fp::root_of_unity(std::countr_zero(rows) + std::countr_zero(arity)));
+      const Fp scale = inverse(integer(arity));
+      for (size_t u = 0; u < arity; ++u, power *= beta) {
+        for (size_t e = 0; e < rows; ++e) {
+          Fp5 part;  // G_u at the fibre's point: sum over the fibre of value * x^-u, over the arity
+          for (size_t j = 0; j < arity; ++j)
+            part += (*values)[e + j * rows] * pow(root_inverse, (e + j * rows) * u);
+          next_word[e] += part * scale * power;
+        }
       }
-      if (layer.joins) folded[e] += challenges[1] * batches[*layer.joins][e];
     }
-    word = std::move(folded);
+    word = std::move(next_word);
   }
   proof_.final_polynomial = interpolate(word, shape_.log_final_size);
   proof_.final_polynomial.resize(shape_.final_bound);

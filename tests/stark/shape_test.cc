@@ -148,13 +148,21 @@ TEST(Shape, FriFoldsToEveryGroupAndEndsSmall) {
   ASSERT_TRUE(shape);
   std::vector<std::pair<int, int>> folds;
   for (const auto& layer : shape->layers) folds.emplace_back(layer.log_size, layer.log_arity);
-  EXPECT_EQ(folds, (std::vector<std::pair<int, int>>{{15, 1}, {14, 3}, {11, 1}, {10, 3}}));
-  EXPECT_EQ(shape->layers[0].joins, 1u);
-  EXPECT_FALSE(shape->layers[1].joins);
-  EXPECT_EQ(shape->layers[2].joins, 2u);
-  EXPECT_EQ(shape->log_final_size, 7);
-  EXPECT_EQ(shape->final_bound, (shape->groups[2].bound + 7) / 8);
-  EXPECT_LT(shape->final_bound, 128u);
+  EXPECT_EQ(folds, (std::vector<std::pair<int, int>>{{15, 3}, {12, 3}}));
+  const auto joins = [&](size_t layer) {
+    std::vector<std::pair<int, int>> out;
+    for (const FriJoin& join : shape->layers[layer].joins)
+      out.emplace_back(join.group, join.log_arity);
+    return out;
+  };
+  EXPECT_EQ(joins(0), (std::vector<std::pair<int, int>>{{1, 2}}));
+  EXPECT_EQ(joins(1), (std::vector<std::pair<int, int>>{{2, 1}}));
+  EXPECT_EQ(shape->layers[0].parts(), 8u + 4);
+  EXPECT_EQ(shape->layers[0].row_words(), 5 * (8u + 4));
+  EXPECT_EQ(shape->layers[1].parts(), 8u + 2);
+  EXPECT_EQ(shape->log_final_size, 9);
+  EXPECT_EQ(shape->final_bound, (shape->groups[2].bound + 1) / 2);
+  EXPECT_LT(shape->final_bound, 512u);
 }
 
 TEST(Shape, RefusesTablesThatDoNotFit) {

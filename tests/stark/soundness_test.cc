@@ -104,6 +104,15 @@ TEST(Soundness, JoiningGroupsCost) {
   EXPECT_LT(round_of(two, "alpha").bits, round_of(one, "alpha").bits);
 }
 
+// 8 + 4 + 2 + 1 parts on one curve in the first layer, and 8 in each of the others.
+TEST(Soundness, GroupsThatJoinALayerArePartsOfItsCurve) {
+  const auto key = one_chip(2);
+  const Params params{.zk = false, .queries = 261};
+  const Soundness s = soundness(shape_of(key, params, {{0, 20}, {0, 19}, {0, 18}, {0, 17}}), 1, 0);
+  EXPECT_NEAR(round_of(s, "fri/layer 0").bits, 154.943 - std::log2(14) - 19, 0.001);
+  EXPECT_NEAR(round_of(s, "fri/layer 1").bits, 154.943 - std::log2(7) - 16, 0.001);
+}
+
 TEST(Soundness, MasksOfTheSmallestGroupSetTheRate) {
   const auto key = one_chip(2);
   const Params params{.zk = true, .queries = 300};
