@@ -204,6 +204,18 @@ template <class B>
   air.assert_bool(label, (a.hi + b.hi + carry - c.hi) * kInverseLimb);
 }
 
+/// The same on rows where `where` is 1, and nothing where it is 0. `where`: asserted boolean by the
+/// caller.
+template <class B>
+[[gnu::always_inline]] inline void assert_sum_where(B& air, const Expr<B>& where, const char* label,
+                                                    const Word<Expr<B>>& a, const Word<Expr<B>>& b,
+                                                    const Word<Expr<B>>& c) {
+  const Expr<B> carry = (a.lo + b.lo - c.lo) * kInverseLimb;
+  const Expr<B> carry_hi = (a.hi + b.hi + carry - c.hi) * kInverseLimb;
+  air.assert_zero(label, where * carry * (carry - 1));
+  air.assert_zero(label, where * carry_hi * (carry_hi - 1));
+}
+
 // For fill().
 
 /// x as an element. REQUIRES: x < p.

@@ -30,7 +30,6 @@ using MachineChips = ChipList<
     chips::AddImmInPlace,
     chips::Add,
     chips::AddInPlace,
-    chips::Sub,
     chips::Bits,
     chips::Shift,
     chips::ShiftImm,

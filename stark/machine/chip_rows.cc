@@ -1,6 +1,8 @@
 #include "stark/machine/chip_rows.h"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <memory>
 
 #include "stark/chips/add.h"
@@ -30,16 +32,16 @@ class Collector {
       : program_(program), text_(text), segment_(segment) {}
 
   std::vector<ChipRows> collect() {
-    one_of<vm::ImmediateRow, AddImm, AddImmInPlace>(Class::kAddImm, the_only);
-    one_of<vm::RegisterRow, Add, AddInPlace, Sub>(Class::kAdd, [](uint32_t operation) {
-      return operation == number(Operation::kSub) ? 2 : 0;
+    one_of<vm::ImmediateRow, AddImm, AddImmInPlace>(Class::kAddImm, in_place_if_possible);
+    one_of<vm::RegisterRow, Add, AddInPlace>(Class::kAdd, [](const ProgramRow& insn) {
+      return insn.operation == number(Operation::kAdd) ? in_place_if_possible(insn) : 0;
     });
     two_forms<Bits>(Class::kBits, Class::kBitsImm);
     one_of<vm::RegisterRow, Shift>(Class::kShift, the_only);
-    one_of<vm::ImmediateRow, ShiftImm, ShiftImmInPlace>(Class::kShiftImm, the_only);
+    one_of<vm::ImmediateRow, ShiftImm, ShiftImmInPlace>(Class::kShiftImm, in_place_if_possible);
     two_forms<Compare>(Class::kCompare, Class::kCompareImm);
-    one_of<vm::BranchRow, BranchEqual, BranchLess>(Class::kBranch, [](uint32_t operation) {
-      return operation > number(Operation::kBne) ? 1 : 0;
+    one_of<vm::BranchRow, BranchEqual, BranchLess>(Class::kBranch, [](const ProgramRow& insn) {
+      return insn.operation > number(Operation::kBne) ? 1 : 0;
     });
     one_of<vm::JumpRow, Jal>(Class::kJump, the_only);
     one_of<vm::ImmediateRow, Jalr>(Class::kJumpRegister, the_only);
@@ -47,8 +49,8 @@ class Collector {
     loads<LoadSub>(Class::kLoadSub);
     one_of<vm::StoreRow, StoreWord>(Class::kStoreWord, the_only);
     one_of<vm::StoreRow, StoreSub>(Class::kStoreSub, the_only);
-    one_of<vm::RegisterRow, Mul, MulInPlace, MulHigh>(Class::kMul, [](uint32_t operation) {
-      return operation == number(Operation::kMul) ? 0 : 2;
+    one_of<vm::RegisterRow, Mul, MulInPlace, MulHigh>(Class::kMul, [](const ProgramRow& insn) {
+      return insn.operation == number(Operation::kMul) ? in_place_if_possible(insn) : 2;
     });
     one_of<vm::RegisterRow, Div>(Class::kDiv, the_only);
     one_of<vm::SystemRow, System>(Class::kSystem, the_only);
@@ -68,17 +70,20 @@ class Collector {
     out_.push_back({Chip::kName, kWidth<Chip>, rows, fill, &count_lookups<Chip>});
   }
 
-  static int the_only(uint32_t) { return 0; }
+  static int the_only(const ProgramRow&) { return 0; }
+  static int in_place_if_possible(const ProgramRow& insn) {
+    return insn.rd == insn.rs1 && insn.rd != insn.rs2 ? 1 : 0;
+  }
 
-  /// A row of the class belongs to chip which(operation). Chip 1 may be that of instructions of
-  /// chip 0 with rd = rs1.
+  /// A row of the class belongs to chip which(instruction). Chip 1 may be one of those in place,
+  /// whose instructions chip 0 has, too.
   template <class Record, ChipDefinition... Chips, class Which>
   void one_of(Class cls, Which which) {
     const std::span<const Record> records = segment_.rows<Record>(cls);
     auto picks = std::make_shared<std::array<std::vector<uint32_t>, sizeof...(Chips)>>();
     for (uint32_t i = 0; i < records.size(); ++i)
-      (*picks)[which(text_[records[i].index].operation)].push_back(i);
-    if constexpr ((is_in_place<Chips>() || ...)) pick_in_place(records, (*picks)[0], (*picks)[1]);
+      (*picks)[which(text_[records[i].index])].push_back(i);
+    if constexpr ((is_in_place<Chips>() || ...)) join_if_few((*picks)[0], (*picks)[1]);
     const auto fill_with = [&]<class Chip>(size_t chip) {
       add<Chip>((*picks)[chip].size(), [text = text_, records, picks, chip](uint64_t i, auto& row) {
         const Record& record = records[(*picks)[chip][i]];
@@ -94,20 +99,14 @@ class Collector {
     return requires { requires Chip::kIsInPlace; };
   }
 
-  /// Moves rows with rd = rs1 to the chip for them, unless they save less than one more table
-  /// costs: about a fifth of a row each, where a table has 2^kMinLogHeight rows or more.
-  template <class Record>
-  void pick_in_place(std::span<const Record> records, std::vector<uint32_t>& general,
-                     std::vector<uint32_t>& in_place) {
-    std::vector<uint32_t> rest;
-    for (const uint32_t i : general) {
-      const ProgramRow& insn = text_[records[i].index];
-      (insn.rd == insn.rs1 && insn.rd != insn.rs2 ? in_place : rest).push_back(i);
-    }
-    if (rest.empty() || in_place.size() >= uint64_t{5} << kMinLogHeight)
-      general = std::move(rest);
-    else
-      in_place.clear();
+  /// Moves the rows in place to the general chip if they save less than a table of their own costs:
+  /// about a fifth of a row each, where a table has 2^kMinLogHeight rows or more.
+  static void join_if_few(std::vector<uint32_t>& general, std::vector<uint32_t>& in_place) {
+    if (general.empty() || in_place.size() >= uint64_t{5} << kMinLogHeight) return;
+    std::vector<uint32_t> all;
+    std::ranges::merge(general, in_place, std::back_inserter(all));
+    general = std::move(all);
+    in_place.clear();
   }
 
   /// Register form and immediate form are two classes of one chip.

@@ -66,7 +66,7 @@ TEST(Evil, Class01ResultNotBoundToOperands) {
   };
   const Case cases[] = {
       {add(kZ, kX, kY), "add", "c[0]"},
-      {r_type(0x20, 0, kZ, kX, kY), "sub", "c[0]"},
+      {r_type(0x20, 0, kZ, kX, kY), "add", "c[0]"},
       {r_type(0, 7, kZ, kX, kY), "bits", "c[0]"},
       {r_type(0, 6, kZ, kX, kY), "bits", "c[1]"},
       {r_type(0, 4, kZ, kX, kY), "bits", "c[0]"},
@@ -188,6 +188,18 @@ TEST(Evil, Class04PaddingAndSelectors) {
     Workbench bench(program(12, 10, r_type(0, 7, kZ, kX, kY)));
     bench.forgery->set(first(*bench.forgery, "bits"), flag, Fp::one());
     expect_caught(bench);
+  }
+  {  // a difference where the program says add, with the difference as result
+    Workbench bench(program(12, 10, add(kZ, kX, kY)));
+    const Place row = first(*bench.forgery, "add");
+    bench.forgery->set(row, "subtract", Fp::one());
+    bench.forgery->set(row, "c[0]", Fp::from(2));
+    expect_caught(bench, "bus program");
+  }
+  {  // halfway between sum and difference
+    Workbench bench(program(12, 10, add(kZ, kX, kY)));
+    bench.forgery->set(first(*bench.forgery, "add"), "subtract", inverse(Fp::from(2)));
+    expect_caught(bench, "add: subtract");
   }
   {  // a row that counts twice
     Workbench bench(program(12, 10, add(kZ, kX, kY)));

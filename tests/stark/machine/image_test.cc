@@ -268,7 +268,7 @@ TEST(Image, VersionIsOfTheseChips) {
   std::string hex;
   for (const uint32_t word : blake3_hash(circuit->key().serialise()))
     hex += fmt::format("{:08x}", word);
-  EXPECT_EQ(hex, "9eecf586548309341edea34455274d71bc25b3537aae3528189c738985c5ee53");
+  EXPECT_EQ(hex, "7fc6e0635ee779694a8f1ed1a5fb1653df8c2e0d6b066ebae4ea54ebad1a6514");
 }
 
 }  // namespace

@@ -28,9 +28,8 @@ class RecordedRows {
       is_in_place(insn) ? filled<AddImmInPlace>(insn, row) : filled<AddImm>(insn, row);
     });
     each<vm::RegisterRow>(Class::kAdd, [&](const auto& row, const ProgramRow& insn) {
-      insn.operation == number(Operation::kSub) ? filled<Sub>(insn, row)
-      : is_in_place(insn)                       ? filled<AddInPlace>(insn, row)
-                                                : filled<Add>(insn, row);
+      is_in_place(insn) && insn.operation == number(Operation::kAdd) ? filled<AddInPlace>(insn, row)
+                                                                     : filled<Add>(insn, row);
     });
     each_in<Bits, vm::RegisterRow>(Class::kBits);
     each_in<Bits, vm::ImmediateRow>(Class::kBitsImm);
