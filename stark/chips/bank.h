@@ -110,7 +110,7 @@ struct RamBank : bank_detail::Text<kFromImage, kKept> {
 struct ConstantBank {
   static constexpr const char* kName = "constants";
   static constexpr const char* kColumns = "place declared value[2] time";
-  static constexpr SlotUse kSlots[] = {{"program", 4}};
+  static constexpr SlotUse kSlots[] = {{"image", 4}};
   template <class T>
   struct Cols {
     T place, declared;

@@ -20,7 +20,7 @@ namespace zkvm::stark::chips {
 struct ByteTable {
   static constexpr const char* kName = "bytes";
   static constexpr const char* kColumns = "a b and[4] range14 range16[4] bytes[4] and8[4]";
-  static constexpr SlotUse kSlots[] = {{"tables", 6}};
+  static constexpr SlotUse kSlots[] = {{"image", 6}};
   static constexpr uint8_t kLogHeight = 14;
   static constexpr uint32_t kParts = 4;  // pairs of a row
   template <class T>

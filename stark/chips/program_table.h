@@ -16,7 +16,7 @@ namespace zkvm::stark::chips {
 struct ProgramTable {
   static constexpr const char* kName = "program";
   static constexpr const char* kColumns = "pc operation rd rs1 rs2 imm[2] target count";
-  static constexpr SlotUse kSlots[] = {{"program", 8}};
+  static constexpr SlotUse kSlots[] = {{"image", 8}};
   template <class T>
   struct Cols {
     T pc, operation, rd, rs1, rs2;

@@ -20,7 +20,7 @@ namespace zkvm::stark::chips {
 struct Refresh {
   static constexpr const char* kName = "refresh";
   static constexpr const char* kColumns = "place time lo hi before real";
-  static constexpr SlotUse kSlots[] = {{"tables", 2}};
+  static constexpr SlotUse kSlots[] = {{"image", 2}};
   static constexpr uint8_t kLogHeight = 14;  // clk stays below 2^22
   static constexpr uint32_t kTicks = 256;    // between two rows
   static constexpr uint32_t kWords = kPcWord;

@@ -19,7 +19,7 @@ namespace zkvm::stark::chips {
 struct ShiftTable {
   static constexpr const char* kName = "shift table";
   static constexpr const char* kColumns = "key power bytes count";
-  static constexpr SlotUse kSlots[] = {{"tables", 3}};
+  static constexpr SlotUse kSlots[] = {{"image", 3}};
   static constexpr uint8_t kLogHeight = 14;
   static constexpr uint32_t kKeys = 512;
   template <class T>

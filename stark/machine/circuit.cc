@@ -31,7 +31,7 @@ Result<void> check_uses(const Image& image, std::span<const BankUse> uses) {
 
 void add_bank(CircuitOptions& options, const Image& image, const BankUse& use) {
   const bool of_machine = use.bank == kMachineBank;
-  const std::string fixed = of_machine ? kProgramSlot : bank_slot(use.bank);
+  const std::string fixed = of_machine ? kImageSlot : bank_slot(use.bank);
   if (!of_machine) options.slots.push_back({fixed, Slot::Kind::kFixed});
   if (!use.from_image) options.slots.push_back({bank_in_slot(use.bank), Slot::Kind::kShared});
   if (use.kept) options.slots.push_back({bank_out_slot(use.bank), Slot::Kind::kShared});
@@ -52,15 +52,15 @@ std::string constants_chip(size_t index) { return fmt::format("constants {}", in
 std::string bank_chip(uint16_t bank) { return fmt::format("bank {}", bank); }
 
 // SOUNDNESS: tree and column of every fixed column must not depend on the uses, or a root would
-// mean other columns in other segments. Slots: `tables` and `program` hold the same chips in the
-// same order for every use (the machine bank follows the constants, whatever its variant), and each
-// bank of RAM has a slot of its own.
+// mean other columns in other segments. `image` holds the same chips in the same order for every
+// use (the machine bank follows the constants, whatever its variant), and each bank of RAM has a
+// slot of its own.
 Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> uses,
                                 const AssertKernels& (*kernels)()) {
   if (auto ok = check_uses(image, uses); !ok) return tl::unexpected<Error>(ok.error());
   CircuitOptions options;
   options.kernels = kernels;
-  options.slots = {{kTablesSlot, Slot::Kind::kFixed}, {kProgramSlot, Slot::Kind::kFixed}};
+  options.slots = {{kImageSlot, Slot::Kind::kFixed}};
   options.log_heights = {{chips::ByteTable::kName, chips::ByteTable::kLogHeight},
                          {chips::ShiftTable::kName, chips::ShiftTable::kLogHeight},
                          {chips::Refresh::kName, chips::Refresh::kLogHeight},
@@ -75,8 +75,7 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
 
   auto circuit = Circuit::make(MachineChips{}, options);
   if (!circuit) return circuit;
-  circuit->set_fixed_root(circuit->slot(kTablesSlot), image.tables_root);
-  circuit->set_fixed_root(circuit->slot(kProgramSlot), image.program_root);
+  circuit->set_fixed_root(circuit->slot(kImageSlot), image.root);
   for (const BankUse& use : uses.subspan(1))
     circuit->set_fixed_root(circuit->slot(bank_slot(use.bank)), image.banks[use.bank - 1u].root);
   return circuit;

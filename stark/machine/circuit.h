@@ -26,10 +26,9 @@ struct BankUse {
   bool operator==(const BankUse&) const = default;
 };
 
-// Names of slots, for Circuit::slot(). The machine bank's fixed columns are in the slot `program`.
-inline constexpr const char* kTablesSlot = "tables";
-inline constexpr const char* kProgramSlot = "program";
-[[nodiscard]] std::string bank_slot(uint16_t bank);      // fixed
+// Names of slots, for Circuit::slot(). `image` has all fixed columns but those of banks of RAM.
+inline constexpr const char* kImageSlot = "image";
+[[nodiscard]] std::string bank_slot(uint16_t bank);      // fixed; of a bank of RAM
 [[nodiscard]] std::string bank_in_slot(uint16_t bank);   // shared
 [[nodiscard]] std::string bank_out_slot(uint16_t bank);  // shared
 

@@ -37,8 +37,7 @@ std::vector<uint8_t> Image::serialise() const {
     out.put(bank.base);
     out.put(bank.root);
   }
-  out.put(tables_root);
-  out.put(program_root);
+  out.put(root);
   return std::move(out).take();
 }
 
@@ -63,8 +62,7 @@ Result<Image> Image::parse(std::span<const uint8_t> bytes) {
       image.banks.push_back({base, in.get_digest()});
     }
   }
-  image.tables_root = in.get_digest();
-  image.program_root = in.get_digest();
+  image.root = in.get_digest();
   if (in.truncated()) return complain(ErrorCode::kTruncated, "ends at byte {}", bytes.size());
   if (in.remaining() != 0)
     return complain(ErrorCode::kTrailing, "{} bytes left over", in.remaining());

@@ -33,13 +33,12 @@ struct Image {
   };
 
   uint8_t log_blowup = 1;  // the roots are of trees of this rate
-  uint32_t entry = 0;      // for display: the machine bank, in the slot `program`, holds it
+  uint32_t entry = 0;      // for display: the machine bank, in the slot `image`, holds it
   uint8_t log_program = kMinLogFixed;
   std::vector<uint8_t> log_constants;  // heights of the banks of constants
   uint8_t log_bank = kMinLogBank;      // height of each bank of RAM
   std::vector<Bank> banks;             // of RAM, by base
-  Digest tables_root{};                // the fixed slots that every proof has
-  Digest program_root{};
+  Digest root{};                       // of the slot `image`, which every segment has
 
   bool operator==(const Image&) const = default;
 

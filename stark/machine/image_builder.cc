@@ -299,10 +299,8 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, uint8_t log_bl
 
   const auto circuit = out.circuit_of_all_banks();
   if (!circuit) return tl::unexpected<Error>(circuit.error());
-  for (const char* slot : {kTablesSlot, kProgramSlot})
-    out.trees_[slot] = std::make_unique<CommittedTree>(out.commit(*circuit, slot));
-  image.tables_root = out.trees_[kTablesSlot]->root();
-  image.program_root = out.trees_[kProgramSlot]->root();
+  out.trees_[kImageSlot] = std::make_unique<CommittedTree>(out.commit(*circuit, kImageSlot));
+  image.root = out.trees_[kImageSlot]->root();
   for (uint16_t b = 1; b < out.bank_count(); ++b)
     image.banks[b - 1u].root = out.commit(*circuit, bank_slot(b)).root();
   return out;
@@ -329,7 +327,7 @@ Witness ProgramImage::fixed_tables(const Circuit& circuit, const std::string& sl
     FromImage::fill(row, place, {.image = word, .initial = 0, .final = 0, .time = 0});
   };
   Witness out;
-  if (slot == kTablesSlot) {
+  if (slot == kImageSlot) {
     out.tables.push_back(table_of<ByteTable>(
         circuit, ByteTable::kName, ByteTable::kLogHeight, [](auto& row, uint32_t i) {
           ByteTable::fill(row, i, [](uint32_t) { return ByteTable::Counts{}; });
@@ -340,7 +338,6 @@ Witness ProgramImage::fixed_tables(const Circuit& circuit, const std::string& sl
     out.tables.push_back(
         table_of<Refresh>(circuit, Refresh::kName, Refresh::kLogHeight,
                           [](auto& row, uint32_t i) { Refresh::fill_padding(row, i); }));
-  } else if (slot == kProgramSlot) {
     out.tables.push_back(table_of<ProgramTable>(circuit, ProgramTable::kName, image_.log_program,
                                                 [&](auto& row, uint32_t i) {
                                                   if (i < program_.size())
@@ -368,7 +365,7 @@ CommittedTree ProgramImage::commit(const Circuit& circuit, const std::string& sl
 }
 
 SlotTrees ProgramImage::fixed_trees(const Circuit& circuit, std::span<const BankUse> uses) {
-  std::vector<std::string> slots = {kTablesSlot, kProgramSlot};
+  std::vector<std::string> slots = {kImageSlot};
   for (const BankUse& use : uses)
     if (use.bank != kMachineBank) slots.push_back(bank_slot(use.bank));
   SlotTrees out;

@@ -17,8 +17,7 @@ namespace {
 
 Result<Circuit> all_chips() {
   CircuitOptions options;
-  options.slots = {{"tables", Slot::Kind::kFixed},
-                   {"program", Slot::Kind::kFixed},
+  options.slots = {{"image", Slot::Kind::kFixed},
                    {"bank", Slot::Kind::kFixed},
                    {"bank in", Slot::Kind::kShared},
                    {"bank out", Slot::Kind::kShared}};

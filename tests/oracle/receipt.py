@@ -26,7 +26,7 @@ ADDRESS_END = 0x3F000000
 LEAST_HEIGHT, GREATEST_HEIGHT, GREATEST_DOMAIN = 14, 22, 24
 MACHINE_BANK = 0
 JOURNAL_BUS, EXIT_BUS = 10, 11
-PROGRAM_SLOT = 1  # of the machine's key and of every segment's; 0 is `tables` in both
+IMAGE_SLOT = 0  # of the machine's key and of every segment's
 PROGRAM, CONSTANTS = "program", "constants"
 BANKS = {(True, False): "bank from image", (True, True): "bank from image, kept",
          (False, False): "bank", (False, True): "bank, kept"}  # by (from image, kept)
@@ -53,8 +53,7 @@ class Image:
     log_constants: list
     log_bank: int
     bank_roots: list  # of bank 1, 2, ...
-    tables_root: bytes
-    program_root: bytes
+    root: bytes
 
 
 def parse_image(data):
@@ -79,7 +78,7 @@ def parse_image(data):
         require(base % (1 << log_bank) == 0 and last < base < ADDRESS_END // 4, "Format", f"image: bank at word {base:#x}")
         bank_roots.append(reader.bytes(32))
         last = base
-    image = Image(log_blowup, log_program, log_constants, log_bank, bank_roots, reader.bytes(32), reader.bytes(32))
+    image = Image(log_blowup, log_program, log_constants, log_bank, bank_roots, reader.bytes(32))
     reader.end()
     return image
 
@@ -149,14 +148,14 @@ def _read_roots(reader, segments):
 
 def segment_slots(image, uses):
     """[(root, None if shared)], and the slots of each use: (fixed, in, out), None where it has none."""
-    roots, places = [image.tables_root, image.program_root], []
+    roots, places = [image.root], []
 
     def add(root):
         roots.append(root)
         return len(roots) - 1
 
     for use in uses:
-        fixed = PROGRAM_SLOT if use.bank == MACHINE_BANK else add(image.bank_roots[use.bank - 1])
+        fixed = IMAGE_SLOT if use.bank == MACHINE_BANK else add(image.bank_roots[use.bank - 1])
         places.append((fixed, None if use.start is None else add(None), None if use.end is None else add(None)))
     return roots, places
 
@@ -173,7 +172,7 @@ def segment_key(machine, image, uses):
         log_height = image.log_program if chip.name == PROGRAM else chip.log_height
         placed.append((chip, chip.name, log_height, [slot for slot, _ in chip.slots]))
     for i, log_height in enumerate(image.log_constants):
-        placed.append((chips[CONSTANTS], f"constants {i}", log_height, [PROGRAM_SLOT]))
+        placed.append((chips[CONSTANTS], f"constants {i}", log_height, [IMAGE_SLOT]))
     for use, slots in zip(uses, places):
         chip = chips[BANKS[use.start is None, use.end is not None]]
         log_height = LEAST_HEIGHT if use.bank == MACHINE_BANK else image.log_bank

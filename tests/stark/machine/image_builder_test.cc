@@ -199,7 +199,7 @@ TEST(ProgramImage, TreesHaveTheRootsOfTheKey) {
       const auto circuit = machine_circuit(image.image(), uses);
       ASSERT_TRUE(circuit) << circuit.error().message;
       const SlotTrees trees = image.fixed_trees(*circuit, uses);
-      EXPECT_EQ(trees.size(), 3);
+      EXPECT_EQ(trees.size(), 2);
       for (const auto& [slot, tree] : trees)
         EXPECT_EQ(tree->root(), circuit->key().slots[slot].root);
     }

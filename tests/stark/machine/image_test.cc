@@ -27,8 +27,7 @@ Image some_image() {
           .log_constants = {16, 14},
           .log_bank = 15,
           .banks = {{0, digest(10)}, {0x8000, digest(20)}, {0x100000, digest(30)}},
-          .tables_root = digest(40),
-          .program_root = digest(50)};
+          .root = digest(40)};
 }
 
 ErrorCode error_of(const Image& image) {
@@ -79,7 +78,7 @@ TEST(Image, EveryByteCounts) {
       EXPECT_NE(parsed->id(), image.id());
       EXPECT_EQ(parsed->serialise(), changed);
     }
-  EXPECT_GE(accepted, 5 * sizeof(Digest) * 4);  // roots are any bytes
+  EXPECT_GE(accepted, 4 * sizeof(Digest) * 4);  // roots are any bytes
 }
 
 TEST(Image, IdDependsOnEveryField) {
@@ -95,9 +94,8 @@ TEST(Image, IdDependsOnEveryField) {
       [](Image& i) { i.banks[1].root[7] ^= 1; },
       [](Image& i) { std::swap(i.banks[0].root, i.banks[1].root); },
       [](Image& i) { i.banks.pop_back(); },
-      [](Image& i) { i.tables_root[0] ^= 1; },
-      [](Image& i) { i.program_root[0] ^= 1; },
-      [](Image& i) { std::swap(i.tables_root, i.program_root); },
+      [](Image& i) { i.root[0] ^= 1; },
+      [](Image& i) { std::swap(i.root, i.banks[0].root); },
   };
   std::vector<Digest> ids = {some_image().id()};
   for (const auto& change : changes) {
@@ -163,7 +161,7 @@ TEST(MachineCircuit, PlacesBanksAsTheyAreUsed) {
   const VerifyingKey& key = circuit.key();
   const auto slots = [&](const char* chip) { return key.chips[circuit.chip(chip)].slots; };
   using Columns = ChipKey::SlotColumns;
-  EXPECT_THAT(slots("bank 0"), ElementsAre(Columns{circuit.slot("program"), 4},
+  EXPECT_THAT(slots("bank 0"), ElementsAre(Columns{circuit.slot("image"), 4},
                                            Columns{circuit.slot("bank 0 out"), 2}));
   EXPECT_THAT(slots("bank 2"), ElementsAre(Columns{circuit.slot("bank 2"), 4},
                                            Columns{circuit.slot("bank 2 in"), 2}));
@@ -173,12 +171,11 @@ TEST(MachineCircuit, PlacesBanksAsTheyAreUsed) {
   EXPECT_EQ(key.chips[circuit.chip("program")].log_height, 15);
 
   const auto root = [&](const char* slot) { return key.slots[circuit.slot(slot)].root; };
-  EXPECT_EQ(root("tables"), digest(40));
-  EXPECT_EQ(root("program"), digest(50));
+  EXPECT_EQ(root("image"), digest(40));
   EXPECT_EQ(root("bank 2"), digest(20));
   for (const Slot& slot : key.slots)
     EXPECT_EQ(slot.kind == Slot::Kind::kShared, slot.root == Digest{});
-  EXPECT_EQ(key.slots.size(), 5);
+  EXPECT_EQ(key.slots.size(), 4);
 }
 
 TEST(MachineCircuit, KeyDependsOnEveryUse) {
@@ -204,18 +201,18 @@ TEST(MachineCircuit, KeyDependsOnEveryUse) {
 }
 
 TEST(MachineCircuit, FixedColumnsDoNotDependOnTheUses) {
-  const auto in_program = [](const Circuit& circuit) {
+  const auto in_image = [](const Circuit& circuit) {
     std::vector<std::pair<std::string, uint8_t>> chips;
     for (const ChipKey& chip : circuit.key().chips)
-      if (!chip.slots.empty() && chip.slots[0].slot == circuit.slot("program"))
+      if (!chip.slots.empty() && chip.slots[0].slot == circuit.slot("image"))
         chips.emplace_back(chip.name, chip.log_height);
     return chips;
   };
-  const auto expected = in_program(circuit_of(some_image(), {{0, true, false}}));
-  EXPECT_EQ(expected.size(), 4);
+  const auto expected = in_image(circuit_of(some_image(), {{0, true, false}}));
+  EXPECT_EQ(expected.size(), 7);
   for (const bool from_image : {false, true})
     for (const bool kept : {false, true})
-      EXPECT_EQ(in_program(circuit_of(some_image(), {{0, from_image, kept}, {3, kept, true}})),
+      EXPECT_EQ(in_image(circuit_of(some_image(), {{0, from_image, kept}, {3, kept, true}})),
                 expected);
 }
 
@@ -268,7 +265,7 @@ TEST(Image, VersionIsOfTheseChips) {
   std::string hex;
   for (const uint32_t word : blake3_hash(circuit->key().serialise()))
     hex += fmt::format("{:08x}", word);
-  EXPECT_EQ(hex, "7fc6e0635ee779694a8f1ed1a5fb1653df8c2e0d6b066ebae4ea54ebad1a6514");
+  EXPECT_EQ(hex, "b991d449ce493109c21587c2541452c0012d74b5d79703ea026eba5ee67ebfba");
 }
 
 }  // namespace
