@@ -44,8 +44,8 @@ enum class Operation : uint8_t {
   kLw = 24,
   // rs1 rs2 imm
   kSb = 25,
-  kSh = 26,
-  kSw = 27,
+  kSw = 26,
+  kSh = 27,  // as far from sb as lh is from lb: sub_word.h
 
   // rd rs1 rs2
   kMul = 28,
@@ -98,7 +98,7 @@ constexpr ImmOnBus imm_on_bus(const ProgramRow& row) {
     return {Fp::from(by.power), Fp::from(by.bytes)};
   }
   const bool is_address =
-      row.operation >= number(Operation::kLb) && row.operation <= number(Operation::kSw);
+      row.operation >= number(Operation::kLb) && row.operation <= number(Operation::kSh);
   if (!is_address) return {Fp::from(row.imm & 0xffff), Fp::from(row.imm >> 16)};
   const Fp magnitude = Fp::from(row.imm >> 31 ? 0 - row.imm : row.imm);
   return {row.imm >> 31 ? -magnitude : magnitude, Fp::zero()};

@@ -18,6 +18,7 @@
 #include "stark/chips/shift.h"
 #include "stark/chips/shift_table.h"
 #include "stark/chips/store.h"
+#include "stark/chips/sub_word.h"
 #include "stark/chips/system.h"
 #include "stark/chips/transfer.h"
 
@@ -40,9 +41,8 @@ using MachineChips = ChipList<
     chips::Jal,
     chips::Jalr,
     chips::LoadWord,
-    chips::LoadSub,
     chips::StoreWord,
-    chips::StoreSub,
+    chips::SubWord,
     chips::Mul,
     chips::MulInPlace,
     chips::MulHigh,

@@ -15,6 +15,7 @@
 #include "stark/chips/mul.h"
 #include "stark/chips/shift.h"
 #include "stark/chips/store.h"
+#include "stark/chips/sub_word.h"
 #include "stark/chips/system.h"
 #include "stark/chips/transfer.h"
 #include "stark/machine/image.h"
@@ -45,10 +46,9 @@ class Collector {
     });
     one_of<vm::JumpRow, Jal>(Class::kJump, the_only);
     one_of<vm::ImmediateRow, Jalr>(Class::kJumpRegister, the_only);
-    loads<LoadWord>(Class::kLoadWord);
-    loads<LoadSub>(Class::kLoadSub);
+    loads();
     one_of<vm::StoreRow, StoreWord>(Class::kStoreWord, the_only);
-    one_of<vm::StoreRow, StoreSub>(Class::kStoreSub, the_only);
+    sub_words();
     one_of<vm::RegisterRow, Mul, MulInPlace, MulHigh>(Class::kMul, [](const ProgramRow& insn) {
       return insn.operation == number(Operation::kMul) ? in_place_if_possible(insn) : 2;
     });
@@ -127,14 +127,32 @@ class Collector {
 
   /// Loads say whether they read from read-only memory.
   template <ChipDefinition Chip>
-  void loads(Class cls) {
-    const auto records = segment_.rows<vm::LoadRow>(cls);
-    add<Chip>(
-        records.size(), [this_program = &program_, text = text_, records](uint64_t i, auto& row) {
-          const vm::LoadRow& record = records[i];
-          const ProgramRow& insn = text[record.index];
-          Chip::fill(row, insn, record, is_read_only(*this_program, record.rs1.value + insn.imm));
-        });
+  static void fill_load(typename Chip::template Cols<Fp>& row, const vm::Program& program,
+                        const ProgramRow& insn, const vm::LoadRow& record) {
+    Chip::fill(row, insn, record, is_read_only(program, record.rs1.value + insn.imm));
+  }
+
+  void loads() {
+    const auto records = segment_.rows<vm::LoadRow>(Class::kLoadWord);
+    add<LoadWord>(records.size(),
+                  [this_program = &program_, text = text_, records](uint64_t i, auto& row) {
+                    fill_load<LoadWord>(row, *this_program, text[records[i].index], records[i]);
+                  });
+  }
+
+  /// Loads and stores of less than a word are two classes of one chip.
+  void sub_words() {
+    const auto loads = segment_.rows<vm::LoadRow>(Class::kLoadSub);
+    const auto stores = segment_.rows<vm::StoreRow>(Class::kStoreSub);
+    add<SubWord>(loads.size() + stores.size(),
+                 [this_program = &program_, text = text_, loads, stores](uint64_t i, auto& row) {
+                   if (i < loads.size()) {
+                     fill_load<SubWord>(row, *this_program, text[loads[i].index], loads[i]);
+                   } else {
+                     const vm::StoreRow& record = stores[i - loads.size()];
+                     SubWord::fill(row, text[record.index], record);
+                   }
+                 });
   }
 
   void transfers() {

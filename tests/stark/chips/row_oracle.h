@@ -79,7 +79,7 @@ inline bool is_program_row(const ProgramRow& r) {
                       (op >= Operation::kAnd && op <= Operation::kSltu) ||
                       (op >= Operation::kMul && op <= Operation::kRemu);
   const bool branch = op >= Operation::kBeq && op <= Operation::kBgeu;
-  const bool store = op >= Operation::kSb && op <= Operation::kSw;
+  const bool store = op >= Operation::kSb && op <= Operation::kSh;
   const bool load = op >= Operation::kLb && op <= Operation::kLw;
   const bool jal = op == Operation::kJal, jalr = op == Operation::kJalr;
   const bool has_rd = r_type || load || jal || jalr || op == Operation::kAddImm;
@@ -103,7 +103,7 @@ inline bool is_program_row(const ProgramRow& r) {
 inline std::optional<ProgramRow> program_row(const std::vector<uint32_t>& t) {
   ProgramRow row{t[0], t[1], t[2], t[3], t[4], 0, t[7]};
   const uint32_t operation = t[1], left = number(Operation::kSll) + kImmediate;
-  if (operation >= number(Operation::kLb) && operation <= number(Operation::kSw)) {
+  if (operation >= number(Operation::kLb) && operation <= number(Operation::kSh)) {
     if (t[6] != 0) return std::nullopt;
     row.imm = t[5] < Fp::kModulus / 2 ? t[5] : t[5] - Fp::kModulus;
   } else if (operation >= left && operation <= left + 2) {
@@ -298,7 +298,7 @@ inline std::optional<Expected> expected(const RowEffects& e) {
     return address >= 1u << 30 || address % 4 >= 2 ? std::nullopt : std::optional(out);
   }
   const bool load = op >= Operation::kLb && op <= Operation::kLw;
-  const bool store = op >= Operation::kSb && op <= Operation::kSw;
+  const bool store = op >= Operation::kSb && op <= Operation::kSh;
   if (load || store) {
     const bool byte = op == Operation::kLb || op == Operation::kLbu || op == Operation::kSb;
     const bool half = op == Operation::kLh || op == Operation::kLhu || op == Operation::kSh;

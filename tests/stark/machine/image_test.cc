@@ -265,7 +265,7 @@ TEST(Image, VersionIsOfTheseChips) {
   std::string hex;
   for (const uint32_t word : blake3_hash(circuit->key().serialise()))
     hex += fmt::format("{:08x}", word);
-  EXPECT_EQ(hex, "b991d449ce493109c21587c2541452c0012d74b5d79703ea026eba5ee67ebfba");
+  EXPECT_EQ(hex, "64f3e611f0e09950acc430eb38009922c6ba625d1b0109ffd618ef7f1d83bd5d");
 }
 
 }  // namespace

@@ -56,10 +56,10 @@ class RecordedRows {
       filled<LoadWord>(insn, row, is_constant(row.rs1.value + insn.imm));
     });
     each<vm::LoadRow>(Class::kLoadSub, [&](const auto& row, const ProgramRow& insn) {
-      filled<LoadSub>(insn, row, is_constant(row.rs1.value + insn.imm));
+      filled<SubWord>(insn, row, is_constant(row.rs1.value + insn.imm));
     });
     each_in<StoreWord, vm::StoreRow>(Class::kStoreWord);
-    each_in<StoreSub, vm::StoreRow>(Class::kStoreSub);
+    each_in<SubWord, vm::StoreRow>(Class::kStoreSub);
     each_in<System, vm::SystemRow>(Class::kSystem);
     const auto calls = segment_.rows<vm::SystemRow>(Class::kSystem);
     const auto transfers = segment_.transfers.rows<vm::TransferRow>();
