@@ -1,10 +1,13 @@
 #include "host/verify.h"
 
 #include <fmt/format.h>
+#include <zk/check.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <optional>
 
 #include "stark/chips/buses.h"
 #include "stark/proof.h"
@@ -13,6 +16,7 @@
 namespace zkvm {
 namespace {
 
+using stark::machine::BankUse;
 using stark::machine::Image;
 using stark::machine::SegmentClaim;
 
@@ -39,12 +43,23 @@ tl::unexpected<Error> refuse(size_t segment, const stark::Error& error) {
   return refuse(code_of(error.code), fmt::format("segment {}: {}", segment, error.message));
 }
 
+uint32_t journal_begin(const Receipt& receipt, size_t index) {
+  return index == 0 ? 0 : receipt.segments[index - 1].journal_end;
+}
+
+// How many public interactions segment_publics() makes of claim_of().
+size_t count_publics(const Receipt& receipt, size_t index) {
+  const bool last = index + 1 == receipt.segments.size();
+  return receipt.segments[index].journal_end - journal_begin(receipt, index) + (last ? 1 : 0);
+}
+
 // What the segment adds to the journal, and the exit code if it is the last one.
 // SOUNDNESS: positions are those of the whole journal, so no segment can repeat, skip or reorder
 // words; only the last segment's proof may, and must, end by exit.
 SegmentClaim claim_of(const Receipt& receipt, size_t index) {
   SegmentClaim claim;
-  if (index > 0) claim.journal_begin = receipt.segments[index - 1].journal_end;
+  claim.journal_begin = journal_begin(receipt, index);
+  claim.journal.reserve(receipt.segments[index].journal_end - claim.journal_begin);
   stark::ByteReader words(receipt.journal.subspan(4 * size_t{claim.journal_begin}));
   for (uint32_t at = claim.journal_begin; at < receipt.segments[index].journal_end; ++at) {
     claim.journal.push_back(words.get<uint32_t>());
@@ -80,6 +95,43 @@ Result<void> check_rows(size_t segment, std::span<const stark::TableSpec> tables
                             segment, stark::chips::kMaxRows, rows));
 }
 
+// Calls visit(index, key) for every segment whose banks the image has, with a key whose shapes are
+// those of the segment's own: which banks of RAM it is that are used shows in names and roots
+// alone. One key serves all segments that use as many banks in the same way. They cannot use them
+// in many ways: all but the first and the last segment to use a bank neither take it from the image
+// nor let it go, so there are at most 256 + 2 * 256 + 2 keys to make, however long the receipt.
+template <class Visit>
+void visit_keys(const Image& image, const Receipt& receipt, Visit visit) {
+  std::map<std::vector<BankUse>, std::vector<size_t>> same;
+  for (size_t i = 0; i < receipt.segments.size(); ++i) {
+    std::vector<BankUse> uses = receipt.segments[i].uses;
+    if (!check_bank_uses(image, uses)) continue;
+    for (uint16_t bank = 0; bank < uses.size(); ++bank) uses[bank].bank = bank;
+    same[std::move(uses)].push_back(i);
+  }
+  for (const auto& [uses, segments] : same) {
+    const auto circuit = stark::machine::machine_circuit(image, uses);
+    ZK_CHECK(circuit);
+    for (const size_t i : segments) visit(i, circuit->key());
+  }
+}
+
+// What the head of one proof says.
+struct Head {
+  stark::Params params;
+  std::vector<stark::TableSpec> tables;
+  double rate = 0;
+};
+
+stark::Result<Head> head_of(const stark::VerifyingKey& key, const Receipt& receipt, size_t index) {
+  stark::ByteReader in(receipt.segments[index].proof);
+  stark::Proof proof;
+  const auto shape = read_head(key, in, proof);
+  if (!shape) return tl::unexpected(shape.error());
+  return Head{proof.params, std::move(proof.tables),
+              soundness(*shape, key.tuple_width, count_publics(receipt, index)).rho};
+}
+
 }  // namespace
 
 ImageId to_api(const stark::Digest& digest) {
@@ -107,31 +159,49 @@ Result<SegmentTask> segment_task(const Image& image, const Receipt& receipt, siz
 }
 
 Result<Outline> outline(const Image& image, const Receipt& receipt) {
+  std::vector<std::optional<stark::Result<Head>>> heads(receipt.segments.size());
+  visit_keys(image, receipt, [&](size_t i, const stark::VerifyingKey& key) {
+    heads[i] = head_of(key, receipt, i);
+  });
   Outline out;
-  for (size_t i = 0; i < receipt.segments.size(); ++i) {
-    const Result<SegmentTask> task = segment_task(image, receipt, i);
-    if (!task) return tl::unexpected(task.error());
-    stark::ByteReader in(receipt.segments[i].proof);
-    stark::Proof head;
-    const auto shape = read_head(task->circuit.key(), in, head);
-    if (!shape) return refuse(i, shape.error());
-    if (i == 0) out.params = head.params;
-    if (auto ok = check_params(image, out.params, head.params); !ok) {
+  for (size_t i = 0; i < heads.size(); ++i) {
+    if (auto ok = check_bank_uses(image, receipt.segments[i].uses); !ok) {
+      return refuse(i, ok.error());
+    }
+    stark::Result<Head>& head = *heads[i];
+    if (!head) return refuse(i, head.error());
+    if (i == 0) out.params = head->params;
+    if (auto ok = check_params(image, out.params, head->params); !ok) {
       return tl::unexpected(ok.error());
     }
-    if (auto ok = check_rows(i, head.tables); !ok) return tl::unexpected(ok.error());
-    const double rate =
-        soundness(*shape, task->circuit.key().tuple_width, task->statement.publics.size()).rho;
-    out.rate = std::max(out.rate, rate);
-    out.tables.push_back(std::move(head.tables));
+    if (auto ok = check_rows(i, head->tables); !ok) return tl::unexpected(ok.error());
+    out.rate = std::max(out.rate, head->rate);
+    out.tables.push_back(std::move(head->tables));
   }
   return out;
 }
 
-stark::Soundness segment_soundness(const Outline& outline, const SegmentTask& task, size_t index) {
-  const auto shape = make_shape(task.circuit.key(), outline.params, outline.tables[index]);
-  return soundness(*shape, task.circuit.key().tuple_width, task.statement.publics.size(),
-                   outline.rate);
+stark::Soundness segment_soundness(const Outline& outline, const stark::VerifyingKey& key,
+                                   const Receipt& receipt, size_t index) {
+  const auto shape = make_shape(key, outline.params, outline.tables[index]);
+  ZK_CHECK(shape);  // outline() has made it, too
+  return soundness(*shape, key.tuple_width, count_publics(receipt, index), outline.rate);
+}
+
+Result<void> check_security(const Image& image, const Receipt& receipt, const Outline& outline,
+                            double bits) {
+  std::vector<double> found(receipt.segments.size());
+  visit_keys(image, receipt, [&](size_t i, const stark::VerifyingKey& key) {
+    found[i] = segment_soundness(outline, key, receipt, i).bits;
+  });
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (!(found[i] >= bits)) {
+      return refuse(ErrorCode::kInsecure,
+                    fmt::format("segment {}: security: expected {:.2f} bits, found {:.2f}", i, bits,
+                                found[i]));
+    }
+  }
+  return {};
 }
 
 // SOUNDNESS: a false receipt has a false segment, and the errors of all segments add up.
@@ -160,6 +230,9 @@ Result<Verification> verify(std::span<const uint8_t> bytes, const ImageId& image
   const stark::VerifyOptions wanted{
       .security_bits = options.security_bits - receipt_security(0, segments),
       .least_rate = outlined->rate};
+  if (auto ok = check_security(*image, *receipt, *outlined, wanted.security_bits); !ok) {
+    return tl::unexpected(ok.error());
+  }
   double least = std::numeric_limits<double>::infinity();
   for (size_t i = 0; i < segments; ++i) {
     const Result<SegmentTask> task = segment_task(*image, *receipt, i);

@@ -26,7 +26,8 @@ struct SegmentTask {
 [[nodiscard]] Result<SegmentTask> segment_task(const stark::machine::Image& image,
                                                const Receipt& receipt, size_t index);
 
-// What the proofs say of themselves, before any of them is checked.
+// What the proofs say of themselves, before any of them is checked. A hostile receipt can have many
+// segments or a long journal: no statement and no segment's own circuit is made for it.
 struct Outline {
   stark::Params params;                               // of all segments
   double rate = 0;                                    // the greatest of all segments
@@ -37,10 +38,17 @@ struct Outline {
 // kMalformedReceipt, kInvalidReceipt.
 [[nodiscard]] Result<Outline> outline(const stark::machine::Image& image, const Receipt& receipt);
 
-// The security of segment `index`, had it a proof with that outline, and of the whole receipt, of
-// which the least of its segments' is `least`.
-[[nodiscard]] stark::Soundness segment_soundness(const Outline& outline, const SegmentTask& task,
-                                                 size_t index);
+// The security of segment `index`, had it a proof of this key with that outline.
+[[nodiscard]] stark::Soundness segment_soundness(const Outline& outline,
+                                                 const stark::VerifyingKey& key,
+                                                 const Receipt& receipt, size_t index);
+
+// That every segment has these bits. Errors: kInsecure.
+[[nodiscard]] Result<void> check_security(const stark::machine::Image& image,
+                                          const Receipt& receipt, const Outline& outline,
+                                          double bits);
+
+// The security of a receipt with so many segments, the least of which has `least` bits.
 [[nodiscard]] double receipt_security(double least, size_t segments);
 
 [[nodiscard]] ImageId to_api(const stark::Digest& digest);

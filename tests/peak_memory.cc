@@ -8,11 +8,13 @@
 
 namespace {
 
-std::atomic<size_t> live_bytes = 0, peak_bytes = 0;
+std::atomic<size_t> live_bytes = 0, peak_bytes = 0, allocated_bytes = 0;
 
 void* counted(void* memory) {
   if (memory == nullptr) abort();
-  const size_t live = live_bytes += malloc_usable_size(memory);
+  const size_t size = malloc_usable_size(memory);
+  allocated_bytes += size;
+  const size_t live = live_bytes += size;
   size_t peak = peak_bytes;
   while (peak < live && !peak_bytes.compare_exchange_weak(peak, live)) {
   }
@@ -42,6 +44,12 @@ size_t peak_memory_of(const std::function<void()>& action) {
   peak_bytes = before;
   action();
   return peak_bytes - before;
+}
+
+size_t allocation_of(const std::function<void()>& action) {
+  const size_t before = allocated_bytes;
+  action();
+  return allocated_bytes - before;
 }
 
 uint64_t from_environment(const char* name, uint64_t otherwise) {

@@ -84,12 +84,12 @@ Result<Report> report_on(const Receipt& receipt) {
   if (!outlined) return tl::unexpected(outlined.error());
   Report report{.image = std::move(*image), .params = outlined->params, .segments = {}};
   for (size_t i = 0; i < receipt.segments.size(); ++i) {
-    const Result<SegmentTask> task = segment_task(report.image, receipt, i);
-    if (!task) return tl::unexpected(task.error());
     const ReceiptSegment& from = receipt.segments[i];
-    const stark::VerifyingKey& key = task->circuit.key();
+    // outline() has checked the uses.
+    const auto circuit = stark::machine::machine_circuit(report.image, from.uses).value();
+    const stark::VerifyingKey& key = circuit.key();
     Segment segment;
-    segment.journal_begin = task->claim.journal_begin;
+    segment.journal_begin = i == 0 ? 0 : receipt.segments[i - 1].journal_end;
     segment.journal_end = from.journal_end;
     segment.uses = from.uses;
     segment.tables = tables_of(key, outlined->tables[i]);
@@ -97,7 +97,7 @@ Result<Report> report_on(const Receipt& receipt) {
     stark::Proof head;
     const auto shape = read_head(key, in, head).value();  // outline() has read it already
     segment.bytes = bytes_of(shape, in.position(), from.proof.size());
-    segment.soundness = segment_soundness(*outlined, *task, i);
+    segment.soundness = segment_soundness(*outlined, key, receipt, i);
     report.segments.push_back(std::move(segment));
     if (report.segments[i].soundness.bits < report.segments[report.weakest].soundness.bits) {
       report.weakest = i;

@@ -15,20 +15,6 @@ const char* chip_for(const BankUse& use) {
   return use.kept ? chips::RamBank<false, true>::kName : chips::RamBank<false, false>::kName;
 }
 
-Result<void> check_uses(const Image& image, std::span<const BankUse> uses) {
-  if (uses.empty() || uses[0].bank != kMachineBank)
-    return fail(ErrorCode::kStatement, "bank uses: the machine bank is missing");
-  for (size_t i = 0; i < uses.size(); ++i) {
-    if (uses[i].bank > image.banks.size())
-      return fail(ErrorCode::kStatement,
-                  fmt::format("bank use {}: expected a bank of 0..{}, found {}", i,
-                              image.banks.size(), uses[i].bank));
-    if (i > 0 && uses[i].bank <= uses[i - 1].bank)
-      return fail(ErrorCode::kStatement, fmt::format("bank use {}: banks are not ascending", i));
-  }
-  return {};
-}
-
 void add_bank(CircuitOptions& options, const Image& image, const BankUse& use) {
   const bool of_machine = use.bank == kMachineBank;
   const std::string fixed = of_machine ? kImageSlot : bank_slot(use.bank);
@@ -51,13 +37,27 @@ std::string bank_out_slot(uint16_t bank) { return fmt::format("bank {} out", ban
 std::string constants_chip(size_t index) { return fmt::format("constants {}", index); }
 std::string bank_chip(uint16_t bank) { return fmt::format("bank {}", bank); }
 
+Result<void> check_bank_uses(const Image& image, std::span<const BankUse> uses) {
+  if (uses.empty() || uses[0].bank != kMachineBank)
+    return fail(ErrorCode::kStatement, "bank uses: the machine bank is missing");
+  for (size_t i = 0; i < uses.size(); ++i) {
+    if (uses[i].bank > image.banks.size())
+      return fail(ErrorCode::kStatement,
+                  fmt::format("bank use {}: expected a bank of 0..{}, found {}", i,
+                              image.banks.size(), uses[i].bank));
+    if (i > 0 && uses[i].bank <= uses[i - 1].bank)
+      return fail(ErrorCode::kStatement, fmt::format("bank use {}: banks are not ascending", i));
+  }
+  return {};
+}
+
 // SOUNDNESS: tree and column of every fixed column must not depend on the uses, or a root would
 // mean other columns in other segments. `image` holds the same chips in the same order for every
 // use (the machine bank follows the constants, whatever its variant), and each bank of RAM has a
 // slot of its own.
 Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> uses,
                                 const AssertKernels& (*kernels)()) {
-  if (auto ok = check_uses(image, uses); !ok) return tl::unexpected<Error>(ok.error());
+  if (auto ok = check_bank_uses(image, uses); !ok) return tl::unexpected<Error>(ok.error());
   CircuitOptions options;
   options.kernels = kernels;
   options.slots = {{kImageSlot, Slot::Kind::kFixed}};
@@ -83,6 +83,7 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
 
 std::vector<PublicInteraction> segment_publics(const SegmentClaim& claim) {
   std::vector<PublicInteraction> out;
+  out.reserve(claim.journal.size() + 1);
   uint32_t position = claim.journal_begin;
   for (const uint32_t word : claim.journal) {
     const auto [lo, hi] = chips::word_of(word);

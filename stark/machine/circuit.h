@@ -2,6 +2,7 @@
 // statement of its proof consists of. Verifier and prover both make it, so no key is ever sent.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -23,8 +24,12 @@ struct BankUse {
   uint16_t bank;
   bool from_image;  // no segment before touched it: its words start as in the image
   bool kept;        // a later segment touches it and needs the words as they are at the end
-  bool operator==(const BankUse&) const = default;
+  auto operator<=>(const BankUse&) const = default;
 };
+
+/// That uses are ascending by bank, of banks that there are, the machine bank among them. Errors:
+/// kStatement.
+[[nodiscard]] Result<void> check_bank_uses(const Image& image, std::span<const BankUse> uses);
 
 // Names of slots, for Circuit::slot(). `image` has all fixed columns but those of banks of RAM.
 inline constexpr const char* kImageSlot = "image";
@@ -36,9 +41,8 @@ inline constexpr const char* kImageSlot = "image";
 [[nodiscard]] std::string constants_chip(size_t index);  // of image.log_constants
 [[nodiscard]] std::string bank_chip(uint16_t bank);
 
-/// The circuit of a segment with these uses: ascending by bank, the machine bank among them.
-/// REQUIRES: the image is checked. `kernels`: for a prover, &chip_kernels (chip_kernels.h).
-/// Errors: kStatement, if uses are not as they must be.
+/// The circuit of a segment with these uses. REQUIRES: the image is checked. `kernels`: for a
+/// prover, &chip_kernels (chip_kernels.h). Errors: those of check_bank_uses.
 [[nodiscard]] Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> uses,
                                               const AssertKernels& (*kernels)() = nullptr);
 

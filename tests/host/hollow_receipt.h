@@ -14,7 +14,8 @@ struct HollowReceipt {
   struct Segment {
     std::vector<uint16_t> banks;  // without the machine's own
     stark::Params params;
-    std::vector<stark::TableSpec> tables;  // beside those of fixed height, which are all there
+    std::vector<stark::TableSpec> tables;  // beside those of fixed height
+    bool fixed_tables = true;              // whether those are there
   };
 
   stark::machine::Image image;
@@ -59,7 +60,8 @@ struct HollowReceipt {
   [[nodiscard]] std::vector<uint8_t> proof(const Segment& segment,
                                            std::span<const stark::machine::BankUse> uses) const {
     const auto circuit = stark::machine::machine_circuit(image, uses).value();
-    const auto tables = all_tables(circuit.key(), segment.tables);
+    const auto tables =
+        segment.fixed_tables ? all_tables(circuit.key(), segment.tables) : segment.tables;
     const auto shape = make_shape(circuit.key(), segment.params, tables).value();
     stark::Proof out;
     out.params = segment.params;

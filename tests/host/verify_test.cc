@@ -139,7 +139,7 @@ TEST(Verify, OneRateForAllSegments) {
     const auto shape =
         make_shape(task.circuit.key(), receipt.segments[i].params, outlined->tables[i]);
     alone[i] = soundness(shape.value(), task.circuit.key().tuple_width, 0);
-    together[i] = segment_soundness(*outlined, task, i);
+    together[i] = segment_soundness(*outlined, task.circuit.key(), parsed, i);
     EXPECT_EQ(together[i].rho, outlined->rate);
   }
   EXPECT_LT(alone[0].rho, alone[1].rho);
@@ -150,6 +150,76 @@ TEST(Verify, OneRateForAllSegments) {
   ASSERT_FALSE(result);
   EXPECT_THAT(result.error().message, HasSubstr("segment 0: security: expected 129.00 bits"));
   EXPECT_THAT(result.error().message, HasSubstr(fmt::format("found {:.2f}", together[0].bits)));
+}
+
+// The keys that all heads are read with are not the segments' own: names and roots differ.
+TEST(Verify, AnOutlineIsThatOfTheSegmentsOwnKeys) {
+  auto receipt = sample(6);
+  receipt.image.log_bank = 15;
+  receipt.image.banks = {{0, {1}}, {1u << 15, {2}}, {2u << 15, {3}}};
+  receipt.journal.resize(4 * 1000);  // all of it in the first segment
+  receipt.segments[0].banks = {2};
+  receipt.segments[1].banks = {2, 3};
+  receipt.segments[2].banks = {1, 3};
+  receipt.segments[3].banks = {1};
+  receipt.segments[4].banks = {3};
+  for (uint8_t i = 0; i < 6; ++i)
+    receipt.segments[i].tables = {{3, 16}, {i, static_cast<uint8_t>(13 - i % 3)}};
+  const Bytes bytes = receipt.bytes();
+  const auto parsed = parse_receipt(bytes).value();
+  const Outline outlined = outline(receipt.image, parsed).value();
+  double rate = 0;
+  double least = 128;
+  for (size_t i = 0; i < 6; ++i) {
+    const SegmentTask task = segment_task(receipt.image, parsed, i).value();
+    const auto& key = task.circuit.key();
+    stark::ByteReader in(parsed.segments[i].proof);
+    stark::Proof head;
+    const auto shape = read_head(key, in, head);
+    ASSERT_TRUE(shape) << shape.error().message;
+    const size_t publics = task.statement.publics.size();
+    rate = std::max(rate, soundness(*shape, key.tuple_width, publics).rho);
+    const auto own = soundness(*shape, key.tuple_width, publics, outlined.rate);
+    EXPECT_EQ(to_string(segment_soundness(outlined, key, parsed, i)), to_string(own));
+    least = std::min(least, own.bits);
+  }
+  EXPECT_EQ(outlined.rate, rate);
+  EXPECT_TRUE(check_security(receipt.image, parsed, outlined, least));
+  EXPECT_FALSE(check_security(receipt.image, parsed, outlined, std::nextafter(least, 128)));
+}
+
+// A receipt that proves nothing is refused before anything is made of it that is larger.
+TEST(Verify, ManyHollowSegmentsCostLittle) {
+  auto receipt = sample(0);
+  receipt.image.banks.clear();
+  for (uint32_t bank = 0; bank < 40; ++bank)
+    receipt.image.banks.push_back({bank << kMinLogBank, {bank}});
+  stark::Params params;
+  params.queries = 1;
+  params.log_final = 0;
+  const auto add = [&](uint16_t low, uint16_t high) {
+    receipt.segments.push_back({{low, high}, params, {{0, 14}}, /*fixed_tables=*/false});
+  };
+  for (uint16_t low = 1; low < 20; ++low)
+    for (uint16_t high = 20; high <= 40; ++high) add(low, high);
+  const Bytes bytes = receipt.bytes();
+  EXPECT_LT(bytes.size(), 2000 * receipt.segments.size());
+  const auto refused = [&] {
+    EXPECT_EQ(verify(bytes, receipt.id()).error().code, ErrorCode::kInsecure);
+  };
+  EXPECT_LE(test::peak_memory_of(refused), size_t{4} << 20);
+  const size_t circuit = test::allocation_of(
+      [&] { (void)segment_task(receipt.image, parse_receipt(bytes).value(), 0); });
+  EXPECT_LE(test::allocation_of(refused), receipt.segments.size() * circuit / 10);
+}
+
+TEST(Verify, ALongJournalCostsNothingBeforeSecurityIsChecked) {
+  auto receipt = sample();
+  receipt.journal.resize(size_t{4} << 20);
+  const Bytes bytes = receipt.bytes();
+  const size_t peak = test::peak_memory_of(
+      [&] { EXPECT_EQ(verify(bytes, receipt.id()).error().code, ErrorCode::kInsecure); });
+  EXPECT_LE(peak, size_t{1} << 20);
 }
 
 TEST(Verify, EverySegmentHasItsPartOfTheJournalAndTheLastOneTheExitCode) {

@@ -18,6 +18,7 @@ from math import log2
 
 from blake3 import blake3
 from formats import Public, Reader, Refused, chip_bytes, key_bytes, make_statement, parse_key, require
+from shape import soundness
 from verify import open_proof, verify
 
 MAX_JOURNAL_WORDS = 1 << 24
@@ -212,7 +213,7 @@ def verify_receipt(machine, data, image_id, security=128.0):
     found = blake3(b"zkvm image" + receipt.image)
     require(found == image_id, "WrongProgram", f"expected {image_id.hex()}, found {found.hex()}")
 
-    tasks, params, rate = [], None, 0  # (key, statement) of each segment
+    tasks, params, rate = [], None, 0  # (key, shape, statement) of each segment
     for index, segment in enumerate(receipt.segments):
         with reasons():
             key = segment_key(machine, image, segment.uses)
@@ -224,11 +225,14 @@ def verify_receipt(machine, data, image_id, security=128.0):
         rows = sum(len(group.tables) * group.height for group in shape.groups)
         require(rows <= MAX_ROWS, "InvalidReceipt", f"segment {index}: {rows} rows")
         rate = max(rate, shape.rate)
-        tasks.append((key, segment_statement(image, receipt, index)))
+        tasks.append((key, shape, segment_statement(image, receipt, index)))
 
     extra = log2(len(receipt.segments))
+    for index, task in enumerate(tasks):
+        found = min(bits for _, bits in soundness(*task, rate))
+        require(found >= security + extra, "Insecure", f"segment {index}: expected {security + extra} bits, found {found}")
     bits = []
-    for (key, statement), segment in zip(tasks, receipt.segments):
+    for (key, _, statement), segment in zip(tasks, receipt.segments):
         with reasons():
             rounds = verify(key, statement, segment.proof, security + extra, rate)
         bits.append(min(found for _, found in rounds))
