@@ -34,8 +34,7 @@ std::vector<Insn> decode_text(const Region& text) {
   for (uint32_t i = 0; i < words; ++i) {
     const uint32_t pc = text.base + i * 4;
     Decoded d = decode_at(text_word(text, i), pc);
-    const Class cls = class_of(d.op);
-    if (cls == Class::kBranch || cls == Class::kJump) d.imm = distance(text, pc, d.imm);
+    if (class_of(d.op) == Class::kBranch || d.op == Op::kJal) d.imm = distance(text, pc, d.imm);
     code.push_back({nullptr, d.op, d.rd, d.rs1, d.rs2, d.imm});
   }
   code.push_back({nullptr, Op::kIllegal, kDummyRegister, 0, 0, 0});

@@ -85,9 +85,9 @@ Decoded decode(uint32_t word) {
 
 std::string_view name_of(Class cls) {
   constexpr std::array<std::string_view, kClassCount> kNames = {
-      "add",         "add-imm", "bits", "bits-imm",      "shift",     "shift-imm", "compare",
-      "compare-imm", "branch",  "jump", "jump-register", "load-word", "load-sub",  "store-word",
-      "store-sub",   "mul",     "div",  "system",        "trap"};
+      "add",        "add-imm",     "bits",   "bits-imm", "shift",     "shift-imm",
+      "compare",    "compare-imm", "branch", "jump",     "load-word", "load-sub",
+      "store-word", "store-sub",   "mul",    "div",      "system",    "trap"};
   return kNames[static_cast<size_t>(cls)];
 }
 

@@ -90,8 +90,7 @@ enum class Class : uint8_t {
   kCompare,   // slt sltu
   kCompareImm,
   kBranch,
-  kJump,          // jal
-  kJumpRegister,  // jalr
+  kJump,  // jal jalr
   kLoadWord,
   kLoadSub,  // lb lbu lh lhu
   kStoreWord,
@@ -101,7 +100,7 @@ enum class Class : uint8_t {
   kSystem,  // ecall
   kTrap,    // ebreak, illegal: executing one always ends the run
 };
-inline constexpr int kClassCount = 19;
+inline constexpr int kClassCount = 18;
 
 struct Instruction {
   Op op;
@@ -163,7 +162,7 @@ inline constexpr std::array kInstructions = {
     Instruction{Op::kBge, "bge", Format::kBranch, Class::kBranch, 0x5063, isa::kFunct3},
     Instruction{Op::kBltu, "bltu", Format::kBranch, Class::kBranch, 0x6063, isa::kFunct3},
     Instruction{Op::kBgeu, "bgeu", Format::kBranch, Class::kBranch, 0x7063, isa::kFunct3},
-    Instruction{Op::kJalr, "jalr", Format::kLoad, Class::kJumpRegister, 0x0067, isa::kFunct3},
+    Instruction{Op::kJalr, "jalr", Format::kLoad, Class::kJump, 0x0067, isa::kFunct3},
     Instruction{Op::kJal, "jal", Format::kJump, Class::kJump, 0x006f, isa::kOpcode},
     Instruction{Op::kEcall, "ecall", Format::kNone, Class::kSystem, 0x00000073, isa::kWord},
     Instruction{Op::kEbreak, "ebreak", Format::kNone, Class::kTrap, 0x00100073, isa::kWord},

@@ -47,7 +47,7 @@ struct RegisterRow {  // op rd, rs1, rs2
   uint32_t clk, index;
   Access rs1, rs2, rd;
 };
-struct ImmediateRow {  // op rd, rs1, imm; lui and auipc read x0; jalr
+struct ImmediateRow {  // op rd, rs1, imm; jalr; lui, auipc and jal read x0
   uint32_t clk, index;
   Access rs1;
   Access rd;  // at 4 clk + 2
@@ -55,10 +55,6 @@ struct ImmediateRow {  // op rd, rs1, imm; lui and auipc read x0; jalr
 struct BranchRow {
   uint32_t clk, index;
   Access rs1, rs2;
-};
-struct JumpRow {  // jal
-  uint32_t clk, index;
-  Access rd;  // at 4 clk + 2
 };
 struct LoadRow {  // memory: the whole word, also for lb and lh
   uint32_t clk, index;
@@ -151,7 +147,7 @@ struct Segment {
   std::vector<Page> pages;  // in the order of their first access
 
   // Rows of a class: RegisterRow for kAdd kBits kShift kCompare kMul kDiv; ImmediateRow for the
-  // immediate forms and kJumpRegister; BranchRow, JumpRow, LoadRow, StoreRow, SystemRow.
+  // immediate forms and kJump; BranchRow, LoadRow, StoreRow, SystemRow.
   template <class Row>
   std::span<const Row> rows(Class cls) const {
     return instructions[static_cast<size_t>(cls)].rows<Row>();

@@ -27,12 +27,10 @@ size_t row_bytes(Class cls) {
     case Class::kBitsImm:
     case Class::kShiftImm:
     case Class::kCompareImm:
-    case Class::kJumpRegister:
+    case Class::kJump:
       return sizeof(ImmediateRow);
     case Class::kBranch:
       return sizeof(BranchRow);
-    case Class::kJump:
-      return sizeof(JumpRow);
     case Class::kLoadWord:
     case Class::kLoadSub:
       return sizeof(LoadRow);

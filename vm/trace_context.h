@@ -119,7 +119,9 @@ struct TraceContext {
       exit = Exit::kLeave;
       return;
     }
-    new_row<JumpRow>().rd = write_rd(link());
+    auto& row = new_row<ImmediateRow>();
+    row.rs1 = access(insn->rs1, 0);
+    row.rd = write_rd(link());
     go_to(insn + static_cast<int32_t>(insn->imm));
   }
 

@@ -167,15 +167,15 @@ template <class B>
 }
 
 /// The address base + offset as one element: an integer in [-2^11, kAddressEnd + 2^16 + 2^11).
-/// `base` is a register's value, `offset` what the program table has of a load or store.
-/// What becomes of it: buses.h, "Places".
+/// `base` is a register's value, `offset` what the program table has of a load, store or jump.
+/// What becomes of it: buses.h, "Places"; jump.h.
 template <class B>
 [[gnu::always_inline]] inline Expr<B> form_address(B& air, const Expr<B>& real,
                                                    const Word<Expr<B>>& base,
                                                    const Expr<B>& offset) {
   // SOUNDNESS: base.hi is a limb, so that this means base.hi <= kAddressEnd / 2^16. (An address
-  // that is declared has such a base; one that wraps around past 2^32 would be below
-  // kAddressBegin.)
+  // that is declared, or in the text, has such a base; one that wraps around past 2^32 would be
+  // below kAddressBegin. jal's base is x0, which is 0, and its offset below kAddressEnd.)
   air.send(kRange14, real, {base.hi + ((1 << 14) - 1 - (kAddressEnd >> 16))});
   return base.lo + base.hi * kLimb + offset;
 }

@@ -33,8 +33,8 @@ enum class Operation : uint8_t {
   kBltu = 16,
   kBgeu = 17,
 
-  kJal = 18,   // rd, imm = pc + 4, target
-  kJalr = 19,  // rd rs1 imm, target = (pc + 4) >> 16: the high limb of what rd gets
+  // rd rs1 imm, target = (pc + 4) >> 16: the high limb of what rd gets; jal: x0 + a constant
+  kJalr = 19,
 
   // rd rs1 imm
   kLb = 20,
@@ -85,8 +85,9 @@ constexpr ShiftBy shift_by(bool right, uint32_t amount) {
   return {right ? 256u >> amount % 8 : 1u << amount % 8, amount % 32 / 8};
 }
 
-/// The two elements that `imm` is on the bus: its limbs; but for loads and stores, whose addresses
-/// are one element, imm itself modulo p, and 0; and for shifts power and bytes of shift_by().
+/// The two elements that `imm` is on the bus: its limbs; but for jalr, loads and stores, whose
+/// addresses are one element, imm itself modulo p, and 0; and for shifts power and bytes of
+/// shift_by().
 struct ImmOnBus {
   Fp lo, hi;
 };
@@ -98,7 +99,7 @@ constexpr ImmOnBus imm_on_bus(const ProgramRow& row) {
     return {Fp::from(by.power), Fp::from(by.bytes)};
   }
   const bool is_address =
-      row.operation >= number(Operation::kLb) && row.operation <= number(Operation::kSh);
+      row.operation >= number(Operation::kJalr) && row.operation <= number(Operation::kSh);
   if (!is_address) return {Fp::from(row.imm & 0xffff), Fp::from(row.imm >> 16)};
   const Fp magnitude = Fp::from(row.imm >> 31 ? 0 - row.imm : row.imm);
   return {row.imm >> 31 ? -magnitude : magnitude, Fp::zero()};

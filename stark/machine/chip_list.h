@@ -38,7 +38,6 @@ using MachineChips = ChipList<
     chips::Compare,
     chips::BranchEqual,
     chips::BranchLess,
-    chips::Jal,
     chips::Jalr,
     chips::LoadWord,
     chips::StoreWord,

@@ -44,8 +44,7 @@ class Collector {
     one_of<vm::BranchRow, BranchEqual, BranchLess>(Class::kBranch, [](const ProgramRow& insn) {
       return insn.operation > number(Operation::kBne) ? 1 : 0;
     });
-    one_of<vm::JumpRow, Jal>(Class::kJump, the_only);
-    one_of<vm::ImmediateRow, Jalr>(Class::kJumpRegister, the_only);
+    one_of<vm::ImmediateRow, Jalr>(Class::kJump, the_only);
     loads();
     one_of<vm::StoreRow, StoreWord>(Class::kStoreWord, the_only);
     sub_words();

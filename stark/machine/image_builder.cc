@@ -84,7 +84,6 @@ OperationOf operation_of(vm::Op op) {
     case Op::kBgeu:
       return {Operation::kBgeu};
     case Op::kJal:
-      return {Operation::kJal};
     case Op::kJalr:
       return {Operation::kJalr};
     case Op::kLb:
@@ -259,18 +258,16 @@ ProgramRow program_row(const vm::Region& text, uint32_t pc, uint32_t word) {
   row.rs1 = insn.rs1;
   row.rs2 = insn.rs2;
   const vm::Class cls = vm::class_of(insn.op);
-  const bool branch = cls == vm::Class::kBranch, jump = cls == vm::Class::kJump;
+  const bool branch = cls == vm::Class::kBranch, jal = insn.op == vm::Op::kJal;
   const bool store = cls == vm::Class::kStoreWord || cls == vm::Class::kStoreSub;
   if (!branch && !store && operation != Operation::kEcall) row.rd = insn.rd;
-  if (!branch && !jump) row.imm = insn.imm;
-  if (jump) row.imm = pc + 4;
+  // SOUNDNESS: a target is a pc of the text or none at all; as it stands it could be p + pc, or
+  // kHaltPc.
+  const bool in_text = (pc + insn.imm) % 4 == 0 && text.contains(pc + insn.imm);
+  const uint32_t target = in_text ? pc + insn.imm : kNoTarget;
+  if (branch) row.target = target;
+  if (!branch) row.imm = jal ? target : insn.imm;
   if (operation == Operation::kJalr) row.target = (pc + 4) >> 16;
-  if (branch || jump) {
-    // SOUNDNESS: a target is a pc of the text or none at all; as it stands it could be p + pc, or
-    // kHaltPc.
-    const uint32_t target = pc + insn.imm;
-    row.target = target % 4 == 0 && text.contains(target) ? target : kNoTarget;
-  }
   return row;
 }
 

@@ -36,7 +36,7 @@ struct BankLayout {
   }
 };
 
-/// A target that no branch or jump can reach: pcs are multiples of 4.
+/// A target that no branch or jal can reach: pcs are multiples of 4, and not 0.
 inline constexpr uint32_t kNoTarget = 1;
 
 /// The row of the program table for `word` at `pc` of the text.

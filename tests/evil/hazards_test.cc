@@ -297,8 +297,25 @@ TEST(Evil, Class06ControlFlow) {
   {  // a jump past its target
     Workbench bench(program(1, 2, jal(kZ, 4)));
     Forgery& forgery = *bench.forgery;
-    const Place row = first(forgery, "jal");
-    forgery.set(row, "target", forgery.get(row, "target") + Fp::from(4));
+    const Place row = first(forgery, "jalr");
+    forgery.set(row, "imm", forgery.get(row, "imm") + Fp::from(4));
+    expect_caught(bench, "bus");
+  }
+  {  // a jump to the byte before its target
+    Workbench bench(program(1, 2, jal(kZ, 4)));
+    bench.forgery->set(first(*bench.forgery, "jalr"), "odd", Fp::one());
+    expect_caught(bench, "bus state");
+  }
+  {  // a jump back, bit 0 being no bit
+    Workbench bench(program(1, 2, jal(kZ, 4)));
+    bench.forgery->set(first(*bench.forgery, "jalr"), "odd", Fp::from(4));
+    expect_caught(bench, "jalr: odd");
+  }
+  {  // a jump that leaves the chain: to where the execution ends
+    Workbench bench(program(1, 2, jal(kZ, 4)));
+    Forgery& forgery = *bench.forgery;
+    const Place row = first(forgery, "jalr");
+    forgery.set(row, "a[0]", Fp::from(chips::kHaltPc) - forgery.get(row, "imm"));
     expect_caught(bench, "bus");
   }
   {  // a segment that starts at another pc

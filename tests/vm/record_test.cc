@@ -106,8 +106,8 @@ class Replay {
         write(r.clk * 4 + 2, d.rd, r.rd);
       });
     }
-    for (const Class cls : {Class::kAddImm, Class::kBitsImm, Class::kShiftImm, Class::kCompareImm,
-                            Class::kJumpRegister}) {
+    for (const Class cls :
+         {Class::kAddImm, Class::kBitsImm, Class::kShiftImm, Class::kCompareImm, Class::kJump}) {
       each<ImmediateRow>(cls, [&](const ImmediateRow& r, const Decoded& d) {
         read(r.clk * 4, d.rs1, r.rs1);
         write(r.clk * 4 + 2, d.rd, r.rd);
@@ -117,8 +117,6 @@ class Replay {
       read(r.clk * 4, d.rs1, r.rs1);
       read(r.clk * 4 + 1, d.rs2, r.rs2);
     });
-    each<JumpRow>(Class::kJump,
-                  [&](const JumpRow& r, const Decoded& d) { write(r.clk * 4 + 2, d.rd, r.rd); });
     for (const Class cls : {Class::kLoadWord, Class::kLoadSub}) {
       each<LoadRow>(cls, [&](const LoadRow& r, const Decoded& d) {
         read(r.clk * 4, d.rs1, r.rs1);
@@ -293,7 +291,6 @@ TEST(Record, HasTheDocumentedSizes) {
   EXPECT_EQ(sizeof(RegisterRow), 32u);
   EXPECT_EQ(sizeof(ImmediateRow), 24u);
   EXPECT_EQ(sizeof(BranchRow), 24u);
-  EXPECT_EQ(sizeof(JumpRow), 16u);
   EXPECT_EQ(sizeof(LoadRow), 32u);
   EXPECT_EQ(sizeof(StoreRow), 32u);
   EXPECT_EQ(sizeof(SystemRow), 68u);

@@ -66,9 +66,14 @@ bool inline has_answer(uint16_t bus, const std::vector<uint32_t>& t) {
   }
 }
 
+/// Whether an instruction may stand there, or nearly: text begins later and ends before.
+inline bool is_pc(uint32_t pc) { return pc % 4 == 0 && pc != 0 && pc < 1u << 30; }
+/// Immediates of 12 bits.
+inline bool is_short(uint32_t imm) { return imm + (1u << 11) < 1u << 12; }
+
 /// Whether some program table may hold this row.
 inline bool is_program_row(const ProgramRow& r) {
-  if (r.pc % 4 != 0 || r.pc >= 1u << 30 || r.target >= 1u << 30) return false;
+  if (!is_pc(r.pc) || r.target >= 1u << 30) return false;
   const bool immediate = (r.operation & kImmediate) != 0;
   const auto op = static_cast<Operation>(r.operation % kImmediate);
   const bool shift_imm = immediate && op >= Operation::kSll && op <= Operation::kSra;
@@ -81,29 +86,31 @@ inline bool is_program_row(const ProgramRow& r) {
   const bool branch = op >= Operation::kBeq && op <= Operation::kBgeu;
   const bool store = op >= Operation::kSb && op <= Operation::kSh;
   const bool load = op >= Operation::kLb && op <= Operation::kLw;
-  const bool jal = op == Operation::kJal, jalr = op == Operation::kJalr;
-  const bool has_rd = r_type || load || jal || jalr || op == Operation::kAddImm;
-  const bool has_rs1 = has_rd ? !jal : branch || store;
+  const bool jump = op == Operation::kJalr;
+  const bool has_rd = r_type || load || jump || op == Operation::kAddImm;
+  const bool has_rs1 = has_rd || branch || store;
   const bool has_rs2 = (r_type && !immediate) || branch || store;
-  const bool has_imm = immediate || load || store || jal || jalr || op == Operation::kAddImm;
+  const bool has_imm = immediate || load || store || jump || op == Operation::kAddImm;
   if (op == Operation::kNone || op > Operation::kEcall) return false;
   if (has_rd ? r.rd < 1 || r.rd > kDummyWord : r.rd != 0) return false;
   if (r.rs1 > (has_rs1 ? 31u : 0u) || r.rs2 > (has_rs2 ? 31u : 0u)) return false;
   if (!has_imm && r.imm != 0) return false;
   if (immediate && op >= Operation::kSll && op <= Operation::kSra && r.imm >= 32) return false;
-  if (jalr) return r.target == (r.pc + 4) >> 16;
-  if (!(branch || jal) && r.target != 0) return false;
-  if ((load || store) && r.imm + (1u << 11) >= 1u << 12) return false;
-  return !jal || r.imm == r.pc + 4;
+  if (jump) {
+    const bool jal = r.rs1 == 0 && is_pc(r.imm);
+    return r.target == (r.pc + 4) >> 16 && (jal || is_short(r.imm));
+  }
+  if (!branch && r.target != 0) return false;
+  return !(load || store) || is_short(r.imm);
 }
 
 /// The row that stands for this tuple of the program bus, nothing if none does. The immediate is
-/// two limbs; but of loads and stores one signed number modulo p, and 0; and of shifts by the
-/// amount 8 k + j, 2^j to the left or 2^(8 - j) to the right, and k.
+/// two limbs; but of jumps, loads and stores one signed number modulo p, and 0; and of shifts by
+/// the amount 8 k + j, 2^j to the left or 2^(8 - j) to the right, and k.
 inline std::optional<ProgramRow> program_row(const std::vector<uint32_t>& t) {
   ProgramRow row{t[0], t[1], t[2], t[3], t[4], 0, t[7]};
   const uint32_t operation = t[1], left = number(Operation::kSll) + kImmediate;
-  if (operation >= number(Operation::kLb) && operation <= number(Operation::kSh)) {
+  if (operation >= number(Operation::kJalr) && operation <= number(Operation::kSh)) {
     if (t[6] != 0) return std::nullopt;
     row.imm = t[5] < Fp::kModulus / 2 ? t[5] : t[5] - Fp::kModulus;
   } else if (operation >= left && operation <= left + 2) {
@@ -174,6 +181,9 @@ std::optional<RowEffects> effects(const typename Chip::template Cols<Fp>& row, s
   EXPECT_EQ(received.size(), sent.size()) << Chip::kName;
   if (fetches != 0 && (out.pc != out.insn.pc || out.clk == 0 || out.clk >= 1u << 26))
     return reject("state");
+  // A jump may leave a state that no instruction takes, but not the one of a halt.
+  const bool jumps = out.insn.operation == number(Operation::kJalr);
+  if (jumps && !is_pc(out.next_pc) && out.next_pc != kHaltPc) return reject("next pc");
   for (size_t i = 0; i < received.size(); ++i) {
     const auto &from = received[i], &to = sent[i];
     EXPECT_EQ(from[0], to[0]) << Chip::kName << ": an access of two places";
@@ -187,6 +197,8 @@ std::optional<RowEffects> effects(const typename Chip::template Cols<Fp>& row, s
       return is_position ? t[1] < 1u << 29 && t[2] == 0 : (t[1] | t[2]) >> 16 == 0;
     };
     if (!in_range(from) || from[3] >= 1u << 28) return reject("found");
+    const bool is_jal = jumps && !is_short(out.insn.imm);
+    if (is_jal && from[0] == kMachineBase && (from[1] | from[2]) != 0) return reject("x0 is 0");
     EXPECT_TRUE(in_range(to) && to[3] > from[3])
         << Chip::kName << ": leaves " << to[1] << " " << to[2] << " at " << to[3] << " after "
         << from[3];
@@ -273,11 +285,6 @@ inline std::optional<Expected> expected(const RowEffects& e) {
   const auto touch = [&](uint32_t place, uint32_t after, uint32_t slot) {
     out.touches.push_back({place, after, slot});
   };
-  if (op == Operation::kJal) {
-    touch(reg(i.rd), i.pc + 4, 2);
-    out.next_pc = i.target;
-    return out;
-  }
   if (!is_in_place) touch(reg(i.rs1), a, 0);
   if (op >= Operation::kBeq && op <= Operation::kBgeu) {
     touch(reg(i.rs2), b, 1);
@@ -295,7 +302,7 @@ inline std::optional<Expected> expected(const RowEffects& e) {
   if (op == Operation::kJalr) {
     touch(reg(i.rd), i.pc + 4, 2);
     out.next_pc = address & ~1u;
-    return address >= 1u << 30 || address % 4 >= 2 ? std::nullopt : std::optional(out);
+    return is_pc(out.next_pc) ? std::optional(out) : std::nullopt;
   }
   const bool load = op >= Operation::kLb && op <= Operation::kLw;
   const bool store = op >= Operation::kSb && op <= Operation::kSh;

@@ -22,10 +22,6 @@ struct BranchRecord {
   uint32_t clk;
   RecordAccess rs1, rs2;
 };
-struct JumpRecord {
-  uint32_t clk;
-  RecordAccess rd;
-};
 
 /// Whether a chip is for the form with rd = rs1.
 template <class Chip>
@@ -65,6 +61,7 @@ class RowMaker {
     insn.rd = any_rd();
     insn.rs1 = any() % 32;
     if constexpr (kIsInPlace<Chip>) insn.rd = insn.rs1 = 1 + any() % 31;
+    if (operation == number(Operation::kJalr) && !is_short(imm)) insn.rs1 = 0;  // jal
     insn.imm = imm;
     if (operation == number(Operation::kJalr)) insn.target = (insn.pc + 4) >> 16;
     const uint32_t clk = any_clk();
@@ -82,18 +79,6 @@ class RowMaker {
     const uint32_t clk = any_clk();
     return filled<Chip>(insn, BranchRecord{clk, register_access(a, 4 * clk, random),
                                            register_access(b, 4 * clk + 1, random)});
-  }
-
-  /// jal rd, target
-  template <class Chip>
-  Row<Chip> jump(uint32_t pc) {
-    ProgramRow insn = insn_of(Operation::kJal);
-    insn.pc = pc;
-    insn.rd = any_rd();
-    insn.imm = pc + 4;
-    insn.target = any_pc();
-    const uint32_t clk = any_clk();
-    return filled<Chip>(insn, JumpRecord{clk, old_rd(clk)});
   }
 
   std::mt19937_64 random;

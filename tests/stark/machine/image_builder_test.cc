@@ -77,9 +77,9 @@ TEST(ProgramRow, HoldsWhatTheWordSays) {
       {b_type(7, a0, a1, 8), number(Operation::kBgeu), 0, a0, a1, 0, pc + 8},
       {b_type(0, a0, a1, 6), number(Operation::kBeq), 0, a0, a1, 0, kNoTarget},       // misaligned
       {b_type(0, a0, a1, -0x104), number(Operation::kBeq), 0, a0, a1, 0, kNoTarget},  // not text
-      {jal(ra, 0x100), number(Operation::kJal), ra, 0, 0, pc + 4, pc + 0x100},
-      {jal(zero, 0x2000), number(Operation::kJal), dummy, 0, 0, pc + 4, kNoTarget},
-      {jal(ra, -0x2000), number(Operation::kJal), ra, 0, 0, pc + 4, kNoTarget},  // below 0
+      {jal(ra, 0x100), number(Operation::kJalr), ra, 0, 0, pc + 0x100, pc >> 16},
+      {jal(zero, 0x2000), number(Operation::kJalr), dummy, 0, 0, kNoTarget, pc >> 16},
+      {jal(ra, -0x2000), number(Operation::kJalr), ra, 0, 0, kNoTarget, pc >> 16},  // below 0
       {jalr(ra, -4, a0), number(Operation::kJalr), ra, a0, 0, minus(4), pc >> 16},
       {kEcall, number(Operation::kEcall), 0, 0, 0, 0, 0},
       {kEbreak, 0, 0, 0, 0, 0, 0},

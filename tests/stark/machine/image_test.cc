@@ -265,7 +265,7 @@ TEST(Image, VersionIsOfTheseChips) {
   std::string hex;
   for (const uint32_t word : blake3_hash(circuit->key().serialise()))
     hex += fmt::format("{:08x}", word);
-  EXPECT_EQ(hex, "64f3e611f0e09950acc430eb38009922c6ba625d1b0109ffd618ef7f1d83bd5d");
+  EXPECT_EQ(hex, "6ea1fe8e47531891251c89317dd643361dbea6a0cb1d6ef311eec0437d148cde");
 }
 
 }  // namespace

@@ -49,8 +49,7 @@ class RecordedRows {
       insn.operation <= number(Operation::kBne) ? filled<BranchEqual>(insn, row)
                                                 : filled<BranchLess>(insn, row);
     });
-    each_in<Jal, vm::JumpRow>(Class::kJump);
-    each_in<Jalr, vm::ImmediateRow>(Class::kJumpRegister);
+    each_in<Jalr, vm::ImmediateRow>(Class::kJump);
     const auto is_constant = [&](uint32_t address) { return !program_.region_at(address)->write; };
     each<vm::LoadRow>(Class::kLoadWord, [&](const auto& row, const ProgramRow& insn) {
       filled<LoadWord>(insn, row, is_constant(row.rs1.value + insn.imm));
