@@ -230,6 +230,56 @@ void hash_nodes(const uint32_t* left, const uint32_t* right, size_t groups, uint
   for (; lane < lanes; lane += kLanes) hash_some_nodes<1>(left, right, lane, out);
 }
 
+// Words 16 block .. of `live` <= kLanes packed rows as vectors; what is beyond a row is 0.
+// `readable`: words from `from` on that may be read.
+ZKVM_SIMD_INLINE void load_packed(const uint32_t* from, size_t width, size_t words, size_t live,
+                                  size_t readable, uint32_t* to) {
+  U32 columns[16];
+  if (live == kLanes && (kLanes - 1) * width + 16 <= readable) {
+    transpose_in(from, width, columns);
+  } else {
+    alignas(64) uint32_t tile[16 * kLanes] = {};
+    for (size_t r = 0; r < live; ++r) {
+      for (size_t i = 0; i < words; ++i) tile[16 * r + i] = from[r * width + i];
+    }
+    transpose_in(tile, 16, columns);
+  }
+  for (size_t i = 0; i < 16; ++i) {
+    store(to + i * kLanes, i < words ? columns[i] : broadcast(0));
+  }
+}
+
+ZKVM_SIMD_INLINE void hash_packed(const uint32_t* rows, size_t width, size_t count, uint32_t start,
+                                  uint32_t end, uint32_t* digests) {
+  alignas(64) uint32_t message[16 * kLanes];
+  const Message m = {message, message + 8 * kLanes, kLanes};
+  for (size_t row = 0; row < count; row += kLanes) {
+    const size_t live = count - row < kLanes ? count - row : kLanes;
+    U32 cv[1][8];
+    set_iv<1>(cv);
+    for (size_t word = 0; word < width; word += 16) {
+      const size_t words = width - word < 16 ? width - word : 16;
+      const size_t at = row * width + word;
+      load_packed(rows + at, width, words, live, count * width - at, message);
+      compress<1>(cv, &m, (word == 0 ? start : 0) | (word + words == width ? end : 0));
+    }
+    U32 columns[16];
+    for (int i = 0; i < 16; ++i) columns[i] = cv[0][i % 8];
+    transpose_out<false>(columns, message, 16);
+    for (size_t r = 0; r < live; ++r) {
+      for (size_t i = 0; i < 8; ++i) digests[8 * (row + r) + i] = message[16 * r + i];
+    }
+  }
+}
+
+void hash_packed_rows(const uint32_t* rows, size_t width, size_t count, uint32_t* digests) {
+  hash_packed(rows, width, count, blake3::kChunkStart, blake3::kChunkEnd | blake3::kRoot, digests);
+}
+
+void hash_packed_nodes(const uint32_t* pairs, size_t count, uint32_t* digests) {
+  hash_packed(pairs, 16, count, blake3::kNodeFlags, 0, digests);
+}
+
 // A vector of counters first, first + 1, ..
 ZKVM_SIMD_INLINE void counters(uint64_t first, U32& low, U32& high) {
   alignas(64) uint32_t words[2][kLanes];
@@ -307,6 +357,8 @@ void compress_chain(const uint32_t* message, size_t count, uint32_t* cv) {
 
 extern const Blake3Kernels blake3_kernels = {.hash_rows = &hash_rows,
                                              .hash_nodes = &hash_nodes,
+                                             .hash_packed_rows = &hash_packed_rows,
+                                             .hash_packed_nodes = &hash_packed_nodes,
                                              .extend = &extend,
                                              .grind = &grind,
                                              .compress_chain = &compress_chain};

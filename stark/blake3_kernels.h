@@ -36,6 +36,11 @@ struct Blake3Kernels {
   /// out[g] = Node(left[g], right[g]), lane by lane; out may be left or right.
   void (*hash_nodes)(const uint32_t* left, const uint32_t* right, size_t groups, uint32_t* out);
 
+  /// What hash_rows and hash_nodes compute of rows and pairs of digests as a proof has them: one
+  /// after the other, digests word by word, as many as there are, at any address. `width` >= 1.
+  void (*hash_packed_rows)(const uint32_t* rows, size_t width, size_t count, uint32_t* digests);
+  void (*hash_packed_nodes)(const uint32_t* pairs, size_t count, uint32_t* digests);
+
   /// Extended output: `blocks` blocks of 16 words, from block `counter` on, of the root block (cv,
   /// block, length, flags). `blocks` is a multiple of 16; out is 64-byte aligned.
   void (*extend)(const uint32_t cv[8], const uint32_t block[16], uint32_t length, uint32_t flags,

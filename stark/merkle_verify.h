@@ -119,50 +119,83 @@ struct MerkleProofSize {
   }
 }
 
+/// Rows and nodes hashed one at a time. merkle_batch.h has another, for a CPU with vectors.
+struct MerkleHasher {
+  /// digests[k] = the hash of row k: digests.size() rows of `width` words, one after the other.
+  constexpr void rows(std::span<const uint32_t> rows, uint32_t width,
+                      std::span<Digest> digests) const {
+    for (size_t k = 0; k < digests.size(); ++k)
+      digests[k] = row_hash(rows.subspan(k * width, width));
+  }
+  /// digests[k] = Node(pairs[2 k], pairs[2 k + 1]).
+  constexpr void nodes(std::span<const Digest> pairs, std::span<Digest> digests) const {
+    for (size_t k = 0; k < digests.size(); ++k)
+      digests[k] = node_hash(pairs[2 * k], pairs[2 * k + 1]);
+  }
+};
+
 /// Checks that `rows` are the rows of the tree with this root at `indices`: for each height, the
 /// tallest first, for each distinct index e mod 2^log_size, ascending, a row. `digests`: for each
 /// level, the lowest first, for each parent of known nodes, ascending, the child that is not known.
 /// Every word of both is used and none is missing.
 ///
-/// scratch_indices and scratch_digests: 2 * indices.size() each. Time: linear in the proof times
-/// the tree's height.
+/// scratch_indices: 2 * indices.size(), scratch_digests: 4 * indices.size(). Time: linear in the
+/// proof times the tree's height.
+///
+/// SOUNDNESS: a hasher gets rows and pairs in order and knows nothing of the tree, so which digest
+/// goes where is decided here, for every hasher alike.
+template <class Hasher = MerkleHasher>
 [[nodiscard]] constexpr MerkleCheck verify_merkle_proof(
     const Digest& root, std::span<const MerkleHeight> shape, std::span<const uint32_t> indices,
     std::span<const uint32_t> rows, std::span<const Digest> digests,
-    std::span<uint32_t> scratch_indices, std::span<Digest> scratch_digests) {
+    std::span<uint32_t> scratch_indices, std::span<Digest> scratch_digests,
+    const Hasher& hasher = {}) {
   MerkleProofSize size;
   const MerkleCheck check = merkle_proof_size(shape, indices, scratch_indices, size);
   if (check != MerkleCheck::kOk) return check;
   const size_t n = indices.size();
-  if (scratch_digests.size() / 2 < n) return MerkleCheck::kScratch;
+  if (scratch_digests.size() / 4 < n) return MerkleCheck::kScratch;
   if (rows.size() != size.row_words) return MerkleCheck::kRows;
   if (digests.size() != size.digests) return MerkleCheck::kDigests;
 
   std::span<const uint32_t> known = indices;
-  std::span<Digest> nodes = scratch_digests.subspan(0, n);
-  size_t next_height = 0, next_word = 0, next_digest = 0;
+  const std::span<Digest> nodes = scratch_digests.subspan(0, n);  // of the known indices
+  const std::span<Digest> row_digests = scratch_digests.subspan(n, n);
+  const std::span<Digest> pairs = scratch_digests.subspan(2 * n, 2 * n);
+  const auto hash_pairs = [&](size_t count) {
+    hasher.nodes(pairs.first(2 * count), nodes.first(count));
+  };
+  size_t next_height = 0, next_digest = 0;
   for (unsigned level = shape[0].log_size;; --level) {
     if (next_height < shape.size() && shape[next_height].log_size == level) {
+      const size_t count = known.size();
       const uint32_t width = shape[next_height].width;
-      for (size_t k = 0; k < known.size(); ++k, next_word += width) {
-        const Digest row = row_hash(rows.subspan(next_word, width));
-        nodes[k] = next_height == 0 ? row : node_hash(nodes[k], row);
+      const auto words = rows.first(count * width);
+      rows = rows.subspan(words.size());
+      if (next_height++ == 0) {
+        hasher.rows(words, width, nodes.first(count));
+      } else {
+        hasher.rows(words, width, row_digests.first(count));
+        for (size_t k = 0; k < count; ++k) {
+          pairs[2 * k] = nodes[k];
+          pairs[2 * k + 1] = row_digests[k];
+        }
+        hash_pairs(count);
       }
-      ++next_height;
     }
     if (level == 0) return nodes[0] == root ? MerkleCheck::kOk : MerkleCheck::kRoot;
     const std::span<uint32_t> parents = scratch_indices.subspan((level % 2) * n, n);
-    const std::span<Digest> parent_nodes =
-        scratch_digests.subspan(nodes.data() == scratch_digests.data() ? n : 0, n);
     size_t count = 0;
     merkle_detail::for_each_parent(known, level - 1, [&](uint32_t i, size_t left, size_t right) {
-      const Digest& a = left == merkle_detail::kAbsent ? digests[next_digest++] : nodes[left];
-      const Digest& b = right == merkle_detail::kAbsent ? digests[next_digest++] : nodes[right];
-      parents[count] = i;
-      parent_nodes[count++] = node_hash(a, b);
+      const auto child = [&](size_t at) -> const Digest& {
+        return at == merkle_detail::kAbsent ? digests[next_digest++] : nodes[at];
+      };
+      pairs[2 * count] = child(left);
+      pairs[2 * count + 1] = child(right);
+      parents[count++] = i;
     });
+    hash_pairs(count);
     known = parents.first(count);
-    nodes = parent_nodes;
   }
 }
 

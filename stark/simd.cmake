@@ -36,12 +36,12 @@ function(zkvm_simd_sources target)
 endfunction()
 
 # zkvm_add_simd_test(name SOURCES... [KERNELS ...] [LIBS ...]): a test of code that runs on the SIMD kernels of
-# zkvm_stark (and of other KERNELS libraries made by zkvm_simd_sources); and `name_emulated`, the same test where the
+# zkvm_stark, the verifier's included (and of other KERNELS libraries made by zkvm_simd_sources); and `name_emulated`, the same test where the
 # AVX-512 objects are the emulated ones: they come before the archives, so the linker takes no others.
 # Cases loop over available_simd_targets(), see tests/stark/simd_target_test.h.
 function(zkvm_add_simd_test name)
   cmake_parse_arguments(T "" "" "SOURCES;KERNELS;LIBS" ${ARGN})
-  list(PREPEND T_KERNELS zkvm_stark)
+  list(PREPEND T_KERNELS zkvm_stark zkvm_stark_verify)
   zkvm_add_test(${name} SOURCES ${T_SOURCES} LIBS ${T_KERNELS} ${T_LIBS})
   if(ZKVM_SIMD)
     set(objects $<TARGET_OBJECTS:zkvm_stark_dispatch_emulated>)

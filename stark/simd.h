@@ -46,10 +46,11 @@
 //   Wide  mul_low_words(Wide, Split)   (a mod 2^32) * b
 //   Wide  min_high_words(Wide a, Wide b)   the smaller one. REQUIRES: equal low words
 //   U32   high_words(Wide)         each sum >> 32
-//   void  transpose_in(rows, row_stride, U32 columns[16])   kLanes rows of a tile -> 16 vectors,
-//   lane = row void  transpose_out<kStream>(columns, rows, row_stride)   and back; strides in
-//   words, rows 64-byte aligned void  stream(to, U32)          a store that bypasses the caches;
-//   stream_fence() before others may read it
+//   void  transpose_in(rows, row_stride, U32 columns[16])   16 words of each of kLanes rows -> 16
+//                                  vectors, lane = row; stride in words
+//   void  transpose_out<kStream>(columns, rows, row_stride)   and back; rows 64-byte aligned
+//   void  stream(to, U32)          a store that bypasses the caches; stream_fence() before others
+//                                  may read it
 
 namespace zkvm::stark::ZKVM_SIMD_TARGET {
 

@@ -110,8 +110,8 @@ ZKVM_SIMD_INLINE void transpose_in(const uint32_t* rows, size_t row_stride, U32 
     for (size_t r = 0; r < 4; ++r) {  // row r in the low half, row r + 4 in the high one
       const uint32_t* low = rows + r * row_stride + 4 * quad;
       in[r] = _mm256_inserti128_si256(
-          _mm256_castsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(low))),
-          _mm_load_si128(reinterpret_cast<const __m128i*>(low + 4 * row_stride)), 1);
+          _mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(low))),
+          _mm_loadu_si128(reinterpret_cast<const __m128i*>(low + 4 * row_stride)), 1);
     }
     transpose_4x4(in, out);
     for (int i = 0; i < 4; ++i) columns[4 * quad + i] = {out[i]};

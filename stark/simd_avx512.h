@@ -123,7 +123,7 @@ ZKVM_SIMD_INLINE void transpose_16x16(const __m512i in[16], __m512i out[16]) {
 
 ZKVM_SIMD_INLINE void transpose_in(const uint32_t* rows, size_t row_stride, U32 columns[16]) {
   __m512i in[16], out[16];
-  for (size_t r = 0; r < 16; ++r) in[r] = load(rows + r * row_stride).v;
+  for (size_t r = 0; r < 16; ++r) in[r] = load_unaligned(rows + r * row_stride).v;
   transpose_16x16(in, out);
   for (int i = 0; i < 16; ++i) columns[i] = {out[i]};
 }

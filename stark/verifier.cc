@@ -5,7 +5,7 @@
 #include <fmt/core.h>
 
 #include "stark/blake3.h"
-#include "stark/merkle_verify.h"
+#include "stark/merkle_batch.h"
 #include "stark/proof.h"
 #include "stark/verifier_deep.h"
 #include "stark/verifier_fri.h"
@@ -89,9 +89,9 @@ Result<void> check_trees(const Shape& shape, std::span<const Digest> slots,
     const auto heights = tree_heights(shape, t);
     const auto opened = distinct_below(indices, heights[0].log_size);
     std::vector<uint32_t> scratch(2 * opened.size());
-    std::vector<Digest> nodes(2 * opened.size());
+    std::vector<Digest> nodes(4 * opened.size());
     if (verify_merkle_proof(roots[t], heights, opened, proof.trees[t].rows, proof.trees[t].digests,
-                            scratch, nodes) != MerkleCheck::kOk)
+                            scratch, nodes, MerkleBatchHasher()) != MerkleCheck::kOk)
       return fail(ErrorCode::kMerkle,
                   t < shape.trees.size()
                       ? fmt::format("tree {}: the opened rows do not lead to the root", t)

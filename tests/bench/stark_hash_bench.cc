@@ -22,6 +22,7 @@
 #include "stark/blake3_kernels.h"
 #include "stark/grind.h"
 #include "stark/merkle.h"
+#include "stark/merkle_batch.h"
 #include "stark/random.h"
 #include "stark/tile_matrix.h"
 
@@ -192,7 +193,7 @@ void add_openings() {
       indices.erase(std::unique(indices.begin(), indices.end()), indices.end());
       opening = tree.open(indices);
       scratch_indices.resize(2 * indices.size());
-      scratch_digests.resize(2 * indices.size());
+      scratch_digests.resize(4 * indices.size());
     }
   };
   const auto get = []() -> Opened& {
@@ -201,14 +202,16 @@ void add_openings() {
   };
   add("open_261_rows", simd_target(), 2, 1,
       [=] { benchmark::DoNotOptimize(get().tree.open(get().indices)); });
-  add("verify_261_rows", simd_target(), 1, 1, [=] {
+  const auto verify = [=](const auto& hasher) {
     Opened& o = get();
     const auto shape = o.tree.shape();
     if (verify_merkle_proof(o.tree.root(), shape, o.indices, o.opening.rows, o.opening.digests,
-                            o.scratch_indices, o.scratch_digests) != MerkleCheck::kOk) {
+                            o.scratch_indices, o.scratch_digests, hasher) != MerkleCheck::kOk) {
       std::abort();
     }
-  });
+  };
+  add("verify_261_rows", simd_target(), 1, 1, [=] { verify(MerkleBatchHasher()); });
+  add("verify_261_rows_one_by_one", simd_target(), 1, 1, [=] { verify(MerkleHasher()); });
 }
 
 void add_all() {

@@ -83,6 +83,30 @@ TEST_P(Blake3KernelsTest, HashNodesInPlaceAndOutOfPlace) {
   }
 }
 
+// Any width, any count, any address; nothing is written beyond.
+TEST_P(Blake3KernelsTest, HashPacked) {
+  for (const size_t width : {1u, 2u, 15u, 16u, 17u, 31u, 32u, 33u, 100u}) {
+    for (const size_t count : {1u, 2u, 7u, 8u, 9u, 15u, 16u, 17u, 40u}) {
+      AlignedVector memory = random_words(width * count + 3);
+      const std::span<const uint32_t> rows = std::span(memory).last(width * count);
+      std::vector<Digest> digests(count + 1, Digest{7});
+      blake3_kernels().hash_packed_rows(rows.data(), width, count, digests[0].data());
+      for (size_t k = 0; k < count; ++k)
+        ASSERT_EQ(digests[k], row_hash(rows.subspan(k * width, width))) << width << " " << count;
+      EXPECT_EQ(digests[count], Digest{7});
+    }
+  }
+  for (const size_t count : {1u, 5u, 8u, 16u, 19u, 32u}) {
+    std::vector<Digest> pairs(2 * count), digests(count + 1, Digest{7});
+    for (Digest& digest : pairs)
+      for (uint32_t& word : digest) word = static_cast<uint32_t>(random_());
+    blake3_kernels().hash_packed_nodes(pairs[0].data(), count, digests[0].data());
+    for (size_t k = 0; k < count; ++k)
+      ASSERT_EQ(digests[k], node_hash(pairs[2 * k], pairs[2 * k + 1]));
+    EXPECT_EQ(digests[count], Digest{7});
+  }
+}
+
 TEST_P(Blake3KernelsTest, ExtendAcrossTheCarryOfTheCounter) {
   Blake3 hasher;
   hasher.update(std::vector<uint8_t>(100, 9));

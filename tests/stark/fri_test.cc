@@ -93,7 +93,7 @@ class FriRun {
       const auto heights = tree_heights(shape, shape.trees.size() + i);
       const auto opened = distinct_below(indices, heights[0].log_size);
       std::vector<uint32_t> scratch(2 * opened.size());
-      std::vector<Digest> nodes(2 * opened.size());
+      std::vector<Digest> nodes(4 * opened.size());
       EXPECT_EQ(verify_merkle_proof(proof.layers[i].root, heights, opened, openings[i].rows,
                                     openings[i].digests, scratch, nodes),
                 MerkleCheck::kOk);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "stark/codeword.h"
+#include "stark/merkle_batch.h"
 #include "tests/stark/simd_target_test.h"
 
 namespace zkvm::stark {
@@ -84,11 +85,23 @@ std::vector<std::vector<Digest>> naive_tree(const std::vector<MerkleHeight>& sha
   return levels;
 }
 
+// The verdict on every hasher: all must agree.
 MerkleCheck check(const Digest& root, std::span<const MerkleHeight> shape,
                   std::span<const uint32_t> indices, const TreeOpening& opening) {
   std::vector<uint32_t> words(2 * indices.size());
-  std::vector<Digest> digests(2 * indices.size());
-  return verify_merkle_proof(root, shape, indices, opening.rows, opening.digests, words, digests);
+  std::vector<Digest> digests(4 * indices.size());
+  const auto verdict = [&](const auto& hasher) {
+    return verify_merkle_proof(root, shape, indices, opening.rows, opening.digests, words, digests,
+                               hasher);
+  };
+  const MerkleCheck expected = verdict(MerkleHasher());
+  const SimdTarget current = simd_target();
+  for (const SimdTarget target : available_simd_targets()) {
+    set_simd_target(target);
+    EXPECT_EQ(verdict(MerkleBatchHasher()), expected) << to_string(target);
+  }
+  set_simd_target(current);
+  return expected;
 }
 
 TreeSalt test_salt() {
@@ -366,15 +379,15 @@ TEST_F(MerkleVerifyTest, OtherShapes) {
 TEST_F(MerkleVerifyTest, ScratchIsChecked) {
   const size_t n = indices_.size();
   std::vector<uint32_t> words(2 * n);
-  std::vector<Digest> digests(2 * n);
+  std::vector<Digest> digests(4 * n);
   auto verdict = [&](size_t word_count, size_t digest_count) {
     return verify_merkle_proof(tree_.root(), shape_, indices_, opening_.rows, opening_.digests,
                                std::span(words).first(word_count),
                                std::span(digests).first(digest_count));
   };
-  EXPECT_EQ(verdict(2 * n, 2 * n), MerkleCheck::kOk);
-  EXPECT_EQ(verdict(2 * n - 1, 2 * n), MerkleCheck::kScratch);
-  EXPECT_EQ(verdict(2 * n, 2 * n - 1), MerkleCheck::kScratch);
+  EXPECT_EQ(verdict(2 * n, 4 * n), MerkleCheck::kOk);
+  EXPECT_EQ(verdict(2 * n - 1, 4 * n), MerkleCheck::kScratch);
+  EXPECT_EQ(verdict(2 * n, 4 * n - 1), MerkleCheck::kScratch);
 }
 
 }  // namespace
