@@ -230,25 +230,6 @@ void hash_nodes(const uint32_t* left, const uint32_t* right, size_t groups, uint
   for (; lane < lanes; lane += kLanes) hash_some_nodes<1>(left, right, lane, out);
 }
 
-// Words 16 block .. of `live` <= kLanes packed rows as vectors; what is beyond a row is 0.
-// `readable`: words from `from` on that may be read.
-ZKVM_SIMD_INLINE void load_packed(const uint32_t* from, size_t width, size_t words, size_t live,
-                                  size_t readable, uint32_t* to) {
-  U32 columns[16];
-  if (live == kLanes && (kLanes - 1) * width + 16 <= readable) {
-    transpose_in(from, width, columns);
-  } else {
-    alignas(64) uint32_t tile[16 * kLanes] = {};
-    for (size_t r = 0; r < live; ++r) {
-      for (size_t i = 0; i < words; ++i) tile[16 * r + i] = from[r * width + i];
-    }
-    transpose_in(tile, 16, columns);
-  }
-  for (size_t i = 0; i < 16; ++i) {
-    store(to + i * kLanes, i < words ? columns[i] : broadcast(0));
-  }
-}
-
 ZKVM_SIMD_INLINE void hash_packed(const uint32_t* rows, size_t width, size_t count, uint32_t start,
                                   uint32_t end, uint32_t* digests) {
   alignas(64) uint32_t message[16 * kLanes];
@@ -260,7 +241,7 @@ ZKVM_SIMD_INLINE void hash_packed(const uint32_t* rows, size_t width, size_t cou
     for (size_t word = 0; word < width; word += 16) {
       const size_t words = width - word < 16 ? width - word : 16;
       const size_t at = row * width + word;
-      load_packed(rows + at, width, words, live, count * width - at, message);
+      load_rows(rows + at, width, words, live, count * width - at, message);
       compress<1>(cv, &m, (word == 0 ? start : 0) | (word + words == width ? end : 0));
     }
     U32 columns[16];

@@ -3,8 +3,10 @@
 // looks once.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -67,8 +69,21 @@ class ByteReader {
   }
   [[nodiscard]] Digest get_digest() {
     Digest digest{};
-    for (uint32_t& word : digest) word = get<uint32_t>();
+    get_words(digest);
     return digest;
+  }
+  /// As many words as fit into `words`; zeros after the end (then failed()).
+  void get_words(std::span<uint32_t> words) {
+    const auto bytes = get_bytes(words.size_bytes());
+    std::ranges::fill(words.subspan(bytes.size() / 4), 0u);
+    if (!bytes.empty()) std::memcpy(words.data(), bytes.data(), bytes.size());
+  }
+  /// The same of field elements in wire form.
+  void get_fields(std::span<uint32_t> words) {
+    get_words(words);
+    uint32_t largest = 0;
+    for (const uint32_t word : words) largest = std::max(largest, word);
+    if (!Fp::is_canonical(largest)) non_canonical_ = true;
   }
   /// `length` bytes, where they lie; none after the end (then failed()).
   [[nodiscard]] std::span<const uint8_t> get_bytes(uint64_t length) {

@@ -155,11 +155,16 @@ constexpr Field pow(Field base, uint64_t exponent) {
   return result;
 }
 
-constexpr Fp Fp::root_of_unity(int log) {
-  Fp root = pow(from(kGenerator), 127);
-  for (int i = log; i < kTwoAdicity; ++i) root *= root;
-  return root;
-}
+struct RootsOfUnity {
+  Fp of_log[Fp::kTwoAdicity + 1];
+};
+inline constexpr RootsOfUnity kRootsOfUnity = [] {
+  RootsOfUnity roots;
+  Fp root = pow(Fp::from(Fp::kGenerator), 127);
+  for (int log = Fp::kTwoAdicity; log >= 0; --log, root *= root) roots.of_log[log] = root;
+  return roots;
+}();
+constexpr Fp Fp::root_of_unity(int log) { return kRootsOfUnity.of_log[log]; }
 
 // 1 / a, and 0 for a = 0 (Fermat).
 constexpr Fp inverse(Fp a) { return pow(a, Fp::kModulus - 2); }

@@ -187,7 +187,7 @@ Result<void> read_openings(const Shape& shape, std::span<const uint32_t> indices
     ZK_CHECK(merkle_proof_size(heights, opened, scratch, size) == MerkleCheck::kOk);
     if (in.can_hold(size.row_words, 4)) {
       tree.rows.resize(size.row_words);
-      for (uint32_t& word : tree.rows) word = in.get_field();
+      in.get_fields(tree.rows);
     }
     const auto digests = in.get<uint32_t>();
     if (!in.failed() && digests != size.digests)
@@ -195,7 +195,7 @@ Result<void> read_openings(const Shape& shape, std::span<const uint32_t> indices
                                                   t, size.digests, digests));
     if (in.can_hold(digests, kDigestBytes)) {
       tree.digests.resize(digests);
-      for (Digest& digest : tree.digests) digest = in.get_digest();
+      in.get_words({tree.digests.empty() ? nullptr : tree.digests[0].data(), size_t{8} * digests});
     }
     if (auto ok = read_ok(in, fmt::format("opening of tree {}", t)); !ok) return ok;
   }

@@ -59,6 +59,25 @@ inline constexpr int kVectorsPerRow = 16 / kLanes;
 ZKVM_SIMD_INLINE void prefetch(const void* line) { __builtin_prefetch(line, 0, 3); }
 ZKVM_SIMD_INLINE void prefetch_l2(const void* line) { __builtin_prefetch(line, 0, 2); }
 
+// Up to 16 words of up to kLanes rows, transposed: `words` of each of `live` rows to 16 vectors, lane
+// = row; where there is no word, 0. `readable`: words from the first on that may be read.
+ZKVM_SIMD_INLINE void load_rows(const uint32_t* rows, size_t row_stride, size_t words, size_t live,
+                                size_t readable, uint32_t* to) {
+  U32 columns[16];
+  if (live == kLanes && (kLanes - 1) * row_stride + 16 <= readable) {
+    transpose_in(rows, row_stride, columns);
+  } else {
+    alignas(64) uint32_t tile[16 * kLanes] = {};
+    for (size_t r = 0; r < live; ++r) {
+      for (size_t i = 0; i < words; ++i) tile[16 * r + i] = rows[r * row_stride + i];
+    }
+    transpose_in(tile, 16, columns);
+  }
+  for (size_t i = 0; i < 16; ++i) {
+    store(to + i * kLanes, i < words ? columns[i] : broadcast(0));
+  }
+}
+
 // ---------------------------------------------------------------------------------------------- F
 
 // min(a, a - p) brings [0, 2p) to [0, p): for a < p the difference wraps to a large number.

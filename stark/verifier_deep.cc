@@ -1,27 +1,24 @@
 #include "stark/verifier_deep.h"
 
+#include <algorithm>
+
+#include "stark/twiddle.h"
+
 namespace zkvm::stark {
 namespace {
 
-// A sum of products of elements of E and words of F, reduced once at the end.
-class LazySum {
- public:
-  void add(const Fp5& coefficient, uint32_t word) {
-    for (int k = 0; k < Fp5::kDegree; ++k) {
-      sum_[k] += uint64_t{coefficient.c[k].word} * word;  // < 2^32 p + p^2 < 2^64
-      if (sum_[k] >= kFold) sum_[k] -= kFold;             // < 2^32 p, as p^2 < 2^32 p
-    }
-  }
-  [[nodiscard]] Fp5 value() const {
-    Fp5 out;
-    for (int k = 0; k < Fp5::kDegree; ++k) out.c[k] = Fp::from_word(Fp::reduce(sum_[k]));
-    return out;
-  }
+constexpr uint32_t kTileColumns = 16;
+constexpr Fp kShift = Fp::from_word(kHalfP);  // the kernel's s(x) is x less this
 
- private:
-  static constexpr uint64_t kFold = uint64_t{Fp::kModulus} << 32;
-  uint64_t sum_[Fp5::kDegree] = {};
-};
+void put_centred(const Fp5& element, uint32_t* words) {
+  for (int k = 0; k < Fp5::kDegree; ++k) words[k] = centred_word(element.c[k]);
+}
+
+Fp5 element_at(const uint32_t* words) {
+  Fp5 out;
+  for (int k = 0; k < Fp5::kDegree; ++k) out.c[k] = Fp::from_word(words[k]);
+  return out;
+}
 
 }  // namespace
 
@@ -30,11 +27,27 @@ DeepBatch::DeepBatch(const Shape& shape, const GroupShape& group, const Fp5& zet
     : shape_(shape),
       group_(group),
       zeta_(zeta),
-      next_zeta_(zeta * Fp::root_of_unity(group.log_height)),
-      coefficients_(coefficients),
-      at_zeta_(opened.size() - group.next.size()) {
-  for (size_t i = 0; i < at_zeta_; ++i) opened_at_zeta_ += coefficients[i] * opened[i];
-  for (size_t i = at_zeta_; i < opened.size(); ++i) opened_next_ += coefficients[i] * opened[i];
+      next_zeta_(zeta * Fp::root_of_unity(group.log_height)) {
+  std::vector<size_t> tree_tiles;  // per tree: its first tile
+  size_t i = 0;
+  for (uint32_t tree = 0; tree < shape.trees.size(); ++tree) {
+    tree_tiles.push_back(tiles_.size());
+    const uint32_t width = shape.opened_width(group, tree);
+    for (uint32_t column = 0; column < width; ++column, ++i) {
+      const uint32_t lane = column % kTileColumns;
+      if (lane == 0)
+        tiles_.push_back({tree, column, std::min(kTileColumns, width - column), {}, {}});
+      put_centred(coefficients[i], &tiles_.back().coefficients[kExtensionDegree * lane]);
+      at_zeta_ += coefficients[i] * (kShift - opened[i]);
+    }
+  }
+  for (const ColumnRef column : group.next) {
+    OpenedNext next{column.column % kTileColumns, {}};
+    put_centred(coefficients[i], next.coefficients);
+    tiles_[tree_tiles[column.tree] + column.column / kTileColumns].next.push_back(next);
+    next_ += coefficients[i] * (kShift - opened[i]);
+    ++i;
+  }
 }
 
 std::vector<Fp5> DeepBatch::at(std::span<const uint32_t> indices,
@@ -49,26 +62,28 @@ std::vector<Fp5> DeepBatch::at(std::span<const uint32_t> indices,
   }
   batch_inverse(denominators.data(), inverses.data(), 2 * count);
 
-  for (size_t q = 0; q < count; ++q) {
-    const auto word = [&](ColumnRef column) {
-      return rows[column.tree][q * group_.row_words(column.tree) + column.column];
-    };
-    LazySum at_zeta, next;
-    size_t i = 0;
-    for (uint32_t tree = 0; tree < shape_.trees.size(); ++tree)
-      for (uint32_t column = 0; column < shape_.opened_width(group_, tree); ++column)
-        at_zeta.add(coefficients_[i++], word({tree, column}));
-    for (const ColumnRef column : group_.next) next.add(coefficients_[i++], word(column));
+  std::vector<OpenedTile> tiles;
+  for (const Tile& tile : tiles_) {
+    const size_t row_words = group_.row_words(tile.tree);
+    tiles.push_back({.first = rows[tile.tree] + tile.first,
+                     .row_words = row_words,
+                     .words = tile.words,
+                     .readable = count * row_words - tile.first,
+                     .coefficients = tile.coefficients.data(),
+                     .next = tile.next.data(),
+                     .next_count = tile.next.size()});
+  }
+  std::vector<uint32_t> sums(2 * kExtensionDegree * count);
+  verifier_deep_kernels().sums(tiles.data(), tiles.size(), count, sums.data());
 
-    Fp5 value = (at_zeta.value() - opened_at_zeta_) * inverses[2 * q] +
-                (next.value() - opened_next_) * inverses[2 * q + 1];
-    if (shape_.params.zk) {
-      const uint32_t tree = shape_.quotient_tree();
-      const uint32_t first = shape_.opened_width(group_, tree);
-      for (uint32_t j = 0; j < kExtensionDegree; ++j)
-        value.c[j] += Fp::from_word(word({tree, first + j}));
-    }
-    values[q] = value;
+  const uint32_t quotient = shape_.quotient_tree();
+  const uint32_t random = shape_.opened_width(group_, quotient);
+  for (size_t q = 0; q < count; ++q) {
+    const uint32_t* sum = &sums[2 * kExtensionDegree * q];
+    values[q] = (element_at(sum) + at_zeta_) * inverses[2 * q] +
+                (element_at(sum + kExtensionDegree) + next_) * inverses[2 * q + 1];
+    if (shape_.params.zk)
+      values[q] += element_at(rows[quotient] + q * group_.row_words(quotient) + random);
   }
   return values;
 }

@@ -2,12 +2,14 @@
 // Protocol: stark/doc/protocol.md section 10.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "stark/field.h"
 #include "stark/shape.h"
+#include "stark/verifier_deep_kernels.h"
 
 namespace zkvm::stark {
 
@@ -16,7 +18,7 @@ namespace zkvm::stark {
 class DeepBatch {
  public:
   /// `opened`: the group's opened values, `coefficients`: of squeeze "batch", as many, same order.
-  /// Both must outlive the object.
+  /// Shape and group must outlive the object.
   DeepBatch(const Shape& shape, const GroupShape& group, const Fp5& zeta,
             std::span<const Fp5> opened, std::span<const Fp5> coefficients);
 
@@ -27,13 +29,19 @@ class DeepBatch {
                                     std::span<const uint32_t* const> rows) const;
 
  private:
+  /// Up to 16 columns, without their rows.
+  struct Tile {
+    uint32_t tree, first, words;
+    std::array<uint32_t, 16 * kExtensionDegree> coefficients{};  // centred words of c
+    std::vector<OpenedNext> next;
+  };
+
   const Shape& shape_;
   const GroupShape& group_;
   Fp5 zeta_, next_zeta_;
-  std::span<const Fp5> coefficients_;  // at zeta, then of the next columns
-  size_t at_zeta_ = 0;                 // how many are at zeta
-  Fp5 opened_at_zeta_;                 // sum c_i y_i
-  Fp5 opened_next_;                    // sum d_i z_i
+  std::vector<Tile> tiles_;
+  Fp5 at_zeta_;  // what the sums of the kernel lack to be sum c_i (f_i(x) - y_i) ...
+  Fp5 next_;     // ... and sum d_i (f_i(x) - z_i)
 };
 
 }  // namespace zkvm::stark
