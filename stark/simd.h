@@ -59,8 +59,8 @@ inline constexpr int kVectorsPerRow = 16 / kLanes;
 ZKVM_SIMD_INLINE void prefetch(const void* line) { __builtin_prefetch(line, 0, 3); }
 ZKVM_SIMD_INLINE void prefetch_l2(const void* line) { __builtin_prefetch(line, 0, 2); }
 
-// Up to 16 words of up to kLanes rows, transposed: `words` of each of `live` rows to 16 vectors, lane
-// = row; where there is no word, 0. `readable`: words from the first on that may be read.
+// Up to 16 words of up to kLanes rows, transposed: `words` of each of `live` rows to 16 vectors,
+// lane = row; where there is no word, 0. `readable`: words from the first on that may be read.
 ZKVM_SIMD_INLINE void load_rows(const uint32_t* rows, size_t row_stride, size_t words, size_t live,
                                 size_t readable, uint32_t* to) {
   U32 columns[16];

@@ -2,6 +2,7 @@
 
 #include <tbb/global_control.h>
 
+#include "stark/twiddle.h"
 #include "stark/verifier_deep.h"
 #include "tests/stark/proof_shapes.h"
 #include "tests/stark/simd_target_test.h"
@@ -84,10 +85,8 @@ TEST_P(Deep, EqualsTheVerifiersFormulaAtEveryIndex) {
     }
   }
 }
-INSTANTIATE_SIMD_TARGET_TESTS(Deep);
-
-// The verifier's formula against protocol.md section 10, term by term.
-TEST(DeepBatch, IsTheSumOfTheQuotients) {
+// The verifier's sums against protocol.md section 10, term by term, for any number of rows.
+TEST_P(Deep, IsTheSumOfTheQuotients) {
   std::mt19937_64 random(2);
   const auto key = test_key();
   const Shape shape = test_shape(key, {.zk = true, .queries = 10}, {{0, 9}, {2, 9}, {1, 8}});
@@ -97,39 +96,76 @@ TEST(DeepBatch, IsTheSumOfTheQuotients) {
     const auto opened = random_elements(shape.openings(group), random);
     const auto coefficients = random_elements(shape.openings(group), random);
     const size_t size = size_t{1} << shape.log_domain(group);
-    for (const uint32_t e : {0u, 1u, 77u, static_cast<uint32_t>(size - 1)}) {
+    const auto expected = [&](uint32_t e) {
       const Fp x = Fp::from(3) * pow(Fp::root_of_unity(group.log_height + 1), e);
       const auto f = [&](uint32_t tree, uint32_t column) {
         return lde.trees[tree][e % 2].at(e / 2, static_cast<int>(column));
       };
-      Fp5 expected;
-      for (int j = 0; j < 5; ++j) expected.c[j] = f(shape.quotient_tree(), 10 + j);
+      Fp5 value;
+      for (int j = 0; j < 5; ++j) value.c[j] = f(shape.quotient_tree(), 10 + j);
       size_t i = 0;
       for (uint32_t tree = 0; tree < shape.trees.size(); ++tree)
         for (uint32_t column = 0; column < shape.opened_width(group, tree); ++column, ++i)
-          expected += coefficients[i] * (f(tree, column) - opened[i]) * inverse(x - zeta);
+          value += coefficients[i] * (f(tree, column) - opened[i]) * inverse(x - zeta);
       const Fp5 next_zeta = zeta * Fp::root_of_unity(group.log_height);
       for (const ColumnRef column : group.next) {
-        expected +=
+        value +=
             coefficients[i] * (f(column.tree, column.column) - opened[i]) * inverse(x - next_zeta);
         ++i;
       }
+      return value;
+    };
 
-      std::vector<std::vector<uint32_t>> rows;
+    std::vector<std::vector<uint32_t>> all;
+    for (uint32_t t = 0; t < shape.trees.size(); ++t) all.push_back(lde.rows(group, t, size));
+    for (const size_t count : {1u, 2u, 7u, 8u, 9u, 16u, 17u, 40u}) {
+      std::vector<uint32_t> indices;
+      for (size_t q = 0; q < count; ++q) indices.push_back(static_cast<uint32_t>(random() % size));
+      indices[0] = static_cast<uint32_t>(size - 1);
+      std::vector<std::vector<uint32_t>> rows(shape.trees.size());
       std::vector<const uint32_t*> pointers;
       for (uint32_t t = 0; t < shape.trees.size(); ++t) {
-        const auto all = lde.rows(group, t, size);
-        const size_t words = group.row_words(t);
-        rows.emplace_back(all.begin() + static_cast<ptrdiff_t>(all.empty() ? 0 : e * words),
-                          all.begin() + static_cast<ptrdiff_t>(all.empty() ? 0 : (e + 1) * words));
+        const size_t words = all[t].empty() ? 0 : group.row_words(t);
+        for (const uint32_t e : indices)
+          rows[t].insert(rows[t].end(), all[t].begin() + static_cast<ptrdiff_t>(e * words),
+                         all[t].begin() + static_cast<ptrdiff_t>((e + 1) * words));
+        pointers.push_back(rows[t].data());
       }
-      for (const auto& tree : rows) pointers.push_back(tree.data());
-      const uint32_t index[] = {e};
-      EXPECT_EQ(DeepBatch(shape, group, zeta, opened, coefficients).at(index, pointers)[0],
-                expected);
+      const auto values = DeepBatch(shape, group, zeta, opened, coefficients).at(indices, pointers);
+      ASSERT_EQ(values.size(), count);
+      for (size_t q = 0; q < count; ++q) ASSERT_EQ(values[q], expected(indices[q])) << q;
     }
   }
 }
+
+// Words and coefficients at the ends of their range, in many columns: no sum overflows.
+TEST_P(Deep, LargestWords) {
+  constexpr size_t kColumns = 16, kTiles = 40, kRows = 9;
+  for (const uint32_t word : {0u, 1u, kHalfP - 1, kHalfP, kHalfP + 1, Fp::kModulus - 1}) {
+    for (const uint32_t factor : {0u, 1u, kHalfP, kHalfP + 1, Fp::kModulus - 1}) {
+      const std::vector<uint32_t> row(kColumns * kRows, word);
+      const std::vector<uint32_t> coefficients(5 * kColumns, centred_word(Fp::from_word(factor)));
+      OpenedNext one{0, {}};
+      std::ranges::fill(one.coefficients, coefficients[0]);
+      std::vector<OpenedNext> next;
+      for (uint32_t lane = 0; lane < kColumns; ++lane) next.push_back(one), next.back().lane = lane;
+      const OpenedTile tile{.first = row.data(),
+                            .row_words = kColumns,
+                            .words = kColumns,
+                            .readable = row.size(),
+                            .coefficients = coefficients.data(),
+                            .next = next.data(),
+                            .next_count = next.size()};
+      const std::vector<OpenedTile> tiles(kTiles, tile);
+      std::vector<uint32_t> sums(10 * kRows);
+      verifier_deep_kernels().sums(tiles.data(), tiles.size(), kRows, sums.data());
+      const Fp expected = (Fp::from_word(word) - Fp::from_word(kHalfP)) * Fp::from_word(factor) *
+                          Fp::from(kColumns * kTiles);
+      for (const uint32_t sum : sums) ASSERT_EQ(sum, expected.word) << word << " " << factor;
+    }
+  }
+}
+INSTANTIATE_SIMD_TARGET_TESTS(Deep);
 
 TEST(DeepThreads, OneAndManyGiveTheSame) {
   std::mt19937_64 random(3);

@@ -1,0 +1,88 @@
+// Verifying a receipt of one segment, all of it on one thread; the receipts are proven here.
+//
+//   verify/GUEST   bytes: of the receipt
+//   floor/GUEST    as many BLAKE3 compressions as the receipt has blocks, from the nearest cache:
+//   no
+//                  verifier can take less
+//
+// Median and best: --benchmark_repetitions=11 --benchmark_report_aggregates_only.
+#include <benchmark/benchmark.h>
+#include <zk/check.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string>
+
+#include "host/zkvm.h"
+#include "stark/blake3_kernels.h"
+
+namespace zkvm {
+namespace {
+
+std::vector<uint8_t> read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  ZK_CHECK(file.good());
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+struct Guest {
+  const char* name;
+  const char* elf;
+  size_t digit_bytes;  // of the first digit as input; 0: the number of rounds instead
+};
+constexpr Guest kGuests[] = {
+    {"mlp", "mnist_mlp", 784}, {"lenet5", "mnist_lenet5", 784}, {"integer", "bench_integer", 0}};
+
+const Proved& proved(const Guest& guest) {
+  static std::map<std::string, Proved> all;
+  const auto at = all.find(guest.name);
+  if (at != all.end()) return at->second;
+  std::vector<uint8_t> input = {38, 0, 0, 0};  // rounds: 4.1 million cycles, one segment
+  if (guest.digit_bytes > 0) {
+    input = read(ZKVM_DIGITS);
+    input.resize(guest.digit_bytes);
+  }
+  auto result = prove(read(std::string(ZKVM_GUESTS "/") + guest.elf + ".elf"), input);
+  ZK_CHECK(result.has_value() && result->segments == 1);
+  return all.emplace(guest.name, *std::move(result)).first->second;
+}
+
+void bench_verify(benchmark::State& state, const Guest& guest) {
+  const Proved& of = proved(guest);
+  for (auto _ : state) {
+    const auto ok = verify(of.receipt, of.image_id);
+    if (!ok) state.SkipWithError(ok.error().message.c_str());
+  }
+  state.counters["bytes"] = static_cast<double>(of.receipt.size());
+}
+
+void bench_floor(benchmark::State& state, const Guest& guest) {
+  const size_t blocks = proved(guest).receipt.size() / 64;
+  alignas(64) static uint32_t message[2 * stark::kGroupWords], cv[2 * stark::kGroupWords];
+  for (auto _ : state) {
+    stark::blake3_kernels().compress_chain(message, blocks / (2 * stark::kHashLanes), cv);
+    benchmark::DoNotOptimize(cv);
+  }
+}
+
+}  // namespace
+}  // namespace zkvm
+
+int main(int argc, char** argv) {
+  for (const zkvm::Guest& guest : zkvm::kGuests) {
+    const auto add = [&](const std::string& what, auto bench) {
+      benchmark::RegisterBenchmark((what + "/" + guest.name).c_str(),
+                                   [=](benchmark::State& state) { bench(state, guest); })
+          ->ComputeStatistics(
+              "best",
+              [](const std::vector<double>& times) { return *std::ranges::min_element(times); })
+          ->Unit(benchmark::kMillisecond);
+    };
+    add("verify", zkvm::bench_verify);
+    add("floor", zkvm::bench_floor);
+  }
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+}
