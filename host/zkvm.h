@@ -102,8 +102,9 @@ struct ProveOptions {
   // segments need less memory and make longer receipts. Segments have at most 2^22 instructions.
   uint64_t segment_cycles = 0;
 
-  // The memory, in bytes, that the prover cuts segments for; 0: half of what the machine has. The
-  // shortest segments that are chosen, 2^16 instructions, may need more.
+  // The memory, in bytes, that the prover cuts segments for; 0: half of what the machine has, or of
+  // the limit of the control group (cgroup) if that is less. The shortest segments that are chosen,
+  // 2^16 instructions, may need more.
   uint64_t memory_limit = 0;
 
   // A folder that keeps finished segments, made if it is not there, so that the same call goes on

@@ -332,9 +332,10 @@ void add_prove(CLI::App& app, int& status) {
                   "the memory)")
       ->type_name("N")
       ->check(positive());
-  sub->add_option(
-         "--memory-limit", options->memory_limit,
-         "Cut segments for this much memory: 512M, 6G (default: half of what the machine has)")
+  sub->add_option("--memory-limit", options->memory_limit,
+                  "Cut segments for this much memory: 512M, 6G (default: half of what the machine "
+                  "has, or of its "
+                  "cgroup's limit)")
       ->type_name("SIZE")
       ->check(size_text());
   sub->add_option(

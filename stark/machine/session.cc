@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
-#include <unistd.h>
 #include <zk/check.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include "stark/bytes.h"
 #include "stark/machine/chip_kernels.h"
 #include "stark/machine/common_params.h"
+#include "stark/machine/machine_memory.h"
 #include "stark/machine/table_heights.h"
 
 namespace zkvm::stark::machine {
@@ -26,11 +26,6 @@ constexpr uint32_t kLeastTicks = 1u << 16;
 /// Raised when the same key and tables come to hold other rows: how rows are sorted into tables,
 /// what fill() chooses. Two witnesses must never share masks.
 constexpr uint64_t kWitnessVersion = 1;
-
-uint64_t machine_memory() {
-  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-         static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-}
 
 uint64_t peak_rss() {
   rusage usage{};
