@@ -2,7 +2,7 @@
 //
 //   ShiftImm   clk pc rd rs1 ta old[2] tc | a[2] | x[4] y[2] | power by[3] | sign top | c[2] |
 //              sll srl sra
-//   Shift      the same | rs2 amount rest b_hi tb
+//   Shift      the same | rs2 imm[2] | amount rest b_hi tb | reg
 //
 // The amount is 8 k + j, j < 8. a is multiplied by a power of two up to 2^8, P = 2^j to the left
 // and 2^(8 - j) to the right, which leaves five bytes z; the result is four bytes out of them,
@@ -14,17 +14,19 @@
 //
 // sign is the top bit of a in sra and 0 in sll and srl; by = (k = 1, k = 2, k = 3). P and k of an
 // immediate stand in its program row (imm_on_bus); Shift looks them up in the shift table under the
-// key 256 right + low byte of rs2.
+// key 256 right + low byte of rs2 where reg is 1, and is an immediate form itself where it is 0: a
+// segment with few of those has no table for them.
 //
 // ShiftImmInPlace is for rd = rs1 (cpu.h, Rs1AndRd): it has `rd ta` in place of `rd rs1 ta old[2]
 // tc` and one access to it, at 4 clk + 2, that finds a and leaves c.
 //
 // Buses: state 2, program 1, rs1 3, rd 3, bytes 3 (x, y), sign range16 1: 13 interactions. Shift
-// adds rs2 3, bytes 1 (the second operand's low limb), shift 1: 18. The immediate forms are by far
-// the more frequent ones; in one chip they would pay for the others.
+// adds rs2 3, bytes 1 (the second operand's low limb), shift 1: 18. The immediate forms are mostly
+// by far the more frequent ones; in one chip they would pay for the others.
 //
 // Why it is sound: the operation fixes the direction, and with the amount P and k: in the program
-// row, or in the table (whose key has one meaning, because the amount is a byte). Both lines hold
+// row, or in the table (whose key has one meaning, because the amount is a byte); it also fixes
+// reg, a boolean that is 0 on padding rows. Both lines hold
 // over the integers: both sides are in [0, 2^24). So x and y are the bytes of the products. x_2 is
 // a multiple of P (or 0 if P = 256) and y_0, y_1 < P, so that no byte of z exceeds 255: x_2 + y_0
 // <= 256 - P + P - 1, and y_1 + top <= P - 1 + 256 - P. So c has limbs below 2^16 and needs no
@@ -172,39 +174,56 @@ using ShiftImmInPlace = ShiftImmForm<true>;
 struct Shift {
   static constexpr const char* kName = "shift";
   static constexpr const char* kColumns =
-      "clk pc rd rs1 ta old[2] tc a[2] x[4] y[2] power by[3] sign top c[2] sll srl sra rs2 amount "
-      "rest b_hi tb";
+      "clk pc rd rs1 ta old[2] tc a[2] x[4] y[2] power by[3] sign top c[2] sll srl sra rs2 imm[2] "
+      "amount rest b_hi tb reg";
   template <class T>
   struct Cols {
     ShiftColumns<T> shift;
     T rs2;
+    Word<T> imm;           // of an immediate form: power and shifted_bytes()
     T amount, rest, b_hi;  // rs2 holds amount + 2^8 rest + 2^16 b_hi
     T tb;
+    T reg;
   };
 
   template <AirBuilder B>
   static void eval(B& air, const Cols<typename B::Var>& row) {
     const auto& shift = row.shift;
-    const typename B::Expr real = is_shift(shift), right = shift.srl + shift.sra;
-    fetch(air, real, shift.pc, shift_operation(shift), shift.registers.rd, shift.registers.source(),
-          row.rs2, {0, 0}, 0);
-    read_register(air, real, row.rs2, {{row.amount + row.rest * 256, row.b_hi}, row.tb},
+    using E = typename B::Expr;
+    const E real = is_shift(shift), right = shift.srl + shift.sra, immediate = real - row.reg;
+    air.assert_bool("register form", row.reg);
+    air.assert_bool("immediate form", immediate);
+    fetch(air, real, shift.pc, shift_operation(shift) + immediate * kImmediate, shift.registers.rd,
+          shift.registers.source(), row.rs2, row.imm, 0);
+    air.assert_zero("power", immediate * (shift.power - row.imm.lo));
+    air.assert_zero("bytes", immediate * (shifted_bytes(shift) - row.imm.hi));
+    read_register(air, row.reg, row.rs2, {{row.amount + row.rest * 256, row.b_hi}, row.tb},
                   shift.clk * 4 + 1);
-    air.send(kBytes, real, {row.amount, row.rest});
-    air.send(kShift, real, {right * 256 + row.amount, shift.power, shifted_bytes(shift)});
+    air.send(kBytes, row.reg, {row.amount, row.rest});
+    air.send(kShift, row.reg, {right * 256 + row.amount, shift.power, shifted_bytes(shift)});
     assert_shift(air, shift);
   }
 
-  /// `record`: clk, rs1, rs2, rd as in vm::RegisterRow.
+  /// `record`: clk, rs1, rd, and in the register form rs2, as in vm::RegisterRow.
   template <class Record>
   static void fill(Cols<Fp>& row, const ProgramRow& insn, const Record& record) {
-    const uint32_t b = record.rs2.value;
-    fill_shift(row.shift, insn, record, static_cast<Operation>(insn.operation), b);
+    constexpr bool kRegister = requires { record.rs2; };
+    const auto operation = static_cast<Operation>(insn.operation % kImmediate);
+    if constexpr (kRegister) {
+      const uint32_t b = record.rs2.value;
+      fill_shift(row.shift, insn, record, operation, b);
+      row.amount = fp(b & 0xff);
+      row.rest = fp(b >> 8 & 0xff);
+      row.b_hi = fp(b >> 16);
+      row.tb = fp(record.rs2.time);
+    } else {
+      fill_shift(row.shift, insn, record, operation, insn.imm);
+      row.amount = row.rest = row.b_hi = row.tb = Fp::zero();
+    }
     row.rs2 = fp(insn.rs2);
-    row.amount = fp(b & 0xff);
-    row.rest = fp(b >> 8 & 0xff);
-    row.b_hi = fp(b >> 16);
-    row.tb = fp(record.rs2.time);
+    const ImmOnBus imm = imm_on_bus(insn);
+    row.imm = {imm.lo, imm.hi};
+    row.reg = fp(kRegister);
   }
 };
 

@@ -38,8 +38,7 @@ class Collector {
       return insn.operation == number(Operation::kAdd) ? in_place_if_possible(insn) : 0;
     });
     two_forms<Bits>(Class::kBits, Class::kBitsImm);
-    one_of<vm::RegisterRow, Shift>(Class::kShift, the_only);
-    one_of<vm::ImmediateRow, ShiftImm, ShiftImmInPlace>(Class::kShiftImm, in_place_if_possible);
+    shifts();
     two_forms<Compare>(Class::kCompare, Class::kCompareImm);
     one_of<vm::BranchRow, BranchEqual, BranchLess>(Class::kBranch, [](const ProgramRow& insn) {
       return insn.operation > number(Operation::kBne) ? 1 : 0;
@@ -74,23 +73,36 @@ class Collector {
     return insn.rd == insn.rs1 && insn.rd != insn.rs2 ? 1 : 0;
   }
 
+  /// Numbers of the records that belong to each of some chips; shared by what fills their rows.
+  template <size_t kChips>
+  using Picks = std::shared_ptr<std::array<std::vector<uint32_t>, kChips>>;
+
+  template <size_t kChips, class Record, class Which>
+  Picks<kChips> pick(std::span<const Record> records, Which which) {
+    auto picks = std::make_shared<std::array<std::vector<uint32_t>, kChips>>();
+    for (uint32_t i = 0; i < records.size(); ++i)
+      (*picks)[which(text_[records[i].index])].push_back(i);
+    return picks;
+  }
+
+  template <ChipDefinition Chip, class Record, size_t kChips>
+  void add_picked(std::span<const Record> records, const Picks<kChips>& picks, size_t chip) {
+    add<Chip>((*picks)[chip].size(), [text = text_, records, picks, chip](uint64_t i, auto& row) {
+      const Record& record = records[(*picks)[chip][i]];
+      Chip::fill(row, text[record.index], record);
+    });
+  }
+
   /// A row of the class belongs to chip which(instruction). Chip 1 may be one of those in place,
   /// whose instructions chip 0 has, too.
   template <class Record, ChipDefinition... Chips, class Which>
   void one_of(Class cls, Which which) {
     const std::span<const Record> records = segment_.rows<Record>(cls);
-    auto picks = std::make_shared<std::array<std::vector<uint32_t>, sizeof...(Chips)>>();
-    for (uint32_t i = 0; i < records.size(); ++i)
-      (*picks)[which(text_[records[i].index])].push_back(i);
-    if constexpr ((is_in_place<Chips>() || ...)) join_if_few((*picks)[0], (*picks)[1]);
-    const auto fill_with = [&]<class Chip>(size_t chip) {
-      add<Chip>((*picks)[chip].size(), [text = text_, records, picks, chip](uint64_t i, auto& row) {
-        const Record& record = records[(*picks)[chip][i]];
-        Chip::fill(row, text[record.index], record);
-      });
-    };
+    const auto picks = pick<sizeof...(Chips)>(records, which);
+    if constexpr ((is_in_place<Chips>() || ...))
+      join_if_few((*picks)[0], (*picks)[1], !(*picks)[0].empty());
     size_t chip = 0;
-    (fill_with.template operator()<Chips>(chip++), ...);
+    (add_picked<Chips>(records, picks, chip++), ...);
   }
 
   template <ChipDefinition Chip>
@@ -98,30 +110,55 @@ class Collector {
     return requires { requires Chip::kIsInPlace; };
   }
 
-  /// Moves the rows in place to the general chip if they save less than a table of their own costs:
-  /// about a fifth of a row each, where a table has 2^kMinLogHeight rows or more.
-  static void join_if_few(std::vector<uint32_t>& general, std::vector<uint32_t>& in_place) {
-    if (general.empty() || in_place.size() >= uint64_t{5} << kMinLogHeight) return;
+  /// Moves the rows of a narrow chip to one that has its instructions, too, and has a table, if
+  /// they save less than a table of their own costs: about a fifth of a row each, where a table has
+  /// 2^kMinLogHeight rows or more.
+  static void join_if_few(std::vector<uint32_t>& wide, std::vector<uint32_t>& narrow,
+                          bool has_table) {
+    if (!has_table || narrow.size() >= uint64_t{5} << kMinLogHeight) return;
     std::vector<uint32_t> all;
-    std::ranges::merge(general, in_place, std::back_inserter(all));
-    general = std::move(all);
-    in_place.clear();
+    std::ranges::merge(wide, narrow, std::back_inserter(all));
+    wide = std::move(all);
+    narrow.clear();
   }
 
-  /// Register form and immediate form are two classes of one chip.
-  template <ChipDefinition Chip>
-  void two_forms(Class register_form, Class immediate_form) {
+  /// Register form and immediate form are two classes of one chip. immediate(i): record i of
+  /// `immediates` ones.
+  template <ChipDefinition Chip, class Immediate>
+  void two_forms(Class register_form, uint64_t immediates, Immediate immediate) {
     const auto registers = segment_.rows<vm::RegisterRow>(register_form);
-    const auto immediates = segment_.rows<vm::ImmediateRow>(immediate_form);
-    add<Chip>(registers.size() + immediates.size(),
-              [text = text_, registers, immediates](uint64_t i, auto& row) {
+    add<Chip>(registers.size() + immediates,
+              [text = text_, registers, immediate](uint64_t i, auto& row) {
                 if (i < registers.size()) {
                   Chip::fill(row, text[registers[i].index], registers[i]);
                 } else {
-                  const vm::ImmediateRow& record = immediates[i - registers.size()];
+                  const vm::ImmediateRow& record = immediate(i - registers.size());
                   Chip::fill(row, text[record.index], record);
                 }
               });
+  }
+  template <ChipDefinition Chip>
+  void two_forms(Class register_form, Class immediate_form) {
+    const auto immediates = segment_.rows<vm::ImmediateRow>(immediate_form);
+    two_forms<Chip>(register_form, immediates.size(),
+                    [immediates](uint64_t i) -> const vm::ImmediateRow& { return immediates[i]; });
+  }
+
+  /// Shift has the immediate forms, too.
+  void shifts() {
+    const auto immediates = segment_.rows<vm::ImmediateRow>(Class::kShiftImm);
+    const auto picks = pick<3>(immediates, in_place_if_possible);
+    auto& [general, in_place, wide] = *picks;
+    join_if_few(general, in_place, !general.empty());
+    const bool has_table = !segment_.rows<vm::RegisterRow>(Class::kShift).empty();
+    join_if_few(wide, general, has_table);
+    join_if_few(wide, in_place, has_table);
+    add_picked<ShiftImm>(immediates, picks, 0);
+    add_picked<ShiftImmInPlace>(immediates, picks, 1);
+    two_forms<Shift>(Class::kShift, wide.size(),
+                     [immediates, picks](uint64_t i) -> const vm::ImmediateRow& {
+                       return immediates[(*picks)[2][i]];
+                     });
   }
 
   /// Loads say whether they read from read-only memory.

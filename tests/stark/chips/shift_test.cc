@@ -65,6 +65,25 @@ TYPED_TEST(ShiftChips, PaddingIsIdle) {
   attack_padding<TypeParam>(random);
 }
 
+// The immediate forms as rows of Shift.
+Row<Shift> immediate_row(RowMaker& make, Operation operation, uint32_t a, uint32_t amount) {
+  return make.with_immediate<Shift>(number(operation) + kImmediate, a, amount);
+}
+
+TEST(Shift, HonestImmediatesAreCorrect) {
+  RowMaker make(8);
+  for (const Operation operation : kOperations)
+    for (const uint32_t a : kEdges)
+      for (uint32_t b = 0; b < 32; ++b) expect_correct<Shift>(immediate_row(make, operation, a, b));
+}
+
+TEST(Shift, ChangedImmediatesAreNotWrong) {
+  RowMaker make(9);
+  for (const Operation operation : kOperations)
+    for (uint32_t b = 0; b < 32; ++b)
+      attack<Shift>(immediate_row(make, operation, make.any(), b), make.random);
+}
+
 /// The products that the row's power implies.
 template <class Columns>
 void repair_products(Columns& shift) {
@@ -151,6 +170,34 @@ TYPED_TEST(ShiftChips, FlagsAndByAreOneHot) {
       expect_not_wrong<TypeParam>(row);
     }
   });
+}
+
+// Nor has an immediate form the amount of rs2 or another one, or a register form an immediate.
+TEST(Shift, FormIsBound) {
+  RowMaker make(10);
+  for (const Operation operation : kOperations)
+    for (uint32_t amount = 0; amount < 32; ++amount) {
+      const uint32_t a = make.any();
+      for (const auto& honest : {immediate_row(make, operation, a, amount),
+                                 make.with_registers<Shift>(operation, a, amount)}) {
+        for (const Fp reg : {Fp::zero(), Fp::one(), fp(2), inverse(fp(2)), -Fp::one()}) {
+          auto row = honest;
+          row.reg = reg;
+          if (reg != honest.reg) expect_rejected<Shift>(row);
+          for (uint32_t other = 0; other < 32; ++other) {
+            set_amount(row.shift, operation, other);
+            EXPECT_TRUE(repair_result<Shift>(row) || other != amount || reg != honest.reg);
+            if (other != amount) expect_rejected<Shift>(row);
+            auto with_imm = row;  // what the immediate form asks for
+            with_imm.imm = {row.shift.power, fp(other / 8)};
+            repair_result<Shift>(with_imm);
+            expect_not_wrong<Shift>(with_imm);
+            with_imm.rs2 = Fp::zero();
+            expect_not_wrong<Shift>(with_imm);
+          }
+        }
+      }
+    }
 }
 
 // The amount is the low byte: not another one with a `rest` that is no byte.

@@ -265,7 +265,7 @@ TEST(Image, VersionIsOfTheseChips) {
   std::string hex;
   for (const uint32_t word : blake3_hash(circuit->key().serialise()))
     hex += fmt::format("{:08x}", word);
-  EXPECT_EQ(hex, "6ea1fe8e47531891251c89317dd643361dbea6a0cb1d6ef311eec0437d148cde");
+  EXPECT_EQ(hex, "8b55d89396c71c19c99c48f7390146886cb78f3f6e53f6fbbf65960ed4133d9b");
 }
 
 }  // namespace

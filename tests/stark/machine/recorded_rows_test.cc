@@ -36,6 +36,7 @@ class RecordedRows {
     each_in<Shift, vm::RegisterRow>(Class::kShift);
     each<vm::ImmediateRow>(Class::kShiftImm, [&](const auto& row, const ProgramRow& insn) {
       is_in_place(insn) ? filled<ShiftImmInPlace>(insn, row) : filled<ShiftImm>(insn, row);
+      filled<Shift>(insn, row);
     });
     each<vm::RegisterRow>(Class::kMul, [&](const auto& row, const ProgramRow& insn) {
       insn.operation != number(Operation::kMul) ? filled<MulHigh>(insn, row)
