@@ -119,6 +119,9 @@ struct ProveOptions {
   // Called between stages of the proof, by the thread that called prove. Returning false ends it
   // with kCancelled. Empty: not called.
   std::function<bool(const ProveProgress&)> progress = {};
+
+  // Whether StageCost::floor is measured, which takes 0.1 s after the proof.
+  bool measure_floors = false;
 };
 
 // What one stage of the prover took, over all segments.
@@ -127,6 +130,9 @@ struct StageCost {
   double seconds = 0;  // by the wall clock
   uint64_t units = 0;  // of work
   std::string unit;    // "cell"
+  // Nanoseconds that the arithmetic of a unit takes on this machine on data that stays in the
+  // caches: stark/stage_floors.h. 0: not measured, or of a stage that has no simple floor.
+  double floor = 0;
 };
 
 // What the tables of one chip took, over all segments.

@@ -17,6 +17,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::UnorderedElementsAre;
 using Json = nlohmann::json;
 using Bytes = std::vector<uint8_t>;
 
@@ -276,6 +277,14 @@ TEST(ProveCommand, JsonHasTheKeys) {
   EXPECT_EQ(object["journal"], "01020304");
   EXPECT_EQ(object["image_id"], parsed(zkvm({"id", kGuest, "--json"}))["image_id"]);
   EXPECT_FALSE(object["stages"].empty());
+  std::vector<std::string> floors;  // all that stark/stage_floors.h knows, by the prover's names
+  for (const Json& stage : object["stages"]) {
+    if (stage["floor_ns"].is_null()) continue;
+    floors.push_back(stage["name"]);
+    EXPECT_GT(stage["floor_ns"], 0.01);
+    EXPECT_LT(stage["floor_ns"], 1000);
+  }
+  EXPECT_THAT(floors, UnorderedElementsAre("extend main", "extend aux", "hash rows"));
   uint64_t rows = 0;
   for (const Json& chip : object["chips"]) {
     EXPECT_LE(chip["rows"], chip["padded"]);
@@ -289,7 +298,7 @@ TEST(ProveCommand, StatsAreTables) {
   const TemporaryFolder folder;
   const Outcome outcome = prove_command(folder, words({0}), {"--stats"});
   EXPECT_EQ(outcome.status, 0);
-  EXPECT_THAT(outcome.err, HasSubstr("ns per unit"));
+  EXPECT_THAT(outcome.err, HasSubstr("ns per unit  floor"));
   EXPECT_THAT(outcome.err, HasSubstr("lost %"));
 }
 
