@@ -69,7 +69,7 @@ class Checker {
 
   CheckReport run() {
     for (const Table& table : witness_.tables)
-      ZK_CHECK(table.width == circuit_.chips()[table.chip].columns.size());
+      ZK_CHECK(table.width == circuit_.recorded(table.chip).columns.size());
     run_rows();
     list_unbalanced();
     return std::move(report_);
@@ -112,11 +112,11 @@ class Checker {
                   const RowChecker::BrokenAssert& broken, const CheckedValue* row,
                   const CheckedValue* next) {
     if (++report_.total > limit_) return;
-    const RecordedChip& recorded = circuit_.chips()[chip];
+    const RecordedChip& recorded = circuit_.recorded(chip);
     std::string detail = show_columns(recorded, row, "");
     if (!recorded.key.next.empty()) detail += "; " + show_columns(recorded, next, "next ");
-    report_.failures.push_back({CheckFailure::Kind::kAssert, recorded.key.name, table, row_index,
-                                broken.label, broken.value, std::move(detail)});
+    report_.failures.push_back({CheckFailure::Kind::kAssert, circuit_.key().chips[chip].name, table,
+                                row_index, broken.label, broken.value, std::move(detail)});
   }
 
   // A second run over the rows, because keeping everyone's tuples of the first would take many
@@ -151,7 +151,7 @@ class Checker {
             note(entry.bus, entry.tuple, entry.kind == InteractionKind::kSend, [&] {
               static constexpr const char* kVerbs[] = {"sends it", "receives it", "answers it"};
               return fmt::format("{} (table {}, row {}) {} {} times",
-                                 circuit_.chips()[chip].key.name, t, r,
+                                 circuit_.key().chips[chip].name, t, r,
                                  kVerbs[static_cast<size_t>(entry.kind)], show(entry.multiplicity));
             });
         });

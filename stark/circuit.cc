@@ -5,102 +5,104 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 
 namespace zkvm::stark {
 namespace {
 
-/// Connects a chip to the slots of the circuit and gives it its height; complaints go to
-/// chip.errors.
-void place_chip(RecordedChip& chip, const CircuitOptions& options, uint8_t log_height) {
+/// Connects a chip to the slots of the circuit, `slots` being their names there, and gives it its
+/// height; complaints go to `errors`.
+void place_chip(ChipKey& chip, std::span<const std::string> slots, const CircuitOptions& options,
+                uint8_t log_height, std::vector<std::string>& errors) {
   const auto complain = [&](const std::string& what) {
-    chip.errors.push_back(fmt::format("chip {}: {}", chip.key.name, what));
+    errors.push_back(fmt::format("chip {}: {}", chip.name, what));
   };
-  for (size_t i = 0; i < chip.slots.size(); ++i) {
-    const auto found =
-        std::ranges::find(options.slots, chip.slots[i], &CircuitOptions::NamedSlot::name);
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const auto found = std::ranges::find(options.slots, slots[i], &CircuitOptions::NamedSlot::name);
     if (found == options.slots.end()) {
-      complain(fmt::format("the circuit has no slot {}", chip.slots[i]));
+      complain(fmt::format("the circuit has no slot {}", slots[i]));
       continue;
     }
-    chip.key.slots[i].slot = static_cast<uint16_t>(found - options.slots.begin());
-    if (i > 0 && chip.key.slots[i].slot <= chip.key.slots[i - 1].slot)
-      complain(fmt::format("slot {} must come earlier: the circuit's order counts", chip.slots[i]));
+    chip.slots[i].slot = static_cast<uint16_t>(found - options.slots.begin());
+    if (i > 0 && chip.slots[i].slot <= chip.slots[i - 1].slot)
+      complain(fmt::format("slot {} must come earlier: the circuit's order counts", slots[i]));
   }
   const bool given = log_height != kFreeHeight;
-  if (given != !chip.slots.empty())
+  if (given != !slots.empty())
     complain(given ? "a height is given, but there are no slot columns"
                    : "it has slot columns, so the circuit must give its height");
-  chip.key.log_height = log_height;
-}
-
-/// The chip as the instance has it, not yet placed.
-RecordedChip rename_chip(RecordedChip chip, const ChipInstance& instance) {
-  chip.key.name = instance.name;
-  for (std::string& slot : chip.slots)
-    if (const auto other = instance.slots.find(slot); other != instance.slots.end())
-      slot = other->second;
-  return chip;
-}
-
-/// One identifier, one name, one width.
-void check_buses(std::vector<RecordedChip>& chips) {
-  std::map<uint16_t, const RecordedChip::BusUse*> known;
-  for (RecordedChip& chip : chips)
-    for (const RecordedChip::BusUse& use : chip.buses) {
-      const RecordedChip::BusUse* first = known.try_emplace(use.id, &use).first->second;
-      if (first->name != use.name || first->width != use.width)
-        chip.errors.push_back(
-            fmt::format("chip {}: bus {} is {} with tuples of {}, elsewhere {} with tuples of {}",
-                        chip.key.name, use.id, use.name, use.width, first->name, first->width));
-    }
+  chip.log_height = log_height;
 }
 
 }  // namespace
 
-Result<Circuit> Circuit::make(const std::vector<ChipType>& types, const CircuitOptions& options) {
+Result<Circuit> Circuit::make(const std::vector<ChipType>& list, const CircuitOptions& options) {
   Circuit circuit;
-  circuit.list_size_ = types.size();
+  circuit.list_ = &list;
   circuit.kernels_ = options.kernels;
   for (const auto& slot : options.slots) {
     circuit.key_.slots.push_back({slot.kind, {}});
     circuit.slot_names_.push_back(slot.name);
   }
-  const auto add = [&](size_t type, RecordedChip chip, uint8_t log_height) {
-    place_chip(chip, options, log_height);
-    circuit.chips_.push_back(std::move(chip));
-    circuit.types_.push_back({type, types[type].row_check});
+  std::vector<std::vector<std::string>> errors;  // of each chip
+  circuit.key_.chips.reserve(list.size() + options.instances.size());
+  const auto add = [&](size_t type, std::string name, std::span<const std::string> slots,
+                       uint8_t log_height) {
+    const RecordedChip& recorded = list[type].recorded;
+    errors.push_back(recorded.errors);
+    ChipKey& chip = circuit.key_.chips.emplace_back(recorded.key);
+    chip.name = std::move(name);
+    place_chip(chip, slots, options, log_height, errors.back());
+    circuit.types_.push_back(type);
   };
-  for (size_t i = 0; i < types.size(); ++i) {
-    const RecordedChip& chip = types[i].recorded;
-    if (std::ranges::find(options.templates, chip.key.name) != options.templates.end()) continue;
-    const auto height = options.log_heights.find(chip.key.name);
-    add(i, chip, height == options.log_heights.end() ? kFreeHeight : height->second);
+  for (size_t i = 0; i < list.size(); ++i) {
+    const RecordedChip& chip = list[i].recorded;
+    const std::string& name = chip.key.name;
+    if (std::ranges::find(options.templates, name) != options.templates.end()) continue;
+    const auto height = options.log_heights.find(name);
+    add(i, name, chip.slots, height == options.log_heights.end() ? kFreeHeight : height->second);
   }
   for (const ChipInstance& instance : options.instances) {
     const auto type = std::ranges::find_if(
-        types, [&](const ChipType& t) { return t.recorded.key.name == instance.chip; });
-    if (type == types.end())
+        list, [&](const ChipType& t) { return t.recorded.key.name == instance.chip; });
+    if (type == list.end())
       return fail(ErrorCode::kKey,
                   fmt::format("chip {}: there is no chip {}", instance.name, instance.chip));
-    add(static_cast<size_t>(type - types.begin()), rename_chip(type->recorded, instance),
-        instance.log_height);
+    std::vector<std::string> slots = type->recorded.slots;
+    for (std::string& slot : slots)
+      if (const auto other = instance.slots.find(slot); other != instance.slots.end())
+        slot = other->second;
+    add(static_cast<size_t>(type - list.begin()), instance.name, slots, instance.log_height);
   }
-  check_buses(circuit.chips_);
-  std::set<std::string_view> names;
-  for (RecordedChip& chip : circuit.chips_)
-    if (!names.insert(chip.key.name).second)
-      chip.errors.push_back(fmt::format("chip {}: there are two of this name", chip.key.name));
-  std::string errors;
-  for (const RecordedChip& chip : circuit.chips_) {
-    for (const std::string& error : chip.errors) errors += (errors.empty() ? "" : "\n") + error;
-    for (const Interaction& interaction : chip.key.interactions)
+  circuit.check_names(errors);
+  std::string message;
+  for (const auto& of_chip : errors)
+    for (const std::string& error : of_chip) message += (message.empty() ? "" : "\n") + error;
+  if (!message.empty()) return fail(ErrorCode::kKey, message);
+  for (const ChipKey& chip : circuit.key_.chips)
+    for (const Interaction& interaction : chip.interactions)
       circuit.key_.tuple_width =
           std::max(circuit.key_.tuple_width, static_cast<uint8_t>(interaction.tuple.size()));
-    circuit.key_.chips.push_back(chip.key);
-  }
-  if (!errors.empty()) return fail(ErrorCode::kKey, errors);
   if (auto ok = circuit.key_.check(); !ok) return tl::unexpected<Error>(ok.error());
   return circuit;
+}
+
+/// One identifier of a bus, one name, one width; one name, one chip.
+void Circuit::check_names(std::vector<std::vector<std::string>>& errors) const {
+  std::map<uint16_t, const RecordedChip::BusUse*> known;
+  std::set<std::string_view> names;
+  for (uint16_t c = 0; c < types_.size(); ++c) {
+    const std::string& name = key_.chips[c].name;
+    for (const RecordedChip::BusUse& use : recorded(c).buses) {
+      const RecordedChip::BusUse* first = known.try_emplace(use.id, &use).first->second;
+      if (first->name != use.name || first->width != use.width)
+        errors[c].push_back(
+            fmt::format("chip {}: bus {} is {} with tuples of {}, elsewhere {} with tuples of {}",
+                        name, use.id, use.name, use.width, first->name, first->width));
+    }
+    if (!names.insert(name).second)
+      errors[c].push_back(fmt::format("chip {}: there are two of this name", name));
+  }
 }
 
 void Circuit::set_fixed_root(uint16_t slot, const Digest& root) {
@@ -109,10 +111,9 @@ void Circuit::set_fixed_root(uint16_t slot, const Digest& root) {
 }
 
 uint16_t Circuit::chip(std::string_view name) const {
-  const auto found =
-      std::ranges::find_if(chips_, [&](const RecordedChip& c) { return c.key.name == name; });
-  ZK_CHECK(found != chips_.end());
-  return static_cast<uint16_t>(found - chips_.begin());
+  const auto found = std::ranges::find(key_.chips, name, &ChipKey::name);
+  ZK_CHECK(found != key_.chips.end());
+  return static_cast<uint16_t>(found - key_.chips.begin());
 }
 
 uint16_t Circuit::slot(std::string_view name) const {
@@ -122,15 +123,15 @@ uint16_t Circuit::slot(std::string_view name) const {
 }
 
 std::string Circuit::bus_name(uint16_t bus) const {
-  for (const RecordedChip& chip : chips_)
-    for (const RecordedChip::BusUse& use : chip.buses)
+  for (const size_t type : types_)
+    for (const RecordedChip::BusUse& use : (*list_)[type].recorded.buses)
       if (use.id == bus) return use.name;
   return fmt::format("bus {}", bus);
 }
 
 AssertKernel Circuit::assert_kernel(uint16_t chip) const {
-  ZK_CHECK(kernels_ != nullptr && kernels_().count == list_size_);
-  return kernels_().chips[types_[chip].index];
+  ZK_CHECK(kernels_ != nullptr && kernels_().count == list_->size());
+  return kernels_().chips[types_[chip]];
 }
 
 }  // namespace zkvm::stark

@@ -52,14 +52,18 @@ class Circuit {
   /// The root of a fixed slot, once its tree is known.
   void set_fixed_root(uint16_t slot, const Digest& root);
 
-  [[nodiscard]] const std::vector<RecordedChip>& chips() const { return chips_; }
+  /// A chip as the list has it, for the names of its columns, asserts and buses. Its own name,
+  /// slots and height are those of key().chips[chip].
+  [[nodiscard]] const RecordedChip& recorded(uint16_t chip) const {
+    return (*list_)[types_[chip]].recorded;
+  }
   /// Index of the chip or slot of this name. REQUIRES: there is one.
   [[nodiscard]] uint16_t chip(std::string_view name) const;
   [[nodiscard]] uint16_t slot(std::string_view name) const;
   /// "memory", or "bus 7" if no chip uses it.
   [[nodiscard]] std::string bus_name(uint16_t bus) const;
 
-  [[nodiscard]] RowCheck row_check(uint16_t chip) const { return types_[chip].row_check; }
+  [[nodiscard]] RowCheck row_check(uint16_t chip) const { return (*list_)[types_[chip]].row_check; }
   /// Asserts of a chip for the SIMD target in use. REQUIRES: options.kernels was given.
   [[nodiscard]] AssertKernel assert_kernel(uint16_t chip) const;
 
@@ -68,16 +72,13 @@ class Circuit {
     RecordedChip recorded;
     RowCheck row_check;
   };
-  struct TypeOf {
-    size_t index;  // in the list
-    RowCheck row_check;
-  };
-  static Result<Circuit> make(const std::vector<ChipType>& types, const CircuitOptions& options);
+  /// `list` must outlive every circuit.
+  static Result<Circuit> make(const std::vector<ChipType>& list, const CircuitOptions& options);
+  void check_names(std::vector<std::vector<std::string>>& errors) const;
 
   VerifyingKey key_;
-  std::vector<RecordedChip> chips_;
-  std::vector<TypeOf> types_;  // of the chips
-  size_t list_size_ = 0;
+  const std::vector<ChipType>* list_ = nullptr;
+  std::vector<size_t> types_;  // of the key's chips: places in the list
   std::vector<std::string> slot_names_;
   const AssertKernels& (*kernels_)() = nullptr;
 };

@@ -14,6 +14,14 @@ void put_centred(const Fp5& element, uint32_t* words) {
   for (int k = 0; k < Fp5::kDegree; ++k) words[k] = centred_word(element.c[k]);
 }
 
+/// root_of_unity(log)^exponent, exponent < 2^log: the squarings of pow() are in the table.
+Fp root_power(int log, uint32_t exponent) {
+  Fp power = Fp::one();
+  for (; log > 0; --log, exponent >>= 1)
+    power *= (exponent & 1) != 0 ? Fp::root_of_unity(log) : Fp::one();
+  return power;
+}
+
 Fp5 element_at(const uint32_t* words) {
   Fp5 out;
   for (int k = 0; k < Fp5::kDegree; ++k) out.c[k] = Fp::from_word(words[k]);
@@ -54,9 +62,9 @@ std::vector<Fp5> DeepBatch::at(std::span<const uint32_t> indices,
                                std::span<const uint32_t* const> rows) const {
   const size_t count = indices.size();
   std::vector<Fp5> denominators(2 * count), inverses(2 * count), values(count);
-  const Fp root = Fp::root_of_unity(static_cast<int>(shape_.log_domain(group_)));
+  const auto log_domain = static_cast<int>(shape_.log_domain(group_));
   for (size_t q = 0; q < count; ++q) {
-    const Fp x = Fp::from(Fp::kGenerator) * pow(root, indices[q]);
+    const Fp x = Fp::from(Fp::kGenerator) * root_power(log_domain, indices[q]);
     denominators[2 * q] = x - zeta_;
     denominators[2 * q + 1] = x - next_zeta_;
   }

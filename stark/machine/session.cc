@@ -358,7 +358,7 @@ bool Session::go_on(size_t index, double part, const char* stage) const {
 }
 
 void Session::count_tables(const Circuit& circuit, const Witness& witness, const RowCounts& rows) {
-  for (uint16_t c = 0; c < circuit.chips().size(); ++c) {
+  for (uint16_t c = 0; c < circuit.key().chips.size(); ++c) {
     const ChipKey& key = circuit.key().chips[c];
     auto chip = std::ranges::find(stats_.chips, key.name, &SessionStats::Chip::name);
     if (chip == stats_.chips.end()) {

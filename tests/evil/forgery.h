@@ -51,9 +51,11 @@ class Forgery {
   }
 
   [[nodiscard]] const Witness& witness() const { return witness_; }
-  [[nodiscard]] const std::string& name(size_t table) const { return chip(table).key.name; }
+  [[nodiscard]] const std::string& name(size_t table) const {
+    return circuit_.key().chips[witness_.tables[table].chip].name;
+  }
   [[nodiscard]] const RecordedChip& chip(size_t table) const {
-    return circuit_.chips()[witness_.tables[table].chip];
+    return circuit_.recorded(witness_.tables[table].chip);
   }
   /// Index of a column by name; `table` is of the chip that has it.
   [[nodiscard]] uint32_t column(size_t table, std::string_view wanted) const {

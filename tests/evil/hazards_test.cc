@@ -400,7 +400,7 @@ TEST(Evil, Class07MoreTuplesThanTheField) {
   ASSERT_TRUE(circuit);
   Params params = quick_params();
   std::vector<TableSpec> tables(kMaxTables / 2, {circuit->chip("add"), kMaxLogHeight});
-  for (uint16_t c = 0; c < circuit->chips().size(); ++c)
+  for (uint16_t c = 0; c < circuit->key().chips.size(); ++c)
     if (const uint8_t log = circuit->key().chips[c].log_height; log != kFreeHeight)
       tables.push_back({c, log});
   std::ranges::sort(tables, [](const TableSpec& a, const TableSpec& b) {
@@ -419,7 +419,7 @@ TEST(Evil, Class07MoreTuplesThanTheField) {
 std::string without(Workbench& bench, std::initializer_list<const char*> chips) {
   Witness witness = bench.forgery->finished();
   std::erase_if(witness.tables, [&](const Table& table) {
-    const std::string& name = bench.circuit->chips()[table.chip].key.name;
+    const std::string& name = bench.circuit->key().chips[table.chip].name;
     return std::ranges::find(chips, name) != chips.end();
   });
   return bench.prove_and_verify(witness);

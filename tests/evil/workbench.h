@@ -36,8 +36,8 @@ struct Workbench {
   std::string prove_and_verify(const Witness& witness) {
     std::vector<BankUse> uses;
     for (uint16_t b = 0; b <= guest.image->image().banks.size(); ++b)
-      for (const RecordedChip& chip : circuit->chips())
-        if (chip.key.name == bank_chip(b)) uses.push_back({b, true, false});
+      for (const ChipKey& chip : circuit->key().chips)
+        if (chip.name == bank_chip(b)) uses.push_back({b, true, false});
     const SlotTrees trees = guest.image->fixed_trees(*circuit, uses);
     ProverOptions options;
     options.params = quick_params();

@@ -274,7 +274,7 @@ TEST(Checker, NamesEveryChangedCell) {
   for (toys::Toy& toy : toys::all_toys(4))
     for (size_t t = 0; t < toy.witness.tables.size(); ++t) {
       Table& table = toy.witness.tables[t];
-      const RecordedChip& chip = toy.circuit.chips()[table.chip];
+      const RecordedChip& chip = toy.circuit.recorded(table.chip);
       const uint64_t live = toy.live_rows[t];
       for (const uint64_t row : {uint64_t{0}, live / 2, live - 1})
         for (uint32_t column = table.width - chip.key.main_width; column < table.width; ++column) {
@@ -282,7 +282,8 @@ TEST(Checker, NamesEveryChangedCell) {
           const Fp honest = cell;
           cell += Fp::from(12345);
           const CheckReport report = check(toy.circuit, toy.witness, 1000);
-          const std::string where = fmt::format("{} (table {}, row {})", chip.key.name, t, row);
+          const std::string where = fmt::format("{} (table {}, row {})",
+                                                toy.circuit.key().chips[table.chip].name, t, row);
           EXPECT_THAT(report.to_string(), HasSubstr(where))
               << toy.name << ": " << chip.columns[column];
           cell = honest;

@@ -49,7 +49,7 @@ inline size_t table_of(const Toy& toy, std::string_view chip) {
 inline Cheat change_cell(const Toy& toy, std::string name, std::string_view chip, uint64_t row,
                          std::string_view column, Fp value, std::string caught_by) {
   const size_t table = table_of(toy, chip);
-  const auto& names = toy.circuit.chips()[toy.circuit.chip(chip)].columns;
+  const auto& names = toy.circuit.recorded(toy.circuit.chip(chip)).columns;
   uint32_t index = 0;
   while (names.at(index) != column) ++index;
   return {std::move(name), [=](Witness& w) { w.tables[table].cell(row, index) = value; },
