@@ -37,7 +37,7 @@ using MachineChips = ChipList<
     chips::ShiftImmInPlace,
     chips::Compare,
     chips::BranchEqual,
-    chips::BranchLess,
+    chips::Branch,
     chips::Jalr,
     chips::LoadWord,
     chips::StoreWord,

@@ -40,9 +40,7 @@ class Collector {
     two_forms<Bits>(Class::kBits, Class::kBitsImm);
     shifts();
     two_forms<Compare>(Class::kCompare, Class::kCompareImm);
-    one_of<vm::BranchRow, BranchEqual, BranchLess>(Class::kBranch, [](const ProgramRow& insn) {
-      return insn.operation > number(Operation::kBne) ? 1 : 0;
-    });
+    branches();
     one_of<vm::ImmediateRow, Jalr>(Class::kJump, the_only);
     loads();
     one_of<vm::StoreRow, StoreWord>(Class::kStoreWord, the_only);
@@ -142,6 +140,18 @@ class Collector {
     const auto immediates = segment_.rows<vm::ImmediateRow>(immediate_form);
     two_forms<Chip>(register_form, immediates.size(),
                     [immediates](uint64_t i) -> const vm::ImmediateRow& { return immediates[i]; });
+  }
+
+  /// Branch has beq and bne, too.
+  void branches() {
+    const auto records = segment_.rows<vm::BranchRow>(Class::kBranch);
+    const auto picks = pick<2>(records, [](const ProgramRow& insn) {
+      return insn.operation <= number(Operation::kBne) ? 1 : 0;
+    });
+    auto& [branch, equal] = *picks;
+    join_if_few(branch, equal, !branch.empty());
+    add_picked<Branch>(records, picks, 0);
+    add_picked<BranchEqual>(records, picks, 1);
   }
 
   /// Shift has the immediate forms, too.

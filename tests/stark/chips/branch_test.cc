@@ -20,15 +20,15 @@ std::vector<typename Chip::template Cols<Fp>> rows_of(uint32_t a, uint32_t b, Ro
 }
 
 template <class Chip>
-class Branch : public testing::Test {};
-using Chips = testing::Types<BranchEqual, BranchLess>;
-TYPED_TEST_SUITE(Branch, Chips);
+class BranchChips : public testing::Test {};
+using Chips = testing::Types<BranchEqual, Branch>;
+TYPED_TEST_SUITE(BranchChips, Chips);
 
-TYPED_TEST(Branch, IsRecorded) {
+TYPED_TEST(BranchChips, IsRecorded) {
   expect_recordable<TypeParam>(std::is_same_v<TypeParam, BranchEqual> ? 9 : 12);
 }
 
-TYPED_TEST(Branch, HonestRowsAreCorrect) {
+TYPED_TEST(BranchChips, HonestRowsAreCorrect) {
   RowMaker make(1);
   for (const uint32_t a : kEdges)
     for (const uint32_t b : kEdges)
@@ -40,7 +40,7 @@ TYPED_TEST(Branch, HonestRowsAreCorrect) {
   }
 }
 
-TYPED_TEST(Branch, ChangedRowsAreNotWrong) {
+TYPED_TEST(BranchChips, ChangedRowsAreNotWrong) {
   RowMaker make(2);
   for (const uint32_t a : kEdges)
     for (const uint32_t b : {a, a ^ 1, a ^ (1u << 31), make.any()})
@@ -48,7 +48,7 @@ TYPED_TEST(Branch, ChangedRowsAreNotWrong) {
         attack<TypeParam>(row, make.random, 100);
 }
 
-TYPED_TEST(Branch, PaddingIsIdle) {
+TYPED_TEST(BranchChips, PaddingIsIdle) {
   std::mt19937_64 random(3);
   attack_padding<TypeParam>(random);
 }
@@ -91,21 +91,67 @@ TEST(BranchEqual, ComparesLimbs) {
     }
 }
 
-TEST(BranchLess, HasOneAnswer) {
+// beq and bne as rows of Branch.
+std::vector<Branch::Cols<Fp>> equality_rows(uint32_t a, uint32_t b, RowMaker& make) {
+  std::vector<Branch::Cols<Fp>> rows;
+  for (const Operation op : kEqualOperations) rows.push_back(make.with_target<Branch>(op, a, b));
+  return rows;
+}
+
+TEST(Branch, HonestEqualitiesAreCorrect) {
+  RowMaker make(7);
+  for (const uint32_t a : kEdges)
+    for (const uint32_t b : kEdges)
+      for (const auto& row : equality_rows(a, b, make)) expect_correct<Branch>(row);
+}
+
+TEST(Branch, ChangedEqualitiesAreNotWrong) {
+  RowMaker make(8);
+  for (const uint32_t a : kEdges)
+    for (const uint32_t b : {a, a ^ 1, a ^ (1u << 31), a + Fp::kModulus, make.any()})
+      for (const auto& row : equality_rows(a, b, make)) attack<Branch>(row, make.random, 100);
+}
+
+// Every setting of flags, with the order or equality, true or not, and the next_pc that follow.
+TEST(Branch, EqualityHasOneAnswer) {
+  RowMaker make(9);
+  const Fp choices[] = {Fp::zero(), Fp::one(), fp(2), -Fp::one(), inverse(fp(2))};
+  for (const uint32_t a : kEdges)
+    for (const uint32_t b : {a, a ^ 1, a ^ (1u << 16), a + Fp::kModulus, make.any()})
+      for (const auto& honest : equality_rows(a, b, make))
+        for (const Fp less : choices)
+          for (const Fp equality : choices)
+            for (const Fp is_not : choices)
+              for (const bool as_order : {false, true}) {
+                auto row = honest;
+                if (as_order) row.order = order_of(a, b, false);
+                const Fp d = row.a.value.hi - row.b.value.hi;
+                row.order.less = less;
+                if (!as_order) row.order.distance = (Fp::one() - fp(2) * less) * d - Fp::one();
+                row.is_equality = equality;
+                row.is_not = is_not;
+                row.next_pc = taken_pc(exclusive(less, is_not), row.pc, row.target);
+                row.inverse = equality * (Fp::one() - less) *
+                              inverse(norm_of_difference(row.a.value, row.b.value));
+                expect_not_wrong<Branch>(row);
+              }
+}
+
+TEST(Branch, HasOneAnswer) {
   RowMaker make(6);
   for (const uint32_t a : kEdges)
     for (const uint32_t b : kEdges)
-      for (const auto& honest : rows_of<BranchLess>(a, b, make))
+      for (const auto& honest : rows_of<Branch>(a, b, make))
         for (const bool as_signed : {false, true})
           for (const bool swapped : {false, true})
             for (uint32_t is_signed = 0; is_signed < 3; ++is_signed)
-              for (uint32_t is_ge = 0; is_ge < 5; ++is_ge) {
+              for (uint32_t is_not = 0; is_not < 5; ++is_not) {
                 auto row = honest;
                 row.order = swapped ? order_of(b, a, as_signed) : order_of(a, b, as_signed);
                 row.is_signed = fp(is_signed);
-                row.is_ge = fp(is_ge) - Fp::one();
-                row.next_pc = taken_pc(exclusive(row.order.less, row.is_ge), row.pc, row.target);
-                expect_not_wrong<BranchLess>(row);
+                row.is_not = fp(is_not) - Fp::one();
+                row.next_pc = taken_pc(exclusive(row.order.less, row.is_not), row.pc, row.target);
+                expect_not_wrong<Branch>(row);
               }
 }
 

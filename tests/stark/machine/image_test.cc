@@ -265,7 +265,7 @@ TEST(Image, VersionIsOfTheseChips) {
   std::string hex;
   for (const uint32_t word : blake3_hash(circuit->key().serialise()))
     hex += fmt::format("{:08x}", word);
-  EXPECT_EQ(hex, "8b55d89396c71c19c99c48f7390146886cb78f3f6e53f6fbbf65960ed4133d9b");
+  EXPECT_EQ(hex, "fa9eabaa9429a0a8e669007f984561da9c075ed7c65d24136382b540a9282999");
 }
 
 }  // namespace

@@ -47,8 +47,8 @@ class RecordedRows {
     each_in<Compare, vm::RegisterRow>(Class::kCompare);
     each_in<Compare, vm::ImmediateRow>(Class::kCompareImm);
     each<vm::BranchRow>(Class::kBranch, [&](const auto& row, const ProgramRow& insn) {
-      insn.operation <= number(Operation::kBne) ? filled<BranchEqual>(insn, row)
-                                                : filled<BranchLess>(insn, row);
+      filled<Branch>(insn, row);
+      if (insn.operation <= number(Operation::kBne)) filled<BranchEqual>(insn, row);
     });
     each_in<Jalr, vm::ImmediateRow>(Class::kJump);
     const auto is_constant = [&](uint32_t address) { return !program_.region_at(address)->write; };
