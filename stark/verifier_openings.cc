@@ -7,6 +7,9 @@
 namespace zkvm::stark {
 namespace {
 
+// Public interactions, of which a journal has as many as words: no more memory than for these.
+constexpr size_t kInvertedAtOnce = 256;
+
 constexpr Fp5 kX{{{}, Fp::one(), {}, {}, {}}};  // the root that generates E
 
 // The value of a flat program's nodes, and with them of the chip's asserts.
@@ -144,7 +147,8 @@ Fp5 GroupOpenings::extension_next(ColumnRef column) const {
   return value;
 }
 
-OpenedFingerprint::OpenedFingerprint(const Fp5& gamma, const Fp5& beta, unsigned tuple_width) : gamma_(gamma) {
+OpenedFingerprint::OpenedFingerprint(const Fp5& gamma, const Fp5& beta, unsigned tuple_width)
+    : gamma_(gamma) {
   powers_.push_back(Fp5::one());
   for (unsigned i = 0; i < tuple_width; ++i) powers_.push_back(powers_.back() * beta);
 }
@@ -159,21 +163,24 @@ Result<void> check_bus_sum(const Statement& statement, const OpenedFingerprint& 
                            std::span<const Fp5> sums) {
   Fp5 total;
   for (const Fp5& sum : sums) total += sum;
-  const size_t count = statement.publics.size();
-  std::vector<Fp5> tuple, denominators, inverses(count);
-  for (const PublicInteraction& item : statement.publics) {
-    tuple.clear();
-    for (const uint32_t word : item.tuple) tuple.push_back(Fp5::from(Fp::from_word(word)));
-    denominators.push_back(fingerprint(item.bus, tuple));
-    if (denominators.back() == Fp5::zero())
-      return fail(ErrorCode::kChallenge, fmt::format("public interaction {}: fingerprint is zero",
-                                                     denominators.size() - 1));
-  }
-  batch_inverse(denominators.data(), inverses.data(), count);
-  for (size_t i = 0; i < count; ++i) {
-    const PublicInteraction& item = statement.publics[i];
-    const Fp5 term = inverses[i] * Fp::from_word(item.multiplicity);
-    total += item.sign > 0 ? term : -term;
+  std::vector<Fp5> tuple, denominators, inverses(kInvertedAtOnce);
+  for (size_t first = 0; first < statement.publics.size(); first += kInvertedAtOnce) {
+    const std::span publics = std::span(statement.publics).subspan(first);
+    const size_t count = std::min(publics.size(), kInvertedAtOnce);
+    denominators.clear();
+    for (size_t i = 0; i < count; ++i) {
+      tuple.clear();
+      for (const uint32_t word : publics[i].tuple) tuple.push_back(Fp5::from(Fp::from_word(word)));
+      denominators.push_back(fingerprint(publics[i].bus, tuple));
+      if (denominators.back() == Fp5::zero())
+        return fail(ErrorCode::kChallenge,
+                    fmt::format("public interaction {}: fingerprint is zero", first + i));
+    }
+    batch_inverse(denominators.data(), inverses.data(), count);
+    for (size_t i = 0; i < count; ++i) {
+      const Fp5 term = inverses[i] * Fp::from_word(publics[i].multiplicity);
+      total += publics[i].sign > 0 ? term : -term;
+    }
   }
   if (!(total == Fp5::zero()))
     return fail(ErrorCode::kBusSum, fmt::format("buses: {} running sums and {} public interactions "

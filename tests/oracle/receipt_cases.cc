@@ -180,6 +180,11 @@ class HollowCases {
     for (const double bits : {2.0, 3.0, 4.0, 5.0, 6.0})
       add(fmt::format("a small table, {} bits", bits), bits,
           [](HollowReceipt& r) { r.segments[1].tables.push_back({0, 7}); });
+    // No proof fits its statement: found after the level of every segment.
+    for (const double bits : {0.0, kHigh})
+      add(fmt::format("no fixed tables, {} bits", bits), bits, [](HollowReceipt& r) {
+        for (auto& segment : r.segments) segment.fixed_tables = false;
+      });
     add_images();
   }
 

@@ -4,6 +4,8 @@
 
 #include "stark/prover.h"
 #include "stark/transcript_log.h"
+#include "stark/verifier_openings.h"
+#include "tests/peak_memory.h"
 #include "tests/stark/cheater.h"
 #include "tests/stark/mutator.h"
 
@@ -30,6 +32,42 @@ void expect_lie_refused(toys::Toy& toy, const VerifyingKey& honest_key,
   const Proof proof = make_cheater(prover, toy, quick_params()).prove();
   expect_refused(honest_key, prover.statement(), proof, what + ", its own statement");
   expect_refused(honest_key, honest_statement, proof, what + ", the honest statement");
+}
+
+// ------------------------------------------------------------------------------------- bus sums
+
+// As many as are inverted at once, more and fewer: each of them counts, and none costs memory.
+TEST(Negative, EveryPublicInteractionCounts) {
+  const OpenedFingerprint fingerprint({{Fp::from(3), kOne, kOne, kOne, kOne}},
+                                      {{Fp::from(5), kOne, kOne, Fp::from(9), kOne}}, 3);
+  const size_t counts[] = {0, 1, 2, 255, 256, 257, 512, 700};
+  for (const size_t count : counts) {
+    SCOPED_TRACE(count);
+    Statement statement;
+    Fp5 sum;
+    for (size_t i = 0; i < count; ++i) {
+      const Fp tuple[] = {Fp::from(i), Fp::from(7 * i), Fp::from(11)};
+      const Fp5 f = fingerprint(
+          4, std::vector<Fp5>{Fp5::from(tuple[0]), Fp5::from(tuple[1]), Fp5::from(tuple[2])});
+      const int8_t sign = i % 3 == 0 ? 1 : -1;
+      const Fp multiplicity = Fp::from(i + 2);
+      statement.publics.push_back(
+          {4, sign, multiplicity.word, {tuple[0].word, tuple[1].word, tuple[2].word}});
+      const Fp5 term = inverse(f) * multiplicity;
+      sum += sign > 0 ? term : -term;
+    }
+    const Fp5 sums[] = {kOneE, -sum - kOneE};
+    EXPECT_TRUE(check_bus_sum(statement, fingerprint, sums));
+    for (const size_t changed : {size_t{0}, count / 2, count - 1}) {
+      if (changed >= count) continue;
+      Statement other = statement;
+      other.publics[changed].multiplicity = kOne.word;
+      EXPECT_EQ(check_bus_sum(other, fingerprint, sums).error().code, ErrorCode::kBusSum);
+    }
+    const size_t peak =
+        test::peak_memory_of([&] { EXPECT_TRUE(check_bus_sum(statement, fingerprint, sums)); });
+    EXPECT_LE(peak, size_t{1} << 15);
+  }
 }
 
 // ------------------------------------------------------------------------------------- witnesses
