@@ -208,9 +208,9 @@ TEST(Verify, ManyHollowSegmentsCostLittle) {
     EXPECT_EQ(verify(bytes, receipt.id()).error().code, ErrorCode::kInsecure);
   };
   EXPECT_LE(test::peak_memory_of(refused), size_t{4} << 20);
-  const size_t circuit = test::allocation_of(
-      [&] { (void)segment_task(receipt.image, parse_receipt(bytes).value(), 0); });
-  EXPECT_LE(test::allocation_of(refused), receipt.segments.size() * circuit / 10);
+  // 33 KB a segment as measured, of which a head's lists are most; a key for each would be ten
+  // times as much.
+  EXPECT_LE(test::allocation_of(refused), 50'000 * receipt.segments.size());
 }
 
 TEST(Verify, ALongJournalCostsNothingBeforeSecurityIsChecked) {
