@@ -10,9 +10,9 @@
 
 namespace zkvm {
 
-// The rate of the trees in an image, as log2 of the blowup. A constant, or one program would have
-// several image ids.
-inline constexpr uint8_t kImageLogBlowup = 1;
+// The least rate that an image's trees serve, as log2 of the blowup. A constant, or one program would
+// have several image ids.
+inline constexpr uint8_t kImageLogBlowup = 2;
 
 [[nodiscard]] Error to_api(const vm::Error& error);
 

@@ -54,6 +54,7 @@ stark::Digest options_digest(const ProveOptions& options) {
   out.put(std::bit_cast<uint64_t>(options.security_bits));
   out.put(options.segment_cycles);
   out.put(options.memory_limit);
+  out.put(static_cast<uint8_t>(options.rate));
   return stark::blake3_hash(out.view());
 }
 
@@ -73,8 +74,14 @@ ProveProgress to_api(const SessionProgress& progress, uint64_t cycles) {
   return result;
 }
 
+uint8_t log_blowup(Rate rate, uint64_t cycles) {
+  if (rate == Rate::kAuto) rate = cycles <= kShortExecution ? Rate::kQuarter : Rate::kHalf;
+  return rate == Rate::kQuarter ? 2 : 1;
+}
+
 SessionOptions session_options(const ProveOptions& options, uint64_t cycles) {
   SessionOptions result;
+  result.log_blowup = log_blowup(options.rate, cycles);
   result.segment_cycles = options.segment_cycles;
   result.memory_bytes = options.memory_limit;
   result.security_bits = options.security_bits;

@@ -69,17 +69,10 @@ SegmentClaim claim_of(const Receipt& receipt, size_t index) {
 }
 
 // SOUNDNESS: a root that two proofs share means one polynomial for both only if both read the tree
-// in the same way: the same rate, masks and salt. All of them follow from the parameters. Trees of
-// the image were made for one rate.
-Result<void> check_params(const Image& image, const stark::Params& first,
-                          const stark::Params& params) {
+// in the same way: the same rate, masks and salt. All of them follow from the parameters.
+Result<void> check_params(const stark::Params& first, const stark::Params& params) {
   if (params != first) {
     return refuse(ErrorCode::kInvalidReceipt, "the proofs differ in their parameters");
-  }
-  if (params.log_blowup != image.log_blowup) {
-    return refuse(ErrorCode::kInvalidReceipt,
-                  fmt::format("log_blowup: expected the image's {}, found {}", image.log_blowup,
-                              params.log_blowup));
   }
   return {};
 }
@@ -171,7 +164,7 @@ Result<Outline> outline(const Image& image, const Receipt& receipt) {
     stark::Result<Head>& head = *heads[i];
     if (!head) return refuse(i, head.error());
     if (i == 0) out.params = head->params;
-    if (auto ok = check_params(image, out.params, head->params); !ok) {
+    if (auto ok = check_params(out.params, head->params); !ok) {
       return tl::unexpected(ok.error());
     }
     if (auto ok = check_rows(i, head->tables); !ok) return tl::unexpected(ok.error());

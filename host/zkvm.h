@@ -94,9 +94,21 @@ struct ProveProgress {
   std::string_view stage;  // what comes next: "LDE of main"
 };
 
+// The rate of the code that the prover commits to. At 1/4 a receipt has 0.6 times as many bytes as
+// at 1/2, and takes that much less to verify; proving takes 1.7 times as long and twice the memory.
+// Security and image id are the same.
+enum class Rate : uint8_t {
+  kAuto,     // 1/4 for an execution of at most kShortExecution instructions, else 1/2
+  kHalf,     // 1/2
+  kQuarter,  // 1/4
+};
+inline constexpr uint64_t kShortExecution = uint64_t{1} << 20;
+
 struct ProveOptions {
   // The least proven security of the receipt, in bits.
   double security_bits = 128;
+
+  Rate rate = Rate::kAuto;
 
   // The most instructions that one segment executes; 0: as many as fit into memory_limit. Shorter
   // segments need less memory and make longer receipts. Segments have at most 2^22 instructions.

@@ -41,7 +41,7 @@ Result<Circuit> Circuit::make(const std::vector<ChipType>& list, const CircuitOp
   circuit.list_ = &list;
   circuit.kernels_ = options.kernels;
   for (const auto& slot : options.slots) {
-    circuit.key_.slots.push_back({slot.kind, {}});
+    circuit.key_.slots.push_back({.kind = slot.kind});
     circuit.slot_names_.push_back(slot.name);
   }
   std::vector<std::vector<std::string>> errors;  // of each chip
@@ -105,9 +105,10 @@ void Circuit::check_names(std::vector<std::vector<std::string>>& errors) const {
   }
 }
 
-void Circuit::set_fixed_root(uint16_t slot, const Digest& root) {
+void Circuit::set_fixed_root(uint16_t slot, const Digest& root, uint8_t log_blowup) {
   ZK_CHECK(slot < key_.slots.size() && key_.slots[slot].kind == Slot::Kind::kFixed);
   key_.slots[slot].root = root;
+  key_.slots[slot].log_blowup = log_blowup;
 }
 
 uint16_t Circuit::chip(std::string_view name) const {

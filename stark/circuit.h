@@ -49,8 +49,8 @@ class Circuit {
   }
 
   [[nodiscard]] const VerifyingKey& key() const { return key_; }
-  /// The root of a fixed slot, once its tree is known.
-  void set_fixed_root(uint16_t slot, const Digest& root);
+  /// The root of a fixed slot, once its tree is known, and the blowup of that tree.
+  void set_fixed_root(uint16_t slot, const Digest& root, uint8_t log_blowup);
 
   /// A chip as the list has it, for the names of its columns, asserts and buses. Its own name,
   /// slots and height are those of key().chips[chip].

@@ -59,7 +59,7 @@ class Batch {
                            std::vector<DeepTile>& tiles) const {
     tiles.clear();
     for (const Tile& tile : tiles_)
-      tiles.push_back({.rows = lde[tile.tree][coset].row(tile.index, row),
+      tiles.push_back({.rows = lde[tile.tree][coset]->row(tile.index, row),
                        .coefficients = tile.coefficients.data(),
                        .quads = tile.quads,
                        .next = tile.next.data(),
@@ -128,7 +128,7 @@ Codeword small_batch(const Shape& shape, const GroupShape& group, std::span<cons
     for (uint32_t t = 0; t < shape.trees.size(); ++t)
       for (uint32_t column = 0; column < group.row_words(t); ++column)
         rows[t].push_back(column < group.width[t]
-                              ? lde[t][e % cosets].at(e / cosets, static_cast<int>(column)).word
+                              ? lde[t][e % cosets]->at(e / cosets, static_cast<int>(column)).word
                               : 0);  // salt, which is not opened
   }
   std::vector<const uint32_t*> pointers;
@@ -185,7 +185,7 @@ Codeword deep_batch(const Shape& shape, const GroupShape& group, std::span<const
         kernel.groups = run_groups;
         kernel.points = &here;
         if (shape.params.zk) {
-          const TileMatrix& quotient = lde[shape.quotient_tree()][c];
+          const TileMatrix& quotient = *lde[shape.quotient_tree()][c];
           kernel.random_tile = quotient.row(static_cast<int>(random_first) / kTileWidth, row);
           kernel.random_first = random_first % kTileWidth;
         }

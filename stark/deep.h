@@ -14,7 +14,7 @@ namespace zkvm::stark {
 /// The low-degree extension of one group's columns in one tree, coset by coset: row r of coset c is
 /// the row of index 2^b r + c. Columns beyond the shape's width are ignored; empty if the group has
 /// none in that tree.
-using TreeLde = std::span<const TileMatrix>;
+using TreeLde = std::vector<const TileMatrix*>;
 
 /// B_N(e) = R(x) + sum c_i (f_i(x) - y_i)/(x - zeta) + sum d_i (f_i(x) - z_i)/(x - w zeta) at every
 /// index e of the group's domain. `lde`: one for each tree of the shape. `opened` and

@@ -282,8 +282,12 @@ Result<void> VerifyingKey::check() const {
     return fail(ErrorCode::kKey, fmt::format("tuple width: expected 1..32, found {}", tuple_width));
   if (slots.size() > 0xffff || chips.size() > 0xffff || chips.empty())
     return fail(ErrorCode::kKey, "number of chips or slots out of range");
-  for (const Slot& slot : slots)
+  for (const Slot& slot : slots) {
     if (slot.kind > Slot::Kind::kShared) return fail(ErrorCode::kKey, "unknown kind of slot");
+    if (slot.kind == Slot::Kind::kFixed && (slot.log_blowup < 1 || slot.log_blowup > kMaxLogBlowup))
+      return fail(ErrorCode::kKey, fmt::format("slot: log_blowup: expected 1..{}, found {}",
+                                               kMaxLogBlowup, slot.log_blowup));
+  }
   for (const ChipKey& chip : chips) {
     if (auto ok = check_columns(chip, slots.size()); !ok) return ok;
     if (auto ok = check_shared_next(chip, slots); !ok) return ok;
@@ -308,7 +312,10 @@ std::vector<uint8_t> VerifyingKey::serialise() const {
   out.put(static_cast<uint16_t>(slots.size()));
   for (const Slot& slot : slots) {
     out.put(static_cast<uint8_t>(slot.kind));
-    if (slot.kind == Slot::Kind::kFixed) out.put(slot.root);
+    if (slot.kind == Slot::Kind::kFixed) {
+      out.put(slot.log_blowup);
+      out.put(slot.root);
+    }
   }
   out.put(static_cast<uint16_t>(chips.size()));
   for (const ChipKey& chip : chips) put_chip(out, chip);
@@ -326,7 +333,10 @@ Result<VerifyingKey> VerifyingKey::parse(std::span<const uint8_t> bytes) {
   const auto slots = in.get<uint16_t>();
   for (uint32_t i = 0; i < slots && !in.failed(); ++i) {
     Slot slot{static_cast<Slot::Kind>(in.get<uint8_t>())};
-    if (slot.kind == Slot::Kind::kFixed) slot.root = in.get_digest();
+    if (slot.kind == Slot::Kind::kFixed) {
+      slot.log_blowup = in.get<uint8_t>();
+      slot.root = in.get_digest();
+    }
     key.slots.push_back(slot);
   }
   const auto chips = in.get<uint16_t>();

@@ -16,6 +16,7 @@ namespace zkvm::stark {
 inline constexpr uint32_t kMaxTupleWidth = 32;
 inline constexpr uint32_t kMaxChipColumns = 4096;
 inline constexpr uint8_t kFreeHeight = 255;
+inline constexpr uint8_t kMaxLogBlowup = 4;
 inline constexpr uint8_t kMaxLogHeight = 22;
 inline constexpr uint16_t kBlindBus = 0;  // reserved: protocol.md section 5, "Implicit columns"
 inline constexpr unsigned kMaxDegree = 3;
@@ -75,7 +76,10 @@ struct ChipKey {
 struct Slot {
   enum class Kind : uint8_t { kFixed = 0, kShared = 1 };
   Kind kind;
-  Digest root{};  // kFixed only
+  // kFixed only. A proof of any log_blowup up to this one can use the tree: its domains are every
+  // 2^k-th point of the tree's.
+  uint8_t log_blowup = 1;
+  Digest root{};
   bool operator==(const Slot&) const = default;
 };
 

@@ -131,8 +131,16 @@ std::vector<MerkleHeight> tree_heights(const Shape& shape, size_t tree) {
   std::vector<MerkleHeight> heights;
   for (const GroupShape& group : shape.groups)
     if (const uint32_t words = group.row_words(static_cast<uint32_t>(tree)); words > 0)
-      heights.push_back({shape.log_domain(group), words});
+      heights.push_back({shape.log_domain(group) + shape.trees[tree].log_stride, words});
   return heights;
+}
+
+std::vector<uint32_t> opened_rows(const Shape& shape, size_t tree,
+                                  std::span<const uint32_t> indices) {
+  const unsigned log_stride = tree < shape.trees.size() ? shape.trees[tree].log_stride : 0;
+  auto rows = distinct_below(indices, tree_heights(shape, tree)[0].log_size - log_stride);
+  for (uint32_t& row : rows) row <<= log_stride;
+  return rows;
 }
 
 std::vector<uint32_t> distinct_below(std::span<const uint32_t> indices, unsigned log_size) {
@@ -181,7 +189,7 @@ Result<void> read_openings(const Shape& shape, std::span<const uint32_t> indices
   for (size_t t = 0; t < proof.trees.size(); ++t) {
     TreeOpening& tree = proof.trees[t];
     const auto heights = tree_heights(shape, t);
-    const auto opened = distinct_below(indices, heights[0].log_size);
+    const auto opened = opened_rows(shape, t, indices);
     std::vector<uint32_t> scratch(2 * opened.size());
     MerkleProofSize size;
     ZK_CHECK(merkle_proof_size(heights, opened, scratch, size) == MerkleCheck::kOk);

@@ -59,6 +59,10 @@ struct Proof {
   return shape.trees.size() + shape.layers.size();
 }
 
+/// The rows of such a tree that queries open: of its tallest height, ascending.
+[[nodiscard]] std::vector<uint32_t> opened_rows(const Shape& shape, size_t tree,
+                                                std::span<const uint32_t> indices);
+
 /// The distinct residues of `indices` modulo 2^log_size, ascending.
 [[nodiscard]] std::vector<uint32_t> distinct_below(std::span<const uint32_t> indices,
                                                    unsigned log_size);

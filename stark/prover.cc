@@ -279,10 +279,11 @@ class Prover {
   }
 
   [[nodiscard]] std::vector<TreeLde> extensions(const GroupShape& group) const {
-    std::vector<TreeLde> out;
-    for (const CommittedTree* tree : trees_) {
-      const CommittedGroup* found = tree->group(group.log_height);
-      out.push_back(found == nullptr ? TreeLde{} : TreeLde{found->cosets});
+    std::vector<TreeLde> out(trees_.size());
+    for (size_t c = 0; c < coset_count(); ++c) {
+      const auto matrices = on_coset(group, c);
+      for (size_t t = 0; t < trees_.size(); ++t)
+        if (matrices[t] != nullptr) out[t].push_back(matrices[t]);
     }
     return out;
   }
@@ -302,8 +303,7 @@ class Prover {
     timed("queries", indices.size(), "query", [&] {
       for (uint32_t t = 0; t < shape_.trees.size(); ++t) {
         const MerkleTree& tree = trees_[t]->merkle();
-        proof_.trees.push_back(
-            tree.open(distinct_below(indices, tree_heights(shape_, t)[0].log_size)));
+        proof_.trees.push_back(tree.open(opened_rows(shape_, t, indices)));
       }
       for (size_t i = 0; i < fri_.layers.size(); ++i)
         proof_.trees.push_back(open_layer(shape_, fri_, i, indices));
@@ -386,9 +386,9 @@ class Prover {
 
   std::vector<const TileMatrix*> on_coset(const GroupShape& group, size_t c) const {
     std::vector<const TileMatrix*> out;
-    for (const CommittedTree* tree : trees_) {
-      const CommittedGroup* found = tree->group(group.log_height);
-      out.push_back(found == nullptr ? nullptr : &found->cosets[c]);
+    for (size_t t = 0; t < trees_.size(); ++t) {
+      const CommittedGroup* found = trees_[t]->group(group.log_height);
+      out.push_back(found == nullptr ? nullptr : &found->cosets[c << shape_.trees[t].log_stride]);
     }
     return out;
   }
@@ -458,7 +458,7 @@ Result<void> check_slots(const Shape& shape, const SlotTrees& slots) {
     if (found == slots.end()) return fail(ErrorCode::kStatement, where + "no tree given");
     const Params& made_for = found->second->params();
     const bool masked = shape.trees[t].kind == TreeShape::Kind::kShared;
-    if (made_for.log_blowup != shape.params.log_blowup ||
+    if (made_for.log_blowup != shape.params.log_blowup + shape.trees[t].log_stride ||
         (masked && (made_for.zk != shape.params.zk || made_for.queries != shape.params.queries)))
       return fail(ErrorCode::kStatement, where + "the tree was made for other parameters");
     for (const GroupShape& group : shape.groups) {

@@ -41,7 +41,7 @@ struct ProverStats {
 };
 
 /// The fixed and shared trees that a proof uses, by slot; made by commit_slot with the same params
-/// (fixed ones: with the same log_blowup).
+/// (fixed ones: with the log_blowup that the key has for their slot).
 using SlotTrees = std::map<uint16_t, const CommittedTree*>;
 
 /// The statement that prove() proves: the witness's publics and the roots of the shared trees.

@@ -70,6 +70,18 @@ Result<std::vector<bool>> present_slots(const VerifyingKey& key,
   return present;
 }
 
+/// Fixed trees must hold every point of the proof's domains.
+Result<void> check_blowups(const VerifyingKey& key, const Params& params,
+                           const std::vector<bool>& present) {
+  for (size_t s = 0; s < present.size(); ++s)
+    if (present[s] && key.slots[s].kind == Slot::Kind::kFixed &&
+        key.slots[s].log_blowup < params.log_blowup)
+      return fail(ErrorCode::kParams,
+                  fmt::format("parameters: log_blowup: at most {}, that of slot {}, found {}",
+                              key.slots[s].log_blowup, s, params.log_blowup));
+  return {};
+}
+
 GroupForm resolve(const Form& form, const std::vector<ColumnRef>& columns) {
   GroupForm out{form.constant, {}};
   out.terms.reserve(form.terms.size());
@@ -89,9 +101,12 @@ class Builder {
     for (size_t s = 0; s < present.size(); ++s) {
       if (!present[s]) continue;
       tree_of_slot_[s] = static_cast<uint32_t>(shape_.trees.size());
-      const bool fixed = key_.slots[s].kind == Slot::Kind::kFixed;
-      shape_.trees.push_back(
-          {fixed ? TreeShape::Kind::kFixed : TreeShape::Kind::kShared, static_cast<uint16_t>(s)});
+      const Slot& slot = key_.slots[s];
+      const bool fixed = slot.kind == Slot::Kind::kFixed;
+      TreeShape& tree = shape_.trees.emplace_back();
+      tree.kind = fixed ? TreeShape::Kind::kFixed : TreeShape::Kind::kShared;
+      tree.slot = static_cast<uint16_t>(s);
+      if (fixed) tree.log_stride = slot.log_blowup - shape_.params.log_blowup;
     }
     for (const auto kind :
          {TreeShape::Kind::kMain, TreeShape::Kind::kAux, TreeShape::Kind::kQuotient})
@@ -233,7 +248,8 @@ Result<void> Params::check() const {
     return fail(ErrorCode::kParams,
                 fmt::format("parameters: {}: expected {}..{}, found {}", what, low, high, found));
   };
-  if (log_blowup < 1 || log_blowup > 4) return out_of_range("log_blowup", 1, 4, log_blowup);
+  if (log_blowup < 1 || log_blowup > kMaxLogBlowup)
+    return out_of_range("log_blowup", 1, kMaxLogBlowup, log_blowup);
   if (queries < 1 || queries > kMaxQueries) return out_of_range("queries", 1, kMaxQueries, queries);
   if (grind_query > kMaxGrind) return out_of_range("grind_query", 0, kMaxGrind, grind_query);
   if (grind_round > kMaxGrind) return out_of_range("grind_round", 0, kMaxGrind, grind_round);
@@ -297,6 +313,7 @@ Result<Shape> make_shape(const VerifyingKey& key, const Params& params,
   if (auto ok = check_tables(key, tables); !ok) return tl::unexpected<Error>(ok.error());
   auto present = present_slots(key, tables);
   if (!present) return tl::unexpected<Error>(present.error());
+  if (auto ok = check_blowups(key, params, *present); !ok) return tl::unexpected<Error>(ok.error());
 
   Shape shape;
   shape.params = params;
@@ -309,9 +326,12 @@ Result<Shape> make_shape(const VerifyingKey& key, const Params& params,
       return fail(ErrorCode::kTables,
                   fmt::format("height 2^{} is too small for masks of {} coefficients: at least {}",
                               group.log_height, group.mask_max, group.small_coset));
-    if (shape.log_domain(group) > 24)
-      return fail(ErrorCode::kTables,
-                  fmt::format("domain 2^{} exceeds the field's 2^24", shape.log_domain(group)));
+    for (uint32_t t = 0; t < shape.trees.size(); ++t) {
+      const unsigned log_domain = shape.log_domain(group) + shape.trees[t].log_stride;
+      if (group.width[t] > 0 && log_domain > unsigned{Fp::kTwoAdicity})
+        return fail(ErrorCode::kTables,
+                    fmt::format("domain 2^{} exceeds the field's 2^24", log_domain));
+    }
   }
   const auto in_main = [&](const GroupShape& group) { return group.width[shape.main_tree()] > 0; };
   if (std::ranges::none_of(shape.groups, in_main))

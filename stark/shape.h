@@ -54,6 +54,8 @@ struct TreeShape {
   enum class Kind : uint8_t { kFixed, kShared, kMain, kAux, kQuotient };
   Kind kind;
   uint16_t slot = 0;  // kFixed and kShared
+  // A fixed tree may be of a larger blowup: index e of a domain is row e 2^log_stride of the tree.
+  uint8_t log_stride = 0;
 };
 
 /// A column of a group: the tree, and the column in the group's row of that tree.

@@ -87,7 +87,7 @@ Result<void> check_trees(const Shape& shape, std::span<const Digest> slots,
   for (const Proof::Layer& layer : proof.layers) roots.push_back(layer.root);
   for (size_t t = 0; t < roots.size(); ++t) {
     const auto heights = tree_heights(shape, t);
-    const auto opened = distinct_below(indices, heights[0].log_size);
+    const auto opened = opened_rows(shape, t, indices);
     std::vector<uint32_t> scratch(2 * opened.size());
     std::vector<Digest> nodes(4 * opened.size());
     if (verify_merkle_proof(roots[t], heights, opened, proof.trees[t].rows, proof.trees[t].digests,

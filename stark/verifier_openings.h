@@ -54,7 +54,8 @@ class OpenedFingerprint {
 
 /// The public side of LogUp: sum of S over the groups and of sign * multiplicity / f over the
 /// public interactions is zero. Errors: kBusSum; kChallenge if a fingerprint is zero.
-[[nodiscard]] Result<void> check_bus_sum(const Statement& statement, const OpenedFingerprint& fingerprint,
+[[nodiscard]] Result<void> check_bus_sum(const Statement& statement,
+                                         const OpenedFingerprint& fingerprint,
                                          std::span<const Fp5> sums);
 
 /// sum_i alpha^i C_i(zeta) = (zeta^N - 1) (Qa(zeta) + zeta^m Qb(zeta)) in every group.

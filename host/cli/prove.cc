@@ -6,6 +6,7 @@
 #include <charconv>
 #include <csignal>
 #include <limits>
+#include <map>
 #include <memory>
 
 #include "host/cli/command.h"
@@ -22,6 +23,7 @@ struct Options {
   Execution execution;
   std::string receipt_path;
   uint64_t security_bits = static_cast<uint64_t>(ProveOptions{}.security_bits);
+  Rate rate = Rate::kAuto;
   uint64_t segment_cycles = 0;
   std::string memory_limit;
   std::string resume_folder;
@@ -263,6 +265,7 @@ int prove_command(const Options& options, Execution& execution) {
   Interruption interruption;
   ProveOptions prove_options;
   prove_options.security_bits = static_cast<double>(options.security_bits);
+  prove_options.rate = options.rate;
   prove_options.segment_cycles = options.segment_cycles;
   prove_options.memory_limit = parse_size(options.memory_limit).value_or(0);
   prove_options.resume_folder = options.resume_folder;
@@ -331,6 +334,13 @@ void add_prove(CLI::App& app, int& status) {
       ->type_name("BITS")
       ->check(positive())
       ->capture_default_str();
+  sub->add_option("--rate", options->rate,
+                  "Rate of the code: 1/4 makes receipts 0.6 times as long as 1/2 and as quick to "
+                  "verify, and takes 1.7 times as long to prove (default: 1/4 for executions of up "
+                  "to 2^20 cycles, else 1/2)")
+      ->type_name("1/2|1/4")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Rate>{{"1/2", Rate::kHalf}, {"1/4", Rate::kQuarter}}));
   sub->add_option("--segment-cycles", options->segment_cycles,
                   "Prove at most so many instructions at a time (default: as many as fit into "
                   "the memory)")

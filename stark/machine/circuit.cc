@@ -75,9 +75,10 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
 
   auto circuit = Circuit::make(MachineChips{}, options);
   if (!circuit) return circuit;
-  circuit->set_fixed_root(circuit->slot(kImageSlot), image.root);
+  circuit->set_fixed_root(circuit->slot(kImageSlot), image.root, image.log_blowup);
   for (const BankUse& use : uses.subspan(1))
-    circuit->set_fixed_root(circuit->slot(bank_slot(use.bank)), image.banks[use.bank - 1u].root);
+    circuit->set_fixed_root(circuit->slot(bank_slot(use.bank)), image.banks[use.bank - 1u].root,
+                            image.log_blowup);
   return circuit;
 }
 

@@ -18,7 +18,8 @@
 namespace zkvm::stark::machine {
 namespace {
 
-/// What a segment's proof takes of memory: measured, and rounded up.
+/// What a segment's proof takes of memory at blowup 2: measured, and rounded up. Trace and LDE are
+/// 1 + 2^b matrices.
 constexpr uint64_t kBytesPerTick = 1024;
 constexpr uint64_t kBytesPerProof = 256u << 20;
 constexpr uint32_t kLeastTicks = 1u << 16;
@@ -162,7 +163,7 @@ Result<void> Session::choose_params() {
   }
   Params wish;
   wish.zk = options_.zk;
-  wish.log_blowup = image_->image().log_blowup;
+  wish.log_blowup = options_.log_blowup;
   if (options_.params) {
     params_ = *options_.params;
   } else {
@@ -188,7 +189,8 @@ Result<void> Session::choose_params() {
 vm::SegmentLimits Session::segment_limits() const {
   vm::SegmentLimits limits;
   const uint64_t memory = options_.memory_bytes ? options_.memory_bytes : machine_memory() / 2;
-  const uint64_t affordable = (memory - std::min(memory, kBytesPerProof)) / kBytesPerTick;
+  const uint64_t bytes_per_tick = kBytesPerTick * (1 + (uint64_t{1} << options_.log_blowup)) / 3;
+  const uint64_t affordable = (memory - std::min(memory, kBytesPerProof)) / bytes_per_tick;
   const uint64_t ticks = options_.segment_cycles ? options_.segment_cycles
                                                  : std::max<uint64_t>(affordable, kLeastTicks);
   limits.clk = static_cast<uint32_t>(std::clamp<uint64_t>(ticks, 4, vm::kMaxClk));

@@ -59,7 +59,9 @@ struct HollowReceipt {
  private:
   [[nodiscard]] std::vector<uint8_t> proof(const Segment& segment,
                                            std::span<const stark::machine::BankUse> uses) const {
-    const auto circuit = stark::machine::machine_circuit(image, uses).value();
+    stark::machine::Image of_rate = image;  // lengths do not depend on it
+    of_rate.log_blowup = std::max(image.log_blowup, segment.params.log_blowup);
+    const auto circuit = stark::machine::machine_circuit(of_rate, uses).value();
     const auto tables =
         segment.fixed_tables ? all_tables(circuit.key(), segment.tables) : segment.tables;
     const auto shape = make_shape(circuit.key(), segment.params, tables).value();

@@ -76,6 +76,7 @@ TEST(Verify, ABankThatTheImageDoesNotHaveIsRefused) {
 TEST(Verify, ProofsOfOtherParametersAreRefused) {
   const auto expect = [](auto change) {
     auto receipt = sample(3);
+    receipt.image.log_blowup = 2;
     change(receipt.segments[1].params);
     expect_refused(receipt, ErrorCode::kInvalidReceipt, "the proofs differ in their parameters");
   };
@@ -87,11 +88,11 @@ TEST(Verify, ProofsOfOtherParametersAreRefused) {
   expect([](stark::Params& params) { params.log_final = 7; });
 }
 
-TEST(Verify, AnotherRateThanTheImagesIsRefused) {
+TEST(Verify, ARateBelowTheImagesIsRefused) {
   auto receipt = sample();
   receipt.segments[0].params.log_blowup = 2;
   expect_refused(receipt, ErrorCode::kInvalidReceipt,
-                 "log_blowup: expected the image's 1, found 2");
+                 "log_blowup: at most 1, that of slot 0, found 2");
 }
 
 TEST(Verify, MoreRowsThanClocksAreRefused) {

@@ -114,6 +114,7 @@ class Key:
     bytes: bytes
     tuple_width: int
     slots: list  # root of a fixed slot, None for a shared one
+    slot_blowups: list  # log_blowup of a fixed slot, None for a shared one
     chips: list
     bus_width: dict
 
@@ -158,14 +159,16 @@ def parse_key(data):
     reader = Reader(data, "key")
     reader.magic(b"ZKVK")
     tuple_width = reader.uint(1)
-    slots = []
+    slots, blowups = [], []
     for _ in range(reader.uint(2)):
         kind = reader.uint(1)
         require(kind in (FIXED, SHARED), "Key", f"unknown kind of slot {kind}")
+        blowups.append(reader.uint(1) if kind == FIXED else None)
         slots.append(reader.bytes(32) if kind == FIXED else None)
     chips = [_chip(reader) for _ in range(reader.uint(2))]
     reader.end()
     require(chips, "Key", "no chips")
+    require(all(blowup is None or 1 <= blowup <= 4 for blowup in blowups), "Key", "log_blowup of a slot out of range")
     bus_width = {}
     for chip in chips:
         _check_columns(chip, len(slots))
@@ -175,7 +178,7 @@ def parse_key(data):
     widest = max([1, *bus_width.values()])
     require(widest <= MAX_TUPLE, "Key", f"a tuple of {widest} entries")
     require(tuple_width == widest, "NonCanonical", f"tuple width: expected {widest}, found {tuple_width}")
-    return Key(data, tuple_width, slots, chips, bus_width)
+    return Key(data, tuple_width, slots, blowups, chips, bus_width)
 
 
 def chip_bytes(name, log_height, slots, rest):
@@ -184,10 +187,10 @@ def chip_bytes(name, log_height, slots, rest):
                      *(_u(2, slot) + _u(2, width) for slot, width in slots), rest])
 
 
-def key_bytes(tuple_width, slots, chips):
-    """`slots`: roots, None for a shared one; `chips`: chip_bytes."""
+def key_bytes(tuple_width, log_blowup, slots, chips):
+    """`slots`: roots, None for a shared one; `log_blowup`: of the fixed ones; `chips`: chip_bytes."""
     return b"".join([b"ZKVK", _u(4, 1), _u(1, tuple_width), _u(2, len(slots)),
-                     *(_u(1, SHARED) if root is None else _u(1, FIXED) + root for root in slots),
+                     *(_u(1, SHARED) if root is None else _u(1, FIXED) + _u(1, log_blowup) + root for root in slots),
                      _u(2, len(chips)), *chips])
 
 

@@ -180,7 +180,7 @@ def segment_key(machine, image, uses):
         placed.append((chip, f"bank {use.bank}", log_height, [slot for slot in slots if slot is not None]))
 
     widest = max(len(item.tuple) for chip, *_ in placed for item in chip.interactions)
-    return parse_key(key_bytes(widest, roots, [
+    return parse_key(key_bytes(widest, image.log_blowup, roots, [
         chip_bytes(name, log_height, [(slot, width) for slot, (_, width) in zip(slots, chip.slots, strict=True)], chip.rest)
         for chip, name, log_height, slots in placed]))
 
@@ -220,8 +220,6 @@ def verify_receipt(machine, data, image_id, security=128.0):
             shape = open_proof(key, segment.proof).shape
         params = params or shape.params
         require(shape.params == params, "InvalidReceipt", f"segment {index}: other parameters")
-        require(params.log_blowup == image.log_blowup, "InvalidReceipt",
-                f"log_blowup: expected the image's {image.log_blowup}, found {params.log_blowup}")
         rows = sum(len(group.tables) * group.height for group in shape.groups)
         require(rows <= MAX_ROWS, "InvalidReceipt", f"segment {index}: {rows} rows")
         rate = max(rate, shape.rate)

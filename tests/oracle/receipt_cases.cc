@@ -171,6 +171,10 @@ class HollowCases {
       r.image.log_blowup = 2;
       for (auto& segment : r.segments) segment.params.log_blowup = 2;
     });
+    add("a rate above the image's", kHigh, [](HollowReceipt& r) { r.image.log_blowup = 3; });
+    add("a rate below the image's", kHigh, [](HollowReceipt& r) {
+      for (auto& segment : r.segments) segment.params.log_blowup = 2;
+    });
     add("2^26 rows", kHigh, [](HollowReceipt& r) { r.segments[2].tables = all_rows(r); });
     add("2^26 rows and a table", kHigh, [](HollowReceipt& r) {
       r.segments[2].tables = all_rows(r);

@@ -83,7 +83,7 @@ def command_line_differs(folder, zkvm, guest):
 
 def writes_other_bytes(machine):
     """Whether a key that is written again has other bytes."""
-    again = key_bytes(machine.tuple_width, machine.slots, [
+    again = key_bytes(machine.tuple_width, machine.slot_blowups[0], machine.slots, [
         chip_bytes(chip.name, chip.log_height, chip.slots, chip.rest) for chip in machine.chips])
     if again != machine.bytes:
         print("the machine's key, read and written, has other bytes")

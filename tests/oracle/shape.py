@@ -84,10 +84,15 @@ class Shape:
     params: object
     slots: list  # present ones, in key order
     trees: list  # "fixed" and "shared" for the slots, then "main", "aux", "quotient"
+    log_strides: list  # per tree: index e of a domain is row e 2^stride of the tree
     groups: list  # tallest first
     layers: list = field(default_factory=list)
     log_final_size: int = 0
     final_bound: int = 0
+
+    def log_rows(self, tree, group):
+        """Log of the rows that a tree has of a group: a fixed one may be of a larger blowup."""
+        return self.log_domain(group) + self.log_strides[tree]
 
     def log_domain(self, group):
         return group.log_height + self.params.log_blowup
@@ -110,12 +115,16 @@ def make_shape(key, params, tables):
     _check_tables(key, tables)
     slots = _present_slots(key, tables)
     trees = ["fixed" if key.slots[slot] else "shared" for slot in slots] + ["main", "aux", "quotient"]
-    shape = Shape(params, slots, trees, [])
+    strides = [(key.slot_blowups[slot] or params.log_blowup) - params.log_blowup for slot in slots] + [0, 0, 0]
+    require(min(strides) >= 0, "Params", f"log_blowup {params.log_blowup} exceeds that of a fixed slot")
+    shape = Shape(params, slots, trees, strides, [])
     by_height = [(n, [key.chips[chip] for chip, _ in members]) for n, members in groupby(tables, key=lambda t: t[1])]
     for i, (n, chips) in enumerate(by_height):
         shape.groups.append(_make_group(shape, n, chips, smallest=i == len(by_height) - 1))
     for group in shape.groups:
-        require(shape.log_domain(group) <= 24, "Tables", f"domain 2^{shape.log_domain(group)}: at most 2^24")
+        for tree in range(len(trees)):
+            require(not group.width(tree) or shape.log_rows(tree, group) <= 24, "Tables",
+                    f"domain 2^{shape.log_rows(tree, group)}: at most 2^24")
     _add_layers(shape)
     return shape
 

@@ -300,8 +300,8 @@ class OpenedTree:
 def read_trees(reader, shape, indices):
     trees = []
     for tree in range(len(shape.trees)):
-        heights = [(shape.log_domain(group), group.row_words(tree)) for group in shape.groups if group.width(tree)]
-        trees.append(OpenedTree(reader, heights, indices))
+        heights = [(shape.log_rows(tree, group), group.row_words(tree)) for group in shape.groups if group.width(tree)]
+        trees.append(OpenedTree(reader, heights, [e << shape.log_strides[tree] for e in indices]))
     for layer in shape.layers:
         trees.append(OpenedTree(reader, [(layer.log_rows, layer.row_words)], indices))
     reader.end()
@@ -329,9 +329,14 @@ class GroupBatch:
         """At index e of any taller domain."""
         e %= 1 << self.log_size
         x = E.of(G * pow(root(self.log_size), e, P))
-        value = E(from_wire(trees[tree].rows[self.log_size, e][column]) for tree, column in self.r) if self.r else ZERO
+
+        def cell(tree, column):
+            stride = self.shape.log_strides[tree]
+            return from_wire(trees[tree].rows[self.log_size + stride, e << stride][column])
+
+        value = E(cell(tree, column) for tree, column in self.r) if self.r else ZERO
         for point, refs, coordinates, at_point in self.points:
-            cells = [from_wire(trees[tree].rows[self.log_size, e][column]) for tree, column in refs]
+            cells = [cell(tree, column) for tree, column in refs]
             combined = E(sum(map(mul, coordinate, cells)) % P for coordinate in coordinates)
             value = value + (combined - at_point) * (x - point).inverse()
         return value

@@ -25,7 +25,12 @@ struct RandomLde {
       }
     }
   }
-  [[nodiscard]] std::vector<TreeLde> view() const { return {trees.begin(), trees.end()}; }
+  [[nodiscard]] std::vector<TreeLde> view() const {
+    std::vector<TreeLde> out(trees.size());
+    for (size_t t = 0; t < trees.size(); ++t)
+      for (const TileMatrix& coset : trees[t]) out[t].push_back(&coset);
+    return out;
+  }
   /// The rows of all indices below 2^log_size, as a proof would open them; 0 for salt.
   [[nodiscard]] std::vector<uint32_t> rows(const GroupShape& group, uint32_t tree,
                                            size_t size) const {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <tbb/global_control.h>
 
+#include <optional>
 #include <sstream>
 
 #include "stark/transcript_log.h"
@@ -55,6 +56,27 @@ TEST_P(Proving, OtherRatesWork) {
     const auto ok = check(prover.key(), prover.statement(), proof);
     EXPECT_TRUE(ok) << ok.error().message;
     EXPECT_TRUE(proof.serialise() == reference_proof(prover, toy, params));
+  }
+}
+
+TEST_P(Proving, FixedTreesOfALargerBlowupWork) {
+  for (const uint8_t log_stride : {uint8_t{1}, uint8_t{2}}) {
+    for (const uint8_t log_blowup : {uint8_t{1}, uint8_t{2}}) {
+      Params params = quick_params(GetParam());
+      params.log_blowup = log_blowup;
+      toys::Toy toy = toys::machine(9, 8);
+      const ToyProver prover(toy, params, log_stride);
+      const Proof proof = prover.prove();
+      const auto ok = check(prover.key(), prover.statement(), proof);
+      EXPECT_TRUE(ok) << ok.error().message;
+      EXPECT_TRUE(proof.serialise() == reference_proof(prover, toy, params));
+
+      // The stride is the key's: with another the same proof says nothing.
+      VerifyingKey other = prover.key();
+      for (Slot& slot : other.slots)
+        if (slot.kind == Slot::Kind::kFixed) slot.log_blowup = log_blowup;
+      EXPECT_FALSE(check(other, prover.statement(), proof));
+    }
   }
 }
 
@@ -113,10 +135,19 @@ TEST(Prover, RefusesWhatTheKeyDoesNotAllow) {
   ProverOptions options;
   options.params = quick_params();
   EXPECT_EQ(prove(toy.circuit, toy.witness, {}, options).error().code, ErrorCode::kStatement);
+  const auto code = [&] {
+    const auto refused = prove(toy.circuit, toy.witness, prover.slots(), options);
+    return refused ? std::optional<ErrorCode>() : refused.error().code;
+  };
   options.params.log_blowup = 2;  // the slots' trees are made for 1
-  const auto refused = prove(toy.circuit, toy.witness, prover.slots(), options);
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::kStatement);
+  EXPECT_EQ(code(), ErrorCode::kParams);
+  ASSERT_EQ(toy.circuit.key().slots.size(), 1u);
+  toy.circuit.set_fixed_root(0, prover.slots().at(0)->root(), 2);  // but the key says 2
+  EXPECT_EQ(code(), ErrorCode::kStatement);
+  options.params.log_blowup = 1;
+  EXPECT_EQ(code(), ErrorCode::kStatement);
+  toy.circuit.set_fixed_root(0, prover.slots().at(0)->root(), 1);
+  EXPECT_EQ(code(), std::nullopt);
   options.params.queries = 0;
   EXPECT_EQ(prove(toy.circuit, toy.witness, prover.slots(), options).error().code,
             ErrorCode::kParams);

@@ -66,21 +66,23 @@ RandomSource random_source(const Randomness::Seed& seed, unsigned log_blowup) {
   };
 }
 
-ToyProver::ToyProver(toys::Toy& toy, const Params& params) : toy_(toy), params_(params) {
+ToyProver::ToyProver(toys::Toy& toy, const Params& params, uint8_t log_stride)
+    : toy_(toy), params_(params) {
   toy_.witness.sort();
   const auto& key = toy_.circuit.key();
   for (uint16_t slot = 0; slot < key.slots.size(); ++slot) {
     const Randomness::Seed& seed = kSlotSeed;
+    Params of_tree = params;
+    const bool fixed = key.slots[slot].kind == Slot::Kind::kFixed;
+    if (fixed) of_tree.log_blowup += log_stride;
     trees_[slot] =
-        std::make_unique<CommittedTree>(commit_slot(key, params, slot, toy_.witness, seed));
-    reference_[slot] = ReferenceProver::make_slot(key, params, slot, toy_.witness,
-                                                  random_source(seed, params.log_blowup));
+        std::make_unique<CommittedTree>(commit_slot(key, of_tree, slot, toy_.witness, seed));
+    reference_[slot] = ReferenceProver::make_slot(key, of_tree, slot, toy_.witness,
+                                                  random_source(seed, of_tree.log_blowup));
     ZK_CHECK(reference_[slot].root() == trees_[slot]->root());
     slots_[slot] = trees_[slot].get();
+    if (fixed) toy_.circuit.set_fixed_root(slot, trees_[slot]->root(), of_tree.log_blowup);
   }
-  for (uint16_t slot = 0; slot < key.slots.size(); ++slot)
-    if (key.slots[slot].kind == Slot::Kind::kFixed)
-      toy_.circuit.set_fixed_root(slot, trees_[slot]->root());
 }
 
 Statement ToyProver::statement() const {

@@ -31,7 +31,8 @@ inline constexpr Randomness::Seed kSlotSeed = {4, 5, 6};
 /// A toy with its slots committed, ready to be proved any number of times.
 class ToyProver {
  public:
-  ToyProver(toys::Toy& toy, const Params& params);
+  /// `log_stride`: fixed slots are committed at 2^log_stride times the blowup of the proofs.
+  ToyProver(toys::Toy& toy, const Params& params, uint8_t log_stride = 0);
 
   [[nodiscard]] const VerifyingKey& key() const { return toy_.circuit.key(); }
   /// Of the witness as it is now.

@@ -392,7 +392,9 @@ void ReferenceProver::answer_queries() {
   transcript_.squeeze_indices("queries", shape_.log_domain(shape_.groups[0]), indices_);
   for (uint32_t t = 0; t < shape_.trees.size(); ++t) {
     const auto top = static_cast<unsigned>(tree(t).levels.size()) - 1;
-    proof_.trees.push_back(tree(t).open(distinct_below(indices_, top)));
+    std::vector<uint32_t> rows = indices_;
+    for (uint32_t& row : rows) row <<= shape_.trees[t].log_stride;
+    proof_.trees.push_back(tree(t).open(distinct_below(rows, top)));
   }
   for (const ReferenceTree& layer : layer_trees_) {
     const auto top = static_cast<unsigned>(layer.levels.size()) - 1;
@@ -632,20 +634,21 @@ std::vector<Fp5> ReferenceProver::batch_codeword(size_t g, const Fp5* coefficien
   std::vector<Fp5> out(size_t{1} << log_domain);
   Fp x = integer(Fp::kGenerator);
   for (size_t e = 0; e < out.size(); ++e, x *= Fp::root_of_unity(static_cast<int>(log_domain))) {
+    const auto row_of = [&](uint32_t t) -> const auto& {
+      return tree(t).group(group.log_height).rows[e << shape_.trees[t].log_stride];
+    };
     size_t i = 0;
     Fp5 at_zeta, at_next;
     for (uint32_t t = 0; t < shape_.trees.size(); ++t)
       for (uint32_t c = 0; c < shape_.opened_width(group, t); ++c, ++i)
-        at_zeta += coefficients[i] *
-                   (tree(t).group(group.log_height).rows[e][c] - proof_.openings[opened + i]);
+        at_zeta += coefficients[i] * (row_of(t)[c] - proof_.openings[opened + i]);
     for (const ColumnRef ref : group.next) {
-      at_next += coefficients[i] * (tree(ref.tree).group(group.log_height).rows[e][ref.column] -
-                                    proof_.openings[opened + i]);
+      at_next += coefficients[i] * (row_of(ref.tree)[ref.column] - proof_.openings[opened + i]);
       ++i;
     }
     out[e] = at_zeta * inverse(x - zeta_) + at_next * inverse(x - shifted);
     if (shape_.params.zk) {
-      const auto& row = tree(shape_.quotient_tree()).group(group.log_height).rows[e];
+      const auto& row = row_of(shape_.quotient_tree());
       Fp5 r;
       std::copy_n(row.begin() + 2 * Fp5::kDegree, Fp5::kDegree, r.c);
       out[e] += r;

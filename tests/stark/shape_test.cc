@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "stark/field.h"
+#include "stark/proof.h"
 
 namespace zkvm::stark {
 namespace {
@@ -30,7 +31,7 @@ ChipKey small_chip(const char* name, uint16_t main, int sends) {
 /// table).
 VerifyingKey sample_key() {
   VerifyingKey key;
-  key.slots = {{Slot::Kind::kFixed, {1, 2, 3}}};
+  key.slots = {{.kind = Slot::Kind::kFixed, .root = {1, 2, 3}}};
   key.chips = {small_chip("add", 4, 3), small_chip("wide", 7, 2), small_chip("range", 1, 0)};
   key.chips[1].next = {2};
   key.chips[2].slots = {{0, 1}};
@@ -188,6 +189,30 @@ TEST(Shape, RefusesTablesThatDoNotFit) {
   Params too_wide = small_params();
   too_wide.log_blowup = 4;
   EXPECT_EQ(code({{0, 21}}, too_wide), ErrorCode::kTables);  // beyond the field's two-adicity
+}
+
+TEST(Shape, AFixedTreeMayBeOfALargerBlowup) {
+  VerifyingKey key = sample_key();
+  key.slots[0].log_blowup = 3;
+  const std::vector<TableSpec> tables = {{0, 12}, {2, 9}};
+  const auto shape = make_shape(key, small_params(), tables);
+  ASSERT_TRUE(shape);
+  ASSERT_EQ(shape->params.log_blowup, 1);
+  EXPECT_EQ(shape->trees[0].log_stride, 2);
+  EXPECT_EQ(shape->trees[shape->main_tree()].log_stride, 0);
+  EXPECT_EQ(tree_heights(*shape, 0)[0].log_size, 9u + 3);
+  const std::vector<uint32_t> indices = {5, 5 + (1 << 10), 4000, 7};
+  EXPECT_EQ(opened_rows(*shape, 0, indices),
+            (std::vector<uint32_t>{5 << 2, 7 << 2, (4000 % 1024) << 2}));
+
+  Params params = small_params();
+  params.log_blowup = 4;
+  EXPECT_EQ(make_shape(key, params, tables).error().code, ErrorCode::kParams);
+  EXPECT_TRUE(make_shape(key, params, std::vector<TableSpec>{{0, 12}}));  // the slot is absent
+  for (const uint8_t bad : {uint8_t{0}, uint8_t{5}, uint8_t{255}}) {
+    key.slots[0].log_blowup = bad;
+    EXPECT_EQ(key.check().error().code, ErrorCode::kKey);
+  }
 }
 
 TEST(Shape, ASlotIsWholeOrAbsent) {

@@ -24,7 +24,7 @@ struct Guest {
   std::unique_ptr<ProgramImage> image;
 
   explicit Guest(vm::Program loaded) : program(std::move(loaded)) {
-    auto made = ProgramImage::of(program, 1);
+    auto made = ProgramImage::of(program, 2);
     EXPECT_TRUE(made) << made.error().message;
     image = std::make_unique<ProgramImage>(*std::move(made));
   }
