@@ -75,10 +75,10 @@ struct ColumnCopy {
 [[nodiscard]] TileMatrix gather_columns(uint8_t log_height, uint32_t width,
                                         std::span<const ColumnCopy> copies);
 
-/// A slot's tree, from the tables of the chips that have columns in it. `params`: of every proof
-/// that will use it (masks of shared columns depend on the number of queries; fixed columns on
-/// log_blowup alone). The seed of a shared
-/// tree is its own and must be fresh; a fixed tree draws nothing.
+/// A slot's tree, from the tables of the chips that have columns in it. `params` of a shared one: of
+/// every proof that will use it (masks depend on the number of queries); of a fixed one log_blowup
+/// alone counts, at least that of the proofs. The seed of a shared tree is its own and must be fresh;
+/// a fixed tree draws nothing.
 [[nodiscard]] CommittedTree commit_slot(const VerifyingKey& key, const Params& params,
                                         uint16_t slot, const Witness& witness,
                                         const Randomness::Seed& seed);

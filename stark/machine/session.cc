@@ -19,14 +19,15 @@ namespace zkvm::stark::machine {
 namespace {
 
 /// What a segment's proof takes of memory at blowup 2: measured, and rounded up. Trace and LDE are
-/// 1 + 2^b matrices.
+/// 1 + 2^b matrices; codewords and trees grow by 2^b.
 constexpr uint64_t kBytesPerTick = 1024;
 constexpr uint64_t kBytesPerProof = 256u << 20;
 constexpr uint32_t kLeastTicks = 1u << 16;
 
-/// Raised when the same key and tables come to hold other rows: how rows are sorted into tables,
-/// what fill() chooses. Two witnesses must never share masks.
-constexpr uint64_t kWitnessVersion = 1;
+/// Raised when the same key and tables come to hold other rows (how rows are sorted into tables,
+/// what fill() chooses), or when the protocol comes to open them elsewhere. Two witnesses must never
+/// share masks, and two sets of queries neither.
+constexpr uint64_t kWitnessVersion = 2;
 
 uint64_t peak_rss() {
   rusage usage{};
@@ -189,7 +190,7 @@ Result<void> Session::choose_params() {
 vm::SegmentLimits Session::segment_limits() const {
   vm::SegmentLimits limits;
   const uint64_t memory = options_.memory_bytes ? options_.memory_bytes : machine_memory() / 2;
-  const uint64_t bytes_per_tick = kBytesPerTick * (1 + (uint64_t{1} << options_.log_blowup)) / 3;
+  const uint64_t bytes_per_tick = kBytesPerTick << (options_.log_blowup - 1);
   const uint64_t affordable = (memory - std::min(memory, kBytesPerProof)) / bytes_per_tick;
   const uint64_t ticks = options_.segment_cycles ? options_.segment_cycles
                                                  : std::max<uint64_t>(affordable, kLeastTicks);
