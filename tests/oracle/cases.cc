@@ -37,6 +37,7 @@ const char* name_of(ErrorCode code) {
 Params few_queries(bool zk) {
   Params params = quick_params(zk);
   params.queries = 6;
+  params.log_final = 4;  // toys are small
   return params;
 }
 
@@ -67,8 +68,8 @@ struct Made {
   Proof proof;
 };
 
-Made make(toys::Toy& toy, const Params& params, const std::string& name) {
-  const ToyProver prover(toy, params);
+Made make(toys::Toy& toy, const Params& params, const std::string& name, uint8_t log_stride = 0) {
+  const ToyProver prover(toy, params, log_stride);
   return {name, prover.key().serialise(), prover.statement(), prover.prove()};
 }
 
@@ -169,9 +170,10 @@ void add_cheats(CaseWriter& out, toys::Toy& toy, const Params& params, const std
 /// Sends something else at one step and is honest about what it sent ever after.
 class LyingProver : public ReferenceProver {
  public:
-  enum class Lie { kCell, kPolynomial, kSum, kOpening, kCodeword, kOneValue, kFinal };
-  static constexpr std::array kLies = {Lie::kCell,     Lie::kPolynomial, Lie::kSum,  Lie::kOpening,
-                                       Lie::kCodeword, Lie::kOneValue,   Lie::kFinal};
+  enum class Lie { kCell, kPolynomial, kSum, kOpening, kCodeword, kOneValue, kJoining, kFinal };
+  static constexpr std::array kLies = {Lie::kCell,    Lie::kPolynomial, Lie::kSum,
+                                       Lie::kOpening, Lie::kCodeword,   Lie::kOneValue,
+                                       Lie::kJoining, Lie::kFinal};
 
   LyingProver(const ToyProver& prover, const toys::Toy& toy, const Params& params, Lie lie,
               uint32_t where)
@@ -201,6 +203,11 @@ class LyingProver : public ReferenceProver {
     if (lie_ == Lie::kCodeword)
       for (Fp5& value : codeword) change(value);
     if (lie_ == Lie::kOneValue) change(codeword[0]);
+  }
+  /// Another polynomial of the degree, which the folds go on with.
+  void on_joining(uint32_t group, std::vector<Fp5>& codeword) override {
+    if (lie_ == Lie::kJoining && group == where_)
+      for (Fp5& value : codeword) change(value);
   }
   void on_final(std::vector<Fp5>& coefficients) override {
     if (lie_ == Lie::kFinal) change(coefficients[where_ % coefficients.size()]);
@@ -244,6 +251,19 @@ void add_rates(CaseWriter& out) {
       toys::Toy fibonacci = toys::fibonacci(8);
       add_honest(out, make(fibonacci, params, "fibonacci: " + name));
     }
+  for (const uint8_t log_rows : {uint8_t{9}, uint8_t{10}}) {  // the last fold is by 2, by 4
+    Params params = few_queries(true);
+    params.log_final = 0;
+    toys::Toy fibonacci = toys::fibonacci(log_rows);
+    add_honest(out,
+               make(fibonacci, params, fmt::format("fibonacci of 2^{}, to a constant", log_rows)));
+  }
+  for (const uint8_t log_stride : {uint8_t{1}, uint8_t{2}, uint8_t{3}}) {
+    toys::Toy machine = toys::machine(9, 8);
+    add_honest(
+        out, make(machine, few_queries(true),
+                  fmt::format("machine: fixed trees of blowup 2^{}", 1 + log_stride), log_stride));
+  }
 }
 
 void add_secure(CaseWriter& out) {
@@ -279,6 +299,8 @@ int run(const std::string& directory, uint64_t seed, size_t mutations) {
     params.log_final = 3;  // enough layers to lie in
     toys::Toy machine = toys::machine(9, 8);
     add_lies(out, machine, params, zk ? "machine, masked" : "machine, plain");
+    toys::Toy joins = toys::mixed({8, 11, 9, 8});  // two groups that are folded as they join
+    add_lies(out, joins, params, zk ? "joins, masked" : "joins, plain");
   }
   add_rates(out);
   add_secure(out);

@@ -338,8 +338,10 @@ void ReferenceProver::run_fri() {
       size_t arity;
     };
     std::vector<Folded> folded = {{&word, size_t{1} << layer.log_arity}};
-    for (const FriJoin& join : layer.joins)
+    for (const FriJoin& join : layer.joins) {
+      if (join.log_arity > 0) on_joining(join.group, batches[join.group]);
       folded.push_back({&batches[join.group], size_t{1} << join.log_arity});
+    }
     const size_t rows = size_t{1} << layer.log_rows();
     ReferenceTree& tree = layer_trees_.emplace_back();
     auto& group = tree.groups.emplace_back();

@@ -72,6 +72,8 @@ class ReferenceProver {
   virtual void on_sums(std::vector<Fp5>&) {}
   virtual void on_openings(std::vector<Fp5>&) {}
   virtual void on_codeword(size_t layer, std::vector<Fp5>&) { (void)layer; }
+  /// What a layer commits of a group that is folded as it joins.
+  virtual void on_joining(uint32_t group, std::vector<Fp5>&) { (void)group; }
   virtual void on_final(std::vector<Fp5>&) {}
 
   Shape shape_;

@@ -209,6 +209,12 @@ TEST(Shape, AFixedTreeMayBeOfALargerBlowup) {
   params.log_blowup = 4;
   EXPECT_EQ(make_shape(key, params, tables).error().code, ErrorCode::kParams);
   EXPECT_TRUE(make_shape(key, params, std::vector<TableSpec>{{0, 12}}));  // the slot is absent
+  key.slots[0].log_blowup = 4;  // 2^21 rows at blowup 16 pass the field's two-adicity
+  key.chips[2].log_height = 20;
+  EXPECT_TRUE(make_shape(key, small_params(), std::vector<TableSpec>{{2, 20}}));
+  key.chips[2].log_height = 21;
+  EXPECT_EQ(make_shape(key, small_params(), std::vector<TableSpec>{{2, 21}}).error().code,
+            ErrorCode::kTables);
   for (const uint8_t bad : {uint8_t{0}, uint8_t{5}, uint8_t{255}}) {
     key.slots[0].log_blowup = bad;
     EXPECT_EQ(key.check().error().code, ErrorCode::kKey);

@@ -265,7 +265,7 @@ TEST(Image, VersionIsOfTheseChips) {
   std::string hex;
   for (const uint32_t word : blake3_hash(circuit->key().serialise()))
     hex += fmt::format("{:08x}", word);
-  EXPECT_EQ(hex, "fa9eabaa9429a0a8e669007f984561da9c075ed7c65d24136382b540a9282999");
+  EXPECT_EQ(hex, "a4af3ab2e757cd23e907364f29443eb3ab246e1f0d0b34ee529396a0d9836fd6");
 }
 
 }  // namespace
