@@ -21,8 +21,8 @@
 
 namespace zkvm::vm {
 
-// Time. An instruction takes one tick, ecall two; clk counts ticks from 1 in every segment. The
-// accesses of tick c happen at 4 c + 0, 1, 2, a refresh at 4 c + 3. Time 0 is the segment's start.
+// Time. An instruction takes one tick; clk counts them from 1 in every segment. The accesses of
+// tick c happen at 4 c + 0, 1, 2, a refresh at 4 c + 3. Time 0 is the segment's start.
 inline constexpr uint32_t kMaxClk = 1u << 22;
 
 // The machine's own words: x0-x31, the dummy, the journal's position in words.
@@ -64,17 +64,15 @@ struct StoreRow {  // memory: the whole word before
   uint32_t clk, index;
   Access rs1, rs2, memory;
 };
-struct SystemRow {
+struct SystemRow {  // all accesses at 4 clk + 2: they are to different words
   uint32_t clk, index;
-  Access a7, a0, a1;  // at 4 clk + 0, 1, 2
-  Access a2;          // at 4 (clk + 1) + 0
-  Access result;      // a0 again, at 4 (clk + 1) + 1
-  Access journal;     // at 4 (clk + 1) + 2; journal writes only, else zero
+  Access a7, a0, a1, a2;
+  Access journal;     // journal writes only, else zero
   uint32_t value;     // a0 afterwards
   uint32_t transfer;  // index of its first TransferRow
   uint32_t words;     // how many there are: read and journal writes
 };
-struct TransferRow {  // one word of input or journal, at 4 (clk + 1) + 2 of its system row
+struct TransferRow {  // one word of input or journal, at 4 clk + 2 of its system row
   uint32_t system;    // index of the system row
   uint32_t word;      // address / 4
   Access memory;

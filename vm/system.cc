@@ -46,7 +46,7 @@ tl::expected<SystemCall, Fault> System::plan_read(const Registers& x, const Memo
   const size_t padded = (io_.input.size() + 3) & ~size_t{3};
   const size_t left = padded - input_position_;
   const auto bytes =
-      static_cast<uint32_t>(std::min<size_t>({length, left, size_t{kMaxTransferBytes}}));
+      static_cast<uint32_t>(std::min<size_t>({length, left, size_t{kMaxReadBytes}}));
   return SystemCall{SystemCall::Kind::kRead, buffer, bytes, bytes, zk::abi::kFdInput};
 }
 
@@ -58,7 +58,7 @@ tl::expected<SystemCall, Fault> System::plan_write(const Registers& x, const Mem
   }
   if (to_journal) {
     if (const auto bad = check_words(buffer, length)) return tl::unexpected(*bad);
-    if (length > kMaxTransferBytes) return fault(TrapKind::kBadLength, buffer, length);
+    if (length > kMaxJournalBytes) return fault(TrapKind::kBadLength, buffer, length);
   }
   if (!memory.allows(buffer, length, false)) return fault(TrapKind::kBadBuffer, buffer, length);
   if (to_journal && length > limits_.journal_bytes - journal_.size()) {

@@ -20,9 +20,13 @@ inline constexpr int kDummyRegister = 32;  // what rd = x0 is decoded to; never 
 inline constexpr int kRegisterCount = 33;
 using Registers = std::array<uint32_t, kRegisterCount>;
 
-// One read returns at most this many bytes, one journal write may have as many: a call is one step
-// of a segment and its words must fit in one table. Guests loop, as they must under Linux.
-inline constexpr uint32_t kMaxTransferBytes = 1u << 22;
+// One read returns at most this many bytes: the proof has one limb for it. Guests loop, as they must
+// under Linux.
+inline constexpr uint32_t kMaxReadBytes = (1u << 16) - 4;
+
+// One journal write may have at most this many: a call is one step of a segment and its words must
+// fit in one table.
+inline constexpr uint32_t kMaxJournalBytes = 1u << 22;
 
 // What the guest's files are connected to.
 struct Io {

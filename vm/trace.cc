@@ -10,7 +10,7 @@ namespace zkvm::vm {
 namespace {
 
 constexpr int kA0 = 10, kA1 = 11, kA2 = 12, kA7 = 17;
-constexpr uint32_t kMaxTransferWords = kMaxTransferBytes / 4;
+constexpr uint32_t kMaxTransferWords = kMaxJournalBytes / 4;
 
 }  // namespace
 
@@ -189,10 +189,9 @@ Boundary Tracer::Execution::boundary() const {
   return b;
 }
 
-// The next instruction may be an ecall, which takes two ticks, and clk stays below its limit even
-// after it.
+// clk stays below its limit even after the next instruction.
 bool Tracer::Execution::must_cut(const Segment& segment) const {
-  return room(segment) == 0 || clk_ + 2 >= segment_limits_.clk ||
+  return room(segment) == 0 || clk_ + 1 >= segment_limits_.clk ||
          segment.pages.size() >= segment_limits_.pages;
 }
 
@@ -209,8 +208,8 @@ uint32_t Tracer::Execution::room(const Segment& segment) const {
 bool Tracer::Execution::run_burst(Segment& segment) {
   const uint32_t refresh_tick = (clk_ + kRefreshTicks - 1) / kRefreshTicks * kRefreshTicks;
   const uint64_t most = std::min<uint64_t>(room(segment), limits_.cycles - cycles_);
-  core_.burst_end = std::min({clk_ + most, uint64_t{refresh_tick} + 1,
-                              uint64_t{segment_limits_.clk} - 2});  // room for an ecall's two ticks
+  core_.burst_end =
+      std::min({clk_ + most, uint64_t{refresh_tick} + 1, uint64_t{segment_limits_.clk} - 1});
   for (size_t i = 0; i < kClassCount; ++i) core_.rows[i] = segment.instructions[i].end();
 
   const Insn* start = code_.data() + (pc_ - text_.base) / 4;
@@ -244,33 +243,27 @@ std::optional<SegmentEnd> Tracer::Execution::stop(Segment& segment) {
 }
 
 void Tracer::Execution::record_call(Segment& segment, const SystemCall& call) {
-  const uint32_t early = clk_ * 4;
+  const uint32_t now = clk_ * 4 + 2;
   SystemRow row{.clk = clk_,
                 .index = (pc_ - text_.base) / 4,
-                .a7 = access(kA7, early),
-                .a0 = access(kA0, early + 1),
-                .a1 = access(kA1, early + 2),
-                .a2 = {},
-                .result = {},
+                .a7 = access(kA7, now),
+                .a0 = access(kA0, now),
+                .a1 = access(kA1, now),
+                .a2 = access(kA2, now),
                 .journal = {},
                 .value = call.result,
                 .transfer = static_cast<uint32_t>(segment.transfers.size()),
                 .words = 0};
-  if (clk_ % kRefreshTicks == 0) refresh(segment, clk_);
-  ++clk_;
-  const uint32_t late = clk_ * 4;
-  row.a2 = access(kA2, late);
-  row.result = access(kA0, late + 1);
   if (call.kind == SystemCall::Kind::kRead || call.kind == SystemCall::Kind::kJournal) {
     row.words = call.bytes / 4;
     record_transfers(segment, call);
   }
   if (call.kind == SystemCall::Kind::kJournal) {
-    row.journal = std::exchange(journal_, Access{journal_.value + row.words, late + 2});
+    row.journal = std::exchange(journal_, Access{journal_.value + row.words, now});
   }
   Registers x = registers();
   system_.perform(call, x, memory_);
-  core_.set(kA0, {x[kA0], core_.get(kA0).time});
+  core_.set(kA0, {x[kA0], now});
   segment.instructions[static_cast<size_t>(Class::kSystem)].push(row);
   if (clk_ % kRefreshTicks == 0) refresh(segment, clk_);
   ++clk_;

@@ -10,7 +10,7 @@
 
 namespace zkvm::vm {
 
-// When a segment is cut. A single system call is never split: it may add kMaxTransferBytes / 4
+// When a segment is cut. A single system call is never split: it may add kMaxJournalBytes / 4
 // transfer rows and the pages under them beyond the limits. Pages are counted every 256 ticks.
 struct SegmentLimits {
   uint32_t rows = 1u << 22;   // of each class, at least 1

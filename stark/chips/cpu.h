@@ -2,7 +2,7 @@
 //
 // Times. Tick clk has the times 4 clk + 0, 1, 2 for its accesses; the refresh chip has 4 clk + 3.
 // SOUNDNESS: the state chain makes clk count instructions, so every time is an integer below
-// about 2^29 (kMaxRows). An access shows that now - before - 1 is an integer in
+// about 2^28 (kMaxRows). An access shows that now - before - 1 is an integer in
 // [0, 2^30), which modulo p means before < now. So each place's tuples form one chain in time that
 // starts at its bank, and an access finds what the access before it left.
 #pragma once
@@ -64,16 +64,15 @@ template <class E>
   return reg + kMachineBase;
 }
 
-/// Fetches the instruction at pc and goes on to (clk + ticks, next_pc).
-/// `operation`, `rd`, ... are the fields of its ProgramRow.
+/// From the instruction at (clk, pc) to the next one.
 template <class B>
 [[gnu::always_inline]] inline void step(B& air, const Expr<B>& real, const Expr<B>& clk,
-                                        const Expr<B>& pc, const Expr<B>& next_pc, int ticks = 1) {
+                                        const Expr<B>& pc, const Expr<B>& next_pc) {
   air.receive(kState, real, {clk, pc});
-  air.send(kState, real, {clk + ticks, next_pc});
+  air.send(kState, real, {clk + 1, next_pc});
 }
 
-/// The look-up of the instruction at pc.
+/// The look-up of the instruction at pc: `operation`, `rd`, ... are the fields of its ProgramRow.
 template <class B>
 [[gnu::always_inline]] inline void fetch(B& air, const Expr<B>& real, const Expr<B>& pc,
                                          const Expr<B>& operation, const Expr<B>& rd,

@@ -2,8 +2,7 @@
 //
 //   clk place left position | m[2] tm age_hi | value[2] | read journal read_only
 //
-// Takes a transfer with `left` words to go, accesses the word at `place` at time 4 (clk + 1) + 2,
-// and hands the transfer on with the next place and position. A read leaves any value there, the
+// Takes a transfer with `left` words to go, accesses the word at `place` at time 4 clk + 2, and hands the transfer on with the next place and position. A read leaves any value there, the
 // prover's choice; a journal write leaves what it finds and sends it to the journal. `read_only`
 // says which kind of memory a journal write reads. Buses: transfer 2, memory 4, range16 2,
 // journal 1.
@@ -44,7 +43,7 @@ struct Transfer {
     air.send(kTransfer, real,
              {row.journal, row.clk, row.place + 1, row.left - 1, row.position + 1});
     access_ram(air, real, row.place + row.read_only * kReadOnlyBase, row.m, row.value,
-               row.clk * 4 + 6);
+               row.clk * 4 + 2);
     check_word(air, row.read, row.value);
     air.assert_zero("the journal changes nothing", row.journal * (row.value.lo - row.m.value.lo));
     air.assert_zero("the journal changes nothing", row.journal * (row.value.hi - row.m.value.hi));
@@ -60,7 +59,7 @@ struct Transfer {
            .place = fp(record.word),
            .left = fp(call.words - i),
            .position = fp((journal ? call.journal.value : 0) + i),
-           .m = found_in_ram(record.memory, call.clk * 4 + 6),
+           .m = found_in_ram(record.memory, call.clk * 4 + 2),
            .value = word_of(record.value),
            .read = fp(!journal),
            .journal = fp(journal),

@@ -456,16 +456,47 @@ std::vector<uint32_t> writes(uint32_t buffer, uint32_t bytes) {
 
 TEST(Evil, Class11InputAndOutput) {
   const std::vector<uint8_t> input(8, 0x11);
+  // Tells of a read of 8 bytes another result, and what is left then.
+  const auto set_result = [](Forgery& forgery, uint32_t bytes) {
+    const Place row = first(forgery, "system");
+    forgery.set(row, "c[0]", Fp::from(bytes));
+    forgery.set(row, "gap", (Fp::from(8) - Fp::from(bytes)) * inverse(Fp::from(4)));
+  };
   {  // more than was asked for
     Workbench bench(reads(8), input);
     Forgery& forgery = *bench.forgery;
-    forgery.set(first(forgery, "system"), "c[0]", Fp::from(12));
+    set_result(forgery, 12);
     expect_caught(bench, "bus");
+  }
+  {  // more than was asked for, which is said to be long
+    Workbench bench(reads(8), input);
+    Forgery& forgery = *bench.forgery;
+    const Place row = first(forgery, "system");
+    forgery.set(row, "c[0]", Fp::from(12));
+    forgery.set(row, "long", Fp::one());
+    forgery.set(row, "gap", Fp::from((0xfffc - 12) / 4));
+    expect_caught(bench, "system: long");
+  }
+  {  // a buffer that is that of the words modulo p
+    Workbench bench(reads(8), input);
+    Forgery& forgery = *bench.forgery;
+    const Place row = first(forgery, "system");
+    const uint32_t buffer = kDataBase + Fp::kModulus;
+    forgery.set(row, "a1[0]", Fp::from(buffer & 0xffff));
+    forgery.set(row, "a1[1]", Fp::from(buffer >> 16));
+    expect_caught(bench, "bus");
+  }
+  {  // a journal position that is found older than it was left
+    Workbench bench(writes(kConstBase, 8));
+    Forgery& forgery = *bench.forgery;
+    const Place row{forgery.table("system"), 1};
+    forgery.set(row, "gap", forgery.get(row, "gap") + Fp::one());
+    expect_caught(bench, "bus memory");
   }
   {  // a count that is not of whole words
     Workbench bench(reads(8), input);
     Forgery& forgery = *bench.forgery;
-    forgery.set(first(forgery, "system"), "c[0]", Fp::from(7));
+    set_result(forgery, 7);
     expect_caught(bench, "bus");
   }
   {  // a transfer that skips a word

@@ -18,7 +18,8 @@ struct Workbench {
   std::optional<Forgery> forgery;
 
   explicit Workbench(const std::vector<uint32_t>& text, const std::vector<uint8_t>& input = {})
-      : guest(Guest::of(text)) {
+      : Workbench(Guest::of(text), input) {}
+  Workbench(Guest of_guest, const std::vector<uint8_t>& input) : guest(std::move(of_guest)) {
     SessionOptions options;
     options.params = quick_params();
     const vm::Io io{.input = input, .console = {}};

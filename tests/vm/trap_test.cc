@@ -135,8 +135,8 @@ TEST(Trap, Lengths) {
   expect_call_trap(run_call(63, 0, kDataBase, 6), bad, kDataBase, 6);
   expect_call_trap(run_call(63, 0, kDataBase, kAddressEnd), bad, kDataBase, kAddressEnd);
   expect_call_trap(run_call(64, 3, kDataBase, 3), bad, kDataBase, 3);
-  expect_call_trap(run_call(64, 3, kDataBase, kMaxTransferBytes + 4), bad, kDataBase,
-                   kMaxTransferBytes + 4);
+  expect_call_trap(run_call(64, 3, kDataBase, kMaxJournalBytes + 4), bad, kDataBase,
+                   kMaxJournalBytes + 4);
 }
 
 TEST(Trap, Limits) {
@@ -190,6 +190,20 @@ TEST(SystemCall, ReadGivesTheInputPaddedAndThenZero) {
       (std::vector<uint8_t>{1,    2,    3,    4,    5,    6,    7,    8,    9,    0,    0,    0,
                             0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee,
                             8,    0,    0,    0,    4,    0,    0,    0,    0,    0,    0,    0}));
+}
+
+// However much it is asked for and there is.
+TEST(SystemCall, ReadGivesLessThan64KiB) {
+  constexpr uint32_t kBase = 0x100000, kSize = 0x20000;
+  Assembler text;
+  for (uint32_t i = 0; i < 3; ++i)
+    text.call(63, 0, kBase, kSize).li(t0, kDataBase)(sw(a0, 4 * static_cast<int32_t>(i), t0));
+  ElfFile elf = ElfFile::of(text.call(64, 3, kDataBase, 12).exit(0).words());
+  elf.segments.push_back({kBase, PF_R | PF_W, {}, kSize});
+  const auto program = load_elf(elf.bytes());
+  const std::vector<uint8_t> input(0x10003);
+  const RunResult result = run_everywhere(*program, {.input = input, .console = {}});
+  EXPECT_EQ(result.journal, (std::vector<uint8_t>{0xfc, 0xff, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0}));
 }
 
 TEST(SystemCall, ConsoleWritesAnyLengthAndReturnsIt) {

@@ -6,8 +6,8 @@
 
 namespace zk::abi {
 
-inline constexpr uint32_t kSysRead =
-    63;  // read(kFdInput, buffer, length): bytes written, 0 at the end
+// read(kFdInput, buffer, length): bytes written, at most length and less than 2^16; 0 at the end
+inline constexpr uint32_t kSysRead = 63;
 inline constexpr uint32_t kSysWrite = 64;  // write(fd, buffer, length): length
 inline constexpr uint32_t kSysExit = 93;   // exit(code): does not return
 

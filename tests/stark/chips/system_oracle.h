@@ -41,17 +41,14 @@ inline Verdict judge_call(const RowEffects& e) {
     return nullptr;
   };
   if (e.insn.operation != number(Operation::kEcall)) return wrong("no ecall");
-  const uint32_t early = 4 * e.clk, late = early + 4;
-  const RowAccess *a7 = find(register_place(17), early), *a0 = find(register_place(10), early + 1),
-                  *a1 = find(register_place(11), early + 2), *a2 = find(register_place(12), late),
-                  *result = find(register_place(10), late + 1),
-                  *position = find(register_place(kJournalWord), late + 2);
-  if (!a7 || !a0 || !a1 || !a2 || !result) return wrong("a register is not accessed");
-  for (const RowAccess* access : {a7, a0, a1, a2})
+  const uint32_t now = 4 * e.clk + 2;
+  const RowAccess *a7 = find(register_place(17), now), *a0 = find(register_place(10), now),
+                  *a1 = find(register_place(11), now), *a2 = find(register_place(12), now),
+                  *position = find(register_place(kJournalWord), now);
+  if (!a7 || !a0 || !a1 || !a2) return wrong("a register is not accessed");
+  for (const RowAccess* access : {a7, a1, a2})
     if (access->after != access->before) return wrong("a register changes");
-  // Nothing but a refresh comes between the two accesses of a0.
-  if (result->before != a0->before) return {Judgement::kRejected, "a0 as nobody left it"};
-  if (e.next_clk != e.clk + 2) return wrong("clk");
+  if (e.next_clk != e.clk + 1) return wrong("clk");
 
   const uint32_t call = a7->before, file = a0->before, buffer = a1->before, length = a2->before;
   const auto opened = one_on(e, kTransfer.id, InteractionKind::kSend);
@@ -60,28 +57,30 @@ inline Verdict judge_call(const RowEffects& e) {
   const bool read = call == 63 && file == 0, journal = call == 64 && file == 3;
   const bool console = call == 64 && (file == 1 || file == 2), exits = call == 93;
   if (!read && !journal && !console && !exits) return wrong("no such call");
-  if (e.accesses.size() != (journal ? 6u : 5u) || (position != nullptr) != journal)
+  if (e.accesses.size() != (journal ? 5u : 4u) || (position != nullptr) != journal)
     return wrong("number of accesses");
   if (e.other.size() != (read || journal ? 2u : exits ? 1u : 0u)) return wrong("other traffic");
   if (e.next_pc != (exits ? kHaltPc : e.pc + 4)) return wrong("next pc");
   if (exits) {
     if (!exit || *exit != Tuple{file & 0xffff, file >> 16}) return wrong("exit code");
-    return result->after == file ? Verdict{Judgement::kCorrect, ""} : wrong("result of exit");
+    return a0->after == file ? Verdict{Judgement::kCorrect, ""} : wrong("result of exit");
   }
-  if (console) return result->after == length ? Verdict{Judgement::kCorrect, ""} : wrong("result");
+  if (console) return a0->after == length ? Verdict{Judgement::kCorrect, ""} : wrong("result");
 
   if (!opened || !closed) return wrong("no transfer");
-  if (buffer % 4 != 0 || length % 4 != 0 || buffer >= kAddressEnd || length >= kAddressEnd)
-    return wrong("buffer or length that traps");
-  const uint32_t words = (*opened)[3];
-  // A count that no chain of rows can bring to 0.
-  if (words >= kMostRows) return {Judgement::kRejected, "words"};
+  const uint32_t place = (*opened)[2], words = (*opened)[3];
+  // A first word that nobody declares.
+  if (words > 0 && !is_declarable(place)) return {Judgement::kRejected, "buffer"};
+  if (words > 0 && uint64_t{4} * place != buffer) return wrong("another buffer");
+  // Of lengths that trap some may have a read: it delivers no more than was asked for.
+  if (length >= 1u << 30) return wrong("length that traps");
+  if (length % 4 != 0 && (journal || length < 1u << 16)) return wrong("length that traps");
   const uint32_t start = journal ? position->before : 0;
-  if (*opened != Tuple{journal, e.clk, buffer / 4, words, start}) return wrong("opening");
-  if (*closed != Tuple{journal, e.clk, buffer / 4 + words, 0, start + words})
-    return wrong("closing");
+  if (*opened != Tuple{journal, e.clk, place, words, start}) return wrong("opening");
+  const uint32_t end = (Fp::from(place) + Fp::from(words)).value();
+  if (*closed != Tuple{journal, e.clk, end, 0, start + words}) return wrong("closing");
   if (journal && position->after != start + words) return wrong("position");
-  if (result->after != 4 * words || 4 * words > length) return wrong("result");
+  if (a0->after != 4 * words || 4 * words > length) return wrong("result");
   if (journal && 4 * words != length) return wrong("a journal write in part");
   return {Judgement::kCorrect, ""};
 }
@@ -101,7 +100,7 @@ inline Verdict judge_transfer(const RowEffects& e) {
     return {Judgement::kRejected, "no transfer"};
   if (*out != Tuple{is_journal, clk, place + 1, left - 1, position + 1}) return wrong("going on");
   const RowAccess& access = e.accesses[0];
-  if (access.time != 4 * (clk + 1) + 2) return wrong("time");
+  if (access.time != 4 * clk + 2) return wrong("time");
   const bool constant = access.place == kReadOnlyBase + place;
   if (access.place != place && !(constant && is_journal == 1)) return wrong("place");
   if (e.other.size() != (is_journal ? 3u : 2u)) return wrong("other traffic");

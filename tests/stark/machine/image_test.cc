@@ -265,7 +265,7 @@ TEST(Image, VersionIsOfTheseChips) {
   std::string hex;
   for (const uint32_t word : blake3_hash(circuit->key().serialise()))
     hex += fmt::format("{:08x}", word);
-  EXPECT_EQ(hex, "a4af3ab2e757cd23e907364f29443eb3ab246e1f0d0b34ee529396a0d9836fd6");
+  EXPECT_EQ(hex, "d12890e290b037483e6eaa105cc2c14e7776e1987325a90f77aa1c59f009634a");
 }
 
 }  // namespace

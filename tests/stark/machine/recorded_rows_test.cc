@@ -107,9 +107,9 @@ class RecordedRows {
   size_t words_ = 0;
 };
 
-void check_program(const std::vector<uint32_t>& text, std::span<const uint8_t> input,
+void check_program(const vm::test::ElfFile& elf, std::span<const uint8_t> input,
                    size_t least_operations, size_t words) {
-  const auto program = vm::load_elf(vm::test::ElfFile::of(text).bytes());
+  const auto program = vm::load_elf(elf.bytes());
   ASSERT_TRUE(program) << program.error().message;
   auto tracer = vm::Tracer::of(*program, {.input = input, .console = {}}, {}, {.clk = 3000});
   ASSERT_TRUE(tracer);
@@ -131,7 +131,7 @@ TEST(RecordedRows, OfRandomPrograms) {
   using Streams = vm::test::StreamGenerator;
   for (uint64_t seed = 0; seed < 20; ++seed) {
     const auto text = Streams(seed).program(4, 400);
-    check_program(text, {}, 40, 4 * Streams::kDump / 4);
+    check_program(vm::test::ElfFile::of(text), {}, 40, 4 * Streams::kDump / 4);
   }
 }
 
@@ -149,7 +149,20 @@ TEST(RecordedRows, OfAllCalls) {
   text.call(64, 1, kDataBase + 1, 5);
   text.call(64, 2, kConstBase, 3);
   text.li(a1, kConstBase)(lw(t0, 4, a1))(i_type(3, 0, t1, a1, 7))(i_type(3, 5, t2, a1, 2));
-  check_program(text.exit(0xfffffffe).words(), input, 5, 8 + 8 + kConstSize / 4);
+  check_program(ElfFile::of(text.exit(0xfffffffe).words()), input, 5, 8 + 8 + kConstSize / 4);
+}
+
+// Of 2^16 bytes and more a read delivers less than 2^16.
+TEST(RecordedRows, OfLongCalls) {
+  using namespace vm::test;
+  constexpr uint32_t kBase = 0x100000, kSize = 0x30000;
+  const std::vector<uint8_t> input(0x18000, 7);
+  Assembler text;
+  text.call(63, 0, kBase, kSize).call(63, 0, kBase, 0x10000).call(63, 0, kBase, kSize);
+  text.call(64, 3, kBase, 0x20000).call(64, 1, kBase, kSize);
+  ElfFile elf = ElfFile::of(text.exit(0).words());
+  elf.segments.push_back({kBase, PF_R | PF_W, {}, kSize});
+  check_program(elf, input, 1, (input.size() + 0x20000) / 4);
 }
 
 }  // namespace
