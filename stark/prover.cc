@@ -159,9 +159,9 @@ class Prover {
       CommittedGroup& made = groups.emplace_back();
       made.log_height = group.log_height;
       const uint64_t rows = uint64_t{group.height()} << shape_.params.log_blowup;
-      std::vector<TileMatrix> values;
-      TileMatrix small;
-      timed("constraints", rows, "LDE row", [&] {
+      const uint64_t evaluated = uint64_t{group.height()} * 2;
+      TileMatrix values, small;
+      timed("constraints", evaluated, "row", [&] {
         values = quotient_on_cosets(g);
         if (shape_.params.zk) small = quotient_on_small_coset(g);
       });
@@ -179,18 +179,18 @@ class Prover {
     return work("grind zeta", proof_.params.grind_round, proof_.nonce_zeta);
   }
 
-  /// As split_quotient takes them.
-  std::vector<TileMatrix> quotient_on_cosets(size_t g) {
+  /// As split_quotient takes them: Q has less than 2 N + M coefficients, so that two cosets and the
+  /// small one determine it.
+  TileMatrix quotient_on_cosets(size_t g) {
     const GroupShape& group = shape_.groups[g];
-    std::vector<TileMatrix> out;
-    for (size_t i = 0; i < coset_count() / 2; ++i) out.emplace_back(group.log_height, 10);
-    for (size_t c = 0; c < coset_count(); ++c) {
+    TileMatrix out(group.log_height, 10);
+    for (const size_t half : {0u, 1u}) {
+      const size_t c = half * coset_count() / 2;
       const std::vector<const TileMatrix*> columns = on_coset(group, c);
       const Fp shift = coset_shift(group.log_height, shape_.params.log_blowup, c);
-      const QuotientPlace place = quotient_place(c, coset_count());
       evaluate_quotient(circuit_, shape_, group, {logup_, alpha_, proof_.sums[g]},
-                        inverse_vanishing(group, shift), {columns, {}}, out[place.matrix],
-                        place.first);
+                        inverse_vanishing(group, shift), {columns, {}}, out,
+                        static_cast<uint32_t>(5 * half));
     }
     return out;
   }

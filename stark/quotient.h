@@ -19,23 +19,12 @@ inline constexpr uint32_t kChunkA = 0, kChunkB = 5, kBatchMask = 10;
 /// because 3 generates F* and neither 9^N nor (9/3)^(2N) is 1.
 inline constexpr Fp kSmallShift = Fp::from(9);
 
-/// Where the values of Q on LDE coset c stand before they are split: columns first.. of matrix
-/// `matrix` of 2^log_blowup / 2.
-struct QuotientPlace {
-  size_t matrix;
-  uint32_t first;
-};
-[[nodiscard]] constexpr QuotientPlace quotient_place(size_t coset, size_t cosets) {
-  return {coset % (cosets / 2), coset < cosets / 2 ? 0u : 5u};
-}
-
-/// `values`: Q on the LDE cosets, at quotient_place(c) of matrices of ten columns.
-/// `small`: values of Q (columns kChunkB..) on kSmallShift * H_M; null without zk.
+/// `values`: Q on two LDE cosets: columns 0..4 on the first, 5..9 on that at half of their number;
+/// overwritten. `small`: values of Q (columns kChunkB..) on kSmallShift * H_M; null without zk.
 /// Fills `cosets`, the committed columns on the LDE cosets, and returns the coefficients from N on
 /// of every column, as masks: base + X^N tail = (base + tail) + (X^N - 1) tail.
 [[nodiscard]] GroupMasks split_quotient(const Shape& shape, const GroupShape& group,
-                                        const Randomness& randomness,
-                                        std::span<const TileMatrix> values, const TileMatrix* small,
-                                        std::span<TileMatrix> cosets);
+                                        const Randomness& randomness, TileMatrix& values,
+                                        const TileMatrix* small, std::span<TileMatrix> cosets);
 
 }  // namespace zkvm::stark

@@ -98,7 +98,9 @@ void run(benchmark::State& state, double units, Body body) {
 
 void BM_Deep(benchmark::State& state) {
   Deep& d = Deep::instance();
-  const std::vector<TreeLde> lde(d.trees.begin(), d.trees.end());
+  std::vector<TreeLde> lde(d.trees.size());
+  for (size_t t = 0; t < lde.size(); ++t)
+    for (const TileMatrix& coset : d.trees[t]) lde[t].push_back(&coset);
   run(state, d.cells, [&] {
     benchmark::DoNotOptimize(
         deep_batch(d.shape, d.shape.groups[0], lde, d.zeta, d.opened, d.coefficients));
