@@ -95,8 +95,8 @@ struct ProveProgress {
 };
 
 // The rate of the code that the prover commits to. At 1/4 a receipt has 0.6 times as many bytes as
-// at 1/2, and takes that much less to verify; proving takes 1.7 times as long and twice the memory.
-// Security and image id are the same.
+// at 1/2; proving takes 1.3 to 2 times as long and up to twice the memory. Security and image id
+// are the same.
 enum class Rate : uint8_t {
   kAuto,     // 1/4 for an execution of at most kShortExecution instructions, else 1/2
   kHalf,     // 1/2

@@ -79,6 +79,19 @@ TEST(Prove, DefaultSecurityIs128Bits) {
   EXPECT_TRUE(verify(proved->receipt, guest_id()));
 }
 
+TEST(Prove, RatesShareAnImageIdAndQuarterIsShorter) {
+  const auto receipt = [](Rate rate) {
+    auto proved =
+        prove(guest(), bytes(words({0})), {.security_bits = kQuick, .rate = rate}).value();
+    EXPECT_EQ(proved.image_id, guest_id());
+    EXPECT_TRUE(verify(proved.receipt, guest_id(), {.security_bits = kQuick}));
+    return proved.receipt.size();
+  };
+  const size_t half = receipt(Rate::kHalf), quarter = receipt(Rate::kQuarter);
+  EXPECT_LT(quarter, half * 3 / 4);
+  EXPECT_LT(receipt(Rate::kAuto), half * 3 / 4);  // a short execution
+}
+
 TEST(Prove, ProofsOfOneExecutionDiffer) {
   const auto receipt = [] {
     return prove(guest(), bytes(words({0})), {.security_bits = kQuick}).value().receipt;
