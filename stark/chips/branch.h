@@ -128,6 +128,8 @@ struct Branch {
     air.assert_bool("not", row.is_not);
     branch(air, row.real, row.clk, row.pc, exclusive_or<E>(row.order.less, row.is_not), row.target,
            row.next_pc);
+    // SOUNDNESS: signed together with equality would be the number of slt or sltu, but their
+    // program rows have an rd of 1 to 32, and here it is 0.
     fetch(air, row.real, row.pc,
           row.real * number(Operation::kBltu) - row.is_signed * 2 - row.is_equality * kFromLess +
               row.is_not,

@@ -2,7 +2,8 @@
 //
 //   clk place left position | m[2] tm age_hi | value[2] | read journal read_only
 //
-// Takes a transfer with `left` words to go, accesses the word at `place` at time 4 clk + 2, and hands the transfer on with the next place and position. A read leaves any value there, the
+// Takes a transfer with `left` words to go, accesses the word at `place` at time 4 clk + 2, and
+// hands the transfer on with the next place and position. A read leaves any value there, the
 // prover's choice; a journal write leaves what it finds and sends it to the journal. `read_only`
 // says which kind of memory a journal write reads. Buses: transfer 2, memory 4, range16 2,
 // journal 1.
