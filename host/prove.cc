@@ -107,7 +107,8 @@ std::vector<uint8_t> make_receipt(const stark::machine::Image& image, const Run&
   return serialise(receipt);
 }
 
-void add_stats(const SessionStats& stats, bool measure_floors, Proved& proved) {
+void add_stats(const Session& session, bool measure_floors, Proved& proved) {
+  const SessionStats& stats = session.stats();
   proved.stages = {{"execution", proved.run.seconds + stats.tracing, proved.run.cycles, "cycle"},
                    {"witness", stats.witness, 0, ""},
                    {"fixed and shared trees", stats.trees, 0, ""}};
@@ -115,7 +116,7 @@ void add_stats(const SessionStats& stats, bool measure_floors, Proved& proved) {
     proved.stages.push_back({stage.name, stage.seconds, stage.units, stage.unit});
   }
   if (measure_floors) {
-    const auto floors = stark::measure_stage_floors(kImageLogBlowup);
+    const auto floors = stark::measure_stage_floors(session.params().log_blowup);
     for (StageCost& stage : proved.stages) {
       if (const auto found = floors.find(stage.name); found != floors.end()) {
         stage.floor = found->second;
@@ -219,7 +220,7 @@ Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
   proved.receipt = make_receipt(image->image(), proved.run, *segments);
   proved.seconds = seconds_since(start);
   if (Result<void> ok = verify_own(proved, options); !ok) return tl::unexpected(ok.error());
-  add_stats(session->stats(), options.measure_floors, proved);
+  add_stats(*session, options.measure_floors, proved);
   proved.peak_memory = peak_memory();
   return proved;
 }

@@ -43,10 +43,6 @@ tl::unexpected<Error> refuse(size_t segment, const stark::Error& error) {
   return refuse(code_of(error.code), fmt::format("segment {}: {}", segment, error.message));
 }
 
-uint32_t journal_begin(const Receipt& receipt, size_t index) {
-  return index == 0 ? 0 : receipt.segments[index - 1].journal_end;
-}
-
 // How many public interactions segment_publics() makes of claim_of().
 size_t count_publics(const Receipt& receipt, size_t index) {
   const bool last = index + 1 == receipt.segments.size();
@@ -77,7 +73,7 @@ Result<void> check_params(const stark::Params& first, const stark::Params& param
   return {};
 }
 
-// SOUNDNESS: a row takes two steps at most, so clocks and times, which are field elements, are
+// SOUNDNESS: a row takes one step, so clocks and times, which are field elements, are
 // integers, and so is every count of words that one system call moves (chips/buses.h).
 Result<void> check_rows(size_t segment, std::span<const stark::TableSpec> tables) {
   uint64_t rows = 0;

@@ -15,6 +15,11 @@ namespace zkvm {
 // The image that the receipt carries. Errors: kMalformedReceipt.
 [[nodiscard]] Result<stark::machine::Image> parse_image(const Receipt& receipt);
 
+// Words of the journal that the segments before `index` wrote.
+[[nodiscard]] inline uint32_t journal_begin(const Receipt& receipt, size_t index) {
+  return index == 0 ? 0 : receipt.segments[index - 1].journal_end;
+}
+
 // What the proof of one segment must prove.
 struct SegmentTask {
   stark::machine::SegmentClaim claim;

@@ -14,20 +14,6 @@ void put_centred(const Fp5& element, uint32_t* words) {
   for (int k = 0; k < Fp5::kDegree; ++k) words[k] = centred_word(element.c[k]);
 }
 
-/// root_of_unity(log)^exponent, exponent < 2^log: the squarings of pow() are in the table.
-Fp root_power(int log, uint32_t exponent) {
-  Fp power = Fp::one();
-  for (; log > 0; --log, exponent >>= 1)
-    power *= (exponent & 1) != 0 ? Fp::root_of_unity(log) : Fp::one();
-  return power;
-}
-
-Fp5 element_at(const uint32_t* words) {
-  Fp5 out;
-  for (int k = 0; k < Fp5::kDegree; ++k) out.c[k] = Fp::from_word(words[k]);
-  return out;
-}
-
 }  // namespace
 
 DeepBatch::DeepBatch(const Shape& shape, const GroupShape& group, const Fp5& zeta,

@@ -13,6 +13,21 @@
 
 namespace zkvm::stark {
 
+/// An element as opened rows have it: five words.
+inline Fp5 element_at(const uint32_t* words) {
+  Fp5 out;
+  for (int k = 0; k < Fp5::kDegree; ++k) out.c[k] = Fp::from_word(words[k]);
+  return out;
+}
+
+/// root_of_unity(log)^exponent, exponent < 2^log: the squarings of pow() are in the table.
+inline Fp root_power(int log, uint32_t exponent) {
+  Fp power = Fp::one();
+  for (; log > 0; --log, exponent >>= 1)
+    power *= (exponent & 1) != 0 ? Fp::root_of_unity(log) : Fp::one();
+  return power;
+}
+
 /// The batch of one group: B(x) = R(x) + sum c_i (f_i(x) - y_i)/(x - zeta)
 ///                                     + sum d_i (f_i(x) - z_i)/(x - w zeta).
 class DeepBatch {

@@ -5,16 +5,12 @@
 #include <algorithm>
 #include <bit>
 
+#include "stark/verifier_deep.h"
+
 namespace zkvm::stark {
 namespace {
 
 constexpr Fp kHalf = inverse(Fp::from(2));
-
-Fp5 element_at(const uint32_t* words) {
-  Fp5 out;
-  for (int k = 0; k < Fp5::kDegree; ++k) out.c[k] = Fp::from_word(words[k]);
-  return out;
-}
 
 /// The values of a polynomial on the subgroup of order 2^log, in the order of powers.
 std::vector<Fp5> evaluate_on_subgroup(std::span<const Fp5> polynomial, unsigned log) {
@@ -43,7 +39,7 @@ std::vector<Fp5> evaluate_on_subgroup(std::span<const Fp5> polynomial, unsigned 
 // root(log)^-index
 Fp inverse_point(unsigned log, uint32_t index) {
   const uint32_t size = 1u << log;
-  return pow(Fp::root_of_unity(static_cast<int>(log)), (size - index) & (size - 1));
+  return root_power(static_cast<int>(log), (size - index) & (size - 1));
 }
 
 size_t rank(std::span<const uint32_t> sorted, uint32_t value) {

@@ -89,7 +89,7 @@ Result<Report> report_on(const Receipt& receipt) {
     const auto circuit = stark::machine::machine_circuit(report.image, from.uses).value();
     const stark::VerifyingKey& key = circuit.key();
     Segment segment;
-    segment.journal_begin = i == 0 ? 0 : receipt.segments[i - 1].journal_end;
+    segment.journal_begin = journal_begin(receipt, i);
     segment.journal_end = from.journal_end;
     segment.uses = from.uses;
     segment.tables = tables_of(key, outlined->tables[i]);

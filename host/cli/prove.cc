@@ -130,14 +130,15 @@ CLI::Validator size_text() {
           ""};
 }
 
-// Nothing asked for: automatic.
-Rate parse_rate(std::string_view text) {
-  return text.empty() ? Rate::kAuto : text == "1/2" ? Rate::kHalf : Rate::kQuarter;
+std::optional<Rate> parse_rate(std::string_view text) {
+  if (text == "1/2") return Rate::kHalf;
+  if (text == "1/4") return Rate::kQuarter;
+  return std::nullopt;
 }
 
 CLI::Validator code_rate() {
   return {[](std::string& text) {
-            if (text == "1/2" || text == "1/4") return std::string();
+            if (parse_rate(text)) return std::string();
             return fmt::format("expected 1/2 or 1/4, found '{}'", text);
           },
           ""};
@@ -277,7 +278,7 @@ int prove_command(const Options& options, Execution& execution) {
   Interruption interruption;
   ProveOptions prove_options;
   prove_options.security_bits = static_cast<double>(options.security_bits);
-  prove_options.rate = parse_rate(options.rate);
+  prove_options.rate = parse_rate(options.rate).value_or(Rate::kAuto);
   prove_options.segment_cycles = options.segment_cycles;
   prove_options.memory_limit = parse_size(options.memory_limit).value_or(0);
   prove_options.resume_folder = options.resume_folder;
