@@ -161,8 +161,9 @@ class ForwardBlocks {
   void run(uint32_t* coefficients, int tile, size_t block, uint32_t* scratch) const {
     for (size_t c = cosets_.size(); c-- > 0;) {
       masks_.add(coefficients, tile, block, steps_[c]);
-      NttPass pass = transforms_[c].pass(
-          coefficients, cosets_[c].row(tile, block * shape_.block_rows()), scratch);
+      NttPass pass =
+          transforms_[c].pass(coefficients, cosets_[c].row(tile, block * shape_.block_rows()),
+                              scratch, cosets_[c].used_words(tile));
       pass.stream = c > 0;  // the lines of coset 0 were just read
       ntt_kernels().forward(pass);
     }
@@ -230,8 +231,8 @@ void low_degree_extend(const TileMatrix& trace, const ColumnMasks& masks,
     Workspace& workspace = workspaces.local();
     uint32_t* const coefficients = workspace.coefficients.data();
     const size_t first_row = block * shape.block_rows();
-    NttPass inverse_pass =
-        to_coefficients.pass(source.row(tile, first_row), coefficients, workspace.scratch.data());
+    NttPass inverse_pass = to_coefficients.pass(source.row(tile, first_row), coefficients,
+                                                workspace.scratch.data(), source.used_words(tile));
     if (block + 1 < shape.blocks())
       inverse_pass.next = source.row(tile, first_row + shape.block_rows());
     ntt_kernels().inverse(inverse_pass);

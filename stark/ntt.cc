@@ -63,6 +63,7 @@ void across_blocks(const TileMatrix& src, TileMatrix& dst, const NttTable& bare,
                                         .dst = dst.row(tile, j + i),
                                         .dst_stride = stride,
                                         .scratch = workspace.scratch.data(),
+                                        .used_words = src.used_words(tile),
                                         .bare_first_step = false,
                                         .first_factors = nullptr,
                                         .stream = stream,
@@ -166,7 +167,8 @@ BlockTransform BlockTransform::forward(int log_rows, Fp shift, Fp scale) {
   return transform;
 }
 
-NttPass BlockTransform::pass(const uint32_t* src, uint32_t* dst, uint32_t* scratch) const {
+NttPass BlockTransform::pass(const uint32_t* src, uint32_t* dst, uint32_t* scratch,
+                             size_t used_words) const {
   return {.plan = &table_.plan(),
           .table = table_.view(),
           .src = src,
@@ -174,6 +176,7 @@ NttPass BlockTransform::pass(const uint32_t* src, uint32_t* dst, uint32_t* scrat
           .dst = dst,
           .dst_stride = kTileWidth,
           .scratch = scratch,
+          .used_words = used_words,
           .bare_first_step = bare_first_step_,
           .first_factors = has_first_factors_ ? first_factors_ : nullptr,
           .stream = false,
@@ -206,7 +209,8 @@ void interpolate(const TileMatrix& values, TileMatrix& coefficients, Fp shift) {
   const size_t block_rows = size_t{1} << log_block_rows(values.log_rows());
   within_blocks(values, [&](int tile, size_t row, uint32_t* scratch) {
     uint32_t* const block = coefficients.row(tile, row);
-    ntt_kernels().inverse(transform.pass(source.row(tile, row), block, scratch));
+    ntt_kernels().inverse(
+        transform.pass(source.row(tile, row), block, scratch, values.used_words(tile)));
     ntt_kernels().scale_rows(block, block_rows, scale);
   });
 }
@@ -216,7 +220,7 @@ void evaluate(TileMatrix& matrix, Fp shift) {
   const BlockTransform transform = BlockTransform::forward(matrix.log_rows(), shift, Fp::one());
   within_blocks(matrix, [&](int tile, size_t row, uint32_t* scratch) {
     uint32_t* const block = matrix.row(tile, row);
-    ntt_kernels().forward(transform.pass(block, block, scratch));
+    ntt_kernels().forward(transform.pass(block, block, scratch, matrix.used_words(tile)));
   });
   forward_across_blocks(matrix, shift);
 }

@@ -65,7 +65,7 @@ constexpr int log_block_rows(int log_rows) {
   return log_rows < kLogBlockRows ? log_rows : kLogBlockRows;
 }
 
-// The pass within blocks: everything but src, dst and scratch of an NttPass.
+// The pass within blocks: everything of an NttPass but where, and how many columns.
 class BlockTransform {
  public:
   // Values on shift * H_N to coefficients times N.
@@ -74,7 +74,7 @@ class BlockTransform {
   static BlockTransform forward(int log_rows, Fp shift, Fp scale);
 
   // REQUIRES: *this outlives the result.
-  NttPass pass(const uint32_t* src, uint32_t* dst, uint32_t* scratch) const;
+  NttPass pass(const uint32_t* src, uint32_t* dst, uint32_t* scratch, size_t used_words) const;
 
  private:
   explicit BlockTransform(NttTable table) : table_(std::move(table)) {}

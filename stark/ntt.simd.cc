@@ -99,16 +99,18 @@ void step(const StepRows& rows, int log_rows, const NttPlan::Step& shape, const 
       const size_t src_step = stride * rows.src_stride, dst_step = stride * rows.dst_stride;
       alignas(64) uint32_t staged[kRadix * kRowWords];  // streamed lines must be written whole
       for (size_t lane = 0; lane < kRowWords; lane += kLanes) {
-        U32 x[kRadix];
+        U32 x[kRadix] = {};
+        if (lane < pass.used_words) {
 #pragma GCC unroll 16
-        for (size_t k = 0; k < kRadix; ++k) {
-          x[k] = load(src + k * src_step + lane);
-          if constexpr (kFactors) x[k] = times(x[k], broadcast(pass.first_factors[k])).v;
-        }
-        if constexpr (kFrequency) {
-          frequency_butterflies<R, kBare>(x, twiddles);
-        } else {
-          time_butterflies<R, kBare>(x, twiddles);
+          for (size_t k = 0; k < kRadix; ++k) {
+            x[k] = load(src + k * src_step + lane);
+            if constexpr (kFactors) x[k] = times(x[k], broadcast(pass.first_factors[k])).v;
+          }
+          if constexpr (kFrequency) {
+            frequency_butterflies<R, kBare>(x, twiddles);
+          } else {
+            time_butterflies<R, kBare>(x, twiddles);
+          }
         }
 #pragma GCC unroll 16
         for (size_t k = 0; k < kRadix; ++k) {

@@ -19,6 +19,8 @@ struct NttPass {
   uint32_t* dst;
   size_t dst_stride;
   uint32_t* scratch;  // 2^log_rows rows
+  // How many words of a row hold columns. The others are zero, here and there.
+  size_t used_words;
   // Whether the twiddles of step 0 are bare powers of roots, so that those with low = 0 are 1.
   bool bare_first_step;
   // forward only: factors of the 2^radix_log rows of each group of step 0, or null.

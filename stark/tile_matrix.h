@@ -12,6 +12,7 @@
 
 #include <zk/check.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -70,6 +71,11 @@ class TileMatrix {
     return tiles_[static_cast<size_t>(tile)].data() + first_row(tile) + row_offset(r);
   }
 
+  // How many of a row's 16 words hold columns: fewer than all only in the last tile.
+  size_t used_words(int tile) const {
+    return static_cast<size_t>(std::min(kTileWidth, columns_ - tile * kTileWidth));
+  }
+
   Fp at(size_t r, int column) const {
     return Fp::from_word(row(column / kTileWidth, r)[column % kTileWidth]);
   }
@@ -77,8 +83,7 @@ class TileMatrix {
     row(column / kTileWidth, r)[column % kTileWidth] = value.word;
   }
 
-  // Zeroes the columns of the last tile that are beyond columns(). They take part in every
-  // transform and stay zero.
+  // Zeroes the columns of the last tile that are beyond columns(). Transforms keep them zero.
   void zero_spare_columns();
 
  private:

@@ -172,19 +172,35 @@ TEST_P(LdeTest, FromCoefficients) {
   }
 }
 
+bool spare_columns_are_zero(const TileMatrix& matrix) {
+  const int last = matrix.tiles() - 1;
+  for (size_t r = 0; r < matrix.rows(); ++r) {
+    for (size_t c = matrix.used_words(last); c < size_t{kTileWidth}; ++c) {
+      if (matrix.row(last, r)[c] != 0) return false;
+    }
+  }
+  return true;
+}
+
 TEST_P(LdeTest, ReadsNothingItDidNotWrite) {
-  AlignedWords::set_poison(true);
-  const TileMatrix trace = random_matrix(12, 5, random_);
-  std::vector<TileMatrix> cosets = make_cosets(1, 12, 5);
-  TileMatrix values(7, 5);
-  const SmallCoset small[] = {{Fp::from(7), &values}};
-  low_degree_extend(trace, {}, cosets, small);
-  AlignedWords::set_poison(false);
-  const auto polynomials = masked_polynomials(trace, {});
-  expect_values(polynomials, cosets[0], coset_shift(12, 1, 0), random_);
-  expect_values(polynomials, cosets[1], coset_shift(12, 1, 1), random_);
-  expect_values(polynomials, values, Fp::from(7), random_);
-  EXPECT_EQ(cosets[1].row(0, 17)[5], 0u) << "spare columns stay zero";
+  for (const auto& [log_rows, columns] :
+       std::vector<std::tuple<int, int>>{{12, 5}, {12, 8}, {11, 9}, {10, 20}, {5, 24}, {3, 1}}) {
+    AlignedWords::set_poison(true);
+    const TileMatrix trace = random_matrix(log_rows, columns, random_);
+    std::vector<TileMatrix> cosets = make_cosets(1, log_rows, columns);
+    TileMatrix values(std::min(log_rows, 7), columns);
+    const SmallCoset small[] = {{Fp::from(7), &values}};
+    const std::vector<Fp> rho = random_masks(4, columns, random_);
+    low_degree_extend(trace, {rho, 4}, cosets, small);
+    AlignedWords::set_poison(false);
+    const auto polynomials = masked_polynomials(trace, {rho, 4});
+    expect_values(polynomials, cosets[0], coset_shift(log_rows, 1, 0), random_);
+    expect_values(polynomials, cosets[1], coset_shift(log_rows, 1, 1), random_);
+    expect_values(polynomials, values, Fp::from(7), random_);
+    EXPECT_TRUE(spare_columns_are_zero(cosets[0]) && spare_columns_are_zero(cosets[1]) &&
+                spare_columns_are_zero(values))
+        << log_rows << " " << columns;
+  }
 }
 
 TEST_P(LdeTest, MasksVanishOnTheTraceDomain) {
