@@ -16,6 +16,7 @@
 #include "stark/machine/image_builder.h"
 #include "stark/machine/session.h"
 #include "stark/stage_floors.h"
+#include "stark/tile_matrix.h"
 
 namespace zkvm {
 namespace {
@@ -183,6 +184,8 @@ Result<void> verify_own(Proved& proved, const ProveOptions& options) {
 }
 
 }  // namespace
+
+void release_memory() { stark::AlignedWords::release_kept(); }
 
 Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> input,
                      const ProveOptions& options) {

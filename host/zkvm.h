@@ -177,4 +177,8 @@ struct Proved {
 [[nodiscard]] Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> input,
                                    const ProveOptions& options = {});
 
+// Returns to the system what prove() keeps for the next proof: as much memory as its largest one
+// used, so that a service that proves again and again does not wait for fresh pages.
+void release_memory();
+
 }  // namespace zkvm

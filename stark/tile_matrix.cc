@@ -19,7 +19,9 @@ std::atomic<bool> poison{false};
 size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
 /// Large blocks that were freed, kept for the next of about their size: a fresh page has to be
-/// cleared by the kernel, which took half of the time of a proof of 2^20 rows.
+/// cleared by the kernel, which took half of the time of a proof of 2^20 rows. Blocks in use and
+/// kept ones together never exceed the most that was in use, so keeping them adds nothing to the
+/// peak.
 class FreeBlocks {
  public:
   static FreeBlocks& instance() {
@@ -35,10 +37,14 @@ class FreeBlocks {
       if (found != blocks_.end() && found->first <= bytes + bytes / 4) {
         bytes = found->first;
         void* block = found->second;
-        held_ -= bytes;
+        kept_ -= bytes;
+        in_use_ += bytes;
         blocks_.erase(found);
         return block;
       }
+      in_use_ += bytes;
+      peak_ = std::max(peak_, in_use_);
+      keep_at_most(peak_ - in_use_);
     }
     void* block = std::aligned_alloc(kHugePage, round_up(bytes, kHugePage));
     ZK_CHECK(block != nullptr);
@@ -49,20 +55,30 @@ class FreeBlocks {
   void give(void* block, size_t bytes) {
     const std::lock_guard lock(mutex_);
     blocks_.emplace(bytes, block);
-    held_ += bytes;
-    while (held_ > kMaxHeld) {  // the smallest first: they are the cheapest to clear again
-      held_ -= blocks_.begin()->first;
+    kept_ += bytes;
+    in_use_ -= bytes;
+  }
+
+  size_t release() {
+    const std::lock_guard lock(mutex_);
+    const size_t before = kept_;
+    keep_at_most(0);
+    peak_ = in_use_;
+    return before;
+  }
+
+ private:
+  void keep_at_most(size_t bytes) {
+    while (kept_ > bytes) {  // the smallest go first: they are the cheapest to clear again
+      kept_ -= blocks_.begin()->first;
       std::free(blocks_.begin()->second);
       blocks_.erase(blocks_.begin());
     }
   }
 
- private:
-  static constexpr size_t kMaxHeld = size_t{1} << 30;
-
   std::mutex mutex_;
   std::multimap<size_t, void*> blocks_;  // by size
-  size_t held_ = 0;
+  size_t kept_ = 0, in_use_ = 0, peak_ = 0;
 };
 
 }  // namespace
@@ -98,6 +114,8 @@ AlignedWords::~AlignedWords() {
   else
     std::free(data_);
 }
+
+size_t AlignedWords::release_kept() { return FreeBlocks::instance().release(); }
 
 void AlignedWords::set_poison(bool on) { poison.store(on, std::memory_order_relaxed); }
 

@@ -25,8 +25,9 @@ inline constexpr int kTileWidth = 16;
 inline constexpr int kLogBlockRows = 10;
 inline constexpr size_t kBlockRows = size_t{1} << kLogBlockRows;
 
-// 64-byte aligned words; big ones on huge pages, of which up to 1 GiB is kept for reuse when freed.
-// Movable, not copyable. Contents are unspecified at first.
+// 64-byte aligned words; big ones on huge pages, and kept for reuse when freed, but never so many
+// that they and those in use exceed the most that ever was in use. Movable, not copyable. Contents
+// are unspecified at first.
 class AlignedWords {
  public:
   AlignedWords() = default;
@@ -38,6 +39,9 @@ class AlignedWords {
   uint32_t* data() { return data_; }
   const uint32_t* data() const { return data_; }
   size_t size() const { return size_; }
+
+  // Returns what is kept to the system. How many bytes that were.
+  static size_t release_kept();
 
   // For tests: whether new memory is filled with 0xffffffff, which is no element, so that reads of
   // what nobody wrote show.

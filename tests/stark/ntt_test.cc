@@ -53,6 +53,30 @@ TEST(TileMatrix, SpareColumnsAreZeroed) {
   }
 }
 
+TEST(AlignedWords, KeepsFreedBlocksWithinThePeak) {
+  constexpr size_t kMiB = size_t{1} << 18;  // words
+  AlignedWords::release_kept();
+  const uint32_t* first;
+  {
+    const AlignedWords a(8 * kMiB), b(8 * kMiB);
+    first = a.data();
+  }
+  {
+    const AlignedWords a(7 * kMiB), b(7 * kMiB);
+    EXPECT_TRUE(a.data() == first || b.data() == first) << "freed blocks are used again";
+  }
+  {
+    const AlignedWords large(24 * kMiB);  // no room for anything beside it
+    EXPECT_EQ(AlignedWords::release_kept(), 0u);
+  }
+  {
+    const AlignedWords small(3 * kMiB);  // too small for the 24 MiB, which must go: 24 + 3 > 24
+    EXPECT_EQ(AlignedWords::release_kept(), 0u);
+  }
+  EXPECT_EQ(AlignedWords::release_kept(), 4 * 3 * kMiB);
+  EXPECT_EQ(AlignedWords::release_kept(), 0u);
+}
+
 class NttTest : public SimdTargetTest {};
 INSTANTIATE_SIMD_TARGET_TESTS(NttTest);
 
