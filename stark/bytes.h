@@ -92,8 +92,9 @@ class ByteReader {
       position_ = bytes_.size();
       return {};
     }
-    position_ += length;
-    return bytes_.subspan(position_ - length, length);
+    const auto size = static_cast<size_t>(length);
+    position_ += size;
+    return bytes_.subspan(position_ - size, size);
   }
   [[nodiscard]] std::string_view get_text(size_t length) {
     const auto text = get_bytes(length);

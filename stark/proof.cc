@@ -194,7 +194,7 @@ Result<void> read_openings(const Shape& shape, std::span<const uint32_t> indices
     MerkleProofSize size;
     ZK_CHECK(merkle_proof_size(heights, opened, scratch, size) == MerkleCheck::kOk);
     if (in.can_hold(size.row_words, 4)) {
-      tree.rows.resize(size.row_words);
+      tree.rows.resize(static_cast<size_t>(size.row_words));
       in.get_fields(tree.rows);
     }
     const auto digests = in.get<uint32_t>();

@@ -200,7 +200,7 @@ class Builder {
     group.quotient_size = 2 * n + 3 * k;
     group.split = n + (3 * k - k1 + 1) / 2;
     group.bound = std::max(n + shape_.params.mask_twice(), group.split + k1);
-    group.small_coset = std::bit_ceil(std::max(3 * k, 1u));
+    group.small_coset = std::bit_ceil(std::max<uint32_t>(3 * k, 1));
   }
 
   void set_salts(GroupShape& group) const {
