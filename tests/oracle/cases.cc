@@ -267,13 +267,16 @@ void add_rates(CaseWriter& out) {
 }
 
 void add_secure(CaseWriter& out) {
-  toys::Toy toy = toys::machine(9, 12);
-  toy.witness.sort();
-  const auto params =
-      choose_params(toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size(), Params{});
-  ZK_CHECK(params.has_value());
-  const Made made = make(toy, *params, "machine at 128 bits");
-  out.add(made.name, made.key, made.statement, made.proof.serialise(), kDefaultSecurityBits);
+  const auto add = [&](toys::Toy toy, const std::string& name) {
+    toy.witness.sort();
+    const auto params =
+        choose_params(toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size(), Params{});
+    ZK_CHECK(params.has_value());
+    const Made made = make(toy, *params, name);
+    out.add(made.name, made.key, made.statement, made.proof.serialise(), kDefaultSecurityBits);
+  };
+  add(toys::machine(9, 12), "machine at 128 bits");
+  add(toys::mixed(toys::kEveryHeight), "tables of every height at 128 bits");
 }
 
 int run(const std::string& directory, uint64_t seed, size_t mutations) {

@@ -91,13 +91,19 @@ TEST(Prover, OneSeedOneProofOnAnyNumberOfThreads) {
   EXPECT_TRUE(prover.prove().serialise() == bytes);
 }
 
+// Small tables, and one tall enough for the transforms in passes and for blocks that are reused.
 TEST(Prover, ReadsNoUninitialisedMemory) {
-  toys::Toy toy = toys::machine(9, 9);
-  const ToyProver prover(toy, quick_params());
-  const auto bytes = prover.prove().serialise();
-  AlignedWords::set_poison(true);
-  EXPECT_TRUE(prover.prove().serialise() == bytes);
-  AlignedWords::set_poison(false);
+  std::vector<toys::Toy> toys;
+  toys.push_back(toys::machine(9, 9));
+  toys.push_back(toys::mixed({16, 12, 9}));
+  for (toys::Toy& toy : toys) {
+    SCOPED_TRACE(toy.name);
+    const ToyProver prover(toy, quick_params());
+    const auto bytes = prover.prove().serialise();
+    AlignedWords::set_poison(true);
+    EXPECT_TRUE(prover.prove().serialise() == bytes);
+    AlignedWords::set_poison(false);
+  }
 }
 
 TEST(Prover, CanBeCancelledBeforeEveryStage) {
