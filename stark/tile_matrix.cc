@@ -25,7 +25,7 @@ size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * 
 class FreeBlocks {
  public:
   static FreeBlocks& instance() {
-    static FreeBlocks blocks;
+    static FreeBlocks& blocks = *new FreeBlocks;  // outlives every static that holds words
     return blocks;
   }
 
