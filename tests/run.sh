@@ -5,6 +5,8 @@
 #   bash tests/run.sh --fresh-clone    the same from a clone of HEAD in an empty folder
 #
 # Other presets: cmake --preset portable && cmake --build --preset portable && ctest --preset portable
+# Any test under ASan + UBSan, the prover's for one; preset fuzz does it optimised, but without UBSan in *.simd.cc:
+#   cmake --preset debug && cmake --build --preset debug --target stark_prover_test && ZKVM_SIMD=avx2 build/debug/bin/stark_prover_test
 set -euo pipefail
 cd "$(dirname "$0")/.."
 started=$SECONDS

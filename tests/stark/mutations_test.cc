@@ -1,6 +1,7 @@
 // Mutations of good proofs that know their structure: none is accepted, none crashes, none makes
-// the verifier allocate much. 2,000 by default; ZKVM_MUTATIONS=1000000 for the long run (under
-// sanitizers, tests/run.sh), ZKVM_MUTATION_SEED for another sequence.
+// the verifier allocate much. 2,000 by default, in tests/run.sh under sanitizers, too;
+// ZKVM_MUTATIONS=1000000 for the long run (preset fuzz: sanitizers and optimisation),
+// ZKVM_MUTATION_SEED for another sequence.
 #include <gtest/gtest.h>
 
 #include <algorithm>
