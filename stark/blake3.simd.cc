@@ -135,6 +135,13 @@ ZKVM_SIMD_INLINE void store_digests(const U32 (&cv)[S][8], size_t lane, uint32_t
   }
 }
 
+// Not inlined: compilers compute all its addresses before they know that they are wanted.
+[[gnu::noinline]] void gather_words(const uint32_t* from, const RowPiece& piece, uint32_t* to) {
+  for (size_t i = 0; i < piece.words; ++i) {
+    for (size_t r = 0; r < kLanes; ++r) to[i * kLanes + r] = from[r * piece.row_stride + i];
+  }
+}
+
 // Writes words 0 .. words - 1 of kLanes rows as vectors to `to`. It may write up to 16 vectors.
 ZKVM_SIMD_INLINE void gather(const RowPiece& piece, size_t lane, uint32_t* to) {
   const uint32_t* from =
@@ -148,9 +155,7 @@ ZKVM_SIMD_INLINE void gather(const RowPiece& piece, size_t lane, uint32_t* to) {
   } else if (piece.row_stride == 1 && piece.words == 1) {
     store(to, load(from));
   } else {
-    for (size_t i = 0; i < piece.words; ++i) {
-      for (size_t r = 0; r < kLanes; ++r) to[i * kLanes + r] = from[r * piece.row_stride + i];
-    }
+    gather_words(from, piece, to);
   }
 }
 
