@@ -40,10 +40,11 @@ ldd "$root"/tests/* | grep -oP '\s\K/\S+(?= \()' | sort -u | xargs cp -L --paren
 # A case of its own for a narrower target says nothing here; the largest transforms would take an hour.
 cat >"$root/init" <<'EOF'
 #!/bin/busybox sh
-busybox --install -s /bin
+/bin/busybox --install -s /bin
+export PATH=/bin
 mount -t proc proc /proc
 mount -t devtmpfs dev /dev
-echo "cpu: $(grep -m1 -o 'Intel.*' /proc/cpuinfo): $(grep -m1 flags /proc/cpuinfo | grep -ow 'avx2\|bmi2\|avx512[a-z]*' | xargs)"
+echo "cpu: $(uname -m): $(grep -m1 flags /proc/cpuinfo | grep -ow 'avx2\|bmi2\|avx512[a-z]*' | xargs)"
 cd /tests
 for name in *; do
   ./$name --gtest_color=no --gtest_filter='-*/scalar:*/avx2:Ntt.LargestSizesRoundTripAndMatch'
