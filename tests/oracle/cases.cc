@@ -276,7 +276,7 @@ void add_secure(CaseWriter& out) {
     out.add(made.name, made.key, made.statement, made.proof.serialise(), kDefaultSecurityBits);
   };
   add(toys::machine(9, 12), "machine at 128 bits");
-  add(toys::mixed(toys::kEveryHeight), "tables of every height at 128 bits");
+  add(toys::mixed(toys::every_height()), "tables of every height at 128 bits");
 }
 
 int run(const std::string& directory, uint64_t seed, size_t mutations) {

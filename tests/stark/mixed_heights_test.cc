@@ -25,7 +25,7 @@ bool lists(const CheckReport& report, size_t table) {
 }
 
 TEST(MixedHeights, FromTheLeastTo2To20) {
-  toys::Toy toy = toys::mixed(toys::kEveryHeight);
+  toys::Toy toy = toys::mixed(toys::every_height());
   const auto params = params_for(toy);
   ASSERT_TRUE(params) << params.error().message;
   EXPECT_TRUE(params->zk);
@@ -60,7 +60,7 @@ TEST(MixedHeights, FromTheLeastTo2To20) {
 }
 
 TEST(MixedHeights, NoSmallerTableHoldsTheMasks) {
-  std::vector<uint8_t> log_heights = toys::kEveryHeight;
+  std::vector<uint8_t> log_heights = toys::every_height();
   log_heights.push_back(log_heights.back() - 1);
   std::vector<TableSpec> tables;
   for (const uint8_t log : log_heights) tables.push_back({0, log});

@@ -37,7 +37,7 @@ using MixedChips = ChipList<Counter>;
 ZKVM_SIMD_TABLE(AssertKernels, mixed_asserts);
 
 /// Every height up to 2^20 that 128 bits allow at the default parameters: masks need 2^12 rows.
-inline const std::vector<uint8_t> kEveryHeight = {20, 19, 18, 17, 16, 15, 14, 13, 12};
+inline std::vector<uint8_t> every_height() { return {20, 19, 18, 17, 16, 15, 14, 13, 12}; }
 
 /// One table per entry of log_heights (repetitions allowed).
 inline Toy mixed(const std::vector<uint8_t>& log_heights) {
