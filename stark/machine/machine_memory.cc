@@ -1,5 +1,6 @@
 #include "stark/machine/machine_memory.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -38,7 +39,7 @@ uint64_t cgroup_memory_limit(const std::filesystem::path& root) {
   for (std::string line; std::getline(groups, line);) {
     const size_t first = line.find(':'), second = line.find(':', first + 1);
     if (first == line.npos || second == line.npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const std::string controllers = fmt::format(",{},", line.substr(first + 1, second - first - 1));
     const std::string_view name = std::string_view(line).substr(second + 1);
     if (controllers == ",,")  // v2
       least = std::min(least, least_limit(root / "sys/fs/cgroup", name, "memory.max"));
