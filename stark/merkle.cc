@@ -30,8 +30,8 @@ const uint32_t* address(const RowColumns& columns, size_t row) {
 
 void append_columns(const TileMatrix& matrix, std::vector<RowColumns>& coset) {
   for (int tile = 0; tile < matrix.tiles(); ++tile) {
-    const int words = std::min(kTileWidth, matrix.columns() - kTileWidth * tile);
-    coset.push_back({matrix.row(tile, 0), static_cast<uint32_t>(words), kTileWidth, kTileWidth});
+    const auto words = static_cast<uint32_t>(matrix.used_words(tile));
+    coset.push_back({matrix.row(tile, 0), words, kTileWidth, kTileWidth});
   }
 }
 

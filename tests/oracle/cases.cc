@@ -269,8 +269,7 @@ void add_rates(CaseWriter& out) {
 void add_secure(CaseWriter& out) {
   const auto add = [&](toys::Toy toy, const std::string& name) {
     toy.witness.sort();
-    const auto params =
-        choose_params(toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size(), Params{});
+    const auto params = secure_params(toy);
     ZK_CHECK(params.has_value());
     const Made made = make(toy, *params, name);
     out.add(made.name, made.key, made.statement, made.proof.serialise(), kDefaultSecurityBits);

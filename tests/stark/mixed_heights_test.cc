@@ -12,10 +12,6 @@ namespace {
 
 constexpr uint32_t kRestart = 2;  // a column that no bus reads: the checker goes over rows once
 
-Result<Params> params_for(const toys::Toy& toy) {
-  return choose_params(toy.circuit.key(), toy.witness.specs(), 0, Params{});
-}
-
 /// A lie: the table starts again in the middle.
 Fp& lying_cell(Table& table) { return table.cell(table.height() / 2, kRestart); }
 
@@ -26,7 +22,7 @@ bool lists(const CheckReport& report, size_t table) {
 
 TEST(MixedHeights, FromTheLeastTo2To20) {
   toys::Toy toy = toys::mixed(toys::every_height());
-  const auto params = params_for(toy);
+  const auto params = secure_params(toy);
   ASSERT_TRUE(params) << params.error().message;
   EXPECT_TRUE(params->zk);
   const ToyProver prover(toy, *params);
@@ -72,7 +68,7 @@ TEST(MixedHeights, NoSmallerTableHoldsTheMasks) {
 // Lower tables, so that one lie a proof costs little.
 TEST(MixedHeights, EveryTableCounts) {
   toys::Toy toy = toys::mixed({16, 15, 14, 13, 12});
-  const auto params = params_for(toy);
+  const auto params = secure_params(toy);
   ASSERT_TRUE(params) << params.error().message;
   const ToyProver prover(toy, *params);
   const Statement statement = prover.statement();

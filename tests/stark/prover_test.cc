@@ -176,8 +176,7 @@ TEST(Prover, RefusesASharedTreeMadeForOtherQueries) {
 TEST(Prover, ChosenParametersReach128Bits) {
   toys::Toy toy = toys::machine(9, 12);
   toy.witness.sort();
-  const auto params =
-      choose_params(toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size(), Params{});
+  const auto params = secure_params(toy);
   ASSERT_TRUE(params) << params.error().message;
   const ToyProver prover(toy, *params);
   const auto ok = verify(prover.key(), prover.statement(), prover.prove().serialise());

@@ -28,6 +28,12 @@ inline constexpr Randomness::Seed kSlotSeed = {4, 5, 6};
   return params;
 }
 
+/// The default parameters for the toy at the default security level.
+[[nodiscard]] inline Result<Params> secure_params(const toys::Toy& toy) {
+  return choose_params(toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size(),
+                       Params{});
+}
+
 /// A toy with its slots committed, ready to be proved any number of times.
 class ToyProver {
  public:

@@ -72,8 +72,7 @@ TEST(ZeroKnowledge, MasksCoverWhatIsOpened) {
   for (toys::Toy& toy : toys::all_toys(12)) {  // and with as many queries as 128 bits need
     SCOPED_TRACE(toy.name);
     toy.witness.sort();
-    const auto params =
-        choose_params(toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size(), Params{});
+    const auto params = secure_params(toy);
     ASSERT_TRUE(params) << params.error().message;
     const auto shape = make_shape(toy.circuit.key(), *params, toy.witness.specs());
     ASSERT_TRUE(shape);

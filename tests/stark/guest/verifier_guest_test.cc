@@ -40,8 +40,7 @@ struct Proven {
 };
 
 Proven prove_securely(toys::Toy toy) {
-  const auto params =
-      choose_params(toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size(), Params{});
+  const auto params = secure_params(toy);
   ZK_CHECK(params);
   const ToyProver prover(toy, *params);
   return {toy.name, prover.key(), prover.statement(), prover.prove()};
