@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "stark/assert_kernels.h"
-#include "stark/checker.h"
 #include "stark/chip.h"
 #include "stark/key.h"
 #include "stark/recorder.h"
+#include "stark/row_check.h"
 
 namespace zkvm::stark {
 

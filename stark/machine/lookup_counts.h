@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "stark/checker.h"
 #include "stark/chip.h"
 #include "stark/chips/buses.h"
+#include "stark/row_check.h"
 
 namespace zkvm::stark::machine {
 
