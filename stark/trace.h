@@ -55,13 +55,4 @@ struct Witness {
   [[nodiscard]] std::vector<TableSpec> specs() const;
 };
 
-/// The side of a bus that the verifier answers. sign +1: a sender, -1: a receiver.
-template <size_t Width>
-PublicInteraction public_interaction(const Bus<Width>& bus, int8_t sign, const Fp (&tuple)[Width],
-                                     Fp multiplicity = Fp::one()) {
-  PublicInteraction out{bus.id, sign, multiplicity.word, {}};
-  for (const Fp x : tuple) out.tuple.push_back(x.word);
-  return out;
-}
-
 }  // namespace zkvm::stark

@@ -4,7 +4,6 @@
 #include <zk/check.h>
 
 #include "stark/machine/chip_list.h"
-#include "stark/trace.h"
 
 namespace zkvm::stark::machine {
 namespace {
