@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <vector>
@@ -82,5 +83,9 @@ struct ColumnCopy {
 [[nodiscard]] CommittedTree commit_slot(const VerifyingKey& key, const Params& params,
                                         uint16_t slot, const Witness& witness,
                                         const Randomness::Seed& seed);
+
+/// The fixed and shared trees that a proof uses, by slot; made by commit_slot with the same params
+/// (fixed ones: with the log_blowup that the key has for their slot).
+using SlotTrees = std::map<uint16_t, const CommittedTree*>;
 
 }  // namespace zkvm::stark

@@ -4,7 +4,6 @@
 #include <array>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,10 +38,6 @@ struct ProverStats {
   uint64_t committed_cells = 0;  // trace cells of main, aux and quotient trees, salt not counted
   uint64_t committed_bytes = 0;  // of those cells: trace and LDE
 };
-
-/// The fixed and shared trees that a proof uses, by slot; made by commit_slot with the same params
-/// (fixed ones: with the log_blowup that the key has for their slot).
-using SlotTrees = std::map<uint16_t, const CommittedTree*>;
 
 /// The statement that prove() proves: the witness's publics and the roots of the shared trees.
 [[nodiscard]] Statement make_statement(const Circuit& circuit, const Witness& witness,

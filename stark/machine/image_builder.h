@@ -15,7 +15,6 @@
 #include "stark/error.h"
 #include "stark/machine/circuit.h"
 #include "stark/machine/image.h"
-#include "stark/prover.h"
 #include "vm/elf.h"
 
 namespace zkvm::stark::machine {
