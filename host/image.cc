@@ -4,7 +4,7 @@
 #include "host/program.h"
 #include "host/verify.h"
 #include "host/zkvm.h"
-#include "stark/machine/image_builder.h"
+#include "stark/session/image/program_image.h"
 
 namespace zkvm {
 

@@ -12,11 +12,11 @@
 #include "host/resume_folder.h"
 #include "host/verify.h"
 #include "host/zkvm.h"
-#include "stark/bytes.h"
-#include "stark/machine/image_builder.h"
-#include "stark/machine/session.h"
-#include "stark/stage_floors.h"
-#include "stark/tile_matrix.h"
+#include "stark/poly/tile_matrix.h"
+#include "stark/protocol/bytes.h"
+#include "stark/prover/stage_floors.h"
+#include "stark/session/image/program_image.h"
+#include "stark/session/session.h"
 
 namespace zkvm {
 namespace {

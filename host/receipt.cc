@@ -6,7 +6,7 @@
 #include <map>
 #include <string_view>
 
-#include "stark/bytes.h"
+#include "stark/protocol/bytes.h"
 
 namespace zkvm {
 namespace {

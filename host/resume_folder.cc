@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "host/file.h"
-#include "stark/bytes.h"
+#include "stark/protocol/bytes.h"
 
 namespace zkvm {
 namespace {

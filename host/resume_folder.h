@@ -15,9 +15,9 @@
 
 #include "host/error.h"
 #include "host/zkvm_verify.h"
-#include "stark/blake3.h"
-#include "stark/machine/session.h"
-#include "stark/random.h"
+#include "stark/hash/blake3.h"
+#include "stark/pcs/commit/randomness.h"
+#include "stark/session/session.h"
 
 namespace zkvm {
 

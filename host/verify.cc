@@ -10,8 +10,8 @@
 #include <optional>
 
 #include "stark/chips/buses.h"
-#include "stark/proof.h"
-#include "stark/verifier.h"
+#include "stark/protocol/proof.h"
+#include "stark/verifier/verifier.h"
 
 namespace zkvm {
 namespace {

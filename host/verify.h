@@ -7,8 +7,8 @@
 #include "host/zkvm_verify.h"
 #include "stark/machine/circuit.h"
 #include "stark/machine/image.h"
-#include "stark/shape.h"
-#include "stark/soundness.h"
+#include "stark/protocol/shape.h"
+#include "stark/protocol/soundness.h"
 
 namespace zkvm {
 

@@ -143,7 +143,7 @@ struct StageCost {
   uint64_t units = 0;  // of work
   std::string unit;    // "cell"
   // Nanoseconds that the arithmetic of a unit takes on this machine on data that stays in the
-  // caches: stark/stage_floors.h. 0: not measured, or of a stage that has no simple floor.
+  // caches: stark/prover/stage_floors.h. 0: not measured, or of a stage that has no simple floor.
   double floor = 0;
 };
 

@@ -8,7 +8,7 @@
 #include "host/cli/table.h"
 #include "host/number_text.h"
 #include "host/verify.h"
-#include "stark/proof.h"
+#include "stark/protocol/proof.h"
 
 namespace zkvm::cli {
 namespace {

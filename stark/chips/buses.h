@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "stark/chip.h"
-#include "stark/field.h"
+#include "stark/air/chip.h"
+#include "stark/field/field.h"
 
 namespace zkvm::stark::chips {
 

@@ -11,7 +11,7 @@
 
 #include "stark/chips/buses.h"
 #include "stark/chips/program.h"
-#include "stark/field.h"
+#include "stark/field/field.h"
 
 namespace zkvm::stark::chips {
 

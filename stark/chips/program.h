@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "stark/field.h"
+#include "stark/field/field.h"
 
 namespace zkvm::stark::chips {
 

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "stark/circuit.h"
-#include "stark/error.h"
-#include "stark/key.h"
+#include "stark/air/circuit.h"
 #include "stark/machine/image.h"
+#include "stark/protocol/error.h"
+#include "stark/protocol/key.h"
 
 namespace zkvm::stark::machine {
 

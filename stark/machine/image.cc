@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "stark/bytes.h"
 #include "stark/chips/buses.h"
+#include "stark/protocol/bytes.h"
 
 namespace zkvm::stark::machine {
 namespace {

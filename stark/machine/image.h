@@ -9,9 +9,9 @@
 #include <span>
 #include <vector>
 
-#include "stark/blake3.h"
-#include "stark/error.h"
-#include "stark/key.h"
+#include "stark/hash/blake3.h"
+#include "stark/protocol/error.h"
+#include "stark/protocol/key.h"
 
 namespace zkvm::stark::machine {
 

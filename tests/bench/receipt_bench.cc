@@ -16,7 +16,7 @@
 #include <string>
 
 #include "host/zkvm.h"
-#include "stark/blake3_kernels.h"
+#include "stark/hash/blake3_kernels.h"
 
 namespace zkvm {
 namespace {

@@ -13,8 +13,8 @@
 #include <memory>
 #include <random>
 
-#include "stark/constraints.h"
-#include "stark/logup.h"
+#include "stark/prover/constraints.h"
+#include "stark/prover/logup.h"
 #include "tests/bench/stark_air_bench_chip.h"
 
 namespace zkvm::stark {

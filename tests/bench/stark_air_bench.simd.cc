@@ -1,4 +1,4 @@
-#include "stark/assert_kernels.simd.h"
+#include "stark/air/assert_kernels.simd.h"
 #include "tests/bench/stark_air_bench_chip.h"
 
 namespace zkvm::stark::ZKVM_SIMD_TARGET {

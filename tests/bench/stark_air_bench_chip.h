@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-#include "stark/assert_kernels.h"
-#include "stark/chip.h"
-#include "stark/simd_dispatch.h"
+#include "stark/air/assert_kernels.h"
+#include "stark/air/chip.h"
+#include "stark/simd/simd_dispatch.h"
 
 namespace zkvm::stark {
 

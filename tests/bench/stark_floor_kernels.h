@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "stark/simd_dispatch.h"
+#include "stark/simd/simd_dispatch.h"
 
 namespace zkvm::stark {
 

@@ -1,6 +1,6 @@
 #include "tests/bench/stark_floor_kernels.h"
 
-#include "stark/simd.h"
+#include "stark/simd/simd.h"
 
 namespace zkvm::stark::ZKVM_SIMD_TARGET {
 namespace {

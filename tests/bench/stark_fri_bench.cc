@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "stark/deep.h"
-#include "stark/fri.h"
+#include "stark/pcs/open/deep.h"
+#include "stark/pcs/open/fri.h"
 
 namespace zkvm::stark {
 namespace {

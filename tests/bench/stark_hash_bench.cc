@@ -19,12 +19,12 @@
 #include <string>
 #include <vector>
 
-#include "stark/blake3_kernels.h"
-#include "stark/grind.h"
-#include "stark/merkle.h"
-#include "stark/merkle_batch.h"
-#include "stark/random.h"
-#include "stark/tile_matrix.h"
+#include "stark/hash/blake3_kernels.h"
+#include "stark/hash/merkle_lanes.h"
+#include "stark/pcs/commit/merkle_tree.h"
+#include "stark/pcs/commit/randomness.h"
+#include "stark/pcs/open/grind.h"
+#include "stark/poly/tile_matrix.h"
 
 namespace zkvm::stark {
 namespace {

@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "stark/lde.h"
-#include "stark/ntt.h"
-#include "stark/ood.h"
+#include "stark/pcs/open/ood.h"
+#include "stark/poly/lde.h"
+#include "stark/poly/ntt.h"
 #include "tests/bench/stark_floor_kernels.h"
 
 namespace zkvm::stark {

@@ -15,9 +15,9 @@
 
 #include <map>
 
-#include "stark/prover.h"
-#include "stark/soundness.h"
-#include "stark/verifier.h"
+#include "stark/protocol/soundness.h"
+#include "stark/prover/prover.h"
+#include "stark/verifier/verifier.h"
 #include "tests/bench/stark_air_bench_chip.h"
 
 namespace zkvm::stark {

@@ -17,12 +17,12 @@
 #include <utility>
 #include <vector>
 
-#include "stark/checker.h"
-#include "stark/chips/bank.h"
-#include "stark/chips/byte_table.h"
-#include "stark/chips/program_table.h"
-#include "stark/chips/shift_table.h"
+#include "stark/chips/memory/bank.h"
+#include "stark/chips/tables/byte_table.h"
+#include "stark/chips/tables/program_table.h"
+#include "stark/chips/tables/shift_table.h"
 #include "stark/machine/circuit.h"
+#include "stark/witness/checker.h"
 #include "tests/stark/chips/row_oracle.h"
 
 namespace zkvm::stark::machine::evil {

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "stark/chips/refresh.h"
-#include "stark/tile_matrix.h"
+#include "stark/chips/memory/refresh.h"
+#include "stark/poly/tile_matrix.h"
 #include "tests/evil/workbench.h"
 
 namespace zkvm::stark::machine::evil {

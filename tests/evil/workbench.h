@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "tests/evil/forgery.h"
-#include "tests/stark/machine/proving.h"
+#include "tests/stark/session/proving.h"
 
 namespace zkvm::stark::machine::evil {
 

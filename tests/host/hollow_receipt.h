@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "host/verify.h"
-#include "stark/proof.h"
+#include "stark/protocol/proof.h"
 
 namespace zkvm::test {
 

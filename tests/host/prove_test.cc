@@ -291,7 +291,7 @@ TEST(ProveCommand, JsonHasTheKeys) {
   EXPECT_EQ(object["journal"], "01020304");
   EXPECT_EQ(object["image_id"], parsed(zkvm({"id", kGuest, "--json"}))["image_id"]);
   EXPECT_FALSE(object["stages"].empty());
-  std::vector<std::string> floors;  // all that stark/stage_floors.h knows, by the prover's names
+  std::vector<std::string> floors;  // all that stark/prover/stage_floors.h knows, by the prover's names
   for (const Json& stage : object["stages"]) {
     if (stage["floor_ns"].is_null()) continue;
     floors.push_back(stage["name"]);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "host/verify.h"
-#include "tests/stark/machine/proving.h"
+#include "tests/stark/session/proving.h"
 
 namespace zkvm::test {
 

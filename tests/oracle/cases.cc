@@ -4,7 +4,7 @@
 //     stark_oracle_cases DIRECTORY SEED MUTATIONS
 //
 // DIRECTORY/cases.txt has one line per case: key, statement, proof (files in DIRECTORY), level
-// asked for, expected reason ("Valid" or a name of stark/error.h without its k), description.
+// asked for, expected reason ("Valid" or a name of stark/protocol/error.h without its k), description.
 #include <fmt/format.h>
 #include <zk/check.h>
 
@@ -12,10 +12,10 @@
 #include <limits>
 #include <random>
 
-#include "stark/verifier.h"
+#include "stark/verifier/verifier.h"
 #include "tests/oracle/case_files.h"
-#include "tests/stark/mutator.h"
-#include "tests/stark/proving.h"
+#include "tests/stark/support/mutator.h"
+#include "tests/stark/support/proving.h"
 #include "tests/stark/toys/all.h"
 
 namespace zkvm::stark {

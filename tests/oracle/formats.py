@@ -20,7 +20,7 @@ CONST, COLUMN, NEXT, ADD, SUB, MUL = range(6)
 
 
 class Refused(Exception):
-    """`code` is a name of stark/error.h without its k."""
+    """`code` is a name of stark/protocol/error.h without its k."""
 
     def __init__(self, code, message):
         super().__init__(f"{code}: {message}")

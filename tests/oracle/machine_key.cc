@@ -8,7 +8,7 @@
 
 #include <cstdio>
 
-#include "stark/circuit.h"
+#include "stark/air/circuit.h"
 #include "stark/machine/chip_list.h"
 #include "stark/machine/image.h"
 

@@ -4,7 +4,7 @@ protocol's section 11. Standard library only.
 
     verify.py KEY STATEMENT PROOF [--security BITS]
 
-Exit status 0: valid. 1: invalid; the reason is printed, its first word is its type (stark/error.h). 2: a file cannot be read.
+Exit status 0: valid. 1: invalid; the reason is printed, its first word is its type (stark/protocol/error.h). 2: a file cannot be read.
 """
 
 import argparse

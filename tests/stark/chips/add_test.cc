@@ -1,4 +1,4 @@
-#include "stark/chips/add.h"
+#include "stark/chips/rv32im/add.h"
 
 #include "tests/stark/chips/rows.h"
 

@@ -1,4 +1,4 @@
-#include "stark/chips/bits.h"
+#include "stark/chips/rv32im/bits.h"
 
 #include "tests/stark/chips/rows.h"
 

@@ -1,4 +1,4 @@
-#include "stark/chips/branch.h"
+#include "stark/chips/rv32im/branch.h"
 
 #include "tests/stark/chips/rows.h"
 

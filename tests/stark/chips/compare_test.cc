@@ -1,4 +1,4 @@
-#include "stark/chips/compare.h"
+#include "stark/chips/rv32im/compare.h"
 
 #include "tests/stark/chips/rows.h"
 

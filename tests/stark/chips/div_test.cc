@@ -1,4 +1,4 @@
-#include "stark/chips/div.h"
+#include "stark/chips/rv32im/div.h"
 
 #include "tests/stark/chips/rows.h"
 #include "tests/stark/chips/solve.h"

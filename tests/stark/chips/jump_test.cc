@@ -1,4 +1,4 @@
-#include "stark/chips/jump.h"
+#include "stark/chips/rv32im/jump.h"
 
 #include "tests/stark/chips/rows.h"
 

@@ -1,4 +1,4 @@
-#include "stark/chips/load.h"
+#include "stark/chips/rv32im/load.h"
 
 #include "tests/stark/chips/memory_rows.h"
 

@@ -1,4 +1,4 @@
-#include "stark/chips/mul.h"
+#include "stark/chips/rv32im/mul.h"
 
 #include "tests/stark/chips/rows.h"
 #include "tests/stark/chips/solve.h"

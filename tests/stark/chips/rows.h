@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <random>
 
-#include "stark/recorder.h"
+#include "stark/air/recorder.h"
 #include "tests/stark/chips/row_oracle.h"
 
 namespace zkvm::stark::chips::test {

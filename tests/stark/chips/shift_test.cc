@@ -1,4 +1,4 @@
-#include "stark/chips/shift.h"
+#include "stark/chips/rv32im/shift.h"
 
 #include "tests/stark/chips/rows.h"
 #include "tests/stark/chips/solve.h"

@@ -1,4 +1,4 @@
-#include "stark/chips/store.h"
+#include "stark/chips/rv32im/store.h"
 
 #include "tests/stark/chips/memory_rows.h"
 

@@ -1,4 +1,4 @@
-#include "stark/chips/sub_word.h"
+#include "stark/chips/rv32im/sub_word.h"
 
 #include "tests/stark/chips/memory_rows.h"
 #include "tests/stark/chips/solve.h"

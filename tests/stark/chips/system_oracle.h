@@ -4,8 +4,8 @@
 
 #include <tuple>
 
-#include "stark/chips/system.h"
-#include "stark/chips/transfer.h"
+#include "stark/chips/rv32im/system.h"
+#include "stark/chips/rv32im/transfer.h"
 #include "tests/stark/chips/row_oracle.h"
 
 namespace zkvm::stark::chips::test {

@@ -1,7 +1,7 @@
 // ecall and its transfers.
 #include <map>
 
-#include "stark/recorder.h"
+#include "stark/air/recorder.h"
 #include "tests/stark/chips/solve.h"
 #include "tests/stark/chips/system_oracle.h"
 

@@ -11,8 +11,8 @@
 
 #include <vector>
 
-#include "stark/merkle_verify.h"
-#include "stark/verifier.h"
+#include "stark/hash/merkle_proof.h"
+#include "stark/verifier/verifier.h"
 
 namespace {
 

@@ -11,8 +11,8 @@
 #include <set>
 #include <string>
 
-#include "tests/stark/mutator.h"
-#include "tests/stark/proving.h"
+#include "tests/stark/support/mutator.h"
+#include "tests/stark/support/proving.h"
 #include "tests/stark/toys/fibonacci.h"
 #include "tests/stark/toys/machine.h"
 #include "vm/run.h"

@@ -8,8 +8,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "stark/air/recorder.h"
 #include "stark/machine/chip_list.h"
-#include "stark/recorder.h"
 
 namespace zkvm::stark::machine {
 namespace {

@@ -7,9 +7,9 @@
 
 #include <functional>
 
-#include "stark/blake3.h"
 #include "stark/chips/buses.h"
-#include "stark/field.h"
+#include "stark/field/field.h"
+#include "stark/hash/blake3.h"
 #include "stark/machine/circuit.h"
 
 namespace zkvm::stark::machine {

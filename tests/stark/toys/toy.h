@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "stark/circuit.h"
-#include "stark/simd_dispatch.h"
-#include "stark/trace.h"
+#include "stark/air/circuit.h"
+#include "stark/simd/simd_dispatch.h"
+#include "stark/witness/witness.h"
 
 namespace zkvm::stark::toys {
 

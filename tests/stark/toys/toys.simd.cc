@@ -1,5 +1,5 @@
 // The SIMD prover's copy of the toys' chips.
-#include "stark/assert_kernels.simd.h"
+#include "stark/air/assert_kernels.simd.h"
 #include "tests/stark/toys/all.h"
 
 namespace zkvm::stark::toys::ZKVM_SIMD_TARGET {

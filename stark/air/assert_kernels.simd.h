@@ -1,0 +1,77 @@
+// The SIMD reader of chips, second half: see assert_kernels.h. Only for *.simd.cc files.
+#pragma once
+
+#include "stark/air/assert_kernels.h"
+#include "stark/air/chip.h"
+#include "stark/simd/simd.h"
+
+namespace zkvm::stark::ZKVM_SIMD_TARGET {
+
+/// A column or an expression on kLanes rows.
+struct PackedExpr {
+  PFp v;
+
+  PackedExpr() = default;
+  ZKVM_SIMD_INLINE explicit PackedExpr(PFp value) : v(value) {}
+  template <std::integral I>
+  ZKVM_SIMD_INLINE PackedExpr(I integer) : v(broadcast(constant(static_cast<int64_t>(integer)))) {}
+  ZKVM_SIMD_INLINE PackedExpr(Fp constant) : v(broadcast(constant)) {}
+
+  ZKVM_SIMD_INLINE friend PackedExpr operator+(const PackedExpr& a, const PackedExpr& b) {
+    return PackedExpr(a.v + b.v);
+  }
+  ZKVM_SIMD_INLINE friend PackedExpr operator-(const PackedExpr& a, const PackedExpr& b) {
+    return PackedExpr(a.v - b.v);
+  }
+  ZKVM_SIMD_INLINE friend PackedExpr operator*(const PackedExpr& a, const PackedExpr& b) {
+    return PackedExpr(a.v * b.v);
+  }
+  ZKVM_SIMD_INLINE PackedExpr operator-() const { return PackedExpr(-v); }
+
+ private:
+  // Fp::from, forced inline (simd.h, RULE): after inlining, a constant of the program.
+  ZKVM_SIMD_INLINE static Fp constant(int64_t integer) {
+    const int64_t p = Fp::kModulus;
+    const auto reduced = static_cast<uint64_t>((integer % p + p) % p);
+    return Fp::from_word(static_cast<uint32_t>((reduced << 32) % Fp::kModulus));
+  }
+};
+
+/// Stores the value of each assert; interactions are the LogUp stage's.
+class AssertEvaluator : public AirBuilderBase<AssertEvaluator, PackedExpr> {
+ public:
+  ZKVM_SIMD_INLINE explicit AssertEvaluator(uint32_t* values) : values_(values) {}
+
+  ZKVM_SIMD_INLINE void zero(const char*, const PackedExpr& x) {
+    store(values_, x.v.v);
+    values_ += kLanes;
+  }
+  ZKVM_SIMD_INLINE void boolean(const char*, const PackedExpr& x) { zero(nullptr, x * x - x); }
+  ZKVM_SIMD_INLINE void interact(InteractionKind, uint16_t, const char*, const PackedExpr&,
+                                 const PackedExpr*, size_t) {}
+
+ private:
+  uint32_t* values_;
+};
+
+template <ChipDefinition Chip>
+void evaluate_asserts(const uint32_t* columns, const uint32_t* next, uint32_t* values) {
+  static_assert(sizeof(PackedExpr) == kLanes * sizeof(uint32_t));
+  AssertEvaluator air(values);
+  eval_chip<Chip>(air, reinterpret_cast<const PackedExpr*>(columns),
+                  reinterpret_cast<const PackedExpr*>(next));
+}
+
+template <class List>
+struct AssertKernelArray;
+template <ChipDefinition... Chips>
+struct AssertKernelArray<ChipList<Chips...>> {
+  static constexpr AssertKernel kKernels[] = {&evaluate_asserts<Chips>...};
+};
+
+template <ChipDefinition... Chips>
+constexpr AssertKernels assert_kernels(ChipList<Chips...>) {
+  return {AssertKernelArray<ChipList<Chips...>>::kKernels, sizeof...(Chips)};
+}
+
+}  // namespace zkvm::stark::ZKVM_SIMD_TARGET

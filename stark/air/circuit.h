@@ -1,0 +1,95 @@
+// A circuit: chips, recorded, placed in slots and heights, with the functions that run them.
+//
+// Part of the verifier's library: a verifier that knows the chips makes the key itself.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "stark/air/assert_kernels.h"
+#include "stark/air/chip.h"
+#include "stark/air/recorder.h"
+#include "stark/air/row_check.h"
+#include "stark/protocol/key.h"
+
+namespace zkvm::stark {
+
+/// A chip of the list once more, under another name, in other slots and with another height.
+struct ChipInstance {
+  std::string chip;  // its name in the list
+  std::string name;
+  std::map<std::string, std::string> slots = {};  // from the chip's slots to the circuit's
+  uint8_t log_height = kFreeHeight;               // fixed if and only if it has slot columns
+};
+
+struct CircuitOptions {
+  struct NamedSlot {
+    std::string name;
+    Slot::Kind kind;
+  };
+  std::vector<NamedSlot> slots = {};
+  std::map<std::string, uint8_t> log_heights = {};  // of the chips that have slot columns, by name
+  // Chips of the list that occur only as instances, and the instances: they follow the other chips.
+  std::vector<std::string> templates = {};
+  std::vector<ChipInstance> instances = {};
+  const AssertKernels& (*kernels)() = nullptr;  // from ZKVM_SIMD_TABLE, see assert_kernels.h
+};
+
+class Circuit {
+ public:
+  /// Places the chips, which are recorded once in a process: another circuit of the same list costs
+  /// little. Errors: kKey, with every complaint about every chip.
+  template <ChipDefinition... Chips>
+  static Result<Circuit> make(ChipList<Chips...>, const CircuitOptions& options) {
+    static const std::vector<ChipType> types = {{record_chip<Chips>(), &check_row<Chips>}...};
+    return make(types, options);
+  }
+
+  [[nodiscard]] const VerifyingKey& key() const { return key_; }
+  /// The root of a fixed slot, once its tree is known, and the blowup of that tree.
+  void set_fixed_root(uint16_t slot, const Digest& root, uint8_t log_blowup);
+
+  /// A chip as the list has it, for the names of its columns, asserts and buses. Its own name,
+  /// slots and height are those of key().chips[chip].
+  [[nodiscard]] const RecordedChip& recorded(uint16_t chip) const {
+    return (*list_)[types_[chip]].recorded;
+  }
+  /// Index of the chip or slot of this name. REQUIRES: there is one.
+  [[nodiscard]] uint16_t chip(std::string_view name) const;
+  [[nodiscard]] uint16_t slot(std::string_view name) const;
+  /// "memory", or "bus 7" if no chip uses it.
+  [[nodiscard]] std::string bus_name(uint16_t bus) const;
+
+  [[nodiscard]] RowCheck row_check(uint16_t chip) const { return (*list_)[types_[chip]].row_check; }
+  /// Asserts of a chip for the SIMD target in use. REQUIRES: options.kernels was given.
+  [[nodiscard]] AssertKernel assert_kernel(uint16_t chip) const;
+
+ private:
+  struct ChipType {
+    RecordedChip recorded;
+    RowCheck row_check;
+  };
+  /// `list` must outlive every circuit.
+  static Result<Circuit> make(const std::vector<ChipType>& list, const CircuitOptions& options);
+  void check_names(std::vector<std::vector<std::string>>& errors) const;
+
+  VerifyingKey key_;
+  const std::vector<ChipType>* list_ = nullptr;
+  std::vector<size_t> types_;  // of the key's chips: places in the list
+  std::vector<std::string> slot_names_;
+  const AssertKernels& (*kernels_)() = nullptr;
+};
+
+/// The side of a bus that the verifier answers. sign +1: a sender, -1: a receiver.
+template <size_t Width>
+PublicInteraction public_interaction(const Bus<Width>& bus, int8_t sign, const Fp (&tuple)[Width],
+                                     Fp multiplicity = Fp::one()) {
+  PublicInteraction out{bus.id, sign, multiplicity.word, {}};
+  for (const Fp x : tuple) out.tuple.push_back(x.word);
+  return out;
+}
+
+}  // namespace zkvm::stark

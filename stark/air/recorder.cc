@@ -1,0 +1,281 @@
+#include "stark/air/recorder.h"
+
+#include <fmt/format.h>
+#include <zk/check.h>
+
+#include <algorithm>
+#include <set>
+
+namespace zkvm::stark {
+namespace {
+
+using Affine = std::map<uint16_t, Fp>;      // column -> coefficient, not zero
+constexpr uint16_t kConstantTerm = 0xffff;  // the key of the constant
+
+Form to_form(const Affine& affine) {
+  Form form;
+  for (const auto& [column, coefficient] : affine) {
+    if (column == kConstantTerm)
+      form.constant = coefficient.word;
+    else
+      form.terms.push_back({column, coefficient.word});
+  }
+  return form;
+}
+
+void add_term(Affine& sum, uint16_t column, Fp coefficient) {
+  Fp& slot = sum[column];
+  slot += coefficient;
+  if (slot == Fp{}) sum.erase(column);
+}
+
+bool is_constant(const Affine& affine) {
+  return affine.empty() || (affine.size() == 1 && affine.contains(kConstantTerm));
+}
+
+Affine scaled(const Affine& affine, Fp factor) {
+  Affine out;
+  for (const auto& [column, coefficient] : affine) add_term(out, column, coefficient * factor);
+  return out;
+}
+
+/// The integer in (-p/2, p/2] that a field element stands for.
+int64_t centred(Fp a) {
+  const int64_t value = a.value();
+  return value > Fp::kModulus / 2 ? value - Fp::kModulus : value;
+}
+
+}  // namespace
+
+Symbol Symbol::combine(Node::Op op, const Symbol& a, const Symbol& b) {
+  const bool a_constant = a.recorder_ == nullptr;
+  const bool b_constant = b.recorder_ == nullptr;
+  if (a_constant && b_constant) {
+    switch (op) {
+      case Node::Op::kAdd:
+        return a.constant_ + b.constant_;
+      case Node::Op::kSub:
+        return a.constant_ - b.constant_;
+      default:
+        return a.constant_ * b.constant_;
+    }
+  }
+  // Neutral elements, so that `Expr sum = 0; sum = sum + x` records x.
+  const auto is = [](bool constant, const Symbol& x, Fp value) {
+    return constant && x.constant_ == value;
+  };
+  if (op == Node::Op::kMul) {
+    if (is(a_constant, a, Fp{}) || is(b_constant, b, Fp{})) return Symbol(Fp{});
+    if (is(a_constant, a, Fp::one())) return b;
+    if (is(b_constant, b, Fp::one())) return a;
+  } else {
+    if (is(b_constant, b, Fp{})) return a;
+    if (op == Node::Op::kAdd && is(a_constant, a, Fp{})) return b;
+  }
+  Recorder* recorder = a_constant ? b.recorder_ : a.recorder_;
+  return {recorder, recorder->add(op, recorder->node_of(a), recorder->node_of(b))};
+}
+
+Recorder::Recorder(std::string chip, const char* columns)
+    : chip_(std::move(chip)), columns_(column_names(columns)) {}
+
+std::vector<Symbol> Recorder::row(bool next) {
+  std::vector<Symbol> symbols;
+  for (uint32_t i = 0; i < columns_.size(); ++i)
+    symbols.push_back(Symbol(this, add(next ? Node::Op::kNext : Node::Op::kColumn, i, 0)));
+  return symbols;
+}
+
+uint32_t Recorder::add(Node::Op op, uint32_t a, uint32_t b) {
+  const auto [entry, is_new] = index_.try_emplace({op, a, b}, static_cast<uint32_t>(nodes_.size()));
+  if (!is_new) return entry->second;
+  nodes_.push_back({op, a, b});
+  affine_.emplace_back();
+  switch (op) {
+    case Node::Op::kConst:
+      degrees_.push_back(0);
+      affine_.back() = Affine{};
+      add_term(*affine_.back(), kConstantTerm, Fp::from_word(a));
+      break;
+    case Node::Op::kColumn:
+      degrees_.push_back(1);
+      affine_.back() = Affine{{static_cast<uint16_t>(a), Fp::one()}};
+      break;
+    case Node::Op::kNext:
+      degrees_.push_back(1);
+      break;
+    case Node::Op::kAdd:
+    case Node::Op::kSub:
+      degrees_.push_back(std::max(degrees_[a], degrees_[b]));
+      if (affine_[a] && affine_[b]) {
+        affine_.back() = affine_[a];
+        const Fp sign = op == Node::Op::kAdd ? Fp::one() : -Fp::one();
+        for (const auto& [column, coefficient] : *affine_[b])
+          add_term(*affine_.back(), column, coefficient * sign);
+      }
+      break;
+    case Node::Op::kMul:
+      degrees_.push_back(degrees_[a] + degrees_[b]);
+      for (const auto& [x, constant] : {std::pair{a, b}, std::pair{b, a}})
+        if (affine_[x] && affine_[constant] && is_constant(*affine_[constant])) {
+          const Affine& factor = *affine_[constant];
+          affine_.back() = scaled(*affine_[x], factor.empty() ? Fp{} : factor.begin()->second);
+        }
+      break;
+  }
+  return entry->second;
+}
+
+uint32_t Recorder::node_of(const Symbol& x) {
+  if (x.recorder_ == nullptr) return add(Node::Op::kConst, x.constant_.word, 0);
+  ZK_CHECK(x.recorder_ == this);
+  return x.node_;
+}
+
+void Recorder::error(const std::string& message) {
+  errors_.push_back(fmt::format("chip {}: {}", chip_, message));
+}
+
+void Recorder::zero(const char* label, const Symbol& x) {
+  const uint32_t node = node_of(x);
+  if (degrees_[node] > kMaxDegree)
+    error(fmt::format("assert \"{}\" has degree {}, at most {} is possible", label, degrees_[node],
+                      kMaxDegree));
+  asserts_.push_back(node);
+  labels_.emplace_back(label);
+}
+
+void Recorder::boolean(const char* label, const Symbol& x) {
+  zero(label, x * (x - 1));
+  if (const auto& terms = affine_[node_of(x)]) boolean_.push_back(to_form(*terms));
+}
+
+std::optional<Form> Recorder::affine(const Symbol& x, const std::string& where) {
+  const auto& terms = affine_[node_of(x)];
+  if (terms) return to_form(*terms);
+  error(where + " is not affine in the current row");
+  return std::nullopt;
+}
+
+void Recorder::interact(InteractionKind kind, uint16_t bus, const char* bus_name,
+                        const Symbol& multiplicity, const Symbol* tuple, size_t width) {
+  static constexpr const char* kKinds[] = {"send to", "receive from", "answer on"};
+  const auto where = fmt::format("{} bus {}", kKinds[static_cast<size_t>(kind)], bus_name);
+  if (bus == kBlindBus) error(where + ": identifier 0 is reserved");
+  if (width == 0 || width > kMaxTupleWidth)
+    error(fmt::format("{}: tuple of {} elements, expected 1..{}", where, width, kMaxTupleWidth));
+  PendingInteraction out{{bus, static_cast<Interaction::Kind>(kind), 0, {}, {}}, bus_name};
+  if (const auto form = affine(multiplicity, where + ": multiplicity"))
+    out.interaction.multiplicity = *form;
+  for (size_t i = 0; i < width; ++i)
+    if (const auto form = affine(tuple[i], fmt::format("{}: tuple element {}", where, i)))
+      out.interaction.tuple.push_back(*form);
+  interactions_.push_back(std::move(out));
+}
+
+// SOUNDNESS: LogUp counts modulo p. Every column of a multiplicity is 0 or 1 by an assert, so the
+// count of tuples a table can send is height * this bound, and check_multiplicities (shape.h) sees
+// to it that no bus reaches p.
+uint32_t Recorder::bound_multiplicity(const Form& form, const std::string& where) {
+  const auto known_boolean = [&](const Form& x) {
+    return std::ranges::find(boolean_, x) != boolean_.end();
+  };
+  if (known_boolean(form)) return 1;
+  int64_t least = centred(Fp::from_word(form.constant));
+  int64_t greatest = least;
+  for (const Form::Term& term : form.terms) {
+    if (!known_boolean({0, {{term.column, Fp::one().word}}}))
+      error(fmt::format("{}: column {} of the multiplicity is not asserted to be boolean", where,
+                        columns_[term.column]));
+    const int64_t coefficient = centred(Fp::from_word(term.coefficient));
+    (coefficient > 0 ? greatest : least) += coefficient;
+  }
+  if (least < 0 || greatest <= 0 || greatest > 0xffff) {
+    error(fmt::format("{}: multiplicity ranges over {}..{}, expected within 0..65535", where, least,
+                      greatest));
+    return 1;
+  }
+  return static_cast<uint32_t>(greatest);
+}
+
+// The program lists what the asserts need, operands before users, in the order of the asserts and
+// of the operands in the source. (Not in the order of recording: the order in which C++ evaluates
+// operands is the compiler's choice, and the key must not depend on it.)
+void Recorder::emit_program(ChipKey& key) const {
+  std::vector<uint32_t> place(nodes_.size(), UINT32_MAX);
+  std::vector<uint32_t> stack;
+  std::set<uint16_t> next;
+  for (const uint32_t root : asserts_) {
+    stack.push_back(root);
+    while (!stack.empty()) {
+      const uint32_t id = stack.back();
+      const Node& node = nodes_[id];
+      const bool inner = node.op >= Node::Op::kAdd;
+      if (place[id] == UINT32_MAX && inner && place[node.a] == UINT32_MAX) {
+        stack.push_back(node.a);
+        continue;
+      }
+      if (place[id] == UINT32_MAX && inner && place[node.b] == UINT32_MAX) {
+        stack.push_back(node.b);
+        continue;
+      }
+      stack.pop_back();
+      if (place[id] != UINT32_MAX) continue;
+      place[id] = static_cast<uint32_t>(key.nodes.size());
+      if (inner)
+        key.nodes.push_back({node.op, place[node.a], place[node.b]});
+      else
+        key.nodes.push_back(node);
+      if (node.op == Node::Op::kNext) next.insert(static_cast<uint16_t>(node.a));
+    }
+    key.asserts.push_back(place[root]);
+  }
+  key.next.assign(next.begin(), next.end());
+}
+
+RecordedChip Recorder::finish() {
+  RecordedChip chip;
+  chip.key.name = chip_;
+  chip.columns = columns_;
+  chip.asserts = labels_;
+  emit_program(chip.key);
+  for (PendingInteraction& pending : interactions_) {
+    Interaction& interaction = pending.interaction;
+    if (interaction.kind != Interaction::Kind::kAnswer)
+      interaction.max_multiplicity =
+          bound_multiplicity(interaction.multiplicity, "bus " + pending.bus_name);
+    chip.buses.push_back({interaction.bus, pending.bus_name, interaction.tuple.size()});
+    chip.key.interactions.push_back(interaction);
+  }
+  chip.errors = errors_;
+  return chip;
+}
+
+std::vector<unsigned> RecordedChip::degrees() const {
+  const std::vector<unsigned> of_nodes = node_degrees(key.nodes);
+  std::vector<unsigned> out;
+  for (const uint32_t node : key.asserts) out.push_back(of_nodes[node]);
+  return out;
+}
+
+std::vector<std::string> column_names(const char* text) {
+  std::vector<std::string> names;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find(' '), rest.size());
+    const std::string_view word = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (word.empty()) continue;
+    const size_t bracket = word.find('[');
+    if (bracket == std::string_view::npos) {
+      names.emplace_back(word);
+      continue;
+    }
+    const int count = std::stoi(std::string(word.substr(bracket + 1)));
+    for (int i = 0; i < count; ++i)
+      names.push_back(fmt::format("{}[{}]", word.substr(0, bracket), i));
+  }
+  return names;
+}
+
+}  // namespace zkvm::stark

@@ -1,0 +1,134 @@
+// The recorder: runs a chip's eval() once on symbols and writes down what the verifying key says
+// about it (key.h): a flat program of its asserts and the affine forms of its interactions. It also
+// refuses chips that the proof system could not carry: degree above 3, interactions that are not
+// affine in the current row, multiplicities without a bound.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "stark/air/chip.h"
+#include "stark/field/field.h"
+#include "stark/protocol/key.h"
+
+namespace zkvm::stark {
+
+class Recorder;
+
+/// A symbolic polynomial in the columns: a constant, or a node of a recorder.
+class Symbol {
+ public:
+  Symbol() = default;
+  template <std::integral I>
+  Symbol(I integer) : constant_(from_integer(static_cast<int64_t>(integer))) {}
+  Symbol(Fp constant) : constant_(constant) {}
+
+  friend Symbol operator+(const Symbol& a, const Symbol& b) {
+    return combine(Node::Op::kAdd, a, b);
+  }
+  friend Symbol operator-(const Symbol& a, const Symbol& b) {
+    return combine(Node::Op::kSub, a, b);
+  }
+  friend Symbol operator*(const Symbol& a, const Symbol& b) {
+    return combine(Node::Op::kMul, a, b);
+  }
+  Symbol operator-() const { return Symbol(0) - *this; }
+
+ private:
+  friend class Recorder;
+  Symbol(Recorder* recorder, uint32_t node) : recorder_(recorder), node_(node) {}
+  static Fp from_integer(int64_t integer) {
+    return integer < 0 ? -Fp::from(static_cast<uint64_t>(-integer))
+                       : Fp::from(static_cast<uint64_t>(integer));
+  }
+  static Symbol combine(Node::Op op, const Symbol& a, const Symbol& b);
+
+  Recorder* recorder_ = nullptr;  // null: a constant
+  uint32_t node_ = 0;
+  Fp constant_;
+};
+
+/// A chip as recorded, with the names that only messages need.
+struct RecordedChip {
+  ChipKey key;
+  std::vector<std::string> columns;
+  std::vector<std::string> asserts;  // labels, in the order of key.asserts
+  struct BusUse {
+    uint16_t id;
+    std::string name;
+    size_t width;
+  };
+  std::vector<BusUse> buses;              // of key.interactions, in their order
+  std::vector<std::string> slots;         // names, in the order of kSlots
+  std::vector<std::string> errors;        // what makes the chip unusable; each names chip and label
+  std::vector<unsigned> degrees() const;  // of the asserts
+};
+
+class Recorder : public AirBuilderBase<Recorder, Symbol> {
+ public:
+  Recorder(std::string chip, const char* columns);
+
+  /// Symbols of the columns of the current or the next row.
+  [[nodiscard]] std::vector<Symbol> row(bool next);
+  /// What was recorded. The key's slots and height are the circuit's to fill in.
+  [[nodiscard]] RecordedChip finish();
+
+  void zero(const char* label, const Symbol& x);
+  void boolean(const char* label, const Symbol& x);
+  void interact(InteractionKind kind, uint16_t bus, const char* bus_name,
+                const Symbol& multiplicity, const Symbol* tuple, size_t width);
+
+ private:
+  friend class Symbol;
+  struct PendingInteraction {
+    Interaction interaction;
+    std::string bus_name;
+  };
+
+  uint32_t add(Node::Op op, uint32_t a, uint32_t b);
+  uint32_t node_of(const Symbol& x);
+  /// The form of x, or nullopt (with an error) if x is not affine in the current row.
+  std::optional<Form> affine(const Symbol& x, const std::string& where);
+  uint32_t bound_multiplicity(const Form& form, const std::string& where);
+  void emit_program(ChipKey& key) const;
+  void error(const std::string& message);
+
+  std::string chip_;
+  std::vector<std::string> columns_;
+  std::vector<Node> nodes_;
+  std::vector<unsigned> degrees_;
+  std::map<std::tuple<Node::Op, uint32_t, uint32_t>, uint32_t> index_;  // hash-consing
+  // Per node: column -> coefficient (the constant under a key of its own), if it is affine.
+  std::vector<std::optional<std::map<uint16_t, Fp>>> affine_;
+  std::vector<uint32_t> asserts_;
+  std::vector<std::string> labels_;
+  std::vector<Form> boolean_;
+  std::vector<PendingInteraction> interactions_;
+  std::vector<std::string> errors_;
+};
+
+/// Column names of a text like "a[2] b real": a[0], a[1], b, real.
+[[nodiscard]] std::vector<std::string> column_names(const char* text);
+
+template <ChipDefinition Chip>
+RecordedChip record_chip() {
+  Recorder recorder(Chip::kName, Chip::kColumns);
+  const std::vector<Symbol> row = recorder.row(false);
+  const std::vector<Symbol> next = recorder.row(true);
+  eval_chip<Chip>(recorder, row.data(), next.data());
+  RecordedChip chip = recorder.finish();
+  size_t in_slots = 0;
+  if constexpr (kHasSlots<Chip>)
+    for (const SlotUse& use : Chip::kSlots) {
+      chip.slots.emplace_back(use.slot);
+      chip.key.slots.push_back({0, use.width});
+      in_slots += use.width;
+    }
+  chip.key.main_width = static_cast<uint16_t>(kWidth<Chip> - in_slots);
+  return chip;
+}
+
+}  // namespace zkvm::stark

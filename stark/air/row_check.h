@@ -1,0 +1,80 @@
+// A chip's eval() on the values of one row: asserts that are not zero, and what the row puts on the
+// buses. For the checker, and for whoever counts look-ups.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "stark/air/chip.h"
+#include "stark/field/field.h"
+
+namespace zkvm::stark {
+
+/// An element of F that converts from integers, as Expr does.
+struct CheckedValue {
+  Fp value;
+
+  CheckedValue() = default;
+  template <std::integral I>
+  CheckedValue(I integer) : CheckedValue(from_integer(static_cast<int64_t>(integer))) {}
+  CheckedValue(Fp x) : value(x) {}
+
+  friend CheckedValue operator+(CheckedValue a, CheckedValue b) { return a.value + b.value; }
+  friend CheckedValue operator-(CheckedValue a, CheckedValue b) { return a.value - b.value; }
+  friend CheckedValue operator*(CheckedValue a, CheckedValue b) { return a.value * b.value; }
+  CheckedValue operator-() const { return -value; }
+
+ private:
+  static Fp from_integer(int64_t integer) {
+    return integer < 0 ? -Fp::from(static_cast<uint64_t>(-integer))
+                       : Fp::from(static_cast<uint64_t>(integer));
+  }
+};
+
+/// Runs one row: collects the asserts that are not zero, and what the row puts on the buses.
+class RowChecker : public AirBuilderBase<RowChecker, CheckedValue> {
+ public:
+  struct BrokenAssert {
+    size_t index;
+    const char* label;
+    Fp value;
+  };
+  struct BusEntry {
+    uint16_t bus;
+    InteractionKind kind;
+    Fp multiplicity;
+    std::vector<Fp> tuple;
+  };
+
+  void clear() {
+    broken.clear();
+    entries.clear();
+    asserts_ = 0;
+  }
+  void zero(const char* label, const CheckedValue& x) {
+    if (x.value != Fp{}) broken.push_back({asserts_, label, x.value});
+    ++asserts_;
+  }
+  void boolean(const char* label, const CheckedValue& x) { zero(label, x * (x - 1)); }
+  void interact(InteractionKind kind, uint16_t bus, const char*, const CheckedValue& multiplicity,
+                const CheckedValue* tuple, size_t width) {
+    if (multiplicity.value == Fp{}) return;
+    BusEntry& entry = entries.emplace_back(BusEntry{bus, kind, multiplicity.value, {}});
+    for (size_t i = 0; i < width; ++i) entry.tuple.push_back(tuple[i].value);
+  }
+
+  std::vector<BrokenAssert> broken;
+  std::vector<BusEntry> entries;
+
+ private:
+  size_t asserts_ = 0;
+};
+
+using RowCheck = void (*)(RowChecker& air, const CheckedValue* row, const CheckedValue* next);
+
+template <ChipDefinition Chip>
+void check_row(RowChecker& air, const CheckedValue* row, const CheckedValue* next) {
+  eval_chip<Chip>(air, row, next);
+}
+
+}  // namespace zkvm::stark

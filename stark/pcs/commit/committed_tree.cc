@@ -1,0 +1,108 @@
+#include "stark/pcs/commit/committed_tree.h"
+
+#include <tbb/parallel_for.h>
+#include <zk/check.h>
+
+#include <algorithm>
+
+namespace zkvm::stark {
+
+GroupMasks GroupMasks::draw(const Randomness& randomness, uint64_t first_stream,
+                            std::span<const uint32_t> lengths) {
+  GroupMasks out;
+  out.count = lengths.empty() ? 0 : *std::ranges::max_element(lengths);
+  out.words.resize(lengths.size() * out.count);
+  for (size_t c = 0; c < lengths.size(); ++c)
+    randomness.fill(RandomUse::kMask, first_stream + c, 0,
+                    std::span(out.words).subspan(c * out.count, lengths[c]));
+  return out;
+}
+
+uint64_t random_stream(const TreeShape& tree, uint8_t log_height) {
+  return uint64_t{static_cast<uint8_t>(tree.kind)} << 56 | uint64_t{tree.slot} << 40 |
+         uint64_t{log_height} << 32;
+}
+
+CommittedTree::CommittedTree(const Params& params, std::vector<CommittedGroup> groups,
+                             const TreeShape& place, const Randomness& salt_from)
+    : params_(params), groups_(std::move(groups)) {
+  std::vector<TreeRows> rows;
+  for (const CommittedGroup& group : groups_) {
+    TreeRows& height = rows.emplace_back();
+    height.log_rows = group.log_height + params.log_blowup;
+    height.salted = group.salted;
+    for (const TileMatrix& coset : group.cosets)
+      append_columns(coset, height.cosets.emplace_back());
+  }
+  tree_ = std::make_unique<MerkleTree>(params.log_blowup, std::move(rows),
+                                       TreeSalt{salt_from, random_stream(place, 0)});
+}
+
+const CommittedGroup* CommittedTree::group(uint8_t log_height) const {
+  const auto found = std::ranges::find(groups_, log_height, &CommittedGroup::log_height);
+  return found == groups_.end() ? nullptr : &*found;
+}
+
+TileMatrix gather_columns(uint8_t log_height, uint32_t width, std::span<const ColumnCopy> copies) {
+  TileMatrix out(log_height, static_cast<int>(width));
+  uint32_t copied = 0;
+  for (const ColumnCopy& copy : copies) copied += copy.count;
+  constexpr size_t kChunk = 256;
+  const size_t chunk = std::min(kChunk, out.rows());
+  tbb::parallel_for(size_t{0}, out.rows() / chunk, [&](size_t index) {
+    for (auto tile = static_cast<int>(copied / kTileWidth); tile < out.tiles(); ++tile)
+      std::fill_n(out.row(tile, index * chunk), chunk * kTileWidth, 0);
+    std::vector<Fp> rows;
+    for (const ColumnCopy& copy : copies) {
+      const size_t stride = copy.table->width;
+      rows.resize(chunk * stride);
+      copy.table->read(index * chunk, chunk, rows.data());
+      for (uint32_t c = 0; c < copy.count; ++c) {
+        const auto tile = static_cast<int>((copy.place + c) / kTileWidth);
+        const uint32_t lane = (copy.place + c) % kTileWidth;
+        uint32_t* to = out.row(tile, index * chunk) + lane;  // a chunk lies within a block
+        for (size_t r = 0; r < chunk; ++r)
+          to[r * kTileWidth] = rows[r * stride + copy.first + c].word;
+      }
+    }
+  });
+  return out;
+}
+
+CommittedTree commit_slot(const VerifyingKey& key, const Params& params, uint16_t slot,
+                          const Witness& witness, const Randomness::Seed& seed) {
+  const bool shared = key.slots[slot].kind == Slot::Kind::kShared;
+  const TreeShape place{shared ? TreeShape::Kind::kShared : TreeShape::Kind::kFixed, slot};
+  const Randomness randomness(seed);
+  std::vector<CommittedGroup> groups;
+  for (size_t i = 0; i < witness.tables.size();) {  // sorted: equal heights stand together
+    const uint8_t log_height = witness.tables[i].log_height;
+    std::vector<ColumnCopy> copies;
+    uint32_t width = 0;
+    for (; i < witness.tables.size() && witness.tables[i].log_height == log_height; ++i) {
+      uint32_t first = 0;
+      for (const auto& use : key.chips[witness.tables[i].chip].slots) {
+        if (use.slot == slot) {
+          copies.push_back({&witness.tables[i], first, use.width, width});
+          width += use.width;
+        }
+        first += use.width;
+      }
+    }
+    if (copies.empty()) continue;
+    CommittedGroup group;
+    group.log_height = log_height;
+    group.trace = gather_columns(log_height, width, copies);
+    group.salted = shared && params.zk && width < kSaltThreshold;
+    const std::vector<uint32_t> lengths(width, shared ? params.mask_twice() : 0);
+    group.masks = GroupMasks::draw(randomness, random_stream(place, log_height), lengths);
+    for (size_t c = 0; c < size_t{1} << params.log_blowup; ++c)
+      group.cosets.emplace_back(log_height, static_cast<int>(width));
+    low_degree_extend(group.trace, group.masks.view(), group.cosets);
+    groups.push_back(std::move(group));
+  }
+  ZK_CHECK(!groups.empty());
+  return {params, std::move(groups), place, randomness};
+}
+
+}  // namespace zkvm::stark

@@ -1,0 +1,91 @@
+// A committed tree as the prover keeps it: the columns of every group on the cosets of the LDE
+// domain, their masks, and the Merkle tree over the rows. Main, aux and quotient trees live for one
+// proof; slot trees (fixed columns, state that two proofs share) are made once and lent to proofs.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "stark/pcs/commit/merkle_tree.h"
+#include "stark/pcs/commit/randomness.h"
+#include "stark/poly/lde.h"
+#include "stark/poly/tile_matrix.h"
+#include "stark/protocol/key.h"
+#include "stark/protocol/shape.h"
+#include "stark/witness/witness.h"
+
+namespace zkvm::stark {
+
+/// The random parts rho of the columns of one group in one tree: `count` coefficients each, column
+/// after column. Columns with shorter masks than the longest are filled up with zeros.
+struct GroupMasks {
+  std::vector<Fp> words;
+  uint32_t count = 0;
+
+  /// Column c is stream (kMask, first_stream + c), part 0.
+  static GroupMasks draw(const Randomness& randomness, uint64_t first_stream,
+                         std::span<const uint32_t> lengths);
+  [[nodiscard]] ColumnMasks view() const { return {words, count}; }
+};
+
+struct CommittedGroup {
+  uint8_t log_height = 0;
+  TileMatrix trace;                // on H; without rows where nobody needs it any more
+  std::vector<TileMatrix> cosets;  // 2^log_blowup
+  GroupMasks masks;
+  bool salted = false;
+};
+
+/// First stream of the prover's randomness for a group of a tree: columns follow (up to 2^32).
+/// Trees of different slots have different streams, even from one seed.
+[[nodiscard]] uint64_t random_stream(const TreeShape& tree, uint8_t log_height);
+
+/// One tree over the rows of its groups, tallest first.
+class CommittedTree {
+ public:
+  /// Hashes. `salt_from`: where salt is drawn, if any group is salted.
+  CommittedTree(const Params& params, std::vector<CommittedGroup> groups, const TreeShape& place,
+                const Randomness& salt_from);
+
+  [[nodiscard]] const Digest& root() const { return tree_->root(); }
+  [[nodiscard]] const MerkleTree& merkle() const { return *tree_; }
+  /// The group of this height, or null.
+  [[nodiscard]] const CommittedGroup* group(uint8_t log_height) const;
+  [[nodiscard]] std::span<CommittedGroup> groups() { return groups_; }
+  /// What it was made for.
+  [[nodiscard]] const Params& params() const { return params_; }
+
+ private:
+  Params params_;
+  std::vector<CommittedGroup> groups_;
+  std::unique_ptr<MerkleTree> tree_;  // reads groups_, whose storage does not move
+};
+
+/// Copies columns of tables into a group's matrix on the trace domain. `first`: the table's first
+/// column to copy, `place`: where it goes. The copies fill the columns from 0 on; those after them
+/// become zero.
+struct ColumnCopy {
+  const Table* table;
+  uint32_t first;
+  uint32_t count;
+  uint32_t place;
+};
+[[nodiscard]] TileMatrix gather_columns(uint8_t log_height, uint32_t width,
+                                        std::span<const ColumnCopy> copies);
+
+/// A slot's tree, from the tables of the chips that have columns in it. `params` of a shared one: of
+/// every proof that will use it (masks depend on the number of queries); of a fixed one log_blowup
+/// alone counts, at least that of the proofs. The seed of a shared tree is its own and must be fresh;
+/// a fixed tree draws nothing.
+[[nodiscard]] CommittedTree commit_slot(const VerifyingKey& key, const Params& params,
+                                        uint16_t slot, const Witness& witness,
+                                        const Randomness::Seed& seed);
+
+/// The fixed and shared trees that a proof uses, by slot; made by commit_slot with the same params
+/// (fixed ones: with the log_blowup that the key has for their slot).
+using SlotTrees = std::map<uint16_t, const CommittedTree*>;
+
+}  // namespace zkvm::stark

@@ -1,0 +1,181 @@
+#include "stark/pcs/open/fri.h"
+
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+#include <zk/check.h>
+
+#include <algorithm>
+
+#include "stark/field/twiddle.h"
+#include "stark/pcs/open/grind.h"
+#include "stark/verifier/fri.h"
+
+namespace zkvm::stark {
+namespace {
+
+constexpr size_t kGroupsPerTask = 256;  // of the result: a fold reads 640 KiB for it
+
+/// Multiplication by `factor` as a matrix of centred words, [k][i]. Adds to `constant` what the
+/// kernels' shift of the other operand takes away.
+void put_matrix(const Fp5& factor, uint32_t* matrix, Fp5& constant) {
+  for (size_t i = 0; i < 5; ++i) {
+    Fp5 basis;
+    basis.c[i] = Fp::one();
+    const Fp5 image = factor * basis;
+    for (size_t k = 0; k < 5; ++k) matrix[5 * k + i] = centred_word(image.c[k]);
+    constant += image * Fp::from_word(kHalfP);
+  }
+}
+
+/// Below one group of results: by the verifier's formula.
+Codeword small_fold(const Codeword& in, unsigned log_arity, const Fp5& beta) {
+  Codeword out(in.log_size() - log_arity);
+  const Fp root_inverse = inverse(Fp::root_of_unity(static_cast<int>(in.log_size())));
+  for (size_t e = 0; e < out.size(); ++e) {
+    Fp5 fibre[8];
+    for (size_t j = 0; j < size_t{1} << log_arity; ++j) fibre[j] = in.at(e + j * out.size());
+    out.set(e, fold_fibre({fibre, size_t{1} << log_arity}, pow(root_inverse, e), beta));
+  }
+  return out;
+}
+
+}  // namespace
+
+TreeRows fri_layer_rows(unsigned log_rows, std::span<const FriFibres> codewords) {
+  std::vector<RowColumns> columns;
+  for (const auto& [codeword, log_arity] : codewords) {
+    for (size_t j = 0; j < size_t{1} << log_arity; ++j) {
+      const size_t first = j << log_rows;
+      const uint32_t* group = codeword + first / kCodewordLanes * kCodewordGroupWords;
+      for (size_t k = 0; k < 5; ++k)
+        columns.push_back({.first = group + k * kCodewordLanes + first % kCodewordLanes,
+                           .words = 1,
+                           .row_stride = 1,
+                           .group_stride = kCodewordGroupWords});
+    }
+  }
+  return {.log_rows = log_rows, .cosets = {std::move(columns)}};
+}
+
+Codeword fold(const Codeword& codeword, unsigned log_arity, const Fp5& beta) {
+  ZK_CHECK(1 <= log_arity && log_arity <= 3 && log_arity <= codeword.log_size());
+  const unsigned log_size = codeword.log_size() - log_arity;
+  if ((size_t{1} << log_size) < kCodewordLanes) return small_fold(codeword, log_arity, beta);
+
+  Codeword out(log_size);
+  uint32_t matrices[8 * 25];
+  Fp5 constant;
+  Fp5 power = Fp5::from(inverse(Fp::from(uint64_t{1} << log_arity)));
+  for (size_t u = 0; u < size_t{1} << log_arity; ++u, power *= beta)
+    put_matrix(power, matrices + 25 * u, constant);
+  const Fp root_inverse = inverse(Fp::root_of_unity(static_cast<int>(codeword.log_size())));
+  const PointRun points = make_point_run(Fp::one(), root_inverse);
+  const tbb::blocked_range<size_t> all(0, out.groups(), kGroupsPerTask);
+  tbb::parallel_for(all, [&](const auto& range) {
+    PointRun here = points;
+    here.first = pow(root_inverse, range.begin() * kCodewordLanes);
+    fri_kernels().fold[log_arity - 1]({.in = codeword.group(0),
+                                       .out = out.group(0),
+                                       .out_groups = out.groups(),
+                                       .first = range.begin(),
+                                       .count = range.size(),
+                                       .inverse_points = &here,
+                                       .matrices = matrices,
+                                       .constant = constant});
+  });
+  return out;
+}
+
+void add_multiple(Codeword& codeword, const Codeword& other, const Fp5& factor) {
+  ZK_CHECK(codeword.log_size() == other.log_size());
+  if (codeword.size() < kCodewordLanes) {
+    for (size_t e = 0; e < codeword.size(); ++e)
+      codeword.set(e, codeword.at(e) + factor * other.at(e));
+    return;
+  }
+  uint32_t matrix[25];
+  Fp5 constant;
+  put_matrix(factor, matrix, constant);
+  const tbb::blocked_range<size_t> all(0, codeword.groups(), kGroupsPerTask);
+  tbb::parallel_for(all, [&](const auto& range) {
+    fri_kernels().add_multiple(other.group(range.begin()), matrix, constant, range.size(),
+                               codeword.group(range.begin()));
+  });
+}
+
+std::vector<Fp5> interpolate(const Codeword& codeword) {
+  // Decimation in frequency by the inverse root, then bit reversal: the final codeword is short.
+  std::vector<Fp5> values(codeword.size());
+  for (size_t e = 0; e < values.size(); ++e) values[e] = codeword.at(e);
+  Fp root = inverse(Fp::root_of_unity(static_cast<int>(codeword.log_size())));
+  for (size_t half = values.size() / 2; half > 0; half /= 2, root *= root) {
+    for (size_t block = 0; block < values.size(); block += 2 * half) {
+      Fp power = Fp::one();
+      for (size_t i = block; i < block + half; ++i, power *= root) {
+        const Fp5 difference = values[i] - values[i + half];
+        values[i] += values[i + half];
+        values[i + half] = difference * power;
+      }
+    }
+  }
+  const Fp scale = inverse(Fp::from(values.size()));
+  std::vector<Fp5> coefficients(values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    size_t reversed = 0;
+    for (unsigned bit = 0; bit < codeword.log_size(); ++bit)
+      reversed = 2 * reversed + (i >> bit & 1);
+    coefficients[reversed] = values[i] * scale;
+  }
+  return coefficients;
+}
+
+std::optional<FriCommitment> fri_commit(const Shape& shape, std::vector<Codeword> batch,
+                                        Transcript& transcript,
+                                        const std::atomic<bool>* cancelled) {
+  const auto scope = transcript.scope("fri");
+  FriCommitment out;
+  Codeword codeword = std::move(batch[0]);
+  for (uint32_t i = 0; i < shape.layers.size(); ++i) {
+    const FriLayerShape& layer = shape.layers[i];
+    const auto layer_scope = transcript.scope("layer", i);
+
+    std::vector<FriFibres> fibres = {{codeword.group(0), layer.log_arity}};
+    for (const auto& [group, log_arity] : layer.joins)
+      if (log_arity > 0) fibres.push_back({batch[group].group(0), log_arity});
+    MerkleTree tree(0, {fri_layer_rows(layer.log_rows(), fibres)});
+    transcript.absorb("root", tree.root());
+    const auto nonce = grind(transcript, "grind", shape.params.grind_round, cancelled);
+    if (!nonce) return std::nullopt;
+    const Fp5 beta = transcript.squeeze("fold");
+
+    Codeword next = fold(codeword, layer.log_arity, beta);
+    Fp5 power = pow(beta, 1u << layer.log_arity);
+    std::vector<Codeword> joined;
+    for (const auto& [group, log_arity] : layer.joins) {
+      if (log_arity > 0) {
+        add_multiple(next, fold(batch[group], log_arity, beta), power);
+        joined.push_back(std::move(batch[group]));
+      } else {
+        add_multiple(next, batch[group], power);
+      }
+      power *= pow(beta, 1u << log_arity);
+    }
+    out.layers.push_back({std::move(codeword), std::move(joined), std::move(tree), *nonce});
+    codeword = std::move(next);
+  }
+
+  out.final_polynomial = interpolate(codeword);
+  // A batch of a higher degree, from a witness that violates a constraint, is cut off and does not
+  // verify.
+  out.final_polynomial.resize(shape.final_bound);
+  transcript.absorb("final", std::span<const Fp5>(out.final_polynomial));
+  return out;
+}
+
+TreeOpening open_layer(const Shape& shape, const FriCommitment& fri, size_t i,
+                       std::span<const uint32_t> indices) {
+  const FriLayerShape& layer = shape.layers[i];
+  return fri.layers[i].tree.open(distinct_below(indices, layer.log_rows()));
+}
+
+}  // namespace zkvm::stark

@@ -1,0 +1,35 @@
+// The inner loops of out-of-domain evaluation.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "stark/field/field.h"
+#include "stark/poly/tile_matrix.h"
+#include "stark/simd/simd_dispatch.h"
+
+namespace zkvm::stark {
+
+// x / (zeta - x) = -x q(x) / m(x), where m = (X - zeta) q is the minimal polynomial of zeta over F:
+// inversions stay in F.
+struct PointPolynomials {
+  Fp minimal[5];    // m without its leading X^5
+  Fp5 quotient[4];  // q without its leading X^4
+};
+
+// What accumulate() subtracts from every cell's word, so that words are centred.
+inline constexpr Fp kCellShift = Fp::from_word((Fp::kModulus - 1) / 2);
+
+struct OodKernels {
+  // out[k * kBlockRows + i] = coefficient k of x / (zeta - x), as a centred word, x = first *
+  // powers[1]^i, i < count; powers: 1, w, .., w^16. count is a multiple of 16, at most kBlockRows.
+  void (*weights)(const PointPolynomials& point, Fp first, const uint32_t powers[17], size_t count,
+                  uint32_t* out);
+  // sums[k * 16 + c] += sum over i < count of (row[i][c] - kCellShift) * weight (k, i), weights as
+  // above.
+  void (*accumulate)(const uint32_t* rows, const uint32_t* weights, size_t count,
+                     uint32_t sums[80]);
+};
+ZKVM_SIMD_TABLE(OodKernels, ood_kernels);
+
+}  // namespace zkvm::stark

@@ -1,0 +1,57 @@
+// The inner loops of NTT and LDE, one tile at a time. Rows are 16 words; strides count words.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "stark/field/twiddle.h"
+#include "stark/poly/ntt_plan.h"
+#include "stark/simd/simd_dispatch.h"
+
+namespace zkvm::stark {
+
+// A transform over 2^plan->log_rows rows of one tile. src may be dst; scratch is neither.
+struct NttPass {
+  const NttPlan* plan;
+  NttTableView table;
+  const uint32_t* src;
+  size_t src_stride;
+  uint32_t* dst;
+  size_t dst_stride;
+  uint32_t* scratch;  // 2^log_rows rows
+  // How many words of a row hold columns. The others are zero, here and there.
+  size_t used_words;
+  // Whether the twiddles of step 0 are bare powers of roots, so that those with low = 0 are 1.
+  bool bare_first_step;
+  // forward only: factors of the 2^radix_log rows of each group of step 0, or null.
+  const Twiddle* first_factors;
+  // Whether dst is not read again soon: it is written past the caches. The caller fences.
+  bool stream;
+  // What this thread will read next: every other row with src_stride, and the 16 words after each;
+  // brought to the L2 cache meanwhile. Null: nothing.
+  const uint32_t* next;
+};
+
+struct NttKernels {
+  // Decimation in frequency: natural order in, bit-reversed out. Rows u, v of layer l, from the top
+  // layer down, become u + v and (u - v) * twiddle.
+  void (*inverse)(const NttPass& pass);
+  // Decimation in time: bit-reversed in, natural out. Rows u, v of layer l, from layer 0 up, become
+  // u + v * twiddle and u - v * twiddle. Rows of src may be sums of two canonical words if
+  // first_factors is given.
+  void (*forward)(const NttPass& pass);
+  // out = table with the twiddles of layer l multiplied by bases[l]; out arrays as long as the plan
+  // says.
+  void (*scale_table)(const NttPlan& plan, const uint32_t* bare_w, const Twiddle* bases,
+                      uint32_t* out_w, uint32_t* out_w_mu);
+  // row[i] = row[i] * factor, contiguous rows.
+  void (*scale_rows)(uint32_t* rows, size_t count, Twiddle factor);
+  // row[at[i]] += addends[i], contiguous rows, 16 words each.
+  void (*add_rows)(uint32_t* rows, const uint32_t* at, const uint32_t* addends, size_t count);
+  // out[0..16) = sum over i < count of weights[i] * row i. Weights are centred words (simd.h).
+  void (*weighted_sum)(const uint32_t* rows, const uint32_t* weights, size_t count, uint32_t* out);
+  void (*stream_fence)();
+};
+ZKVM_SIMD_TABLE(NttKernels, ntt_kernels);
+
+}  // namespace zkvm::stark

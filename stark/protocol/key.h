@@ -1,0 +1,135 @@
+// The verifying key: what the recorder learns from the chips, and all that a verifier needs to know
+// of them. Format: stark/doc/format.md; meaning: stark/doc/protocol.md section 5.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "stark/protocol/bytes.h"
+#include "stark/protocol/error.h"
+
+namespace zkvm::stark {
+
+inline constexpr uint32_t kMaxTupleWidth = 32;
+inline constexpr uint32_t kMaxChipColumns = 4096;
+inline constexpr uint8_t kFreeHeight = 255;
+inline constexpr uint8_t kMaxLogBlowup = 4;
+inline constexpr uint8_t kMaxLogHeight = 22;
+inline constexpr uint16_t kBlindBus = 0;  // reserved: protocol.md section 5, "Implicit columns"
+inline constexpr unsigned kMaxDegree = 3;
+
+/// One operation of a chip's flat program; operands are earlier nodes. kConst: a is a wire word;
+/// kColumn and kNext: a is a column of the chip.
+struct Node {
+  enum class Op : uint8_t { kConst = 0, kColumn = 1, kNext = 2, kAdd = 3, kSub = 4, kMul = 5 };
+  Op op;
+  uint32_t a = 0;
+  uint32_t b = 0;
+  bool operator==(const Node&) const = default;
+};
+
+/// constant + sum of coefficient * column, over the current row. Field elements in wire form.
+struct Form {
+  struct Term {
+    uint16_t column;
+    uint32_t coefficient;
+    bool operator==(const Term&) const = default;
+  };
+  uint32_t constant = 0;
+  std::vector<Term> terms;  // columns ascending, coefficients non-zero
+  bool operator==(const Form&) const = default;
+};
+
+struct Interaction {
+  enum class Kind : uint8_t { kSend = 0, kReceive = 1, kAnswer = 2 };
+  uint16_t bus;
+  Kind kind;
+  uint32_t max_multiplicity;  // 0 for kAnswer, whose multiplicity is free
+  Form multiplicity;
+  std::vector<Form> tuple;
+  bool operator==(const Interaction&) const = default;
+};
+
+struct ChipKey {
+  struct SlotColumns {
+    uint16_t slot;
+    uint16_t width;
+    bool operator==(const SlotColumns&) const = default;
+  };
+  std::string name;
+  uint8_t log_height = kFreeHeight;  // fixed if and only if the chip has slot columns
+  std::vector<SlotColumns> slots;    // slots ascending
+  uint16_t main_width = 0;
+  std::vector<uint16_t> next;  // columns read on the next row, ascending
+  std::vector<Node> nodes;
+  std::vector<uint32_t> asserts;  // nodes that must be zero on every row
+  std::vector<Interaction> interactions;
+
+  /// Slot columns and main columns together.
+  [[nodiscard]] uint32_t columns() const;
+  bool operator==(const ChipKey&) const = default;
+};
+
+struct Slot {
+  enum class Kind : uint8_t { kFixed = 0, kShared = 1 };
+  Kind kind;
+  // kFixed only. A proof of any log_blowup up to this one can use the tree: its domains are every
+  // 2^k-th point of the tree's.
+  uint8_t log_blowup = 1;
+  Digest root{};
+  bool operator==(const Slot&) const = default;
+};
+
+struct VerifyingKey {
+  uint8_t tuple_width = 1;  // K: the widest tuple
+  std::vector<Slot> slots;
+  std::vector<ChipKey> chips;
+  bool operator==(const VerifyingKey&) const = default;
+
+  /// The canonical bytes, whose BLAKE3 the transcript absorbs. Needs a consistent key.
+  [[nodiscard]] std::vector<uint8_t> serialise() const;
+
+  /// Reads untrusted bytes. Every index, order and degree that others rely on is checked here; not
+  /// that greatest multiplicities are true of the asserts: a key is trusted as much as whoever
+  /// recorded it. Errors: kTruncated, kTrailing, kFormat, kNonCanonical, kKey.
+  [[nodiscard]] static Result<VerifyingKey> parse(std::span<const uint8_t> bytes);
+
+  /// The consistency checks of parse, for keys made by the recorder.
+  [[nodiscard]] Result<void> check() const;
+};
+
+/// Degree of every node in the columns. Nodes must be consistent (operands earlier than their
+/// users).
+[[nodiscard]] std::vector<unsigned> node_degrees(std::span<const Node> nodes);
+
+/// The width of every bus that the key names. SOUNDNESS: one width per bus, or (v) and (v, 0) would
+/// have the same fingerprint. Errors: kKey.
+[[nodiscard]] Result<std::map<uint16_t, size_t>> bus_widths(const VerifyingKey& key);
+
+/// What the verifier itself adds to a bus: sign * multiplicity / fingerprint(tuple).
+struct PublicInteraction {
+  uint16_t bus;
+  int8_t sign;            // +1 as a sender, -1 as a receiver
+  uint32_t multiplicity;  // wire form
+  std::vector<uint32_t> tuple;
+  bool operator==(const PublicInteraction&) const = default;
+};
+
+struct SharedRoot {
+  uint16_t slot;
+  Digest root;
+  bool operator==(const SharedRoot&) const = default;
+};
+
+/// What is proven, beside the key: protocol.md section 5.
+struct Statement {
+  std::vector<PublicInteraction> publics;
+  std::vector<SharedRoot> shared;  // slots ascending; exactly the shared slots that are present
+
+  [[nodiscard]] std::vector<uint8_t> serialise() const;
+};
+
+}  // namespace zkvm::stark

@@ -1,0 +1,216 @@
+#include "stark/protocol/proof.h"
+
+#include <fmt/core.h>
+#include <zk/check.h>
+
+#include <algorithm>
+
+namespace zkvm::stark {
+namespace {
+
+constexpr uint32_t kVersion = 1;
+constexpr size_t kElementBytes = 4 * Fp5::kDegree;
+constexpr size_t kDigestBytes = 32;
+
+void put(ByteWriter& out, const Fp5& element) {
+  for (const Fp word : element.c) out.put(word.word);
+}
+void put(ByteWriter& out, const std::vector<Fp5>& elements) {
+  for (const Fp5& element : elements) put(out, element);
+}
+
+std::vector<Fp5> get_elements(ByteReader& in, size_t count) {
+  std::vector<Fp5> elements;
+  if (!in.can_hold(count, kElementBytes)) return elements;
+  elements.resize(count);
+  for (Fp5& element : elements)
+    for (Fp& word : element.c) word = Fp::from_word(in.get_field());
+  return elements;
+}
+
+uint64_t get_nonce(ByteReader& in, unsigned bits) { return bits == 0 ? 0 : in.get<uint64_t>(); }
+
+/// What went wrong while reading `what`, if anything did.
+Result<void> read_ok(const ByteReader& in, const std::string& what) {
+  if (in.truncated())
+    return fail(ErrorCode::kTruncated,
+                fmt::format("proof: {}: the bytes end at {}", what, in.position()));
+  if (in.non_canonical())
+    return fail(ErrorCode::kNonCanonical,
+                fmt::format("proof: {}: a field element before byte {} is not below p = {}", what,
+                            in.position(), Fp::kModulus));
+  return {};
+}
+
+Result<void> read_params(ByteReader& in, Params& params) {
+  const auto magic = in.get_text(4);
+  const auto version = in.get<uint32_t>();
+  if (auto ok = read_ok(in, "magic and version"); !ok) return ok;
+  if (magic != "ZKPF") return fail(ErrorCode::kFormat, "proof: magic: expected ZKPF");
+  if (version != kVersion)
+    return fail(ErrorCode::kFormat,
+                fmt::format("proof: version: expected {}, found {}", kVersion, version));
+  const auto zk = in.get<uint8_t>();
+  params.zk = zk == 1;
+  params.log_blowup = in.get<uint8_t>();
+  params.queries = in.get<uint16_t>();
+  params.grind_query = in.get<uint8_t>();
+  params.grind_round = in.get<uint8_t>();
+  params.log_final = in.get<uint8_t>();
+  if (auto ok = read_ok(in, "parameters"); !ok) return ok;
+  if (zk > 1)
+    return fail(ErrorCode::kParams, fmt::format("proof: zk: expected 0..1, found {}", zk));
+  return params.check();
+}
+
+Result<void> read_tables(ByteReader& in, std::vector<TableSpec>& tables) {
+  const auto count = in.get<uint16_t>();
+  if (count > kMaxTables)
+    return fail(ErrorCode::kTables,
+                fmt::format("proof: tables: expected 1..{}, found {}", kMaxTables, count));
+  if (in.can_hold(count, 3)) {
+    tables.resize(count);
+    for (TableSpec& table : tables) {
+      table.chip = in.get<uint16_t>();
+      table.log_height = in.get<uint8_t>();
+    }
+  }
+  return read_ok(in, "tables");
+}
+
+/// Whether the opened values that these tables promise can follow, before a shape is built for
+/// them: each column and each pair of interactions has one of E or five.
+Result<void> check_room(const VerifyingKey& key, std::span<const TableSpec> tables,
+                        ByteReader& in) {
+  uint64_t values = 0;
+  for (const TableSpec& table : tables)
+    if (table.chip < key.chips.size())
+      values += key.chips[table.chip].columns() +
+                kExtensionDegree * (key.chips[table.chip].interactions.size() / 2);
+  (void)in.can_hold(values, kElementBytes);
+  return read_ok(in, "opened values of the tables");
+}
+
+}  // namespace
+
+std::vector<uint8_t> Proof::serialise() const {
+  ByteWriter out;
+  out.put_text("ZKPF");
+  out.put(kVersion);
+  out.put_bytes(params.serialise());
+  out.put_bytes(stark::serialise(tables));
+  out.put(main_root);
+  out.put(aux_root);
+  out.put(quotient_root);
+  put(out, sums);
+  if (params.grind_round > 0) {
+    out.put(nonce_logup);
+    out.put(nonce_zeta);
+    out.put(nonce_batch);
+  }
+  put(out, openings);
+  for (const Layer& layer : layers) {
+    out.put(layer.root);
+    if (params.grind_round > 0) out.put(layer.nonce);
+  }
+  put(out, final_polynomial);
+  if (params.grind_query > 0) out.put(nonce_query);
+  for (const TreeOpening& tree : trees) {
+    for (const uint32_t word : tree.rows) out.put(word);
+    out.put(static_cast<uint32_t>(tree.digests.size()));
+    for (const Digest& digest : tree.digests) out.put(digest);
+  }
+  return std::move(out).take();
+}
+
+std::vector<MerkleHeight> tree_heights(const Shape& shape, size_t tree) {
+  if (tree >= shape.trees.size()) {
+    const FriLayerShape& layer = shape.layers[tree - shape.trees.size()];
+    return {{layer.log_rows(), layer.row_words()}};
+  }
+  std::vector<MerkleHeight> heights;
+  for (const GroupShape& group : shape.groups)
+    if (const uint32_t words = group.row_words(static_cast<uint32_t>(tree)); words > 0)
+      heights.push_back({shape.log_domain(group) + shape.trees[tree].log_stride, words});
+  return heights;
+}
+
+std::vector<uint32_t> opened_rows(const Shape& shape, size_t tree,
+                                  std::span<const uint32_t> indices) {
+  const unsigned log_stride = tree < shape.trees.size() ? shape.trees[tree].log_stride : 0;
+  auto rows = distinct_below(indices, tree_heights(shape, tree)[0].log_size - log_stride);
+  for (uint32_t& row : rows) row <<= log_stride;
+  return rows;
+}
+
+std::vector<uint32_t> distinct_below(std::span<const uint32_t> indices, unsigned log_size) {
+  const auto mask = static_cast<uint32_t>((uint64_t{1} << log_size) - 1);
+  std::vector<uint32_t> out(indices.begin(), indices.end());
+  for (uint32_t& index : out) index &= mask;
+  std::ranges::sort(out);
+  const auto repeated = std::ranges::unique(out);
+  out.erase(repeated.begin(), repeated.end());
+  return out;
+}
+
+Result<Shape> read_head(const VerifyingKey& key, ByteReader& in, Proof& proof) {
+  if (auto ok = read_params(in, proof.params); !ok) return tl::unexpected<Error>(ok.error());
+  if (auto ok = read_tables(in, proof.tables); !ok) return tl::unexpected<Error>(ok.error());
+  if (auto ok = check_room(key, proof.tables, in); !ok) return tl::unexpected<Error>(ok.error());
+  auto shape = make_shape(key, proof.params, proof.tables);
+  if (!shape) return shape;
+
+  const unsigned grind = proof.params.grind_round;
+  proof.main_root = in.get_digest();
+  proof.aux_root = in.get_digest();
+  proof.quotient_root = in.get_digest();
+  proof.sums = get_elements(in, shape->groups.size());
+  proof.nonce_logup = get_nonce(in, grind);
+  proof.nonce_zeta = get_nonce(in, grind);
+  proof.nonce_batch = get_nonce(in, grind);
+  proof.openings = get_elements(in, shape->openings());
+  if (in.can_hold(shape->layers.size(), kDigestBytes)) {
+    proof.layers.resize(shape->layers.size());
+    for (Proof::Layer& layer : proof.layers) {
+      layer.root = in.get_digest();
+      layer.nonce = get_nonce(in, grind);
+    }
+  }
+  proof.final_polynomial = get_elements(in, shape->final_bound);
+  proof.nonce_query = get_nonce(in, proof.params.grind_query);
+  if (auto ok = read_ok(in, "roots, sums, openings and FRI"); !ok)
+    return tl::unexpected<Error>(ok.error());
+  return shape;
+}
+
+Result<void> read_openings(const Shape& shape, std::span<const uint32_t> indices, ByteReader& in,
+                           Proof& proof) {
+  proof.trees.resize(opened_trees(shape));
+  for (size_t t = 0; t < proof.trees.size(); ++t) {
+    TreeOpening& tree = proof.trees[t];
+    const auto heights = tree_heights(shape, t);
+    const auto opened = opened_rows(shape, t, indices);
+    std::vector<uint32_t> scratch(2 * opened.size());
+    MerkleProofSize size;
+    ZK_CHECK(merkle_proof_size(heights, opened, scratch, size) == MerkleCheck::kOk);
+    if (in.can_hold(size.row_words, 4)) {
+      tree.rows.resize(static_cast<size_t>(size.row_words));
+      in.get_fields(tree.rows);
+    }
+    const auto digests = in.get<uint32_t>();
+    if (!in.failed() && digests != size.digests)
+      return fail(ErrorCode::kFormat, fmt::format("proof: tree {}: digests: expected {}, found {}",
+                                                  t, size.digests, digests));
+    if (in.can_hold(digests, kDigestBytes)) {
+      tree.digests.resize(digests);
+      in.get_words({tree.digests.empty() ? nullptr : tree.digests[0].data(), size_t{8} * digests});
+    }
+    if (auto ok = read_ok(in, fmt::format("opening of tree {}", t)); !ok) return ok;
+  }
+  if (in.remaining() != 0)
+    return fail(ErrorCode::kTrailing, fmt::format("proof: {} bytes left over after byte {}",
+                                                  in.remaining(), in.position()));
+  return {};
+}
+
+}  // namespace zkvm::stark

@@ -1,0 +1,393 @@
+#include "stark/protocol/shape.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <bit>
+#include <map>
+
+#include "stark/field/field.h"
+
+namespace zkvm::stark {
+namespace {
+
+constexpr uint32_t kModulus = Fp::kModulus;
+constexpr uint32_t kOne = Fp::one().word;
+constexpr uint32_t kQuotientOpened = 2 * kExtensionDegree;  // chunks a and b; R is not opened
+constexpr unsigned kMaxLogArity = 3;
+
+Result<void> check_tables(const VerifyingKey& key, std::span<const TableSpec> tables) {
+  if (tables.empty() || tables.size() > kMaxTables)
+    return fail(ErrorCode::kTables,
+                fmt::format("tables: expected 1..{}, found {}", kMaxTables, tables.size()));
+  uint64_t nodes = 0;
+  for (size_t i = 0; i < tables.size(); ++i) {
+    const TableSpec& table = tables[i];
+    if (table.chip >= key.chips.size())
+      return fail(ErrorCode::kTables, fmt::format("table {}: no chip {}", i, table.chip));
+    const ChipKey& chip = key.chips[table.chip];
+    nodes += chip.nodes.size();
+    if (nodes > kMaxNodes)
+      return fail(ErrorCode::kTables, fmt::format("tables: more than {} nodes in all", kMaxNodes));
+    if (chip.log_height != kFreeHeight && table.log_height != chip.log_height)
+      return fail(ErrorCode::kTables,
+                  fmt::format("table {} ({}): height: expected 2^{}, found 2^{}", i, chip.name,
+                              chip.log_height, table.log_height));
+    if (table.log_height > kMaxLogHeight)
+      return fail(ErrorCode::kTables, fmt::format("table {} ({}): height: at most 2^{}, found 2^{}",
+                                                  i, chip.name, kMaxLogHeight, table.log_height));
+    if (i > 0 &&
+        (table.log_height > tables[i - 1].log_height ||
+         (table.log_height == tables[i - 1].log_height && table.chip < tables[i - 1].chip)))
+      return fail(ErrorCode::kNonCanonical, fmt::format("table {}: not in order", i));
+  }
+  return {};
+}
+
+/// Which slots are present. A slot is whole or absent: every chip that has columns in it exactly
+/// once, or none.
+Result<std::vector<bool>> present_slots(const VerifyingKey& key,
+                                        std::span<const TableSpec> tables) {
+  std::vector<uint32_t> uses(key.chips.size());
+  for (const TableSpec& table : tables) ++uses[table.chip];
+  std::vector<int> state(key.slots.size(), -1);
+  for (size_t c = 0; c < key.chips.size(); ++c) {
+    const ChipKey& chip = key.chips[c];
+    if (!chip.slots.empty() && uses[c] > 1)
+      return fail(ErrorCode::kTables,
+                  fmt::format("chip {} has slot columns and occurs {} times", chip.name, uses[c]));
+    for (const auto& group : chip.slots) {
+      const int now = static_cast<int>(uses[c]);
+      if (state[group.slot] >= 0 && state[group.slot] != now)
+        return fail(ErrorCode::kTables,
+                    fmt::format("slot {}: chip {} occurs {} times, others {} times", group.slot,
+                                chip.name, now, state[group.slot]));
+      state[group.slot] = now;
+    }
+  }
+  std::vector<bool> present;
+  for (const int s : state) present.push_back(s == 1);
+  return present;
+}
+
+/// Fixed trees must hold every point of the proof's domains.
+Result<void> check_blowups(const VerifyingKey& key, const Params& params,
+                           const std::vector<bool>& present) {
+  for (size_t s = 0; s < present.size(); ++s)
+    if (present[s] && key.slots[s].kind == Slot::Kind::kFixed &&
+        key.slots[s].log_blowup < params.log_blowup)
+      return fail(ErrorCode::kParams,
+                  fmt::format("parameters: log_blowup: at most {}, that of slot {}, found {}",
+                              key.slots[s].log_blowup, s, params.log_blowup));
+  return {};
+}
+
+GroupForm resolve(const Form& form, const std::vector<ColumnRef>& columns) {
+  GroupForm out{form.constant, {}};
+  out.terms.reserve(form.terms.size());
+  for (const auto& term : form.terms) out.terms.push_back({columns[term.column], term.coefficient});
+  return out;
+}
+
+GroupForm single(ColumnRef column) { return {0, {{column, kOne}}}; }
+
+/// Builds one Shape, group by group.
+class Builder {
+ public:
+  Builder(const VerifyingKey& key, Shape& shape) : key_(key), shape_(shape) {}
+
+  void add_trees(const std::vector<bool>& present) {
+    tree_of_slot_.resize(present.size());
+    for (size_t s = 0; s < present.size(); ++s) {
+      if (!present[s]) continue;
+      tree_of_slot_[s] = static_cast<uint32_t>(shape_.trees.size());
+      const Slot& slot = key_.slots[s];
+      const bool fixed = slot.kind == Slot::Kind::kFixed;
+      TreeShape& tree = shape_.trees.emplace_back();
+      tree.kind = fixed ? TreeShape::Kind::kFixed : TreeShape::Kind::kShared;
+      tree.slot = static_cast<uint16_t>(s);
+      if (fixed) tree.log_stride = slot.log_blowup - shape_.params.log_blowup;
+    }
+    for (const auto kind :
+         {TreeShape::Kind::kMain, TreeShape::Kind::kAux, TreeShape::Kind::kQuotient})
+      shape_.trees.push_back({kind});
+  }
+
+  void add_groups() {
+    const auto& tables = shape_.tables;
+    for (size_t i = 0; i < tables.size();) {
+      GroupShape group;
+      group.log_height = tables[i].log_height;
+      group.width.assign(shape_.trees.size(), 0);
+      group.mask.resize(shape_.trees.size());
+      for (; i < tables.size() && tables[i].log_height == group.log_height; ++i)
+        add_table(group, static_cast<uint32_t>(i));
+      if (shape_.params.zk) add_blind(group, i == tables.size());
+      add_prover_columns(group);
+      set_degrees(group);
+      set_salts(group);
+      shape_.groups.push_back(std::move(group));
+    }
+  }
+
+ private:
+  uint32_t mask_of(TreeShape::Kind kind, bool next) const {
+    if (kind == TreeShape::Kind::kFixed) return 0;
+    const bool twice = next || kind == TreeShape::Kind::kShared;
+    return twice ? shape_.params.mask_twice() : shape_.params.mask_once();
+  }
+
+  ColumnRef add_column(GroupShape& group, uint32_t tree, bool next) {
+    group.mask[tree].push_back(mask_of(shape_.trees[tree].kind, next));
+    const ColumnRef ref{tree, group.width[tree]++};
+    if (next) group.next.push_back(ref);
+    return ref;
+  }
+
+  void add_table(GroupShape& group, uint32_t index) {
+    const ChipKey& chip = key_.chips[shape_.tables[index].chip];
+    TableShape table{index, shape_.tables[index].chip, {}};
+    const auto place = [&](uint32_t tree, uint32_t width) {
+      for (uint32_t i = 0; i < width; ++i) {
+        const auto column = static_cast<uint16_t>(table.columns.size());
+        table.columns.push_back(
+            add_column(group, tree, std::ranges::binary_search(chip.next, column)));
+      }
+    };
+    for (const auto& slot : chip.slots) place(tree_of_slot_[slot.slot], slot.width);
+    place(shape_.main_tree(), chip.main_width);
+    for (const Interaction& interaction : chip.interactions) {
+      GroupInteraction out{interaction.bus,
+                           interaction.kind == Interaction::Kind::kSend,
+                           interaction.max_multiplicity,
+                           resolve(interaction.multiplicity, table.columns),
+                           {}};
+      for (const Form& form : interaction.tuple) out.tuple.push_back(resolve(form, table.columns));
+      group.interactions.push_back(std::move(out));
+    }
+    group.asserts += static_cast<uint32_t>(chip.asserts.size());
+    group.tables.push_back(std::move(table));
+  }
+
+  void add_blind(GroupShape& group, bool smallest) {
+    const uint32_t tree = shape_.main_tree();
+    const ColumnRef blind = add_column(group, tree, false);
+    group.interactions.push_back({kBlindBus, true, 1, {kOne, {}}, {single(blind)}});
+    if (!smallest) return;
+    const ColumnRef value = add_column(group, tree, false);
+    const ColumnRef count = add_column(group, tree, false);
+    group.interactions.push_back({kBlindBus, false, 0, single(count), {single(value)}});
+  }
+
+  void add_prover_columns(GroupShape& group) {
+    for (uint32_t i = 0; i < group.pairs() * kExtensionDegree; ++i)
+      add_column(group, shape_.aux_tree(), false);
+    for (uint32_t i = 0; i < kExtensionDegree; ++i) add_column(group, shape_.aux_tree(), true);
+    const uint32_t quotient = kQuotientOpened + (shape_.params.zk ? kExtensionDegree : 0);
+    for (uint32_t i = 0; i < quotient; ++i) add_column(group, shape_.quotient_tree(), false);
+    std::ranges::sort(group.next);  // tables interleave the trees
+  }
+
+  void set_degrees(GroupShape& group) const {
+    for (uint32_t tree = 0; tree < shape_.quotient_tree(); ++tree)
+      for (uint32_t column = 0; column < group.width[tree]; ++column)
+        if (tree != shape_.aux_tree() || column < group.pairs() * kExtensionDegree)
+          group.mask_max = std::max(group.mask_max, group.mask[tree][column]);
+    const uint32_t n = group.height();
+    const uint32_t k = group.mask_max;
+    const uint32_t k1 = shape_.params.mask_once();
+    group.chunk_mask = k1;
+    group.quotient_size = 2 * n + 3 * k;
+    group.split = n + (3 * k - k1 + 1) / 2;
+    group.bound = std::max(n + shape_.params.mask_twice(), group.split + k1);
+    group.small_coset = std::bit_ceil(std::max<uint32_t>(3 * k, 1));
+  }
+
+  void set_salts(GroupShape& group) const {
+    for (uint32_t tree = 0; tree < shape_.trees.size(); ++tree)
+      group.salted.push_back(shape_.params.zk &&
+                             shape_.trees[tree].kind != TreeShape::Kind::kFixed &&
+                             group.width[tree] > 0 && group.width[tree] < kSaltThreshold);
+  }
+
+  const VerifyingKey& key_;
+  Shape& shape_;
+  std::vector<uint32_t> tree_of_slot_;
+};
+
+/// The folds of protocol.md section 10.
+void add_layers(Shape& shape) {
+  uint32_t joined = 1;  // groups that are in
+  unsigned log_size = shape.log_domain(shape.groups[0]);
+  uint32_t bound = shape.groups[0].bound;
+  const auto folded = [](uint32_t coefficients, unsigned log_arity) {
+    return (coefficients + (1u << log_arity) - 1) >> log_arity;
+  };
+  while (log_size > shape.params.log_final || joined < shape.groups.size()) {
+    const unsigned arity = std::min(kMaxLogArity, log_size);
+    FriLayerShape layer{static_cast<uint8_t>(log_size), static_cast<uint8_t>(arity), bound, {}};
+    log_size -= arity;
+    bound = folded(bound, arity);
+    for (; joined < shape.groups.size(); ++joined) {
+      const GroupShape& group = shape.groups[joined];
+      if (shape.log_domain(group) < log_size) break;
+      const unsigned gap = shape.log_domain(group) - log_size;
+      layer.joins.push_back({joined, static_cast<uint8_t>(gap)});
+      bound = std::max(bound, folded(group.bound, gap));
+    }
+    shape.layers.push_back(std::move(layer));
+  }
+  shape.log_final_size = static_cast<uint8_t>(log_size);
+  shape.final_bound = bound;
+}
+
+}  // namespace
+
+Result<void> Params::check() const {
+  const auto out_of_range = [](const char* what, unsigned low, unsigned high, unsigned found) {
+    return fail(ErrorCode::kParams,
+                fmt::format("parameters: {}: expected {}..{}, found {}", what, low, high, found));
+  };
+  if (log_blowup < 1 || log_blowup > kMaxLogBlowup)
+    return out_of_range("log_blowup", 1, kMaxLogBlowup, log_blowup);
+  if (queries < 1 || queries > kMaxQueries) return out_of_range("queries", 1, kMaxQueries, queries);
+  if (grind_query > kMaxGrind) return out_of_range("grind_query", 0, kMaxGrind, grind_query);
+  if (grind_round > kMaxGrind) return out_of_range("grind_round", 0, kMaxGrind, grind_round);
+  if (log_final > 12) return out_of_range("log_final", 0, 12, log_final);
+  return {};
+}
+
+std::vector<uint8_t> Params::serialise() const {
+  ByteWriter out;
+  out.put(static_cast<uint8_t>(zk ? 1 : 0));
+  out.put(log_blowup);
+  out.put(queries);
+  out.put(grind_query);
+  out.put(grind_round);
+  out.put(log_final);
+  return std::move(out).take();
+}
+
+std::vector<uint8_t> serialise(std::span<const TableSpec> tables) {
+  ByteWriter out;
+  out.put(static_cast<uint16_t>(tables.size()));
+  for (const TableSpec& table : tables) {
+    out.put(table.chip);
+    out.put(table.log_height);
+  }
+  return std::move(out).take();
+}
+
+uint32_t FriLayerShape::parts() const {
+  uint32_t count = 1u << log_arity;
+  for (const FriJoin& join : joins) count += 1u << join.log_arity;
+  return count;
+}
+
+uint32_t FriLayerShape::row_words() const {
+  uint32_t elements = 1u << log_arity;
+  for (const FriJoin& join : joins)
+    if (join.log_arity > 0) elements += 1u << join.log_arity;
+  return elements * kExtensionDegree;
+}
+
+uint32_t Shape::opened_width(const GroupShape& group, uint32_t tree) const {
+  return tree == quotient_tree() ? kQuotientOpened : group.width[tree];
+}
+
+uint32_t Shape::openings(const GroupShape& group) const {
+  auto count = static_cast<uint32_t>(group.next.size());
+  for (uint32_t tree = 0; tree < trees.size(); ++tree) count += opened_width(group, tree);
+  return count;
+}
+
+uint32_t Shape::openings() const {
+  uint32_t count = 0;
+  for (const GroupShape& group : groups) count += openings(group);
+  return count;
+}
+
+Result<Shape> make_shape(const VerifyingKey& key, const Params& params,
+                         std::span<const TableSpec> tables) {
+  if (auto ok = params.check(); !ok) return tl::unexpected<Error>(ok.error());
+  if (auto ok = check_tables(key, tables); !ok) return tl::unexpected<Error>(ok.error());
+  auto present = present_slots(key, tables);
+  if (!present) return tl::unexpected<Error>(present.error());
+  if (auto ok = check_blowups(key, params, *present); !ok) return tl::unexpected<Error>(ok.error());
+
+  Shape shape;
+  shape.params = params;
+  shape.tables.assign(tables.begin(), tables.end());
+  Builder builder(key, shape);
+  builder.add_trees(*present);
+  builder.add_groups();
+  for (const GroupShape& group : shape.groups) {
+    if (group.height() < group.small_coset)
+      return fail(ErrorCode::kTables,
+                  fmt::format("height 2^{} is too small for masks of {} coefficients: at least {}",
+                              group.log_height, group.mask_max, group.small_coset));
+    for (uint32_t t = 0; t < shape.trees.size(); ++t) {
+      const unsigned log_domain = shape.log_domain(group) + shape.trees[t].log_stride;
+      if (group.width[t] > 0 && log_domain > unsigned{Fp::kTwoAdicity})
+        return fail(ErrorCode::kTables,
+                    fmt::format("domain 2^{} exceeds the field's 2^24", log_domain));
+    }
+  }
+  const auto in_main = [&](const GroupShape& group) { return group.width[shape.main_tree()] > 0; };
+  if (std::ranges::none_of(shape.groups, in_main))
+    return fail(ErrorCode::kTables, "no table has main columns");
+  add_layers(shape);
+  return shape;
+}
+
+Result<void> check_statement(const VerifyingKey& key, const Shape& shape,
+                             const Statement& statement) {
+  const auto widths = bus_widths(key);
+  if (!widths) return tl::unexpected<Error>(widths.error());
+  for (size_t i = 0; i < statement.publics.size(); ++i) {
+    const PublicInteraction& item = statement.publics[i];
+    const auto width = widths->find(item.bus);  // never kBlindBus, which no key may name
+    if ((item.sign != 1 && item.sign != -1) || width == widths->end() ||
+        item.tuple.size() != width->second)
+      return fail(ErrorCode::kStatement, fmt::format("public interaction {} is malformed", i));
+    const auto field = [](uint32_t word) { return word < kModulus; };
+    if (!field(item.multiplicity) || !std::ranges::all_of(item.tuple, field))
+      return fail(ErrorCode::kNonCanonical, fmt::format("public interaction {}: word >= p", i));
+  }
+  size_t next = 0;
+  for (const TreeShape& tree : shape.trees) {
+    if (tree.kind != TreeShape::Kind::kShared) continue;
+    if (next == statement.shared.size() || statement.shared[next].slot != tree.slot)
+      return fail(ErrorCode::kStatement, fmt::format("shared slot {}: no root", tree.slot));
+    ++next;
+  }
+  if (next != statement.shared.size())
+    return fail(ErrorCode::kStatement,
+                fmt::format("shared roots: expected {}, found {}", next, statement.shared.size()));
+  return {};
+}
+
+Result<void> check_multiplicities(const Shape& shape, const Statement& statement) {
+  std::map<uint16_t, uint64_t> carried;
+  for (const GroupShape& group : shape.groups)
+    for (const GroupInteraction& interaction : group.interactions) {
+      uint64_t& sum = carried[interaction.bus];
+      // At most 2^22 * 2^31 each, so one addition cannot wrap a sum that is still below p.
+      sum += uint64_t{group.height()} * interaction.max_multiplicity;
+      if (sum >= kModulus)
+        return fail(ErrorCode::kMultiplicities,
+                    fmt::format("bus {}: up to {} tuples, expected fewer than p = {}",
+                                interaction.bus, sum, kModulus));
+    }
+  for (const PublicInteraction& item : statement.publics) {
+    uint64_t& sum = carried[item.bus];
+    sum += Fp::from_word(item.multiplicity).value();  // as an integer
+    if (sum >= kModulus)
+      return fail(ErrorCode::kMultiplicities,
+                  fmt::format("bus {}: up to {} tuples with the public ones, expected fewer than p",
+                              item.bus, sum));
+  }
+  return {};
+}
+
+}  // namespace zkvm::stark

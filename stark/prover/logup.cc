@@ -1,0 +1,116 @@
+#include "stark/prover/logup.h"
+
+#include <tbb/enumerable_thread_specific.h>
+#include <tbb/parallel_for.h>
+#include <zk/check.h>
+
+#include <algorithm>
+#include <bit>
+#include <vector>
+
+namespace zkvm::stark {
+namespace {
+
+constexpr uint32_t kMaxChunkGroups = 64;
+constexpr uint32_t kMinChunkGroups = 8;
+constexpr size_t kChunkScratchBytes = 256 << 10;  // stays in the L2 cache
+
+/// The tables of one group's LogUp, from its interactions.
+struct GroupProgram {
+  InteractionTables tables;
+  ColumnLayout layout;
+  std::vector<LogupPair> pairs;
+
+  GroupProgram(const GroupShape& group, uint32_t tuple_width, const LogupChallenges& challenges) {
+    for (size_t i = 0; i < group.interactions.size(); i += 2) {
+      LogupPair pair{};
+      pair.single = i + 1 == group.interactions.size();
+      for (size_t j = 0; j < (pair.single ? 1 : 2); ++j) {
+        const GroupInteraction& interaction = group.interactions[i + j];
+        pair.fingerprint[j] = tables.add_fingerprint(interaction, challenges.gamma, challenges.beta,
+                                                     tuple_width, Fp5::one(), layout);
+        pair.multiplicity[j] = tables.add_base(
+            interaction.multiplicity, interaction.positive ? Fp::one() : -Fp::one(), layout);
+      }
+      pairs.push_back(pair);
+    }
+  }
+
+  [[nodiscard]] LogupProgram view(uint32_t aux_width) const {
+    return {InteractionView(tables),
+            pairs.data(),
+            static_cast<uint32_t>(pairs.size()),
+            static_cast<uint32_t>(layout.tiles().size()),
+            layout.columns(),
+            (aux_width + kTileColumns - 1) / kTileColumns};
+  }
+};
+
+uint32_t chunk_rows(const LogupKernels& kernels, const LogupProgram& program, uint32_t height) {
+  const size_t group_bytes = kernels.scratch_words(program, kernels.lanes) * sizeof(uint32_t);
+  const auto fitting = std::bit_floor(static_cast<uint32_t>(kChunkScratchBytes / group_bytes + 1));
+  return std::min(height, kernels.lanes * std::clamp(fitting, kMinChunkGroups, kMaxChunkGroups));
+}
+
+/// acc of row r += before the chunk - r S / N: a line, the same on the tiles that hold acc.
+void fix_running_sum(const LogupKernels& kernels, const GroupShape& group,
+                     const std::vector<Fp5>& totals, uint32_t rows, const Fp5& step,
+                     TileMatrix& aux) {
+  const uint32_t first_column = 5 * group.pairs();
+  const uint32_t first_tile = first_column / kTileColumns;
+  const uint32_t last_tile = (first_column + 4) / kTileColumns;
+  std::vector<Fp5> starts(totals.size());
+  Fp5 before;
+  for (size_t c = 0; c < totals.size(); ++c) {
+    starts[c] = before + step * Fp::from(c * rows);
+    before += totals[c];
+  }
+  tbb::parallel_for(size_t{0}, totals.size(), [&](size_t c) {
+    for (uint32_t tile = first_tile; tile <= last_tile; ++tile) {
+      alignas(64) uint32_t start_words[kTileColumns] = {}, step_words[kTileColumns] = {};
+      for (uint32_t k = 0; k < 5; ++k)
+        if ((first_column + k) / kTileColumns == tile) {
+          start_words[(first_column + k) % kTileColumns] = starts[c].c[k].word;
+          step_words[(first_column + k) % kTileColumns] = step.c[k].word;
+        }
+      kernels.add_line(aux.row(static_cast<int>(tile), c * rows), rows, start_words, step_words);
+    }
+  });
+}
+
+}  // namespace
+
+Fp5 fill_logup(const Shape& shape, const GroupShape& group, uint32_t tuple_width,
+               const LogupChallenges& challenges, std::span<const TileMatrix* const> trees,
+               TileMatrix& aux) {
+  ZK_CHECK(aux.columns() == static_cast<int>(group.width[shape.aux_tree()]) &&
+           aux.rows() == group.height());
+  const GroupProgram group_program(group, tuple_width, challenges);
+  const LogupProgram program = group_program.view(group.width[shape.aux_tree()]);
+  const LogupKernels& best = logup_kernels();
+  const LogupKernels& kernels = group.height() < best.lanes ? scalar::logup_kernels : best;
+
+  const uint32_t rows = chunk_rows(kernels, program, group.height());
+  const size_t chunks = group.height() / rows;
+  std::vector<Fp5> totals(chunks);
+  tbb::enumerable_thread_specific<AlignedWords> scratch(
+      [&] { return AlignedWords(kernels.scratch_words(program, rows)); });
+  tbb::parallel_for(size_t{0}, chunks, [&](size_t c) {
+    std::vector<const uint32_t*> tiles;
+    for (const ColumnLayout::Tile& tile : group_program.layout.tiles())
+      tiles.push_back(trees[tile.tree]->row(static_cast<int>(tile.tile), c * rows));
+    std::vector<uint32_t*> aux_tiles;
+    for (uint32_t t = 0; t < program.aux_tiles; ++t)
+      aux_tiles.push_back(aux.row(static_cast<int>(t), c * rows));
+    kernels.logup_chunk(program,
+                        {tiles.data(), aux_tiles.data(), rows, &totals[c], scratch.local().data()});
+  });
+
+  Fp5 sum;
+  for (const Fp5& total : totals) sum += total;
+  const Fp5 step = -(sum * inverse(Fp::from(group.height())));
+  fix_running_sum(kernels, group, totals, rows, step, aux);
+  return sum;
+}
+
+}  // namespace zkvm::stark

@@ -1,0 +1,173 @@
+#include "stark/prover/quotient.h"
+
+#include <tbb/parallel_for.h>
+#include <zk/check.h>
+
+#include <algorithm>
+
+#include "stark/pcs/commit/committed_tree.h"
+#include "stark/poly/lde.h"
+#include "stark/poly/ntt.h"
+
+namespace zkvm::stark {
+namespace {
+
+constexpr int kDegree = Fp5::kDegree;
+constexpr size_t kChunkRows = 256;  // rows of a task; a divisor of kBlockRows
+
+/// x^i for all i below 2^log_count with one multiplication each.
+class Powers {
+ public:
+  Powers(Fp x, unsigned log_count) : log_low_(log_count / 2) {
+    const auto fill = [](std::vector<Fp>& to, Fp step, unsigned log_size) {
+      Fp power = Fp::one();
+      for (size_t i = 0; i < size_t{1} << log_size; ++i, power *= step) to.push_back(power);
+    };
+    fill(low_, x, log_low_);
+    fill(high_, pow(x, uint64_t{1} << log_low_), log_count - log_low_);
+  }
+  Fp operator[](size_t i) const {
+    return low_[i & ((size_t{1} << log_low_) - 1)] * high_[i >> log_low_];
+  }
+
+ private:
+  unsigned log_low_;
+  std::vector<Fp> low_, high_;
+};
+
+template <class Body>
+void for_each_row(size_t rows, const Body& body) {
+  const size_t chunk = std::min(kChunkRows, rows);
+  tbb::parallel_for(size_t{0}, rows / chunk, [&](size_t index) {
+    for (size_t r = index * chunk; r < (index + 1) * chunk; ++r) body(r);
+  });
+}
+
+/// Q is known on two cosets s0 H and s1 H with s1 = s0 w_2N, so s1^N = -s0^N. Modulo X^2N - s0^2N
+/// it is lo + X^N hi, and modulo X^N - s^N it is lo + s^N hi on either coset.
+/// `values`: columns 0..4 on s0 H, 5..9 on s1 H. Writes coefficients in bit-reversed order, lo to
+/// columns 0..4, hi to 5..9, and hi to `values` as well; to kBatchMask.. those of R, whose column c
+/// has `stride` words.
+void interpolate_halves(const GroupShape& group, TileMatrix& values, std::span<const Fp> batch_mask,
+                        size_t stride, TileMatrix& coefficients) {
+  interpolate(values, coefficients, kLdeShift);  // on s1 H too: gives Q(X w_2N)
+  const Fp inverse_2 = inverse(Fp::from(2));
+  const Fp inverse_2_shift_n = inverse_2 * inverse(pow(kLdeShift, group.height()));
+  const Powers unshift(inverse(Fp::root_of_unity(group.log_height + 1)), group.log_height);
+  for_each_row(values.rows(), [&](size_t r) {
+    const Fp scale = unshift[bit_reverse(r, group.log_height)];
+    uint32_t* row = coefficients.row(0, r);
+    for (size_t c = 0; c < kDegree; ++c) {
+      const Fp u0 = Fp::from_word(row[c]), u1 = Fp::from_word(row[kDegree + c]) * scale;
+      row[c] = ((u0 + u1) * inverse_2).word;
+      row[kDegree + c] = ((u0 - u1) * inverse_2_shift_n).word;
+      values.row(0, r)[kDegree + c] = row[kDegree + c];
+      row[kBatchMask + c] = batch_mask.empty() ? 0 : batch_mask[stride * c + r].word;
+    }
+    row[kTileWidth - 1] = 0;
+  });
+}
+
+/// The coefficients of Q from 2N on: Q = (lo + X^N hi) + (X^2N - s0^2N) top, and there are at most
+/// M.
+TileMatrix top_coefficients(const TileMatrix& coefficients, Fp modulus, const TileMatrix& small) {
+  TileMatrix top(small.log_rows(), coefficients.columns());
+  evaluate_on_small_coset(coefficients, {kSmallShift, &top});
+  const Fp y_n = pow(kSmallShift, coefficients.rows());
+  const Fp scale = inverse(y_n * y_n - modulus);
+  for (size_t r = 0; r < top.rows(); ++r)
+    for (int c = 0; c < kDegree; ++c) {
+      const Fp low = top.at(r, c) + y_n * top.at(r, kDegree + c);
+      top.set(r, c, (small.at(r, static_cast<int>(kChunkB) + c) - low) * scale);
+    }
+  interpolate(top, kSmallShift);
+  return top;
+}
+
+/// The random part ra of the chunks, column after column.
+std::vector<Fp> draw_chunk_masks(const GroupShape& group, const Randomness& randomness) {
+  std::vector<Fp> out(size_t{kDegree} * group.chunk_mask);
+  const uint64_t stream = random_stream({TreeShape::Kind::kQuotient}, group.log_height);
+  for (size_t c = 0; c < kDegree; ++c)
+    randomness.fill(RandomUse::kQuotientChunk, stream + c, 0,
+                    std::span(out).subspan(c * group.chunk_mask, group.chunk_mask));
+  return out;
+}
+
+/// Puts the coefficients of chunk b below N in the place of hi, which `values` still has:
+/// coefficient i is number split + i of Q, which hi has from N on and top from 2N on, less ra_i.
+void shift_to_chunk_b(const GroupShape& group, const TileMatrix& values, const TileMatrix& top,
+                      std::span<const Fp> chunk_mask, TileMatrix& coefficients) {
+  const size_t n = group.height(), from_hi = group.split - n;
+  for_each_row(n, [&](size_t r) {
+    const size_t i = bit_reverse(r, group.log_height), at = from_hi + i;
+    const uint32_t* from = at < n ? values.row(0, bit_reverse(at, group.log_height)) + kDegree
+                                  : top.row(0, bit_reverse(at - n, top.log_rows()));
+    uint32_t* row = coefficients.row(0, r) + kChunkB;
+    std::copy_n(from, kDegree, row);
+    for (size_t c = 0; i < group.chunk_mask && c < kDegree; ++c)
+      row[c] = (Fp::from_word(row[c]) - chunk_mask[c * group.chunk_mask + i]).word;
+  });
+}
+
+/// Coefficients from N on of chunk a, chunk b and R. Coefficient 2N + i of Q is top_i, and those of
+/// chunk b from N on are the ones of Q from m + N on. `values`: hi.
+GroupMasks tails(const Shape& shape, const GroupShape& group, const TileMatrix& values,
+                 const TileMatrix& top, std::span<const Fp> chunk_mask,
+                 std::span<const Fp> batch_mask) {
+  const size_t n = group.height(), from_hi = group.split - n;
+  GroupMasks out;
+  out.count = group.bound - group.height();
+  if (!shape.params.zk) return out;
+  out.words.resize(3 * kDegree * out.count);
+  const auto at = [&](size_t column, size_t i) -> Fp& { return out.words[column * out.count + i]; };
+  for (size_t c = 0; c < kDegree; ++c) {
+    const auto column = static_cast<int>(c);
+    for (size_t i = 0; i < from_hi; ++i)
+      at(kChunkA + c, i) = values.at(bit_reverse(i, group.log_height), kDegree + column);
+    for (size_t i = 0; i < group.chunk_mask; ++i)
+      at(kChunkA + c, from_hi + i) = chunk_mask[c * group.chunk_mask + i];
+    for (size_t i = 0; from_hi + i < 3 * size_t{group.mask_max}; ++i)
+      at(kChunkB + c, i) = top.at(bit_reverse(from_hi + i, top.log_rows()), column);
+    for (size_t i = 0; i < out.count; ++i)
+      at(kBatchMask + c, i) = batch_mask[group.bound * c + n + i];
+  }
+  return out;
+}
+
+}  // namespace
+
+GroupMasks split_quotient(const Shape& shape, const GroupShape& group, const Randomness& randomness,
+                          TileMatrix& values, const TileMatrix* small,
+                          std::span<TileMatrix> cosets) {
+  const int log_n = group.log_height;
+  // R's coefficients: below N in the order of storage, which is as random as any.
+  std::vector<Fp> batch_mask(shape.params.zk ? kDegree * group.bound : 0);
+  const uint64_t stream = random_stream({TreeShape::Kind::kQuotient}, group.log_height);
+  if (shape.params.zk)
+    for (size_t c = 0; c < kDegree; ++c)
+      randomness.fill_column(RandomUse::kBatch, stream + c,
+                             std::span(batch_mask).subspan(group.bound * c, group.bound));
+
+  TileMatrix& coefficients = cosets[0];
+  interpolate_halves(group, values, batch_mask, group.bound, coefficients);
+  TileMatrix top;
+  std::vector<Fp> chunk_mask;
+  if (small != nullptr) {
+    const Fp modulus = pow(kLdeShift, 2ull * group.height());
+    top = top_coefficients(coefficients, modulus, *small);
+    for (size_t i = 0; i < top.rows(); ++i)
+      for (int c = 0; c < kDegree; ++c) {
+        const size_t r = bit_reverse(i, log_n);
+        const Fp high = top.at(bit_reverse(i, top.log_rows()), c);
+        coefficients.set(r, c, coefficients.at(r, c) - modulus * high);
+      }
+    chunk_mask = draw_chunk_masks(group, randomness);
+    shift_to_chunk_b(group, values, top, chunk_mask, coefficients);
+  }
+  GroupMasks tail = tails(shape, group, values, top, chunk_mask, batch_mask);
+  evaluate_on_cosets(tail.view(), cosets);
+  return tail;
+}
+
+}  // namespace zkvm::stark

@@ -1,0 +1,38 @@
+// The words of the banks of RAM as an execution goes on: what the prover keeps between segments.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "stark/machine/circuit.h"
+#include "stark/session/image/program_image.h"
+#include "vm/record.h"
+
+namespace zkvm::stark::machine {
+
+/// The banks of RAM that a segment touches, ascending, after the machine bank, which it always
+/// does.
+[[nodiscard]] std::vector<uint16_t> touched_banks(const ProgramImage& image,
+                                                  const vm::Segment& segment);
+
+class BankWords {
+ public:
+  /// Before the first segment. The image must outlive this.
+  explicit BankWords(const ProgramImage& image) : image_(image) {}
+
+  /// The words of a bank of RAM, row by row. REQUIRES: it was opened.
+  [[nodiscard]] std::span<const uint32_t> of(uint16_t bank) const { return words_.at(bank); }
+
+  /// Before a segment: opens the banks that it is the first to use.
+  void open(std::span<const BankUse> uses);
+  /// After a segment: takes over what it wrote, and drops the banks that nobody uses any more.
+  void close(std::span<const BankUse> uses, const vm::Segment& segment);
+
+ private:
+  const ProgramImage& image_;
+  std::map<uint16_t, std::vector<uint32_t>> words_;
+};
+
+}  // namespace zkvm::stark::machine

@@ -1,0 +1,235 @@
+#include "stark/session/rows/chip_rows.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <memory>
+
+#include "stark/chips/rv32im/add.h"
+#include "stark/chips/rv32im/bits.h"
+#include "stark/chips/rv32im/branch.h"
+#include "stark/chips/rv32im/compare.h"
+#include "stark/chips/rv32im/div.h"
+#include "stark/chips/rv32im/jump.h"
+#include "stark/chips/rv32im/load.h"
+#include "stark/chips/rv32im/mul.h"
+#include "stark/chips/rv32im/shift.h"
+#include "stark/chips/rv32im/store.h"
+#include "stark/chips/rv32im/sub_word.h"
+#include "stark/chips/rv32im/system.h"
+#include "stark/chips/rv32im/transfer.h"
+#include "stark/machine/image.h"
+
+namespace zkvm::stark::machine {
+namespace {
+
+using namespace chips;
+using vm::Class;
+
+class Collector {
+ public:
+  Collector(const vm::Program& program, std::span<const ProgramRow> text,
+            const vm::Segment& segment)
+      : program_(program), text_(text), segment_(segment) {}
+
+  std::vector<ChipRows> collect() {
+    one_of<vm::ImmediateRow, AddImm, AddImmInPlace>(Class::kAddImm, in_place_if_possible);
+    one_of<vm::RegisterRow, Add, AddInPlace>(Class::kAdd, [](const ProgramRow& insn) {
+      return insn.operation == number(Operation::kAdd) ? in_place_if_possible(insn) : 0;
+    });
+    two_forms<Bits>(Class::kBits, Class::kBitsImm);
+    shifts();
+    two_forms<Compare>(Class::kCompare, Class::kCompareImm);
+    branches();
+    one_of<vm::ImmediateRow, Jalr>(Class::kJump, the_only);
+    loads();
+    one_of<vm::StoreRow, StoreWord>(Class::kStoreWord, the_only);
+    sub_words();
+    one_of<vm::RegisterRow, Mul, MulInPlace, MulHigh>(Class::kMul, [](const ProgramRow& insn) {
+      return insn.operation == number(Operation::kMul) ? in_place_if_possible(insn) : 2;
+    });
+    one_of<vm::RegisterRow, Div>(Class::kDiv, the_only);
+    one_of<vm::SystemRow, System>(Class::kSystem, the_only);
+    transfers();
+    return std::move(out_);
+  }
+
+ private:
+  /// A chip of `rows` rows; fill_row(i, row) fills row i.
+  template <ChipDefinition Chip, class FillRow>
+  void add(uint64_t rows, FillRow fill_row) {
+    if (rows == 0) return;
+    const auto fill = [fill_row](uint64_t first, uint64_t count, Fp* out) {
+      auto* row = reinterpret_cast<typename Chip::template Cols<Fp>*>(out);
+      for (uint64_t i = first; i < first + count; ++i) fill_row(i, *row++);
+    };
+    out_.push_back({Chip::kName, kWidth<Chip>, rows, fill, &count_lookups<Chip>});
+  }
+
+  static int the_only(const ProgramRow&) { return 0; }
+  static int in_place_if_possible(const ProgramRow& insn) {
+    return insn.rd == insn.rs1 && insn.rd != insn.rs2 ? 1 : 0;
+  }
+
+  /// Numbers of the records that belong to each of some chips; shared by what fills their rows.
+  template <size_t kChips>
+  using Picks = std::shared_ptr<std::array<std::vector<uint32_t>, kChips>>;
+
+  template <size_t kChips, class Record, class Which>
+  Picks<kChips> pick(std::span<const Record> records, Which which) {
+    auto picks = std::make_shared<std::array<std::vector<uint32_t>, kChips>>();
+    for (uint32_t i = 0; i < records.size(); ++i)
+      (*picks)[which(text_[records[i].index])].push_back(i);
+    return picks;
+  }
+
+  template <ChipDefinition Chip, class Record, size_t kChips>
+  void add_picked(std::span<const Record> records, const Picks<kChips>& picks, size_t chip) {
+    add<Chip>((*picks)[chip].size(), [text = text_, records, picks, chip](uint64_t i, auto& row) {
+      const Record& record = records[(*picks)[chip][i]];
+      Chip::fill(row, text[record.index], record);
+    });
+  }
+
+  /// A row of the class belongs to chip which(instruction). Chip 1 may be one of those in place,
+  /// whose instructions chip 0 has, too.
+  template <class Record, ChipDefinition... Chips, class Which>
+  void one_of(Class cls, Which which) {
+    const std::span<const Record> records = segment_.rows<Record>(cls);
+    const auto picks = pick<sizeof...(Chips)>(records, which);
+    if constexpr ((is_in_place<Chips>() || ...))
+      join_if_few((*picks)[0], (*picks)[1], !(*picks)[0].empty());
+    size_t chip = 0;
+    (add_picked<Chips>(records, picks, chip++), ...);
+  }
+
+  template <ChipDefinition Chip>
+  static constexpr bool is_in_place() {
+    return requires { requires Chip::kIsInPlace; };
+  }
+
+  /// Moves the rows of a narrow chip to one that has its instructions, too, and has a table, if
+  /// they save less than a table of their own costs: about a fifth of a row each, where a table has
+  /// 2^kMinLogHeight rows or more.
+  static void join_if_few(std::vector<uint32_t>& wide, std::vector<uint32_t>& narrow,
+                          bool has_table) {
+    if (!has_table || narrow.size() >= uint64_t{5} << kMinLogHeight) return;
+    std::vector<uint32_t> all;
+    std::ranges::merge(wide, narrow, std::back_inserter(all));
+    wide = std::move(all);
+    narrow.clear();
+  }
+
+  /// Register form and immediate form are two classes of one chip. immediate(i): record i of
+  /// `immediates` ones.
+  template <ChipDefinition Chip, class Immediate>
+  void two_forms(Class register_form, uint64_t immediates, Immediate immediate) {
+    const auto registers = segment_.rows<vm::RegisterRow>(register_form);
+    add<Chip>(registers.size() + immediates,
+              [text = text_, registers, immediate](uint64_t i, auto& row) {
+                if (i < registers.size()) {
+                  Chip::fill(row, text[registers[i].index], registers[i]);
+                } else {
+                  const vm::ImmediateRow& record = immediate(i - registers.size());
+                  Chip::fill(row, text[record.index], record);
+                }
+              });
+  }
+  template <ChipDefinition Chip>
+  void two_forms(Class register_form, Class immediate_form) {
+    const auto immediates = segment_.rows<vm::ImmediateRow>(immediate_form);
+    two_forms<Chip>(register_form, immediates.size(),
+                    [immediates](uint64_t i) -> const vm::ImmediateRow& { return immediates[i]; });
+  }
+
+  /// Branch has beq and bne, too.
+  void branches() {
+    const auto records = segment_.rows<vm::BranchRow>(Class::kBranch);
+    const auto picks = pick<2>(records, [](const ProgramRow& insn) {
+      return insn.operation <= number(Operation::kBne) ? 1 : 0;
+    });
+    auto& [branch, equal] = *picks;
+    join_if_few(branch, equal, !branch.empty());
+    add_picked<Branch>(records, picks, 0);
+    add_picked<BranchEqual>(records, picks, 1);
+  }
+
+  /// Shift has the immediate forms, too.
+  void shifts() {
+    const auto immediates = segment_.rows<vm::ImmediateRow>(Class::kShiftImm);
+    const auto picks = pick<3>(immediates, in_place_if_possible);
+    auto& [general, in_place, wide] = *picks;
+    join_if_few(general, in_place, !general.empty());
+    const bool has_table = !segment_.rows<vm::RegisterRow>(Class::kShift).empty();
+    join_if_few(wide, general, has_table);
+    join_if_few(wide, in_place, has_table);
+    add_picked<ShiftImm>(immediates, picks, 0);
+    add_picked<ShiftImmInPlace>(immediates, picks, 1);
+    two_forms<Shift>(Class::kShift, wide.size(),
+                     [immediates, picks](uint64_t i) -> const vm::ImmediateRow& {
+                       return immediates[(*picks)[2][i]];
+                     });
+  }
+
+  /// Loads say whether they read from read-only memory.
+  template <ChipDefinition Chip>
+  static void fill_load(typename Chip::template Cols<Fp>& row, const vm::Program& program,
+                        const ProgramRow& insn, const vm::LoadRow& record) {
+    Chip::fill(row, insn, record, is_read_only(program, record.rs1.value + insn.imm));
+  }
+
+  void loads() {
+    const auto records = segment_.rows<vm::LoadRow>(Class::kLoadWord);
+    add<LoadWord>(records.size(),
+                  [this_program = &program_, text = text_, records](uint64_t i, auto& row) {
+                    fill_load<LoadWord>(row, *this_program, text[records[i].index], records[i]);
+                  });
+  }
+
+  /// Loads and stores of less than a word are two classes of one chip.
+  void sub_words() {
+    const auto loads = segment_.rows<vm::LoadRow>(Class::kLoadSub);
+    const auto stores = segment_.rows<vm::StoreRow>(Class::kStoreSub);
+    add<SubWord>(loads.size() + stores.size(),
+                 [this_program = &program_, text = text_, loads, stores](uint64_t i, auto& row) {
+                   if (i < loads.size()) {
+                     fill_load<SubWord>(row, *this_program, text[loads[i].index], loads[i]);
+                   } else {
+                     const vm::StoreRow& record = stores[i - loads.size()];
+                     SubWord::fill(row, text[record.index], record);
+                   }
+                 });
+  }
+
+  void transfers() {
+    const auto calls = segment_.rows<vm::SystemRow>(Class::kSystem);
+    const auto records = segment_.transfers.rows<vm::TransferRow>();
+    add<Transfer>(records.size(),
+                  [this_program = &program_, calls, records](uint64_t i, auto& row) {
+                    const vm::TransferRow& record = records[i];
+                    const vm::SystemRow& call = calls[record.system];
+                    Transfer::fill(row, call, record, static_cast<uint32_t>(i - call.transfer),
+                                   is_read_only(*this_program, record.word * 4));
+                  });
+  }
+
+  static bool is_read_only(const vm::Program& program, uint32_t address) {
+    const vm::Region* region = program.region_at(address);
+    return region != nullptr && !region->write;
+  }
+
+  const vm::Program& program_;
+  std::span<const ProgramRow> text_;
+  const vm::Segment& segment_;
+  std::vector<ChipRows> out_;
+};
+
+}  // namespace
+
+std::vector<ChipRows> chip_rows(const vm::Program& program,
+                                std::span<const ProgramRow> rows_of_text,
+                                const vm::Segment& segment) {
+  return Collector(program, rows_of_text, segment).collect();
+}
+
+}  // namespace zkvm::stark::machine

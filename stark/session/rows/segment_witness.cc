@@ -1,0 +1,316 @@
+#include "stark/session/rows/segment_witness.h"
+
+#include <tbb/blocked_range.h>
+#include <tbb/enumerable_thread_specific.h>
+#include <tbb/parallel_for.h>
+#include <zk/check.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <unordered_map>
+
+#include "stark/chips/memory/bank.h"
+#include "stark/chips/memory/boundary.h"
+#include "stark/chips/memory/refresh.h"
+#include "stark/chips/tables/byte_table.h"
+#include "stark/chips/tables/program_table.h"
+#include "stark/chips/tables/shift_table.h"
+#include "stark/session/rows/chip_rows.h"
+#include "stark/session/rows/lookup_counts.h"
+#include "stark/session/rows/table_heights.h"
+
+namespace zkvm::stark::machine {
+namespace {
+
+using namespace chips;
+
+static_assert(Refresh::kTicks == vm::kRefreshTicks && Refresh::kWords == vm::kMachineWords);
+static_assert(kJournalWord == vm::kJournalPosition && kPcWord == vm::kMachineWords);
+
+constexpr uint64_t kCountBlock = 1024;  // rows that are filled at a time to count their look-ups
+
+RowCounts count_rows(std::span<const ChipRows> chips) {
+  RowCounts rows = {{Boundary::kName, 1}};
+  for (const ChipRows& chip : chips) rows[chip.chip] = chip.rows;
+  return rows;
+}
+
+/// What the machine words are at a segment's ends, and when they were last accessed.
+std::array<BankWord, kMachineWords> machine_words(const vm::Segment& segment, uint32_t end_pc) {
+  std::array<BankWord, kMachineWords> words;
+  for (uint32_t i = 0; i < vm::kMachineWords; ++i)
+    words[i] = {0, segment.initial.words[i], segment.final.words[i], segment.times[i]};
+  words[kPcWord] = {0, segment.initial.pc, end_pc, Boundary::kEndTime};
+  return words;
+}
+
+uint32_t end_pc(const vm::Segment& segment) {
+  return segment.end == vm::SegmentEnd::kExit ? kHaltPc : segment.final.pc;
+}
+
+/// The pages of a segment by their first word, for whoever fills banks.
+class Pages {
+ public:
+  explicit Pages(const vm::Segment& segment) {
+    for (const vm::Page& page : segment.pages) pages_.emplace(page.first_word, &page);
+  }
+  /// The page of this word, or null.
+  [[nodiscard]] const vm::Page* find(uint32_t word) const {
+    const auto found = pages_.find(word & ~(vm::kGranuleWords - 1));
+    return found == pages_.end() ? nullptr : found->second;
+  }
+
+ private:
+  std::unordered_map<uint32_t, const vm::Page*> pages_;
+};
+
+/// Calls visit(row, place) for the declared rows of [first, first + count).
+template <class Visit>
+void for_declared(const BankLayout& bank, uint64_t first, uint64_t count, Visit visit) {
+  for (const WordRun& run : bank.runs) {
+    const uint64_t from = std::max<uint64_t>(first, run.row);
+    const uint64_t to = std::min<uint64_t>(first + count, uint64_t{run.row} + run.count);
+    for (uint64_t row = from; row < to; ++row)
+      visit(static_cast<uint32_t>(row), static_cast<uint32_t>(run.place + row - run.row));
+  }
+}
+
+/// Makes the tables of one segment.
+class Tables {
+ public:
+  Tables(const MachineProgram& program, const Circuit& circuit, const BankWords& memory,
+         const vm::Segment& segment)
+      : image_(program.image),
+        circuit_(circuit),
+        memory_(memory),
+        segment_(segment),
+        pages_(std::make_shared<Pages>(segment)) {}
+
+  void add_chips(std::vector<ChipRows> chips, const ChipHeights& heights);
+  void add_fixed_tables();
+  void add_constants(size_t index);
+  void add_bank(const BankUse& use);
+  Witness take() && {
+    witness_.sort();
+    return std::move(witness_);
+  }
+
+ private:
+  template <ChipDefinition Chip>
+  using Row = typename Chip::template Cols<Fp>;
+  /// fill(first, count, rows) fills rows [first, first + count), which are zero.
+  template <ChipDefinition Chip, class FillRows>
+  void add_table(const std::string& name, uint8_t log_height, FillRows fill) {
+    const auto produce = [fill](uint64_t first, uint64_t count, Fp* out) {
+      auto* rows = reinterpret_cast<Row<Chip>*>(out);
+      std::fill_n(out, count * kWidth<Chip>, Fp{});
+      fill(first, count, rows);
+    };
+    witness_.tables.push_back(
+        {circuit_.chip(name), log_height, static_cast<uint32_t>(kWidth<Chip>), {}, produce});
+  }
+  /// The same, row by row: fill(index, row) for all below `rows`.
+  template <ChipDefinition Chip, class FillRow>
+  void add_rows(const std::string& name, uint8_t log_height, uint64_t rows, FillRow fill) {
+    add_table<Chip>(name, log_height, [fill, rows](uint64_t first, uint64_t count, Row<Chip>* out) {
+      for (uint64_t i = first; i < std::min(first + count, rows); ++i)
+        fill(static_cast<uint32_t>(i), *out++);
+    });
+  }
+  template <bool kFromImage, bool kKept>
+  void add_bank_variant(uint16_t bank);
+  void count_lookups(std::span<const ChipRows> chips);
+  void count_refreshes();
+
+  const ProgramImage& image_;
+  const Circuit& circuit_;
+  const BankWords& memory_;
+  const vm::Segment& segment_;
+  std::shared_ptr<const Pages> pages_;
+  std::shared_ptr<LookupCounts> counts_;
+  Witness witness_;
+};
+
+void Tables::count_lookups(std::span<const ChipRows> chips) {
+  const LookupCounts none(image_.program().empty() ? 0 : image_.program()[0].pc,
+                          image_.program().size());
+  tbb::enumerable_thread_specific<LookupCounts> counts(none);
+  for (const ChipRows& chip : chips) {
+    tbb::parallel_for(tbb::blocked_range<uint64_t>(0, chip.rows, kCountBlock),
+                      [&](const auto& range) {
+                        std::vector<Fp> rows(kCountBlock * chip.width);
+                        for (uint64_t i = range.begin(); i < range.end(); i += kCountBlock) {
+                          const uint64_t count = std::min(kCountBlock, range.end() - i);
+                          chip.fill(i, count, rows.data());
+                          chip.count_lookups(rows.data(), count, counts.local());
+                        }
+                      });
+  }
+  counts_ = std::make_shared<LookupCounts>(none);
+  for (const LookupCounts& part : counts) *counts_ += part;
+  count_refreshes();
+}
+
+void Tables::count_refreshes() {
+  const auto refreshes = segment_.refreshes.rows<vm::RefreshRow>();
+  for (uint32_t i = 0; i < refreshes.size(); ++i) {
+    Row<Refresh> row;
+    Refresh::fill(row, i, refreshes[i].word);
+    machine::count_lookups<Refresh>(reinterpret_cast<const Fp*>(&row), 1, *counts_);
+  }
+}
+
+void Tables::add_chips(std::vector<ChipRows> list, const ChipHeights& heights) {
+  count_lookups(list);
+  const auto chips = std::make_shared<const std::vector<ChipRows>>(std::move(list));
+  for (const ChipRows& chip : *chips) {
+    uint64_t start = 0;  // row of the chip that is the table's first
+    for (const uint8_t log : heights.at(chip.chip)) {
+      const auto produce = [chips, &chip, start](uint64_t first, uint64_t count, Fp* out) {
+        const uint64_t from = std::min(start + first, chip.rows);
+        const uint64_t filled = std::min(count, chip.rows - from);
+        chip.fill(from, filled, out);
+        std::fill(out + filled * chip.width, out + count * chip.width, Fp{});
+      };
+      witness_.tables.push_back({circuit_.chip(chip.chip), log, chip.width, {}, produce});
+      start += uint64_t{1} << log;
+    }
+    ZK_CHECK(start >= chip.rows);
+  }
+  add_rows<Boundary>(Boundary::kName, heights.at(Boundary::kName).front(), 1,
+                     [&segment = segment_](uint32_t, auto& row) {
+                       Boundary::fill(row, segment.initial.pc, segment.clk, end_pc(segment));
+                     });
+}
+
+void Tables::add_fixed_tables() {
+  const auto counts = counts_;
+  const auto counts_of = [counts](uint32_t value) -> ByteTable::Counts {
+    const uint32_t range14 = value < counts->range14.size() ? counts->range14[value] : 0;
+    return {counts->range16[value], range14, counts->bytes[value], counts->and8[value]};
+  };
+  add_rows<ByteTable>(ByteTable::kName, ByteTable::kLogHeight, uint64_t{1} << ByteTable::kLogHeight,
+                      [counts_of](uint32_t i, auto& row) { ByteTable::fill(row, i, counts_of); });
+  add_rows<ShiftTable>(ShiftTable::kName, ShiftTable::kLogHeight,
+                       uint64_t{1} << ShiftTable::kLogHeight, [counts](uint32_t i, auto& row) {
+                         ShiftTable::fill(row, i, i < ShiftTable::kKeys ? counts->shift[i] : 0);
+                       });
+  add_rows<Refresh>(Refresh::kName, Refresh::kLogHeight, uint64_t{1} << Refresh::kLogHeight,
+                    [rows = segment_.refreshes.rows<vm::RefreshRow>()](uint32_t i, auto& row) {
+                      if (i < rows.size())
+                        Refresh::fill(row, i, rows[i].word);
+                      else
+                        Refresh::fill_padding(row, i);
+                    });
+  add_rows<ProgramTable>(ProgramTable::kName, image_.image().log_program, image_.program().size(),
+                         [counts, rows = image_.program()](uint32_t i, auto& row) {
+                           ProgramTable::fill(row, rows[i], counts->program[i]);
+                         });
+}
+
+void Tables::add_constants(size_t index) {
+  const BankLayout& bank = image_.constants()[index];
+  add_table<ConstantBank>(
+      constants_chip(index), bank.log_height,
+      [&bank, pages = pages_](uint64_t first, uint64_t count, Row<ConstantBank>* rows) {
+        for_declared(bank, first, count, [&](uint32_t row, uint32_t place) {
+          const uint32_t word = place - kReadOnlyBase;
+          const vm::Page* page = pages->find(word);
+          const uint32_t time = page == nullptr ? 0 : page->time[word % vm::kGranuleWords];
+          ConstantBank::fill(rows[row - first], place, bank.image_word(row), time);
+        });
+      });
+}
+
+template <bool kFromImage, bool kKept>
+void Tables::add_bank_variant(uint16_t bank) {
+  using Chip = RamBank<kFromImage, kKept>;
+  const BankLayout& layout = image_.bank(bank);
+  if (bank == kMachineBank) {
+    const auto words = machine_words(segment_, end_pc(segment_));
+    add_table<Chip>(bank_chip(bank), layout.log_height,
+                    [&layout, words](uint64_t first, uint64_t count, Row<Chip>* rows) {
+                      for_declared(layout, first, count, [&](uint32_t row, uint32_t place) {
+                        BankWord word = words[row];
+                        word.image = layout.image_word(row);
+                        Chip::fill(rows[row - first], place, word);
+                      });
+                    });
+    return;
+  }
+  add_table<Chip>(bank_chip(bank), layout.log_height,
+                  [&layout, pages = pages_, words = memory_.of(bank)](
+                      uint64_t first, uint64_t count, Row<Chip>* rows) {
+                    for_declared(layout, first, count, [&](uint32_t row, uint32_t place) {
+                      const uint32_t in_page = place % vm::kGranuleWords;
+                      BankWord word{layout.image_word(row), words[row], words[row], 0};
+                      if (const vm::Page* page = pages->find(place))
+                        word = {word.image, page->initial[in_page], page->final[in_page],
+                                page->time[in_page]};
+                      Chip::fill(rows[row - first], place, word);
+                    });
+                  });
+}
+
+void Tables::add_bank(const BankUse& use) {
+  if (use.from_image)
+    use.kept ? add_bank_variant<true, true>(use.bank) : add_bank_variant<true, false>(use.bank);
+  else
+    use.kept ? add_bank_variant<false, true>(use.bank) : add_bank_variant<false, false>(use.bank);
+}
+
+}  // namespace
+
+RowCounts count_rows(const MachineProgram& program, const vm::Segment& segment) {
+  return count_rows(chip_rows(program.program, program.image.program(), segment));
+}
+
+ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows) {
+  std::vector<RowsToPlace> chips;
+  for (const auto& [name, count] : rows)
+    chips.push_back({count, committed_columns(circuit.key().chips[circuit.chip(name)])});
+  std::vector<uint8_t> present;
+  for (const ChipKey& chip : circuit.key().chips)
+    if (chip.log_height != kFreeHeight) present.push_back(chip.log_height);
+  std::vector<std::vector<uint8_t>> chosen = choose_heights(chips, present);
+  ChipHeights heights;
+  size_t index = 0;
+  for (const auto& [name, count] : rows) heights[name] = std::move(chosen[index++]);
+  return heights;
+}
+
+std::vector<TableSpec> place_tables(const Circuit& circuit, const ChipHeights& heights) {
+  Witness tables;  // without rows: only to be sorted
+  for (const auto& [name, logs] : heights)
+    for (const uint8_t log : logs) tables.tables.push_back({circuit.chip(name), log, 0, {}, {}});
+  const auto& chips = circuit.key().chips;
+  for (uint16_t chip = 0; chip < chips.size(); ++chip)
+    if (chips[chip].log_height != kFreeHeight)
+      tables.tables.push_back({chip, chips[chip].log_height, 0, {}, {}});
+  tables.sort();
+  return tables.specs();
+}
+
+Witness segment_witness(const MachineProgram& program, const Circuit& circuit,
+                        std::span<const BankUse> uses, const BankWords& memory,
+                        const vm::Segment& segment, const ChipHeights& heights,
+                        std::vector<PublicInteraction> publics) {
+  Tables tables(program, circuit, memory, segment);
+  tables.add_chips(chip_rows(program.program, program.image.program(), segment), heights);
+  tables.add_fixed_tables();
+  for (size_t i = 0; i < program.image.constants().size(); ++i) tables.add_constants(i);
+  for (const BankUse& use : uses) tables.add_bank(use);
+  Witness witness = std::move(tables).take();
+  witness.publics = std::move(publics);
+  return witness;
+}
+
+Witness bank_witness(const MachineProgram& program, const Circuit& circuit, const BankUse& use,
+                     const BankWords& memory, const vm::Segment& segment) {
+  Tables tables(program, circuit, memory, segment);
+  tables.add_bank(use);
+  return std::move(tables).take();
+}
+
+}  // namespace zkvm::stark::machine

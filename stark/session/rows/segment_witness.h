@@ -1,0 +1,57 @@
+// From the record of a segment to the tables of its proof.
+//
+//   vm::Segment, program, words of the banks  ->  Witness of machine_circuit(image, bank uses)
+//
+// The rows of a class of instructions become rows of one or two chips (chip_rows.h), the rows of a
+// chip are spread over tables of a few heights (table_heights.h). Tables are produced on demand
+// from the record, so there is no second copy of it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "stark/air/circuit.h"
+#include "stark/machine/circuit.h"
+#include "stark/session/image/program_image.h"
+#include "stark/session/rows/bank_words.h"
+#include "stark/witness/witness.h"
+#include "vm/elf.h"
+#include "vm/record.h"
+
+namespace zkvm::stark::machine {
+
+/// A program as the prover has it.
+struct MachineProgram {
+  const vm::Program& program;
+  const ProgramImage& image;  // of that program
+};
+
+/// How many rows of each chip with a free number of them, by its name.
+using RowCounts = std::map<std::string, uint64_t>;
+[[nodiscard]] RowCounts count_rows(const MachineProgram& program, const vm::Segment& segment);
+
+/// Heights (log2) of the tables of each of these chips, tallest first. A search: once per segment.
+using ChipHeights = std::map<std::string, std::vector<uint8_t>>;
+[[nodiscard]] ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows);
+
+/// The tables of a proof with these heights, in the protocol's order.
+[[nodiscard]] std::vector<TableSpec> place_tables(const Circuit& circuit,
+                                                  const ChipHeights& heights);
+
+/// The witness of a segment; it has the tables of place_tables(). `heights`: chip_heights() of the
+/// segment's count_rows(). `memory`: the banks' words at the segment's start. All but `publics`
+/// must outlive the witness, unchanged: tables read them.
+[[nodiscard]] Witness segment_witness(const MachineProgram& program, const Circuit& circuit,
+                                      std::span<const BankUse> uses, const BankWords& memory,
+                                      const vm::Segment& segment, const ChipHeights& heights,
+                                      std::vector<PublicInteraction> publics);
+
+/// The table of one bank alone: enough to commit its shared trees.
+[[nodiscard]] Witness bank_witness(const MachineProgram& program, const Circuit& circuit,
+                                   const BankUse& use, const BankWords& memory,
+                                   const vm::Segment& segment);
+
+}  // namespace zkvm::stark::machine

@@ -1,0 +1,100 @@
+#include "stark/session/rows/table_heights.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+namespace zkvm::stark::machine {
+namespace {
+
+/// Heights as a set: bit h for 2^h.
+using HeightSet = uint32_t;
+
+/// Tables for `rows` rows from a set of heights. `price`: of a column beside its cells.
+class Splitter {
+ public:
+  Splitter(HeightSet set, uint64_t price) : set_(set), price_(price) {}
+
+  /// The cheapest with heights below 2^end: as many of the tallest as are full, then either one
+  /// more of it, or lower ones. Returns what a column of them costs.
+  uint64_t split(uint64_t rows, std::vector<uint8_t>* tables, unsigned end = kMaxLogHeight + 1) {
+    if (rows == 0) return 0;
+    unsigned log = end - 1;
+    while ((set_ >> log & 1) == 0) --log;
+    const uint64_t full = rows >> log, rest = rows - (full << log);
+    if (tables != nullptr) tables->insert(tables->end(), full, static_cast<uint8_t>(log));
+    const uint64_t cost = full * column(log);
+    if (rest == 0) return cost;
+    const bool has_lower = (set_ & ((HeightSet{1} << log) - 1)) != 0;
+    if (has_lower && split(rest, nullptr, log) < column(log))
+      return cost + split(rest, tables, log);
+    if (tables != nullptr) tables->push_back(static_cast<uint8_t>(log));
+    return cost + column(log);
+  }
+  [[nodiscard]] uint64_t column(unsigned log) const { return (uint64_t{1} << log) + price_; }
+
+ private:
+  HeightSet set_;
+  uint64_t price_;
+};
+
+/// Queries of a proof with this least height over those of one without masks, roughly: for 108 bits
+/// at rate (n + 2 q)/2n.
+double queries_for(unsigned log_least) {
+  const double n = std::exp2(log_least);
+  const auto needed = [](double rate) { return -108 / std::log2((1 + rate) / 2); };
+  double queries = needed(0.5);
+  for (int i = 0; i < 8; ++i) queries = needed(0.5 + queries / n);
+  return queries / needed(0.5);
+}
+
+uint64_t average_height(std::span<const RowsToPlace> chips) {
+  uint64_t cells = 0, columns = 1;
+  for (const RowsToPlace& chip : chips) {
+    cells += std::max(chip.rows, uint64_t{1} << kMinLogHeight) * chip.columns;
+    columns += chip.columns;
+  }
+  return cells / columns;
+}
+
+uint64_t cost_of(Splitter& splitter, HeightSet heights, std::span<const RowsToPlace> chips) {
+  uint64_t cost = 0;
+  for (const RowsToPlace& chip : chips) cost += chip.columns * splitter.split(chip.rows, nullptr);
+  for (unsigned log = 0; log <= kMaxLogHeight; ++log)
+    if (heights >> log & 1) cost += kHeightColumns * splitter.column(log);
+  return cost;
+}
+
+}  // namespace
+
+uint32_t committed_columns(const ChipKey& chip) {
+  return chip.main_width + static_cast<uint32_t>(5 * chip.interactions.size() + 1) / 2;
+}
+
+std::vector<std::vector<uint8_t>> choose_heights(std::span<const RowsToPlace> chips,
+                                                 std::span<const uint8_t> present) {
+  HeightSet given = 0;
+  for (const uint8_t log : present) given |= HeightSet{1} << log;
+  const uint64_t average = average_height(chips);
+  std::array<uint64_t, kMaxLogHeight + 1> prices{};  // by least height
+  for (unsigned log = kMinLogHeight; log <= kMaxLogHeight; ++log)
+    prices[log] = static_cast<uint64_t>(static_cast<double>(average) * queries_for(log));
+  const auto splitter_for = [&](HeightSet set) {
+    return Splitter(set, prices[std::countr_zero(set | given)]);
+  };
+  HeightSet best = 0;
+  uint64_t least = std::numeric_limits<uint64_t>::max();
+  constexpr HeightSet kLeast = HeightSet{1} << kMinLogHeight;
+  for (HeightSet set = kLeast; set < HeightSet{2} << kMaxLogHeight; set += kLeast) {
+    Splitter splitter = splitter_for(set);
+    if (const uint64_t cost = cost_of(splitter, set | given, chips); cost < least)
+      least = cost, best = set;
+  }
+  std::vector<std::vector<uint8_t>> heights(chips.size());
+  for (size_t i = 0; i < chips.size(); ++i) splitter_for(best).split(chips[i].rows, &heights[i]);
+  return heights;
+}
+
+}  // namespace zkvm::stark::machine

@@ -1,0 +1,37 @@
+// Into which tables the rows of a segment's chips go: heights are powers of two, so a chip's rows
+// are spread over several tables of a few heights, and little is lost to padding.
+//
+// Two things work against many small tables: every height in use costs columns of its own (running
+// sum, quotient, batch mask), and every table's columns are opened again in each query, which makes
+// the proof longer; and the shorter the shortest table, the more queries. What is least is a sum of
+// committed cells in which each column of a table has a price: the average height of a column,
+// times the queries. So a hundredth of what is opened is worth a hundredth of the cells.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "stark/machine/image.h"
+#include "stark/protocol/key.h"
+
+namespace zkvm::stark::machine {
+
+struct RowsToPlace {
+  uint64_t rows;
+  uint32_t columns;  // committed per row: main, and the aux columns of its interactions
+};
+
+/// Committed columns of a table of this chip: its main columns and half a pair column, five
+/// elements, for each interaction.
+[[nodiscard]] uint32_t committed_columns(const ChipKey& chip);
+
+/// Committed columns of each height in use: blind column, its half pair, running sum, quotient.
+inline constexpr uint32_t kHeightColumns = 24;
+
+/// For each chip the heights (log2) of its tables, tallest first; none for a chip without rows.
+/// `present`: heights that the proof has anyway.
+[[nodiscard]] std::vector<std::vector<uint8_t>> choose_heights(std::span<const RowsToPlace> chips,
+                                                               std::span<const uint8_t> present);
+
+}  // namespace zkvm::stark::machine

@@ -1,0 +1,396 @@
+#include "stark/session/session.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <zk/check.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <set>
+
+#include "stark/protocol/bytes.h"
+#include "stark/session/execution_params.h"
+#include "stark/session/host_memory.h"
+#include "stark/session/rows/chip_kernels.h"
+#include "stark/session/rows/table_heights.h"
+
+namespace zkvm::stark::machine {
+namespace {
+
+/// What a segment's proof takes of memory at blowup 2: measured, and rounded up. Trace and LDE are
+/// 1 + 2^b matrices; codewords and trees grow by 2^b.
+constexpr uint64_t kBytesPerTick = 1024;
+constexpr uint64_t kBytesPerProof = 256u << 20;
+constexpr uint32_t kLeastTicks = 1u << 16;
+
+/// Raised when the same key and tables come to hold other rows (how rows are sorted into tables,
+/// what fill() chooses), or when the protocol comes to open them elsewhere. Two witnesses must never
+/// share masks, and two sets of queries neither.
+constexpr uint64_t kWitnessVersion = 2;
+
+uint64_t peak_rss() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+/// Adds the time until it goes out of scope.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double& seconds) : seconds_(seconds) {}
+  Stopwatch(const Stopwatch&) = delete;
+  ~Stopwatch() {
+    const auto taken = std::chrono::steady_clock::now() - start_;
+    seconds_ += std::chrono::duration<double>(taken).count();
+  }
+
+ private:
+  double& seconds_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+template <class T>
+tl::unexpected<Error> forward(const tl::expected<T, Error>& failed) {
+  return tl::unexpected<Error>(failed.error());
+}
+tl::unexpected<Error> no_memory(const vm::Error& error) {
+  return fail(ErrorCode::kMemory, error.message);
+}
+
+/// A seed from labelled parts. Each part but the last has a length that does not vary.
+class SeedHash {
+ public:
+  explicit SeedHash(std::string_view label) { add(label.data(), label.size()); }
+  SeedHash& add(std::span<const uint8_t> bytes) {
+    hash_.update(bytes);
+    return *this;
+  }
+  SeedHash& add(const Digest& digest) {
+    hash_.update_words(digest);
+    return *this;
+  }
+  SeedHash& add(uint64_t number) {
+    ByteWriter bytes;
+    bytes.put(number);
+    return add(bytes.view());
+  }
+  [[nodiscard]] Randomness::Seed seed() const {
+    const Digest digest = hash_.finish();
+    Randomness::Seed out;
+    static_assert(sizeof(out) == sizeof(digest));
+    std::memcpy(out.data(), digest.data(), out.size());
+    return out;
+  }
+
+ private:
+  void add(const char* text, size_t size) {
+    hash_.update({reinterpret_cast<const uint8_t*>(text), size});
+  }
+  Blake3 hash_;
+};
+
+}  // namespace
+
+Session::Session(const vm::Program& program, ProgramImage& image, const vm::Io& io,
+                 SessionOptions options)
+    : program_(&program), image_(&image), io_(io), options_(std::move(options)) {}
+
+Result<Session> Session::plan(const vm::Program& program, ProgramImage& image, const vm::Io& io,
+                              SessionOptions options) {
+  Session session(program, image, io, std::move(options));
+  if (auto ok = session.first_run(); !ok) return forward(ok);
+  if (session.execution_.trap) return session;
+  session.link_banks();
+  if (auto ok = session.choose_params(); !ok) return forward(ok);
+  return session;
+}
+
+// ------------------------------------------------------------------------------------------ plan
+
+Result<void> Session::first_run() {
+  const Stopwatch watch(stats_.tracing);
+  auto tracer = vm::Tracer::of(*program_, io_, options_.limits, segment_limits());
+  if (!tracer) return no_memory(tracer.error());
+  segment_ = std::make_unique<vm::Segment>();
+  uint64_t cycles = 0;
+  for (;;) {
+    const auto more = tracer->next(*segment_);
+    if (!more) return no_memory(more.error());
+    if (!*more) break;
+    SegmentPlan& plan = plans_.emplace_back();
+    plan.cycles = segment_->cycles;
+    plan.journal_end = segment_->final.words[vm::kJournalPosition];
+    plan.rows = count_rows({*program_, *image_}, *segment_);
+    for (const uint16_t bank : touched_banks(*image_, *segment_))
+      plan.uses.push_back({bank, false, false});
+    cycles += plan.cycles;
+    if (options_.progress && !options_.progress({.stage = "execution", .cycles = cycles}))
+      return fail(ErrorCode::kCancelled, "cancelled");
+  }
+  execution_ = tracer->result();
+  if (plans_.size() != 1) segment_.reset();
+  return {};
+}
+
+/// A bank comes from the image in the first segment that uses it; all but the last keep it.
+void Session::link_banks() {
+  std::set<uint16_t> seen;
+  for (SegmentPlan& plan : plans_)
+    for (BankUse& use : plan.uses) use.from_image = seen.insert(use.bank).second;
+  seen.clear();
+  for (size_t i = plans_.size(); i-- > 0;)
+    for (BankUse& use : plans_[i].uses) use.kept = !seen.insert(use.bank).second;
+}
+
+Result<void> Session::choose_params() {
+  std::vector<SegmentShape> shapes;
+  std::vector<Digest> layout;  // all that the proofs' masks must depend on beside the execution
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    const auto circuit = machine_circuit(image_->image(), plans_[i].uses);
+    if (!circuit) return forward(circuit);
+    plans_[i].heights = chip_heights(*circuit, plans_[i].rows);
+    SegmentShape shape{circuit->key(), place_tables(*circuit, plans_[i].heights),
+                       segment_publics(claim_of(i)).size()};
+    layout.push_back(blake3_hash(shape.key.serialise()));
+    layout.push_back(blake3_hash(serialise(shape.tables)));
+    const auto same = std::ranges::find_if(shapes, [&](const SegmentShape& other) {
+      return other.tables == shape.tables && other.key == shape.key;
+    });
+    if (same == shapes.end())
+      shapes.push_back(std::move(shape));
+    else
+      same->publics = std::max(same->publics, shape.publics);
+  }
+  Params wish;
+  wish.zk = options_.zk;
+  wish.log_blowup = options_.log_blowup;
+  if (options_.params) {
+    params_ = *options_.params;
+  } else {
+    const auto common = choose_common_params(shapes, plans_.size(), wish, options_.security_bits);
+    if (!common) return forward(common);
+    params_ = common->params;
+    least_rate_ = common->least_rate;
+  }
+  SeedHash seed("zkvm session");
+  seed.add(kWitnessVersion)
+      .add(options_.seed ? *options_.seed : Randomness::fresh_seed())
+      .add(image_->image().id())
+      .add(blake3_hash(io_.input))
+      .add(segment_limits().clk)
+      .add(params_.serialise());
+  // ZERO-KNOWLEDGE: a shared tree with the same masks must not be opened by proofs of another shape
+  // (of another build, say): their queries would be others, and four openings of a column show it.
+  for (const Digest& digest : layout) seed.add(digest);
+  seed_ = seed.seed();
+  return {};
+}
+
+vm::SegmentLimits Session::segment_limits() const {
+  vm::SegmentLimits limits;
+  const uint64_t memory = options_.memory_bytes ? options_.memory_bytes : machine_memory() / 2;
+  const uint64_t bytes_per_tick = kBytesPerTick << (options_.log_blowup - 1);
+  const uint64_t affordable = (memory - std::min(memory, kBytesPerProof)) / bytes_per_tick;
+  const uint64_t ticks = options_.segment_cycles ? options_.segment_cycles
+                                                 : std::max<uint64_t>(affordable, kLeastTicks);
+  limits.clk = static_cast<uint32_t>(std::clamp<uint64_t>(ticks, 4, vm::kMaxClk));
+  return limits;
+}
+
+SegmentClaim Session::claim_of(size_t index) const {
+  SegmentClaim claim;
+  claim.journal_begin = index == 0 ? 0 : plans_[index - 1].journal_end;
+  claim.journal.resize(plans_[index].journal_end - claim.journal_begin);
+  std::memcpy(claim.journal.data(), execution_.journal.data() + size_t{claim.journal_begin} * 4,
+              claim.journal.size() * 4);
+  if (index + 1 == plans_.size()) claim.exit_code = execution_.exit_code;
+  return claim;
+}
+
+// ----------------------------------------------------------------------------------------- prove
+
+Result<void> Session::prove(const std::function<bool(size_t, SegmentProof)>& take,
+                            std::span<const SegmentProof> done) {
+  ZK_CHECK(!execution_.trap && done.size() <= plans_.size());
+  LeftTrees left;
+  return second_run([&](size_t i, const Circuit& circuit, const vm::Segment& segment,
+                        const BankWords& memory) -> Result<void> {
+    if (i < done.size()) return pass_segment(i, circuit, segment, memory, left, done);
+    auto proof = prove_segment(i, circuit, segment, memory, left);
+    if (!proof) return forward(proof);
+    if (!take(i, std::move(*proof))) return fail(ErrorCode::kCancelled, "cancelled");
+    return {};
+  });
+}
+
+Result<void> Session::visit_witnesses(
+    const std::function<void(size_t, const Circuit&, Witness)>& visit) {
+  ZK_CHECK(!execution_.trap);
+  return second_run([&](size_t i, const Circuit& circuit, const vm::Segment& segment,
+                        const BankWords& memory) -> Result<void> {
+    visit(i, circuit,
+          segment_witness({*program_, *image_}, circuit, plans_[i].uses, memory, segment,
+                          plans_[i].heights, segment_publics(claim_of(i))));
+    return {};
+  });
+}
+
+template <class Body>
+Result<void> Session::second_run(const Body& body) {
+  BankWords memory(*image_);
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    const auto segment = next_segment(i);
+    if (!segment) return forward(segment);
+    const std::vector<BankUse>& uses = plans_[i].uses;
+    memory.open(uses);
+    const auto circuit = machine_circuit(image_->image(), uses, &chip_kernels);
+    if (!circuit) return forward(circuit);
+    if (auto ok = body(i, *circuit, **segment, memory); !ok) return ok;
+    memory.close(uses, **segment);
+  }
+  tracer_.reset();
+  segment_.reset();
+  return {};
+}
+
+/// Records segment `index`, the one after that of the last call.
+Result<vm::Segment*> Session::next_segment(size_t index) {
+  if (index == 0 && plans_.size() == 1 && segment_ != nullptr) return segment_.get();
+  const Stopwatch watch(stats_.tracing);
+  if (index == 0) {
+    vm::Io io{.input = io_.input, .console = {}};  // the console has had it all
+    auto tracer = vm::Tracer::of(*program_, io, options_.limits, segment_limits());
+    if (!tracer) return no_memory(tracer.error());
+    tracer_ = std::move(*tracer);
+    segment_ = std::make_unique<vm::Segment>();
+  }
+  const auto more = tracer_->next(*segment_);
+  if (!more) return no_memory(more.error());
+  ZK_CHECK(*more && segment_->cycles == plans_[index].cycles);  // the VM is deterministic
+  return segment_.get();
+}
+
+Result<SegmentProof> Session::prove_segment(size_t index, const Circuit& circuit,
+                                            const vm::Segment& segment, const BankWords& memory,
+                                            LeftTrees& left) {
+  const SegmentPlan& plan = plans_[index];
+  if (!go_on(index, 0, "witness")) return fail(ErrorCode::kCancelled, "cancelled");
+  Witness witness;
+  {
+    const Stopwatch watch(stats_.witness);
+    witness = segment_witness({*program_, *image_}, circuit, plan.uses, memory, segment,
+                              plan.heights, segment_publics(claim_of(index)));
+  }
+  SegmentProof out{plan.journal_end, plan.uses, std::vector<BankRoots>(plan.uses.size()), {}};
+  SlotTrees trees;
+  LeftTrees made;
+  {
+    const Stopwatch watch(stats_.trees);
+    trees = image_->fixed_trees(circuit, plan.uses);
+    for (size_t u = 0; u < plan.uses.size(); ++u) {
+      const BankUse& use = plan.uses[u];
+      if (!use.from_image) {
+        const CommittedTree& tree = *left.at(use.bank);
+        trees[circuit.slot(bank_in_slot(use.bank))] = &tree;
+        out.roots[u].in = tree.root();
+      }
+      if (use.kept) {
+        const uint16_t slot = circuit.slot(bank_out_slot(use.bank));
+        made[use.bank] = std::make_unique<CommittedTree>(
+            commit_slot(circuit.key(), params_, slot, witness, tree_seed(index, use.bank)));
+        trees[slot] = made[use.bank].get();
+        out.roots[u].out = made[use.bank]->root();
+      }
+    }
+  }
+  ProverOptions options;
+  options.params = params_;
+  options.seed = proof_seed(index, circuit, witness);
+  options.progress = [&](double part, const char* stage) { return go_on(index, part, stage); };
+  const auto proof = stark::prove(circuit, witness, trees, options, &stats_.prover);
+  if (!proof) return forward(proof);
+  out.proof = proof->serialise();
+
+  for (const BankUse& use : plan.uses) left.erase(use.bank);
+  left.merge(made);
+  stats_.cycles += plan.cycles;
+  count_tables(circuit, witness, plan.rows);
+  stats_.peak_rss_bytes = peak_rss();
+  return out;
+}
+
+/// A segment that an earlier session has proven: only the trees that later proofs need are made
+/// again.
+Result<void> Session::pass_segment(size_t index, const Circuit& circuit, const vm::Segment& segment,
+                                   const BankWords& memory, LeftTrees& left,
+                                   std::span<const SegmentProof> done) {
+  const SegmentPlan& plan = plans_[index];
+  const auto other = [&](const char* what) {
+    return fail(
+        ErrorCode::kStatement,
+        fmt::format("resume: segment {} is of another session: its {} differ", index, what));
+  };
+  const SegmentProof& proof = done[index];
+  if (proof.uses != plan.uses || proof.roots.size() != plan.uses.size()) return other("banks");
+  if (proof.journal_end != plan.journal_end) return other("journal positions");
+  for (size_t u = 0; u < plan.uses.size(); ++u) {
+    const BankUse& use = plan.uses[u];
+    left.erase(use.bank);
+    bool is_next_proven = false;
+    for (size_t j = index + 1; j < done.size() && !is_next_proven; ++j)
+      is_next_proven =
+          std::ranges::find(plans_[j].uses, use.bank, &BankUse::bank) != plans_[j].uses.end();
+    if (!use.kept || is_next_proven) continue;
+    const Stopwatch watch(stats_.trees);
+    auto tree = std::make_unique<CommittedTree>(
+        commit_slot(circuit.key(), params_, circuit.slot(bank_out_slot(use.bank)),
+                    bank_witness({*program_, *image_}, circuit, use, memory, segment),
+                    tree_seed(index, use.bank)));
+    if (tree->root() != proof.roots[u].out) return other("roots");
+    left[use.bank] = std::move(tree);
+  }
+  return {};
+}
+
+bool Session::go_on(size_t index, double part, const char* stage) const {
+  if (!options_.progress) return true;
+  uint64_t cycles = 0;
+  for (size_t i = 0; i < index; ++i) cycles += plans_[i].cycles;
+  return options_.progress({index, plans_.size(), part, stage, cycles});
+}
+
+void Session::count_tables(const Circuit& circuit, const Witness& witness, const RowCounts& rows) {
+  for (uint16_t c = 0; c < circuit.key().chips.size(); ++c) {
+    const ChipKey& key = circuit.key().chips[c];
+    auto chip = std::ranges::find(stats_.chips, key.name, &SessionStats::Chip::name);
+    if (chip == stats_.chips.end()) {
+      stats_.chips.push_back({key.name, 0, 0, committed_columns(key)});
+      chip = stats_.chips.end() - 1;
+    }
+    uint64_t height = 0;
+    for (const Table& table : witness.tables)
+      if (table.chip == c) height += table.height();
+    chip->height += height;
+    const auto free = rows.find(key.name);
+    chip->rows += free == rows.end() ? height : free->second;
+  }
+}
+
+// ---------------------------------------------------------------------------------------- seeds
+
+Randomness::Seed Session::tree_seed(size_t index, uint16_t bank) const {
+  return SeedHash("zkvm shared tree").add(seed_).add(index).add(bank).seed();
+}
+
+Randomness::Seed Session::proof_seed(size_t index, const Circuit& circuit,
+                                     const Witness& witness) const {
+  return SeedHash("zkvm segment proof")
+      .add(seed_)
+      .add(index)
+      .add(blake3_hash(circuit.key().serialise()))
+      .add(serialise(witness.specs()))
+      .seed();
+}
+
+}  // namespace zkvm::stark::machine

@@ -1,0 +1,162 @@
+// From a program and its input to the proofs of all segments of its execution, in bounded memory.
+//
+// An execution runs twice. The first run learns what every segment will need: the rows of each
+// chip, the banks it touches, the journal's position at its end; from that follow the parameters
+// that all segments share. The second run records a segment, makes its witness, proves it, hands
+// the proof out and forgets it. What lives longer are the words of the banks and, from the segment
+// that leaves a bank to the next one that touches it, the tree of its words.
+//
+// ZERO-KNOWLEDGE: all randomness comes from one secret seed, so that a session that was interrupted
+// can be resumed: the tree that two segments share must be the same again. Seeds of trees and
+// proofs are hashes of the secret with all that determines witness and openings (image, input,
+// where segments are cut, parameters, keys, tables, version), so that two different witnesses never
+// use one mask, and the same witness proven again gives the same bytes, which tell nothing new.
+// Whoever has the seed can undo the masks: it is to be kept as secret as the input, and thrown away
+// with the session by whoever gave it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "stark/machine/circuit.h"
+#include "stark/pcs/commit/randomness.h"
+#include "stark/protocol/error.h"
+#include "stark/protocol/soundness.h"
+#include "stark/prover/prover.h"
+#include "stark/session/image/program_image.h"
+#include "stark/session/rows/segment_witness.h"
+#include "vm/run.h"
+#include "vm/system.h"
+#include "vm/trace.h"
+
+namespace zkvm::stark::machine {
+
+struct SessionProgress {
+  size_t segment = 0, segments = 0;  // the one at work; how many there are (0: not known yet)
+  double part = 0;                   // of this segment's proof that is done, 0..1
+  const char* stage = "";            // what comes next in it
+  uint64_t cycles = 0;               // of the segments before
+};
+
+struct SessionOptions {
+  uint64_t segment_cycles = 0;  // most ticks of a segment, below 2^22; 0: as memory_bytes allows
+  uint64_t memory_bytes = 0;    // to stay below, if segments can be small enough; 0: half of what
+                                // this process may take (machine_memory.h)
+  uint8_t log_blowup = 1;       // 1 to the image's
+  double security_bits = kDefaultSecurityBits;  // of the whole execution
+  bool zk = true;
+  std::optional<Params> params = {};  // tests only: instead of those that give security_bits
+  vm::RunLimits limits = {};
+  std::optional<Randomness::Seed> seed = {};  // by default fresh; needed again to resume
+  /// Called between stages; returning false cancels.
+  std::function<bool(const SessionProgress&)> progress = {};
+};
+
+/// What a segment hands out: beside image, journal and exit code all that its verifier needs.
+struct SegmentProof {
+  uint32_t journal_end = 0;      // words of the journal that are written when it ends
+  std::vector<BankUse> uses;     // ascending
+  std::vector<BankRoots> roots;  // of each use; zeros where there is no tree
+  std::vector<uint8_t> proof;    // stark/protocol/proof.h
+};
+
+struct SessionStats {
+  struct Chip {
+    std::string name;
+    uint64_t rows = 0;     // that hold something
+    uint64_t height = 0;   // of all its tables
+    uint32_t columns = 0;  // committed per row: main, and aux of its interactions
+  };
+  uint64_t cycles = 0;      // of the segments proven
+  double tracing = 0;       // seconds, both runs
+  double witness = 0;       // seconds: sorting rows, counting look-ups
+  double trees = 0;         // seconds: fixed and shared trees
+  ProverStats prover;       // of all segments together
+  std::vector<Chip> chips;  // likewise
+  uint64_t peak_rss_bytes = 0;
+};
+
+class Session {
+ public:
+  /// The first run. `program`, its `image` and what `io` refers to must outlive the session. A
+  /// guest that traps is no error: see execution().trap. Errors: kMemory, kCancelled, those of
+  /// machine_circuit and choose_params.
+  [[nodiscard]] static Result<Session> plan(const vm::Program& program, ProgramImage& image,
+                                            const vm::Io& io, SessionOptions options);
+
+  /// The execution: trap or exit code, cycles, journal.
+  [[nodiscard]] const vm::RunResult& execution() const { return execution_; }
+  [[nodiscard]] size_t segments() const { return plans_.size(); }
+  [[nodiscard]] const Params& params() const { return params_; }
+  [[nodiscard]] double least_rate() const { return least_rate_; }
+
+  /// Proves the segments from done.size() on, in order; `take` gets each of them, and may stop the
+  /// session by returning false. `done`: the first segments' proofs, from an earlier session with
+  /// the same program, input, options and seed (their `proof` is not read). REQUIRES: no trap.
+  /// Errors: kMemory, kCancelled, those of prove(); kStatement: `done` is of another session.
+  [[nodiscard]] Result<void> prove(const std::function<bool(size_t, SegmentProof)>& take,
+                                   std::span<const SegmentProof> done = {});
+
+  /// The witnesses alone, for whoever checks or attacks them; each is valid during its call.
+  [[nodiscard]] Result<void> visit_witnesses(
+      const std::function<void(size_t, const Circuit&, Witness)>& visit);
+
+  [[nodiscard]] const SessionStats& stats() const { return stats_; }
+
+ private:
+  struct SegmentPlan {
+    uint64_t cycles = 0;
+    uint32_t journal_end = 0;
+    RowCounts rows;
+    ChipHeights heights;
+    std::vector<BankUse> uses;
+  };
+  /// Trees of the banks' words as the segments so far have left them.
+  using LeftTrees = std::map<uint16_t, std::unique_ptr<CommittedTree>>;
+
+  Session(const vm::Program& program, ProgramImage& image, const vm::Io& io,
+          SessionOptions options);
+
+  Result<void> first_run();
+  void link_banks();
+  Result<void> choose_params();
+  [[nodiscard]] vm::SegmentLimits segment_limits() const;
+  [[nodiscard]] SegmentClaim claim_of(size_t index) const;
+
+  template <class Body>
+  Result<void> second_run(const Body& body);
+  Result<vm::Segment*> next_segment(size_t index);
+  Result<SegmentProof> prove_segment(size_t index, const Circuit& circuit,
+                                     const vm::Segment& segment, const BankWords& memory,
+                                     LeftTrees& left);
+  Result<void> pass_segment(size_t index, const Circuit& circuit, const vm::Segment& segment,
+                            const BankWords& memory, LeftTrees& left,
+                            std::span<const SegmentProof> done);
+  [[nodiscard]] bool go_on(size_t index, double part, const char* stage) const;
+  void count_tables(const Circuit& circuit, const Witness& witness, const RowCounts& rows);
+
+  [[nodiscard]] Randomness::Seed tree_seed(size_t index, uint16_t bank) const;
+  [[nodiscard]] Randomness::Seed proof_seed(size_t index, const Circuit& circuit,
+                                            const Witness& witness) const;
+
+  const vm::Program* program_;
+  ProgramImage* image_;
+  vm::Io io_;
+  SessionOptions options_;
+  Randomness::Seed seed_;  // of this very execution
+  vm::RunResult execution_;
+  std::vector<SegmentPlan> plans_;
+  Params params_;
+  double least_rate_ = 0;
+  std::optional<vm::Tracer> tracer_;
+  std::unique_ptr<vm::Segment> segment_;  // at work; after plan(): the only one, if there is one
+  SessionStats stats_;
+};
+
+}  // namespace zkvm::stark::machine

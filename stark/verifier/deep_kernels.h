@@ -1,0 +1,39 @@
+// The sums of the verifier's section "deep" on lanes: written once (verifier_deep.simd.cc),
+// compiled for each instruction set.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stark/simd/simd_dispatch.h"
+
+namespace zkvm::stark {
+
+/// A column that is also opened at w zeta.
+struct OpenedNext {
+  uint32_t lane;             // of the tile
+  uint32_t coefficients[5];  // centred words of d
+};
+
+/// Up to 16 adjacent columns of the opened rows of one tree.
+struct OpenedTile {
+  const uint32_t* first;  // word of row 0; canonical words
+  size_t row_words;       // from one row to the next
+  size_t words;           // of each row
+  /// Words from `first` on that may be read.
+  size_t readable;
+  const uint32_t*
+      coefficients;  // centred words of c, five a column, for 16 columns; 0 for the rest
+  const OpenedNext* next;
+  size_t next_count;
+};
+
+struct VerifierDeepKernels {
+  /// sums[10 r ..]: sum c s(x) of row r, then sum d s(x), each five canonical words, where s is
+  /// shifted() of simd.h.
+  void (*sums)(const OpenedTile* tiles, size_t tile_count, size_t rows, uint32_t* sums);
+};
+
+ZKVM_SIMD_TABLE(VerifierDeepKernels, verifier_deep_kernels);
+
+}  // namespace zkvm::stark

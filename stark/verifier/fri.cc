@@ -1,0 +1,193 @@
+#include "stark/verifier/fri.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "stark/verifier/deep.h"
+
+namespace zkvm::stark {
+namespace {
+
+constexpr Fp kHalf = inverse(Fp::from(2));
+
+/// The values of a polynomial on the subgroup of order 2^log, in the order of powers.
+std::vector<Fp5> evaluate_on_subgroup(std::span<const Fp5> polynomial, unsigned log) {
+  // Decimation in time: bit-reversed coefficients first.
+  std::vector<Fp5> values(size_t{1} << log);
+  for (size_t i = 0; i < polynomial.size(); ++i) {
+    size_t reversed = 0;
+    for (unsigned bit = 0; bit < log; ++bit) reversed |= (i >> bit & 1) << (log - 1 - bit);
+    values[reversed] += polynomial[i];
+  }
+  for (unsigned level = 1; level <= log; ++level) {
+    const size_t half = size_t{1} << (level - 1);
+    const Fp root = Fp::root_of_unity(static_cast<int>(level));
+    Fp power = Fp::one();
+    for (size_t j = 0; j < half; ++j, power *= root) {
+      for (size_t i = j; i < values.size(); i += 2 * half) {
+        const Fp5 odd = values[i + half] * power;
+        values[i + half] = values[i] - odd;
+        values[i] += odd;
+      }
+    }
+  }
+  return values;
+}
+
+// root(log)^-index
+Fp inverse_point(unsigned log, uint32_t index) {
+  const uint32_t size = 1u << log;
+  return root_power(static_cast<int>(log), (size - index) & (size - 1));
+}
+
+size_t rank(std::span<const uint32_t> sorted, uint32_t value) {
+  return static_cast<size_t>(std::ranges::lower_bound(sorted, value) - sorted.begin());
+}
+
+}  // namespace
+
+Result<FriChallenges> replay_fri(const Shape& shape, const Proof& proof, Transcript& transcript) {
+  FriChallenges out;
+  {
+    const auto fri = transcript.scope("fri");
+    for (uint32_t i = 0; i < shape.layers.size(); ++i) {
+      const auto layer = transcript.scope("layer", i);
+      transcript.absorb("root", proof.layers[i].root);
+      if (!transcript.check_grind("grind", shape.params.grind_round, proof.layers[i].nonce))
+        return fail(ErrorCode::kNonce, fmt::format("fri: layer {}: the nonce lacks its {} bits", i,
+                                                   shape.params.grind_round));
+      out.beta.push_back(transcript.squeeze("fold"));
+    }
+    transcript.absorb("final", std::span<const Fp5>(proof.final_polynomial));
+  }
+  if (!transcript.check_grind("grind query", shape.params.grind_query, proof.nonce_query))
+    return fail(ErrorCode::kNonce,
+                fmt::format("queries: the nonce lacks its {} bits", shape.params.grind_query));
+  out.indices.resize(shape.params.queries);
+  transcript.squeeze_indices("queries", shape.log_domain(shape.groups[0]), out.indices);
+  return out;
+}
+
+Fp5 fold_fibre(std::span<const Fp5> fibre, Fp y_inverse, const Fp5& beta) {
+  // By halves: F(X) = E(X^2) + X O(X^2), the fold by beta is E + beta O; then by beta^2, beta^4.
+  Fp5 values[8];
+  std::ranges::copy(fibre, values);
+  Fp5 challenge = beta;
+  for (size_t half = fibre.size() / 2; half > 0; half /= 2) {
+    const auto log = static_cast<unsigned>(std::bit_width(half));  // of the number of values
+    const Fp step = inverse_point(log, 1);
+    Fp point = y_inverse * kHalf;  // 1/(2 y w^j)
+    for (size_t j = 0; j < half; ++j) {
+      const Fp5 even = (values[j] + values[j + half]) * kHalf;
+      const Fp5 odd = (values[j] - values[j + half]) * point;
+      values[j] = even + challenge * odd;
+      point *= step;
+    }
+    challenge *= challenge;
+    y_inverse *= y_inverse;
+  }
+  return values[0];
+}
+
+namespace {
+
+/// The opened rows of a layer, and a codeword's fibres in them.
+struct LayerRows {
+  const uint32_t* words;
+  uint32_t row_words;
+
+  [[nodiscard]] Fp5 at(size_t row, size_t element) const {
+    return element_at(words + row * row_words + element * Fp5::kDegree);
+  }
+  /// The fold of the 2^log_arity elements from `first` on; `inverse_point`: of the first.
+  [[nodiscard]] Fp5 fold(size_t row, size_t first, unsigned log_arity, Fp inverse_point,
+                         const Fp5& beta) const {
+    Fp5 fibre[8];
+    const size_t arity = size_t{1} << log_arity;
+    for (size_t j = 0; j < arity; ++j) fibre[j] = at(row, first + j);
+    return fold_fibre({fibre, arity}, inverse_point, beta);
+  }
+};
+
+/// Whether a layer holds `values` at `positions` of the codeword whose fibres start at element
+/// `first`: the place of the first that it does not hold, or their number. `leaves`: of the rows.
+size_t first_difference(const LayerRows& rows, std::span<const uint32_t> leaves, unsigned log_rows,
+                        size_t first, std::span<const uint32_t> positions,
+                        std::span<const Fp5> values) {
+  for (size_t k = 0; k < positions.size(); ++k) {
+    const uint32_t leaf = positions[k] & ((1u << log_rows) - 1);
+    if (!(rows.at(rank(leaves, leaf), first + (positions[k] >> log_rows)) == values[k])) return k;
+  }
+  return positions.size();
+}
+
+}  // namespace
+
+Result<void> check_queries(const Shape& shape, const FriChallenges& challenges,
+                           std::span<const std::vector<Fp5>> batch,
+                           std::span<const uint32_t* const> layer_rows,
+                           std::span<const Fp5> final_polynomial) {
+  // Layer by layer: `values` are what the codeword must be at `positions`.
+  std::vector<uint32_t> positions =
+      distinct_below(challenges.indices, shape.log_domain(shape.groups[0]));
+  std::vector<Fp5> values = batch[0];
+  for (size_t i = 0; i < shape.layers.size(); ++i) {
+    const FriLayerShape& layer = shape.layers[i];
+    const LayerRows rows{layer_rows[i], layer.row_words()};
+    const auto leaves = distinct_below(positions, layer.log_rows());
+    const auto check = [&](size_t first, std::span<const uint32_t> at,
+                           std::span<const Fp5> expected) {
+      return first_difference(rows, leaves, layer.log_rows(), first, at, expected);
+    };
+
+    if (const size_t k = check(0, positions, values); k < positions.size()) {
+      if (i > 0)
+        return fail(ErrorCode::kFold,
+                    fmt::format("queries: position {} of layer {} is not the fold of layer {}",
+                                positions[k], i, i - 1));
+      return fail(ErrorCode::kDeep,
+                  fmt::format("queries: index {}: layer 0 is not the batch of the opened rows",
+                              positions[k]));
+    }
+    values.resize(leaves.size());
+    const Fp5& beta = challenges.beta[i];
+    for (size_t k = 0; k < leaves.size(); ++k)
+      values[k] = rows.fold(k, 0, layer.log_arity, inverse_point(layer.log_size, leaves[k]), beta);
+
+    Fp5 power = pow(beta, 1u << layer.log_arity);
+    size_t first = size_t{1} << layer.log_arity;
+    for (const auto& [group, log_arity] : layer.joins) {
+      const std::vector<Fp5>& joining = batch[group];
+      if (log_arity == 0) {
+        for (size_t k = 0; k < leaves.size(); ++k) values[k] += power * joining[k];
+      } else {
+        // SOUNDNESS: the rest of the fibre counts as well, so it is committed before beta.
+        const unsigned log_size = layer.log_rows() + log_arity;
+        const auto at = distinct_below(challenges.indices, log_size);
+        if (const size_t k = check(first, at, joining); k < at.size())
+          return fail(ErrorCode::kDeep,
+                      fmt::format("queries: position {}: layer {} does not hold the batch of the "
+                                  "opened rows of height 2^{}",
+                                  at[k], i, shape.groups[group].log_height));
+        for (size_t k = 0; k < leaves.size(); ++k)
+          values[k] +=
+              power * rows.fold(k, first, log_arity, inverse_point(log_size, leaves[k]), beta);
+        first += size_t{1} << log_arity;
+      }
+      power *= pow(beta, 1u << log_arity);
+    }
+    positions = leaves;
+  }
+
+  const auto last = evaluate_on_subgroup(final_polynomial, shape.log_final_size);
+  for (size_t k = 0; k < positions.size(); ++k)
+    if (!(last[positions[k]] == values[k]))
+      return fail(ErrorCode::kFinal,
+                  fmt::format("queries: position {} of the last fold is not the final polynomial's",
+                              positions[k]));
+  return {};
+}
+
+}  // namespace zkvm::stark

@@ -1,0 +1,179 @@
+// stark/doc/protocol.md, section 11. SOUNDNESS: the order of the checks does not matter but for one
+// thing: nothing is read from the proof before the lengths that it must have are known.
+#include "stark/verifier/verifier.h"
+
+#include <fmt/core.h>
+
+#include "stark/hash/blake3.h"
+#include "stark/hash/merkle_lanes.h"
+#include "stark/protocol/proof.h"
+#include "stark/verifier/constraints.h"
+#include "stark/verifier/deep.h"
+#include "stark/verifier/fri.h"
+
+namespace zkvm::stark {
+namespace {
+
+struct Challenges {
+  OpeningChallenges constraints;
+  std::vector<Fp5> batch;  // one per opened value
+  FriChallenges fri;
+};
+
+/// Roots of the present slots, in key order.
+std::vector<Digest> slot_roots(const VerifyingKey& key, const Shape& shape,
+                               const Statement& statement) {
+  std::vector<Digest> roots;
+  size_t shared = 0;
+  for (const TreeShape& tree : shape.trees) {
+    if (tree.kind == TreeShape::Kind::kFixed) roots.push_back(key.slots[tree.slot].root);
+    if (tree.kind == TreeShape::Kind::kShared) roots.push_back(statement.shared[shared++].root);
+  }
+  return roots;
+}
+
+std::span<const uint32_t> words_of(std::span<const Digest> digests) {
+  return {digests.empty() ? nullptr : digests[0].data(), 8 * digests.size()};
+}
+
+/// The transcript up to the query indices: protocol.md section 8. Errors: kNonce.
+Result<Challenges> replay(const VerifyingKey& key, const Shape& shape, const Statement& statement,
+                          std::span<const Digest> slots, const Proof& proof, TranscriptLog* log) {
+  Transcript transcript(log);
+  Challenges out;
+  const unsigned grind = shape.params.grind_round;
+  const auto no_work = [&](const char* what) {
+    return fail(ErrorCode::kNonce, fmt::format("{}: the nonce lacks its {} bits", what, grind));
+  };
+
+  transcript.absorb("params", shape.params.serialise());
+  transcript.absorb("key", blake3_hash(key.serialise()));
+  transcript.absorb("statement", statement.serialise());
+  transcript.absorb("tables", serialise(shape.tables));
+  transcript.absorb_words("slots", words_of(slots));
+  transcript.absorb("main", proof.main_root);
+  if (!transcript.check_grind("grind logup", grind, proof.nonce_logup)) return no_work("logup");
+  Fp5 logup[2];
+  transcript.squeeze("logup", logup);
+  out.constraints.gamma = logup[0];
+  out.constraints.beta = logup[1];
+  transcript.absorb("aux", proof.aux_root);
+  transcript.absorb("sums", std::span<const Fp5>(proof.sums));
+  out.constraints.alpha = transcript.squeeze("alpha");
+  transcript.absorb("quotient", proof.quotient_root);
+  if (!transcript.check_grind("grind zeta", grind, proof.nonce_zeta)) return no_work("zeta");
+  out.constraints.zeta = transcript.squeeze("zeta");
+  transcript.absorb("openings", std::span<const Fp5>(proof.openings));
+  if (!transcript.check_grind("grind batch", grind, proof.nonce_batch)) return no_work("batch");
+  out.batch.resize(proof.openings.size());
+  transcript.squeeze("batch", out.batch);
+  auto fri = replay_fri(shape, proof, transcript);
+  if (!fri) return tl::unexpected<Error>(fri.error());
+  out.fri = std::move(*fri);
+  return out;
+}
+
+Result<void> check_zeta(const Fp5& zeta) {
+  for (int i = 1; i < Fp5::kDegree; ++i)
+    if (!(zeta.c[i] == Fp::zero())) return {};
+  return fail(ErrorCode::kChallenge, "zeta lies in F");
+}
+
+/// Every multi-proof against its root: the shape's trees, then the layers'.
+Result<void> check_trees(const Shape& shape, std::span<const Digest> slots,
+                         std::span<const uint32_t> indices, const Proof& proof) {
+  std::vector<Digest> roots(slots.begin(), slots.end());
+  roots.insert(roots.end(), {proof.main_root, proof.aux_root, proof.quotient_root});
+  for (const Proof::Layer& layer : proof.layers) roots.push_back(layer.root);
+  for (size_t t = 0; t < roots.size(); ++t) {
+    const auto heights = tree_heights(shape, t);
+    const auto opened = opened_rows(shape, t, indices);
+    std::vector<uint32_t> scratch(2 * opened.size());
+    std::vector<Digest> nodes(4 * opened.size());
+    if (verify_merkle_proof(roots[t], heights, opened, proof.trees[t].rows, proof.trees[t].digests,
+                            scratch, nodes, MerkleBatchHasher()) != MerkleCheck::kOk)
+      return fail(ErrorCode::kMerkle,
+                  t < shape.trees.size()
+                      ? fmt::format("tree {}: the opened rows do not lead to the root", t)
+                      : fmt::format("fri: layer {}: the opened rows do not lead to the root",
+                                    t - shape.trees.size()));
+  }
+  return {};
+}
+
+/// The batch codeword of each group at the distinct queried positions.
+std::vector<std::vector<Fp5>> batch_values(const Shape& shape, const Challenges& challenges,
+                                           const Proof& proof) {
+  std::vector<std::vector<Fp5>> values;
+  std::vector<const uint32_t*> rows;  // per tree: the rows not yet used, this group's first
+  for (size_t t = 0; t < shape.trees.size(); ++t) rows.push_back(proof.trees[t].rows.data());
+  std::span<const Fp5> opened = proof.openings;
+  std::span<const Fp5> coefficients = challenges.batch;
+  for (const GroupShape& group : shape.groups) {
+    const auto positions = distinct_below(challenges.fri.indices, shape.log_domain(group));
+    const size_t count = shape.openings(group);
+    const DeepBatch batch(shape, group, challenges.constraints.zeta, opened.first(count),
+                          coefficients.first(count));
+    values.push_back(batch.at(positions, rows));
+    opened = opened.subspan(count);
+    coefficients = coefficients.subspan(count);
+    for (uint32_t t = 0; t < shape.trees.size(); ++t)
+      rows[t] += positions.size() * group.row_words(t);
+  }
+  return values;
+}
+
+std::vector<const uint32_t*> layer_rows(const Shape& shape, const Proof& proof) {
+  std::vector<const uint32_t*> rows;
+  for (size_t i = 0; i < shape.layers.size(); ++i)
+    rows.push_back(proof.trees[shape.trees.size() + i].rows.data());
+  return rows;
+}
+
+}  // namespace
+
+Result<Verified> verify(const VerifyingKey& key, const Statement& statement,
+                        std::span<const uint8_t> bytes, const VerifyOptions& options) {
+  const auto refuse = [](const auto& result) { return tl::unexpected<Error>(result.error()); };
+
+  // Format, parameters, tables, statement.
+  ByteReader in(bytes);
+  Proof proof;
+  const auto shape = read_head(key, in, proof);
+  if (!shape) return refuse(shape);
+  if (auto ok = check_statement(key, *shape, statement); !ok) return refuse(ok);
+
+  // Soundness.
+  Soundness proven =
+      soundness(*shape, key.tuple_width, statement.publics.size(), options.least_rate);
+  if (!(proven.bits >= options.security_bits))
+    return fail(ErrorCode::kSecurity, fmt::format("security: expected {:.2f} bits, found {:.2f}",
+                                                  options.security_bits, proven.bits));
+  if (auto ok = check_multiplicities(*shape, statement); !ok) return refuse(ok);
+
+  // Transcript.
+  const auto slots = slot_roots(key, *shape, statement);
+  const auto challenges = replay(key, *shape, statement, slots, proof, options.log);
+  if (!challenges) return refuse(challenges);
+
+  // Openings.
+  const OpeningChallenges& drawn = challenges->constraints;
+  const OpenedFingerprint fingerprint(drawn.gamma, drawn.beta, key.tuple_width);
+  if (auto ok = check_zeta(drawn.zeta); !ok) return refuse(ok);
+  if (auto ok = check_bus_sum(statement, fingerprint, proof.sums); !ok) return refuse(ok);
+  if (auto ok = check_constraints(key, *shape, drawn, fingerprint, proof.sums, proof.openings); !ok)
+    return refuse(ok);
+
+  // Deep, fri, queries.
+  const auto& indices = challenges->fri.indices;
+  if (auto ok = read_openings(*shape, indices, in, proof); !ok) return refuse(ok);
+  if (auto ok = check_trees(*shape, slots, indices, proof); !ok) return refuse(ok);
+  const auto batch = batch_values(*shape, *challenges, proof);
+  if (auto ok = check_queries(*shape, challenges->fri, batch, layer_rows(*shape, proof),
+                              proof.final_polynomial);
+      !ok)
+    return refuse(ok);
+  return Verified{proof.params, std::move(proof.tables), std::move(proven)};
+}
+
+}  // namespace zkvm::stark

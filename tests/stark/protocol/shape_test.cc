@@ -1,0 +1,284 @@
+// Keys and shapes: what a proof looks like before any value is known, and which keys, parameters
+// and table lists are refused.
+#include "stark/protocol/shape.h"
+
+#include <gtest/gtest.h>
+
+#include "stark/field/field.h"
+#include "stark/protocol/proof.h"
+
+namespace zkvm::stark {
+namespace {
+
+constexpr uint32_t kOne = Fp::one().word;
+
+Form column(uint16_t c) { return {0, {{c, kOne}}}; }
+
+/// A chip of `main` columns, one assert (column 0 squared minus column 0), `sends` one-entry sends
+/// on bus 1.
+ChipKey small_chip(const char* name, uint16_t main, int sends) {
+  ChipKey chip;
+  chip.name = name;
+  chip.main_width = main;
+  chip.nodes = {{Node::Op::kColumn, 0}, {Node::Op::kMul, 0, 0}, {Node::Op::kSub, 1, 0}};
+  chip.asserts = {2};
+  for (int i = 0; i < sends; ++i)
+    chip.interactions.push_back({1, Interaction::Kind::kSend, 1, column(0), {column(0)}});
+  return chip;
+}
+
+/// Chips: 0 "add" (4 columns, 3 sends), 1 "wide" (7 columns, next column 2), 2 "range" (fixed 2^9
+/// table).
+VerifyingKey sample_key() {
+  VerifyingKey key;
+  key.slots = {{.kind = Slot::Kind::kFixed, .root = {1, 2, 3}}};
+  key.chips = {small_chip("add", 4, 3), small_chip("wide", 7, 2), small_chip("range", 1, 0)};
+  key.chips[1].next = {2};
+  key.chips[2].slots = {{0, 1}};
+  key.chips[2].log_height = 9;
+  key.chips[2].interactions = {{1, Interaction::Kind::kAnswer, 0, column(1), {column(0)}}};
+  return key;
+}
+
+Params small_params() {
+  Params params;
+  params.queries = 20;
+  return params;
+}
+
+TEST(Key, BytesRoundTrip) {
+  const VerifyingKey key = sample_key();
+  ASSERT_TRUE(key.check());
+  const auto bytes = key.serialise();
+  const auto read = VerifyingKey::parse(bytes);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, key);
+  EXPECT_EQ(read->serialise(), bytes);
+}
+
+TEST(Key, EveryTruncationIsRefused) {
+  const auto bytes = sample_key().serialise();
+  for (size_t length = 0; length < bytes.size(); ++length)
+    EXPECT_FALSE(VerifyingKey::parse(std::span(bytes).first(length))) << length;
+  auto longer = bytes;
+  longer.push_back(0);
+  const auto read = VerifyingKey::parse(longer);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::kTrailing);
+}
+
+TEST(Key, EveryByteChangeIsRefusedOrReadBackAsItself) {
+  const auto bytes = sample_key().serialise();
+  for (size_t i = 0; i < bytes.size(); ++i)
+    for (const int bit : {0, 3, 7}) {
+      auto changed = bytes;
+      changed[i] ^= static_cast<uint8_t>(1 << bit);
+      const auto read = VerifyingKey::parse(changed);
+      if (read) EXPECT_EQ(read->serialise(), changed) << "byte " << i;
+    }
+}
+
+TEST(Key, RefusesWhatWouldBreakSoundness) {
+  const auto refused = [](auto change) {
+    VerifyingKey key = sample_key();
+    change(key);
+    return !key.check() && !VerifyingKey::parse(key.serialise());
+  };
+  EXPECT_TRUE(refused([](auto& k) { k.chips[0].interactions[0].bus = kBlindBus; }));
+  EXPECT_TRUE(refused([](auto& k) { k.chips[0].interactions[0].max_multiplicity = 0; }));
+  EXPECT_TRUE(refused([](auto& k) { k.chips[2].interactions[0].max_multiplicity = 1; }));
+  EXPECT_TRUE(refused([](auto& k) {  // degree 4
+    k.chips[0].nodes.push_back({Node::Op::kMul, 1, 1});
+    k.chips[0].asserts.push_back(3);
+  }));
+  EXPECT_TRUE(refused([](auto& k) { k.chips[0].nodes[1].a = 1; }));  // its own operand
+  EXPECT_TRUE(refused([](auto& k) { k.chips[0].nodes[0] = {Node::Op::kNext, 0}; }));  // not marked
+  EXPECT_TRUE(refused([](auto& k) { k.chips[1].next = {2, 2}; }));
+  EXPECT_TRUE(refused([](auto& k) { k.chips[0].log_height = 9; }));  // no slot columns
+  EXPECT_TRUE(refused([](auto& k) { k.chips[2].log_height = kFreeHeight; }));
+  EXPECT_TRUE(refused([](auto& k) {  // a shared column on the next row: more openings than mask
+    k.slots[0].kind = Slot::Kind::kShared;
+    k.chips[2].next = {0};
+  }));
+  EXPECT_TRUE(refused([](auto& k) { k.tuple_width = 2; }));
+  EXPECT_TRUE(refused([](auto& k) { k.chips[1].main_width = 0; }));
+  EXPECT_TRUE(refused([](auto& k) {  // (v) and (v, 0) on one bus
+    k.tuple_width = 2;
+    k.chips[0].interactions[0].tuple.push_back({});
+  }));
+  EXPECT_TRUE(refused([](auto& k) { k.chips[0].interactions[0].tuple[0].terms[0].column = 4; }));
+  EXPECT_TRUE(refused([](auto& k) { k.chips[0].nodes[0] = {Node::Op::kConst, Fp::kModulus}; }));
+}
+
+TEST(Shape, CountsColumnsMasksAndDegrees) {
+  const VerifyingKey key = sample_key();
+  const std::vector<TableSpec> tables = {{0, 12}, {1, 12}, {2, 9}};
+  const auto shape = make_shape(key, small_params(), tables);
+  ASSERT_TRUE(shape) << shape.error().message;
+  ASSERT_EQ(shape->trees.size(), 4u);  // fixed slot, main, aux, quotient
+  ASSERT_EQ(shape->groups.size(), 2u);
+
+  const GroupShape& tall = shape->groups[0];
+  EXPECT_EQ(tall.width[shape->main_tree()], 4u + 7 + 1);  // and blind
+  EXPECT_EQ(tall.interactions.size(), 3u + 2 + 1);
+  EXPECT_EQ(tall.pairs(), 3u);
+  EXPECT_EQ(tall.width[shape->aux_tree()], 5u * 3 + 5);
+  EXPECT_EQ(tall.width[shape->quotient_tree()], 15u);
+  EXPECT_EQ(tall.next.size(), 1u + 5);
+  EXPECT_EQ(tall.next[0], (ColumnRef{shape->main_tree(), 4 + 2}));
+  EXPECT_EQ(tall.mask_max, 2u * 20 + 11);  // because of the next column
+  EXPECT_EQ(tall.constraints(), 2u + 3 + 1);
+  EXPECT_EQ(tall.bound, tall.split + 26);
+  EXPECT_EQ(shape->openings(tall), 12u + 20 + 10 + 6);
+
+  const GroupShape& low = shape->groups[1];
+  EXPECT_EQ(low.width[0], 1u);
+  EXPECT_FALSE(low.salted[0]);                           // fixed columns are public
+  EXPECT_EQ(low.width[shape->main_tree()], 1u + 1 + 2);  // own, blind, value and count
+  EXPECT_TRUE(low.salted[shape->main_tree()]);
+  EXPECT_EQ(low.mask[0][0], 0u);
+  EXPECT_EQ(low.mask_max, 26u);
+  EXPECT_EQ(low.bound, low.height() + 52);
+  EXPECT_EQ(low.small_coset, 128u);
+}
+
+TEST(Shape, FriFoldsToEveryGroupAndEndsSmall) {
+  const VerifyingKey key = sample_key();
+  const auto shape =
+      make_shape(key, small_params(), std::vector<TableSpec>{{0, 14}, {1, 13}, {2, 9}});
+  ASSERT_TRUE(shape);
+  std::vector<std::pair<int, int>> folds;
+  for (const auto& layer : shape->layers) folds.emplace_back(layer.log_size, layer.log_arity);
+  EXPECT_EQ(folds, (std::vector<std::pair<int, int>>{{15, 3}, {12, 3}}));
+  const auto joins = [&](size_t layer) {
+    std::vector<std::pair<int, int>> out;
+    for (const FriJoin& join : shape->layers[layer].joins)
+      out.emplace_back(join.group, join.log_arity);
+    return out;
+  };
+  EXPECT_EQ(joins(0), (std::vector<std::pair<int, int>>{{1, 2}}));
+  EXPECT_EQ(joins(1), (std::vector<std::pair<int, int>>{{2, 1}}));
+  EXPECT_EQ(shape->layers[0].parts(), 8u + 4);
+  EXPECT_EQ(shape->layers[0].row_words(), 5 * (8u + 4));
+  EXPECT_EQ(shape->layers[1].parts(), 8u + 2);
+  EXPECT_EQ(shape->log_final_size, 9);
+  EXPECT_EQ(shape->final_bound, (shape->groups[2].bound + 1) / 2);
+  EXPECT_LT(shape->final_bound, 512u);
+}
+
+TEST(Shape, RefusesTablesThatDoNotFit) {
+  const VerifyingKey key = sample_key();
+  const auto code = [&](std::vector<TableSpec> tables, Params params = small_params()) {
+    const auto shape = make_shape(key, params, tables);
+    return shape ? std::optional<ErrorCode>() : shape.error().code;
+  };
+  EXPECT_EQ(code({{0, 12}, {2, 9}}), std::nullopt);
+  EXPECT_EQ(code({{0, 12}, {0, 12}, {0, 11}, {2, 9}}), std::nullopt);  // rows may be spread
+  EXPECT_EQ(code({}), ErrorCode::kTables);
+  EXPECT_EQ(code({{3, 12}}), ErrorCode::kTables);
+  EXPECT_EQ(code({{0, 23}}), ErrorCode::kTables);
+  EXPECT_EQ(code({{0, 255}}), ErrorCode::kTables);
+  EXPECT_EQ(code({{0, 9}, {0, 12}}), ErrorCode::kNonCanonical);
+  EXPECT_EQ(code({{1, 12}, {0, 12}}), ErrorCode::kNonCanonical);
+  EXPECT_EQ(code({{2, 10}}), ErrorCode::kTables);         // fixed height
+  EXPECT_EQ(code({{2, 9}, {2, 9}}), ErrorCode::kTables);  // slot columns twice
+  EXPECT_EQ(code({{0, 6}}), ErrorCode::kTables);          // masks do not fit
+  Params no_queries = small_params();
+  no_queries.queries = 0;
+  EXPECT_EQ(code({{0, 12}}, no_queries), ErrorCode::kParams);
+  Params too_wide = small_params();
+  too_wide.log_blowup = 4;
+  EXPECT_EQ(code({{0, 21}}, too_wide), ErrorCode::kTables);  // beyond the field's two-adicity
+}
+
+TEST(Shape, AFixedTreeMayBeOfALargerBlowup) {
+  VerifyingKey key = sample_key();
+  key.slots[0].log_blowup = 3;
+  const std::vector<TableSpec> tables = {{0, 12}, {2, 9}};
+  const auto shape = make_shape(key, small_params(), tables);
+  ASSERT_TRUE(shape);
+  ASSERT_EQ(shape->params.log_blowup, 1);
+  EXPECT_EQ(shape->trees[0].log_stride, 2);
+  EXPECT_EQ(shape->trees[shape->main_tree()].log_stride, 0);
+  EXPECT_EQ(tree_heights(*shape, 0)[0].log_size, 9u + 3);
+  const std::vector<uint32_t> indices = {5, 5 + (1 << 10), 4000, 7};
+  EXPECT_EQ(opened_rows(*shape, 0, indices),
+            (std::vector<uint32_t>{5 << 2, 7 << 2, (4000 % 1024) << 2}));
+
+  Params params = small_params();
+  params.log_blowup = 4;
+  EXPECT_EQ(make_shape(key, params, tables).error().code, ErrorCode::kParams);
+  EXPECT_TRUE(make_shape(key, params, std::vector<TableSpec>{{0, 12}}));  // the slot is absent
+  key.slots[0].log_blowup = 4;  // 2^21 rows at blowup 16 pass the field's two-adicity
+  key.chips[2].log_height = 20;
+  EXPECT_TRUE(make_shape(key, small_params(), std::vector<TableSpec>{{2, 20}}));
+  key.chips[2].log_height = 21;
+  EXPECT_EQ(make_shape(key, small_params(), std::vector<TableSpec>{{2, 21}}).error().code,
+            ErrorCode::kTables);
+  for (const uint8_t bad : {uint8_t{0}, uint8_t{5}, uint8_t{255}}) {
+    key.slots[0].log_blowup = bad;
+    EXPECT_EQ(key.check().error().code, ErrorCode::kKey);
+  }
+}
+
+TEST(Shape, ASlotIsWholeOrAbsent) {
+  VerifyingKey key = sample_key();
+  key.chips.push_back(key.chips[2]);
+  key.chips[3].name = "range2";
+  ASSERT_TRUE(key.check());
+  EXPECT_TRUE(make_shape(key, small_params(), std::vector<TableSpec>{{2, 9}, {3, 9}}));
+  EXPECT_TRUE(make_shape(key, small_params(), std::vector<TableSpec>{{0, 9}}));
+  const auto half = make_shape(key, small_params(), std::vector<TableSpec>{{2, 9}});
+  ASSERT_FALSE(half);
+  EXPECT_EQ(half.error().code, ErrorCode::kTables);
+}
+
+TEST(Shape, BusesStayBelowP) {
+  VerifyingKey key = sample_key();
+  key.chips[0].interactions[0].max_multiplicity = 1u << 18;
+  const auto shape = make_shape(key, small_params(), std::vector<TableSpec>{{0, 12}, {2, 9}});
+  ASSERT_TRUE(shape);
+  EXPECT_TRUE(check_multiplicities(*shape, {}));
+  const auto tall = make_shape(key, small_params(), std::vector<TableSpec>{{0, 13}, {2, 9}});
+  ASSERT_TRUE(tall);
+  const auto refused = check_multiplicities(*tall, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kMultiplicities);
+
+  Statement statement;
+  statement.publics.push_back({1, 1, Fp::from(Fp::kModulus - 1).word, {kOne}});
+  EXPECT_FALSE(check_multiplicities(*shape, statement));
+  statement.publics[0].multiplicity = kOne;
+  EXPECT_TRUE(check_multiplicities(*shape, statement));
+}
+
+TEST(Shape, StatementMustFit) {
+  VerifyingKey key = sample_key();
+  key.slots[0].kind = Slot::Kind::kShared;
+  key.slots[0].root = {};
+  const auto shape = make_shape(key, small_params(), std::vector<TableSpec>{{0, 12}, {2, 9}});
+  ASSERT_TRUE(shape);
+  EXPECT_TRUE(shape->groups[1].salted[0]);
+  EXPECT_EQ(shape->groups[1].mask[0][0], 2u * 20 + 11);  // two proofs open it
+  Statement good;
+  good.shared = {{0, {}}};
+  EXPECT_TRUE(check_statement(key, *shape, good));
+  EXPECT_FALSE(check_statement(key, *shape, {}));
+  Statement twice = good;
+  twice.shared.push_back({0, {}});
+  EXPECT_FALSE(check_statement(key, *shape, twice));
+  Statement bad = good;
+  bad.publics = {{kBlindBus, 1, kOne, {kOne}}};
+  EXPECT_FALSE(check_statement(key, *shape, bad));
+  bad.publics = {{1, 2, kOne, {kOne}}};
+  EXPECT_FALSE(check_statement(key, *shape, bad));
+  bad.publics = {{1, 1, Fp::kModulus, {kOne}}};
+  EXPECT_FALSE(check_statement(key, *shape, bad));
+  bad.publics = {{2, 1, kOne, {kOne}}};  // a bus that no chip uses
+  EXPECT_FALSE(check_statement(key, *shape, bad));
+  bad.publics = {{1, 1, kOne, {kOne, kOne}}};
+  EXPECT_FALSE(check_statement(key, *shape, bad));
+}
+
+}  // namespace
+}  // namespace zkvm::stark

@@ -1,0 +1,192 @@
+#include "stark/protocol/soundness.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace zkvm::stark {
+namespace {
+
+constexpr double kTenth = 0.05;  // known answers are given to one decimal
+
+// stark/doc/soundness.md: figures of the design, computed by hand from the cited bounds.
+TEST(SoundnessFormula, KnownAnswersAtFourMillionRows) {
+  const double theta = (1 - 0.5) / 2;
+  const double domain = std::ldexp(1.0, 23);
+  EXPECT_NEAR(soundness_bits::logup(std::ldexp(1.0, 27), 7), 124.8, kTenth);
+  EXPECT_NEAR(soundness_bits::out_of_domain(std::ldexp(1.0, 22)), 130.9, kTenth);
+  EXPECT_NEAR(soundness_bits::batch_by_powers(theta, domain, 8), 131.1, kTenth);  // fold by 8
+  EXPECT_NEAR(soundness_bits::batch_by_powers(theta, domain, 2000), 123.0, kTenth);
+  EXPECT_NEAR(soundness_bits::batch(theta, domain), 133.9, kTenth);
+}
+
+TEST(SoundnessFormula, QueriesFor128BitsWithA20BitNonce) {
+  const struct {
+    double rho;
+    int queries;
+  } known[] = {{1.0 / 2, 261}, {1.0 / 4, 160}, {1.0 / 8, 131}, {1.0 / 16, 119}};
+  for (const auto& [rho, queries] : known) {
+    const double theta = (1 - rho) / 2;
+    EXPECT_GE(soundness_bits::queries(theta, queries) + 20, 128) << rho;
+    EXPECT_LT(soundness_bits::queries(theta, queries - 1) + 20, 128) << rho;
+  }
+}
+
+// One chip with a column that is its own tuple, free height.
+VerifyingKey one_chip(unsigned interactions) {
+  ChipKey chip;
+  chip.name = "chip";
+  chip.main_width = 4;
+  for (unsigned i = 0; i < interactions; ++i)
+    chip.interactions.push_back({static_cast<uint16_t>(1 + i),
+                                 Interaction::Kind::kSend,
+                                 1,
+                                 {Fp::one().word, {}},
+                                 {Form{0, {{0, Fp::one().word}}}}});
+  VerifyingKey key;
+  key.chips = {chip};
+  return key;
+}
+
+Shape shape_of(const VerifyingKey& key, Params params, std::vector<TableSpec> tables) {
+  auto shape = make_shape(key, params, tables);
+  EXPECT_TRUE(shape) << shape.error().message;
+  return *shape;
+}
+
+const SoundnessRound& round_of(const Soundness& soundness, const std::string& name) {
+  for (const auto& round : soundness.rounds)
+    if (round.name == name) return round;
+  ADD_FAILURE() << "no round " << name;
+  return soundness.rounds.front();
+}
+
+TEST(Soundness, RoundsOfAProofWithoutMasks) {
+  const auto key = one_chip(32);
+  const Params params{.zk = false, .queries = 261};
+  const Soundness s = soundness(shape_of(key, params, {{0, 22}}), 7, 0);
+  EXPECT_EQ(s.rho, 0.5);
+  EXPECT_EQ(s.theta, 0.25);
+  EXPECT_NEAR(round_of(s, "logup").bits, 124.8, kTenth);
+  EXPECT_NEAR(round_of(s, "zeta").bits, 130.9, kTenth);
+  EXPECT_NEAR(round_of(s, "batch").bits, 133.9, kTenth);
+  EXPECT_NEAR(round_of(s, "fri/layer 0").bits, 131.1, kTenth);
+  EXPECT_NEAR(round_of(s, "fri/layer 1").bits, 134.1, kTenth);
+  EXPECT_GE(round_of(s, "queries").bits, 128);
+  EXPECT_EQ(s.bits, round_of(s, "logup").bits);
+}
+
+TEST(Soundness, GrindingCountsWhereTheNoncePrecedesTheChallenge) {
+  const auto key = one_chip(32);
+  const auto bits = [&](uint8_t grind_round, uint8_t grind_query) {
+    const Params params{
+        .zk = false, .queries = 261, .grind_query = grind_query, .grind_round = grind_round};
+    return soundness(shape_of(key, params, {{0, 22}}), 7, 0);
+  };
+  const Soundness plain = bits(0, 0);
+  const Soundness ground = bits(5, 20);
+  ASSERT_EQ(plain.rounds.size(), ground.rounds.size());
+  for (size_t i = 0; i < plain.rounds.size(); ++i) {
+    const std::string& name = plain.rounds[i].name;
+    const double gain = name == "alpha" ? 0 : name == "queries" ? 20 : 5;
+    EXPECT_NEAR(ground.rounds[i].bits - plain.rounds[i].bits, gain, 1e-9) << name;
+  }
+}
+
+TEST(Soundness, JoiningGroupsCost) {
+  const auto key = one_chip(2);
+  const Params params{.zk = false, .queries = 261};
+  const Soundness one = soundness(shape_of(key, params, {{0, 20}}), 1, 0);
+  const Soundness two = soundness(shape_of(key, params, {{0, 20}, {0, 17}}), 1, 0);
+  EXPECT_LT(round_of(two, "batch").bits, round_of(one, "batch").bits);
+  EXPECT_LT(round_of(two, "fri/layer 0").bits, round_of(one, "fri/layer 0").bits);
+  EXPECT_LT(round_of(two, "logup").bits, round_of(one, "logup").bits);
+  EXPECT_LT(round_of(two, "alpha").bits, round_of(one, "alpha").bits);
+}
+
+// 8 + 4 + 2 + 1 parts on one curve in the first layer, and 8 in each of the others.
+TEST(Soundness, GroupsThatJoinALayerArePartsOfItsCurve) {
+  const auto key = one_chip(2);
+  const Params params{.zk = false, .queries = 261};
+  const Soundness s = soundness(shape_of(key, params, {{0, 20}, {0, 19}, {0, 18}, {0, 17}}), 1, 0);
+  EXPECT_NEAR(round_of(s, "fri/layer 0").bits, 154.943 - std::log2(14) - 19, 0.001);
+  EXPECT_NEAR(round_of(s, "fri/layer 1").bits, 154.943 - std::log2(7) - 16, 0.001);
+}
+
+TEST(Soundness, MasksOfTheSmallestGroupSetTheRate) {
+  const auto key = one_chip(2);
+  const Params params{.zk = true, .queries = 300};
+  const Shape shape = shape_of(key, params, {{0, 20}, {0, 12}});
+  const Soundness s = soundness(shape, 1, 0);
+  const GroupShape& small = shape.groups[1];
+  EXPECT_GE(s.rho, static_cast<double>(small.bound) / (2 * small.height()));
+  EXPECT_LT(s.rho, 0.6);
+  EXPECT_GT(s.rho, 0.5);
+}
+
+TEST(Soundness, PublicInteractionsAndLeastRateCount) {
+  const auto key = one_chip(2);
+  const Shape shape = shape_of(key, {.zk = false, .queries = 261}, {{0, 10}});
+  EXPECT_LT(round_of(soundness(shape, 1, 1u << 20), "logup").bits,
+            round_of(soundness(shape, 1, 0), "logup").bits);
+  EXPECT_EQ(soundness(shape, 1, 0, 0.75).rho, 0.75);
+  EXPECT_EQ(soundness(shape, 1, 0, 1.0).bits, 0);
+}
+
+TEST(ChooseParams, ReachesTheLevelWithTheFewestQueries) {
+  const auto key = one_chip(14);
+  for (const bool zk : {false, true}) {
+    for (const std::vector<TableSpec>& tables :
+         {std::vector<TableSpec>{{0, 20}}, {{0, 20}, {0, 14}}, {{0, 13}, {0, 12}}}) {
+      const auto params = choose_params(key, tables, 0, {.zk = zk});
+      ASSERT_TRUE(params) << params.error().message;
+      EXPECT_GE(soundness(shape_of(key, *params, tables), key.tuple_width, 0).bits, 128);
+      Params fewer = *params;
+      --fewer.queries;
+      EXPECT_LT(soundness(shape_of(key, fewer, tables), key.tuple_width, 0).bits, 128);
+      if (params->grind_round > 0) {
+        Params easier = *params;
+        --easier.grind_round;
+        EXPECT_LT(soundness(shape_of(key, easier, tables), key.tuple_width, 0).bits, 128);
+      }
+      if (!zk) {
+        EXPECT_EQ(params->queries, 261);
+      }
+    }
+  }
+}
+
+TEST(ChooseParams, KnownQueriesAtEachRate) {
+  const auto key = one_chip(2);
+  const int known[] = {261, 160, 131, 119};
+  for (uint8_t b = 1; b <= 4; ++b) {
+    const auto params =
+        choose_params(key, std::vector<TableSpec>{{0, 16}}, 0, {.zk = false, .log_blowup = b});
+    ASSERT_TRUE(params) << params.error().message;
+    EXPECT_EQ(params->queries, known[b - 1]) << "rate 1/" << (1 << b);
+  }
+}
+
+TEST(ChooseParams, SaysWhatIsOutOfReach) {
+  const auto key = one_chip(14);
+  const std::vector<TableSpec> tables{{0, 20}};
+  const auto no = choose_params(key, tables, 0, {.zk = false}, 160);
+  ASSERT_FALSE(no);
+  EXPECT_EQ(no.error().code, ErrorCode::kSecurity);
+  EXPECT_NE(no.error().message.find("160"), std::string::npos) << no.error().message;
+  // Masks of about 300 coefficients do not fit 2^8 rows.
+  const auto small = choose_params(key, std::vector<TableSpec>{{0, 8}}, 0, {.zk = true});
+  ASSERT_FALSE(small);
+  EXPECT_EQ(small.error().code, ErrorCode::kTables);
+}
+
+TEST(Soundness, TableNamesEveryRound) {
+  const Soundness s =
+      soundness(shape_of(one_chip(14), {.zk = false, .queries = 261}, {{0, 20}}), 1, 0);
+  const std::string text = to_string(s);
+  for (const auto& round : s.rounds) EXPECT_NE(text.find(round.name), std::string::npos);
+  EXPECT_NE(text.find("proven"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace zkvm::stark

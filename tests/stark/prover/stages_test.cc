@@ -1,0 +1,364 @@
+// LogUp and constraint stages against a naive reading of protocol.md sections 6 and 7, on every
+// SIMD target; and both against each other: an honest witness has no remainder.
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <memory>
+#include <random>
+
+#include "stark/prover/constraints.h"
+#include "stark/prover/logup.h"
+#include "tests/stark/toys/all.h"
+
+namespace zkvm::stark {
+namespace {
+
+class Random {
+ public:
+  explicit Random(uint64_t seed) : engine_(seed) {}
+  Fp base() { return Fp::from(engine_()); }
+  // The smallest and the greatest word, where sums of products are closest to an overflow.
+  Fp extreme() { return Fp::from_word(engine_() % 2 == 0 ? 0 : Fp::kModulus - 1); }
+  Fp5 extension() { return {{base(), base(), base(), base(), base()}}; }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+/// Matrices of one group, one per tree, empty trees included.
+struct GroupData {
+  std::vector<std::unique_ptr<TileMatrix>> owned;
+
+  GroupData(const GroupShape& group, uint64_t height) {
+    for (const uint32_t width : group.width)
+      owned.push_back(
+          std::make_unique<TileMatrix>(std::countr_zero(height), static_cast<int>(width)));
+  }
+  [[nodiscard]] std::vector<const TileMatrix*> trees() const {
+    std::vector<const TileMatrix*> out;
+    for (const auto& matrix : owned) out.push_back(matrix.get());
+    return out;
+  }
+  [[nodiscard]] Fp get(ColumnRef column, uint64_t row) const {
+    return owned[column.tree]->at(row, static_cast<int>(column.column));
+  }
+  void set(ColumnRef column, uint64_t row, Fp value) {
+    owned[column.tree]->set(row, static_cast<int>(column.column), value);
+  }
+  [[nodiscard]] Fp5 extension(uint32_t tree, uint32_t column, uint64_t row) const {
+    Fp5 out;
+    for (uint32_t k = 0; k < 5; ++k) out.c[k] = get({tree, column + k}, row);
+    return out;
+  }
+};
+
+/// A toy's tables, placed in the matrices of their groups; implicit columns random but balanced.
+GroupData place(const toys::Toy& toy, const Shape& shape, const GroupShape& group) {
+  GroupData data(group, group.height());
+  Random random(8);
+  for (uint32_t tree = 0; tree <= shape.main_tree(); ++tree)
+    for (uint32_t c = 0; c < group.width[tree]; ++c)
+      for (uint64_t r = 0; r < group.height(); ++r) data.set({tree, c}, r, random.base());
+  for (const TableShape& placed : group.tables) {
+    const Table& table = toy.witness.tables[placed.table];
+    for (uint64_t r = 0; r < table.height(); ++r)
+      for (uint32_t c = 0; c < table.width; ++c)
+        data.set(placed.columns[c], r, table.cells[r * table.width + c]);
+  }
+  return data;
+}
+
+Fp evaluate(const GroupForm& form, const GroupData& data, uint64_t row) {
+  Fp sum = Fp::from_word(form.constant);
+  for (const auto& term : form.terms)
+    sum += Fp::from_word(term.coefficient) * data.get(term.column, row);
+  return sum;
+}
+
+struct Fraction {
+  Fp m;
+  Fp5 f;
+};
+Fraction evaluate(const GroupInteraction& interaction, const LogupChallenges& challenges,
+                  uint32_t tuple_width, const GroupData& data, uint64_t row) {
+  Fp5 f = challenges.gamma + pow(challenges.beta, tuple_width) * Fp::from(interaction.bus);
+  for (size_t i = 0; i < interaction.tuple.size(); ++i)
+    f += pow(challenges.beta, i) * evaluate(interaction.tuple[i], data, row);
+  const Fp m = evaluate(interaction.multiplicity, data, row);
+  return {interaction.positive ? m : -m, f};
+}
+
+/// The asserts of a chip on one row, from the recorded program.
+std::vector<Fp> evaluate_program(const ChipKey& chip, const std::vector<Fp>& row,
+                                 const std::vector<Fp>& next) {
+  std::vector<Fp> values;
+  for (const Node& node : chip.nodes) switch (node.op) {
+      case Node::Op::kConst:
+        values.push_back(Fp::from_word(node.a));
+        break;
+      case Node::Op::kColumn:
+        values.push_back(row[node.a]);
+        break;
+      case Node::Op::kNext:
+        values.push_back(next[node.a]);
+        break;
+      case Node::Op::kAdd:
+        values.push_back(values[node.a] + values[node.b]);
+        break;
+      case Node::Op::kSub:
+        values.push_back(values[node.a] - values[node.b]);
+        break;
+      case Node::Op::kMul:
+        values.push_back(values[node.a] * values[node.b]);
+        break;
+    }
+  std::vector<Fp> out;
+  for (const uint32_t node : chip.asserts) out.push_back(values[node]);
+  return out;
+}
+
+/// sum_i alpha^i C_i on one row; `next` holds the next row.
+Fp5 naive_constraints(const Circuit& circuit, const Shape& shape, const GroupShape& group,
+                      const ConstraintChallenges& challenges, const GroupData& data, uint64_t row,
+                      const GroupData& next_data, uint64_t next_row) {
+  Fp5 sum, power = Fp5::one();
+  const auto add = [&](const Fp5& constraint) {
+    sum += power * constraint;
+    power *= challenges.alpha;
+  };
+  for (const TableShape& table : group.tables) {
+    std::vector<Fp> cells, next;
+    for (const ColumnRef column : table.columns) {
+      cells.push_back(data.get(column, row));
+      next.push_back(next_data.get(column, next_row));
+    }
+    for (const Fp value : evaluate_program(circuit.key().chips[table.chip], cells, next))
+      add(Fp5::from(value));
+  }
+  Fp5 h_sum;
+  for (uint32_t p = 0; p < group.pairs(); ++p) {
+    const Fp5 h = data.extension(shape.aux_tree(), 5 * p, row);
+    h_sum += h;
+    const auto fraction = [&](size_t i) {
+      return evaluate(group.interactions[i], challenges.logup, circuit.key().tuple_width, data,
+                      row);
+    };
+    const Fraction a = fraction(2 * p);
+    if (2 * p + 1 == group.interactions.size()) {
+      add(h * a.f - a.m);
+    } else {
+      const Fraction b = fraction(2 * p + 1);
+      add(h * a.f * b.f - b.f * a.m - a.f * b.m);
+    }
+  }
+  const uint32_t acc = 5 * group.pairs();
+  add(next_data.extension(shape.aux_tree(), acc, next_row) -
+      data.extension(shape.aux_tree(), acc, row) - h_sum +
+      challenges.sum * inverse(Fp::from(group.height())));
+  return sum;
+}
+
+/// Runs `body` on every SIMD target of this machine.
+template <class Body>
+void on_every_target(Body body) {
+  const SimdTarget before = simd_target();
+  for (const SimdTarget target : available_simd_targets()) {
+    SCOPED_TRACE(to_string(target));
+    set_simd_target(target);
+    body();
+  }
+  set_simd_target(before);
+}
+
+/// Calls visit(toy, shape, group) for groups of many forms and heights, with and without zk.
+template <class Visit>
+void for_each_group(Visit visit) {
+  std::vector<toys::Toy> toys = toys::all_toys(6);
+  toys.push_back(toys::mixed({12, 12}));
+  toys.push_back(toys::permutation(0));
+  toys.push_back(toys::permutation(3));
+  for (const toys::Toy& toy : toys)
+    for (const bool zk : {true, false}) {
+      if (zk && toy.witness.tables.back().log_height < 6) continue;
+      Params params;
+      params.zk = zk;
+      params.queries = 4;
+      const auto shape = make_shape(toy.circuit.key(), params, toy.witness.specs());
+      ASSERT_TRUE(shape.has_value()) << toy.name << ": " << shape.error().message;
+      for (const GroupShape& group : shape->groups) {
+        SCOPED_TRACE(toy.name + (zk ? ", zk" : "") + ", 2^" + std::to_string(group.log_height));
+        visit(toy, *shape, group);
+      }
+    }
+}
+
+TEST(Logup, MatchesTheNaiveSums) {
+  on_every_target([] {
+    for_each_group([](const toys::Toy& toy, const Shape& shape, const GroupShape& group) {
+      Random random(1);
+      const LogupChallenges challenges{random.extension(), random.extension()};
+      GroupData data = place(toy, shape, group);
+      const uint32_t tuple_width = toy.circuit.key().tuple_width;
+      TileMatrix& aux = *data.owned[shape.aux_tree()];
+      const Fp5 sum = fill_logup(shape, group, tuple_width, challenges, data.trees(), aux);
+
+      const uint32_t tree = shape.aux_tree(), acc = 5 * group.pairs();
+      const Fp5 share = sum * inverse(Fp::from(group.height()));
+      Fp5 naive_sum;
+      for (uint64_t row = 0; row < group.height(); ++row) {
+        Fp5 h_sum;
+        for (uint32_t p = 0; p < group.pairs(); ++p) {
+          Fp5 expected;
+          for (size_t i = 2 * p; i < std::min<size_t>(2 * p + 2, group.interactions.size()); ++i) {
+            const Fraction x = evaluate(group.interactions[i], challenges, tuple_width, data, row);
+            expected += inverse(x.f) * x.m;
+          }
+          ASSERT_EQ(data.extension(tree, 5 * p, row), expected) << "row " << row << ", pair " << p;
+          h_sum += expected;
+        }
+        naive_sum += h_sum;
+        const uint64_t next = (row + 1) % group.height();
+        ASSERT_EQ(data.extension(tree, acc, next) - data.extension(tree, acc, row), h_sum - share)
+            << "row " << row;
+      }
+      EXPECT_EQ(sum, naive_sum);
+    });
+  });
+}
+
+TEST(Logup, ExtremeWordsDoNotOverflow) {
+  on_every_target([] {
+    const toys::Toy toy = toys::wide(6);
+    Params params;
+    params.zk = false;
+    params.queries = 4;
+    const auto shape = make_shape(toy.circuit.key(), params, toy.witness.specs());
+    ASSERT_TRUE(shape.has_value());
+    const GroupShape& group = shape->groups[0];
+    GroupData data(group, group.height());
+    Random random(9);
+    for (uint32_t c = 0; c < group.width[shape->main_tree()]; ++c)
+      for (uint64_t r = 0; r < group.height(); ++r)
+        data.set({shape->main_tree(), c}, r, random.extreme());
+    const LogupChallenges challenges{random.extension(), random.extension()};
+    (void)fill_logup(*shape, group, toy.circuit.key().tuple_width, challenges, data.trees(),
+                     *data.owned[shape->aux_tree()]);
+    for (uint64_t row = 0; row < group.height(); ++row) {
+      Fp5 expected;
+      for (const GroupInteraction& interaction : group.interactions) {
+        const Fraction x =
+            evaluate(interaction, challenges, toy.circuit.key().tuple_width, data, row);
+        expected += inverse(x.f) * x.m;
+      }
+      ASSERT_EQ(data.extension(shape->aux_tree(), 0, row), expected) << "row " << row;
+    }
+  });
+}
+
+// The sums of all groups and the public interactions cancel, blinding left out.
+TEST(Logup, HonestSumsCancel) {
+  for (const toys::Toy& toy : toys::all_toys(5)) {
+    Params params;
+    params.zk = false;
+    params.queries = 4;
+    const auto shape = make_shape(toy.circuit.key(), params, toy.witness.specs());
+    ASSERT_TRUE(shape.has_value());
+    Random random(2);
+    const LogupChallenges challenges{random.extension(), random.extension()};
+    const uint32_t tuple_width = toy.circuit.key().tuple_width;
+    Fp5 sum;
+    for (const GroupShape& group : shape->groups) {
+      GroupData data = place(toy, *shape, group);
+      sum += fill_logup(*shape, group, tuple_width, challenges, data.trees(),
+                        *data.owned[shape->aux_tree()]);
+    }
+    for (const PublicInteraction& item : toy.witness.publics) {
+      Fp5 f = challenges.gamma + pow(challenges.beta, tuple_width) * Fp::from(item.bus);
+      for (size_t i = 0; i < item.tuple.size(); ++i)
+        f += pow(challenges.beta, i) * Fp::from_word(item.tuple[i]);
+      const Fp5 term = inverse(f) * Fp::from_word(item.multiplicity);
+      sum += item.sign > 0 ? term : -term;
+    }
+    EXPECT_EQ(sum, Fp5::zero()) << toy.name;
+  }
+}
+
+TEST(Constraints, MatchTheRecordedProgram) {
+  on_every_target([] {
+    for_each_group([](const toys::Toy& toy, const Shape& shape, const GroupShape& group) {
+      // Random cells: every constraint is violated, so every term counts. A row in two is of
+      // extreme words.
+      Random random(3);
+      GroupData data(group, group.height());
+      for (uint32_t tree = 0; tree <= shape.aux_tree(); ++tree)
+        for (uint32_t c = 0; c < group.width[tree]; ++c)
+          for (uint64_t r = 0; r < group.height(); ++r)
+            data.set({tree, c}, r, r % 2 == 0 ? random.base() : random.extreme());
+      const ConstraintChallenges challenges{
+          {random.extension(), random.extension()}, random.extension(), random.extension()};
+      const Fp scale = random.base();
+      TileMatrix out(group.log_height, 16);
+      for (uint64_t r = 0; r < group.height(); ++r) std::fill_n(out.row(0, r), 16, 77u);
+      const auto trees = data.trees();
+      evaluate_quotient(toy.circuit, shape, group, challenges, scale, {trees, {}}, out, 5);
+      const uint64_t step = group.height() > 512 ? 7 : 1;
+      for (uint64_t r = 0; r < group.height(); r += step) {
+        const Fp5 expected = naive_constraints(toy.circuit, shape, group, challenges, data, r, data,
+                                               (r + 1) % group.height()) *
+                             scale;
+        for (uint32_t k = 0; k < 5; ++k)
+          ASSERT_EQ(out.row(0, r)[5 + k], expected.c[k].word) << "row " << r << ", word " << k;
+        for (const uint32_t untouched : {0u, 4u, 10u, 15u})
+          ASSERT_EQ(out.row(0, r)[untouched], 77u) << "row " << r;
+      }
+    });
+  });
+}
+
+// A coset that is not of H's size: the next row comes from matrices of its own.
+TEST(Constraints, TakeTheNextRowFromAnotherCoset) {
+  on_every_target([] {
+    for_each_group([](const toys::Toy& toy, const Shape& shape, const GroupShape& group) {
+      const uint64_t height = std::min<uint64_t>(group.height(), 64);
+      Random random(4);
+      GroupData data(group, height), next(group, height);
+      for (GroupData* each : {&data, &next})
+        for (uint32_t tree = 0; tree <= shape.aux_tree(); ++tree)
+          for (uint32_t c = 0; c < group.width[tree]; ++c)
+            for (uint64_t r = 0; r < height; ++r) each->set({tree, c}, r, random.base());
+      const ConstraintChallenges challenges{
+          {random.extension(), random.extension()}, random.extension(), random.extension()};
+      TileMatrix out(std::countr_zero(height), 16);
+      const auto trees = data.trees(), next_trees = next.trees();
+      evaluate_quotient(toy.circuit, shape, group, challenges, Fp::one(), {trees, next_trees}, out,
+                        0);
+      for (uint64_t r = 0; r < height; ++r) {
+        const Fp5 expected =
+            naive_constraints(toy.circuit, shape, group, challenges, data, r, next, r);
+        for (uint32_t k = 0; k < 5; ++k)
+          ASSERT_EQ(out.row(0, r)[k], expected.c[k].word) << "row " << r << ", word " << k;
+      }
+    });
+  });
+}
+
+TEST(Constraints, HonestWitnessHasNoRemainder) {
+  on_every_target([] {
+    for_each_group([](const toys::Toy& toy, const Shape& shape, const GroupShape& group) {
+      Random random(5);
+      const LogupChallenges logup{random.extension(), random.extension()};
+      GroupData data = place(toy, shape, group);
+      const Fp5 sum = fill_logup(shape, group, toy.circuit.key().tuple_width, logup, data.trees(),
+                                 *data.owned[shape.aux_tree()]);
+      TileMatrix out(group.log_height, 5);
+      const auto trees = data.trees();
+      evaluate_quotient(toy.circuit, shape, group, {logup, random.extension(), sum}, Fp::one(),
+                        {trees, {}}, out, 0);
+      for (uint64_t r = 0; r < group.height(); ++r)
+        for (uint32_t k = 0; k < 5; ++k) ASSERT_EQ(out.row(0, r)[k], 0u) << "row " << r;
+    });
+  });
+}
+
+}  // namespace
+}  // namespace zkvm::stark

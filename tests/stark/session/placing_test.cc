@@ -1,0 +1,97 @@
+// Heights of tables and the parameters that segments share.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <random>
+
+#include "stark/protocol/soundness.h"
+#include "stark/session/execution_params.h"
+#include "stark/session/rows/table_heights.h"
+#include "tests/stark/toys/accumulator.h"
+
+namespace zkvm::stark::machine {
+namespace {
+
+uint64_t rows_in(const std::vector<uint8_t>& heights) {
+  return std::accumulate(heights.begin(), heights.end(), uint64_t{0},
+                         [](uint64_t sum, uint8_t log) { return sum + (uint64_t{1} << log); });
+}
+
+TEST(TableHeights, HoldAllRowsWithLittlePadding) {
+  std::mt19937_64 random(1);
+  for (int round = 0; round < 20; ++round) {
+    std::vector<RowsToPlace> chips;
+    uint64_t cells = 0, small = 0;
+    for (int i = 0; i < 20; ++i) {
+      const uint64_t rows = random() % (uint64_t{1} << random() % 23);
+      chips.push_back({rows, 20 + static_cast<uint32_t>(random() % 80)});
+      cells += rows * chips.back().columns;
+      small += chips.back().columns << 14;
+    }
+    const auto heights = choose_heights(chips, std::vector<uint8_t>{14});
+    ASSERT_EQ(heights.size(), chips.size());
+    uint64_t placed = 0;
+    size_t tables = 0;
+    for (size_t i = 0; i < chips.size(); ++i) {
+      EXPECT_EQ(heights[i].empty(), chips[i].rows == 0);
+      EXPECT_GE(rows_in(heights[i]), chips[i].rows);
+      EXPECT_TRUE(std::ranges::is_sorted(heights[i], std::greater{}));
+      for (const uint8_t log : heights[i]) {
+        EXPECT_GE(log, kMinLogHeight);
+        EXPECT_LE(log, kMaxLogHeight);
+      }
+      placed += rows_in(heights[i]) * chips[i].columns;
+      tables += heights[i].size();
+    }
+    EXPECT_LT(placed, cells + cells / 2 + small);
+    EXPECT_LT(tables, 100u);
+  }
+}
+
+TEST(TableHeights, OneRowTakesTheLeastTable) {
+  const std::vector<RowsToPlace> chips = {{1, 50}, {0, 50}, {1u << 20, 50}};
+  const auto heights = choose_heights(chips, std::vector<uint8_t>{14});
+  EXPECT_EQ(heights[0].size(), 1u);
+  EXPECT_LE(heights[0][0], 14);
+  EXPECT_TRUE(heights[1].empty());
+  EXPECT_EQ(rows_in(heights[2]), 1u << 20);
+}
+
+TEST(CommonParams, AreEnoughForEverySegmentAtOneRate) {
+  std::vector<SegmentShape> shapes;
+  for (const uint8_t log : {uint8_t{12}, uint8_t{14}, uint8_t{16}}) {
+    const toys::Toy toy = toys::accumulator(log, log);
+    shapes.push_back({toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size()});
+  }
+  for (const size_t segments : {size_t{3}, size_t{300}}) {
+    const auto common = choose_common_params(shapes, segments, {}, 110);
+    ASSERT_TRUE(common) << common.error().message;
+    double worst = 1000, rate = 0;
+    for (const SegmentShape& segment : shapes) {
+      const auto shape = make_shape(segment.key, common->params, segment.tables);
+      ASSERT_TRUE(shape);
+      const auto at = [&](double least) {
+        return soundness(*shape, segment.key.tuple_width, segment.publics, least);
+      };
+      rate = std::max(rate, at(0).rho);
+      worst = std::min(worst, at(common->least_rate).bits);
+    }
+    EXPECT_LE(rate, common->least_rate);  // so that it is the rate of all
+    EXPECT_GE(worst, 110 + std::log2(segments));
+    EXPECT_LT(worst, 112 + std::log2(segments));  // and not much more
+  }
+}
+
+TEST(CommonParams, SayWhatIsOutOfReach) {
+  const toys::Toy toy = toys::accumulator(16, 16);
+  const std::vector<SegmentShape> shapes = {
+      {toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size()}};
+  const auto common = choose_common_params(shapes, 1, {}, 160);
+  ASSERT_FALSE(common);
+  EXPECT_EQ(common.error().code, ErrorCode::kSecurity);
+}
+
+}  // namespace
+}  // namespace zkvm::stark::machine

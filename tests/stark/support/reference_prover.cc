@@ -1,0 +1,662 @@
+#include "tests/stark/support/reference_prover.h"
+
+#include <zk/check.h>
+
+#include <algorithm>
+#include <bit>
+
+namespace zkvm::stark {
+namespace {
+
+using Kind = RandomPurpose::Kind;
+
+Fp integer(uint64_t a) { return Fp::from(a); }
+
+/// Values of the polynomial at root^0, root^1, .. (root of order values.size()), in place.
+template <class Field>
+void transform(std::vector<Field>& values, Fp root) {
+  const size_t n = values.size();
+  if (n == 1) return;
+  std::vector<Field> even(n / 2), odd(n / 2);
+  for (size_t i = 0; i < n / 2; ++i) {
+    even[i] = values[2 * i];
+    odd[i] = values[2 * i + 1];
+  }
+  transform(even, root * root);
+  transform(odd, root * root);
+  Fp power = Fp::one();
+  for (size_t i = 0; i < n / 2; ++i, power *= root) {
+    const Field t = odd[i] * power;
+    values[i] = even[i] + t;
+    values[i + n / 2] = even[i] - t;
+  }
+}
+
+template <class Field>
+std::vector<Field> interpolate(std::vector<Field> values, unsigned log_size) {
+  transform(values, inverse(Fp::root_of_unity(static_cast<int>(log_size))));
+  const Fp scale = inverse(integer(values.size()));
+  for (Field& value : values) value = value * scale;
+  return values;
+}
+
+/// Values at shift * root^e, e < 2^log_size. REQUIRES: no more coefficients than values.
+template <class Field>
+std::vector<Field> evaluate(const std::vector<Field>& coefficients, unsigned log_size, Fp shift) {
+  std::vector<Field> values(size_t{1} << log_size);
+  ZK_CHECK(coefficients.size() <= values.size());
+  Fp power = Fp::one();
+  for (size_t i = 0; i < coefficients.size(); ++i, power *= shift)
+    values[i] = coefficients[i] * power;
+  transform(values, Fp::root_of_unity(static_cast<int>(log_size)));
+  return values;
+}
+
+Fp5 value_at(const std::vector<Fp>& coefficients, const Fp5& x) {
+  Fp5 sum;
+  for (size_t i = coefficients.size(); i-- > 0;) sum = sum * x + coefficients[i];
+  return sum;
+}
+
+Fp5 element(const std::vector<std::vector<Fp>>& columns, size_t first, size_t row) {
+  return {{columns[first][row], columns[first + 1][row], columns[first + 2][row],
+           columns[first + 3][row], columns[first + 4][row]}};
+}
+
+/// Reads columns of a group at one point or row.
+using Cell = std::function<Fp(ColumnRef)>;
+
+Fp form_value(const GroupForm& form, const Cell& cell) {
+  Fp sum = Fp::from_word(form.constant);
+  for (const auto& term : form.terms) sum += cell(term.column) * Fp::from_word(term.coefficient);
+  return sum;
+}
+
+/// s * m and f of an interaction.
+struct Fraction {
+  Fp numerator;
+  Fp5 denominator;
+};
+Fraction fraction(const GroupInteraction& interaction, unsigned width, const Fp5& gamma,
+                  const Fp5& beta, const Cell& cell) {
+  Fp5 f = gamma + pow(beta, width) * integer(interaction.bus);
+  Fp5 power = Fp5::one();
+  for (const GroupForm& form : interaction.tuple) {
+    f += power * form_value(form, cell);
+    power *= beta;
+  }
+  const Fp m = form_value(interaction.multiplicity, cell);
+  return {interaction.positive ? m : -m, f};
+}
+
+std::vector<Fp> node_values(const ChipKey& chip, const std::vector<ColumnRef>& columns,
+                            const Cell& row, const Cell& next) {
+  std::vector<Fp> values;
+  for (const Node& node : chip.nodes) {
+    switch (node.op) {
+      case Node::Op::kConst:
+        values.push_back(Fp::from_word(node.a));
+        break;
+      case Node::Op::kColumn:
+        values.push_back(row(columns[node.a]));
+        break;
+      case Node::Op::kNext:
+        values.push_back(next(columns[node.a]));
+        break;
+      case Node::Op::kAdd:
+        values.push_back(values[node.a] + values[node.b]);
+        break;
+      case Node::Op::kSub:
+        values.push_back(values[node.a] - values[node.b]);
+        break;
+      case Node::Op::kMul:
+        values.push_back(values[node.a] * values[node.b]);
+        break;
+    }
+  }
+  return values;
+}
+
+std::vector<uint32_t> words(const std::vector<Fp>& row) {
+  std::vector<uint32_t> out;
+  for (const Fp x : row) out.push_back(x.word);
+  return out;
+}
+
+TreeShape slot_tree(const VerifyingKey& key, uint16_t slot) {
+  const bool fixed = key.slots[slot].kind == Slot::Kind::kFixed;
+  return {fixed ? TreeShape::Kind::kFixed : TreeShape::Kind::kShared, slot};
+}
+
+}  // namespace
+
+// --------------------------------------------------------------------------------------- trees
+
+const ReferenceTree::Group& ReferenceTree::group(uint8_t log_height) const {
+  const auto found = std::ranges::find(groups, log_height, &Group::log_height);
+  ZK_CHECK(found != groups.end());
+  return *found;
+}
+
+void ReferenceTree::commit(unsigned log_blowup) {
+  std::map<unsigned, const Group*> by_level;
+  for (Group& group : groups) {
+    const unsigned log_domain = group.log_height + log_blowup;
+    {
+      std::vector<std::vector<Fp>> values;
+      for (const auto& polynomial : group.polynomials)
+        values.push_back(evaluate(polynomial, log_domain, integer(Fp::kGenerator)));
+      for (const auto& salt : group.salts) values.push_back(salt);
+      group.rows.assign(size_t{1} << log_domain, {});
+      for (size_t e = 0; e < group.rows.size(); ++e)
+        for (const auto& column : values) group.rows[e].push_back(column[e]);
+    }
+    by_level[log_domain] = &group;
+  }
+  const unsigned top = by_level.rbegin()->first;
+  levels.assign(top + 1, {});
+  for (unsigned m = top + 1; m-- > 0;) {
+    const auto joined = by_level.find(m);
+    for (size_t i = 0; i < size_t{1} << m; ++i) {
+      Digest node{};
+      if (m < top) node = node_hash(levels[m + 1][i], levels[m + 1][i + (size_t{1} << m)]);
+      if (joined != by_level.end()) {
+        const Digest leaf = row_hash(words(joined->second->rows[i]));
+        node = m < top ? node_hash(node, leaf) : leaf;
+      }
+      levels[m].push_back(node);
+    }
+  }
+}
+
+TreeOpening ReferenceTree::open(const std::vector<uint32_t>& indices) const {
+  TreeOpening out;
+  const auto top = static_cast<unsigned>(levels.size()) - 1;
+  for (const Group& group : groups) {
+    unsigned log_domain = 0;
+    while (size_t{1} << log_domain < group.rows.size()) ++log_domain;
+    for (const uint32_t i : distinct_below(indices, log_domain))
+      for (const Fp x : group.rows[i]) out.rows.push_back(x.word);
+  }
+  for (unsigned m = top; m-- > 0;) {
+    const auto known = distinct_below(indices, m + 1);
+    for (const uint32_t parent : distinct_below(indices, m))
+      for (const uint32_t child : {parent, parent + (1u << m)})
+        if (!std::ranges::binary_search(known, child)) out.digests.push_back(levels[m + 1][child]);
+  }
+  return out;
+}
+
+// ------------------------------------------------------------------------------------- the prover
+
+ReferenceProver::ReferenceProver(const VerifyingKey& key, const Params& params, Witness witness,
+                                 std::map<uint16_t, const ReferenceTree*> slots,
+                                 RandomSource random)
+    : key_(key),
+      witness_(std::move(witness)),
+      slots_(std::move(slots)),
+      random_(std::move(random)) {
+  witness_.sort();
+  proof_.params = params;
+  proof_.tables = witness_.specs();
+  auto shape = make_shape(key, params, proof_.tables);
+  ZK_CHECK(shape.has_value());
+  shape_ = std::move(*shape);
+}
+
+Statement ReferenceProver::statement() const {
+  Statement out;
+  out.publics = witness_.publics;
+  for (const TreeShape& tree : shape_.trees)
+    if (tree.kind == TreeShape::Kind::kShared)
+      out.shared.push_back({tree.slot, slots_.at(tree.slot)->root()});
+  return out;
+}
+
+Proof ReferenceProver::prove() {
+  absorb_statement();
+  commit_main();
+  commit_aux();
+  commit_quotient();
+  open_columns();
+  run_fri();
+  answer_queries();
+  return proof_;
+}
+
+void ReferenceProver::absorb_statement() {
+  Statement said = statement();
+  on_statement(said);
+  transcript_.absorb("params", proof_.params.serialise());
+  transcript_.absorb("key", blake3_hash(key_.serialise()));
+  transcript_.absorb("statement", said.serialise());
+  transcript_.absorb("tables", serialise(proof_.tables));
+  std::vector<uint32_t> roots;
+  for (uint32_t t = 0; t < shape_.main_tree(); ++t)
+    roots.insert(roots.end(), tree(t).root().begin(), tree(t).root().end());
+  transcript_.absorb_words("slots", roots);
+}
+
+void ReferenceProver::commit_main() {
+  std::vector<Columns> coefficients;
+  for (size_t g = 0; g < shape_.groups.size(); ++g) {
+    Columns columns = main_columns(g);
+    on_columns(shape_.main_tree(), static_cast<uint32_t>(g), columns);
+    traces_[shape_.main_tree()].push_back(columns);
+    coefficients.push_back(mask(shape_.main_tree(), g, columns));
+  }
+  finish_tree(shape_.main_tree(), std::move(coefficients));
+  proof_.main_root = tree(shape_.main_tree()).root();
+  transcript_.absorb("main", proof_.main_root);
+  proof_.nonce_logup = grind("grind logup", proof_.params.grind_round);
+}
+
+void ReferenceProver::commit_aux() {
+  Fp5 challenges[2];
+  transcript_.squeeze("logup", challenges);
+  gamma_ = challenges[0];
+  beta_ = challenges[1];
+  std::vector<Columns> coefficients;
+  for (size_t g = 0; g < shape_.groups.size(); ++g) {
+    Fp5 sum;
+    Columns columns = aux_columns(g, sum);
+    on_columns(shape_.aux_tree(), static_cast<uint32_t>(g), columns);
+    proof_.sums.push_back(sum);
+    traces_[shape_.aux_tree()].push_back(columns);
+    coefficients.push_back(mask(shape_.aux_tree(), g, columns));
+  }
+  finish_tree(shape_.aux_tree(), std::move(coefficients));
+  proof_.aux_root = tree(shape_.aux_tree()).root();
+  transcript_.absorb("aux", proof_.aux_root);
+  on_sums(proof_.sums);
+  transcript_.absorb("sums", proof_.sums);
+}
+
+void ReferenceProver::commit_quotient() {
+  alpha_ = transcript_.squeeze("alpha");
+  const TreeShape place = shape_.trees[shape_.quotient_tree()];
+  std::vector<Columns> coefficients;
+  for (size_t g = 0; g < shape_.groups.size(); ++g) {
+    const GroupShape& group = shape_.groups[g];
+    const std::vector<Fp5> q = quotient(g);
+    Columns columns(group.width[shape_.quotient_tree()]);
+    for (uint32_t c = 0; c < Fp5::kDegree; ++c) {
+      std::vector<Fp>& a = columns[c];
+      std::vector<Fp>& b = columns[Fp5::kDegree + c];
+      for (size_t i = 0; i < group.quotient_size; ++i)
+        (i < group.split ? a : b).push_back(q[i].c[c]);
+      const auto ra = random_({Kind::kChunkMask, place, group.log_height, c}, group.chunk_mask);
+      for (size_t i = 0; i < ra.size(); ++i) {
+        a.push_back(ra[i]);
+        b[i] -= ra[i];
+      }
+      if (shape_.params.zk)
+        columns[2 * Fp5::kDegree + c] =
+            random_({Kind::kBatchMask, place, group.log_height, c}, group.bound);
+    }
+    coefficients.push_back(std::move(columns));
+  }
+  finish_tree(shape_.quotient_tree(), std::move(coefficients));
+  proof_.quotient_root = tree(shape_.quotient_tree()).root();
+  transcript_.absorb("quotient", proof_.quotient_root);
+  proof_.nonce_zeta = grind("grind zeta", proof_.params.grind_round);
+}
+
+void ReferenceProver::open_columns() {
+  zeta_ = transcript_.squeeze("zeta");
+  for (const GroupShape& group : shape_.groups) {
+    for (uint32_t t = 0; t < shape_.trees.size(); ++t)
+      for (uint32_t c = 0; c < shape_.opened_width(group, t); ++c)
+        proof_.openings.push_back(value_at(polynomial(group, {t, c}), zeta_));
+    for (const ColumnRef ref : group.next)
+      proof_.openings.push_back(
+          value_at(polynomial(group, ref), zeta_ * Fp::root_of_unity(group.log_height)));
+  }
+  on_openings(proof_.openings);
+  transcript_.absorb("openings", proof_.openings);
+  proof_.nonce_batch = grind("grind batch", proof_.params.grind_round);
+}
+
+void ReferenceProver::run_fri() {
+  std::vector<Fp5> coefficients(shape_.openings());
+  transcript_.squeeze("batch", coefficients);
+  std::vector<std::vector<Fp5>> batches;
+  const Fp5* next = coefficients.data();
+  for (size_t g = 0; g < shape_.groups.size(); ++g) {
+    batches.push_back(batch_codeword(g, next));
+    next += shape_.openings(shape_.groups[g]);
+  }
+  const auto scope = transcript_.scope("fri");
+  std::vector<Fp5> word = batches[0];
+  for (size_t i = 0; i < shape_.layers.size(); ++i) {
+    const FriLayerShape& layer = shape_.layers[i];
+    const auto layer_scope = transcript_.scope("layer", static_cast<uint32_t>(i));
+    on_codeword(i, word);
+    // The codewords that are folded, each with its arity: the layer's own, those of groups.
+    struct Folded {
+      const std::vector<Fp5>* word;
+      size_t arity;
+    };
+    std::vector<Folded> folded = {{&word, size_t{1} << layer.log_arity}};
+    for (const FriJoin& join : layer.joins) {
+      if (join.log_arity > 0) on_joining(join.group, batches[join.group]);
+      folded.push_back({&batches[join.group], size_t{1} << join.log_arity});
+    }
+    const size_t rows = size_t{1} << layer.log_rows();
+    ReferenceTree& tree = layer_trees_.emplace_back();
+    auto& group = tree.groups.emplace_back();
+    group.log_height = static_cast<uint8_t>(layer.log_rows());
+    tree.levels.assign(group.log_height + 1u, {});
+    for (size_t e = 0; e < rows; ++e) {
+      std::vector<Fp>& row = group.rows.emplace_back();
+      for (const auto& [values, arity] : folded)
+        for (size_t j = 0; arity > 1 && j < arity; ++j)
+          row.insert(row.end(), (*values)[e + j * rows].c,
+                     (*values)[e + j * rows].c + Fp5::kDegree);
+      tree.levels.back().push_back(row_hash(words(row)));
+    }
+    for (unsigned m = group.log_height; m-- > 0;)
+      for (size_t k = 0; k < size_t{1} << m; ++k)
+        tree.levels[m].push_back(
+            node_hash(tree.levels[m + 1][k], tree.levels[m + 1][k + (size_t{1} << m)]));
+    Proof::Layer sent{tree.root(), 0};
+    transcript_.absorb("root", sent.root);
+    sent.nonce = grind("grind", proof_.params.grind_round);
+    proof_.layers.push_back(sent);
+
+    const Fp5 beta = transcript_.squeeze("fold");
+    std::vector<Fp5> next_word(rows);
+    Fp5 power = Fp5::one();
+    for (const auto& [values, arity] : folded) {
+      const Fp root_inverse =
+          inverse(Fp::root_of_unity(std::countr_zero(rows) + std::countr_zero(arity)));
+      const Fp scale = inverse(integer(arity));
+      for (size_t u = 0; u < arity; ++u, power *= beta) {
+        for (size_t e = 0; e < rows; ++e) {
+          Fp5 part;  // G_u at the fibre's point: sum over the fibre of value * x^-u, over the arity
+          for (size_t j = 0; j < arity; ++j)
+            part += (*values)[e + j * rows] * pow(root_inverse, (e + j * rows) * u);
+          next_word[e] += part * scale * power;
+        }
+      }
+    }
+    word = std::move(next_word);
+  }
+  proof_.final_polynomial = interpolate(word, shape_.log_final_size);
+  proof_.final_polynomial.resize(shape_.final_bound);
+  on_final(proof_.final_polynomial);
+  transcript_.absorb("final", proof_.final_polynomial);
+}
+
+void ReferenceProver::answer_queries() {
+  proof_.nonce_query = grind("grind query", proof_.params.grind_query);
+  indices_.resize(proof_.params.queries);
+  transcript_.squeeze_indices("queries", shape_.log_domain(shape_.groups[0]), indices_);
+  for (uint32_t t = 0; t < shape_.trees.size(); ++t) {
+    const auto top = static_cast<unsigned>(tree(t).levels.size()) - 1;
+    std::vector<uint32_t> rows = indices_;
+    for (uint32_t& row : rows) row <<= shape_.trees[t].log_stride;
+    proof_.trees.push_back(tree(t).open(distinct_below(rows, top)));
+  }
+  for (const ReferenceTree& layer : layer_trees_) {
+    const auto top = static_cast<unsigned>(layer.levels.size()) - 1;
+    proof_.trees.push_back(layer.open(distinct_below(indices_, top)));
+  }
+}
+
+// ------------------------------------------------------------------------------------------ pieces
+
+uint64_t ReferenceProver::grind(std::string_view label, unsigned bits) {
+  if (bits == 0) return 0;
+  const Digest state = transcript_.begin_grind();
+  uint64_t nonce = 0;
+  while (!Transcript::grind_passes(state, bits, nonce)) ++nonce;
+  ZK_CHECK(transcript_.finish_grind(label, bits, nonce));
+  return nonce;
+}
+
+const ReferenceTree& ReferenceProver::tree(uint32_t index) const {
+  return index < shape_.main_tree() ? *slots_.at(shape_.trees[index].slot) : own_trees_.at(index);
+}
+
+const std::vector<Fp>& ReferenceProver::polynomial(const GroupShape& group, ColumnRef ref) const {
+  return tree(ref.tree).group(group.log_height).polynomials[ref.column];
+}
+
+const ReferenceProver::Columns& ReferenceProver::trace(uint32_t tree, size_t group) const {
+  return traces_.at(tree)[group];
+}
+
+/// Coefficients of f + (X^N - 1) rho for every column f.
+std::vector<std::vector<Fp>> ReferenceProver::mask(uint32_t tree, size_t g,
+                                                   const Columns& columns) {
+  const GroupShape& group = shape_.groups[g];
+  Columns out;
+  for (uint32_t c = 0; c < columns.size(); ++c) {
+    std::vector<Fp> f = interpolate(columns[c], group.log_height);
+    const auto rho =
+        random_({Kind::kMask, shape_.trees[tree], group.log_height, c}, group.mask[tree][c]);
+    for (size_t i = 0; i < rho.size(); ++i) {
+      f[i] -= rho[i];
+      f.push_back(rho[i]);
+    }
+    out.push_back(std::move(f));
+  }
+  return out;
+}
+
+void ReferenceProver::finish_tree(uint32_t tree, std::vector<Columns> coefficients) {
+  ReferenceTree& out = own_trees_[tree];
+  for (uint32_t g = 0; g < shape_.groups.size(); ++g) {
+    const GroupShape& group = shape_.groups[g];
+    on_polynomials(tree, g, coefficients[g]);
+    auto& made = out.groups.emplace_back();
+    made.log_height = group.log_height;
+    made.polynomials = std::move(coefficients[g]);
+    if (group.salted[tree])
+      for (uint32_t s = 0; s < kSaltWords; ++s)
+        made.salts.push_back(random_({Kind::kSalt, shape_.trees[tree], group.log_height, s},
+                                     size_t{1} << shape_.log_domain(group)));
+  }
+  out.commit(shape_.params.log_blowup);
+}
+
+ReferenceTree ReferenceProver::make_slot(const VerifyingKey& key, const Params& params,
+                                         uint16_t slot, const Witness& witness,
+                                         const RandomSource& random) {
+  Witness sorted = witness;
+  sorted.sort();
+  const TreeShape place = slot_tree(key, slot);
+  ReferenceTree out;
+  for (const Table& table : sorted.tables) {
+    uint32_t first = 0;
+    for (const auto& use : key.chips[table.chip].slots) {
+      if (use.slot == slot) {
+        if (out.groups.empty() || out.groups.back().log_height != table.log_height)
+          out.groups.push_back({table.log_height, {}, {}, {}});
+        auto& polynomials = out.groups.back().polynomials;
+        for (uint32_t c = first; c < first + use.width; ++c) {
+          std::vector<Fp> values(table.height()), row(table.width);
+          for (size_t r = 0; r < values.size(); ++r) {
+            table.read(r, 1, row.data());
+            values[r] = row[c];
+          }
+          std::vector<Fp> f = interpolate(values, table.log_height);
+          if (place.kind == TreeShape::Kind::kShared) {
+            const auto column = static_cast<uint32_t>(polynomials.size());
+            const auto rho =
+                random({Kind::kMask, place, table.log_height, column}, params.mask_twice());
+            for (size_t i = 0; i < rho.size(); ++i) {
+              f[i] -= rho[i];
+              f.push_back(rho[i]);
+            }
+          }
+          polynomials.push_back(std::move(f));
+        }
+      }
+      first += use.width;
+    }
+  }
+  for (auto& group : out.groups)
+    if (place.kind == TreeShape::Kind::kShared && params.zk &&
+        group.polynomials.size() < kSaltThreshold)
+      for (uint32_t s = 0; s < kSaltWords; ++s)
+        group.salts.push_back(random({Kind::kSalt, place, group.log_height, s},
+                                     size_t{1} << (group.log_height + params.log_blowup)));
+  out.commit(params.log_blowup);
+  return out;
+}
+
+/// Fills the slots' columns of the group into traces_ on the way.
+ReferenceProver::Columns ReferenceProver::main_columns(size_t g) {
+  const GroupShape& group = shape_.groups[g];
+  std::vector<Columns> by_tree(shape_.trees.size());
+  for (uint32_t t = 0; t <= shape_.main_tree(); ++t)
+    by_tree[t].assign(group.width[t], std::vector<Fp>(group.height()));
+  for (const TableShape& place : group.tables) {
+    const Table& table = witness_.tables[place.table];
+    std::vector<Fp> row(table.width);
+    for (size_t r = 0; r < group.height(); ++r) {
+      table.read(r, 1, row.data());
+      for (uint32_t c = 0; c < row.size(); ++c)
+        by_tree[place.columns[c].tree][place.columns[c].column][r] = row[c];
+    }
+  }
+  for (uint32_t t = 0; t < shape_.main_tree(); ++t) traces_[t].push_back(by_tree[t]);
+  Columns& main = by_tree[shape_.main_tree()];
+  if (!shape_.params.zk) return main;
+
+  const bool smallest = g + 1 == shape_.groups.size();
+  const size_t blind = main.size() - (smallest ? 3 : 1);
+  const auto random =
+      random_({Kind::kBlind, shape_.trees[shape_.main_tree()], group.log_height, 0}, kBlindRows);
+  for (size_t i = 0; i < kBlindRows; ++i) main[blind][i] = random[i];
+  if (!smallest) return main;
+  // The answering table: every value that any group sends, with how often.
+  std::map<uint32_t, uint64_t> sent;
+  for (size_t h = 0; h <= g; ++h) {
+    const auto& columns = h == g ? main : trace(shape_.main_tree(), h);
+    for (const Fp x : h == g ? columns[blind] : columns.back()) ++sent[x.word];
+  }
+  size_t row = 0;
+  for (const auto& [word, count] : sent) {
+    main[blind + 1][row] = Fp::from_word(word);
+    main[blind + 2][row++] = integer(count);
+  }
+  return main;
+}
+
+ReferenceProver::Columns ReferenceProver::aux_columns(size_t g, Fp5& total) {
+  const GroupShape& group = shape_.groups[g];
+  const size_t pairs = group.pairs();
+  Columns columns(5 * (pairs + 1), std::vector<Fp>(group.height()));
+  std::vector<Fp5> row_sum(group.height());
+  for (size_t r = 0; r < group.height(); ++r) {
+    const Cell cell = [&](ColumnRef ref) { return trace(ref.tree, g)[ref.column][r]; };
+    for (size_t i = 0; i < group.interactions.size(); ++i) {
+      const Fraction f = fraction(group.interactions[i], key_.tuple_width, gamma_, beta_, cell);
+      const Fp5 term = inverse(f.denominator) * f.numerator;
+      for (size_t c = 0; c < 5; ++c) columns[5 * (i / 2) + c][r] += term.c[c];
+      row_sum[r] += term;
+    }
+    total += row_sum[r];
+  }
+  const Fp5 step = total * inverse(integer(group.height()));
+  Fp5 acc;
+  for (size_t r = 0; r < group.height(); ++r) {
+    for (size_t c = 0; c < 5; ++c) columns[5 * pairs + c][r] = acc.c[c];
+    acc += row_sum[r] - step;
+  }
+  return columns;
+}
+
+/// The coefficients of Q, from the constraints on a coset of 4N points.
+std::vector<Fp5> ReferenceProver::quotient(size_t g) const {
+  const GroupShape& group = shape_.groups[g];
+  const unsigned log_size = group.log_height + 2;
+  const Fp shift = integer(Fp::kGenerator);
+  std::vector<std::vector<std::vector<Fp>>> values(shape_.quotient_tree());
+  for (uint32_t t = 0; t < shape_.quotient_tree(); ++t)
+    for (uint32_t c = 0; c < group.width[t]; ++c)
+      values[t].push_back(evaluate(polynomial(group, {t, c}), log_size, shift));
+
+  const size_t size = size_t{1} << log_size;
+  const uint32_t aux = shape_.aux_tree();
+  std::vector<Fp5> q(size);
+  Fp x = shift;
+  for (size_t e = 0; e < size; ++e, x *= Fp::root_of_unity(static_cast<int>(log_size))) {
+    const Cell row = [&](ColumnRef ref) { return values[ref.tree][ref.column][e]; };
+    const Cell next = [&](ColumnRef ref) { return values[ref.tree][ref.column][(e + 4) % size]; };
+    Fp5 power = Fp5::one(), sum;
+    const auto add = [&](const Fp5& constraint) {
+      sum += power * constraint;
+      power *= alpha_;
+    };
+    for (const TableShape& table : group.tables) {
+      const ChipKey& chip = key_.chips[table.chip];
+      const auto nodes = node_values(chip, table.columns, row, next);
+      for (const uint32_t node : chip.asserts) add(Fp5::from(nodes[node]));
+    }
+    Fp5 pair_sum;
+    for (size_t p = 0; p < group.pairs(); ++p) {
+      const Fp5 h = element(values[aux], 5 * p, e);
+      const Fraction a = fraction(group.interactions[2 * p], key_.tuple_width, gamma_, beta_, row);
+      pair_sum += h;
+      if (2 * p + 1 == group.interactions.size()) {
+        add(h * a.denominator - a.numerator);
+        continue;
+      }
+      const Fraction b =
+          fraction(group.interactions[2 * p + 1], key_.tuple_width, gamma_, beta_, row);
+      add(h * a.denominator * b.denominator - b.denominator * a.numerator -
+          a.denominator * b.numerator);
+    }
+    add(element(values[aux], 5 * group.pairs(), (e + 4) % size) -
+        element(values[aux], 5 * group.pairs(), e) - pair_sum +
+        proof_.sums[g] * inverse(integer(group.height())));
+    q[e] = sum * inverse(pow(x, group.height()) - Fp::one());
+  }
+  q = interpolate(q, log_size);
+  Fp power = Fp::one();
+  for (Fp5& coefficient : q) {
+    coefficient = coefficient * inverse(power);
+    power *= shift;
+  }
+  q.resize(group.quotient_size);  // a cheater's higher coefficients fall off
+  return q;
+}
+
+/// B of protocol.md section 10 on the group's LDE domain.
+std::vector<Fp5> ReferenceProver::batch_codeword(size_t g, const Fp5* coefficients) const {
+  const GroupShape& group = shape_.groups[g];
+  const unsigned log_domain = shape_.log_domain(group);
+  size_t opened = 0;
+  for (size_t h = 0; h < g; ++h) opened += shape_.openings(shape_.groups[h]);
+  const Fp5 shifted = zeta_ * Fp::root_of_unity(group.log_height);
+  std::vector<Fp5> out(size_t{1} << log_domain);
+  Fp x = integer(Fp::kGenerator);
+  for (size_t e = 0; e < out.size(); ++e, x *= Fp::root_of_unity(static_cast<int>(log_domain))) {
+    const auto row_of = [&](uint32_t t) -> const auto& {
+      return tree(t).group(group.log_height).rows[e << shape_.trees[t].log_stride];
+    };
+    size_t i = 0;
+    Fp5 at_zeta, at_next;
+    for (uint32_t t = 0; t < shape_.trees.size(); ++t)
+      for (uint32_t c = 0; c < shape_.opened_width(group, t); ++c, ++i)
+        at_zeta += coefficients[i] * (row_of(t)[c] - proof_.openings[opened + i]);
+    for (const ColumnRef ref : group.next) {
+      at_next += coefficients[i] * (row_of(ref.tree)[ref.column] - proof_.openings[opened + i]);
+      ++i;
+    }
+    out[e] = at_zeta * inverse(x - zeta_) + at_next * inverse(x - shifted);
+    if (shape_.params.zk) {
+      const auto& row = row_of(shape_.quotient_tree());
+      Fp5 r;
+      std::copy_n(row.begin() + 2 * Fp5::kDegree, Fp5::kDegree, r.c);
+      out[e] += r;
+    }
+  }
+  return out;
+}
+
+}  // namespace zkvm::stark

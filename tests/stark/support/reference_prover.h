@@ -1,0 +1,115 @@
+// The protocol's prover in scalar code, section by section of stark/doc/protocol.md, slow and
+// plain.
+//
+// Two uses: the fast prover must give the same bytes from the same randomness, and a cheater is
+// this prover with one step replaced. A step that a test may replace is virtual. Shared and fixed
+// slots are trees of their own (ReferenceTree), made once and lent to any number of proofs.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <vector>
+
+#include "stark/protocol/proof.h"
+#include "stark/protocol/shape.h"
+#include "stark/protocol/transcript.h"
+#include "stark/witness/witness.h"
+
+namespace zkvm::stark {
+
+/// Random words of one purpose: `count` elements for column `column` of group `log_height` in a
+/// tree.
+struct RandomPurpose {
+  enum class Kind : uint8_t { kMask, kSalt, kBlind, kChunkMask, kBatchMask };
+  Kind kind;
+  TreeShape tree;
+  uint8_t log_height;
+  uint32_t column;
+};
+using RandomSource = std::function<std::vector<Fp>(const RandomPurpose&, size_t count)>;
+
+/// One committed tree: polynomials and salts by group, rows on the LDE domain, and all digests.
+struct ReferenceTree {
+  struct Group {
+    uint8_t log_height;
+    std::vector<std::vector<Fp>> polynomials;  // coefficients, by column
+    std::vector<std::vector<Fp>> salts;        // by salt word, over the LDE domain
+    std::vector<std::vector<Fp>> rows;         // by LDE index: columns, then salt
+  };
+  std::vector<Group> groups;                // tallest first
+  std::vector<std::vector<Digest>> levels;  // levels[m] has 2^m nodes
+
+  [[nodiscard]] const Digest& root() const { return levels[0][0]; }
+  [[nodiscard]] const Group& group(uint8_t log_height) const;
+  /// Evaluates polynomials on the LDE domains and hashes.
+  void commit(unsigned log_blowup);
+  [[nodiscard]] TreeOpening open(const std::vector<uint32_t>& indices) const;
+};
+
+class ReferenceProver {
+ public:
+  /// `slots`: the trees of the fixed and shared slots that are present, by slot.
+  ReferenceProver(const VerifyingKey& key, const Params& params, Witness witness,
+                  std::map<uint16_t, const ReferenceTree*> slots, RandomSource random);
+  virtual ~ReferenceProver() = default;
+
+  [[nodiscard]] Proof prove();
+  [[nodiscard]] Statement statement() const;
+
+  /// The tree of a slot whose columns are those of `witness`.
+  static ReferenceTree make_slot(const VerifyingKey& key, const Params& params, uint16_t slot,
+                                 const Witness& witness, const RandomSource& random);
+
+ protected:
+  using Columns = std::vector<std::vector<Fp>>;  // by column, over the rows of a group
+
+  // Steps that cheaters replace. Each gets what the honest prover would go on with.
+  virtual void on_statement(Statement&) {}
+  virtual void on_columns(uint32_t tree, uint32_t group, Columns&) { (void)tree, (void)group; }
+  virtual void on_polynomials(uint32_t tree, uint32_t group, Columns& coefficients) {
+    (void)tree, (void)group, (void)coefficients;
+  }
+  virtual void on_sums(std::vector<Fp5>&) {}
+  virtual void on_openings(std::vector<Fp5>&) {}
+  virtual void on_codeword(size_t layer, std::vector<Fp5>&) { (void)layer; }
+  /// What a layer commits of a group that is folded as it joins.
+  virtual void on_joining(uint32_t group, std::vector<Fp5>&) { (void)group; }
+  virtual void on_final(std::vector<Fp5>&) {}
+
+  Shape shape_;
+  Fp5 zeta_;                       // once drawn
+  std::vector<uint32_t> indices_;  // query indices, once drawn
+
+ private:
+  void absorb_statement();
+  void commit_main();
+  void commit_aux();
+  void commit_quotient();
+  void open_columns();
+  void run_fri();
+  void answer_queries();
+
+  uint64_t grind(std::string_view label, unsigned bits);
+  const ReferenceTree& tree(uint32_t index) const;
+  [[nodiscard]] const std::vector<Fp>& polynomial(const GroupShape& group, ColumnRef ref) const;
+  [[nodiscard]] const Columns& trace(uint32_t tree, size_t group) const;
+  std::vector<std::vector<Fp>> mask(uint32_t tree, size_t group, const Columns& columns);
+  void finish_tree(uint32_t tree, std::vector<Columns> coefficients);
+  [[nodiscard]] Columns main_columns(size_t group);
+  [[nodiscard]] Columns aux_columns(size_t group, Fp5& sum);
+  [[nodiscard]] std::vector<Fp5> quotient(size_t group) const;
+  [[nodiscard]] std::vector<Fp5> batch_codeword(size_t group, const Fp5* coefficients) const;
+
+  const VerifyingKey& key_;
+  Witness witness_;
+  std::map<uint16_t, const ReferenceTree*> slots_;
+  RandomSource random_;
+  Transcript transcript_;
+  Proof proof_;
+  std::map<uint32_t, ReferenceTree> own_trees_;      // main, aux, quotient
+  std::map<uint32_t, std::vector<Columns>> traces_;  // of slots, main and aux, by group
+  std::vector<ReferenceTree> layer_trees_;
+  Fp5 gamma_, beta_, alpha_;
+};
+
+}  // namespace zkvm::stark
