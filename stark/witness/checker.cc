@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "stark/air/circuit.h"
+#include "stark/air/row_check.h"
 
 namespace zkvm::stark {
 namespace {

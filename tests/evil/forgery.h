@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "stark/air/row_check.h"
 #include "stark/chips/memory/bank.h"
 #include "stark/chips/tables/byte_table.h"
 #include "stark/chips/tables/program_table.h"

@@ -15,9 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "stark/air/row_check.h"
 #include "stark/chips/buses.h"
 #include "stark/chips/program.h"
-#include "stark/witness/checker.h"
 
 namespace zkvm::stark::chips::test {
 
