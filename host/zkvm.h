@@ -171,7 +171,8 @@ struct Proved {
 
 // Executes the guest as run() does and proves that it ended as it did. The receipt tells the
 // journal and the exit code, and of the input only what table heights and memory in use tell
-// (stark/doc/zero_knowledge.md). A guest that exits with another code than 0 is proven. Errors:
+// (stark/doc/zero_knowledge.md); but enough receipts give away the program with all constants in
+// it, weights too. A guest that exits with another code than 0 is proven. Errors:
 // those of run(); kInsecure, if no parameters give security_bits; kUnwritable, kUnreadable and
 // kOtherProof for the resume folder; kCancelled.
 [[nodiscard]] Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> input,

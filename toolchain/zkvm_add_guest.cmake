@@ -9,7 +9,8 @@
 #   COMPILER  gcc (default) or clang
 #   HEAP      bytes for malloc and new, e.g. 65536, 512K, 4M (default 512K); STACK likewise (default 64K). They
 #             are part of the program's identity, and the proof's cost grows with the memory that is touched.
-#   EMBED     the bytes of `file` as read-only data; in the source ZK_EMBED(type, symbol), see <zk/embed.h>
+#   EMBED     the bytes of `file` as read-only data; in the source ZK_EMBED(type, symbol), see <zk/embed.h>.
+#             Public, as all of the program is, to whoever has enough receipts: not for private weights
 #   OPTIONS   further compiler options, after ours
 #   EXCEPTIONS  throw and catch work, and the program is some 50 KB larger; without it `throw` does not compile,
 #             and what the library would throw ends the run with a message

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets the machine up, builds, runs both guests on one digit, then on 500 against ONNX Runtime's outputs; proves one
 # inference of each, verifies both receipts, shows that a changed one is refused, and prints what it all took.
+# The digit is private; the networks, being constants of the guests, are public to whoever has enough receipts.
 #
 #   bash examples/mnist/run.sh [DIGIT]      DIGIT: 0 ... 499, default 3
 set -euo pipefail
@@ -57,6 +58,10 @@ if "$zkvm" verify "$changed" --image-id "$id"; then
   echo "run.sh: a changed receipt was accepted" >&2
   exit 1
 fi
+
+echo
+echo "The receipts show class and logits, and nothing else of the digit. They do not keep the networks: weights in a program"
+echo "are public to whoever has enough of its receipts. Private weights must be read as input (README.md)."
 
 printf '\n%-8s%10s%12s%12s%14s%13s%12s\n' model cycles prove speed "peak memory" receipt verify
 printf '%s' "$table"

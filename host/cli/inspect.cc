@@ -71,6 +71,17 @@ uint64_t file_bytes(const vm::Program& program) {
   return sum;
 }
 
+/// How many receipts of one segment show every word of code and constants, which are committed to
+/// without masks: each opens some 166 rows, at 128 bits and rate 1/4, and a point that counts for
+/// five (stark/doc/zero_knowledge.md, "What still shows").
+uint64_t receipts_that_show(const vm::Program& program) {
+  constexpr uint64_t kShownByEach = 171;
+  uint64_t words = 0;
+  for (const vm::Region& region : program.regions)
+    if (!region.write) words += region.size / 4;
+  return (words + kShownByEach - 1) / kShownByEach;
+}
+
 void print_largest(const vm::Program& program, const Options& options, bool functions) {
   std::vector<const vm::Symbol*> symbols;
   for (const vm::Symbol& s : program.symbols) {
@@ -109,6 +120,9 @@ void print_text(const Options& options, const vm::Program& program, const CodeCo
   facts.row(
       {"memory", fmt::format("{} declared, {} of it filled from the file",
                              byte_text(program.memory_bytes()), byte_text(file_bytes(program)))});
+  facts.row({"public", fmt::format("the program with all constants in it, weights too: about {} "
+                                   "receipts show every word",
+                                   grouped(receipts_that_show(program)))});
   facts.row({"symbols", program.symbols.empty() ? "none: functions will be shown as addresses"
                                                 : grouped(program.symbols.size())});
   facts.row({"debug", map.has_debug_information()

@@ -223,6 +223,10 @@ void print_observer(const Report& report) {
                                      byte_text(uint64_t{4} << report.image.log_bank))});
     table.row({"journal", "all of it, and how much each segment wrote"});
     table.row({"exit code", "as it is"});
+    table.row(
+        {"program", fmt::format("with all constants in it, from enough receipts: each segment "
+                                "opens up to {} values of every fixed column",
+                                report.params.queries)});
     table.row({"nothing else", "of the input, of values or of control flow"});
   }
   table.print(stdout);
@@ -235,6 +239,9 @@ void print_text(const ReceiptFile& file, const Receipt& receipt, const Report& r
   facts.row({"program", hex(to_api(report.image.id()))});
   facts.row({"exit code", fmt::format("{}", static_cast<int32_t>(receipt.exit_code))});
   facts.row({"journal", journal_text(receipt.journal)});
+  facts.row({"public",
+             "the program with all constants in it, weights too, to whoever has enough "
+             "receipts"});
   facts.row({"security", fmt::format("{:.1f} bits, if valid", report.security_bits)});
   facts.row(
       {"proofs", fmt::format("{}zero-knowledge, rate 1/{}, {} queries, work of {} bits before "

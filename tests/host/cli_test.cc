@@ -12,6 +12,7 @@
 namespace zkvm::test {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -370,6 +371,8 @@ TEST(Inspect, ShowsWhatTheFileDeclares) {
   EXPECT_THAT(text.out, HasSubstr(": fit to run\n"));
   EXPECT_THAT(text.out, HasSubstr("r-x"));
   EXPECT_THAT(text.out, HasSubstr("DWARF"));
+  EXPECT_THAT(text.out, ContainsRegex("public +the program with all constants in it, weights too: "
+                                      "about [0-9]+ receipts show every word"));
 
   const Json object = parsed(zkvm({"inspect", kGuest, "--json"}));
   EXPECT_EQ(object["fit"], true);

@@ -44,7 +44,8 @@ TEST(InspectReceipt, ShowsWhatIsInIt) {
        {"a receipt; `zkvm verify` says if it is valid", "8 bytes  01000000 02000000",
         "Segments (2)", "Tables of segment", "2^14 + 2^12", "Bytes", "queried rows and paths",
         "Soundness of segment", "logup", "fri/layer 0", "less log2 of 2 segments",
-        "What an observer learns"})
+        "What an observer learns", "the program with all constants in it, weights too",
+        "each segment opens up to 30 values of every fixed column"})
     EXPECT_THAT(text.out, HasSubstr(part));
   EXPECT_THAT(text.out, HasSubstr(hex_of(receipt.id())));
 

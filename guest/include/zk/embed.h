@@ -4,6 +4,9 @@
 //   ZK_EMBED(int8_t, weights);        // at namespace scope, outside any namespace or inside one
 //   ... weights() ...                 // std::span<const int8_t>, 16-byte aligned
 //
+// Not for secrets: constants of a program are public to whoever has enough of its receipts. What
+// must stay private is read as input.
+//
 // The file's size must be a multiple of sizeof(type); a trailing part of an element is left out of
 // the span.
 #pragma once

@@ -1,0 +1,116 @@
+"""Fixed columns are public: reads a program's constants from ordinary receipts of it (stark/doc/zero_knowledge.md, "What
+still shows"). Of the program it knows nothing but its receipts and the pages.
+
+    python3 tests/oracle/recover_constants.py ZKVM_MACHINE_KEY ZKVM GUEST SECRET
+
+GUEST holds the file SECRET among its constants. Exit status 0: they were read, byte for byte. If this fails because fixed
+columns are masked, the pages that say "public: the program with all its constants" are no longer true: README.md,
+zero_knowledge.md, `zkvm inspect` and what else `grep -rn "enough receipts"` finds.
+"""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from field import G, P, from_wire, root
+from formats import parse_key
+from receipt import parse_image, parse_receipt, segment_key, segment_statement
+from verify import open_proof, read_trees, replay
+
+FIRST_CONSTANTS = "constants 0"
+LOW, HIGH = 2, 3  # of the chip's columns: place, declared, value lo, value hi, time
+SPARE = 8         # opened points that are not used to read the constants, but to tell that they were read
+MOST_RECEIPTS = 40
+
+
+def opened_constants(machine, data):
+    """The height of the first bank of constants, and its opened values: x -> (lo, hi)."""
+    receipt, points = parse_receipt(data), {}
+    image = parse_image(receipt.image)
+    for index, segment in enumerate(receipt.segments):
+        key, statement = segment_key(machine, image, segment.uses), segment_statement(image, receipt, index)
+        opening = open_proof(key, segment.proof)
+        shape = opening.shape
+        slot_roots = [key.slots[slot] or statement.shared[slot] for slot in shape.slots]
+        trees = read_trees(opening.reader, shape, replay(key, statement, opening, slot_roots).indices)
+        group, table = next((group, table) for group in shape.groups for table in group.tables
+                            if table.chip.name == FIRST_CONSTANTS)
+        tree, log_rows = table.columns[LOW][0], shape.log_rows(table.columns[LOW][0], group)
+        for (log_size, row), words in trees[tree].rows.items():
+            if log_size == log_rows:
+                points[G * pow(root(log_rows), row, P) % P] = [from_wire(words[table.columns[c][1]]) for c in (LOW, HIGH)]
+    return group.height, points
+
+
+def product(x, roots):
+    result = 1
+    for a in roots:
+        result = result * (x - a) % P
+    return result
+
+
+class Column:
+    """A column of `height` rows, of which all behind the first `used` hold 0. It is K A, where K vanishes on those rows and
+    is known, and A has degree below `used`, so that as many opened values determine it."""
+
+    def __init__(self, height, used, xs):
+        """`xs`: where its values are known, `used` of them."""
+        self.height, self.xs = height, xs
+        w = root(height.bit_length() - 1)
+        self.rows = [pow(w, i, P) for i in range(used)]
+        self.weights = [pow(product(x, xs[:i] + xs[i + 1:]) * self.known(x), -1, P) for i, x in enumerate(xs)]
+
+    def known(self, x):
+        """K at x: (X^height - 1) divided by the product of X - row over the used rows."""
+        if x not in self.rows:
+            return (pow(x, self.height, P) - 1) * pow(product(x, self.rows), -1, P) % P
+        others = [row for row in self.rows if row != x]
+        return self.height * pow(x * product(x, others), -1, P) % P
+
+    def at(self, x, columns):
+        """Their values at x, by Lagrange. `columns`: for each, its values at the xs."""
+        factor = self.known(x) * product(x, self.xs) % P
+        terms = [weight * pow(x - known, -1, P) % P for weight, known in zip(self.weights, self.xs)]
+        return [factor * sum(term * value for term, value in zip(terms, values)) % P for values in columns]
+
+
+def recover(height, points):
+    """The words of the bank, None if these points do not tell."""
+    xs = list(points)
+    used = len(xs) - SPARE
+    column = Column(height, used, xs[:used])
+    columns = list(zip(*(points[x] for x in column.xs)))
+    if any(column.at(x, columns) != points[x] for x in xs[used:]):
+        return None
+    limbs = [column.at(row, columns) for row in column.rows]
+    return b"".join(limb.to_bytes(2, "little") for low_and_high in limbs for limb in low_and_high)
+
+
+def main():
+    machine_key, zkvm, guest, secret_file = sys.argv[1:]
+    machine = parse_key(subprocess.run([machine_key], capture_output=True, check=True).stdout)
+    secret = pathlib.Path(secret_file).read_bytes()
+    points = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "input").write_bytes(bytes(4))
+        for count in range(1, MOST_RECEIPTS + 1):
+            subprocess.run([zkvm, "prove", guest, "--input", folder / "input", "--output", folder / "receipt"],
+                           capture_output=True, check=True)
+            height, opened = opened_constants(machine, (folder / "receipt").read_bytes())
+            points |= opened
+            words = recover(height, points)
+            if words is not None:
+                break
+        else:
+            print(f"{len(points)} values of {MOST_RECEIPTS} receipts do not determine the constants")
+            return 1
+    at = words.find(secret)
+    print(f"{count} receipts opened {len(points)} of the values of a column of {height} rows: they determine {len(words)} bytes, "
+          f"the secret {'at byte ' + str(at) if at >= 0 else 'not among them'}")
+    return 0 if at >= 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
