@@ -83,8 +83,11 @@ Soundness soundness(const Shape& shape, unsigned tuple_width, size_t publics, do
   add("batch", "sum of (theta n + 1)/|E|  [BCHKS25]", over_field(batch) + grind);
   for (size_t i = 0; i < shape.layers.size(); ++i) {
     const FriLayerShape& layer = shape.layers[i];
-    add(fmt::format("fri/layer {}", i), "(parts - 1)(theta n + 1)/|E|  [BCHKS25]",
-        over_field((layer.parts() - 1) * size(layer.log_size)) + grind);
+    // SOUNDNESS: the curve lies over the domain that the layer is folded to. The first term is the
+    // greater one unless rho > 3/4.
+    const double error = std::max(size(layer.log_size), power_of_two(layer.log_rows()));
+    add(fmt::format("fri/layer {}", i), "(parts - 1) max(theta n + 1, next n)/|E|  [BCIKS20]",
+        over_field((layer.parts() - 1) * error) + grind);
   }
   add("queries", "(1 - theta)^q, theta = (1 - rho)/2",
       soundness_bits::queries(out.theta, params.queries) + params.grind_query);

@@ -4,6 +4,7 @@
 //
 // Sources. [BCHKS25] Ben-Sasson, Carmon, Haboeck, Kopparty, Saraf, eprint 2025/2055, as evaluated
 // by ethereum/soundcalc: proximity gaps with error (theta n + 1)/|F| up to theta = (1 - rho)/2.
+// [BCIKS20] eprint 2020/654, theorem 1.5: curves of degree l, with error l n/|F|.
 // [ethSTARK] eprint 2021/582: the out-of-domain round. [LogUp] Haboeck, eprint 2022/1530.
 #pragma once
 

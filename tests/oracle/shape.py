@@ -267,7 +267,7 @@ def soundness(key, shape, statement, least_rate=0):
         ("zeta", log2(P**5 - P) - log2(3 * (bound + 1) + bound - 1) + params.grind_round),
         ("batch", log_field - log2(sum(gap(shape.log_domain(g)) for g in shape.groups)) + params.grind_round)]
     for i, layer in enumerate(shape.layers):
-        error = (layer.parts - 1) * gap(layer.log_size)
+        error = (layer.parts - 1) * max(gap(layer.log_size), 2**layer.log_rows)
         rounds.append((f"fold {i}", log_field - log2(error) + params.grind_round))
     rounds.append(("queries", -params.queries * log2(1 - theta) + params.grind_query))
     return rounds

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -23,31 +24,51 @@ std::vector<RecordedChip> record_all(ChipList<Chips...>) {
   return {record_chip<Chips>()...};
 }
 
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+/// The file below stark/chips whose kName is this, or one of a few.
+std::string file_of(const std::string& name) {
+  const std::filesystem::path chips = ZKVM_SOURCE_DIR "/stark/chips";
+  std::string found;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(chips)) {
+    if (entry.path().extension() != ".h") continue;
+    const std::string text = text_of(entry.path());
+    constexpr std::string_view kName = "kName =";
+    for (size_t at = text.find(kName); at != std::string::npos; at = text.find(kName, at + 1))
+      if (text.substr(at, text.find(';', at) - at).find('"' + name + '"') != std::string::npos)
+        found = std::filesystem::relative(entry.path(), chips);
+  }
+  EXPECT_NE(found, "") << "no file of stark/chips has a chip " << name;
+  return found;
+}
+
 std::string row_of(const RecordedChip& chip) {
   const std::vector<unsigned> degrees = chip.degrees();
   const size_t in_slots = chip.key.columns() - chip.key.main_width;
   const size_t interactions = chip.key.interactions.size();
   // Two interactions share an extension column, five base columns; a height's odd one stands alone.
   const double committed = chip.key.main_width + 2.5 * static_cast<double>(interactions);
-  return fmt::format("| {} | {} | {} | {} | {:g} | {} | {} |\n", chip.key.name, chip.key.main_width,
-                     in_slots == 0 ? "" : std::to_string(in_slots), interactions, committed,
-                     chip.key.asserts.size(),
-                     degrees.empty() ? 0 : *std::ranges::max_element(degrees));
+  return fmt::format(
+      "| {} | {} | {} | {} | {} | {:g} | {} | {} |\n", chip.key.name, file_of(chip.key.name),
+      chip.key.main_width, in_slots == 0 ? "" : std::to_string(in_slots), interactions, committed,
+      chip.key.asserts.size(), degrees.empty() ? 0 : *std::ranges::max_element(degrees));
 }
 
 std::string generated() {
   std::string out =
-      "| chip | main columns | in slots | interactions | committed columns | asserts | degree |\n"
-      "|---|---:|---:|---:|---:|---:|---:|\n";
+      "| chip | file | main columns | in slots | interactions | committed | asserts | degree |\n"
+      "|---|---|---:|---:|---:|---:|---:|---:|\n";
   for (const RecordedChip& chip : record_all(MachineChips{})) out += row_of(chip);
   return out;
 }
 
 TEST(ChipTable, IsCurrent) {
-  std::ifstream file(kPage);
-  std::stringstream text;
-  text << file.rdbuf();
-  const std::string page = text.str();
+  const std::string page = text_of(kPage);
   const size_t begin = page.find(kBegin), end = page.find(kEnd);
   ASSERT_NE(begin, std::string::npos);
   ASSERT_NE(end, std::string::npos);

@@ -113,6 +113,16 @@ TEST(Soundness, GroupsThatJoinALayerArePartsOfItsCurve) {
   EXPECT_NEAR(round_of(s, "fri/layer 1").bits, 154.943 - std::log2(7) - 16, 0.001);
 }
 
+// The theorem on curves speaks of the domain that a layer is folded to, which beyond a rate of 3/4
+// has more points than theta times the layer's.
+TEST(Soundness, FoldsCostNoLessThanTheTheoremOnCurves) {
+  const Shape shape = shape_of(one_chip(2), {.zk = false, .queries = 261}, {{0, 20}});
+  for (const auto& [rate, log_points] : {std::pair{0.75, 18.0}, {0.9, 18.0}, {0.5, 19.0}})
+    EXPECT_NEAR(round_of(soundness(shape, 1, 0, rate), "fri/layer 0").bits,
+                154.943 - std::log2(7) - log_points, 0.001)
+        << rate;
+}
+
 TEST(Soundness, MasksOfTheSmallestGroupSetTheRate) {
   const auto key = one_chip(2);
   const Params params{.zk = true, .queries = 300};
