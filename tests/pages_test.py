@@ -1,0 +1,47 @@
+"""The pages can be read and their links followed: no line of a .md file beyond 120 columns, no link to a file or a heading
+that is not there.
+
+    python3 tests/pages_test.py ROOT
+"""
+
+import pathlib
+import re
+import sys
+
+COLUMNS = 120
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+OUTSIDE = ("http://", "https://", "mailto:")
+
+
+def anchors(page):
+    """Of its headings, as browsers of repositories name them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def faults(page):
+    for number, line in enumerate(page.read_text().splitlines(), 1):
+        if len(line) > COLUMNS:
+            yield f"{number}: expected at most {COLUMNS} columns, found {len(line)}"
+        for link in LINK.findall(line):
+            if link.startswith(OUTSIDE):
+                continue
+            path, _, anchor = link.partition("#")
+            target = page.parent / path if path else page
+            if not target.exists():
+                yield f"{number}: link to {link}: no such file"
+            elif anchor and anchor not in anchors(target):
+                yield f"{number}: link to {link}: no such heading"
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    pages = [root / "README.md", *(page for folder in sorted(root.iterdir()) if folder.is_dir() and folder.name[0] != "."
+                                   and folder.name != "build" for page in sorted(folder.rglob("*.md")))]
+    found = [f"{page.relative_to(root)}:{fault}" for page in pages for fault in faults(page)]
+    print("\n".join(found) if found else f"{len(pages)} pages")
+    return 1 if found or len(pages) < 10 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
