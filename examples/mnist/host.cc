@@ -1,9 +1,13 @@
 // The host's side of the example, over the public API (host/zkvm.h):
 //
-//   mnist digit DATA N FILE    shows test digit N as text and writes its 784 bytes, a guest's
-//   input, to FILE mnist check DATA GUESTS    runs both models, as built by both compilers, on all
-//   test digits: exit status 0 if
-//                              every output is ONNX Runtime's, 1 if not
+//   mnist digit DATA N FILE
+//
+// shows test digit N as text and writes its 784 bytes, a guest's input, to FILE;
+//
+//   mnist check DATA GUESTS
+//
+// runs both models, as built by both compilers, on all test digits: exit status 0 if every output
+// is ONNX Runtime's, 1 if not.
 #include <fmt/core.h>
 
 #include <algorithm>
