@@ -1,5 +1,5 @@
 """The pages can be read and their links followed: no line of a .md file beyond 120 columns, no link to a file or a heading
-that is not there.
+that is not there, no `path/of/a/file.h` that is not there.
 
     python3 tests/pages_test.py ROOT
 """
@@ -11,6 +11,9 @@ import sys
 COLUMNS = 120
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 OUTSIDE = ("http://", "https://", "mailto:")
+CODE = re.compile(r"`([^`]*)`")
+FILE = re.compile(r"(?<![\w./*-])[\w.-]+(?:/[\w.-]+)+\.(?:h|cc|py|sh|cmake|md|S|ld)\b")
+FOLDERS = ("", "stark", "guest", "guest/include")  # where pages find files, beside their own folder
 
 
 def anchors(page):
@@ -19,10 +22,13 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def faults(page):
+def faults(root, page):
     for number, line in enumerate(page.read_text().splitlines(), 1):
         if len(line) > COLUMNS:
             yield f"{number}: expected at most {COLUMNS} columns, found {len(line)}"
+        for name in FILE.findall(" ".join(CODE.findall(line))) if not line.startswith("    ") else ():
+            if not any((folder / name).exists() for folder in (page.parent, *(root / folder for folder in FOLDERS))):
+                yield f"{number}: {name}: no such file"
         for link in LINK.findall(line):
             if link.startswith(OUTSIDE):
                 continue
@@ -38,7 +44,7 @@ def main():
     root = pathlib.Path(sys.argv[1])
     pages = [root / "README.md", *(page for folder in sorted(root.iterdir()) if folder.is_dir() and folder.name[0] != "."
                                    and folder.name != "build" for page in sorted(folder.rglob("*.md")))]
-    found = [f"{page.relative_to(root)}:{fault}" for page in pages for fault in faults(page)]
+    found = [f"{page.relative_to(root)}:{fault}" for page in pages for fault in faults(root, page)]
     print("\n".join(found) if found else f"{len(pages)} pages")
     return 1 if found or len(pages) < 10 else 0
 
