@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <cstring>
 #include <memory>
 
@@ -72,14 +74,21 @@ uint64_t file_bytes(const vm::Program& program) {
 }
 
 /// How many receipts of one segment show every word of code and constants, which are committed to
-/// without masks: each opens some 166 rows, at 128 bits and rate 1/4, and a point that counts for
-/// five (stark/doc/zero_knowledge.md, "What still shows").
+/// without masks (stark/doc/zero_knowledge.md, "What still shows"). At 128 bits and rate 1/4, each
+/// opens about 166 of the points, some of them again, and one that counts for five.
 uint64_t receipts_that_show(const vm::Program& program) {
-  constexpr uint64_t kShownByEach = 171;
   uint64_t words = 0;
   for (const vm::Region& region : program.regions)
     if (!region.write) words += region.size / 4;
-  return (words + kShownByEach - 1) / kShownByEach;
+  const auto rows = std::bit_ceil(std::max<uint64_t>(words, uint64_t{1} << 14));
+  const double points = 4 * static_cast<double>(rows);
+  uint64_t receipts = 1;
+  const auto shown = [&] {
+    const auto n = static_cast<double>(receipts);
+    return -points * std::expm1(-166 * n / points) + 5 * n;
+  };
+  while (shown() < static_cast<double>(words)) ++receipts;
+  return receipts;
 }
 
 void print_largest(const vm::Program& program, const Options& options, bool functions) {
