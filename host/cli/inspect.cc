@@ -160,6 +160,7 @@ nlohmann::ordered_json to_json(const vm::Program& program, const CodeCount& code
   object["memory"] = program.memory_bytes();
   object["instructions"] = code.instructions;
   object["illegal_words"] = code.illegal;
+  object["receipts_that_show_it"] = receipts_that_show(program);
   object["debug_information"] = map.has_debug_information();
   object["segments"] = nlohmann::ordered_json::array();
   for (const vm::Region& region : program.regions) {
@@ -211,24 +212,22 @@ void add_inspect(CLI::App& app, int& status) {
   CLI::App* sub = app.add_subcommand("inspect");
   sub->description(
       "Show what is in an ELF file or in a receipt.\n"
-      "Of an ELF file: entry point, memory, segments, symbols and debug information, and what "
-      "makes\n"
-      "it unfit to be a guest if it is. Of a receipt: what it claims, segments, tables, bytes, "
-      "the\n"
-      "soundness of each round, and what it gives away; not whether it is valid. Exit status 1: "
-      "an\n"
-      "ELF file, but not fit; 2: neither a well-formed ELF file of 32 bits nor a receipt.");
+      "Of an ELF file: entry point, memory, segments, symbols, debug information, how many\n"
+      "receipts give it away, and what makes it unfit to be a guest if it is. Of a receipt: what\n"
+      "it claims, segments, tables, bytes, the soundness of each round, and what it gives away;\n"
+      "not whether it is valid. Exit status 1: an ELF file, but not fit; 2: neither a well-formed\n"
+      "ELF file of 32 bits nor a receipt.");
   sub->footer(
       "Examples:\n"
       "  zkvm inspect guest.elf --json | jq '.segments[]'\n"
       "  zkvm inspect receipt.zkr\n"
       "JSON of an ELF file: fit, reason (null if fit); if fit: entry, memory (bytes), "
       "instructions,\n"
-      "illegal_words, debug_information, segments (address, bytes, file_bytes, flags), symbols "
-      "(name,\n"
-      "address, bytes, function). JSON of a receipt: image_id, exit_code, journal (hex),\n"
-      "security_bits, zero_knowledge, parameters, receipt_bytes, bytes (by part), segments\n"
-      "(journal_begin, journal_end, banks, tables, security_bits, rounds).");
+      "illegal_words, receipts_that_show_it (about so many), debug_information, segments\n"
+      "(address, bytes, file_bytes, flags), symbols (name, address, bytes, function). JSON of a\n"
+      "receipt: image_id, exit_code, journal (hex), security_bits, zero_knowledge, parameters,\n"
+      "receipt_bytes, bytes (by part), segments (journal_begin, journal_end, banks, tables,\n"
+      "security_bits, rounds).");
   auto options = std::make_shared<Options>();
   sub->add_option("FILE", options->path, "The file")->required()->type_name("");
   sub->add_option("--top", options->top, "Rows per table of symbols or segments")

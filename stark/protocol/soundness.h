@@ -66,7 +66,7 @@ namespace soundness_bits {
 [[nodiscard]] double out_of_domain(double bound);
 /// (theta n + 1)/|E|: a random linear combination with independent coefficients. [BCHKS25]
 [[nodiscard]] double batch(double theta, double size);
-/// (count - 1) times that: a combination by powers of one challenge. [BCHKS25]
+/// (count - 1) times that: a combination by powers of one challenge.
 [[nodiscard]] double batch_by_powers(double theta, double size, double count);
 /// -queries * log2(1 - theta).
 [[nodiscard]] double queries(double theta, double count);

@@ -377,6 +377,7 @@ TEST(Inspect, ShowsWhatTheFileDeclares) {
   const Json object = parsed(zkvm({"inspect", kGuest, "--json"}));
   EXPECT_EQ(object["fit"], true);
   EXPECT_EQ(object["illegal_words"], 0);
+  EXPECT_GT(object["receipts_that_show_it"], 1);
   EXPECT_EQ(object["debug_information"], true);
   uint64_t memory = 0;
   std::set<std::string> flags;
