@@ -1,5 +1,5 @@
 """The pages can be read and their links followed: no line of a .md file beyond 120 columns, no link to a file or a heading
-that is not there, no `path/of/a/file.h` that is not there.
+that is not there, no `path/of/a/file.h` that is not there; every page is at most two links from README.md.
 
     python3 tests/pages_test.py ROOT
 """
@@ -20,6 +20,12 @@ def anchors(page):
     """Of its headings, as browsers of repositories name them."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def linked(pages):
+    """The pages that these link to."""
+    links = {(page.parent / link.partition("#")[0]).resolve() for page in pages for link in LINK.findall(page.read_text())}
+    return {link for link in links if link.suffix == ".md" and link.exists()}
 
 
 def faults(root, page):
@@ -45,6 +51,9 @@ def main():
     pages = [root / "README.md", *(page for folder in sorted(root.iterdir()) if folder.is_dir() and folder.name[0] != "."
                                    and folder.name != "build" for page in sorted(folder.rglob("*.md")))]
     found = [f"{page.relative_to(root)}:{fault}" for page in pages for fault in faults(root, page)]
+    near = linked([root / "README.md"])
+    near |= linked(near) | {(root / "README.md").resolve()}
+    found += [f"{page.relative_to(root)}: more than two links from README.md" for page in pages if page.resolve() not in near]
     print("\n".join(found) if found else f"{len(pages)} pages")
     return 1 if found or len(pages) < 10 else 0
 
