@@ -26,33 +26,35 @@ Result<Memory> Memory::of(const Program& program) {
 }
 
 bool Memory::allows(uint32_t address, uint32_t length, bool write) const {
-  if (length == 0) return true;
-  const Region* region = region_at(address);
-  return region != nullptr && (region->write || !write) &&
-         length <= region->size - (address - region->base);
+  const uint64_t end = uint64_t{address} + length;
+  for (uint64_t at = address; at < end;) {
+    const Region* region = at < kAddressEnd ? region_at(static_cast<uint32_t>(at)) : nullptr;
+    if (region == nullptr || (write && !region->write)) return false;
+    at = uint64_t{region->base} + region->size;
+  }
+  return true;
 }
 
 bool Memory::touch(uint32_t address, uint32_t length, bool write) {
   if (!allows(address, length, write)) return false;
   if (length == 0) return true;
-  const Region& region = *region_at(address);
-  recent_ = &region;
+  recent_ = region_at(address);
   const uint32_t last = (address + (length - 1)) >> kLogGranuleBytes;
   for (uint32_t granule = address >> kLogGranuleBytes; granule <= last; ++granule) {
     const uint8_t before = granules()[granule];
-    if ((before & kTouched) == 0) touched_.push_back(granule);
+    if ((before & kTouched) != 0) continue;
+    touched_.push_back(granule);
     if ((before & kEverTouched) == 0) ++ever_touched_;
-    open(granule, region);
+    open(granule);
   }
   return true;
 }
 
-void Memory::open(uint32_t granule, const Region& region) {
+void Memory::open(uint32_t granule) {
   const uint32_t begin = granule << kLogGranuleBytes;
-  const bool whole = begin >= region.base && region.size >= kGranuleBytes &&
-                     begin - region.base <= region.size - kGranuleBytes;
   uint8_t bits = kTouched | kEverTouched;
-  if (whole) bits |= region.write ? kOpenRead | kOpenWrite : kOpenRead;
+  if (allows(begin, kGranuleBytes, false)) bits |= kOpenRead;
+  if (allows(begin, kGranuleBytes, true)) bits |= kOpenWrite;
   granules()[granule] |= bits;
 }
 

@@ -2,10 +2,10 @@
 // one byte per granule of 256 bytes that says what an executor may do there without asking.
 //
 // The byte is 0 until the first access, which goes through touch(): it looks the region up, checks
-// its permission exactly, and opens the granule if one region covers it all. So the common case
+// its permission exactly, and opens the granule as far as all of it is declared. So the common case
 // costs one load and one test, traps are precise to the byte, start-up does not depend on the
-// declared size, and the list of touched granules comes for free. Granules that a region's edge
-// crosses are never opened: each access to them is looked up.
+// declared size, and the list of touched granules comes for free. Granules that the edge of what is
+// declared crosses are never opened: each access to them is looked up.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +38,9 @@ class Memory {
   // One byte for each of the 2^24 granules of the 32-bit address space.
   uint8_t* granules() const { return granules_.data(); }
 
-  // True, and the granules are marked, if one region declares all `length` bytes at `address` with
-  // the permission. A length of 0 is true.
+  // True, and the granules are marked, if all `length` bytes at `address` are declared with the
+  // permission: by one region or by several that adjoin, as the proof has it, which knows words and
+  // no regions. A length of 0 is true.
   [[nodiscard]] bool touch(uint32_t address, uint32_t length, bool write);
   // The same for an aligned load or store, quickly where it repeats: that is the granules at edges.
   [[nodiscard]] bool touch_word(uint32_t address, uint32_t length, bool write) {
@@ -60,7 +61,7 @@ class Memory {
 
  private:
   explicit Memory(const Program& program) : program_(&program), recent_(&program.regions.front()) {}
-  void open(uint32_t granule, const Region& region);
+  void open(uint32_t granule);
 
   const Program* program_;
   const Region* recent_;  // that touch() last looked up
