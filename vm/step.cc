@@ -83,7 +83,7 @@ std::optional<Trap> step(const Program& program, State& state, Memory& memory, S
   if (region == nullptr || !region->execute) {
     const auto kind =
         region == nullptr ? TrapKind::kFetchUndeclared : TrapKind::kFetchNotExecutable;
-    return Trap{kind, state.pc, 0, 0, state.cycles};
+    return Trap{kind, state.pc, 0, 0, state.cycles, state.x[2]};
   }
   const uint32_t word = text_word(*region, (state.pc - region->base) / 4);
   StepContext context{program, state, memory, system, decode_at(word, state.pc), std::nullopt};
@@ -91,7 +91,7 @@ std::optional<Trap> step(const Program& program, State& state, Memory& memory, S
   if (context.fault) {
     const Fault& fault = *context.fault;
     const uint32_t detail = fault.kind == TrapKind::kIllegalInstruction ? word : fault.detail;
-    return Trap{fault.kind, state.pc, fault.address, detail, state.cycles};
+    return Trap{fault.kind, state.pc, fault.address, detail, state.cycles, state.x[2]};
   }
   ++state.cycles;
   return std::nullopt;

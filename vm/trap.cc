@@ -38,15 +38,48 @@ std::string location(uint32_t pc, const Program& program) {
   return fmt::format("{:#x} <{}+{:#x}>", pc, symbol->name, pc - symbol->address);
 }
 
+// The lowest writable region above `address`; where there is none, the lowest.
+const Region* writable_above(uint32_t address, const Program& program) {
+  const Region* lowest = nullptr;
+  for (const Region& region : program.regions) {  // by base
+    if (!region.write) continue;
+    if (region.base > address) return &region;
+    if (lowest == nullptr) lowest = &region;
+  }
+  return lowest;
+}
+
+// An access at or above sp, but below the writable memory that comes next: to a frame that the stack
+// has no room for. Modulo 2^32, because a large frame may begin below 0.
+bool is_stack_overflow(const Trap& trap, const Program& program) {
+  switch (trap.kind) {
+    case TrapKind::kLoadUndeclared:
+    case TrapKind::kStoreUndeclared:
+    case TrapKind::kStoreReadOnly:
+    case TrapKind::kBadBuffer:
+      break;
+    default:
+      return false;
+  }
+  const Region* at = program.region_at(trap.address);
+  if (at != nullptr && at->write) return false;
+  const Region* stack = writable_above(trap.address, program);
+  if (stack == nullptr || trap.sp == 0) return false;
+  const uint32_t frame = stack->base - trap.sp, access = stack->base - trap.address;
+  return access != 0 && access <= frame && frame <= uint32_t{1} << 31;
+}
+
 }  // namespace
 
 std::string_view name_of(TrapKind kind) { return kTexts[static_cast<size_t>(kind)].name; }
 
 std::string describe(const Trap& trap, const Program& program) {
   const auto text = kTexts[static_cast<size_t>(trap.kind)].text;
-  return fmt::format("{} at pc {}, cycle {}",
-                     fmt::format(fmt::runtime(text), trap.address, trap.detail),
-                     location(trap.pc, program), trap.cycle);
+  std::string what = fmt::format(fmt::runtime(text), trap.address, trap.detail);
+  if (is_stack_overflow(trap, program)) {
+    what = fmt::format("stack overflow; set STACK in zkvm_add_guest ({})", what);
+  }
+  return fmt::format("{} at pc {}, cycle {}", what, location(trap.pc, program), trap.cycle);
 }
 
 }  // namespace zkvm::vm

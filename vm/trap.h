@@ -36,6 +36,7 @@ struct Trap {
   uint32_t address;  // see the kind; 0 when it has none
   uint32_t detail;   // see the kind; 0 when it has none
   uint64_t cycle;    // instructions executed before it
+  uint32_t sp = 0;   // x2 where an instruction trapped
 
   bool operator==(const Trap&) const = default;
 };

@@ -175,6 +175,71 @@ TEST(Trap, IsDescribedWithItsSymbol) {
   EXPECT_EQ(names.size(), static_cast<size_t>(kTrapKindCount));
 }
 
+TEST(Trap, BelowTheStackIsSaidToBeAStackOverflow) {
+  const std::string said = "stack overflow; set STACK in zkvm_add_guest (";
+  const auto message = [](uint32_t stack_pointer, uint32_t access, uint32_t word) {
+    Assembler text;
+    text.li(sp, stack_pointer).li(a1, access)(word);
+    const auto program = load_elf(ElfFile::of(text.words()).bytes());
+    return describe(*run_everywhere(*program).trap, *program);
+  };
+  const uint32_t store = sw(a0, 0, a1), load = lw(a0, 0, a1);
+  EXPECT_EQ(message(kDataBase - 16, kDataBase - 4, store),
+            said + "store of 4 bytes to undeclared address 0x1fffc) at pc 0x10010, cycle 4");
+  EXPECT_TRUE(message(kDataBase - 16, kDataBase - 16, load).starts_with(said));
+  // A large frame goes past the page that nobody declares, or below 0.
+  EXPECT_TRUE(message(kTextBase - 64, kTextBase + 4, store).starts_with(said));
+  EXPECT_TRUE(message(0u - 0x10000000, 0u - 0x1000, store).starts_with(said));
+  // Other bad accesses of a guest whose stack pointer is, or is not, in its stack.
+  EXPECT_FALSE(message(kDataBase, kDataBase - 4, store).starts_with(said));
+  EXPECT_FALSE(message(kDataBase + 64, 0, load).starts_with(said));
+  EXPECT_FALSE(message(kDataBase - 16, kDataBase - 20, store).starts_with(said));
+  EXPECT_FALSE(message(kDataBase - 16, kDataEnd, store).starts_with(said));
+  EXPECT_FALSE(message(0, kDataBase - 4, store).starts_with(said)) << "no stack yet";
+}
+
+// Regions that adjoin are one: a buffer may lie in both, whatever segments the file cuts it into.
+TEST(SystemCall, BuffersMaySpanAdjoiningRegions) {
+  Assembler text;
+  text.call(63, 0, kDataBase + 0xf8, 16)
+      .call(64, 3, kDataBase + 0xf8, 16)
+      .call(64, 1, kDataBase, 0x2fe);
+  text.li(t0, kDataBase + 0xfc)(lw(a0, 0, t0))(lw(a1, 4, t0))(add(a0, a0, a1)).li(a7, 93)(kEcall);
+  const std::vector<uint8_t> input = {1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0};
+  std::vector<RunResult> results;
+  for (const bool split : {false, true}) {
+    ElfFile file = ElfFile::of(text.words(), std::vector<uint8_t>(0x300, 7));
+    if (split) {
+      std::erase_if(file.segments, [](const ElfSegment& s) { return s.address == kDataBase; });
+      file.segments.push_back({kDataBase, PF_R | PF_W, std::vector<uint8_t>(0xfc, 7), 0xfc});
+      file.segments.push_back({kDataBase + 0xfc, PF_R | PF_W, std::vector<uint8_t>(4, 7), 4});
+      file.segments.push_back(
+          {kDataBase + 0x100, PF_R | PF_W, std::vector<uint8_t>(0x200, 7), 0xf00});
+    }
+    const auto program = load_elf(file.bytes());
+    ASSERT_TRUE(program) << program.error().message;
+    results.push_back(run_everywhere(*program, {.input = input, .console = {}}));
+    ASSERT_FALSE(results.back().trap) << describe(*results.back().trap, *program);
+    EXPECT_EQ(results.back().journal, input);
+    EXPECT_EQ(results.back().exit_code, 5u);
+  }
+  expect_same(results[0], results[1], "whole and split");
+}
+
+// What is read, an array in constants that runs on in the data, only has to be declared; what is
+// written to, all of it, has to be writable.
+TEST(SystemCall, BuffersMaySpanPermissionsThatAllowTheAccess) {
+  const auto call = [](uint32_t number, uint32_t fd) {
+    Assembler text;
+    text.call(number, fd, kConstBase + kConstSize - 4, 8)(addi(a7, zero, 93))(kEcall);
+    ElfFile file = ElfFile::of(text.words());
+    file.segments.push_back({kConstBase + kConstSize, PF_R | PF_W, {9, 8, 7, 6}, 16});
+    return run_everywhere(*load_elf(file.bytes()));
+  };
+  EXPECT_EQ(call(64, 3).journal, (std::vector<uint8_t>{0x7c, 0x7d, 0x7e, 0x7f, 9, 8, 7, 6}));
+  expect_call_trap(call(63, 0), TrapKind::kBadBuffer, kConstBase + kConstSize - 4, 8);
+}
+
 TEST(SystemCall, ReadGivesTheInputPaddedAndThenZero) {
   // read 8, read 8, commit a0 of both, and all.
   Assembler text;
