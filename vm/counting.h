@@ -17,11 +17,11 @@ class CountingObserver {
 
   void enter(uint32_t i) { ++flow_[i].in; }
   void leave(uint32_t i) { --flow_[i].in; }
-  ZKVM_ALWAYS_INLINE void jump(uint32_t from, uint32_t to, const Insn&) {
+  ZKVM_ALWAYS_INLINE void jump(uint32_t from, uint32_t to, const Insn&, const Registers&) {
     ++flow_[from].out;
     ++flow_[to].in;
   }
-  void step(uint32_t from, uint32_t) { ++steps_[from]; }
+  void step(uint32_t from, uint32_t, const Registers&) { ++steps_[from]; }
 
   std::vector<uint64_t> counts() const {
     std::vector<uint64_t> counts(flow_.size() - 2);

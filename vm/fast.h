@@ -7,9 +7,9 @@
 //
 // An Observer has, over indices of text words:
 //   enter(i), leave(i)   the fast loop starts at i, stops in front of i
-//   jump(from, to, insn) a taken branch, jal or jalr
-//   step(from, to)       one instruction that was stepped, and where it went: perhaps out of the
-//   text
+//   jump(from, to, insn, x)  a taken branch, jal or jalr, and the registers
+//   step(from, to, x)        one instruction that was stepped, and where it went: perhaps out of the
+//                            text
 #pragma once
 
 #include <zk/check.h>
@@ -127,7 +127,7 @@ struct FastContext {
 
   ZKVM_ALWAYS_INLINE void go_to(const Insn* target) {
     core->observer->jump(static_cast<uint32_t>(insn - core->text),
-                         static_cast<uint32_t>(target - core->text), *insn);
+                         static_cast<uint32_t>(target - core->text), *insn, core->x);
     const uint64_t now = n + reinterpret_cast<uintptr_t>(insn + 1);
     n = now - reinterpret_cast<uintptr_t>(target);
     insn = target;
@@ -181,7 +181,7 @@ class FastRun {
       }
       const uint32_t pc = state.pc;
       if (auto trap = step(program_, state, memory_, system_)) return trap;
-      observer_.step(index_of(pc), index_of(state.pc));
+      observer_.step(index_of(pc), index_of(state.pc), state.x);
     }
     return std::nullopt;
   }

@@ -1,5 +1,7 @@
 #include "vm/profile.h"
 
+#include <algorithm>
+#include <string_view>
 #include <unordered_map>
 
 #include "vm/counting.h"
@@ -12,8 +14,11 @@ namespace {
 constexpr size_t kMaxFrames = 4096;
 constexpr size_t kMaxNodes = size_t{1} << 20;
 constexpr size_t kMaxBlocks = size_t{1} << 22;
-// Returns that skip frames (longjmp) are looked for this deep.
+// Frames of one sp are looked through this deep.
 constexpr size_t kMaxSkippedFrames = 64;
+// One frame's tail calls, without repeats: state machines have many.
+constexpr int kMaxTailCalls = 32;
+constexpr int kSp = 2;
 
 bool is_link(uint8_t r) { return r == 1 || r == 5; }
 
@@ -79,29 +84,75 @@ class BlockTable {
   uint64_t unattributed_ = 0;
 };
 
+// The function that each word of the text belongs to, by the symbols. GCC's "f.cold" is a part of
+// f.
+class FunctionMap {
+ public:
+  static constexpr uint32_t kUnknown = 0;
+
+  explicit FunctionMap(const Program& program) : function_of_(program.text().size / 4, kUnknown) {
+    const Region& text = program.text();
+    std::unordered_map<std::string_view, uint32_t> known;
+    for (const Symbol& symbol : program.symbols) {
+      if (is_function(symbol, text)) known.try_emplace(symbol.name, index_of(symbol, text) + 1);
+    }
+    // Each ends where the next one begins, if not before: linear in the text, whatever sizes say.
+    auto next = static_cast<uint32_t>(function_of_.size());
+    for (auto symbol = program.symbols.rbegin(); symbol != program.symbols.rend(); ++symbol) {
+      if (!is_function(*symbol, text)) continue;
+      const uint32_t begin = index_of(*symbol, text);
+      const uint32_t size = symbol->size == 0 ? next - begin : (symbol->size - 1) / 4 + 1;
+      uint32_t function = begin + 1;
+      if (std::string_view name = symbol->name; name.ends_with(kCold)) {
+        name.remove_suffix(kCold.size());
+        if (const auto whole = known.find(name); whole != known.end()) function = whole->second;
+      }
+      std::fill_n(function_of_.begin() + begin, std::min(size, next - begin), function);
+      next = begin;
+    }
+  }
+
+  // A number of the function that word i stands in, or kUnknown.
+  uint32_t at(uint32_t i) const { return i < function_of_.size() ? function_of_[i] : kUnknown; }
+  bool starts_at(uint32_t i) const { return at(i) == i + 1; }
+
+ private:
+  static constexpr std::string_view kCold = ".cold";
+
+  static bool is_function(const Symbol& symbol, const Region& text) {
+    return symbol.function && text.contains(symbol.address);
+  }
+  static uint32_t index_of(const Symbol& symbol, const Region& text) {
+    return (symbol.address - text.base) / 4;
+  }
+
+  std::vector<uint32_t> function_of_;  // the index of its first word, plus 1
+};
+
 // Follows calls and returns. All positions are indices of text words.
+//
+// Calls are told by the link register, and so are returns. But longjmp and the unwinder leave
+// frames that never return: what tells them is sp, which at a call is at least what it is anywhere
+// in the callee. So a frame whose sp is below the present one was left. Where both are equal, the
+// callee has no stack of its own (any more), and a return that does not go where the frame says
+// went to the function that called it.
 class CallTree {
  public:
-  CallTree(const Program& program) : base_(program.text().base), starts_(program.text().size / 4) {
-    for (const Symbol& symbol : program.symbols) {
-      if (symbol.function && program.text().contains(symbol.address)) {
-        starts_[index_of(symbol.address)] = true;
-      }
-    }
-    nodes_.push_back({0, 0, program.entry});
+  explicit CallTree(const Program& program) : base_(program.text().base), functions_(program) {
+    add_node({0, 0, program.entry}, false);
   }
 
   uint32_t node() const { return node_; }
   std::vector<ProfileNode> take_nodes() { return std::move(nodes_); }
 
-  void jump(uint32_t from, uint32_t to, Op op, uint8_t rd, uint8_t rs1) {
+  void jump(uint32_t from, uint32_t to, Op op, uint8_t rd, uint8_t rs1, const Registers& x) {
     if (op != Op::kJal && op != Op::kJalr) return;
     if (is_link(rd)) {
-      call(from, to);
+      call(from, to, x[kSp]);
     } else if (op == Op::kJalr && is_link(rs1)) {
-      go_back(to);
-    } else if (to < starts_.size() && starts_[to] && to != index_of(nodes_[node_].entry)) {
-      node_ = child(nodes_[node_].parent, from, to);  // a tail call
+      go_back(to, x[kSp]);
+    } else if (functions_.starts_at(to) && functions_.at(to) != function_of(node_)) {
+      call_last(from, to);
     }
   }
 
@@ -109,6 +160,7 @@ class CallTree {
   struct Frame {
     uint32_t return_to;
     uint32_t node;
+    uint32_t sp;  // at the call
   };
   struct KeyHash {
     size_t operator()(const ProfileNode& n) const {
@@ -124,41 +176,94 @@ class CallTree {
   };
 
   uint32_t index_of(uint32_t pc) const { return (pc - base_) / 4; }
+  uint32_t function_of(uint32_t node) const { return functions_.at(index_of(nodes_[node].entry)); }
 
-  void call(uint32_t from, uint32_t to) {
+  void call(uint32_t from, uint32_t to, uint32_t sp) {
+    drop_left_frames(sp);
     if (frames_.size() == kMaxFrames) {
       ++frames_beyond_;
       return;
     }
-    frames_.push_back({from + 1, node_});
-    node_ = child(node_, from, to);
+    frames_.push_back({from + 1, node_, sp});
+    node_ = child(node_, from, to, false);
   }
 
-  void go_back(uint32_t to) {
+  // A tail call: the function that makes it stays in the context, for whoever reads a backtrace,
+  // but once only, so that functions that jump to each other in a circle are no endless context.
+  void call_last(uint32_t from, uint32_t to) {
+    uint32_t at = node_;
+    for (int i = 0; i < kMaxTailCalls; ++i) {
+      if (index_of(nodes_[at].entry) == to) {
+        node_ = at;
+        return;
+      }
+      if (!is_tail_call_[at]) {
+        node_ = child(node_, from, to, true);
+        return;
+      }
+      at = nodes_[at].parent;
+    }
+    node_ = child(nodes_[node_].parent, from, to, true);
+  }
+
+  void go_back(uint32_t to, uint32_t sp) {
+    const bool left = drop_left_frames(sp);
     if (frames_beyond_ > 0) {
       --frames_beyond_;
       return;
     }
+    if (frames_.empty()) return;
+    if (frames_.back().return_to == to) return pop_to(frames_.size() - 1);
+    const uint32_t function = functions_.at(to);
+    const bool known = function != FunctionMap::kUnknown;
+    if (!left && known && function == function_of(node_)) return;  // a jump through ra
     const size_t lowest = frames_.size() - std::min(frames_.size(), kMaxSkippedFrames);
     for (size_t i = frames_.size(); i > lowest; --i) {
-      if (frames_[i - 1].return_to != to) continue;
-      node_ = frames_[i - 1].node;
-      frames_.resize(i - 1);
-      return;
+      const Frame& frame = frames_[i - 1];
+      if (frame.sp != sp && !on_other_stack(sp)) break;
+      if (frame.return_to == to || (known && function == function_of(frame.node))) {
+        return pop_to(i - 1);
+      }
     }
+    if (frames_.back().sp == sp && sp != 0) pop_to(frames_.size() - 1);
   }
 
-  uint32_t child(uint32_t parent, uint32_t from, uint32_t to) {
+  void pop_to(size_t count) {
+    node_ = frames_[count].node;
+    frames_.resize(count);
+  }
+
+  // Before a stack is set up, and on stacks that a program switches to by itself, sp says nothing
+  // of the frames.
+  bool on_other_stack(uint32_t sp) const { return frames_.empty() || sp > frames_.front().sp; }
+
+  bool drop_left_frames(uint32_t sp) {
+    if (on_other_stack(sp)) return false;
+    size_t count = frames_.size();
+    while (frames_[count - 1].sp < sp) --count;
+    if (count == frames_.size()) return false;
+    frames_beyond_ = 0;
+    pop_to(count);
+    return true;
+  }
+
+  uint32_t child(uint32_t parent, uint32_t from, uint32_t to, bool tail_call) {
     const ProfileNode key{parent, base_ + from * 4, base_ + to * 4};
     if (const auto known = children_.find(key); known != children_.end()) return known->second;
     if (nodes_.size() == kMaxNodes) return parent;
-    nodes_.push_back(key);
+    add_node(key, tail_call);
     return children_[key] = static_cast<uint32_t>(nodes_.size() - 1);
   }
 
+  void add_node(const ProfileNode& node, bool tail_call) {
+    nodes_.push_back(node);
+    is_tail_call_.push_back(tail_call);
+  }
+
   uint32_t base_;
-  std::vector<bool> starts_;  // of functions
+  FunctionMap functions_;
   std::vector<ProfileNode> nodes_;
+  std::vector<bool> is_tail_call_;  // of each node
   std::unordered_map<ProfileNode, uint32_t, KeyHash, KeyEqual> children_;
   std::vector<Frame> frames_;
   uint64_t frames_beyond_ = 0;
@@ -179,17 +284,17 @@ class ProfilingObserver {
     counting_.leave(i);
     if (i != start_) blocks_.add(tree_.node(), start_, i);
   }
-  void jump(uint32_t from, uint32_t to, const Insn& insn) {
-    counting_.jump(from, to, insn);
+  void jump(uint32_t from, uint32_t to, const Insn& insn, const Registers& x) {
+    counting_.jump(from, to, insn, x);
     blocks_.add(tree_.node(), start_, from + 1);
-    tree_.jump(from, to, insn.op, insn.rd, insn.rs1);
+    tree_.jump(from, to, insn.op, insn.rd, insn.rs1, x);
     start_ = to;
   }
-  void step(uint32_t from, uint32_t to) {
-    counting_.step(from, to);
+  void step(uint32_t from, uint32_t to, const Registers& x) {
+    counting_.step(from, to, x);
     blocks_.add(tree_.node(), from, from + 1);
     const Decoded d = decode(text_word(text_, from));
-    tree_.jump(from, to, d.op, d.rd, d.rs1);
+    tree_.jump(from, to, d.op, d.rd, d.rs1, x);
   }
 
   std::vector<uint64_t> counts() const { return counting_.counts(); }

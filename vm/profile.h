@@ -10,7 +10,9 @@
 namespace zkvm::vm {
 
 // A calling context: a function entered from a call site in its parent. Calls and returns are told
-// by RISC-V's link register convention (x1, x5), tail calls by function symbols.
+// by RISC-V's link register convention (x1, x5), frames that longjmp or an exception left by sp, and
+// tail calls by function symbols: the caller of a function that was tail-called is the function that
+// jumped to it, which itself has ended.
 struct ProfileNode {
   uint32_t parent;     // index; parents stand before children; node 0 is the entry, its own parent
   uint32_t call_site;  // pc of the call, or of the tail call; node 0: 0

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <memory>
 #include <system_error>
+#include <tuple>
 
 #include "host/cli/command.h"
 #include "host/cli/table.h"
@@ -89,6 +90,13 @@ void print_trap(const Execution& execution, const Trap& trap) {
     fmt::print(stderr, "    {} {} ({}:{})\n",
                trap.where[i - 1].inlined ? "inlined into" : "called from", frame.function,
                frame.file, frame.line);
+    const size_t first = i;  // recursion: calls from one line of one function
+    const auto is_like = [&](const SourceFrame& other) {
+      return std::tie(other.function, other.file, other.line, other.inlined) ==
+             std::tie(frame.function, frame.file, frame.line, frame.inlined);
+    };
+    while (i + 1 < trap.where.size() && !frame.inlined && is_like(trap.where[i + 1])) ++i;
+    if (i > first) fmt::print(stderr, "    ... and {} more such calls\n", i - first);
   }
 }
 

@@ -1,8 +1,10 @@
 // The guest of the command line's tests. Its first input word says what it does.
 #include <zk/zk.h>
 
+#include <csetjmp>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -24,7 +26,21 @@ const uint32_t kReadOnly = 7;
   *const_cast<volatile uint32_t*>(place) = 1;  // traps where the place is read-only
 }
 
+std::jmp_buf g_back;
+
+[[gnu::noinline]] void work() {
+  for (volatile uint32_t n = 0; n < 100;) n = n + 1;
+}
+
+[[gnu::noinline]] uint32_t bottomless(uint32_t n) {
+  volatile uint32_t frame[64] = {n};
+  return bottomless(n + 1) + frame[0];
+}
+
 }  // namespace
+
+// A name that would be a type's, were it mangled.
+extern "C" [[gnu::noinline]] void f() { std::longjmp(g_back, 1); }
 
 int main() {
   switch (zk::read<uint32_t>()) {
@@ -46,6 +62,18 @@ int main() {
     case 5:  // as many journal words as the next word says
       for (uint32_t n = zk::read<uint32_t>(), i = 0; i < n; ++i) zk::commit(i);
       return 0;
+    case 6:  // leave f by longjmp, as many times as the next word says
+      for (static volatile uint32_t n = zk::read<uint32_t>(); n > 0; n = n - 1) {
+        if (setjmp(g_back) == 0) f();
+        work();
+      }
+      return 0;
+    case 7: {  // out of memory
+      std::vector<std::vector<int>> all;
+      for (;;) all.emplace_back(1000);
+    }
+    case 8:
+      return static_cast<int>(bottomless(0));
     default:
       zk::fail("unknown task");
   }

@@ -93,6 +93,38 @@ TEST(Profile, OfATrapStillShowsTheCycles) {
   EXPECT_FALSE(object["functions"].empty());
 }
 
+TEST(Profile, FunctionsThatLongjmpLeftCallNothingAnyMore) {
+  const Outcome outcome = profile({"--json", "--top", "100"}, words({6, 1000}));
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const Json object = Json::parse(outcome.out);
+  const double cycles = object["cycles"];
+  EXPECT_GT(row_of(object["functions"], "work")["self"], 0.9 * cycles);
+  EXPECT_LT(row_of(object["functions"], "f")["total"], 0.05 * cycles);
+  EXPECT_GT(row_of(object["functions"], "main")["total"], 0.99 * cycles);
+}
+
+TEST(Backtrace, KeepsTheCallersOfFunctionsThatTailCall) {
+  const Outcome outcome = zkvm({"run", kGuest, "-i", "-", "--json"}, {.input = words({7})});
+  EXPECT_EQ(outcome.status, 1);
+  const Json object = Json::parse(outcome.out);
+  std::vector<std::string> functions;
+  for (const Json& frame : object["trap"]["where"]) {
+    functions.push_back(frame["function"]);
+    if (functions.back() == "main") {
+      EXPECT_GT(frame["line"], 0);
+    }
+  }
+  EXPECT_THAT(functions, testing::IsSupersetOf({"abort", "operator new", "main", "_start"}));
+}
+
+TEST(Backtrace, SaysThatTheStackIsTooSmall) {
+  const Outcome outcome = zkvm({"run", kGuest, "-i", "-"}, {.input = words({8})});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("trap: stack overflow; set STACK in zkvm_add_guest ("));
+  EXPECT_THAT(outcome.err, HasSubstr("called from bottomless ("));
+  EXPECT_THAT(outcome.err, HasSubstr(" more such calls\n"));
+}
+
 // A frame of the picture, as a reader of the file finds it.
 struct Frame {
   std::string name, title;

@@ -58,8 +58,9 @@ TEST(Profile, AttributesCyclesToCallingContexts) {
             (std::map<std::string, uint64_t>{{"start", 7},
                                              {"start/twice", 5},
                                              {"start/twice/leaf", 8},
-                                             {"start/leaf", 8},  // the tail call's included
-                                             {"start/tail", 2}}));
+                                             {"start/leaf", 4},
+                                             {"start/tail", 2},
+                                             {"start/tail/leaf", 4}}));
   EXPECT_EQ(profile.run.cycles, 30u);
   EXPECT_EQ(profile.unattributed, 0u);
 }
@@ -97,6 +98,105 @@ TEST(Profile, FindsItsWayBackFromDeepRecursion) {
   ASSERT_FALSE(profile.run.trap) << describe(*profile.run.trap, program);
   EXPECT_EQ(cycles_by_path(profile, program)["start/after"], 1u);
   EXPECT_EQ(cycles_by_path(profile, program)["start"], 8u);
+}
+
+// start: sp = end of data; setjmp's part; n times: call f. f has a frame and calls g; g has one and
+// calls leave, which is longjmp: it takes sp back and returns into start.
+Program with_longjmp(uint32_t times, bool symbols) {
+  Assembler text;
+  text.li(sp, kDataBase + kDataSize).li(s1, times);  // 0x00
+  text(jal(ra, 0x20 - 0x10));                        // 0x10 call f
+  text.words();
+  text(kEbreak)(kNop)(kNop);                                    // 0x14 f never returns
+  text(addi(sp, sp, -16))(sw(ra, 0, sp));                       // 0x20 f
+  text(jal(ra, 0x30 - 0x28))(kEbreak);                          // 0x28
+  text(addi(sp, sp, -32))(sw(ra, 0, sp));                       // 0x30 g
+  text(jal(ra, 0x40 - 0x38))(kEbreak);                          // 0x38
+  text.li(sp, kDataBase + kDataSize).li(ra, kTextBase + 0x60);  // 0x40 leave
+  text(jalr(zero, 0, ra))(kNop)(kNop)(kNop);                    // 0x50
+  text(addi(s1, s1, -1))(b_type(1, s1, zero, 0x10 - 0x64));     // 0x60 start again
+  text(jal(ra, 0x70 - 0x68))(kNop);                             // 0x68 call after
+  text(kEbreak);                                                // 0x70 after: the run ends here
+  ElfFile file = ElfFile::of(text.words());
+  if (symbols) {
+    file.symbols = {{"start", kTextBase, 0x20},
+                    {"f", kTextBase + 0x20, 0x10},
+                    {"g", kTextBase + 0x30, 0x10},
+                    {"leave", kTextBase + 0x40, 0x20},
+                    {"start.cold", kTextBase + 0x60, 0x10},
+                    {"after", kTextBase + 0x70, 4}};
+  }
+  return *load_elf(file.bytes());
+}
+
+TEST(Profile, FramesThatLongjmpLeftAreGone) {
+  for (const bool symbols : {true, false}) {
+    const Program program = with_longjmp(100, symbols);
+    const Profile profile = *vm::profile(program, {});
+    ASSERT_TRUE(profile.run.trap);
+    EXPECT_EQ(profile.run.trap->kind, TrapKind::kBreakpoint);
+    EXPECT_EQ(profile.nodes.size(), 5u)
+        << "start, f, g, leave, after: nothing within f's second call";
+    EXPECT_EQ(profile.nodes[profile.last_node].parent, 0u);
+    if (!symbols) continue;
+    EXPECT_EQ(path(profile, program, profile.last_node), "start/after");
+    EXPECT_EQ(cycles_by_path(profile, program),
+              (std::map<std::string, uint64_t>{{"start", 4 + 100 + 200 + 1},
+                                               {"start/f", 300},
+                                               {"start/f/g", 300},
+                                               {"start/f/g/leave", 500}}));
+  }
+}
+
+// A callee without a stack of its own leaves, as a tail call of longjmp does: sp tells nothing.
+TEST(Profile, FramesOfTheSameStackPointerAreLeftToo) {
+  Assembler text;
+  text.li(sp, kDataBase + kDataSize)(addi(s1, zero, 3))(kNop);  // 0x00
+  text(jal(ra, 0x30 - 0x10))(kEbreak);                          // 0x10 call f
+  text(addi(s1, s1, -1))(b_type(1, s1, zero, 0x10 - 0x1c));     // 0x18 start again
+  text.exit(0);                                                 // 0x20
+  text.words();
+  std::vector<uint32_t> words = text.words();
+  words.resize(0x40 / 4, kNop);
+  words[0x34 / 4] = jal(zero, 0x40 - 0x34);  // f, at 0x34, jumps to leave
+  words[0x10 / 4] = jal(ra, 0x34 - 0x10);
+  words.insert(words.end(), {lui(ra, 0x10), addi(ra, ra, 0x18), jalr(zero, 0, ra)});
+  ElfFile file = ElfFile::of(words);
+  file.symbols = {
+      {"start", kTextBase, 0x34}, {"f", kTextBase + 0x34, 8}, {"leave", kTextBase + 0x40, 12}};
+  const Program program = *load_elf(file.bytes());
+  const Profile profile = *vm::profile(program, {});
+  ASSERT_FALSE(profile.run.trap) << describe(*profile.run.trap, program);
+  const auto cycles = cycles_by_path(profile, program);
+  EXPECT_EQ(cycles.size(), 3u);
+  EXPECT_EQ(cycles.at("start/f"), 3u);
+  EXPECT_EQ(cycles.at("start/f/leave"), 9u);
+}
+
+// even and odd jump to each other 1,000 times: a context of their own each, not of every jump.
+TEST(Profile, CircleOfTailCallsIsNoEndlessContext) {
+  Assembler text;
+  text(addi(a0, zero, 1000))(jal(ra, 0x10 - 0x04)).exit(0);
+  std::vector<uint32_t> words = {addi(a0, zero, 1000), jal(ra, 0x20 - 0x04)};
+  words.insert(words.end(), text.words().begin() + 2, text.words().end());
+  words.resize(0x20 / 4, kNop);
+  const auto half = [](uint32_t other) {  // a0 == 0: return; else to the other
+    return std::vector<uint32_t>{b_type(1, a0, zero, 8), jalr(zero, 0, ra), addi(a0, a0, -1),
+                                 jal(zero, static_cast<int32_t>(other))};
+  };
+  for (const uint32_t word : half(0x30 - 0x2c)) words.push_back(word);
+  for (const uint32_t word : half(0x20u - 0x3c)) words.push_back(word);
+  ElfFile file = ElfFile::of(words);
+  file.symbols = {
+      {"start", kTextBase, 0x20}, {"even", kTextBase + 0x20, 16}, {"odd", kTextBase + 0x30, 16}};
+  const Program program = *load_elf(file.bytes());
+  const Profile profile = *vm::profile(program, {});
+  ASSERT_FALSE(profile.run.trap) << describe(*profile.run.trap, program);
+  const auto cycles = cycles_by_path(profile, program);
+  EXPECT_EQ(cycles.size(), 3u);
+  EXPECT_EQ(cycles.at("start/even"), 500 * 3 + 2u);
+  EXPECT_EQ(cycles.at("start/even/odd"), 500 * 3u);
+  EXPECT_EQ(cycles.at("start"), 7u);
 }
 
 }  // namespace
