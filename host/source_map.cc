@@ -254,15 +254,21 @@ const std::vector<SourceFrame>& SourceMap::at(uint32_t pc) {
 }
 
 std::string demangled(const std::string& symbol) {
-  llvm::ItaniumPartialDemangler demangler;
-  constexpr size_t kLongest = 4096;  // the demangler recurses
+  constexpr size_t kLongest = 4096;  // the demanglers recurse
   if (symbol.size() > kLongest) return printable(symbol.substr(0, kLongest));
-  // GCC names its copies of a function "_Z3fooi.constprop.0".
-  const std::string original =
-      symbol.starts_with("_Z") ? symbol.substr(0, symbol.find('.')) : symbol;
-  if (demangler.partialDemangle(original.c_str())) return printable(symbol);
-  char* text = demangler.isFunction() ? demangler.getFunctionName(nullptr, nullptr)
-                                      : demangler.finishDemangle(nullptr, nullptr);
+  // Compilers name their copies of a function "_Z3fooi.constprop.0".
+  const std::string original = symbol.substr(0, symbol.find('.'));
+  // C++'s demangler takes any text for a type: `f` would be "float".
+  char* text = nullptr;
+  if (original.starts_with("_R")) {
+    text = llvm::rustDemangle(original);
+  } else if (original.starts_with("_Z")) {
+    llvm::ItaniumPartialDemangler demangler;
+    if (!demangler.partialDemangle(original.c_str())) {
+      text = demangler.isFunction() ? demangler.getFunctionName(nullptr, nullptr)
+                                    : demangler.finishDemangle(nullptr, nullptr);
+    }
+  }
   if (text == nullptr) return printable(symbol);
   std::string name = printable(text);
   std::free(text);

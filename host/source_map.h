@@ -49,7 +49,8 @@ class SourceMap {
 
 // The name of `symbol` in the source, printable: "std::sort<int*>" for what is mangled from
 // `void std::sort<int*>(int*, int*)`, without return type, parameters and
-// anonymous namespaces; other names as they are.
+// anonymous namespaces. Demangles what C++ (_Z) and Rust (_R) have mangled, compilers' copies of a
+// function included; other names are as they are.
 [[nodiscard]] std::string demangled(const std::string& symbol);
 
 // `function` with as much of its template arguments and parameters written ".." as makes it fit

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "host/source_map.h"
 #include "host/zkvm.h"
 #include "tests/host/command.h"
 
@@ -78,6 +79,28 @@ TEST(Api, OtherFilesAreErrors) {
   std::string elf = test::read_text(test::kGuest);
   elf[18] = 3;  // e_machine
   EXPECT_EQ(code_of(elf), ErrorCode::kUnfitElf);
+}
+
+TEST(Demangled, NamesOfCxxAndRustAndNoOthers) {
+  const std::pair<const char*, const char*> names[] = {
+      {"_Z3fooi", "foo"},
+      {"_ZN1AC2Ev", "A::A"},
+      {"_ZN1AcviEv", "A::operator int"},
+      {"_ZThn16_N1A1fEv", "non-virtual thunk to A::f()"},
+      {"_ZZ4mainENKUliE_clEi", "main::'lambda'(int)::operator()"},
+      {"_ZN12_GLOBAL__N_13ryuL15decimalLength17Ey.part.0", "ryu::decimalLength17"},
+      {"_Z3fooi.isra.0.constprop.1", "foo"},
+      {"_Z3fooi.cold", "foo"},
+      {"_RNvNtCs1234_7mycrate3bar3foo", "mycrate::bar::foo"},
+      {"_RNvXs_Cs1_1cNtB4_1SNtB4_1T1f", "<c::S as c::T>::f"},
+      {"_RINvCs1234_7mycrate3foohE", "mycrate::foo::<u8>"},
+      {"_RNvCs1_1c3foo.llvm.1234", "c::foo"},
+  };
+  for (const auto& [symbol, name] : names) EXPECT_EQ(demangled(symbol), name);
+  for (const char* name :
+       {"f", "v", "Dn", "St", "PKc", "main", "_Rust", "_Z", "__Z3foov", "f.part.0"}) {
+    EXPECT_EQ(demangled(name), name);
+  }
 }
 
 }  // namespace
