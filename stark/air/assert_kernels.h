@@ -3,7 +3,7 @@
 //
 //   // my_circuit.h                                       // my_circuit.simd.cc
 //   using MyChips = ChipList<Cpu, Program, Ram>;          #include "stark/air/assert_kernels.simd.h"
-//   ZKVM_SIMD_TABLE(AssertKernels, my_asserts);           #include "my_circuit.h"
+//   ZKVM_SIMD_KERNELS(AssertKernels, my_asserts);           #include "my_circuit.h"
 //                                                         namespace zkvm::stark::ZKVM_SIMD_TARGET {
 //                                                         extern const AssertKernels my_asserts =
 //                                                             assert_kernels(MyChips{});

@@ -33,7 +33,7 @@ struct PackedExpr {
   ZKVM_SIMD_INLINE static Fp constant(int64_t integer) {
     const int64_t p = Fp::kModulus;
     const auto reduced = static_cast<uint64_t>((integer % p + p) % p);
-    return Fp::from_word(static_cast<uint32_t>((reduced << 32) % Fp::kModulus));
+    return Fp::from_wire(static_cast<uint32_t>((reduced << 32) % Fp::kModulus));
   }
 };
 

@@ -35,7 +35,7 @@ struct CircuitOptions {
   // Chips of the list that occur only as instances, and the instances: they follow the other chips.
   std::vector<std::string> templates = {};
   std::vector<ChipInstance> instances = {};
-  const AssertKernels& (*kernels)() = nullptr;  // from ZKVM_SIMD_TABLE, see assert_kernels.h
+  const AssertKernels& (*kernels)() = nullptr;  // from ZKVM_SIMD_KERNELS, see assert_kernels.h
 };
 
 class Circuit {
@@ -87,8 +87,8 @@ class Circuit {
 template <size_t Width>
 PublicInteraction public_interaction(const Bus<Width>& bus, int8_t sign, const Fp (&tuple)[Width],
                                      Fp multiplicity = Fp::one()) {
-  PublicInteraction out{bus.id, sign, multiplicity.word, {}};
-  for (const Fp x : tuple) out.tuple.push_back(x.word);
+  PublicInteraction out{bus.id, sign, multiplicity.wire, {}};
+  for (const Fp x : tuple) out.tuple.push_back(x.wire);
   return out;
 }
 

@@ -12,13 +12,13 @@ namespace {
 using Affine = std::map<uint16_t, Fp>;      // column -> coefficient, not zero
 constexpr uint16_t kConstantTerm = 0xffff;  // the key of the constant
 
-Form to_form(const Affine& affine) {
-  Form form;
+AffineForm to_form(const Affine& affine) {
+  AffineForm form;
   for (const auto& [column, coefficient] : affine) {
     if (column == kConstantTerm)
-      form.constant = coefficient.word;
+      form.constant = coefficient.wire;
     else
-      form.terms.push_back({column, coefficient.word});
+      form.terms.push_back({column, coefficient.wire});
   }
   return form;
 }
@@ -47,14 +47,14 @@ int64_t centred(Fp a) {
 
 }  // namespace
 
-Symbol Symbol::combine(Node::Op op, const Symbol& a, const Symbol& b) {
+Symbol Symbol::combine(ExpressionNode::Op op, const Symbol& a, const Symbol& b) {
   const bool a_constant = a.recorder_ == nullptr;
   const bool b_constant = b.recorder_ == nullptr;
   if (a_constant && b_constant) {
     switch (op) {
-      case Node::Op::kAdd:
+      case ExpressionNode::Op::kAdd:
         return a.constant_ + b.constant_;
-      case Node::Op::kSub:
+      case ExpressionNode::Op::kSub:
         return a.constant_ - b.constant_;
       default:
         return a.constant_ * b.constant_;
@@ -64,13 +64,13 @@ Symbol Symbol::combine(Node::Op op, const Symbol& a, const Symbol& b) {
   const auto is = [](bool constant, const Symbol& x, Fp value) {
     return constant && x.constant_ == value;
   };
-  if (op == Node::Op::kMul) {
+  if (op == ExpressionNode::Op::kMul) {
     if (is(a_constant, a, Fp{}) || is(b_constant, b, Fp{})) return Symbol(Fp{});
     if (is(a_constant, a, Fp::one())) return b;
     if (is(b_constant, b, Fp::one())) return a;
   } else {
     if (is(b_constant, b, Fp{})) return a;
-    if (op == Node::Op::kAdd && is(a_constant, a, Fp{})) return b;
+    if (op == ExpressionNode::Op::kAdd && is(a_constant, a, Fp{})) return b;
   }
   Recorder* recorder = a_constant ? b.recorder_ : a.recorder_;
   return {recorder, recorder->add(op, recorder->node_of(a), recorder->node_of(b))};
@@ -82,39 +82,40 @@ Recorder::Recorder(std::string chip, const char* columns)
 std::vector<Symbol> Recorder::row(bool next) {
   std::vector<Symbol> symbols;
   for (uint32_t i = 0; i < columns_.size(); ++i)
-    symbols.push_back(Symbol(this, add(next ? Node::Op::kNext : Node::Op::kColumn, i, 0)));
+    symbols.push_back(
+        Symbol(this, add(next ? ExpressionNode::Op::kNext : ExpressionNode::Op::kColumn, i, 0)));
   return symbols;
 }
 
-uint32_t Recorder::add(Node::Op op, uint32_t a, uint32_t b) {
+uint32_t Recorder::add(ExpressionNode::Op op, uint32_t a, uint32_t b) {
   const auto [entry, is_new] = index_.try_emplace({op, a, b}, static_cast<uint32_t>(nodes_.size()));
   if (!is_new) return entry->second;
   nodes_.push_back({op, a, b});
   affine_.emplace_back();
   switch (op) {
-    case Node::Op::kConst:
+    case ExpressionNode::Op::kConst:
       degrees_.push_back(0);
       affine_.back() = Affine{};
-      add_term(*affine_.back(), kConstantTerm, Fp::from_word(a));
+      add_term(*affine_.back(), kConstantTerm, Fp::from_wire(a));
       break;
-    case Node::Op::kColumn:
+    case ExpressionNode::Op::kColumn:
       degrees_.push_back(1);
       affine_.back() = Affine{{static_cast<uint16_t>(a), Fp::one()}};
       break;
-    case Node::Op::kNext:
+    case ExpressionNode::Op::kNext:
       degrees_.push_back(1);
       break;
-    case Node::Op::kAdd:
-    case Node::Op::kSub:
+    case ExpressionNode::Op::kAdd:
+    case ExpressionNode::Op::kSub:
       degrees_.push_back(std::max(degrees_[a], degrees_[b]));
       if (affine_[a] && affine_[b]) {
         affine_.back() = affine_[a];
-        const Fp sign = op == Node::Op::kAdd ? Fp::one() : -Fp::one();
+        const Fp sign = op == ExpressionNode::Op::kAdd ? Fp::one() : -Fp::one();
         for (const auto& [column, coefficient] : *affine_[b])
           add_term(*affine_.back(), column, coefficient * sign);
       }
       break;
-    case Node::Op::kMul:
+    case ExpressionNode::Op::kMul:
       degrees_.push_back(degrees_[a] + degrees_[b]);
       for (const auto& [x, constant] : {std::pair{a, b}, std::pair{b, a}})
         if (affine_[x] && affine_[constant] && is_constant(*affine_[constant])) {
@@ -127,7 +128,7 @@ uint32_t Recorder::add(Node::Op op, uint32_t a, uint32_t b) {
 }
 
 uint32_t Recorder::node_of(const Symbol& x) {
-  if (x.recorder_ == nullptr) return add(Node::Op::kConst, x.constant_.word, 0);
+  if (x.recorder_ == nullptr) return add(ExpressionNode::Op::kConst, x.constant_.wire, 0);
   ZK_CHECK(x.recorder_ == this);
   return x.node_;
 }
@@ -150,7 +151,7 @@ void Recorder::boolean(const char* label, const Symbol& x) {
   if (const auto& terms = affine_[node_of(x)]) boolean_.push_back(to_form(*terms));
 }
 
-std::optional<Form> Recorder::affine(const Symbol& x, const std::string& where) {
+std::optional<AffineForm> Recorder::affine(const Symbol& x, const std::string& where) {
   const auto& terms = affine_[node_of(x)];
   if (terms) return to_form(*terms);
   error(where + " is not affine in the current row");
@@ -176,18 +177,18 @@ void Recorder::interact(InteractionKind kind, uint16_t bus, const char* bus_name
 // SOUNDNESS: LogUp counts modulo p. Every column of a multiplicity is 0 or 1 by an assert, so the
 // count of tuples a table can send is height * this bound, and check_multiplicities (shape.h) sees
 // to it that no bus reaches p.
-uint32_t Recorder::bound_multiplicity(const Form& form, const std::string& where) {
-  const auto known_boolean = [&](const Form& x) {
+uint32_t Recorder::bound_multiplicity(const AffineForm& form, const std::string& where) {
+  const auto known_boolean = [&](const AffineForm& x) {
     return std::ranges::find(boolean_, x) != boolean_.end();
   };
   if (known_boolean(form)) return 1;
-  int64_t least = centred(Fp::from_word(form.constant));
+  int64_t least = centred(Fp::from_wire(form.constant));
   int64_t greatest = least;
-  for (const Form::Term& term : form.terms) {
-    if (!known_boolean({0, {{term.column, Fp::one().word}}}))
+  for (const AffineForm::Term& term : form.terms) {
+    if (!known_boolean({0, {{term.column, Fp::one().wire}}}))
       error(fmt::format("{}: column {} of the multiplicity is not asserted to be boolean", where,
                         columns_[term.column]));
-    const int64_t coefficient = centred(Fp::from_word(term.coefficient));
+    const int64_t coefficient = centred(Fp::from_wire(term.coefficient));
     (coefficient > 0 ? greatest : least) += coefficient;
   }
   if (least < 0 || greatest <= 0 || greatest > 0xffff) {
@@ -198,10 +199,10 @@ uint32_t Recorder::bound_multiplicity(const Form& form, const std::string& where
   return static_cast<uint32_t>(greatest);
 }
 
-// The program lists what the asserts need, operands before users, in the order of the asserts and
+// The list has what the asserts need, operands before users, in the order of the asserts and
 // of the operands in the source. (Not in the order of recording: the order in which C++ evaluates
 // operands is the compiler's choice, and the key must not depend on it.)
-void Recorder::emit_program(ChipKey& key) const {
+void Recorder::emit_expressions(ChipKey& key) const {
   std::vector<uint32_t> place(nodes_.size(), UINT32_MAX);
   std::vector<uint32_t> stack;
   std::set<uint16_t> next;
@@ -209,8 +210,8 @@ void Recorder::emit_program(ChipKey& key) const {
     stack.push_back(root);
     while (!stack.empty()) {
       const uint32_t id = stack.back();
-      const Node& node = nodes_[id];
-      const bool inner = node.op >= Node::Op::kAdd;
+      const ExpressionNode& node = nodes_[id];
+      const bool inner = node.op >= ExpressionNode::Op::kAdd;
       if (place[id] == UINT32_MAX && inner && place[node.a] == UINT32_MAX) {
         stack.push_back(node.a);
         continue;
@@ -226,7 +227,7 @@ void Recorder::emit_program(ChipKey& key) const {
         key.nodes.push_back({node.op, place[node.a], place[node.b]});
       else
         key.nodes.push_back(node);
-      if (node.op == Node::Op::kNext) next.insert(static_cast<uint16_t>(node.a));
+      if (node.op == ExpressionNode::Op::kNext) next.insert(static_cast<uint16_t>(node.a));
     }
     key.asserts.push_back(place[root]);
   }
@@ -238,7 +239,7 @@ RecordedChip Recorder::finish() {
   chip.key.name = chip_;
   chip.columns = columns_;
   chip.asserts = labels_;
-  emit_program(chip.key);
+  emit_expressions(chip.key);
   for (PendingInteraction& pending : interactions_) {
     Interaction& interaction = pending.interaction;
     if (interaction.kind != Interaction::Kind::kAnswer)

@@ -1,7 +1,7 @@
 // The recorder: runs a chip's eval() once on symbols and writes down what the verifying key says
-// about it (key.h): a flat program of its asserts and the affine forms of its interactions. It also
-// refuses chips that the proof system could not carry: degree above 3, interactions that are not
-// affine in the current row, multiplicities without a bound.
+// about it (key.h): the expressions of its asserts and the affine forms of its interactions. It
+// also refuses chips that the proof system could not carry: degree above 3, interactions that are
+// not affine in the current row, multiplicities without a bound.
 #pragma once
 
 #include <map>
@@ -27,13 +27,13 @@ class Symbol {
   Symbol(Fp constant) : constant_(constant) {}
 
   friend Symbol operator+(const Symbol& a, const Symbol& b) {
-    return combine(Node::Op::kAdd, a, b);
+    return combine(ExpressionNode::Op::kAdd, a, b);
   }
   friend Symbol operator-(const Symbol& a, const Symbol& b) {
-    return combine(Node::Op::kSub, a, b);
+    return combine(ExpressionNode::Op::kSub, a, b);
   }
   friend Symbol operator*(const Symbol& a, const Symbol& b) {
-    return combine(Node::Op::kMul, a, b);
+    return combine(ExpressionNode::Op::kMul, a, b);
   }
   Symbol operator-() const { return Symbol(0) - *this; }
 
@@ -44,7 +44,7 @@ class Symbol {
     return integer < 0 ? -Fp::from(static_cast<uint64_t>(-integer))
                        : Fp::from(static_cast<uint64_t>(integer));
   }
-  static Symbol combine(Node::Op op, const Symbol& a, const Symbol& b);
+  static Symbol combine(ExpressionNode::Op op, const Symbol& a, const Symbol& b);
 
   Recorder* recorder_ = nullptr;  // null: a constant
   uint32_t node_ = 0;
@@ -88,24 +88,24 @@ class Recorder : public AirBuilderBase<Recorder, Symbol> {
     std::string bus_name;
   };
 
-  uint32_t add(Node::Op op, uint32_t a, uint32_t b);
+  uint32_t add(ExpressionNode::Op op, uint32_t a, uint32_t b);
   uint32_t node_of(const Symbol& x);
   /// The form of x, or nullopt (with an error) if x is not affine in the current row.
-  std::optional<Form> affine(const Symbol& x, const std::string& where);
-  uint32_t bound_multiplicity(const Form& form, const std::string& where);
-  void emit_program(ChipKey& key) const;
+  std::optional<AffineForm> affine(const Symbol& x, const std::string& where);
+  uint32_t bound_multiplicity(const AffineForm& form, const std::string& where);
+  void emit_expressions(ChipKey& key) const;
   void error(const std::string& message);
 
   std::string chip_;
   std::vector<std::string> columns_;
-  std::vector<Node> nodes_;
+  std::vector<ExpressionNode> nodes_;
   std::vector<unsigned> degrees_;
-  std::map<std::tuple<Node::Op, uint32_t, uint32_t>, uint32_t> index_;  // hash-consing
+  std::map<std::tuple<ExpressionNode::Op, uint32_t, uint32_t>, uint32_t> index_;  // hash-consing
   // Per node: column -> coefficient (the constant under a key of its own), if it is affine.
   std::vector<std::optional<std::map<uint16_t, Fp>>> affine_;
   std::vector<uint32_t> asserts_;
   std::vector<std::string> labels_;
-  std::vector<Form> boolean_;
+  std::vector<AffineForm> boolean_;
   std::vector<PendingInteraction> interactions_;
   std::vector<std::string> errors_;
 };

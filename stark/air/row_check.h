@@ -11,18 +11,18 @@
 namespace zkvm::stark {
 
 /// An element of F that converts from integers, as Expr does.
-struct CheckedValue {
+struct RowValue {
   Fp value;
 
-  CheckedValue() = default;
+  RowValue() = default;
   template <std::integral I>
-  CheckedValue(I integer) : CheckedValue(from_integer(static_cast<int64_t>(integer))) {}
-  CheckedValue(Fp x) : value(x) {}
+  RowValue(I integer) : RowValue(from_integer(static_cast<int64_t>(integer))) {}
+  RowValue(Fp x) : value(x) {}
 
-  friend CheckedValue operator+(CheckedValue a, CheckedValue b) { return a.value + b.value; }
-  friend CheckedValue operator-(CheckedValue a, CheckedValue b) { return a.value - b.value; }
-  friend CheckedValue operator*(CheckedValue a, CheckedValue b) { return a.value * b.value; }
-  CheckedValue operator-() const { return -value; }
+  friend RowValue operator+(RowValue a, RowValue b) { return a.value + b.value; }
+  friend RowValue operator-(RowValue a, RowValue b) { return a.value - b.value; }
+  friend RowValue operator*(RowValue a, RowValue b) { return a.value * b.value; }
+  RowValue operator-() const { return -value; }
 
  private:
   static Fp from_integer(int64_t integer) {
@@ -32,7 +32,7 @@ struct CheckedValue {
 };
 
 /// Runs one row: collects the asserts that are not zero, and what the row puts on the buses.
-class RowChecker : public AirBuilderBase<RowChecker, CheckedValue> {
+class RowChecker : public AirBuilderBase<RowChecker, RowValue> {
  public:
   struct BrokenAssert {
     size_t index;
@@ -51,13 +51,13 @@ class RowChecker : public AirBuilderBase<RowChecker, CheckedValue> {
     entries.clear();
     asserts_ = 0;
   }
-  void zero(const char* label, const CheckedValue& x) {
+  void zero(const char* label, const RowValue& x) {
     if (x.value != Fp{}) broken.push_back({asserts_, label, x.value});
     ++asserts_;
   }
-  void boolean(const char* label, const CheckedValue& x) { zero(label, x * (x - 1)); }
-  void interact(InteractionKind kind, uint16_t bus, const char*, const CheckedValue& multiplicity,
-                const CheckedValue* tuple, size_t width) {
+  void boolean(const char* label, const RowValue& x) { zero(label, x * (x - 1)); }
+  void interact(InteractionKind kind, uint16_t bus, const char*, const RowValue& multiplicity,
+                const RowValue* tuple, size_t width) {
     if (multiplicity.value == Fp{}) return;
     BusEntry& entry = entries.emplace_back(BusEntry{bus, kind, multiplicity.value, {}});
     for (size_t i = 0; i < width; ++i) entry.tuple.push_back(tuple[i].value);
@@ -70,10 +70,10 @@ class RowChecker : public AirBuilderBase<RowChecker, CheckedValue> {
   size_t asserts_ = 0;
 };
 
-using RowCheck = void (*)(RowChecker& air, const CheckedValue* row, const CheckedValue* next);
+using RowCheck = void (*)(RowChecker& air, const RowValue* row, const RowValue* next);
 
 template <ChipDefinition Chip>
-void check_row(RowChecker& air, const CheckedValue* row, const CheckedValue* next) {
+void check_row(RowChecker& air, const RowValue* row, const RowValue* next) {
   eval_chip<Chip>(air, row, next);
 }
 

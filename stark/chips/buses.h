@@ -36,7 +36,7 @@ inline constexpr Bus<2> kExit{11, "exit"};
 // place a / 4, the read-only word kReadOnlyBase + a / 4, machine word r kMachineBase + r.
 //
 // SOUNDNESS: a load or store forms its address as one element A = rs1 + imm, which form_address
-// (cpu.h) shows to be an integer in [-2^11, kAddressEnd + 2^16 + 2^11), and names the place
+// (access.h) shows to be an integer in [-2^11, kAddressEnd + 2^16 + 2^11), and names the place
 // (A - offset) / 4 in F, offset in 0..3, plus kReadOnlyBase if a flag is set. Four times the places
 // that exist are, as integers: [0x1000, 0x3f000000) writable, [0x3f400000, 0x3f40008c) the
 // machine's, [0x3f801000, 0x7e800000) read-only; A - offset is in (-0x804, 0x3f010800) without the

@@ -25,14 +25,14 @@ struct Fp {
   static constexpr int kTwoAdicity = 24;
   static constexpr uint32_t kGenerator = 3;
 
-  uint32_t word = 0;  // a * 2^32 mod p, < p
+  uint32_t wire = 0;  // a * 2^32 mod p, < p
 
   // The element that an integer stands for; any integer is accepted and reduced.
   static constexpr Fp from(uint64_t integer) {
     return {static_cast<uint32_t>(((integer % kModulus) << 32) % kModulus)};
   }
-  // The element with this Montgomery word. REQUIRES: word < p.
-  ZKVM_FIELD_INLINE static Fp from_word(uint32_t word) { return {word}; }
+  // The element with this wire form. REQUIRES: wire < p.
+  ZKVM_FIELD_INLINE static Fp from_wire(uint32_t wire) { return {wire}; }
   // Whether a word from outside is the wire form of an element; every other word must be rejected.
   ZKVM_FIELD_INLINE static bool is_canonical(uint32_t word) { return word < kModulus; }
 
@@ -42,7 +42,7 @@ struct Fp {
   static constexpr Fp root_of_unity(int log);
 
   // The integer in [0, p) that this element stands for.
-  constexpr uint32_t value() const { return reduce(word); }
+  constexpr uint32_t value() const { return reduce(wire); }
 
   // T * 2^-32 mod p. REQUIRES: T < 2^32 * p.
   ZKVM_FIELD_INLINE static uint32_t reduce(uint64_t t) {
@@ -54,20 +54,20 @@ struct Fp {
   }
 
   ZKVM_FIELD_INLINE friend Fp operator+(Fp a, Fp b) {
-    uint32_t sum = a.word + b.word;  // < 2^32
+    uint32_t sum = a.wire + b.wire;  // < 2^32
     return {sum - (sum >= kModulus ? kModulus : 0)};
   }
   ZKVM_FIELD_INLINE friend Fp operator-(Fp a, Fp b) {
-    return {a.word - b.word + (a.word < b.word ? kModulus : 0)};
+    return {a.wire - b.wire + (a.wire < b.wire ? kModulus : 0)};
   }
   ZKVM_FIELD_INLINE friend Fp operator*(Fp a, Fp b) {
-    return {reduce(static_cast<uint64_t>(a.word) * b.word)};
+    return {reduce(static_cast<uint64_t>(a.wire) * b.wire)};
   }
   ZKVM_FIELD_INLINE Fp operator-() const { return Fp{} - *this; }
   ZKVM_FIELD_INLINE Fp& operator+=(Fp b) { return *this = *this + b; }
   ZKVM_FIELD_INLINE Fp& operator-=(Fp b) { return *this = *this - b; }
   ZKVM_FIELD_INLINE Fp& operator*=(Fp b) { return *this = *this * b; }
-  ZKVM_FIELD_INLINE friend bool operator==(Fp a, Fp b) { return a.word == b.word; }
+  ZKVM_FIELD_INLINE friend bool operator==(Fp a, Fp b) { return a.wire == b.wire; }
 };
 
 // c[0] + c[1] X + ... + c[4] X^4 in E. On the wire: the five words in this order.
@@ -135,11 +135,11 @@ constexpr Fp5 operator*(const Fp5& a, const Fp5& b) {
     constexpr uint64_t kFold = static_cast<uint64_t>(Fp::kModulus) << 32;
     uint64_t sum = 0;
     for (int i = 0; i < 4; ++i)
-      sum += static_cast<uint64_t>(a.c[i].word) * m[kMulMatrix[k][i]].word;
+      sum += static_cast<uint64_t>(a.c[i].wire) * m[kMulMatrix[k][i]].wire;
     if (sum >= kFold) sum -= kFold;
-    sum += static_cast<uint64_t>(a.c[4].word) * m[kMulMatrix[k][4]].word;
+    sum += static_cast<uint64_t>(a.c[4].wire) * m[kMulMatrix[k][4]].wire;
     if (sum >= kFold) sum -= kFold;
-    product.c[k] = Fp::from_word(Fp::reduce(sum));
+    product.c[k] = Fp::from_wire(Fp::reduce(sum));
   }
   return product;
 }

@@ -121,17 +121,17 @@ ZKVM_SIMD_INLINE void set_iv(U32 (&cv)[S][8]) {
   }
 }
 
-// Lanes are numbered through a run of groups; a stream takes kLanes adjacent ones, all in one
-// group.
+// Lanes are numbered through a run of packs; a stream takes kLanes adjacent ones, all in one
+// pack.
 ZKVM_SIMD_INLINE size_t digest_offset(size_t lane) {
-  return lane / kHashLanes * kGroupWords + lane % kHashLanes;
+  return lane / kPackLanes * kDigestPackWords + lane % kPackLanes;
 }
 
 template <int S>
 ZKVM_SIMD_INLINE void store_digests(const U32 (&cv)[S][8], size_t lane, uint32_t* out) {
   for (int s = 0; s < S; ++s) {
     uint32_t* to = out + digest_offset(lane + static_cast<size_t>(s) * kLanes);
-    for (size_t i = 0; i < 8; ++i) store(to + i * kHashLanes, cv[s][i]);
+    for (size_t i = 0; i < 8; ++i) store(to + i * kPackLanes, cv[s][i]);
   }
 }
 
@@ -145,13 +145,13 @@ ZKVM_SIMD_INLINE void store_digests(const U32 (&cv)[S][8], size_t lane, uint32_t
 // Writes words 0 .. words - 1 of kLanes rows as vectors to `to`. It may write up to 16 vectors.
 ZKVM_SIMD_INLINE void gather(const RowPiece& piece, size_t lane, uint32_t* to) {
   const uint32_t* from =
-      piece.first + lane / kHashLanes * piece.group_stride + lane % kHashLanes * piece.row_stride;
+      piece.first + lane / kPackLanes * piece.pack_stride + lane % kPackLanes * piece.row_stride;
   if (piece.row_stride == 16) {
     U32 columns[16];
     transpose_in(from, 16, columns);
     for (size_t i = 0; i < 16; ++i) store(to + i * kLanes, columns[i]);
     // The same piece of the next stream of lanes, so that it is there when it is wanted.
-    for (size_t r = 0; r < kLanes; ++r) prefetch(from + piece.group_stride + 16 * r);
+    for (size_t r = 0; r < kLanes; ++r) prefetch(from + piece.pack_stride + 16 * r);
   } else if (piece.row_stride == 1 && piece.words == 1) {
     store(to, load(from));
   } else {
@@ -198,11 +198,11 @@ ZKVM_SIMD_INLINE void hash_some_rows(const RowPiece* pieces, size_t piece_count,
   store_digests<S>(cv, lane, out);
 }
 
-void hash_rows(const RowPiece* pieces, size_t piece_count, size_t groups, uint32_t* out) {
+void hash_rows(const RowPiece* pieces, size_t piece_count, size_t packs, uint32_t* out) {
   size_t words = 0;
   for (size_t p = 0; p < piece_count; ++p) words += pieces[p].words;
   const size_t blocks = (words + 15) / 16;
-  const size_t lanes = groups * kHashLanes;
+  const size_t lanes = packs * kPackLanes;
   size_t lane = 0;
   for (; lane + kStreams * kLanes <= lanes; lane += kStreams * kLanes) {
     hash_some_rows<kStreams>(pieces, piece_count, blocks, lane, out);
@@ -218,7 +218,7 @@ ZKVM_SIMD_INLINE void hash_some_nodes(const uint32_t* left, const uint32_t* righ
   Message m[S];
   for (int s = 0; s < S; ++s) {
     const size_t offset = digest_offset(lane + static_cast<size_t>(s) * kLanes);
-    m[s] = {left + offset, right + offset, kHashLanes};
+    m[s] = {left + offset, right + offset, kPackLanes};
   }
   U32 cv[S][8];
   set_iv<S>(cv);
@@ -226,8 +226,8 @@ ZKVM_SIMD_INLINE void hash_some_nodes(const uint32_t* left, const uint32_t* righ
   store_digests<S>(cv, lane, out);
 }
 
-void hash_nodes(const uint32_t* left, const uint32_t* right, size_t groups, uint32_t* out) {
-  const size_t lanes = groups * kHashLanes;
+void hash_nodes(const uint32_t* left, const uint32_t* right, size_t packs, uint32_t* out) {
+  const size_t lanes = packs * kPackLanes;
   size_t lane = 0;
   for (; lane + kStreams * kLanes <= lanes; lane += kStreams * kLanes) {
     hash_some_nodes<kStreams>(left, right, lane, out);
@@ -326,11 +326,11 @@ uint64_t grind(const uint32_t state[8], unsigned bits, uint64_t first, uint64_t 
 }
 
 void compress_chain(const uint32_t* message, size_t count, uint32_t* cv) {
-  for (size_t lane = 0; lane < 2 * kHashLanes; lane += kStreams * kLanes) {
+  for (size_t lane = 0; lane < 2 * kPackLanes; lane += kStreams * kLanes) {
     Message m[kStreams];
     for (int s = 0; s < kStreams; ++s) {
       const uint32_t* from = message + digest_offset(lane + static_cast<size_t>(s) * kLanes);
-      m[s] = {from, from, kHashLanes};
+      m[s] = {from, from, kPackLanes};
     }
     U32 values[kStreams][8];
     set_iv<kStreams>(values);

@@ -2,9 +2,8 @@
 // (blake3.simd.cc), compiled for each instruction set; blake3.h is the reference they are tested
 // against.
 //
-// Digests lie in groups of 16 lanes whatever the instruction set: word w of lane l at group[16 w +
-// l], 128 words a group, 64-byte aligned. So a node's message is its children's memory: no
-// transposition above the leaves.
+// Digests lie in packs: word w of lane l at pack[16 w + l], 128 words a pack, 64-byte aligned. So a
+// node's message is its children's memory: no transposition above the leaves.
 #pragma once
 
 #include <stddef.h>
@@ -14,27 +13,26 @@
 
 namespace zkvm::stark {
 
-inline constexpr size_t kHashLanes = 16;
-inline constexpr size_t kGroupWords = 8 * kHashLanes;
+inline constexpr size_t kDigestPackWords = 8 * kPackLanes;
 
-/// Adjacent words of each row of a run of rows: word i of row r (of lane l = r % 16 of group r /
-/// 16) is first[(r / 16) * group_stride + l * row_stride + i], i < words <= 16. Fastest with
+/// Adjacent words of each row of a run of rows: word i of row r (of lane l = r % 16 of pack r /
+/// 16) is first[(r / 16) * pack_stride + l * row_stride + i], i < words <= 16. Fastest with
 /// row_stride 16 (a tile: `first` 64-byte aligned, all 16 words readable) and with words = 1 and
 /// row_stride 1 (a column: 64-byte aligned).
 struct RowPiece {
   const uint32_t* first;
   uint32_t words;
   uint32_t row_stride;
-  uint32_t group_stride;
+  uint32_t pack_stride;
 };
 
 struct Blake3Kernels {
-  /// out: the row hashes of groups * 16 rows, a row being its pieces side by side. At least one
+  /// out: the row hashes of packs * 16 rows, a row being its pieces side by side. At least one
   /// word.
-  void (*hash_rows)(const RowPiece* pieces, size_t piece_count, size_t groups, uint32_t* out);
+  void (*hash_rows)(const RowPiece* pieces, size_t piece_count, size_t packs, uint32_t* out);
 
   /// out[g] = Node(left[g], right[g]), lane by lane; out may be left or right.
-  void (*hash_nodes)(const uint32_t* left, const uint32_t* right, size_t groups, uint32_t* out);
+  void (*hash_nodes)(const uint32_t* left, const uint32_t* right, size_t packs, uint32_t* out);
 
   /// What hash_rows and hash_nodes compute of rows and pairs of digests as a proof has them: one
   /// after the other, digests word by word, as many as there are, at any address. `width` >= 1.
@@ -51,10 +49,10 @@ struct Blake3Kernels {
   uint64_t (*grind)(const uint32_t state[8], unsigned bits, uint64_t first, uint64_t count);
 
   /// For benchmarks, the floor of all the above: `count` chained compressions of each of 32 lanes,
-  /// the message (2 * kGroupWords) in the first-level cache. cv: 2 * kGroupWords.
+  /// the message (2 * kDigestPackWords) in the first-level cache. cv: 2 * kDigestPackWords.
   void (*compress_chain)(const uint32_t* message, size_t count, uint32_t* cv);
 };
 
-ZKVM_SIMD_TABLE(Blake3Kernels, blake3_kernels);
+ZKVM_SIMD_KERNELS(Blake3Kernels, blake3_kernels);
 
 }  // namespace zkvm::stark

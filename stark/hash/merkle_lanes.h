@@ -1,5 +1,5 @@
 // Rows and nodes of a multi-proof hashed as many at a time as the CPU has lanes: a hasher for
-// verify_merkle_proof (merkle_verify.h), which decides what is hashed.
+// verify_merkle_proof (merkle_proof.h), which decides what is hashed.
 #pragma once
 
 #include "stark/hash/blake3_kernels.h"
@@ -7,7 +7,7 @@
 
 namespace zkvm::stark {
 
-struct MerkleBatchHasher {
+struct MerkleLaneHasher {
   void rows(std::span<const uint32_t> rows, uint32_t width, std::span<Digest> digests) const {
     blake3_kernels().hash_packed_rows(rows.data(), width, digests.size(), words(digests));
   }

@@ -119,7 +119,7 @@ struct MerkleProofSize {
   }
 }
 
-/// Rows and nodes hashed one at a time. merkle_batch.h has another, for a CPU with vectors.
+/// Rows and nodes hashed one at a time. merkle_lanes.h has another, for a CPU with vectors.
 struct MerkleHasher {
   /// digests[k] = the hash of row k: digests.size() rows of `width` words, one after the other.
   constexpr void rows(std::span<const uint32_t> rows, uint32_t width,

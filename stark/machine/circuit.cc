@@ -86,11 +86,11 @@ std::vector<PublicInteraction> segment_publics(const SegmentClaim& claim) {
   out.reserve(claim.journal.size() + 1);
   uint32_t position = claim.journal_begin;
   for (const uint32_t word : claim.journal) {
-    const auto [lo, hi] = chips::word_of(word);
+    const auto [lo, hi] = chips::limbs_of(word);
     out.push_back(public_interaction(chips::kJournal, -1, {chips::fp(position++), lo, hi}));
   }
   if (claim.exit_code) {
-    const auto [lo, hi] = chips::word_of(*claim.exit_code);
+    const auto [lo, hi] = chips::limbs_of(*claim.exit_code);
     out.push_back(public_interaction(chips::kExit, -1, {lo, hi}));
   }
   return out;

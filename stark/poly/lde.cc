@@ -9,16 +9,16 @@
 #include <bit>
 #include <vector>
 
-#include "stark/field/twiddle.h"
+#include "stark/field/factor.h"
 #include "stark/poly/ntt.h"
 
 namespace zkvm::stark {
 namespace {
 
-struct Shape {
+struct BlockShape {
   int log_rows, log_block, log_blocks;
 
-  explicit Shape(int log_n)
+  explicit BlockShape(int log_n)
       : log_rows(log_n), log_block(log_block_rows(log_n)), log_blocks(log_n - log_block) {}
   size_t rows() const { return size_t{1} << log_rows; }
   size_t block_rows() const { return size_t{1} << log_block; }
@@ -28,7 +28,7 @@ struct Shape {
 // body(tile, block) for every block of every tile, by all threads. Streamed stores are done when it
 // returns.
 template <class Body>
-void for_each_block(const Shape& shape, int tiles, const Body& body) {
+void for_each_block(const BlockShape& shape, int tiles, const Body& body) {
   const size_t count = shape.blocks() * static_cast<size_t>(tiles);
   tbb::parallel_for(tbb::blocked_range<size_t>(0, count), [&](const auto& range) {
     for (size_t i = range.begin(); i < range.end(); ++i)
@@ -44,7 +44,7 @@ Fp vanishing(Fp shift, size_t rows) { return pow(shift, rows) - Fp::one(); }
 // block b holds those with i = bit_reverse(b) mod blocks.
 class BlockMasks {
  public:
-  BlockMasks(const ColumnMasks& masks, const Shape& shape, int columns)
+  BlockMasks(const ColumnMasks& masks, const BlockShape& shape, int columns)
       : masks_(masks), shape_(shape), columns_(columns) {}
 
   // rows += factor * rho, for the block's coefficients of a tile.
@@ -55,7 +55,7 @@ class BlockMasks {
       const int used = std::min(kTileWidth, columns_ - tile * kTileWidth);
       for (int c = 0; c < used; ++c) {
         const size_t column = static_cast<size_t>(tile * kTileWidth + c);
-        addends[c] = (factor * masks_.coefficients[column * masks_.count + i]).word;
+        addends[c] = (factor * masks_.coefficients[column * masks_.count + i]).wire;
       }
       const uint32_t at = static_cast<uint32_t>(bit_reverse(m, shape_.log_block));
       ntt_kernels().add_rows(rows, &at, addends, 1);
@@ -64,7 +64,7 @@ class BlockMasks {
 
  private:
   const ColumnMasks& masks_;
-  const Shape& shape_;
+  const BlockShape& shape_;
   int columns_;
 };
 
@@ -78,7 +78,7 @@ class BlockMasks {
 class CosetFold {
  public:
   // `scale` times the blocks' rows are the coefficients.
-  CosetFold(const SmallCoset& coset, const Shape& shape, int tiles, Fp scale)
+  CosetFold(const ExtraCoset& coset, const BlockShape& shape, int tiles, Fp scale)
       : coset_(coset),
         shape_(shape),
         log_m_(coset.values->log_rows()),
@@ -97,15 +97,15 @@ class CosetFold {
   // After all blocks: the second fold, the masks, the transform.
   void finish(const ColumnMasks& masks, int columns) {
     const std::vector<uint32_t> m_weights = weights(log_m_, log_g_ - log_m_, Fp::one());
-    const Shape small(log_m_);
-    const BlockMasks block_masks(masks, small, columns);
+    const BlockShape folded_shape(log_m_);
+    const BlockMasks block_masks(masks, folded_shape, columns);
     for (int tile = 0; tile < coset_.values->tiles(); ++tile) {
-      tbb::parallel_for(size_t{0}, small.rows(), [&](size_t i) {
+      tbb::parallel_for(size_t{0}, folded_shape.rows(), [&](size_t i) {
         ntt_kernels().weighted_sum(folded(tile, i * m_weights.size()), m_weights.data(),
                                    m_weights.size(), coset_.values->row(tile, i));
       });
-      for (size_t block = 0; block < small.blocks(); ++block) {
-        block_masks.add(coset_.values->row(tile, block * small.block_rows()), tile, block,
+      for (size_t block = 0; block < folded_shape.blocks(); ++block) {
+        block_masks.add(coset_.values->row(tile, block * folded_shape.block_rows()), tile, block,
                         vanishing(coset_.shift, shape_.rows()));
       }
     }
@@ -127,8 +127,8 @@ class CosetFold {
     return folded_.data() + ((static_cast<size_t>(tile) << log_g_) + row) * kTileWidth;
   }
 
-  const SmallCoset& coset_;
-  const Shape& shape_;
+  const ExtraCoset& coset_;
+  const BlockShape& shape_;
   int log_m_, log_g_;
   std::vector<uint32_t> block_weights_;
   AlignedWords folded_;  // [tile][bit-reversed index below G] rows
@@ -144,7 +144,7 @@ class ForwardBlocks {
   enum class Masks { kVanishing, kTails };  // X^N - 1, X^N
 
   // `unit`: the coefficients are given times this.
-  ForwardBlocks(const Shape& shape, Masks kind, const BlockMasks& masks, Fp unit,
+  ForwardBlocks(const BlockShape& shape, Masks kind, const BlockMasks& masks, Fp unit,
                 std::span<TileMatrix> cosets)
       : shape_(shape), masks_(masks), cosets_(cosets), steps_(cosets.size()) {
     for (size_t c = 0; c < cosets.size(); ++c)
@@ -176,15 +176,15 @@ class ForwardBlocks {
  private:
   Fp shift(size_t c) const { return coset_shift(shape_.log_rows, log_count(cosets_.size()), c); }
 
-  const Shape& shape_;
+  const BlockShape& shape_;
   const BlockMasks& masks_;
   std::span<TileMatrix> cosets_;
   std::vector<BlockTransform> transforms_;
   std::vector<Fp> steps_;  // what the masks' factor grows by from the coset before, times unit
 };
 
-void check(const TileMatrix& trace, const ColumnMasks& masks, std::span<TileMatrix> cosets,
-           std::span<const SmallCoset> small) {
+void check_sizes(const TileMatrix& trace, const ColumnMasks& masks, std::span<TileMatrix> cosets,
+                 std::span<const ExtraCoset> extra) {
   ZK_CHECK(trace.log_rows() >= 1 && (cosets.empty() || std::has_single_bit(cosets.size())));
   ZK_CHECK(trace.log_rows() + log_count(cosets.size()) <= Fp::kTwoAdicity);
   ZK_CHECK(masks.count <= trace.rows());
@@ -192,7 +192,7 @@ void check(const TileMatrix& trace, const ColumnMasks& masks, std::span<TileMatr
   for (const TileMatrix& coset : cosets) {
     ZK_CHECK(coset.log_rows() == trace.log_rows() && coset.columns() == trace.columns());
   }
-  for (const SmallCoset& coset : small) {
+  for (const ExtraCoset& coset : extra) {
     ZK_CHECK(1 <= coset.values->log_rows() && coset.values->log_rows() <= trace.log_rows());
     ZK_CHECK(masks.count <= coset.values->rows() && coset.values->columns() == trace.columns());
   }
@@ -201,9 +201,9 @@ void check(const TileMatrix& trace, const ColumnMasks& masks, std::span<TileMatr
 }  // namespace
 
 void low_degree_extend(const TileMatrix& trace, const ColumnMasks& masks,
-                       std::span<TileMatrix> cosets, std::span<const SmallCoset> small) {
-  check(trace, masks, cosets, small);
-  const Shape shape(trace.log_rows());
+                       std::span<TileMatrix> cosets, std::span<const ExtraCoset> extra) {
+  check_sizes(trace, masks, cosets, extra);
+  const BlockShape shape(trace.log_rows());
 
   // Coset 0's memory holds the half-transformed trace until its own values replace it, block by
   // block.
@@ -218,7 +218,7 @@ void low_degree_extend(const TileMatrix& trace, const ColumnMasks& masks,
   const BlockMasks block_masks(masks, shape, trace.columns());
   const ForwardBlocks forward(shape, ForwardBlocks::Masks::kVanishing, block_masks, n, cosets);
   std::vector<CosetFold> folds;
-  for (const SmallCoset& coset : small) folds.emplace_back(coset, shape, trace.tiles(), inverse(n));
+  for (const ExtraCoset& coset : extra) folds.emplace_back(coset, shape, trace.tiles(), inverse(n));
 
   struct Workspace {
     AlignedWords coefficients, scratch;
@@ -246,8 +246,8 @@ void low_degree_extend(const TileMatrix& trace, const ColumnMasks& masks,
 
 void evaluate_on_cosets(const ColumnMasks& tails, std::span<TileMatrix> cosets) {
   const TileMatrix& coefficients = cosets[0];
-  check(coefficients, tails, cosets, {});
-  const Shape shape(coefficients.log_rows());
+  check_sizes(coefficients, tails, cosets, {});
+  const BlockShape shape(coefficients.log_rows());
   const BlockMasks block_masks(tails, shape, coefficients.columns());
   const ForwardBlocks forward(shape, ForwardBlocks::Masks::kTails, block_masks, Fp::one(), cosets);
   tbb::enumerable_thread_specific<AlignedWords> scratch(
@@ -259,9 +259,9 @@ void evaluate_on_cosets(const ColumnMasks& tails, std::span<TileMatrix> cosets) 
   forward.across_blocks();
 }
 
-void evaluate_on_small_coset(const TileMatrix& coefficients, const SmallCoset& coset) {
-  check(coefficients, {}, {}, {&coset, 1});
-  const Shape shape(coefficients.log_rows());
+void evaluate_on_extra_coset(const TileMatrix& coefficients, const ExtraCoset& coset) {
+  check_sizes(coefficients, {}, {}, {&coset, 1});
+  const BlockShape shape(coefficients.log_rows());
   CosetFold fold(coset, shape, coefficients.tiles(), Fp::one());
   for_each_block(shape, coefficients.tiles(), [&](int tile, size_t block) {
     fold.add_block(coefficients.row(tile, block * shape.block_rows()), tile, block);

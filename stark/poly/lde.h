@@ -18,9 +18,9 @@ struct ColumnMasks {
   size_t count = 0;
 };
 
-// One more place to evaluate at: row r of `values` becomes the masked columns at shift * w_M^r, M =
-// values->rows().
-struct SmallCoset {
+// One more coset to evaluate on, of M <= N points, for coefficients that the others cannot
+// show: row r of `values` becomes the masked columns at shift * w_M^r, M = values->rows().
+struct ExtraCoset {
   Fp shift;
   TileMatrix* values;
 };
@@ -35,12 +35,12 @@ constexpr Fp coset_shift(int log_rows, int log_blowup, size_t c) {
 // cosets[0], which then replaces it. cosets: 2^b matrices shaped like the trace, or none; coset c
 // gets fhat at coset_shift(log N, b, c) * w_N^r in row r.
 //   Point e = 2^b r + c of the LDE domain, kLdeShift * w_(2^b N)^e, is row r of coset c.
-// small: any number of small cosets, each with masks.count <= M <= N, M >= 2, as many columns as
+// extra: any number of extra cosets, each with masks.count <= M <= N, M >= 2, as many columns as
 // the trace. REQUIRES: log N >= 1, log N + b <= 24, masks.count <= N, masks for every column or
 // none. Time: that of 1 + 2^b transforms of N rows a column; memory: two blocks of a tile per
 // thread.
 void low_degree_extend(const TileMatrix& trace, const ColumnMasks& masks,
-                       std::span<TileMatrix> cosets, std::span<const SmallCoset> small = {});
+                       std::span<TileMatrix> cosets, std::span<const ExtraCoset> extra = {});
 
 // The same cosets from coefficients in bit-reversed order (ntt.h), which stand in cosets[0] and are
 // replaced. `tails`: coefficients from N on; column c is f_c + X^N rho_c.
@@ -48,6 +48,6 @@ void evaluate_on_cosets(const ColumnMasks& tails, std::span<TileMatrix> cosets);
 
 // coset.values = the columns with these coefficients, N of them, in bit-reversed order, at its
 // points. REQUIRES: as for low_degree_extend.
-void evaluate_on_small_coset(const TileMatrix& coefficients, const SmallCoset& coset);
+void evaluate_on_extra_coset(const TileMatrix& coefficients, const ExtraCoset& coset);
 
 }  // namespace zkvm::stark

@@ -11,8 +11,8 @@ namespace zkvm::stark {
 namespace {
 
 // bases[l] = top^(2^(count - 1 - l)): the factor of each layer, from that of the top one.
-void squares_down(Fp top, int count, Twiddle* bases) {
-  for (int l = count - 1; l >= 0; --l, top *= top) bases[l] = Twiddle::from(top);
+void squares_down(Fp top, int count, ShoupFactor* bases) {
+  for (int l = count - 1; l >= 0; --l, top *= top) bases[l] = ShoupFactor::from(top);
 }
 
 // How many rows `inverse` and `forward` passes across blocks have: one per block.
@@ -24,15 +24,15 @@ constexpr size_t kGrain = 8;
 // For each j < 1024: `run`(pass) on row j of every block, for every tile. `root` is w_N or its
 // inverse.
 template <class Kernel>
-void across_blocks(const TileMatrix& src, TileMatrix& dst, const NttTable& bare, Fp shift, Fp root,
-                   Kernel run) {
+void across_blocks(const TileMatrix& src, TileMatrix& dst, const NttTwiddles& bare, Fp shift,
+                   Fp root, Kernel run) {
   struct Workspace {
-    NttTable tables[2];
+    NttTwiddles twiddles[2];
     AlignedWords scratch;
   };
   const NttPlan& plan = bare.plan();
   tbb::enumerable_thread_specific<Workspace> workspaces([&] {
-    return Workspace{{NttTable(plan), NttTable(plan)},
+    return Workspace{{NttTwiddles(plan), NttTwiddles(plan)},
                      AlignedWords((size_t{1} << plan.log_rows) * kTileWidth)};
   });
   const size_t stride = TileMatrix::row_offset(kBlockRows);
@@ -45,10 +45,10 @@ void across_blocks(const TileMatrix& src, TileMatrix& dst, const NttTable& bare,
                       Fp base = shift * pow(root, range.begin());
                       // Two j at a time, so that both lines of a row are fetched together.
                       for (size_t j = range.begin(); j < range.end(); j += 2) {
-                        for (NttTable& table : workspace.tables) {
-                          Twiddle bases[NttPlan::kMaxLogRows];
+                        for (NttTwiddles& twiddles : workspace.twiddles) {
+                          ShoupFactor bases[NttPlan::kMaxLogRows];
                           squares_down(base, plan.log_rows, bases);
-                          table.scale_from(bare, bases);
+                          twiddles.scale_from(bare, bases);
                           base *= root;
                         }
                         for (int tile = 0; tile < src.tiles(); ++tile) {
@@ -57,7 +57,7 @@ void across_blocks(const TileMatrix& src, TileMatrix& dst, const NttTable& bare,
                                                                         : nullptr;
                           for (size_t i = 0; i < 2; ++i)
                             run(NttPass{.plan = &plan,
-                                        .table = workspace.tables[i].view(),
+                                        .twiddles = workspace.twiddles[i].view(),
                                         .src = src.row(tile, j + i),
                                         .src_stride = stride,
                                         .dst = dst.row(tile, j + i),
@@ -92,15 +92,15 @@ void within_blocks(const TileMatrix& matrix, Kernel run) {
 
 }  // namespace
 
-NttTable::NttTable(const NttPlan& plan) : plan_(plan), words_(2 * plan.table_words) {}
+NttTwiddles::NttTwiddles(const NttPlan& plan) : plan_(plan), words_(2 * plan.twiddle_words) {}
 
-NttTable NttTable::bare(int log_rows, bool inverse) {
+NttTwiddles NttTwiddles::bare(int log_rows, bool inverse) {
   ZK_CHECK(0 <= log_rows && log_rows <= NttPlan::kMaxLogRows);
-  NttTable table(NttPlan::make(log_rows));
-  uint32_t* const w = table.words_.data();
-  uint32_t* const w_mu = w + table.plan_.table_words;
-  for (int s = 0; s < table.plan_.steps; ++s) {
-    const NttPlan::Step& step = table.plan_.step[s];
+  NttTwiddles twiddles(NttPlan::make(log_rows));
+  uint32_t* const w = twiddles.words_.data();
+  uint32_t* const w_mu = w + twiddles.plan_.twiddle_words;
+  for (int s = 0; s < twiddles.plan_.steps; ++s) {
+    const NttPlan::Step& step = twiddles.plan_.step[s];
     for (int m = 0; m < step.radix_log; ++m) {
       const int layer = step.log_stride + m;
       Fp root = Fp::root_of_unity(layer + 1);
@@ -110,7 +110,7 @@ NttTable NttTable::bare(int log_rows, bool inverse) {
         const size_t low = index >> step.log_stride;
         const size_t j = index & ((size_t{1} << step.log_stride) - 1);
         const size_t at = step.offset + (j << step.radix_log) + (size_t{1} << m) + low;
-        const Twiddle twiddle = Twiddle::from(power);
+        const ShoupFactor twiddle = ShoupFactor::from(power);
         w[at] = twiddle.w;
         w_mu[at] = twiddle.w_mu;
       }
@@ -121,47 +121,47 @@ NttTable NttTable::bare(int log_rows, bool inverse) {
     for (size_t j = 0; j < rows; ++j) w[step.offset + (j << step.radix_log)] = 0;
     for (size_t i = rows << step.radix_log; i < 16; ++i) w[step.offset + i] = 0;
   }
-  return table;
+  return twiddles;
 }
 
-void NttTable::scale_from(const NttTable& bare, const Twiddle* bases) {
-  ntt_kernels().scale_table(plan_, bare.words_.data(), bases, words_.data(),
-                            words_.data() + plan_.table_words);
+void NttTwiddles::scale_from(const NttTwiddles& bare, const ShoupFactor* bases) {
+  ntt_kernels().scale_twiddles(plan_, bare.words_.data(), bases, words_.data(),
+                               words_.data() + plan_.twiddle_words);
 }
 
 BlockTransform BlockTransform::inverse(int log_rows, Fp shift) {
   const int log_block = log_block_rows(log_rows);
-  NttTable bare = NttTable::bare(log_block, true);
+  NttTwiddles bare = NttTwiddles::bare(log_block, true);
   if (shift == Fp::one()) {
     BlockTransform transform(std::move(bare));
     transform.bare_first_step_ = true;
     return transform;
   }
-  Twiddle bases[NttPlan::kMaxLogRows];
+  ShoupFactor bases[NttPlan::kMaxLogRows];
   squares_down(pow(stark::inverse(shift), uint64_t{1} << (log_rows - log_block)), log_block, bases);
-  BlockTransform transform{NttTable(bare.plan())};
-  transform.table_.scale_from(bare, bases);
+  BlockTransform transform{NttTwiddles(bare.plan())};
+  transform.twiddles_.scale_from(bare, bases);
   return transform;
 }
 
 BlockTransform BlockTransform::forward(int log_rows, Fp shift, Fp scale) {
   const int log_block = log_block_rows(log_rows);
-  const NttTable bare = NttTable::bare(log_block, false);
-  Twiddle bases[NttPlan::kMaxLogRows];
+  const NttTwiddles bare = NttTwiddles::bare(log_block, false);
+  ShoupFactor bases[NttPlan::kMaxLogRows];
   squares_down(pow(shift, uint64_t{1} << (log_rows - log_block)), log_block, bases);
   // The shift's share of the layers of step 0 goes into factors of its rows, which take the scale
   // for nothing; then a third of the twiddles of these layers are 1.
-  BlockTransform transform{NttTable(bare.plan())};
+  BlockTransform transform{NttTwiddles(bare.plan())};
   const int radix_log = bare.plan().step[0].radix_log;
   for (size_t k = 0; k < size_t{1} << radix_log; ++k) {
     Fp factor = scale;
     for (int m = 0; m < radix_log; ++m) {
-      if (k >> m & 1) factor *= Fp::from_word(bases[m].w);
+      if (k >> m & 1) factor *= Fp::from_wire(bases[m].w);
     }
-    transform.first_factors_[k] = Twiddle::from(factor);
+    transform.first_factors_[k] = ShoupFactor::from(factor);
   }
-  for (int m = 0; m < radix_log; ++m) bases[m] = Twiddle::from(Fp::one());
-  transform.table_.scale_from(bare, bases);
+  for (int m = 0; m < radix_log; ++m) bases[m] = ShoupFactor::from(Fp::one());
+  transform.twiddles_.scale_from(bare, bases);
   transform.bare_first_step_ = true;
   transform.has_first_factors_ = true;
   return transform;
@@ -169,8 +169,8 @@ BlockTransform BlockTransform::forward(int log_rows, Fp shift, Fp scale) {
 
 NttPass BlockTransform::pass(const uint32_t* src, uint32_t* dst, uint32_t* scratch,
                              size_t used_words) const {
-  return {.plan = &table_.plan(),
-          .table = table_.view(),
+  return {.plan = &twiddles_.plan(),
+          .twiddles = twiddles_.view(),
           .src = src,
           .src_stride = kTileWidth,
           .dst = dst,
@@ -185,14 +185,14 @@ NttPass BlockTransform::pass(const uint32_t* src, uint32_t* dst, uint32_t* scrat
 
 void inverse_across_blocks(const TileMatrix& src, TileMatrix& dst, Fp shift) {
   if (src.rows() <= kBlockRows) return;
-  const NttTable bare = NttTable::bare(log_blocks(src.log_rows()), true);
+  const NttTwiddles bare = NttTwiddles::bare(log_blocks(src.log_rows()), true);
   across_blocks(src, dst, bare, inverse(shift), inverse(Fp::root_of_unity(src.log_rows())),
                 ntt_kernels().inverse);
 }
 
 void forward_across_blocks(TileMatrix& matrix, Fp shift) {
   if (matrix.rows() <= kBlockRows) return;
-  const NttTable bare = NttTable::bare(log_blocks(matrix.log_rows()), false);
+  const NttTwiddles bare = NttTwiddles::bare(log_blocks(matrix.log_rows()), false);
   across_blocks(matrix, matrix, bare, shift, Fp::root_of_unity(matrix.log_rows()),
                 ntt_kernels().forward);
 }
@@ -205,7 +205,7 @@ void interpolate(const TileMatrix& values, TileMatrix& coefficients, Fp shift) {
   inverse_across_blocks(values, coefficients, shift);
   const TileMatrix& source = values.rows() > kBlockRows ? coefficients : values;
   const BlockTransform transform = BlockTransform::inverse(values.log_rows(), shift);
-  const Twiddle scale = Twiddle::from(inverse(Fp::from(values.rows())));
+  const ShoupFactor scale = ShoupFactor::from(inverse(Fp::from(values.rows())));
   const size_t block_rows = size_t{1} << log_block_rows(values.log_rows());
   within_blocks(values, [&](int tile, size_t row, uint32_t* scratch) {
     uint32_t* const block = coefficients.row(tile, row);

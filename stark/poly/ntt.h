@@ -43,18 +43,18 @@ constexpr size_t bit_reverse(size_t index, int bits) {
 // evaluate() and the LDE
 
 // The twiddles of one pass.
-class NttTable {
+class NttTwiddles {
  public:
   // Bare: twiddle (l, j) is root_of_unity(l + 1)^j, or its inverse. REQUIRES: 0 <= log_rows <= 14.
-  static NttTable bare(int log_rows, bool inverse);
+  static NttTwiddles bare(int log_rows, bool inverse);
   // Room for the twiddles of `plan`.
-  explicit NttTable(const NttPlan& plan);
+  explicit NttTwiddles(const NttPlan& plan);
 
   // *this = `bare` with layer l multiplied by bases[l]. REQUIRES: equal plans.
-  void scale_from(const NttTable& bare, const Twiddle* bases);
+  void scale_from(const NttTwiddles& bare, const ShoupFactor* bases);
 
   const NttPlan& plan() const { return plan_; }
-  NttTableView view() const { return {words_.data(), words_.data() + plan_.table_words}; }
+  NttTwiddlesView view() const { return {words_.data(), words_.data() + plan_.twiddle_words}; }
 
  private:
   NttPlan plan_;
@@ -77,12 +77,12 @@ class BlockTransform {
   NttPass pass(const uint32_t* src, uint32_t* dst, uint32_t* scratch, size_t used_words) const;
 
  private:
-  explicit BlockTransform(NttTable table) : table_(std::move(table)) {}
+  explicit BlockTransform(NttTwiddles twiddles) : twiddles_(std::move(twiddles)) {}
 
-  NttTable table_;
+  NttTwiddles twiddles_;
   bool bare_first_step_ = false;
   bool has_first_factors_ = false;
-  Twiddle first_factors_[1 << NttPlan::kMaxRadixLog];
+  ShoupFactor first_factors_[1 << NttPlan::kMaxRadixLog];
 };
 
 // The pass across blocks, of all tiles, by all threads. REQUIRES: equal shapes; dst may be src.

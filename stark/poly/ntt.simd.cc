@@ -5,7 +5,7 @@ namespace zkvm::stark::ZKVM_SIMD_TARGET {
 namespace {
 
 constexpr size_t kRowWords = 16;
-// Groups of rows up to this many stay in the L1 cache through all their steps.
+// Sections of rows up to this many stay in the L1 cache through all their steps.
 constexpr int kLogL1Rows = 7;
 
 // The twiddles of one j of a step, as NttPlan lays them out.
@@ -13,7 +13,7 @@ struct StepTwiddles {
   const uint32_t* w;
   const uint32_t* w_mu;
 
-  ZKVM_SIMD_INLINE PTwiddle operator[](int q) const {
+  ZKVM_SIMD_INLINE PShoupFactor operator[](int q) const {
     return {broadcast_split(w[q]), broadcast(w_mu[q])};
   }
 };
@@ -85,13 +85,13 @@ template <int R, bool kFrequency, bool kBare, bool kFactors, bool kStream>
 void step(const StepRows& rows, int log_rows, const NttPlan::Step& shape, const NttPass& pass,
           Fetch& fetch) {
   constexpr size_t kRadix = size_t{1} << R;
-  const NttTableView& table = pass.table;
+  const NttTwiddlesView& all = pass.twiddles;
   const size_t stride = size_t{1} << shape.log_stride, count = size_t{1} << log_rows;
   const auto steps = static_cast<size_t>(pass.plan->steps);
   const size_t fetches = (kRadix / 2 + steps - 1) / steps;
   for (size_t j = 0; j < stride; ++j) {
-    const StepTwiddles twiddles{table.w + shape.offset + (j << R),
-                                table.w_mu + shape.offset + (j << R)};
+    const StepTwiddles twiddles{all.w + shape.offset + (j << R),
+                                all.w_mu + shape.offset + (j << R)};
     for (size_t base = j; base < count; base += stride << R) {
       fetch.some(fetches);
       const uint32_t* src = rows.src + base * rows.src_stride;
@@ -153,9 +153,9 @@ void run_step(const StepRows& rows, int log_rows, int s, const NttPass& pass, bo
   by_radix[shape.radix_log - 1](rows, log_rows, shape, pass, fetch);
 }
 
-int log_group(const NttPlan::Step& top) { return top.log_stride + top.radix_log; }
+int log_section(const NttPlan::Step& top) { return top.log_stride + top.radix_log; }
 
-// Where step s of a group of rows that starts at row `first` reads and writes: the pass's first
+// Where step s of a section of rows that starts at row `first` reads and writes: the pass's first
 // step reads src, its last one writes dst, what is between stays in scratch.
 StepRows step_rows(const NttPass& pass, size_t first, bool reads_src, bool writes_dst) {
   uint32_t* scratch = pass.scratch + first * kRowWords;
@@ -184,30 +184,30 @@ void forward_step(const NttPass& pass, int s, int log_rows, size_t first, Fetch&
   run(rows, log_rows, s, pass, writes_dst && pass.stream, fetch);
 }
 
-// Steps top .. 0 on one group. A group that exceeds the L1 cache is cut by its first step into
+// Steps top .. 0 on one section. A section that exceeds the L1 cache is cut by its first step into
 // parts, and each is taken to its end before the next.
-void inverse_group(const NttPass& pass, int top, size_t first, Fetch& fetch) {
+void inverse_section(const NttPass& pass, int top, size_t first, Fetch& fetch) {
   const NttPlan::Step& shape = pass.plan->step[top];
-  const int log_rows = log_group(shape);
+  const int log_rows = log_section(shape);
   inverse_step(pass, top, log_rows, first, fetch);
   if (log_rows <= kLogL1Rows) {
     for (int s = top - 1; s >= 0; --s) inverse_step(pass, s, log_rows, first, fetch);
   } else if (top > 0) {
     for (size_t part = 0; part < size_t{1} << shape.radix_log; ++part) {
-      inverse_group(pass, top - 1, first + (part << shape.log_stride), fetch);
+      inverse_section(pass, top - 1, first + (part << shape.log_stride), fetch);
     }
   }
 }
 
-// Steps 0 .. top on one group, parts first.
-void forward_group(const NttPass& pass, int top, size_t first, Fetch& fetch) {
+// Steps 0 .. top on one section, parts first.
+void forward_section(const NttPass& pass, int top, size_t first, Fetch& fetch) {
   const NttPlan::Step& shape = pass.plan->step[top];
-  const int log_rows = log_group(shape);
+  const int log_rows = log_section(shape);
   if (log_rows <= kLogL1Rows) {
     for (int s = 0; s < top; ++s) forward_step(pass, s, log_rows, first, fetch);
   } else if (top > 0) {
     for (size_t part = 0; part < size_t{1} << shape.radix_log; ++part) {
-      forward_group(pass, top - 1, first + (part << shape.log_stride), fetch);
+      forward_section(pass, top - 1, first + (part << shape.log_stride), fetch);
     }
   }
   forward_step(pass, top, log_rows, first, fetch);
@@ -220,15 +220,15 @@ Fetch fetch_of(const NttPass& pass) {
 
 void inverse_pass(const NttPass& pass) {
   Fetch fetch = fetch_of(pass);
-  inverse_group(pass, pass.plan->steps - 1, 0, fetch);
+  inverse_section(pass, pass.plan->steps - 1, 0, fetch);
 }
 void forward_pass(const NttPass& pass) {
   Fetch fetch = fetch_of(pass);
-  forward_group(pass, pass.plan->steps - 1, 0, fetch);
+  forward_section(pass, pass.plan->steps - 1, 0, fetch);
 }
 
-void scale_table(const NttPlan& plan, const uint32_t* bare_w, const Twiddle* bases, uint32_t* out_w,
-                 uint32_t* out_w_mu) {
+void scale_twiddles(const NttPlan& plan, const uint32_t* bare_w, const ShoupFactor* bases,
+                    uint32_t* out_w, uint32_t* out_w_mu) {
   for (int s = 0; s < plan.steps; ++s) {
     const NttPlan::Step& shape = plan.step[s];
     alignas(64) uint32_t base_w[16],
@@ -242,7 +242,7 @@ void scale_table(const NttPlan& plan, const uint32_t* bare_w, const Twiddle* bas
     const size_t words = size_t{1} << (shape.log_stride + shape.radix_log);
     for (size_t i = 0; i < words; i += 16) {
       for (size_t lane = 0; lane < 16; lane += kLanes) {
-        const PTwiddle base{split(load(base_w + lane)), load(base_w_mu + lane)};
+        const PShoupFactor base{split(load(base_w + lane)), load(base_w_mu + lane)};
         const size_t at = shape.offset + i + lane;
         const PFp w = times(load(bare_w + at), base);
         store(out_w + at, w.v);
@@ -252,8 +252,8 @@ void scale_table(const NttPlan& plan, const uint32_t* bare_w, const Twiddle* bas
   }
 }
 
-void scale_rows(uint32_t* rows, size_t count, Twiddle factor) {
-  const PTwiddle packed = broadcast(factor);
+void scale_rows(uint32_t* rows, size_t count, ShoupFactor factor) {
+  const PShoupFactor packed = broadcast(factor);
   for (size_t i = 0; i < count * kRowWords; i += kLanes)
     store(rows + i, times(load(rows + i), packed).v);
 }
@@ -285,7 +285,7 @@ void fence() { stream_fence(); }
 extern const NttKernels ntt_kernels = {
     .inverse = &inverse_pass,
     .forward = &forward_pass,
-    .scale_table = &scale_table,
+    .scale_twiddles = &scale_twiddles,
     .scale_rows = &scale_rows,
     .add_rows = &add_rows,
     .weighted_sum = &weighted_sum,

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "stark/field/twiddle.h"
+#include "stark/field/factor.h"
 #include "stark/poly/ntt_plan.h"
 #include "stark/simd/simd_dispatch.h"
 
@@ -13,7 +13,7 @@ namespace zkvm::stark {
 // A transform over 2^plan->log_rows rows of one tile. src may be dst; scratch is neither.
 struct NttPass {
   const NttPlan* plan;
-  NttTableView table;
+  NttTwiddlesView twiddles;
   const uint32_t* src;
   size_t src_stride;
   uint32_t* dst;
@@ -23,8 +23,8 @@ struct NttPass {
   size_t used_words;
   // Whether the twiddles of step 0 are bare powers of roots, so that those with low = 0 are 1.
   bool bare_first_step;
-  // forward only: factors of the 2^radix_log rows of each group of step 0, or null.
-  const Twiddle* first_factors;
+  // forward only: factors of the 2^radix_log rows of each section of step 0, or null.
+  const ShoupFactor* first_factors;
   // Whether dst is not read again soon: it is written past the caches. The caller fences.
   bool stream;
   // What this thread will read next: every other row with src_stride, and the 16 words after each;
@@ -40,18 +40,18 @@ struct NttKernels {
   // u + v * twiddle and u - v * twiddle. Rows of src may be sums of two canonical words if
   // first_factors is given.
   void (*forward)(const NttPass& pass);
-  // out = table with the twiddles of layer l multiplied by bases[l]; out arrays as long as the plan
-  // says.
-  void (*scale_table)(const NttPlan& plan, const uint32_t* bare_w, const Twiddle* bases,
-                      uint32_t* out_w, uint32_t* out_w_mu);
+  // out = bare_w with the twiddles of layer l multiplied by bases[l]; out arrays as long as the
+  // plan says.
+  void (*scale_twiddles)(const NttPlan& plan, const uint32_t* bare_w, const ShoupFactor* bases,
+                         uint32_t* out_w, uint32_t* out_w_mu);
   // row[i] = row[i] * factor, contiguous rows.
-  void (*scale_rows)(uint32_t* rows, size_t count, Twiddle factor);
+  void (*scale_rows)(uint32_t* rows, size_t count, ShoupFactor factor);
   // row[at[i]] += addends[i], contiguous rows, 16 words each.
   void (*add_rows)(uint32_t* rows, const uint32_t* at, const uint32_t* addends, size_t count);
   // out[0..16) = sum over i < count of weights[i] * row i. Weights are centred words (simd.h).
   void (*weighted_sum)(const uint32_t* rows, const uint32_t* weights, size_t count, uint32_t* out);
   void (*stream_fence)();
 };
-ZKVM_SIMD_TABLE(NttKernels, ntt_kernels);
+ZKVM_SIMD_KERNELS(NttKernels, ntt_kernels);
 
 }  // namespace zkvm::stark

@@ -81,10 +81,10 @@ class TileMatrix {
   }
 
   Fp at(size_t r, int column) const {
-    return Fp::from_word(row(column / kTileWidth, r)[column % kTileWidth]);
+    return Fp::from_wire(row(column / kTileWidth, r)[column % kTileWidth]);
   }
   void set(size_t r, int column, Fp value) {
-    row(column / kTileWidth, r)[column % kTileWidth] = value.word;
+    row(column / kTileWidth, r)[column % kTileWidth] = value.wire;
   }
 
   // Zeroes the columns of the last tile that are beyond columns(). Transforms keep them zero.

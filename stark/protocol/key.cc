@@ -13,7 +13,7 @@ namespace {
 constexpr uint32_t kVersion = 1;
 constexpr uint32_t kModulus = Fp::kModulus;
 
-void put_form(ByteWriter& out, const Form& form) {
+void put_form(ByteWriter& out, const AffineForm& form) {
   out.put(form.constant);
   out.put(static_cast<uint16_t>(form.terms.size()));
   for (const auto& term : form.terms) {
@@ -22,14 +22,14 @@ void put_form(ByteWriter& out, const Form& form) {
   }
 }
 
-void put_node(ByteWriter& out, const Node& node) {
+void put_node(ByteWriter& out, const ExpressionNode& node) {
   out.put(static_cast<uint8_t>(node.op));
   switch (node.op) {
-    case Node::Op::kConst:
+    case ExpressionNode::Op::kConst:
       out.put(node.a);
       break;
-    case Node::Op::kColumn:
-    case Node::Op::kNext:
+    case ExpressionNode::Op::kColumn:
+    case ExpressionNode::Op::kNext:
       out.put(static_cast<uint16_t>(node.a));
       break;
     default:
@@ -51,7 +51,7 @@ void put_chip(ByteWriter& out, const ChipKey& chip) {
   out.put(static_cast<uint16_t>(chip.next.size()));
   for (const uint16_t column : chip.next) out.put(column);
   out.put(static_cast<uint32_t>(chip.nodes.size()));
-  for (const Node& node : chip.nodes) put_node(out, node);
+  for (const ExpressionNode& node : chip.nodes) put_node(out, node);
   out.put(static_cast<uint32_t>(chip.asserts.size()));
   for (const uint32_t node : chip.asserts) out.put(node);
   out.put(static_cast<uint16_t>(chip.interactions.size()));
@@ -61,12 +61,12 @@ void put_chip(ByteWriter& out, const ChipKey& chip) {
     out.put(interaction.max_multiplicity);
     put_form(out, interaction.multiplicity);
     out.put(static_cast<uint8_t>(interaction.tuple.size()));
-    for (const Form& form : interaction.tuple) put_form(out, form);
+    for (const AffineForm& form : interaction.tuple) put_form(out, form);
   }
 }
 
-Form get_form(ByteReader& in) {
-  Form form;
+AffineForm get_form(ByteReader& in) {
+  AffineForm form;
   form.constant = in.get_field();
   const auto count = in.get<uint16_t>();
   if (!in.can_hold(count, 6)) return form;
@@ -78,14 +78,14 @@ Form get_form(ByteReader& in) {
   return form;
 }
 
-Node get_node(ByteReader& in) {
-  Node node{static_cast<Node::Op>(in.get<uint8_t>())};
+ExpressionNode get_node(ByteReader& in) {
+  ExpressionNode node{static_cast<ExpressionNode::Op>(in.get<uint8_t>())};
   switch (node.op) {
-    case Node::Op::kConst:
+    case ExpressionNode::Op::kConst:
       node.a = in.get_field();
       break;
-    case Node::Op::kColumn:
-    case Node::Op::kNext:
+    case ExpressionNode::Op::kColumn:
+    case ExpressionNode::Op::kNext:
       node.a = in.get<uint16_t>();
       break;
     default:  // an unknown operation is found by check()
@@ -131,7 +131,7 @@ ChipKey get_chip(ByteReader& in) {
   return chip;
 }
 
-Result<void> check_form(const Form& form, uint32_t columns, const std::string& where) {
+Result<void> check_form(const AffineForm& form, uint32_t columns, const std::string& where) {
   if (form.constant >= kModulus) return fail(ErrorCode::kNonCanonical, where + ": constant >= p");
   int64_t previous = -1;
   for (const auto& term : form.terms) {
@@ -148,21 +148,21 @@ Result<void> check_form(const Form& form, uint32_t columns, const std::string& w
 
 Result<void> check_nodes(const ChipKey& chip) {
   for (size_t i = 0; i < chip.nodes.size(); ++i) {
-    const Node& node = chip.nodes[i];
+    const ExpressionNode& node = chip.nodes[i];
     bool ok = false;
     switch (node.op) {
-      case Node::Op::kConst:
+      case ExpressionNode::Op::kConst:
         ok = node.a < kModulus && node.b == 0;
         break;
-      case Node::Op::kColumn:
+      case ExpressionNode::Op::kColumn:
         ok = node.a < chip.columns() && node.b == 0;
         break;
-      case Node::Op::kNext:
+      case ExpressionNode::Op::kNext:
         ok = std::ranges::binary_search(chip.next, node.a) && node.b == 0;
         break;
-      case Node::Op::kAdd:
-      case Node::Op::kSub:
-      case Node::Op::kMul:
+      case ExpressionNode::Op::kAdd:
+      case ExpressionNode::Op::kSub:
+      case ExpressionNode::Op::kMul:
         ok = node.a < i && node.b < i;
         break;
     }
@@ -190,7 +190,7 @@ Result<void> check_interactions(const ChipKey& chip, uint8_t tuple_width) {
     if (interaction.tuple.empty() || interaction.tuple.size() > tuple_width)
       return fail(ErrorCode::kKey, where + ": tuple wider than the key's");
     if (auto ok = check_form(interaction.multiplicity, chip.columns(), where); !ok) return ok;
-    for (const Form& form : interaction.tuple)
+    for (const AffineForm& form : interaction.tuple)
       if (auto ok = check_form(form, chip.columns(), where); !ok) return ok;
   }
   return {};
@@ -240,23 +240,23 @@ uint32_t ChipKey::columns() const {
   return count;
 }
 
-std::vector<unsigned> node_degrees(std::span<const Node> nodes) {
+std::vector<unsigned> node_degrees(std::span<const ExpressionNode> nodes) {
   std::vector<unsigned> degree(nodes.size());
   for (size_t i = 0; i < nodes.size(); ++i) {
-    const Node& node = nodes[i];
+    const ExpressionNode& node = nodes[i];
     switch (node.op) {
-      case Node::Op::kConst:
+      case ExpressionNode::Op::kConst:
         degree[i] = 0;
         break;
-      case Node::Op::kColumn:
-      case Node::Op::kNext:
+      case ExpressionNode::Op::kColumn:
+      case ExpressionNode::Op::kNext:
         degree[i] = 1;
         break;
-      case Node::Op::kAdd:
-      case Node::Op::kSub:
+      case ExpressionNode::Op::kAdd:
+      case ExpressionNode::Op::kSub:
         degree[i] = std::max(degree[node.a], degree[node.b]);
         break;
-      case Node::Op::kMul:  // saturating: a hostile key squares its way past any integer
+      case ExpressionNode::Op::kMul:  // saturating: a hostile key squares its way past any integer
         degree[i] = std::min(degree[node.a] + degree[node.b], kMaxDegree + 1);
         break;
     }

@@ -21,18 +21,18 @@ inline constexpr uint8_t kMaxLogHeight = 22;
 inline constexpr uint16_t kBlindBus = 0;  // reserved: protocol.md section 5, "Implicit columns"
 inline constexpr unsigned kMaxDegree = 3;
 
-/// One operation of a chip's flat program; operands are earlier nodes. kConst: a is a wire word;
+/// One operation of a chip's expressions; operands are earlier nodes. kConst: a is a wire word;
 /// kColumn and kNext: a is a column of the chip.
-struct Node {
+struct ExpressionNode {
   enum class Op : uint8_t { kConst = 0, kColumn = 1, kNext = 2, kAdd = 3, kSub = 4, kMul = 5 };
   Op op;
   uint32_t a = 0;
   uint32_t b = 0;
-  bool operator==(const Node&) const = default;
+  bool operator==(const ExpressionNode&) const = default;
 };
 
 /// constant + sum of coefficient * column, over the current row. Field elements in wire form.
-struct Form {
+struct AffineForm {
   struct Term {
     uint16_t column;
     uint32_t coefficient;
@@ -40,7 +40,7 @@ struct Form {
   };
   uint32_t constant = 0;
   std::vector<Term> terms;  // columns ascending, coefficients non-zero
-  bool operator==(const Form&) const = default;
+  bool operator==(const AffineForm&) const = default;
 };
 
 struct Interaction {
@@ -48,8 +48,8 @@ struct Interaction {
   uint16_t bus;
   Kind kind;
   uint32_t max_multiplicity;  // 0 for kAnswer, whose multiplicity is free
-  Form multiplicity;
-  std::vector<Form> tuple;
+  AffineForm multiplicity;
+  std::vector<AffineForm> tuple;
   bool operator==(const Interaction&) const = default;
 };
 
@@ -64,7 +64,7 @@ struct ChipKey {
   std::vector<SlotColumns> slots;    // slots ascending
   uint16_t main_width = 0;
   std::vector<uint16_t> next;  // columns read on the next row, ascending
-  std::vector<Node> nodes;
+  std::vector<ExpressionNode> nodes;
   std::vector<uint32_t> asserts;  // nodes that must be zero on every row
   std::vector<Interaction> interactions;
 
@@ -103,7 +103,7 @@ struct VerifyingKey {
 
 /// Degree of every node in the columns. Nodes must be consistent (operands earlier than their
 /// users).
-[[nodiscard]] std::vector<unsigned> node_degrees(std::span<const Node> nodes);
+[[nodiscard]] std::vector<unsigned> node_degrees(std::span<const ExpressionNode> nodes);
 
 /// The width of every bus that the key names. SOUNDNESS: one width per bus, or (v) and (v, 0) would
 /// have the same fingerprint. Errors: kKey.

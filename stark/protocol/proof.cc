@@ -13,7 +13,7 @@ constexpr size_t kElementBytes = 4 * Fp5::kDegree;
 constexpr size_t kDigestBytes = 32;
 
 void put(ByteWriter& out, const Fp5& element) {
-  for (const Fp word : element.c) out.put(word.word);
+  for (const Fp word : element.c) out.put(word.wire);
 }
 void put(ByteWriter& out, const std::vector<Fp5>& elements) {
   for (const Fp5& element : elements) put(out, element);
@@ -24,7 +24,7 @@ std::vector<Fp5> get_elements(ByteReader& in, size_t count) {
   if (!in.can_hold(count, kElementBytes)) return elements;
   elements.resize(count);
   for (Fp5& element : elements)
-    for (Fp& word : element.c) word = Fp::from_word(in.get_field());
+    for (Fp& word : element.c) word = Fp::from_wire(in.get_field());
   return elements;
 }
 

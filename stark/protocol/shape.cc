@@ -12,7 +12,7 @@ namespace zkvm::stark {
 namespace {
 
 constexpr uint32_t kModulus = Fp::kModulus;
-constexpr uint32_t kOne = Fp::one().word;
+constexpr uint32_t kOne = Fp::one().wire;
 constexpr uint32_t kQuotientOpened = 2 * kExtensionDegree;  // chunks a and b; R is not opened
 constexpr unsigned kMaxLogArity = 3;
 
@@ -82,14 +82,14 @@ Result<void> check_blowups(const VerifyingKey& key, const Params& params,
   return {};
 }
 
-GroupForm resolve(const Form& form, const std::vector<ColumnRef>& columns) {
-  GroupForm out{form.constant, {}};
+GroupAffineForm resolve(const AffineForm& form, const std::vector<ColumnRef>& columns) {
+  GroupAffineForm out{form.constant, {}};
   out.terms.reserve(form.terms.size());
   for (const auto& term : form.terms) out.terms.push_back({columns[term.column], term.coefficient});
   return out;
 }
 
-GroupForm single(ColumnRef column) { return {0, {{column, kOne}}}; }
+GroupAffineForm single(ColumnRef column) { return {0, {{column, kOne}}}; }
 
 /// Builds one Shape, group by group.
 class Builder {
@@ -134,7 +134,7 @@ class Builder {
   uint32_t mask_of(TreeShape::Kind kind, bool next) const {
     if (kind == TreeShape::Kind::kFixed) return 0;
     const bool twice = next || kind == TreeShape::Kind::kShared;
-    return twice ? shape_.params.mask_twice() : shape_.params.mask_once();
+    return twice ? shape_.params.mask_for_two() : shape_.params.mask_for_one_opening();
   }
 
   ColumnRef add_column(GroupShape& group, uint32_t tree, bool next) {
@@ -162,7 +162,8 @@ class Builder {
                            interaction.max_multiplicity,
                            resolve(interaction.multiplicity, table.columns),
                            {}};
-      for (const Form& form : interaction.tuple) out.tuple.push_back(resolve(form, table.columns));
+      for (const AffineForm& form : interaction.tuple)
+        out.tuple.push_back(resolve(form, table.columns));
       group.interactions.push_back(std::move(out));
     }
     group.asserts += static_cast<uint32_t>(chip.asserts.size());
@@ -195,12 +196,12 @@ class Builder {
           group.mask_max = std::max(group.mask_max, group.mask[tree][column]);
     const uint32_t n = group.height();
     const uint32_t k = group.mask_max;
-    const uint32_t k1 = shape_.params.mask_once();
+    const uint32_t k1 = shape_.params.mask_for_one_opening();
     group.chunk_mask = k1;
     group.quotient_size = 2 * n + 3 * k;
     group.split = n + (3 * k - k1 + 1) / 2;
-    group.bound = std::max(n + shape_.params.mask_twice(), group.split + k1);
-    group.small_coset = std::bit_ceil(std::max<uint32_t>(3 * k, 1));
+    group.bound = std::max(n + shape_.params.mask_for_two(), group.split + k1);
+    group.extra_coset = std::bit_ceil(std::max<uint32_t>(3 * k, 1));
   }
 
   void set_salts(GroupShape& group) const {
@@ -322,10 +323,10 @@ Result<Shape> make_shape(const VerifyingKey& key, const Params& params,
   builder.add_trees(*present);
   builder.add_groups();
   for (const GroupShape& group : shape.groups) {
-    if (group.height() < group.small_coset)
+    if (group.height() < group.extra_coset)
       return fail(ErrorCode::kTables,
                   fmt::format("height 2^{} is too small for masks of {} coefficients: at least {}",
-                              group.log_height, group.mask_max, group.small_coset));
+                              group.log_height, group.mask_max, group.extra_coset));
     for (uint32_t t = 0; t < shape.trees.size(); ++t) {
       const unsigned log_domain = shape.log_domain(group) + shape.trees[t].log_stride;
       if (group.width[t] > 0 && log_domain > unsigned{Fp::kTwoAdicity})
@@ -381,7 +382,7 @@ Result<void> check_multiplicities(const Shape& shape, const Statement& statement
     }
   for (const PublicInteraction& item : statement.publics) {
     uint64_t& sum = carried[item.bus];
-    sum += Fp::from_word(item.multiplicity).value();  // as an integer
+    sum += Fp::from_wire(item.multiplicity).value();  // as an integer
     if (sum >= kModulus)
       return fail(ErrorCode::kMultiplicities,
                   fmt::format("bus {}: up to {} tuples with the public ones, expected fewer than p",

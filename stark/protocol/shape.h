@@ -18,7 +18,7 @@ inline constexpr uint32_t kExtensionDegree = 5;
 inline constexpr uint32_t kSaltThreshold = 5;  // rows of fewer words are salted ...
 inline constexpr uint32_t kSaltWords = 5;      // ... with this many
 inline constexpr uint32_t kMaxTables = 1024;
-inline constexpr uint64_t kMaxNodes = uint64_t{1} << 22;  // of the flat programs of all tables
+inline constexpr uint64_t kMaxNodes = uint64_t{1} << 22;  // of the expressions of all tables
 inline constexpr uint32_t kBlindRows = 32;  // stark/doc/zero_knowledge.md, "The published sums"
 inline constexpr uint32_t kMaxQueries = 4096;
 inline constexpr unsigned kMaxGrind = 30;
@@ -37,9 +37,9 @@ struct Params {
   [[nodiscard]] std::vector<uint8_t> serialise() const;
 
   /// Coefficients of the random part of a column opened on `queries` rows and at one point of E.
-  [[nodiscard]] uint32_t mask_once() const { return zk ? queries + 6u : 0; }
+  [[nodiscard]] uint32_t mask_for_one_opening() const { return zk ? queries + 6u : 0; }
   /// ... at two points or in two proofs, each with its queries.
-  [[nodiscard]] uint32_t mask_twice() const { return zk ? 2u * queries + 11u : 0; }
+  [[nodiscard]] uint32_t mask_for_two() const { return zk ? 2u * queries + 11u : 0; }
 };
 
 struct TableSpec {
@@ -65,8 +65,8 @@ struct ColumnRef {
   auto operator<=>(const ColumnRef&) const = default;
 };
 
-/// Form and Interaction of key.h with the columns of the group in place of the chip's.
-struct GroupForm {
+/// AffineForm and Interaction of key.h with the columns of the group in place of the chip's.
+struct GroupAffineForm {
   struct Term {
     ColumnRef column;
     uint32_t coefficient;
@@ -78,8 +78,8 @@ struct GroupInteraction {
   uint16_t bus;
   bool positive;              // sends add, receives and answers subtract
   uint32_t max_multiplicity;  // 0: an answer
-  GroupForm multiplicity;
-  std::vector<GroupForm> tuple;
+  GroupAffineForm multiplicity;
+  std::vector<GroupAffineForm> tuple;
 };
 
 struct TableShape {
@@ -104,7 +104,7 @@ struct GroupShape {
   uint32_t chunk_mask = 0;     // k1
   uint32_t quotient_size = 0;  // L: coefficients of Q
   uint32_t bound = 0;          // B: coefficients of any committed polynomial
-  uint32_t small_coset = 1;    // M
+  uint32_t extra_coset = 1;    // M
 
   [[nodiscard]] uint32_t height() const { return 1u << log_height; }
   [[nodiscard]] uint32_t pairs() const {

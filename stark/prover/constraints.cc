@@ -12,7 +12,6 @@ namespace zkvm::stark {
 namespace {
 
 constexpr uint32_t kMaxChunkRows = 1024;
-constexpr Fp kShift = Fp::from_word((Fp::kModulus - 1) / 2);  // of centred columns and values
 
 using Words5 = std::array<uint32_t, 5>;
 
@@ -21,14 +20,14 @@ const uint32_t* row_of(const TileMatrix* matrix, uint32_t tile, size_t row) {
 }
 
 void copy_words(const Fp5& from, uint32_t to[5]) {
-  for (int k = 0; k < 5; ++k) to[k] = from.c[k].word;
+  for (int k = 0; k < 5; ++k) to[k] = from.c[k].wire;
 }
 
-/// The tables of one group's constraints for one coset.
-class GroupProgram {
+/// What the kernels read of one group's constraints on one coset.
+class GroupConstraints {
  public:
-  GroupProgram(const Circuit& circuit, const Shape& shape, const GroupShape& group,
-               const ConstraintChallenges& challenges, Fp inverse_vanishing)
+  GroupConstraints(const Circuit& circuit, const Shape& shape, const GroupShape& group,
+                   const ConstraintChallenges& challenges, Fp inverse_vanishing)
       : challenges_(challenges), power_(Fp5::from(inverse_vanishing)) {
     add_aux(shape, group);
     for (const TableShape& table : group.tables) add_chip(circuit, table);
@@ -36,15 +35,15 @@ class GroupProgram {
       add_pair(group, i, circuit.key().tuple_width);
     add_running_sum(group);
   }
-  GroupProgram(const GroupProgram&) = delete;
-  GroupProgram& operator=(const GroupProgram&) = delete;
+  GroupConstraints(const GroupConstraints&) = delete;
+  GroupConstraints& operator=(const GroupConstraints&) = delete;
 
   [[nodiscard]] const ColumnLayout& layout() const { return layout_; }
   [[nodiscard]] const ColumnLayout& next_layout() const { return next_layout_; }
 
-  [[nodiscard]] ConstraintProgram view() const {
-    ConstraintProgram out{};
-    out.tables = InteractionView(tables_);
+  [[nodiscard]] ConstraintPlan view() const {
+    ConstraintPlan out{};
+    out.interactions = InteractionView(interactions_);
     out.pairs = pairs_.data();
     out.pair_count = static_cast<uint32_t>(pairs_.size());
     out.chips = chips_.data();
@@ -58,7 +57,7 @@ class GroupProgram {
     out.next_columns = next_layout_.columns();
     out.h = h_;
     out.next_acc = next_acc_;
-    for (const ConstraintTable& chip : chips_) {
+    for (const ChipPlan& chip : chips_) {
       out.gathered = std::max(out.gathered, chip.width);
       out.values = std::max(out.values, chip.asserts);
     }
@@ -79,7 +78,7 @@ class GroupProgram {
   void add_chip(const Circuit& circuit, const TableShape& table) {
     const ChipKey& chip = circuit.key().chips[table.chip];
     if (chip.asserts.empty()) return;
-    ConstraintTable out{};
+    ChipPlan out{};
     out.kernel = circuit.assert_kernel(table.chip);
     out.asserts = static_cast<uint32_t>(chip.asserts.size());
     out.width = static_cast<uint32_t>(table.columns.size());
@@ -97,10 +96,10 @@ class GroupProgram {
     for (uint32_t i = 0; i < out.asserts; ++i) {
       auto& words = assert_powers_.emplace_back();
       for (size_t k = 0; k < 5; ++k) {
-        const uint32_t word = power_.c[k].word;
-        words[k] = word > (Fp::kModulus - 1) / 2 ? word - Fp::kModulus : word;
+        const uint32_t word = power_.c[k].wire;
+        words[k] = word > kCentre ? word - Fp::kModulus : word;
       }
-      constant_ += power_ * kShift;
+      constant_ += power_ * centre();
       power_ *= challenges_.alpha;
     }
   }
@@ -109,12 +108,12 @@ class GroupProgram {
     ConstraintPair pair{};
     pair.single = i + 1 == group.interactions.size();
     const auto fingerprint = [&](const GroupInteraction& interaction, const Fp5& factor) {
-      return tables_.add_fingerprint(interaction, challenges_.logup.gamma, challenges_.logup.beta,
-                                     tuple_width, factor, layout_);
+      return interactions_.add_fingerprint(interaction, challenges_.logup.gamma,
+                                           challenges_.logup.beta, tuple_width, factor, layout_);
     };
     const auto multiplicity = [&](const GroupInteraction& interaction) {
-      return tables_.add_base(interaction.multiplicity,
-                              interaction.positive ? Fp::one() : -Fp::one(), layout_);
+      return interactions_.add_base(interaction.multiplicity,
+                                    interaction.positive ? Fp::one() : -Fp::one(), layout_);
     };
     pair.scaled_first = fingerprint(group.interactions[i], power_);
     pair.multiplicity[0] = multiplicity(group.interactions[i]);
@@ -132,7 +131,7 @@ class GroupProgram {
     const Fp5 x{{Fp{}, Fp::one(), Fp{}, Fp{}, Fp{}}};
     for (size_t i = 0; i < 5; ++i, x_power *= x) {
       const Fp5 image = power_ * x_power;
-      for (size_t k = 0; k < 5; ++k) running_sum_matrix_[k][i] = image.c[k].word;
+      for (size_t k = 0; k < 5; ++k) running_sum_matrix_[k][i] = image.c[k].wire;
     }
     constant_ += power_ * challenges_.sum * inverse(Fp::from(group.height()));
   }
@@ -140,12 +139,12 @@ class GroupProgram {
   const ConstraintChallenges& challenges_;
   Fp5 power_;  // alpha^i / Z_H
   Fp5 constant_;
-  InteractionTables tables_;
+  PackedInteractions interactions_;
   ColumnLayout layout_, next_layout_;
   std::vector<ConstraintPair> pairs_;
-  std::vector<ConstraintTable> chips_;
-  std::vector<std::vector<uint32_t>> places_;  // what ConstraintTable::columns points to
-  std::vector<std::vector<ConstraintTable::NextColumn>> next_columns_;
+  std::vector<ChipPlan> chips_;
+  std::vector<std::vector<uint32_t>> places_;  // what ChipPlan::columns points to
+  std::vector<std::vector<ChipPlan::NextColumn>> next_columns_;
   std::vector<Words5> assert_powers_;
   uint32_t running_sum_matrix_[5][5] = {};
   uint32_t h_ = 0, next_acc_ = 0;
@@ -157,8 +156,8 @@ void evaluate_quotient(const Circuit& circuit, const Shape& shape, const GroupSh
                        const ConstraintChallenges& challenges, Fp inverse_vanishing,
                        const CosetColumns& columns, TileMatrix& out, uint32_t first_column) {
   ZK_CHECK(first_column % kTileColumns <= kTileColumns - 5);
-  const GroupProgram group_program(circuit, shape, group, challenges, inverse_vanishing);
-  const ConstraintProgram program = group_program.view();
+  const GroupConstraints constraints(circuit, shape, group, challenges, inverse_vanishing);
+  const ConstraintPlan plan = constraints.view();
   const bool rotate = columns.next_trees.empty();
   const uint64_t height = columns.trees[shape.aux_tree()]->rows();
   ZK_CHECK(out.rows() == height && (!rotate || height == group.height()));
@@ -167,13 +166,13 @@ void evaluate_quotient(const Circuit& circuit, const Shape& shape, const GroupSh
   const ConstraintKernels& kernels = height < best.lanes ? scalar::constraint_kernels : best;
   const uint64_t rows = std::min<uint64_t>(height, kMaxChunkRows);
   tbb::enumerable_thread_specific<AlignedWords> scratch(
-      [&] { return AlignedWords(kernels.scratch_words(program)); });
+      [&] { return AlignedWords(kernels.scratch_words(plan)); });
   tbb::parallel_for(uint64_t{0}, height / rows, [&](uint64_t chunk) {
     const uint64_t first = chunk * rows;
     std::vector<const uint32_t*> tiles, next_tiles, next_tails;
-    for (const auto& [tree, tile] : group_program.layout().tiles())
+    for (const auto& [tree, tile] : constraints.layout().tiles())
       tiles.push_back(row_of(columns.trees[tree], tile, first));
-    for (const auto& [tree, tile] : group_program.next_layout().tiles()) {
+    for (const auto& [tree, tile] : constraints.next_layout().tiles()) {
       if (rotate) {
         next_tiles.push_back(row_of(columns.trees[tree], tile, first) + kTileColumns);
         next_tails.push_back(row_of(columns.trees[tree], tile, (first + rows) % height));
@@ -184,8 +183,8 @@ void evaluate_quotient(const Circuit& circuit, const Shape& shape, const GroupSh
     }
     uint32_t* const to =
         out.row(static_cast<int>(first_column / kTileColumns), first) + first_column % kTileColumns;
-    kernels.evaluate_chunk(program, {tiles.data(), next_tiles.data(), next_tails.data(),
-                                     static_cast<uint32_t>(rows), to, scratch.local().data()});
+    kernels.evaluate_chunk(plan, {tiles.data(), next_tiles.data(), next_tails.data(),
+                                  static_cast<uint32_t>(rows), to, scratch.local().data()});
   });
 }
 

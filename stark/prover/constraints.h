@@ -45,7 +45,7 @@ void evaluate_quotient(const Circuit& circuit, const Shape& shape, const GroupSh
 
 // The kernels' side of it.
 
-struct ConstraintTable {
+struct ChipPlan {
   AssertKernel kernel;
   uint32_t asserts;
   uint32_t width;
@@ -64,15 +64,15 @@ struct ConstraintTable {
 struct ConstraintPair {
   bool single;
   Fingerprint scaled_first, second;
-  BaseForm multiplicity[2];  // with the sign
-  uint32_t minus_alpha[5];   // -alpha^i, Montgomery words
+  PackedForm multiplicity[2];  // with the sign
+  uint32_t minus_alpha[5];     // -alpha^i, Montgomery words
 };
 
-struct ConstraintProgram {
-  InteractionView tables;
+struct ConstraintPlan {
+  InteractionView interactions;
   const ConstraintPair* pairs;
   uint32_t pair_count;
-  const ConstraintTable* chips;
+  const ChipPlan* chips;
   uint32_t chip_count;
   const uint32_t (*assert_powers)[5];  // centred words, over all chips
   uint32_t running_sum_matrix[5][5];   // multiplication by alpha^i of the running sum
@@ -91,14 +91,14 @@ struct ConstraintChunk {
   const uint32_t* const* next_tails;  // per tile the next row of the last row
   uint32_t rows;                      // a multiple of the lanes
   uint32_t* out;                      // first word of the first row; rows are 16 words apart
-  uint32_t* scratch;                  // scratch_words(program), 64-byte aligned
+  uint32_t* scratch;                  // scratch_words(plan), 64-byte aligned
 };
 
 struct ConstraintKernels {
   uint32_t lanes;
-  size_t (*scratch_words)(const ConstraintProgram& program);
-  void (*evaluate_chunk)(const ConstraintProgram& program, const ConstraintChunk& chunk);
+  size_t (*scratch_words)(const ConstraintPlan& plan);
+  void (*evaluate_chunk)(const ConstraintPlan& plan, const ConstraintChunk& chunk);
 };
-ZKVM_SIMD_TABLE(ConstraintKernels, constraint_kernels);
+ZKVM_SIMD_KERNELS(ConstraintKernels, constraint_kernels);
 
 }  // namespace zkvm::stark

@@ -15,21 +15,20 @@ struct Scratch {
   Split* centred;
   uint32_t* tail;  // kLanes rows of a tile
 
-  ZKVM_SIMD_INLINE Scratch(const ConstraintProgram& program, uint32_t* memory) {
+  ZKVM_SIMD_INLINE Scratch(const ConstraintPlan& plan, uint32_t* memory) {
     columns = reinterpret_cast<PFp*>(memory);
-    next = columns + program.columns;
-    gathered = next + program.next_columns;
-    next_gathered = gathered + program.gathered;
-    values = next_gathered + program.gathered;
-    centred = reinterpret_cast<Split*>(values + program.values);
-    tail = reinterpret_cast<uint32_t*>(centred + program.tables.centred_count);
+    next = columns + plan.columns;
+    gathered = next + plan.next_columns;
+    next_gathered = gathered + plan.gathered;
+    values = next_gathered + plan.gathered;
+    centred = reinterpret_cast<Split*>(values + plan.values);
+    tail = reinterpret_cast<uint32_t*>(centred + plan.interactions.centred_count);
   }
 };
 
-size_t scratch_words(const ConstraintProgram& program) {
-  return (program.columns + program.next_columns + 2 * program.gathered + program.values) *
-             sizeof(PFp) / 4 +
-         program.tables.centred_count * sizeof(Split) / 4 + kLanes * kTileColumns;
+size_t scratch_words(const ConstraintPlan& plan) {
+  return (plan.columns + plan.next_columns + 2 * plan.gathered + plan.values) * sizeof(PFp) / 4 +
+         plan.interactions.centred_count * sizeof(Split) / 4 + kLanes * kTileColumns;
 }
 
 /// Five sums of products, each in [0, 2^32 p) between calls; reduced once per row.
@@ -38,7 +37,7 @@ struct Total {
 
   /// += a.
   ZKVM_SIMD_INLINE void add(const PFp5& a) {
-    const Split one = broadcast_split(Fp::one().word);
+    const Split one = broadcast_split(Fp::one().wire);
     for (int k = 0; k < 5; ++k) c[k] = fold(c[k] + mul(split(a.c[k]), one));
   }
   /// += a * b - m * f.
@@ -99,12 +98,12 @@ ZKVM_SIMD_INLINE const PFp5& extension_at(const PFp* columns) {
 }
 
 /// sum of alpha^i * assert_i over all chips, as a first Total.
-ZKVM_SIMD_INLINE Total sum_asserts(const ConstraintProgram& program, const Scratch& scratch) {
+ZKVM_SIMD_INLINE Total sum_asserts(const ConstraintPlan& plan, const Scratch& scratch) {
   ExtensionAcc acc;
   uint32_t room = 8;
-  const uint32_t(*power)[5] = program.assert_powers;
-  for (uint32_t t = 0; t < program.chip_count; ++t) {
-    const ConstraintTable& chip = program.chips[t];
+  const uint32_t(*power)[5] = plan.assert_powers;
+  for (uint32_t t = 0; t < plan.chip_count; ++t) {
+    const ChipPlan& chip = plan.chips[t];
     const PFp* columns = scratch.columns + chip.first_column;
     if (chip.columns != nullptr) {
       for (uint32_t i = 0; i < chip.width; ++i)
@@ -131,14 +130,13 @@ ZKVM_SIMD_INLINE Total sum_asserts(const ConstraintProgram& program, const Scrat
 }
 
 /// Adds the pairs' equations; returns the sum of h.
-ZKVM_SIMD_INLINE PFp5 add_pairs(const ConstraintProgram& program, const Scratch& scratch,
-                                Total& total) {
-  const InteractionView& view = program.tables;
+ZKVM_SIMD_INLINE PFp5 add_pairs(const ConstraintPlan& plan, const Scratch& scratch, Total& total) {
+  const InteractionView& view = plan.interactions;
   PFp5 h_sum = broadcast(Fp5::zero());
 #pragma GCC unroll 1
-  for (uint32_t p = 0; p < program.pair_count; ++p) {
-    const ConstraintPair& pair = program.pairs[p];
-    const PFp5& h = extension_at(scratch.columns + program.h + 5 * p);
+  for (uint32_t p = 0; p < plan.pair_count; ++p) {
+    const ConstraintPair& pair = plan.pairs[p];
+    const PFp5& h = extension_at(scratch.columns + plan.h + 5 * p);
     h_sum = h_sum + h;
     const PFp5 f1 = evaluate(view, pair.scaled_first, scratch.columns, scratch.centred);
     const PFp m1 = evaluate(view, pair.multiplicity[0], scratch.columns);
@@ -154,16 +152,16 @@ ZKVM_SIMD_INLINE PFp5 add_pairs(const ConstraintProgram& program, const Scratch&
   return h_sum;
 }
 
-ZKVM_SIMD_INLINE void load_rows(const ConstraintProgram& program, const ConstraintChunk& chunk,
+ZKVM_SIMD_INLINE void load_rows(const ConstraintPlan& plan, const ConstraintChunk& chunk,
                                 uint32_t first, const Scratch& scratch) {
   constexpr uint32_t kPrefetchRows = 2 * kLanes;
-  for (uint32_t t = 0; t < program.tiles; ++t) {
+  for (uint32_t t = 0; t < plan.tiles; ++t) {
     const uint32_t* rows = chunk.tiles[t] + size_t{first} * kTileColumns;
     prefetch_rows(rows + kPrefetchRows * kTileColumns, kTileColumns);
     load_tile(rows, kTileColumns, scratch.columns + size_t{t} * kTileColumns);
   }
   const bool last = first + kLanes == chunk.rows;
-  for (uint32_t t = 0; t < program.next_tiles; ++t) {
+  for (uint32_t t = 0; t < plan.next_tiles; ++t) {
     const uint32_t* rows = chunk.next_tiles[t] + size_t{first} * kTileColumns;
     if (last) {  // the last one lies elsewhere
       for (uint32_t i = 0; i < (kLanes - 1) * kTileColumns; ++i) scratch.tail[i] = rows[i];
@@ -175,19 +173,19 @@ ZKVM_SIMD_INLINE void load_rows(const ConstraintProgram& program, const Constrai
   }
 }
 
-void evaluate_chunk(const ConstraintProgram& program, const ConstraintChunk& chunk) {
-  const Scratch scratch(program, chunk.scratch);
+void evaluate_chunk(const ConstraintPlan& plan, const ConstraintChunk& chunk) {
+  const Scratch scratch(plan, chunk.scratch);
   PFp5 constant;
-  for (int k = 0; k < 5; ++k) constant.c[k] = broadcast(Fp::from_word(program.constant[k]));
+  for (int k = 0; k < 5; ++k) constant.c[k] = broadcast(Fp::from_wire(plan.constant[k]));
   for (uint32_t first = 0; first < chunk.rows; first += kLanes) {
-    load_rows(program, chunk, first, scratch);
-    centre_columns(program.tables, scratch.columns, scratch.centred);
+    load_rows(plan, chunk, first, scratch);
+    centre_columns(plan.interactions, scratch.columns, scratch.centred);
 
-    Total total = sum_asserts(program, scratch);
-    const PFp5 h_sum = add_pairs(program, scratch, total);
-    const PFp5& acc = extension_at(scratch.columns + program.h + 5 * program.pair_count);
-    const PFp5& next_acc = extension_at(scratch.next + program.next_acc);
-    total.add_mapped(program.running_sum_matrix, next_acc - acc - h_sum);
+    Total total = sum_asserts(plan, scratch);
+    const PFp5 h_sum = add_pairs(plan, scratch, total);
+    const PFp5& acc = extension_at(scratch.columns + plan.h + 5 * plan.pair_count);
+    const PFp5& next_acc = extension_at(scratch.next + plan.next_acc);
+    total.add_mapped(plan.running_sum_matrix, next_acc - acc - h_sum);
 
     alignas(64) uint32_t words[5][kLanes];
     for (int k = 0; k < 5; ++k) store(words[k], (reduce(total.c[k]) + constant.c[k]).v);

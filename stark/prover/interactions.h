@@ -12,8 +12,8 @@
 #include <map>
 #include <vector>
 
+#include "stark/field/factor.h"
 #include "stark/field/field.h"
-#include "stark/field/twiddle.h"
 #include "stark/poly/tile_matrix.h"
 #include "stark/protocol/shape.h"
 
@@ -40,16 +40,16 @@ class ColumnLayout {
   std::vector<Tile> tiles_;
 };
 
-// The tables are plain, because *.simd.cc files read them (simd.h, RULE).
+// The lists are plain, because *.simd.cc files read them (simd.h, RULE).
 
 struct BaseTerm {
   uint32_t column;  // place in the buffer
-  Twiddle coefficient;
+  ShoupFactor coefficient;
 };
 
 /// constant + sum of columns - sum of columns + sum of coefficient * column, in F. Ranges are
-/// indices into InteractionTables::columns and base_terms.
-struct BaseForm {
+/// indices into PackedInteractions::columns and base_terms.
+struct PackedForm {
   uint32_t constant = 0;  // Montgomery word
   uint32_t plus_begin = 0, plus_end = 0;
   uint32_t minus_begin = 0, minus_end = 0;
@@ -57,37 +57,37 @@ struct BaseForm {
 };
 
 struct ExtensionTerm {
-  uint32_t column;          // index into InteractionTables::centred
+  uint32_t column;          // index into PackedInteractions::centred
   uint32_t coefficient[5];  // centred words (simd.h)
 };
 
 /// constant + (base, in F) + sum of coefficient * (column - (p - 1) / 2); the constant makes up for
-/// the shift of the columns.
+/// the centring of the columns.
 struct Fingerprint {
-  BaseForm base;
+  PackedForm base;
   uint32_t constant[5] = {};
   uint32_t term_begin = 0, term_end = 0;  // into extension_terms
 };
 
-struct InteractionTables {
+struct PackedInteractions {
   std::vector<uint32_t> columns;
   std::vector<BaseTerm> base_terms;
   std::vector<ExtensionTerm> extension_terms;
   std::vector<uint32_t> centred;  // places of the columns that extension terms use
 
   /// A multiplicity with its sign, or any form.
-  BaseForm add_base(const GroupForm& form, Fp factor, ColumnLayout& layout);
+  PackedForm add_base(const GroupAffineForm& form, Fp factor, ColumnLayout& layout);
   /// factor * fingerprint of the interaction. tuple_width: K of the key.
   Fingerprint add_fingerprint(const GroupInteraction& interaction, const Fp5& gamma,
                               const Fp5& beta, uint32_t tuple_width, const Fp5& factor,
                               ColumnLayout& layout);
 
  private:
-  BaseForm add_base_terms(const std::map<uint32_t, Fp>& terms);
+  PackedForm add_base_terms(const std::map<uint32_t, Fp>& terms);
   uint32_t centred_index(uint32_t place);
 };
 
-/// The pointers of InteractionTables.
+/// The pointers of PackedInteractions.
 struct InteractionView {
   const uint32_t* columns = nullptr;
   const BaseTerm* base_terms = nullptr;
@@ -96,12 +96,12 @@ struct InteractionView {
   uint32_t centred_count = 0;
 
   InteractionView() = default;
-  explicit InteractionView(const InteractionTables& tables)
-      : columns(tables.columns.data()),
-        base_terms(tables.base_terms.data()),
-        extension_terms(tables.extension_terms.data()),
-        centred(tables.centred.data()),
-        centred_count(static_cast<uint32_t>(tables.centred.size())) {}
+  explicit InteractionView(const PackedInteractions& packed)
+      : columns(packed.columns.data()),
+        base_terms(packed.base_terms.data()),
+        extension_terms(packed.extension_terms.data()),
+        centred(packed.centred.data()),
+        centred_count(static_cast<uint32_t>(packed.centred.size())) {}
 };
 
 }  // namespace zkvm::stark

@@ -23,9 +23,9 @@ ZKVM_SIMD_INLINE void centre_columns(const InteractionView& view, const PFp* col
     centred[i] = split(shifted(columns[view.centred[i]]));
 }
 
-ZKVM_SIMD_INLINE PFp evaluate(const InteractionView& view, const BaseForm& form,
+ZKVM_SIMD_INLINE PFp evaluate(const InteractionView& view, const PackedForm& form,
                               const PFp* columns) {
-  PFp sum = broadcast(Fp::from_word(form.constant));
+  PFp sum = broadcast(Fp::from_wire(form.constant));
 #pragma GCC unroll 1
   for (uint32_t i = form.plus_begin; i < form.plus_end; ++i) sum = sum + columns[view.columns[i]];
 #pragma GCC unroll 1
@@ -66,11 +66,11 @@ ZKVM_SIMD_INLINE PFp5 evaluate(const InteractionView& view, const Fingerprint& f
     acc.mac(centred[term.column], term.coefficient);
   }
   PFp5 f;
-  f.c[0] = acc.c[0].reduce() + broadcast(Fp::from_word(form.constant[0])) +
+  f.c[0] = acc.c[0].reduce() + broadcast(Fp::from_wire(form.constant[0])) +
            evaluate(view, form.base, columns);
 #pragma GCC unroll 4
   for (int k = 1; k < 5; ++k)
-    f.c[k] = acc.c[k].reduce() + broadcast(Fp::from_word(form.constant[k]));
+    f.c[k] = acc.c[k].reduce() + broadcast(Fp::from_wire(form.constant[k]));
   return f;
 }
 

@@ -11,33 +11,34 @@
 namespace zkvm::stark {
 namespace {
 
-constexpr uint32_t kMaxChunkGroups = 64;
-constexpr uint32_t kMinChunkGroups = 8;
+constexpr uint32_t kMaxChunkStrips = 64;
+constexpr uint32_t kMinChunkStrips = 8;
 constexpr size_t kChunkScratchBytes = 256 << 10;  // stays in the L2 cache
 
-/// The tables of one group's LogUp, from its interactions.
-struct GroupProgram {
-  InteractionTables tables;
+/// What the kernels read of one group's interactions.
+struct GroupInteractions {
+  PackedInteractions packed;
   ColumnLayout layout;
   std::vector<LogupPair> pairs;
 
-  GroupProgram(const GroupShape& group, uint32_t tuple_width, const LogupChallenges& challenges) {
+  GroupInteractions(const GroupShape& group, uint32_t tuple_width,
+                    const LogupChallenges& challenges) {
     for (size_t i = 0; i < group.interactions.size(); i += 2) {
       LogupPair pair{};
       pair.single = i + 1 == group.interactions.size();
       for (size_t j = 0; j < (pair.single ? 1 : 2); ++j) {
         const GroupInteraction& interaction = group.interactions[i + j];
-        pair.fingerprint[j] = tables.add_fingerprint(interaction, challenges.gamma, challenges.beta,
+        pair.fingerprint[j] = packed.add_fingerprint(interaction, challenges.gamma, challenges.beta,
                                                      tuple_width, Fp5::one(), layout);
-        pair.multiplicity[j] = tables.add_base(
+        pair.multiplicity[j] = packed.add_base(
             interaction.multiplicity, interaction.positive ? Fp::one() : -Fp::one(), layout);
       }
       pairs.push_back(pair);
     }
   }
 
-  [[nodiscard]] LogupProgram view(uint32_t aux_width) const {
-    return {InteractionView(tables),
+  [[nodiscard]] LogupPlan view(uint32_t aux_width) const {
+    return {InteractionView(packed),
             pairs.data(),
             static_cast<uint32_t>(pairs.size()),
             static_cast<uint32_t>(layout.tiles().size()),
@@ -46,10 +47,10 @@ struct GroupProgram {
   }
 };
 
-uint32_t chunk_rows(const LogupKernels& kernels, const LogupProgram& program, uint32_t height) {
-  const size_t group_bytes = kernels.scratch_words(program, kernels.lanes) * sizeof(uint32_t);
-  const auto fitting = std::bit_floor(static_cast<uint32_t>(kChunkScratchBytes / group_bytes + 1));
-  return std::min(height, kernels.lanes * std::clamp(fitting, kMinChunkGroups, kMaxChunkGroups));
+uint32_t chunk_rows(const LogupKernels& kernels, const LogupPlan& plan, uint32_t height) {
+  const size_t strip_bytes = kernels.scratch_words(plan, kernels.lanes) * sizeof(uint32_t);
+  const auto fitting = std::bit_floor(static_cast<uint32_t>(kChunkScratchBytes / strip_bytes + 1));
+  return std::min(height, kernels.lanes * std::clamp(fitting, kMinChunkStrips, kMaxChunkStrips));
 }
 
 /// acc of row r += before the chunk - r S / N: a line, the same on the tiles that hold acc.
@@ -70,8 +71,8 @@ void fix_running_sum(const LogupKernels& kernels, const GroupShape& group,
       alignas(64) uint32_t start_words[kTileColumns] = {}, step_words[kTileColumns] = {};
       for (uint32_t k = 0; k < 5; ++k)
         if ((first_column + k) / kTileColumns == tile) {
-          start_words[(first_column + k) % kTileColumns] = starts[c].c[k].word;
-          step_words[(first_column + k) % kTileColumns] = step.c[k].word;
+          start_words[(first_column + k) % kTileColumns] = starts[c].c[k].wire;
+          step_words[(first_column + k) % kTileColumns] = step.c[k].wire;
         }
       kernels.add_line(aux.row(static_cast<int>(tile), c * rows), rows, start_words, step_words);
     }
@@ -85,24 +86,24 @@ Fp5 fill_logup(const Shape& shape, const GroupShape& group, uint32_t tuple_width
                TileMatrix& aux) {
   ZK_CHECK(aux.columns() == static_cast<int>(group.width[shape.aux_tree()]) &&
            aux.rows() == group.height());
-  const GroupProgram group_program(group, tuple_width, challenges);
-  const LogupProgram program = group_program.view(group.width[shape.aux_tree()]);
+  const GroupInteractions interactions(group, tuple_width, challenges);
+  const LogupPlan plan = interactions.view(group.width[shape.aux_tree()]);
   const LogupKernels& best = logup_kernels();
   const LogupKernels& kernels = group.height() < best.lanes ? scalar::logup_kernels : best;
 
-  const uint32_t rows = chunk_rows(kernels, program, group.height());
+  const uint32_t rows = chunk_rows(kernels, plan, group.height());
   const size_t chunks = group.height() / rows;
   std::vector<Fp5> totals(chunks);
   tbb::enumerable_thread_specific<AlignedWords> scratch(
-      [&] { return AlignedWords(kernels.scratch_words(program, rows)); });
+      [&] { return AlignedWords(kernels.scratch_words(plan, rows)); });
   tbb::parallel_for(size_t{0}, chunks, [&](size_t c) {
     std::vector<const uint32_t*> tiles;
-    for (const ColumnLayout::Tile& tile : group_program.layout.tiles())
+    for (const ColumnLayout::Tile& tile : interactions.layout.tiles())
       tiles.push_back(trees[tile.tree]->row(static_cast<int>(tile.tile), c * rows));
     std::vector<uint32_t*> aux_tiles;
-    for (uint32_t t = 0; t < program.aux_tiles; ++t)
+    for (uint32_t t = 0; t < plan.aux_tiles; ++t)
       aux_tiles.push_back(aux.row(static_cast<int>(t), c * rows));
-    kernels.logup_chunk(program,
+    kernels.logup_chunk(plan,
                         {tiles.data(), aux_tiles.data(), rows, &totals[c], scratch.local().data()});
   });
 

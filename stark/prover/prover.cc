@@ -42,12 +42,12 @@ class Prover {
   /// False if the caller cancelled.
   bool run() {
     absorb_statement();
-    return go_on(0.00, "main columns") && commit_main() &&  //
-           go_on(0.20, "running sums") && commit_aux() &&   //
-           go_on(0.55, "quotient") && commit_quotient() &&  //
-           go_on(0.80, "openings") && open_columns() &&     //
-           go_on(0.85, "low-degree test") && run_fri() &&   //
-           go_on(0.98, "queries") && answer_queries();
+    return report(0.00, "main columns") && commit_main() &&  //
+           report(0.20, "running sums") && commit_aux() &&   //
+           report(0.55, "quotient") && commit_quotient() &&  //
+           report(0.80, "openings") && open_columns() &&     //
+           report(0.85, "low-degree test") && run_fri() &&   //
+           report(0.98, "queries") && answer_queries();
   }
   [[nodiscard]] Proof take() && { return std::move(proof_); }
 
@@ -72,14 +72,14 @@ class Prover {
     for (const GroupShape& group : shape_.groups) {
       CommittedGroup& made = groups.emplace_back();
       made.log_height = group.log_height;
-      made.trace = timed("gather columns", cells(group, shape_.main_tree()), "cell",
-                         [&] { return main_columns(group); });
+      made.on_trace_domain = timed("gather columns", cells(group, shape_.main_tree()), "cell",
+                                   [&] { return main_columns(group); });
     }
     if (shape_.params.zk) answer_blinds(groups);
     for (size_t g = 0; g < groups.size(); ++g) extend(shape_.main_tree(), g, groups[g]);
     proof_.main_root = hash(shape_.main_tree(), std::move(groups));
     transcript_.absorb("main", proof_.main_root);
-    return work("grind logup", proof_.params.grind_round, proof_.nonce_logup);
+    return grind_for("grind logup", proof_.params.grind_round, proof_.nonce_logup);
   }
 
   TileMatrix main_columns(const GroupShape& group) {
@@ -93,7 +93,7 @@ class Prover {
     TileMatrix trace = gather_columns(group.log_height, group.width[shape_.main_tree()], copies);
     if (!shape_.params.zk) return trace;
     std::vector<Fp> blind(kBlindRows);
-    randomness_.fill(RandomUse::kBlind, group.log_height, 0, blind);
+    randomness_.fill(RandomUse::kBlindColumn, group.log_height, 0, blind);
     const auto column = static_cast<int>(blind_column(group));
     for (size_t r = 0; r < blind.size(); ++r) trace.set(r, column, blind[r]);
     return trace;
@@ -110,15 +110,15 @@ class Prover {
     std::map<uint32_t, uint64_t> sent;
     for (size_t g = 0; g < groups.size(); ++g) {
       const auto column = static_cast<int>(blind_column(shape_.groups[g]));
-      for (size_t r = 0; r < kBlindRows; ++r) ++sent[groups[g].trace.at(r, column).word];
+      for (size_t r = 0; r < kBlindRows; ++r) ++sent[groups[g].on_trace_domain.at(r, column).wire];
       sent[0] += shape_.groups[g].height() - kBlindRows;
     }
-    TileMatrix& trace = groups.back().trace;
+    TileMatrix& trace = groups.back().on_trace_domain;
     const auto value = static_cast<int>(blind_column(shape_.groups.back()) + 1);
     ZK_CHECK(sent.size() <= trace.rows());
     size_t row = 0;
     for (const auto& [word, count] : sent) {
-      trace.set(row, value, Fp::from_word(word));
+      trace.set(row, value, Fp::from_wire(word));
       trace.set(row++, value + 1, Fp::from(count));
     }
   }
@@ -140,7 +140,8 @@ class Prover {
         proof_.sums.push_back(
             fill_logup(shape_, group, circuit_.key().tuple_width, logup_, traces(group), trace));
       });
-      own_[0]->groups()[g].trace = {};  // of main; nobody needs that of aux once it is extended
+      made_[0]->groups()[g].on_trace_domain =
+          {};  // of main; nobody needs that of aux once it is extended
       extend(shape_.aux_tree(), g, made);
     }
     proof_.aux_root = hash(shape_.aux_tree(), std::move(groups));
@@ -160,27 +161,27 @@ class Prover {
       made.log_height = group.log_height;
       const uint64_t rows = uint64_t{group.height()} << shape_.params.log_blowup;
       const uint64_t evaluated = uint64_t{group.height()} * 2;
-      TileMatrix values, small;
+      TileMatrix values, extra;
       timed("constraints", evaluated, "row", [&] {
         values = quotient_on_cosets(g);
-        if (shape_.params.zk) small = quotient_on_small_coset(g);
+        if (shape_.params.zk) extra = quotient_on_extra_coset(g);
       });
       timed("split quotient", rows, "LDE row", [&] {
         for (size_t c = 0; c < coset_count(); ++c)
           made.cosets.emplace_back(group.log_height,
                                    static_cast<int>(group.width[shape_.quotient_tree()]));
         made.masks = split_quotient(shape_, group, randomness_, values,
-                                    shape_.params.zk ? &small : nullptr, made.cosets);
+                                    shape_.params.zk ? &extra : nullptr, made.cosets);
       });
     }
-    small_.clear();
+    extra_.clear();
     proof_.quotient_root = hash(shape_.quotient_tree(), std::move(groups));
     transcript_.absorb("quotient", proof_.quotient_root);
-    return work("grind zeta", proof_.params.grind_round, proof_.nonce_zeta);
+    return grind_for("grind zeta", proof_.params.grind_round, proof_.nonce_zeta);
   }
 
   /// As split_quotient takes them: Q has less than 2 N + M coefficients, so that two cosets and the
-  /// small one determine it.
+  /// extra one determine it.
   TileMatrix quotient_on_cosets(size_t g) {
     const GroupShape& group = shape_.groups[g];
     TileMatrix out(group.log_height, 10);
@@ -196,21 +197,21 @@ class Prover {
   }
 
   /// Main and aux left their values there when they were extended; slots are shared by many proofs,
-  /// whose small cosets differ, so theirs are computed now.
-  TileMatrix quotient_on_small_coset(size_t g) {
+  /// whose extra cosets differ, so theirs are computed now.
+  TileMatrix quotient_on_extra_coset(size_t g) {
     const GroupShape& group = shape_.groups[g];
     for (uint32_t t = 0; t < shape_.main_tree(); ++t)
       if (const CommittedGroup* slot = trees_[t]->group(group.log_height))
-        extend_to_small(t, group, slot->trace, slot->masks.view(), {});
+        extend_to_extra(t, group, slot->on_trace_domain, slot->masks.view(), {});
     std::vector<const TileMatrix*> at, next;
     for (uint32_t t = 0; t < shape_.trees.size(); ++t) {
-      const auto found = small_.find({t, group.log_height});
-      at.push_back(found == small_.end() ? nullptr : &found->second.at);
-      next.push_back(found == small_.end() ? nullptr : &found->second.next);
+      const auto found = extra_.find({t, group.log_height});
+      at.push_back(found == extra_.end() ? nullptr : &found->second.at);
+      next.push_back(found == extra_.end() ? nullptr : &found->second.next);
     }
-    TileMatrix out(small_log(group), static_cast<int>(group.width[shape_.quotient_tree()]));
+    TileMatrix out(log_extra(group), static_cast<int>(group.width[shape_.quotient_tree()]));
     evaluate_quotient(circuit_, shape_, group, {logup_, alpha_, proof_.sums[g]},
-                      inverse_vanishing(group, kSmallShift), {at, next}, out, kChunkB);
+                      inverse_vanishing(group, kExtraShift), {at, next}, out, kChunkB);
     return out;
   }
 
@@ -226,7 +227,7 @@ class Prover {
       for (const GroupShape& group : shape_.groups) open_group(group);
     });
     transcript_.absorb("openings", proof_.openings);
-    return work("grind batch", proof_.params.grind_round, proof_.nonce_batch);
+    return grind_for("grind batch", proof_.params.grind_round, proof_.nonce_batch);
   }
 
   void open_group(const GroupShape& group) {
@@ -297,7 +298,7 @@ class Prover {
   // ------------------------------------------------------------------------------------ queries
 
   bool answer_queries() {
-    if (!work("grind query", proof_.params.grind_query, proof_.nonce_query)) return false;
+    if (!grind_for("grind query", proof_.params.grind_query, proof_.nonce_query)) return false;
     std::vector<uint32_t> indices(proof_.params.queries);
     transcript_.squeeze_indices("queries", shape_.log_domain(shape_.groups[0]), indices);
     timed("queries", indices.size(), "query", [&] {
@@ -313,13 +314,13 @@ class Prover {
 
   // ------------------------------------------------------------------------------------- pieces
 
-  struct SmallValues {
+  struct ExtraValues {
     TileMatrix at, next;
   };
 
   [[nodiscard]] size_t coset_count() const { return size_t{1} << shape_.params.log_blowup; }
-  static int small_log(const GroupShape& group) {
-    return std::countr_zero(group.small_coset);  // a power of two
+  static int log_extra(const GroupShape& group) {
+    return std::countr_zero(group.extra_coset);  // a power of two
   }
 
   /// Masks and extends group g of main or aux, from its trace or, without one, in place from
@@ -330,25 +331,26 @@ class Prover {
                                   group.mask[tree]);
     while (made.cosets.size() < coset_count())
       made.cosets.emplace_back(group.log_height, static_cast<int>(group.width[tree]));
-    const TileMatrix& trace = made.trace.columns() > 0 ? made.trace : made.cosets[0];
+    const TileMatrix& trace =
+        made.on_trace_domain.columns() > 0 ? made.on_trace_domain : made.cosets[0];
     const bool main = tree == shape_.main_tree();
     timed(main ? "extend main" : "extend aux", cells(group, tree), "cell", [&] {
       if (shape_.params.zk)
-        extend_to_small(tree, group, trace, made.masks.view(), made.cosets);
+        extend_to_extra(tree, group, trace, made.masks.view(), made.cosets);
       else
         low_degree_extend(trace, {}, made.cosets);
     });
   }
 
-  /// low_degree_extend to `cosets`, to the small coset and to its next rows.
-  void extend_to_small(uint32_t tree, const GroupShape& group, const TileMatrix& trace,
+  /// low_degree_extend to `cosets`, to the extra coset and to its next rows.
+  void extend_to_extra(uint32_t tree, const GroupShape& group, const TileMatrix& trace,
                        const ColumnMasks& masks, std::span<TileMatrix> cosets) {
-    SmallValues& values = small_[{tree, group.log_height}];
-    values.at = TileMatrix(small_log(group), trace.columns());
-    values.next = TileMatrix(small_log(group), trace.columns());
-    const SmallCoset small[] = {{kSmallShift, &values.at},
-                                {kSmallShift * Fp::root_of_unity(group.log_height), &values.next}};
-    low_degree_extend(trace, masks, cosets, small);
+    ExtraValues& values = extra_[{tree, group.log_height}];
+    values.at = TileMatrix(log_extra(group), trace.columns());
+    values.next = TileMatrix(log_extra(group), trace.columns());
+    const ExtraCoset extra[] = {{kExtraShift, &values.at},
+                                {kExtraShift * Fp::root_of_unity(group.log_height), &values.next}};
+    low_degree_extend(trace, masks, cosets, extra);
   }
 
   Digest hash(uint32_t tree, std::vector<CommittedGroup> groups) {
@@ -360,14 +362,14 @@ class Prover {
     stats_.committed_cells += count;
     stats_.committed_bytes += count * 4 * (1 + coset_count());
     timed("hash rows", count, "cell", [&] {
-      own_.push_back(std::make_unique<CommittedTree>(shape_.params, std::move(groups),
-                                                     shape_.trees[tree], randomness_));
+      made_.push_back(std::make_unique<CommittedTree>(shape_.params, std::move(groups),
+                                                      shape_.trees[tree], randomness_));
     });
-    trees_.push_back(own_.back().get());
-    return own_.back()->root();
+    trees_.push_back(made_.back().get());
+    return made_.back()->root();
   }
 
-  bool work(std::string_view label, unsigned bits, uint64_t& nonce) {
+  bool grind_for(std::string_view label, unsigned bits, uint64_t& nonce) {
     const auto found =
         timed("proof of work", 1, "nonce", [&] { return grind(transcript_, label, bits); });
     nonce = found.value_or(0);
@@ -379,7 +381,7 @@ class Prover {
     std::vector<const TileMatrix*> out;
     for (const CommittedTree* tree : trees_) {
       const CommittedGroup* found = tree->group(group.log_height);
-      out.push_back(found == nullptr ? nullptr : &found->trace);
+      out.push_back(found == nullptr ? nullptr : &found->on_trace_domain);
     }
     return out;
   }
@@ -403,7 +405,7 @@ class Prover {
     return count;
   }
 
-  [[nodiscard]] bool go_on(double done, const char* next) const {
+  [[nodiscard]] bool report(double done, const char* next) const {
     return !options_.progress || options_.progress(done, next);
   }
 
@@ -439,9 +441,9 @@ class Prover {
   ProverStats& stats_;
   Transcript transcript_;
   Proof proof_;
-  std::vector<const CommittedTree*> trees_;          // in the shape's order, as far as made
-  std::vector<std::unique_ptr<CommittedTree>> own_;  // main, aux, quotient
-  std::map<std::pair<uint32_t, uint8_t>, SmallValues> small_;  // by tree and height
+  std::vector<const CommittedTree*> trees_;           // in the shape's order, as far as made
+  std::vector<std::unique_ptr<CommittedTree>> made_;  // main, aux, quotient
+  std::map<std::pair<uint32_t, uint8_t>, ExtraValues> extra_;  // by tree and height
   LogupChallenges logup_;
   Fp5 alpha_, zeta_;
   FriCommitment fri_;
@@ -463,7 +465,8 @@ Result<void> check_slots(const Shape& shape, const SlotTrees& slots) {
       return fail(ErrorCode::kStatement, where + "the tree was made for other parameters");
     for (const GroupShape& group : shape.groups) {
       const CommittedGroup* made = found->second->group(group.log_height);
-      const uint32_t width = made == nullptr ? 0 : static_cast<uint32_t>(made->trace.columns());
+      const uint32_t width =
+          made == nullptr ? 0 : static_cast<uint32_t>(made->on_trace_domain.columns());
       if (width != group.width[t])
         return fail(ErrorCode::kStatement, where + "the tree has other columns");
     }

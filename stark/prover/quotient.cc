@@ -46,9 +46,9 @@ void for_each_row(size_t rows, const Body& body) {
 /// Q is known on two cosets s0 H and s1 H with s1 = s0 w_2N, so s1^N = -s0^N. Modulo X^2N - s0^2N
 /// it is lo + X^N hi, and modulo X^N - s^N it is lo + s^N hi on either coset.
 /// `values`: columns 0..4 on s0 H, 5..9 on s1 H. Writes coefficients in bit-reversed order, lo to
-/// columns 0..4, hi to 5..9, and hi to `values` as well; to kBatchMask.. those of R, whose column c
+/// columns 0..4, hi to 5..9, and hi to `values` as well; to kBlinding.. those of R, whose column c
 /// has `stride` words.
-void interpolate_halves(const GroupShape& group, TileMatrix& values, std::span<const Fp> batch_mask,
+void interpolate_halves(const GroupShape& group, TileMatrix& values, std::span<const Fp> blinding,
                         size_t stride, TileMatrix& coefficients) {
   interpolate(values, coefficients, kLdeShift);  // on s1 H too: gives Q(X w_2N)
   const Fp inverse_2 = inverse(Fp::from(2));
@@ -58,11 +58,11 @@ void interpolate_halves(const GroupShape& group, TileMatrix& values, std::span<c
     const Fp scale = unshift[bit_reverse(r, group.log_height)];
     uint32_t* row = coefficients.row(0, r);
     for (size_t c = 0; c < kDegree; ++c) {
-      const Fp u0 = Fp::from_word(row[c]), u1 = Fp::from_word(row[kDegree + c]) * scale;
-      row[c] = ((u0 + u1) * inverse_2).word;
-      row[kDegree + c] = ((u0 - u1) * inverse_2_shift_n).word;
+      const Fp u0 = Fp::from_wire(row[c]), u1 = Fp::from_wire(row[kDegree + c]) * scale;
+      row[c] = ((u0 + u1) * inverse_2).wire;
+      row[kDegree + c] = ((u0 - u1) * inverse_2_shift_n).wire;
       values.row(0, r)[kDegree + c] = row[kDegree + c];
-      row[kBatchMask + c] = batch_mask.empty() ? 0 : batch_mask[stride * c + r].word;
+      row[kBlinding + c] = blinding.empty() ? 0 : blinding[stride * c + r].wire;
     }
     row[kTileWidth - 1] = 0;
   });
@@ -70,17 +70,17 @@ void interpolate_halves(const GroupShape& group, TileMatrix& values, std::span<c
 
 /// The coefficients of Q from 2N on: Q = (lo + X^N hi) + (X^2N - s0^2N) top, and there are at most
 /// M.
-TileMatrix top_coefficients(const TileMatrix& coefficients, Fp modulus, const TileMatrix& small) {
-  TileMatrix top(small.log_rows(), coefficients.columns());
-  evaluate_on_small_coset(coefficients, {kSmallShift, &top});
-  const Fp y_n = pow(kSmallShift, coefficients.rows());
+TileMatrix top_coefficients(const TileMatrix& coefficients, Fp modulus, const TileMatrix& extra) {
+  TileMatrix top(extra.log_rows(), coefficients.columns());
+  evaluate_on_extra_coset(coefficients, {kExtraShift, &top});
+  const Fp y_n = pow(kExtraShift, coefficients.rows());
   const Fp scale = inverse(y_n * y_n - modulus);
   for (size_t r = 0; r < top.rows(); ++r)
     for (int c = 0; c < kDegree; ++c) {
       const Fp low = top.at(r, c) + y_n * top.at(r, kDegree + c);
-      top.set(r, c, (small.at(r, static_cast<int>(kChunkB) + c) - low) * scale);
+      top.set(r, c, (extra.at(r, static_cast<int>(kChunkB) + c) - low) * scale);
     }
-  interpolate(top, kSmallShift);
+  interpolate(top, kExtraShift);
   return top;
 }
 
@@ -106,7 +106,7 @@ void shift_to_chunk_b(const GroupShape& group, const TileMatrix& values, const T
     uint32_t* row = coefficients.row(0, r) + kChunkB;
     std::copy_n(from, kDegree, row);
     for (size_t c = 0; i < group.chunk_mask && c < kDegree; ++c)
-      row[c] = (Fp::from_word(row[c]) - chunk_mask[c * group.chunk_mask + i]).word;
+      row[c] = (Fp::from_wire(row[c]) - chunk_mask[c * group.chunk_mask + i]).wire;
   });
 }
 
@@ -114,7 +114,7 @@ void shift_to_chunk_b(const GroupShape& group, const TileMatrix& values, const T
 /// chunk b from N on are the ones of Q from m + N on. `values`: hi.
 GroupMasks tails(const Shape& shape, const GroupShape& group, const TileMatrix& values,
                  const TileMatrix& top, std::span<const Fp> chunk_mask,
-                 std::span<const Fp> batch_mask) {
+                 std::span<const Fp> blinding) {
   const size_t n = group.height(), from_hi = group.split - n;
   GroupMasks out;
   out.count = group.bound - group.height();
@@ -129,8 +129,7 @@ GroupMasks tails(const Shape& shape, const GroupShape& group, const TileMatrix& 
       at(kChunkA + c, from_hi + i) = chunk_mask[c * group.chunk_mask + i];
     for (size_t i = 0; from_hi + i < 3 * size_t{group.mask_max}; ++i)
       at(kChunkB + c, i) = top.at(bit_reverse(from_hi + i, top.log_rows()), column);
-    for (size_t i = 0; i < out.count; ++i)
-      at(kBatchMask + c, i) = batch_mask[group.bound * c + n + i];
+    for (size_t i = 0; i < out.count; ++i) at(kBlinding + c, i) = blinding[group.bound * c + n + i];
   }
   return out;
 }
@@ -138,24 +137,24 @@ GroupMasks tails(const Shape& shape, const GroupShape& group, const TileMatrix& 
 }  // namespace
 
 GroupMasks split_quotient(const Shape& shape, const GroupShape& group, const Randomness& randomness,
-                          TileMatrix& values, const TileMatrix* small,
+                          TileMatrix& values, const TileMatrix* extra,
                           std::span<TileMatrix> cosets) {
   const int log_n = group.log_height;
   // R's coefficients: below N in the order of storage, which is as random as any.
-  std::vector<Fp> batch_mask(shape.params.zk ? kDegree * group.bound : 0);
+  std::vector<Fp> blinding(shape.params.zk ? kDegree * group.bound : 0);
   const uint64_t stream = random_stream({TreeShape::Kind::kQuotient}, group.log_height);
   if (shape.params.zk)
     for (size_t c = 0; c < kDegree; ++c)
-      randomness.fill_column(RandomUse::kBatch, stream + c,
-                             std::span(batch_mask).subspan(group.bound * c, group.bound));
+      randomness.fill_column(RandomUse::kBlinding, stream + c,
+                             std::span(blinding).subspan(group.bound * c, group.bound));
 
   TileMatrix& coefficients = cosets[0];
-  interpolate_halves(group, values, batch_mask, group.bound, coefficients);
+  interpolate_halves(group, values, blinding, group.bound, coefficients);
   TileMatrix top;
   std::vector<Fp> chunk_mask;
-  if (small != nullptr) {
+  if (extra != nullptr) {
     const Fp modulus = pow(kLdeShift, 2ull * group.height());
-    top = top_coefficients(coefficients, modulus, *small);
+    top = top_coefficients(coefficients, modulus, *extra);
     for (size_t i = 0; i < top.rows(); ++i)
       for (int c = 0; c < kDegree; ++c) {
         const size_t r = bit_reverse(i, log_n);
@@ -165,7 +164,7 @@ GroupMasks split_quotient(const Shape& shape, const GroupShape& group, const Ran
     chunk_mask = draw_chunk_masks(group, randomness);
     shift_to_chunk_b(group, values, top, chunk_mask, coefficients);
   }
-  GroupMasks tail = tails(shape, group, values, top, chunk_mask, batch_mask);
+  GroupMasks tail = tails(shape, group, values, top, chunk_mask, blinding);
   evaluate_on_cosets(tail.view(), cosets);
   return tail;
 }

@@ -12,19 +12,19 @@
 
 namespace zkvm::stark {
 
-/// Columns of the quotient matrix: chunk a, chunk b, R.
-inline constexpr uint32_t kChunkA = 0, kChunkB = 5, kBatchMask = 10;
+/// Columns of the quotient matrix: chunk a, chunk b, and R, which blinds the batch.
+inline constexpr uint32_t kChunkA = 0, kChunkB = 5, kBlinding = 10;
 
-/// The small coset that shows the quotient's coefficients beyond 2N: off H and off the LDE domain,
+/// The extra coset that shows the quotient's coefficients beyond 2N: off H and off the LDE domain,
 /// because 3 generates F* and neither 9^N nor (9/3)^(2N) is 1.
-inline constexpr Fp kSmallShift = Fp::from(9);
+inline constexpr Fp kExtraShift = Fp::from(9);
 
 /// `values`: Q on two LDE cosets: columns 0..4 on the first, 5..9 on that at half of their number;
-/// overwritten. `small`: values of Q (columns kChunkB..) on kSmallShift * H_M; null without zk.
+/// overwritten. `extra`: values of Q (columns kChunkB..) on kExtraShift * H_M; null without zk.
 /// Fills `cosets`, the committed columns on the LDE cosets, and returns the coefficients from N on
 /// of every column, as masks: base + X^N tail = (base + tail) + (X^N - 1) tail.
 [[nodiscard]] GroupMasks split_quotient(const Shape& shape, const GroupShape& group,
                                         const Randomness& randomness, TileMatrix& values,
-                                        const TileMatrix* small, std::span<TileMatrix> cosets);
+                                        const TileMatrix* extra, std::span<TileMatrix> cosets);
 
 }  // namespace zkvm::stark

@@ -44,11 +44,12 @@ double extended_cell(unsigned log_blowup) {
 /// A word of a row; a block has 16.
 double hashed_word() {
   constexpr size_t kCount = 2048;            // compressions, one after the other, ...
-  constexpr size_t kLanes = 2 * kHashLanes;  // ... of each of so many lanes
+  constexpr size_t kLanes = 2 * kPackLanes;  // ... of each of so many lanes
   const int parts = threads();
   std::vector<AlignedWords> message, cv;
   for (int i = 0; i < parts; ++i) {
-    for (auto* words : {&message.emplace_back(2 * kGroupWords), &cv.emplace_back(2 * kGroupWords)})
+    for (auto* words :
+         {&message.emplace_back(2 * kDigestPackWords), &cv.emplace_back(2 * kDigestPackWords)})
       std::fill_n(words->data(), words->size(), 1u);
   }
   const double ns = least_ns([&] {

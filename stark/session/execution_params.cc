@@ -21,10 +21,11 @@ Result<double> greatest_rate(std::span<const SegmentShape> shapes, const Params&
 
 }  // namespace
 
-Result<CommonParams> choose_common_params(std::span<const SegmentShape> shapes, size_t segments,
-                                          const Params& wish, double security_bits) {
+Result<ExecutionParams> choose_execution_params(std::span<const SegmentShape> shapes,
+                                                size_t segments, const Params& wish,
+                                                double security_bits) {
   const double bits = security_bits + std::log2(static_cast<double>(segments));
-  CommonParams common{wish, 0};
+  ExecutionParams common{wish, 0};
   // From below: queries and rate of one round never fall in the next.
   for (;;) {
     common.params.queries = 1;

@@ -20,7 +20,7 @@ struct SegmentShape {
   size_t publics;
 };
 
-struct CommonParams {
+struct ExecutionParams {
   Params params;
   double least_rate;  // the greatest rate of all segments: VerifyOptions::least_rate
 };
@@ -28,8 +28,8 @@ struct CommonParams {
 /// The fewest queries and the least work with which every one of the segments has
 /// security_bits + log2(segments) bits, at their common rate. `wish`: as for choose_params.
 /// REQUIRES: shapes is not empty; it may leave out repetitions. Errors: those of choose_params.
-[[nodiscard]] Result<CommonParams> choose_common_params(std::span<const SegmentShape> shapes,
-                                                        size_t segments, const Params& wish,
-                                                        double security_bits);
+[[nodiscard]] Result<ExecutionParams> choose_execution_params(std::span<const SegmentShape> shapes,
+                                                              size_t segments, const Params& wish,
+                                                              double security_bits);
 
 }  // namespace zkvm::stark::machine

@@ -168,7 +168,8 @@ Result<void> Session::choose_params() {
   if (options_.params) {
     params_ = *options_.params;
   } else {
-    const auto common = choose_common_params(shapes, plans_.size(), wish, options_.security_bits);
+    const auto common =
+        choose_execution_params(shapes, plans_.size(), wish, options_.security_bits);
     if (!common) return forward(common);
     params_ = common->params;
     least_rate_ = common->least_rate;

@@ -9,7 +9,7 @@
 //   U32     kLanes words: load/store, + - & | ^, min, mul_low, rotate_right (BLAKE3 needs no more)
 //   PFp     kLanes elements of F, canonical unless said otherwise
 //   PFp5    kLanes elements of E
-//   PTwiddle, times(): product with a prepared constant, the cheapest one
+//   PShoupFactor, times(): product with a prepared constant, the cheapest one
 //   Split, Wide: a U32 as the widening multiplier takes it, and kLanes 64-bit sums of products
 //   Acc, CentredAcc: sums of products that are reduced once
 //
@@ -22,8 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "stark/field/factor.h"
 #include "stark/field/field.h"
-#include "stark/field/twiddle.h"
 #include "stark/simd/simd_dispatch.h"
 
 #ifndef ZKVM_SIMD_TARGET
@@ -92,7 +92,7 @@ struct PFp {
   ZKVM_SIMD_INLINE PFp operator-() const { return PFp{broadcast(0)} - *this; }
 };
 
-ZKVM_SIMD_INLINE PFp broadcast(Fp a) { return {broadcast(a.word)}; }
+ZKVM_SIMD_INLINE PFp broadcast(Fp a) { return {broadcast(a.wire)}; }
 ZKVM_SIMD_INLINE PFp load_fp(const uint32_t* from) { return {load(from)}; }
 ZKVM_SIMD_INLINE PFp twice(PFp a) { return a + a; }
 ZKVM_SIMD_INLINE Split split(PFp a) { return split(a.v); }
@@ -126,19 +126,19 @@ ZKVM_SIMD_INLINE Wide fold(Wide t) {
 
 ZKVM_SIMD_INLINE PFp operator*(PFp a, PFp b) { return reduce(mul(split(a), split(b))); }
 
-struct PTwiddle {
+struct PShoupFactor {
   Split w;
   U32 w_mu;
 };
-ZKVM_SIMD_INLINE PTwiddle broadcast(const Twiddle& t) {
+ZKVM_SIMD_INLINE PShoupFactor broadcast(const ShoupFactor& t) {
   return {broadcast_split(t.w), broadcast(t.w_mu)};
 }
 // a * w, canonical, for *any* 32-bit word a: sums that were not reduced may be passed.
-ZKVM_SIMD_INLINE PFp times(U32 a, PTwiddle t) {
+ZKVM_SIMD_INLINE PFp times(U32 a, PShoupFactor t) {
   const Wide multiple = mul(split(mul_low(a, t.w_mu)), modulus());
   return {add_p_if_negative(high_words(mul(split(a), t.w) - multiple))};
 }
-ZKVM_SIMD_INLINE PFp times(PFp a, PTwiddle t) { return times(a.v, t); }
+ZKVM_SIMD_INLINE PFp times(PFp a, PShoupFactor t) { return times(a.v, t); }
 
 // 1 / a, and 0 for a = 0, by a fixed chain for p - 2 = 0b111'1110'1111'1111'1111'1111'1111'1111.
 ZKVM_SIMD_INLINE PFp inverse(PFp a) {
@@ -179,14 +179,13 @@ struct CentredAcc {
 
 // The representative in [-(p - 1) / 2, (p - 1) / 2] of each word.
 ZKVM_SIMD_INLINE U32 centred(PFp a) {
-  return subtract_p_once(a.v + broadcast(kHalfP)) - broadcast(kHalfP);
+  return subtract_p_once(a.v + broadcast(kCentre)) - broadcast(kCentre);
 }
 // One operation instead of four, but another element: the words of a - (p - 1) / 2, as centred
-// words. The caller corrects: sum_i shifted(a_i) c_i = sum_i a_i c_i - shift() sum_i c_i, a
+// words. The caller corrects: sum_i shifted(a_i) c_i = sum_i a_i c_i - centre() sum_i c_i, a
 // constant that alphas can absorb.
-ZKVM_SIMD_INLINE U32 shifted(PFp a) { return a.v - broadcast(kHalfP); }
-ZKVM_SIMD_INLINE Fp shift() { return Fp::from_word(kHalfP); }
-// centred_word() of twiddle.h is the same for a scalar, for broadcast_split.
+ZKVM_SIMD_INLINE U32 shifted(PFp a) { return a.v - broadcast(kCentre); }
+// centred_word() of factor.h is the same for a scalar, for broadcast_split.
 
 // ---------------------------------------------------------------------------------------------- E
 
@@ -247,9 +246,9 @@ ZKVM_SIMD_INLINE PFp5 apply(const Frobenius& map, const PFp5& a) {
   PFp5 image;
   for (int k = 0; k < 5; ++k) {
     Acc acc;
-    for (int i = 0; i < 4; ++i) acc.mac(a_split[i], broadcast_split(map.image[i].c[k].word));
+    for (int i = 0; i < 4; ++i) acc.mac(a_split[i], broadcast_split(map.image[i].c[k].wire));
     acc.fold();
-    acc.mac(a_split[4], broadcast_split(map.image[4].c[k].word));
+    acc.mac(a_split[4], broadcast_split(map.image[4].c[k].wire));
     image.c[k] = acc.reduce();
   }
   return image;

@@ -8,14 +8,19 @@
 //     void (*fold)(const uint32_t* in, ...);       extern const FoldKernels fold_kernels = {.fold =
 //     &fold};
 //   };                                             }
-//   ZKVM_SIMD_TABLE(FoldKernels, fold_kernels);    // caller: fold_kernels().fold(...)
+//   ZKVM_SIMD_KERNELS(FoldKernels, fold_kernels);    // caller: fold_kernels().fold(...)
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
 namespace zkvm::stark {
+
+// Digests, codewords and rows to be hashed lie in packs of so many lanes, whatever the instruction
+// set: kernels take a pack as 1, 2 or 16 vectors.
+inline constexpr size_t kPackLanes = 16;
 
 enum class SimdTarget { kScalar, kAvx2, kAvx512 };
 
@@ -41,17 +46,17 @@ extern const SimdConstants kSimdConstants;
 }  // namespace zkvm::stark
 
 #ifdef ZKVM_SIMD_ENABLED
-#define ZKVM_SIMD_TABLE(Table, name)           \
+#define ZKVM_SIMD_KERNELS(Kernels, name)       \
   namespace scalar {                           \
-  extern const Table name;                     \
+  extern const Kernels name;                   \
   }                                            \
   namespace avx2 {                             \
-  extern const Table name;                     \
+  extern const Kernels name;                   \
   }                                            \
   namespace avx512 {                           \
-  extern const Table name;                     \
+  extern const Kernels name;                   \
   }                                            \
-  inline const Table& name() {                 \
+  inline const Kernels& name() {               \
     switch (::zkvm::stark::simd_target()) {    \
       case ::zkvm::stark::SimdTarget::kAvx512: \
         return avx512::name;                   \
@@ -64,10 +69,10 @@ extern const SimdConstants kSimdConstants;
   }                                            \
   static_assert(true, "a semicolon follows")
 #else
-#define ZKVM_SIMD_TABLE(Table, name)                  \
-  namespace scalar {                                  \
-  extern const Table name;                            \
-  }                                                   \
-  inline const Table& name() { return scalar::name; } \
+#define ZKVM_SIMD_KERNELS(Kernels, name)                \
+  namespace scalar {                                    \
+  extern const Kernels name;                            \
+  }                                                     \
+  inline const Kernels& name() { return scalar::name; } \
   static_assert(true, "a semicolon follows")
 #endif

@@ -12,31 +12,31 @@ constexpr size_t kInvertedAtOnce = 256;
 
 constexpr Fp5 kX{{{}, Fp::one(), {}, {}, {}}};  // the root that generates E
 
-// The value of a flat program's nodes, and with them of the chip's asserts.
-class Program {
+// The values of a chip's expression nodes, its asserts among them.
+class ExpressionValues {
  public:
-  explicit Program(const ChipKey& chip) : chip_(chip), values_(chip.nodes.size()) {}
+  explicit ExpressionValues(const ChipKey& chip) : chip_(chip), values_(chip.nodes.size()) {}
 
   void run(const TableShape& table, const GroupOpenings& openings) {
     for (size_t i = 0; i < chip_.nodes.size(); ++i) {
-      const Node& node = chip_.nodes[i];
+      const ExpressionNode& node = chip_.nodes[i];
       switch (node.op) {
-        case Node::Op::kConst:
-          values_[i] = Fp5::from(Fp::from_word(node.a));
+        case ExpressionNode::Op::kConst:
+          values_[i] = Fp5::from(Fp::from_wire(node.a));
           break;
-        case Node::Op::kColumn:
+        case ExpressionNode::Op::kColumn:
           values_[i] = openings.at(table.columns[node.a]);
           break;
-        case Node::Op::kNext:
+        case ExpressionNode::Op::kNext:
           values_[i] = openings.next(table.columns[node.a]);
           break;
-        case Node::Op::kAdd:
+        case ExpressionNode::Op::kAdd:
           values_[i] = values_[node.a] + values_[node.b];
           break;
-        case Node::Op::kSub:
+        case ExpressionNode::Op::kSub:
           values_[i] = values_[node.a] - values_[node.b];
           break;
-        case Node::Op::kMul:
+        case ExpressionNode::Op::kMul:
           values_[i] = values_[node.a] * values_[node.b];
           break;
       }
@@ -65,10 +65,10 @@ class Combination {
   Fp5 sum_;
 };
 
-Fp5 form_at(const GroupForm& form, const GroupOpenings& openings) {
-  Fp5 value = Fp5::from(Fp::from_word(form.constant));
+Fp5 form_at(const GroupAffineForm& form, const GroupOpenings& openings) {
+  Fp5 value = Fp5::from(Fp::from_wire(form.constant));
   for (const auto& term : form.terms)
-    value += openings.at(term.column) * Fp::from_word(term.coefficient);
+    value += openings.at(term.column) * Fp::from_wire(term.coefficient);
   return value;
 }
 
@@ -81,7 +81,7 @@ Fraction fraction_at(const GroupInteraction& interaction, const GroupOpenings& o
                      const OpenedFingerprint& fingerprint) {
   std::vector<Fp5> tuple;
   tuple.reserve(interaction.tuple.size());
-  for (const GroupForm& form : interaction.tuple) tuple.push_back(form_at(form, openings));
+  for (const GroupAffineForm& form : interaction.tuple) tuple.push_back(form_at(form, openings));
   const Fp5 multiplicity = form_at(interaction.multiplicity, openings);
   return {interaction.positive ? multiplicity : -multiplicity, fingerprint(interaction.bus, tuple)};
 }
@@ -170,7 +170,7 @@ Result<void> check_bus_sum(const Statement& statement, const OpenedFingerprint& 
     denominators.clear();
     for (size_t i = 0; i < count; ++i) {
       tuple.clear();
-      for (const uint32_t word : publics[i].tuple) tuple.push_back(Fp5::from(Fp::from_word(word)));
+      for (const uint32_t word : publics[i].tuple) tuple.push_back(Fp5::from(Fp::from_wire(word)));
       denominators.push_back(fingerprint(publics[i].bus, tuple));
       if (denominators.back() == Fp5::zero())
         return fail(ErrorCode::kChallenge,
@@ -178,7 +178,7 @@ Result<void> check_bus_sum(const Statement& statement, const OpenedFingerprint& 
     }
     batch_inverse(denominators.data(), inverses.data(), count);
     for (size_t i = 0; i < count; ++i) {
-      const Fp5 term = inverses[i] * Fp::from_word(publics[i].multiplicity);
+      const Fp5 term = inverses[i] * Fp::from_wire(publics[i].multiplicity);
       total += publics[i].sign > 0 ? term : -term;
     }
   }
@@ -202,9 +202,9 @@ Result<void> check_constraints(const VerifyingKey& key, const Shape& shape,
     Combination constraints(challenges.alpha);
     for (const TableShape& table : group.tables) {
       const ChipKey& chip = key.chips[table.chip];
-      Program program(chip);
-      program.run(table, openings);
-      for (const uint32_t node : chip.asserts) constraints.add(program[node]);
+      ExpressionValues values_of_chip(chip);
+      values_of_chip.run(table, openings);
+      for (const uint32_t node : chip.asserts) constraints.add(values_of_chip[node]);
     }
     add_logup(shape, group, openings, fingerprint, sums[g], constraints);
 

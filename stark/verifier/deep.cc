@@ -2,13 +2,12 @@
 
 #include <algorithm>
 
-#include "stark/field/twiddle.h"
+#include "stark/field/factor.h"
 
 namespace zkvm::stark {
 namespace {
 
 constexpr uint32_t kTileColumns = 16;
-constexpr Fp kShift = Fp::from_word(kHalfP);  // the kernel's s(x) is x less this
 
 void put_centred(const Fp5& element, uint32_t* words) {
   for (int k = 0; k < Fp5::kDegree; ++k) words[k] = centred_word(element.c[k]);
@@ -32,14 +31,14 @@ DeepBatch::DeepBatch(const Shape& shape, const GroupShape& group, const Fp5& zet
       if (lane == 0)
         tiles_.push_back({tree, column, std::min(kTileColumns, width - column), {}, {}});
       put_centred(coefficients[i], &tiles_.back().coefficients[kExtensionDegree * lane]);
-      at_zeta_ += coefficients[i] * (kShift - opened[i]);
+      at_zeta_ += coefficients[i] * (centre() - opened[i]);
     }
   }
   for (const ColumnRef column : group.next) {
     OpenedNext next{column.column % kTileColumns, {}};
     put_centred(coefficients[i], next.coefficients);
     tiles_[tree_tiles[column.tree] + column.column / kTileColumns].next.push_back(next);
-    next_ += coefficients[i] * (kShift - opened[i]);
+    next_ += coefficients[i] * (centre() - opened[i]);
     ++i;
   }
 }
@@ -71,13 +70,13 @@ std::vector<Fp5> DeepBatch::at(std::span<const uint32_t> indices,
   verifier_deep_kernels().sums(tiles.data(), tiles.size(), count, sums.data());
 
   const uint32_t quotient = shape_.quotient_tree();
-  const uint32_t random = shape_.opened_width(group_, quotient);
+  const uint32_t blinding = shape_.opened_width(group_, quotient);
   for (size_t q = 0; q < count; ++q) {
     const uint32_t* sum = &sums[2 * kExtensionDegree * q];
     values[q] = (element_at(sum) + at_zeta_) * inverses[2 * q] +
                 (element_at(sum + kExtensionDegree) + next_) * inverses[2 * q + 1];
     if (shape_.params.zk)
-      values[q] += element_at(rows[quotient] + q * group_.row_words(quotient) + random);
+      values[q] += element_at(rows[quotient] + q * group_.row_words(quotient) + blinding);
   }
   return values;
 }

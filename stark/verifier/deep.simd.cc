@@ -1,4 +1,4 @@
-// See verifier_deep_kernels.h. Lanes are rows; a row's products are summed in 64 bits.
+// See deep_kernels.h. Lanes are rows; a row's products are summed in 64 bits.
 #include "stark/simd/simd.h"
 #include "stark/verifier/deep_kernels.h"
 

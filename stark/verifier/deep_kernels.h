@@ -1,4 +1,4 @@
-// The sums of the verifier's section "deep" on lanes: written once (verifier_deep.simd.cc),
+// The sums of the verifier's section "deep" on lanes: written once (deep.simd.cc),
 // compiled for each instruction set.
 #pragma once
 
@@ -34,6 +34,6 @@ struct VerifierDeepKernels {
   void (*sums)(const OpenedTile* tiles, size_t tile_count, size_t rows, uint32_t* sums);
 };
 
-ZKVM_SIMD_TABLE(VerifierDeepKernels, verifier_deep_kernels);
+ZKVM_SIMD_KERNELS(VerifierDeepKernels, verifier_deep_kernels);
 
 }  // namespace zkvm::stark

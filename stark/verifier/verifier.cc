@@ -91,7 +91,7 @@ Result<void> check_trees(const Shape& shape, std::span<const Digest> slots,
     std::vector<uint32_t> scratch(2 * opened.size());
     std::vector<Digest> nodes(4 * opened.size());
     if (verify_merkle_proof(roots[t], heights, opened, proof.trees[t].rows, proof.trees[t].digests,
-                            scratch, nodes, MerkleBatchHasher()) != MerkleCheck::kOk)
+                            scratch, nodes, MerkleLaneHasher()) != MerkleCheck::kOk)
       return fail(ErrorCode::kMerkle,
                   t < shape.trees.size()
                       ? fmt::format("tree {}: the opened rows do not lead to the root", t)

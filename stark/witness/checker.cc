@@ -25,7 +25,7 @@ std::string show(const std::vector<Fp>& tuple) {
   return "(" + text + ")";
 }
 
-std::string show_columns(const RecordedChip& chip, const CheckedValue* row, const char* prefix) {
+std::string show_columns(const RecordedChip& chip, const RowValue* row, const char* prefix) {
   std::string text;
   for (size_t i = 0; i < chip.columns.size(); ++i)
     text +=
@@ -38,7 +38,7 @@ std::string show_columns(const RecordedChip& chip, const CheckedValue* row, cons
 uint64_t hash_tuple(uint16_t bus, const std::vector<Fp>& tuple) {
   uint64_t hash = 0x9e3779b97f4a7c15 ^ bus;
   for (const Fp x : tuple) {
-    hash = (hash ^ x.word) * 0xbf58476d1ce4e5b9;
+    hash = (hash ^ x.wire) * 0xbf58476d1ce4e5b9;
     hash ^= hash >> 29;
   }
   return hash;
@@ -51,7 +51,7 @@ void for_each_row(const Witness& witness, Visit visit) {
   for (size_t t = 0; t < witness.tables.size(); ++t) {
     const Table& table = witness.tables[t];
     std::vector<Fp> block((kBlock + 1) * table.width);
-    std::vector<CheckedValue> values(block.size());
+    std::vector<RowValue> values(block.size());
     for (uint64_t first = 0; first < table.height(); first += kBlock) {
       const uint64_t count = std::min(kBlock, table.height() - first);
       table.read(first, count, block.data());
@@ -78,20 +78,19 @@ class Checker {
 
  private:
   void run_rows() {
-    for_each_row(witness_,
-                 [&](size_t t, uint64_t r, const CheckedValue* row, const CheckedValue* next) {
-                   const uint16_t chip = witness_.tables[t].chip;
-                   run_row(chip, row, next);
-                   for (const auto& broken : air_.broken) add_assert(t, r, chip, broken, row, next);
-                   for (const auto& entry : air_.entries)
-                     balance_[hash_tuple(entry.bus, entry.tuple)] += signed_multiplicity(entry);
-                 });
+    for_each_row(witness_, [&](size_t t, uint64_t r, const RowValue* row, const RowValue* next) {
+      const uint16_t chip = witness_.tables[t].chip;
+      run_row(chip, row, next);
+      for (const auto& broken : air_.broken) add_assert(t, r, chip, broken, row, next);
+      for (const auto& entry : air_.entries)
+        balance_[hash_tuple(entry.bus, entry.tuple)] += signed_multiplicity(entry);
+    });
     for (const PublicInteraction& item : witness_.publics)
       balance_[hash_tuple(item.bus, tuple_of(item))] += signed_multiplicity(item);
     std::erase_if(balance_, [](const auto& entry) { return entry.second == Fp{}; });
   }
 
-  void run_row(uint16_t chip, const CheckedValue* row, const CheckedValue* next) {
+  void run_row(uint16_t chip, const RowValue* row, const RowValue* next) {
     air_.clear();
     circuit_.row_check(chip)(air_, row, next);
   }
@@ -100,18 +99,18 @@ class Checker {
     return entry.kind == InteractionKind::kSend ? entry.multiplicity : -entry.multiplicity;
   }
   static Fp signed_multiplicity(const PublicInteraction& item) {
-    const Fp multiplicity = Fp::from_word(item.multiplicity);
+    const Fp multiplicity = Fp::from_wire(item.multiplicity);
     return item.sign > 0 ? multiplicity : -multiplicity;
   }
   static std::vector<Fp> tuple_of(const PublicInteraction& item) {
     std::vector<Fp> tuple;
-    for (const uint32_t word : item.tuple) tuple.push_back(Fp::from_word(word));
+    for (const uint32_t word : item.tuple) tuple.push_back(Fp::from_wire(word));
     return tuple;
   }
 
   void add_assert(size_t table, uint64_t row_index, uint16_t chip,
-                  const RowChecker::BrokenAssert& broken, const CheckedValue* row,
-                  const CheckedValue* next) {
+                  const RowChecker::BrokenAssert& broken, const RowValue* row,
+                  const RowValue* next) {
     if (++report_.total > limit_) return;
     const RecordedChip& recorded = circuit_.recorded(chip);
     std::string detail = show_columns(recorded, row, "");
@@ -144,24 +143,23 @@ class Checker {
       if (listed == kMaxParties + 1)
         item.parties += sends ? "\n    ... more senders" : "\n    ... more receivers";
     };
-    for_each_row(
-        witness_, [&](size_t t, uint64_t r, const CheckedValue* row, const CheckedValue* next) {
-          const uint16_t chip = witness_.tables[t].chip;
-          run_row(chip, row, next);
-          for (const auto& entry : air_.entries)
-            note(entry.bus, entry.tuple, entry.kind == InteractionKind::kSend, [&] {
-              static constexpr const char* kVerbs[] = {"sends it", "receives it", "answers it"};
-              return fmt::format("{} (table {}, row {}) {} {} times",
-                                 circuit_.key().chips[chip].name, t, r,
-                                 kVerbs[static_cast<size_t>(entry.kind)], show(entry.multiplicity));
-            });
+    for_each_row(witness_, [&](size_t t, uint64_t r, const RowValue* row, const RowValue* next) {
+      const uint16_t chip = witness_.tables[t].chip;
+      run_row(chip, row, next);
+      for (const auto& entry : air_.entries)
+        note(entry.bus, entry.tuple, entry.kind == InteractionKind::kSend, [&] {
+          static constexpr const char* kVerbs[] = {"sends it", "receives it", "answers it"};
+          return fmt::format("{} (table {}, row {}) {} {} times", circuit_.key().chips[chip].name,
+                             t, r, kVerbs[static_cast<size_t>(entry.kind)],
+                             show(entry.multiplicity));
         });
+    });
     for (size_t i = 0; i < witness_.publics.size(); ++i) {
       const PublicInteraction& item = witness_.publics[i];
       note(item.bus, tuple_of(item), item.sign > 0, [&] {
         return fmt::format("public interaction {} {} it {} times", i,
                            item.sign > 0 ? "sends" : "receives",
-                           show(Fp::from_word(item.multiplicity)));
+                           show(Fp::from_wire(item.multiplicity)));
       });
     }
     for (const Unbalanced& item : unbalanced) {
@@ -199,7 +197,7 @@ std::string CheckReport::to_string() const {
   return text;
 }
 
-CheckReport check(const Circuit& circuit, const Witness& witness, size_t limit) {
+CheckReport check_witness(const Circuit& circuit, const Witness& witness, size_t limit) {
   return Checker(circuit, witness, limit).run();
 }
 

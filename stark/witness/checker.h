@@ -35,6 +35,7 @@ struct CheckReport {
 
 /// Checks all tables and buses, public interactions included. Lists at most `limit` failures.
 /// REQUIRES: tables have the widths of their chips; slots are whole (protocol.md section 5).
-[[nodiscard]] CheckReport check(const Circuit& circuit, const Witness& witness, size_t limit = 20);
+[[nodiscard]] CheckReport check_witness(const Circuit& circuit, const Witness& witness,
+                                        size_t limit = 20);
 
 }  // namespace zkvm::stark

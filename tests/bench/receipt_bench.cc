@@ -60,9 +60,9 @@ void bench_verify(benchmark::State& state, const Guest& guest) {
 
 void bench_floor(benchmark::State& state, const Guest& guest) {
   const size_t blocks = proved(guest).receipt.size() / 64;
-  alignas(64) static uint32_t message[2 * stark::kGroupWords], cv[2 * stark::kGroupWords];
+  alignas(64) static uint32_t message[2 * stark::kDigestPackWords], cv[2 * stark::kDigestPackWords];
   for (auto _ : state) {
-    stark::blake3_kernels().compress_chain(message, blocks / (2 * stark::kHashLanes), cv);
+    stark::blake3_kernels().compress_chain(message, blocks / (2 * stark::kPackLanes), cv);
     benchmark::DoNotOptimize(cv);
   }
 }

@@ -35,7 +35,7 @@ struct Setup {
 void fill_random(TileMatrix& matrix, std::mt19937_64& random) {
   for (size_t r = 0; r < matrix.rows(); ++r)
     for (int c = 0; c < matrix.columns(); ++c)
-      matrix.set(r, c, Fp::from_word(static_cast<uint32_t>(random() % Fp::kModulus)));
+      matrix.set(r, c, Fp::from_wire(static_cast<uint32_t>(random() % Fp::kModulus)));
 }
 
 Setup& setup() {

@@ -51,12 +51,12 @@ struct BenchChip {
 };
 
 using BenchChips = ChipList<BenchChip>;
-ZKVM_SIMD_TABLE(AssertKernels, bench_asserts);
+ZKVM_SIMD_KERNELS(AssertKernels, bench_asserts);
 
 struct BenchFloor {
   /// `count` widening products and additions of their 64-bit results, kLanes at a time.
   uint64_t (*products)(uint64_t count);
 };
-ZKVM_SIMD_TABLE(BenchFloor, bench_floor);
+ZKVM_SIMD_KERNELS(BenchFloor, bench_floor);
 
 }  // namespace zkvm::stark

@@ -20,6 +20,6 @@ struct FloorKernels {
   // Copies with streaming stores; `count` words, a multiple of 16.
   void (*stream_copy)(const uint32_t* from, uint32_t* to, size_t count);
 };
-ZKVM_SIMD_TABLE(FloorKernels, floor_kernels);
+ZKVM_SIMD_KERNELS(FloorKernels, floor_kernels);
 
 }  // namespace zkvm::stark

@@ -29,18 +29,19 @@ struct Words {  // any canonical words do
   }
   Fp5 element() {
     Fp5 out;
-    for (Fp& c : out.c) c = Fp::from_word((*this)());
+    for (Fp& c : out.c) c = Fp::from_wire((*this)());
     return out;
   }
 };
 
 Shape add_like_shape() {
-  const uint32_t one = Fp::one().word;
+  const uint32_t one = Fp::one().wire;
   ChipKey chip;
   chip.name = "add";
   chip.main_width = 20;
   for (uint16_t i = 0; i < 14; ++i)
-    chip.interactions.push_back({1, Interaction::Kind::kSend, 1, {one, {}}, {Form{0, {{i, one}}}}});
+    chip.interactions.push_back(
+        {1, Interaction::Kind::kSend, 1, {one, {}}, {AffineForm{0, {{i, one}}}}});
   VerifyingKey key;
   key.chips = {chip};
   const TableSpec table{0, kLogRows};

@@ -63,27 +63,27 @@ void add(const std::string& name, SimdTarget target, int threads, double units, 
 // in cache
 
 void add_kernels(SimdTarget target) {
-  constexpr size_t kGroups = 64;  // 1024 rows; four tiles are 256 KiB
-  constexpr size_t kRows = kGroups * kHashLanes;
-  static const AlignedWords memory = make_words(4 * kRows * kTileWidth + kHashLanes * kTileWidth);
-  static AlignedWords out = make_words(kGroups * kGroupWords);
+  constexpr size_t kPacks = 64;  // 1024 rows; four tiles are 256 KiB
+  constexpr size_t kRows = kPacks * kPackLanes;
+  static const AlignedWords memory = make_words(4 * kRows * kTileWidth + kPackLanes * kTileWidth);
+  static AlignedWords out = make_words(kPacks * kDigestPackWords);
   uint32_t* const to = out.data();
   const uint32_t* const from = memory.data();
 
-  add("compress_floor_block", target, 1, 2 * kHashLanes * 64,
+  add("compress_floor_block", target, 1, 2 * kPackLanes * 64,
       [=] { blake3_kernels().compress_chain(from, 64, to); });
   add("rows_of_4_tiles_block", target, 1, 4 * kRows, [=] {
     RowPiece pieces[4];
     for (size_t t = 0; t < 4; ++t) pieces[t] = {from + t * kRows * kTileWidth, 16, 16, 256};
-    blake3_kernels().hash_rows(pieces, 4, kGroups, to);
+    blake3_kernels().hash_rows(pieces, 4, kPacks, to);
   });
   add("rows_of_40_columns_block", target, 1, 3 * kRows, [=] {
     RowPiece pieces[40];
     for (size_t i = 0; i < 40; ++i) pieces[i] = {from + i * kRows, 1, 1, 16};
-    blake3_kernels().hash_rows(pieces, 40, kGroups, to);
+    blake3_kernels().hash_rows(pieces, 40, kPacks, to);
   });
   add("nodes_node", target, 1, kRows,
-      [=] { blake3_kernels().hash_nodes(from, from + kGroups * kGroupWords, kGroups, to); });
+      [=] { blake3_kernels().hash_nodes(from, from + kPacks * kDigestPackWords, kPacks, to); });
   add("extend_block", target, 1, 512,
       [=] { blake3_kernels().extend(from, from + 8, 64, 8, 0, 512, to); });
   add("nonces_hash", target, 1, 4096,
@@ -94,7 +94,7 @@ void add_random(SimdTarget target, int threads) {
   constexpr size_t kCount = size_t{1} << 20;
   static std::vector<Fp> column(kCount);
   add("random_word", target, threads, kCount,
-      [] { Randomness(Randomness::Seed{}).fill_column(RandomUse::kBatch, 0, column); });
+      [] { Randomness(Randomness::Seed{}).fill_column(RandomUse::kBlinding, 0, column); });
 }
 
 void add_grind(int threads) {
@@ -210,7 +210,7 @@ void add_openings() {
       std::abort();
     }
   };
-  add("verify_261_rows", simd_target(), 1, 1, [=] { verify(MerkleBatchHasher()); });
+  add("verify_261_rows", simd_target(), 1, 1, [=] { verify(MerkleLaneHasher()); });
   add("verify_261_rows_one_by_one", simd_target(), 1, 1, [=] { verify(MerkleHasher()); });
 }
 

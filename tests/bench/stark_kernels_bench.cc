@@ -81,8 +81,8 @@ void BM_LdeMasked(benchmark::State& state) {
 void BM_LdeMaskedSmallCoset(benchmark::State& state) {
   Matrices& m = Matrices::instance();
   TileMatrix values(11, kColumns);
-  const SmallCoset small[] = {{Fp::from(7), &values}};
-  run(state, kCells, [&] { low_degree_extend(m.trace, {m.masks, 600}, m.cosets, small); });
+  const ExtraCoset extra[] = {{Fp::from(7), &values}};
+  run(state, kCells, [&] { low_degree_extend(m.trace, {m.masks, 600}, m.cosets, extra); });
 }
 void BM_InverseAcrossBlocks(benchmark::State& state) {
   Matrices& m = Matrices::instance();

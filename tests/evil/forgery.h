@@ -1,11 +1,11 @@
-// A cheating prover's workbench: the witness of a segment, to be changed cell by cell, with all
-// that an attacker puts right afterwards: multiplicities of look-up tables, and final values of
+// The witness of a segment, to be changed cell by cell, with all that an attacker puts right
+// afterwards: multiplicities of look-up tables, and final values of
 // banks where the last access leaves something else.
 //
 // The honest witness satisfies all asserts and balances all buses (witness_test.cc), so a changed
 // one passes if and only if every changed row satisfies its asserts and the changes of bus traffic
 // cancel out, look-ups that have an answer left out. That is exact, and fast enough for thousands
-// of changes; forgery_test.cc compares it with the checker and the verifier.
+// of changes; hazards_test.cc compares it with the checker and the verifier.
 #pragma once
 
 #include <zk/check.h>
@@ -173,7 +173,7 @@ class Forgery {
 
   [[nodiscard]] RowChecker run(Place at) const {
     const Table& table = witness_.tables[at.table];
-    std::vector<CheckedValue> row(table.width);
+    std::vector<RowValue> row(table.width);
     for (uint32_t i = 0; i < table.width; ++i) row[i] = get(at, i);
     RowChecker air;
     circuit_.row_check(table.chip)(air, row.data(), row.data());

@@ -37,7 +37,7 @@ void expect_caught(Workbench& bench, const std::string& by = "") {
   const std::string caught = forgery.caught();
   EXPECT_FALSE(caught.empty());
   EXPECT_TRUE(caught.starts_with(by)) << caught;
-  EXPECT_FALSE(check(*bench.circuit, forgery.finished()).ok());
+  EXPECT_FALSE(check_witness(*bench.circuit, forgery.finished()).ok());
   EXPECT_NE(bench.prove_and_verify(), "");
   forgery.reset();
 }
@@ -52,7 +52,7 @@ TEST(Workbench, AcceptsWhatIsRight) {
   forgery.set(refresh, "lo", Fp::from(3));
   forgery.repair_banks();
   EXPECT_EQ(forgery.caught(), "");
-  EXPECT_TRUE(check(*bench.circuit, forgery.finished()).ok());
+  EXPECT_TRUE(check_witness(*bench.circuit, forgery.finished()).ok());
   EXPECT_EQ(bench.prove_and_verify(), "");
 }
 
@@ -376,7 +376,7 @@ TEST(Evil, Class07BusesAndMultiplicities) {
     const Place row{forgery.table("bytes"), 77};
     Witness witness = forgery.witness();
     witness.tables[row.table].cell(77, forgery.column(row.table, "and8[2]")) += Fp::one();
-    EXPECT_FALSE(check(*bench.circuit, witness).ok());
+    EXPECT_FALSE(check_witness(*bench.circuit, witness).ok());
   }
   {  // a load that names a machine word: the register file as memory
     Workbench bench(program(kDataBase, 0, lw(kZ, 0, kX)));

@@ -126,9 +126,9 @@ void add_statement_mutations(CaseWriter& out, const Made& made) {
     out.add(made.name + ", " + what, made.key, statement, made.proof.serialise());
   };
   add("public interaction of no bus",
-      [](Statement& s) { s.publics.push_back({999, 1, Fp::one().word, {Fp::one().word}}); });
+      [](Statement& s) { s.publics.push_back({999, 1, Fp::one().wire, {Fp::one().wire}}); });
   add("public interaction on bus 0",
-      [](Statement& s) { s.publics.push_back({0, 1, Fp::one().word, {Fp::one().word}}); });
+      [](Statement& s) { s.publics.push_back({0, 1, Fp::one().wire, {Fp::one().wire}}); });
   add("root of no slot", [](Statement& s) { s.shared.push_back({77, Digest{}}); });
   for (size_t i = 0; i < made.statement.publics.size() && i < 3; ++i) {
     add("public bus", [i](Statement& s) { ++s.publics[i].bus; });
@@ -137,7 +137,7 @@ void add_statement_mutations(CaseWriter& out, const Made& made) {
     add("public multiplicity >= p",
         [i](Statement& s) { s.publics[i].multiplicity = Fp::kModulus; });
     add("public multiplicity p - 1",
-        [i](Statement& s) { s.publics[i].multiplicity = (-Fp::one()).word; });
+        [i](Statement& s) { s.publics[i].multiplicity = (-Fp::one()).wire; });
     add("public value", [i](Statement& s) { s.publics[i].tuple[0] ^= 1; });
     add("public value >= p", [i](Statement& s) { s.publics[i].tuple[0] = Fp::kModulus; });
     add("public tuple too long", [i](Statement& s) { s.publics[i].tuple.push_back(0); });

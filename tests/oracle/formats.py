@@ -77,7 +77,7 @@ class Reader:
 
 
 @dataclass
-class Form:
+class AffineForm:
     """constant + sum of coefficient * column."""
     constant: int
     terms: list  # (column, coefficient)
@@ -88,7 +88,7 @@ class Interaction:
     bus: int
     kind: int
     max_multiplicity: int  # 0 for an answer
-    multiplicity: Form
+    multiplicity: AffineForm
     tuple: list
 
 
@@ -122,7 +122,7 @@ class Key:
 def _form(reader):
     constant = reader.field()
     terms = [(reader.uint(2), reader.field()) for _ in range(reader.uint(2))]
-    return Form(constant, terms)
+    return AffineForm(constant, terms)
 
 
 def _node(reader):
@@ -320,11 +320,11 @@ class Params:
     log_final: int
 
     @property
-    def mask_once(self):
+    def mask_for_one_opening(self):
         return self.queries + 6 if self.zk else 0
 
     @property
-    def mask_twice(self):
+    def mask_for_two(self):
         return 2 * self.queries + 11 if self.zk else 0
 
 

@@ -6,7 +6,7 @@ from itertools import groupby
 from math import log2
 
 from field import DEGREE, P
-from formats import FREE_HEIGHT, MAX_LOG_HEIGHT, SEND, Form, require
+from formats import FREE_HEIGHT, MAX_LOG_HEIGHT, SEND, AffineForm, require
 
 SALT_WORDS = 5
 MAX_NODES = 1 << 22  # of the programs of all tables
@@ -25,7 +25,7 @@ class GroupInteraction:
     bus: int
     sign: int
     max_multiplicity: int
-    multiplicity: Form  # columns are (tree, column)
+    multiplicity: AffineForm  # columns are (tree, column)
     tuple: list
 
 
@@ -158,7 +158,7 @@ def _present_slots(key, tables):
 
 def _make_group(shape, n, chips, smallest):
     params, trees = shape.params, shape.trees
-    once, twice = params.mask_once, params.mask_twice
+    once, twice = params.mask_for_one_opening, params.mask_for_two
     main, aux = len(trees) - 3, len(trees) - 2
     group = Group(n, [Table(chip, []) for chip in chips], [[] for _ in trees], [], [], [])
 
@@ -199,15 +199,15 @@ def _make_group(shape, n, chips, smallest):
 
 
 def _in_group(form, table):
-    return Form(form.constant, [(table.columns[column], k) for column, k in form.terms])
+    return AffineForm(form.constant, [(table.columns[column], k) for column, k in form.terms])
 
 
 def _add_implicit_columns(group, main, once, smallest):
     def new_column():
         group.masks[main].append(once)
-        return Form(0, [((main, len(group.masks[main]) - 1), 1)])
+        return AffineForm(0, [((main, len(group.masks[main]) - 1), 1)])
 
-    group.interactions.append(GroupInteraction(0, 1, 1, Form(1, []), [new_column()]))
+    group.interactions.append(GroupInteraction(0, 1, 1, AffineForm(1, []), [new_column()]))
     if smallest:
         value, count = new_column(), new_column()
         group.interactions.append(GroupInteraction(0, -1, 0, count, [value]))

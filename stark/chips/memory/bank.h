@@ -23,7 +23,7 @@
 
 #include <cstdint>
 
-#include "stark/chips/cpu.h"
+#include "stark/chips/access.h"
 
 namespace zkvm::stark::chips {
 
@@ -59,19 +59,19 @@ struct Text<false, true> {
 template <class T, bool kFromImage>
 struct RamColumns {
   T place, declared;
-  Word<T> image;
-  Word<T> final;
+  Limbs<T> image;
+  Limbs<T> final;
   T time;
-  const Word<T>& first() const { return image; }
+  const Limbs<T>& first() const { return image; }
 };
 template <class T>
 struct RamColumns<T, false> {
   T place, declared;
-  Word<T> image;
-  Word<T> initial;
-  Word<T> final;
+  Limbs<T> image;
+  Limbs<T> initial;
+  Limbs<T> final;
   T time;
-  const Word<T>& first() const { return initial; }
+  const Limbs<T>& first() const { return initial; }
 };
 
 }  // namespace bank_detail
@@ -114,7 +114,7 @@ struct ConstantBank {
   template <class T>
   struct Cols {
     T place, declared;
-    Word<T> value;
+    Limbs<T> value;
     T time;
   };
 
@@ -127,7 +127,7 @@ struct ConstantBank {
 
   /// The row of a declared word; other rows are zero.
   static void fill(Cols<Fp>& row, uint32_t place, uint32_t value, uint32_t time) {
-    row = {fp(place), Fp::one(), word_of(value), fp(time)};
+    row = {fp(place), Fp::one(), limbs_of(value), fp(time)};
   }
 };
 

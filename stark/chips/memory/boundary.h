@@ -14,7 +14,7 @@
 
 #include <cstdint>
 
-#include "stark/chips/cpu.h"
+#include "stark/chips/words.h"
 
 namespace zkvm::stark::chips {
 

@@ -13,7 +13,7 @@
 
 #include <cstdint>
 
-#include "stark/chips/cpu.h"
+#include "stark/chips/access.h"
 
 namespace zkvm::stark::chips {
 

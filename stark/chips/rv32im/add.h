@@ -12,10 +12,10 @@
 // Why it is sound: the program row pins rd, rs1, rs2, imm to pc, and `subtract`, which is a
 // boolean, by its operation; a and b are what memory holds, with limbs in range; c has limbs in
 // range, and then assert_sum leaves one value for it (of c + b = a, too). The time columns are free
-// only to name the access before (cpu.h). On padding rows `real` is 0: no traffic.
+// only to name the access before (access.h). On padding rows `real` is 0: no traffic.
 #pragma once
 
-#include "stark/chips/cpu.h"
+#include "stark/chips/instruction.h"
 
 namespace zkvm::stark::chips {
 
@@ -30,7 +30,7 @@ struct AddImmForm {
   struct Cols {
     T clk, pc;
     Rs1AndRd<T, kIsInPlace> registers;
-    Word<T> imm, a, c;
+    Limbs<T> imm, a, c;
     T real;
   };
 
@@ -41,7 +41,7 @@ struct AddImmForm {
     fetch(air, row.real, row.pc, number(Operation::kAddImm), row.registers.rd,
           row.registers.source(), 0, row.imm, 0);
     assert_sum(air, "c = a + imm", row.a, row.imm, row.c);
-    check_word(air, row.real, row.c);
+    check_limbs(air, row.real, row.c);
     read_and_write(air, row.real, row.registers, row.a, row.c, row.clk);
   }
 
@@ -51,9 +51,9 @@ struct AddImmForm {
     row = {.clk = fp(record.clk),
            .pc = fp(insn.pc),
            .registers = rs1_and_rd<kIsInPlace>(insn, record),
-           .imm = word_of(insn.imm),
-           .a = word_of(record.rs1.value),
-           .c = word_of(record.rs1.value + insn.imm),
+           .imm = limbs_of(insn.imm),
+           .a = limbs_of(record.rs1.value),
+           .c = limbs_of(record.rs1.value + insn.imm),
            .real = Fp::one()};
   }
 };
@@ -70,9 +70,9 @@ struct Add {
     T clk, pc;
     Rs1AndRd<T, false> registers;
     T rs2;
-    Word<T> a;
+    Limbs<T> a;
     Found<T> b;
-    Word<T> c;
+    Limbs<T> c;
     T real, subtract;
   };
 
@@ -87,7 +87,7 @@ struct Add {
     read_register(air, row.real, row.rs2, row.b, row.clk * 4 + 1);
     assert_sum_where(air, 1 - row.subtract, "c = a + b", row.a, row.b.value, row.c);
     assert_sum_where(air, row.subtract, "c + b = a", row.c, row.b.value, row.a);
-    check_word(air, row.real, row.c);
+    check_limbs(air, row.real, row.c);
     read_and_write(air, row.real, row.registers, row.a, row.c, row.clk);
   }
 
@@ -100,9 +100,9 @@ struct Add {
            .pc = fp(insn.pc),
            .registers = rs1_and_rd<false>(insn, record),
            .rs2 = fp(insn.rs2),
-           .a = word_of(a),
+           .a = limbs_of(a),
            .b = found(record.rs2),
-           .c = word_of(subtract ? a - b : a + b),
+           .c = limbs_of(subtract ? a - b : a + b),
            .real = Fp::one(),
            .subtract = fp(subtract)};
   }
@@ -118,9 +118,9 @@ struct AddInPlace {
     T clk, pc;
     Rs1AndRd<T, true> registers;
     T rs2;
-    Word<T> a;
+    Limbs<T> a;
     Found<T> b;
-    Word<T> c;
+    Limbs<T> c;
     T real;
   };
 
@@ -132,7 +132,7 @@ struct AddInPlace {
           row.rs2, {0, 0}, 0);
     read_register(air, row.real, row.rs2, row.b, row.clk * 4 + 1);
     assert_sum(air, "c = a + b", row.a, row.b.value, row.c);
-    check_word(air, row.real, row.c);
+    check_limbs(air, row.real, row.c);
     read_and_write(air, row.real, row.registers, row.a, row.c, row.clk);
   }
 
@@ -144,9 +144,9 @@ struct AddInPlace {
            .pc = fp(insn.pc),
            .registers = rs1_and_rd<true>(insn, record),
            .rs2 = fp(insn.rs2),
-           .a = word_of(a),
+           .a = limbs_of(a),
            .b = found(record.rs2),
-           .c = word_of(a + b),
+           .c = limbs_of(a + b),
            .real = Fp::one()};
   }
 };

@@ -13,7 +13,7 @@
 // three booleans that sum to it select one operation, and the fetch says which.
 #pragma once
 
-#include "stark/chips/cpu.h"
+#include "stark/chips/instruction.h"
 
 namespace zkvm::stark::chips {
 
@@ -24,13 +24,13 @@ struct Bits {
   template <class T>
   struct Cols {
     T clk, pc, rd, rs1, rs2;
-    Word<T> imm;
+    Limbs<T> imm;
     Bytes<T> a;
     T ta;
     Bytes<T> b;
     T tb;
     Bytes<T> both;
-    Word<T> c;
+    Limbs<T> c;
     Found<T> old;
     T real, reg, is_or, is_xor;
   };
@@ -49,7 +49,7 @@ struct Bits {
                         (row.real - row.reg) * kImmediate;
     fetch(air, row.real, row.pc, operation, row.rd, row.rs1, row.rs2, row.imm, 0);
 
-    const Word<E> a = word_of(row.a), b = word_of(row.b), both = word_of(row.both);
+    const Limbs<E> a = limbs_of(row.a), b = limbs_of(row.b), both = limbs_of(row.both);
     read_register(air, row.real, row.rs1, {a, row.ta}, row.clk * 4);
     read_operand(air, row.real, row.reg, row.rs2, row.imm, {b, row.tb}, row.clk * 4 + 1);
     for (int i = 0; i < 4; ++i)
@@ -73,15 +73,15 @@ struct Bits {
            .rd = fp(insn.rd),
            .rs1 = fp(insn.rs1),
            .rs2 = fp(insn.rs2),
-           .imm = word_of(insn.imm),
+           .imm = limbs_of(insn.imm),
            .a = bytes_of(a),
            .ta = fp(record.rs1.time),
            .b = bytes_of(b),
            .tb = operand(insn, record).time,
            .both = bytes_of(both),
-           .c = word_of(is_or    ? a | b
-                        : is_xor ? a ^ b
-                                 : both),
+           .c = limbs_of(is_or    ? a | b
+                         : is_xor ? a ^ b
+                                  : both),
            .old = found(record.rd),
            .real = Fp::one(),
            .reg = fp(kRegister),

@@ -38,7 +38,7 @@ template <class E>
 /// SOUNDNESS: 0 only if lo = hi = 0, because 3 generates F* and so is no square. (The word as one
 /// element does not do: 0x7f000001 would equal 0.)
 template <class E>
-[[gnu::always_inline]] inline E norm_of_difference(const Word<E>& a, const Word<E>& b) {
+[[gnu::always_inline]] inline E norm_of_difference(const Limbs<E>& a, const Limbs<E>& b) {
   static_assert(Fp::kGenerator == 3);
   const E lo = a.lo - b.lo, hi = a.hi - b.hi, square = hi * hi;
   return lo * lo - (square + square + square);
@@ -46,7 +46,7 @@ template <class E>
 
 /// For fill().
 inline Fp inverse_of_norm(uint32_t a, uint32_t b) {
-  return a == b ? Fp::zero() : inverse(norm_of_difference(word_of(a), word_of(b)));
+  return a == b ? Fp::zero() : inverse(norm_of_difference(limbs_of(a), limbs_of(b)));
 }
 
 struct BranchEqual {
@@ -136,7 +136,7 @@ struct Branch {
           0, row.rs1, row.rs2, {0, 0}, row.target);
     read_register(air, row.real, row.rs1, row.a, row.clk * 4);
     read_register(air, row.real, row.rs2, row.b, row.clk * 4 + 1);
-    const Word<E>&a = row.a.value, &b = row.b.value;
+    const Limbs<E>&a = row.a.value, &b = row.b.value;
     assert_order(air, is_order, row.is_signed, a, b, row.order);
     // SOUNDNESS: where is_equality is 1, assert_order shows nothing, and less = 1 means a = b; less
     // = 0 means norm != 0.

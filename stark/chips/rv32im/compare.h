@@ -10,7 +10,7 @@
 // b are what memory holds; assert_order leaves one value for order.less.
 #pragma once
 
-#include "stark/chips/cpu.h"
+#include "stark/chips/instruction.h"
 
 namespace zkvm::stark::chips {
 
@@ -36,8 +36,8 @@ struct Order {
 /// All of these lie in (-2^17, 2^17), so they are below 2^16 modulo p only if they are as integers.
 template <class B>
 [[gnu::always_inline]] inline void assert_order(B& air, const Expr<B>& real,
-                                                const Expr<B>& is_signed, const Word<Expr<B>>& a,
-                                                const Word<Expr<B>>& b,
+                                                const Expr<B>& is_signed, const Limbs<Expr<B>>& a,
+                                                const Limbs<Expr<B>>& b,
                                                 const Order<Expr<B>>& order) {
   using E = Expr<B>;
   air.assert_bool("less", order.less);
@@ -72,7 +72,7 @@ struct Compare {
   template <class T>
   struct Cols {
     T clk, pc, rd, rs1, rs2;
-    Word<T> imm;
+    Limbs<T> imm;
     Found<T> a, b;
     Order<T> order;
     Found<T> old;
@@ -106,7 +106,7 @@ struct Compare {
            .rd = fp(insn.rd),
            .rs1 = fp(insn.rs1),
            .rs2 = fp(insn.rs2),
-           .imm = word_of(insn.imm),
+           .imm = limbs_of(insn.imm),
            .a = found(record.rs1),
            .b = operand(insn, record),
            .order = order_of(record.rs1.value, b, is_signed),

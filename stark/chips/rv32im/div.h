@@ -33,7 +33,8 @@
 // is possible only if b_lo + b_hi = 0, a sum below 2^17, so that b = 0.
 #pragma once
 
-#include "stark/chips/rv32im/product.h"
+#include "stark/chips/instruction.h"
+#include "stark/chips/rv32im/byte_products.h"
 
 namespace zkvm::stark::chips {
 
@@ -46,14 +47,14 @@ struct Div {
   struct Cols {
     T clk, pc, rd, rs1, rs2;
     Found<T> a, b;
-    Word<T> c;
+    Limbs<T> c;
     Found<T> old;
     Bytes<T> divisor, quotient;
-    Word<T> remainder;
+    Limbs<T> remainder;
     T carry[2];
     T sign_a, sign_b;
     T borrow, zero;
-    Word<T> magnitude;
+    Limbs<T> magnitude;
     T negative;
     T div, divu, rem, remu;
   };
@@ -68,8 +69,8 @@ struct Div {
     const E real = row.div + row.divu + row.rem + row.remu;
     air.assert_bool("real", real);
     const E is_signed = row.div + row.rem, is_div = row.div + row.divu, is_rem = row.rem + row.remu;
-    const Word<E> divisor = word_of(row.divisor), quotient = word_of(row.quotient);
-    const Word<E>&a = row.a.value, &b = row.b.value, &remainder = row.remainder;
+    const Limbs<E> divisor = limbs_of(row.divisor), quotient = limbs_of(row.quotient);
+    const Limbs<E>&a = row.a.value, &b = row.b.value, &remainder = row.remainder;
 
     step(air, real, row.clk, row.pc, row.pc + 4);
     fetch(air, real, row.pc,
@@ -84,7 +85,7 @@ struct Div {
     assert_sign(air, is_signed, b, row.sign_b);
     check_bytes(air, real, row.divisor);
     check_bytes(air, real, row.quotient);
-    check_word(air, real, remainder);
+    check_limbs(air, real, remainder);
 
     assert_signed_value(air, "divisor = |b|", row.sign_b, divisor, b);
     const E minus_sign = row.sign_a * 2 - 1;
@@ -120,7 +121,7 @@ struct Div {
     air.assert_zero("b = 0", row.zero * (b.lo + b.hi));
     air.assert_zero("a / 0", row.zero * is_div * (row.c.lo - 0xffff));
     air.assert_zero("a / 0", row.zero * is_div * (row.c.hi - 0xffff));
-    check_word(air, real, row.c);
+    check_limbs(air, real, row.c);
     access_register(air, real, row.rd, row.old, row.c, row.clk * 4 + 2);
   }
 
@@ -152,17 +153,17 @@ struct Div {
            .rs2 = fp(insn.rs2),
            .a = found(record.rs1),
            .b = found(record.rs2),
-           .c = word_of(negative ? -magnitude : magnitude),
+           .c = limbs_of(negative ? -magnitude : magnitude),
            .old = found(record.rd),
            .divisor = bytes_of(divisor),
            .quotient = bytes_of(quotient),
-           .remainder = word_of(remainder),
+           .remainder = limbs_of(remainder),
            .carry = {fp(lo >> 16), fp(hi >> 16)},
            .sign_a = fp(sign_a),
            .sign_b = fp(sign_b),
            .borrow = fp((divisor & 0xffff) <= (remainder & 0xffff)),
            .zero = fp(b == 0),
-           .magnitude = word_of(magnitude),
+           .magnitude = limbs_of(magnitude),
            .negative = fp(negative),
            .div = fp(operation == Operation::kDiv),
            .divu = fp(operation == Operation::kDivu),
@@ -176,7 +177,7 @@ struct Div {
   /// if it lies in [0, 2^15).
   template <class B>
   [[gnu::always_inline]] static void assert_sign(B& air, const Expr<B>& is_signed,
-                                                 const Word<Expr<B>>& x, const Expr<B>& sign) {
+                                                 const Limbs<Expr<B>>& x, const Expr<B>& sign) {
     air.assert_bool("sign", sign);
     air.assert_zero("unsigned", (1 - is_signed) * sign);
     air.send(kRange16, is_signed, {(x.hi - sign * 32768) * 2});
@@ -188,8 +189,8 @@ struct Div {
   template <class B>
   [[gnu::always_inline]] static void assert_signed_value(B& air, const char* label,
                                                          const Expr<B>& sign,
-                                                         const Word<Expr<B>>& magnitude,
-                                                         const Word<Expr<B>>& value) {
+                                                         const Limbs<Expr<B>>& magnitude,
+                                                         const Limbs<Expr<B>>& value) {
     const Expr<B> carry = (value.lo + magnitude.lo) * kInverseLimb;
     const Expr<B> top = (value.hi + magnitude.hi + carry) * kInverseLimb;
     air.assert_zero(label, (1 - sign) * (value.lo - magnitude.lo));

@@ -12,7 +12,7 @@
 // that are misaligned or not text, none does. kHaltPc is out of t's reach.
 #pragma once
 
-#include "stark/chips/cpu.h"
+#include "stark/chips/instruction.h"
 
 namespace zkvm::stark::chips {
 

@@ -5,7 +5,8 @@
 //             low[2] carry[3] top | sign_a sign_b | mulh mulhsu mulhu
 //
 // a and b are in bytes, c in limbs; p_i is product_limb(a, b, i), all of whose terms are bytes
-// times bytes (product.h). Each line is one assert; all carries but `top` are shown below 2^14.
+// times bytes (byte_products.h). Each line is one assert; all carries but `top` are shown below
+// 2^14.
 //
 //   Mul       p_0 = c_lo + 2^16 carry_0             MulHigh   p_0 = low_lo + 2^16 carry_0
 //             p_1 + carry_0 = c_hi + 2^16 carry_1             p_1 + carry_0 = low_hi + 2^16 carry_1
@@ -16,8 +17,8 @@
 // because with signs the product is a b - 2^32 ([a < 0] b + [b < 0] a) of the unsigned ones.
 // [a < 0] is sign_a in mulh and mulhsu and 0 in mulhu; [b < 0] is sign_b in mulh alone.
 //
-// MulInPlace is for rd = rs1 (cpu.h, Rs1AndRd): it has `rd ta` in place of `rd rs1 ta old[2] tc`
-// and one access to it, at 4 clk + 2, that finds a and leaves c.
+// MulInPlace is for rd = rs1 (instruction.h, Rs1AndRd): it has `rd ta` in place of
+// `rd rs1 ta old[2] tc` and one access to it, at 4 clk + 2, that finds a and leaves c.
 //
 // Buses: state 2, program 1, each register 3, bytes 4, then
 //   Mul       c range16 2, carries range14 2: 20 interactions, 23 columns.
@@ -37,7 +38,8 @@
 // Honest carries fit: carry_0 <= 509, carry_1 <= 1019, carry_2 in -2 .. 510.
 #pragma once
 
-#include "stark/chips/rv32im/product.h"
+#include "stark/chips/instruction.h"
+#include "stark/chips/rv32im/byte_products.h"
 
 namespace zkvm::stark::chips {
 
@@ -55,7 +57,7 @@ struct MulForm {
     T rs2;
     Bytes<T> a, b;
     T tb;
-    Word<T> c;
+    Limbs<T> c;
     T carry[2];
     T real;
   };
@@ -66,7 +68,7 @@ struct MulForm {
     step(air, row.real, row.clk, row.pc, row.pc + 4);
     fetch(air, row.real, row.pc, number(Operation::kMul), row.registers.rd, row.registers.source(),
           row.rs2, {0, 0}, 0);
-    read_register(air, row.real, row.rs2, {word_of(row.b), row.tb}, row.clk * 4 + 1);
+    read_register(air, row.real, row.rs2, {limbs_of(row.b), row.tb}, row.clk * 4 + 1);
     check_bytes(air, row.real, row.a);
     check_bytes(air, row.real, row.b);
 
@@ -75,8 +77,8 @@ struct MulForm {
                      row.c.hi + row.carry[1] * kLimb);
     air.send(kRange14, row.real, {row.carry[0]});
     air.send(kRange14, row.real, {row.carry[1]});
-    check_word(air, row.real, row.c);
-    read_and_write(air, row.real, row.registers, word_of(row.a), row.c, row.clk);
+    check_limbs(air, row.real, row.c);
+    read_and_write(air, row.real, row.registers, limbs_of(row.a), row.c, row.clk);
   }
 
   /// `record`: clk, rs1, rs2, rd as in vm::RegisterRow.
@@ -112,9 +114,9 @@ struct MulHigh {
     T ta;
     Bytes<T> b;
     T tb;
-    Word<T> c;
+    Limbs<T> c;
     Found<T> old;
-    Word<T> low;
+    Limbs<T> low;
     T carry[3];
     T top;
     T sign_a, sign_b;
@@ -129,7 +131,7 @@ struct MulHigh {
     air.assert_bool("mulhsu", row.mulhsu);
     air.assert_bool("mulhu", row.mulhu);
     air.assert_bool("real", real);
-    const Word<E> a = word_of(row.a), b = word_of(row.b);
+    const Limbs<E> a = limbs_of(row.a), b = limbs_of(row.b);
 
     step(air, real, row.clk, row.pc, row.pc + 4);
     fetch(air, real, row.pc,
@@ -161,8 +163,8 @@ struct MulHigh {
     air.send(kRange14, real, {row.carry[0]});
     air.send(kRange14, real, {row.carry[1]});
     air.send(kRange14, real, {row.carry[2] + 2});
-    check_word(air, real, row.low);
-    check_word(air, real, row.c);
+    check_limbs(air, real, row.low);
+    check_limbs(air, real, row.c);
     access_register(air, real, row.rd, row.old, row.c, row.clk * 4 + 2);
   }
 
@@ -198,7 +200,7 @@ struct MulHigh {
            .tb = fp(record.rs2.time),
            .c = {signed_fp(lo & 0xffff), signed_fp(hi & 0xffff)},
            .old = found(record.rd),
-           .low = word_of(a * b),
+           .low = limbs_of(a * b),
            .carry = {fp(carry[0]), fp(carry[1]), signed_fp(lo >> 16)},
            .top = signed_fp(hi >> 16),
            .sign_a = fp(sign_a),

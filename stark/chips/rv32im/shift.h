@@ -17,8 +17,8 @@
 // key 256 right + low byte of rs2 where reg is 1, and is an immediate form itself where it is 0: a
 // segment with few of those has no table for them.
 //
-// ShiftImmInPlace is for rd = rs1 (cpu.h, Rs1AndRd): it has `rd ta` in place of `rd rs1 ta old[2]
-// tc` and one access to it, at 4 clk + 2, that finds a and leaves c.
+// ShiftImmInPlace is for rd = rs1 (instruction.h, Rs1AndRd): it has `rd ta` in place of
+// `rd rs1 ta old[2] tc` and one access to it, at 4 clk + 2, that finds a and leaves c.
 //
 // Buses: state 2, program 1, rs1 3, rd 3, bytes 3 (x, y), sign range16 1: 13 interactions. Shift
 // adds rs2 3, bytes 1 (the second operand's low limb), shift 1: 18. The immediate forms are mostly
@@ -33,7 +33,7 @@
 // check of its own.
 #pragma once
 
-#include "stark/chips/cpu.h"
+#include "stark/chips/instruction.h"
 
 namespace zkvm::stark::chips {
 
@@ -42,12 +42,12 @@ template <class T, bool kIsInPlace = false>
 struct ShiftColumns {
   T clk, pc;
   Rs1AndRd<T, kIsInPlace> registers;
-  Word<T> a;
+  Limbs<T> a;
   T x[4], y[2];
   T power;
   T by[3];
   T sign, top;
-  Word<T> c;
+  Limbs<T> c;
   T sll, srl, sra;
 };
 
@@ -84,7 +84,7 @@ template <class B, bool kIsInPlace>
   const E by[4] = {real - row.by[0] - row.by[1] - row.by[2], row.by[0], row.by[1], row.by[2]};
   for (int k = 0; k < 4; ++k) air.assert_bool("by k bytes", by[k]);
 
-  const Word<E>& a = row.a;
+  const Limbs<E>& a = row.a;
   air.assert_equal("a.lo * P", a.lo * row.power, row.x[0] + row.x[1] * 256 + row.y[0] * kLimb);
   air.assert_equal("a.hi * P", a.hi * row.power, row.x[2] + row.x[3] * 256 + row.y[1] * kLimb);
   air.send(kBytes, real, {row.x[0], row.x[1]});
@@ -130,14 +130,14 @@ void fill_shift(ShiftColumns<Fp, kIsInPlace>& row, const ProgramRow& insn, const
   row = {.clk = fp(record.clk),
          .pc = fp(insn.pc),
          .registers = rs1_and_rd<kIsInPlace>(insn, record),
-         .a = word_of(a),
+         .a = limbs_of(a),
          .x = {fp(lo & 0xff), fp(lo >> 8 & 0xff), fp(hi & 0xff), fp(hi >> 8 & 0xff)},
          .y = {fp(lo >> 16), fp(hi >> 16)},
          .power = fp(power),
          .by = {fp(k == 1), fp(k == 2), fp(k == 3)},
          .sign = fp(sign),
          .top = fp(sign * (256 - power)),
-         .c = word_of(left ? a << amount : static_cast<uint32_t>(extended >> amount)),
+         .c = limbs_of(left ? a << amount : static_cast<uint32_t>(extended >> amount)),
          .sll = fp(left),
          .srl = fp(operation == Operation::kSrl),
          .sra = fp(arithmetic)};
@@ -180,7 +180,7 @@ struct Shift {
   struct Cols {
     ShiftColumns<T> shift;
     T rs2;
-    Word<T> imm;           // of an immediate form: power and shifted_bytes()
+    Limbs<T> imm;          // of an immediate form: power and shifted_bytes()
     T amount, rest, b_hi;  // rs2 holds amount + 2^8 rest + 2^16 b_hi
     T tb;
     T reg;

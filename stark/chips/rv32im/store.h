@@ -12,7 +12,7 @@
 // memory. On padding rows `real` is 0: no traffic.
 #pragma once
 
-#include "stark/chips/cpu.h"
+#include "stark/chips/instruction.h"
 
 namespace zkvm::stark::chips {
 

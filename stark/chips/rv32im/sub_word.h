@@ -22,7 +22,7 @@
 // eval. On padding rows `real` is 0: no traffic.
 #pragma once
 
-#include "stark/chips/cpu.h"
+#include "stark/chips/instruction.h"
 
 namespace zkvm::stark::chips {
 

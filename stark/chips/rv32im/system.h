@@ -33,7 +33,7 @@
 // memory; and the host's limits.
 #pragma once
 
-#include "stark/chips/cpu.h"
+#include "stark/chips/instruction.h"
 
 namespace zkvm::stark::chips {
 
@@ -48,7 +48,7 @@ struct System {
     T read, journal, console, exit;
     T a7_time;
     Found<T> a0, a1, a2;
-    Word<T> result;
+    Limbs<T> result;
     T is_long, inverse;
     T gap;
     T position;
@@ -80,7 +80,7 @@ struct System {
     access_register(air, real, kA0, row.a0, row.result, now);
     read_register(air, real, kA1, row.a1, now);
     read_register(air, real, kA2, row.a2, now);
-    const Word<E>&file = row.a0.value, &length = row.a2.value, &result = row.result;
+    const Limbs<E>&file = row.a0.value, &length = row.a2.value, &result = row.result;
     air.assert_zero("file", moves * (file.lo - row.journal * kJournalFile));
     air.assert_zero("file", row.console * (file.lo - kStdout) * (file.lo - kStderr));
     air.assert_zero("file", (1 - row.exit) * file.hi);
@@ -148,7 +148,7 @@ struct System {
            .a0 = found(record.a0),
            .a1 = found(record.a1),
            .a2 = found(record.a2),
-           .result = word_of(record.value),
+           .result = limbs_of(record.value),
            .is_long = fp(is_long),
            .inverse = is_long ? inverse(fp(length >> 16)) : Fp::zero(),
            .gap = fp(read      ? (most - record.value) / 4
@@ -159,7 +159,7 @@ struct System {
 
  private:
   template <class E>
-  static E one_element(const Word<E>& x) {
+  static E one_element(const Limbs<E>& x) {
     return x.lo + x.hi * kLimb;
   }
 };

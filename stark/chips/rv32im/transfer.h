@@ -27,7 +27,7 @@ struct Transfer {
   struct Cols {
     T clk, place, left, position;
     FoundInRam<T> m;
-    Word<T> value;
+    Limbs<T> value;
     T read, journal, read_only;
   };
 
@@ -45,7 +45,7 @@ struct Transfer {
              {row.journal, row.clk, row.place + 1, row.left - 1, row.position + 1});
     access_ram(air, real, row.place + row.read_only * kReadOnlyBase, row.m, row.value,
                row.clk * 4 + 2);
-    check_word(air, row.read, row.value);
+    check_limbs(air, row.read, row.value);
     air.assert_zero("the journal changes nothing", row.journal * (row.value.lo - row.m.value.lo));
     air.assert_zero("the journal changes nothing", row.journal * (row.value.hi - row.m.value.hi));
     air.send(kJournal, row.journal, {row.position, row.value.lo, row.value.hi});
@@ -61,7 +61,7 @@ struct Transfer {
            .left = fp(call.words - i),
            .position = fp((journal ? call.journal.value : 0) + i),
            .m = found_in_ram(record.memory, call.clk * 4 + 2),
-           .value = word_of(record.value),
+           .value = limbs_of(record.value),
            .read = fp(!journal),
            .journal = fp(journal),
            .read_only = fp(read_only)};

@@ -13,7 +13,7 @@
 
 #include <cstdint>
 
-#include "stark/chips/cpu.h"
+#include "stark/chips/words.h"
 
 namespace zkvm::stark::chips {
 

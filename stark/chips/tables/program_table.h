@@ -9,7 +9,8 @@
 
 #include <cstdint>
 
-#include "stark/chips/cpu.h"
+#include "stark/chips/program_row.h"
+#include "stark/chips/words.h"
 
 namespace zkvm::stark::chips {
 
@@ -20,7 +21,7 @@ struct ProgramTable {
   template <class T>
   struct Cols {
     T pc, operation, rd, rs1, rs2;
-    Word<T> imm;
+    Limbs<T> imm;
     T target;
     T count;
   };

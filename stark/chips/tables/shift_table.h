@@ -12,7 +12,8 @@
 
 #include <cstdint>
 
-#include "stark/chips/cpu.h"
+#include "stark/chips/program_row.h"
+#include "stark/chips/words.h"
 
 namespace zkvm::stark::chips {
 

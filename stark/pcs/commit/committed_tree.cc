@@ -62,7 +62,7 @@ TileMatrix gather_columns(uint8_t log_height, uint32_t width, std::span<const Co
         const uint32_t lane = (copy.place + c) % kTileWidth;
         uint32_t* to = out.row(tile, index * chunk) + lane;  // a chunk lies within a block
         for (size_t r = 0; r < chunk; ++r)
-          to[r * kTileWidth] = rows[r * stride + copy.first + c].word;
+          to[r * kTileWidth] = rows[r * stride + copy.first + c].wire;
       }
     }
   });
@@ -92,13 +92,13 @@ CommittedTree commit_slot(const VerifyingKey& key, const Params& params, uint16_
     if (copies.empty()) continue;
     CommittedGroup group;
     group.log_height = log_height;
-    group.trace = gather_columns(log_height, width, copies);
+    group.on_trace_domain = gather_columns(log_height, width, copies);
     group.salted = shared && params.zk && width < kSaltThreshold;
-    const std::vector<uint32_t> lengths(width, shared ? params.mask_twice() : 0);
+    const std::vector<uint32_t> lengths(width, shared ? params.mask_for_two() : 0);
     group.masks = GroupMasks::draw(randomness, random_stream(place, log_height), lengths);
     for (size_t c = 0; c < size_t{1} << params.log_blowup; ++c)
       group.cosets.emplace_back(log_height, static_cast<int>(width));
-    low_degree_extend(group.trace, group.masks.view(), group.cosets);
+    low_degree_extend(group.on_trace_domain, group.masks.view(), group.cosets);
     groups.push_back(std::move(group));
   }
   ZK_CHECK(!groups.empty());

@@ -20,7 +20,8 @@
 namespace zkvm::stark {
 
 /// The random parts rho of the columns of one group in one tree: `count` coefficients each, column
-/// after column. Columns with shorter masks than the longest are filled up with zeros.
+/// after column. Columns with shorter masks than the longest are filled up with zeros. Of a
+/// quotient: the coefficients of its columns from N on (split_quotient).
 struct GroupMasks {
   std::vector<Fp> words;
   uint32_t count = 0;
@@ -33,7 +34,7 @@ struct GroupMasks {
 
 struct CommittedGroup {
   uint8_t log_height = 0;
-  TileMatrix trace;                // on H; without rows where nobody needs it any more
+  TileMatrix on_trace_domain;      // without rows where nobody needs it any more
   std::vector<TileMatrix> cosets;  // 2^log_blowup
   GroupMasks masks;
   bool salted = false;

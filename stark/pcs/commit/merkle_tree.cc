@@ -15,14 +15,14 @@ namespace {
 // stored.
 constexpr unsigned kLogRunRows = 7;
 constexpr size_t kRunRows = size_t{1} << kLogRunRows;
-constexpr size_t kRunGroups = kRunRows / kHashLanes;
-constexpr size_t kSaltGroupWords = kSaltWords * kHashLanes;
+constexpr size_t kRunPacks = kRunRows / kPackLanes;
+constexpr size_t kSaltPackWords = kSaltWords * kPackLanes;
 
-using RunDigests = std::array<uint32_t, kRunGroups * kGroupWords>;
+using RunDigests = std::array<uint32_t, kRunPacks * kDigestPackWords>;
 
 const uint32_t* address(const RowColumns& columns, size_t row) {
-  return columns.first + row / kHashLanes * columns.group_stride +
-         row % kHashLanes * columns.row_stride + row / kBlockRows * columns.block_padding;
+  return columns.first + row / kPackLanes * columns.pack_stride +
+         row % kPackLanes * columns.row_stride + row / kBlockRows * columns.block_padding;
 }
 
 }  // namespace
@@ -72,20 +72,20 @@ const TreeRows* MerkleTree::rows_at(unsigned level) const {
   return nullptr;
 }
 
-size_t MerkleTree::group_offset(unsigned level, size_t coset, size_t row) const {
-  const size_t group = (coset * coset_rows(level) + row) / kHashLanes;
-  return (size_t{8} << level) + group * kGroupWords;
+size_t MerkleTree::pack_offset(unsigned level, size_t coset, size_t row) const {
+  const size_t pack = (coset * coset_rows(level) + row) / kPackLanes;
+  return (size_t{8} << level) + pack * kDigestPackWords;
 }
 
 void MerkleTree::build() {
   unsigned level = stored_top_;
-  for (; in_groups(level); --level) {
+  for (; in_packs(level); --level) {
     const size_t run_rows = std::min(kRunRows, coset_rows(level));
     const size_t runs = coset_rows(level) / run_rows;
     tbb::parallel_for(size_t{0}, runs << log_cosets_, [&](size_t task) {
       const size_t coset = task / runs, row = task % runs * run_rows;
-      hash_run(level, coset, row, run_rows / kHashLanes,
-               nodes_.data() + group_offset(level, coset, row));
+      hash_run(level, coset, row, run_rows / kPackLanes,
+               nodes_.data() + pack_offset(level, coset, row));
     });
   }
   for (;; --level) {
@@ -95,48 +95,48 @@ void MerkleTree::build() {
   root_ = node(0, 0);
 }
 
-// Digests of rows [row, row + 16 * groups) of a coset at `level`, which may be below what is
+// Digests of rows [row, row + 16 * packs) of a coset at `level`, which may be below what is
 // stored. Runs start at multiples of their length.
-void MerkleTree::hash_run(unsigned level, size_t coset, size_t row, size_t groups,
+void MerkleTree::hash_run(unsigned level, size_t coset, size_t row, size_t packs,
                           uint32_t* out) const {
-  if (level == top()) return hash_rows_of_run(heights_[0], coset, row, groups, out);
+  if (level == top()) return hash_rows_of_run(heights_[0], coset, row, packs, out);
   const size_t other = row + coset_rows(level);  // child i + 2^level is in the same coset
   alignas(64) RunDigests scratch;
   if (level < stored_top_) {
-    blake3_kernels().hash_nodes(nodes_.data() + group_offset(level + 1, coset, row),
-                                nodes_.data() + group_offset(level + 1, coset, other), groups, out);
+    blake3_kernels().hash_nodes(nodes_.data() + pack_offset(level + 1, coset, row),
+                                nodes_.data() + pack_offset(level + 1, coset, other), packs, out);
   } else {
-    hash_run(level + 1, coset, row, groups, out);
-    hash_run(level + 1, coset, other, groups, scratch.data());
-    blake3_kernels().hash_nodes(out, scratch.data(), groups, out);
+    hash_run(level + 1, coset, row, packs, out);
+    hash_run(level + 1, coset, other, packs, scratch.data());
+    blake3_kernels().hash_nodes(out, scratch.data(), packs, out);
   }
   if (const TreeRows* rows = rows_at(level)) {
-    hash_rows_of_run(*rows, coset, row, groups, scratch.data());
-    blake3_kernels().hash_nodes(out, scratch.data(), groups, out);
+    hash_rows_of_run(*rows, coset, row, packs, scratch.data());
+    blake3_kernels().hash_nodes(out, scratch.data(), packs, out);
   }
 }
 
-void MerkleTree::hash_rows_of_run(const TreeRows& rows, size_t coset, size_t row, size_t groups,
+void MerkleTree::hash_rows_of_run(const TreeRows& rows, size_t coset, size_t row, size_t packs,
                                   uint32_t* out) const {
-  alignas(64) Fp salt[kRunGroups * kSaltGroupWords];
+  alignas(64) Fp salt[kRunPacks * kSaltPackWords];
   std::vector<RowPiece> pieces;
   pieces.reserve(rows.cosets[coset].size() + kSaltWords);
   for (const RowColumns& columns : rows.cosets[coset]) {
     pieces.push_back(
-        {address(columns, row), columns.words, columns.row_stride, columns.group_stride});
+        {address(columns, row), columns.words, columns.row_stride, columns.pack_stride});
   }
   if (rows.salted) {
-    salt_of_run(rows, coset, row, std::span(salt).first(groups * kSaltGroupWords));
+    salt_of_run(rows, coset, row, std::span(salt).first(packs * kSaltPackWords));
     const auto* words = reinterpret_cast<const uint32_t*>(salt);
     for (size_t j = 0; j < kSaltWords; ++j) {
-      pieces.push_back({words + j * kHashLanes, 1, 1, static_cast<uint32_t>(kSaltGroupWords)});
+      pieces.push_back({words + j * kPackLanes, 1, 1, static_cast<uint32_t>(kSaltPackWords)});
     }
   }
-  blake3_kernels().hash_rows(pieces.data(), pieces.size(), groups, out);
+  blake3_kernels().hash_rows(pieces.data(), pieces.size(), packs, out);
 }
 
 // Salt of the run that starts at `row`, a multiple of kRunRows or the coset's only run: word j of
-// lane l of group g is element (kSaltWords g + j) * 16 + l.
+// lane l of pack g is element (kSaltWords g + j) * 16 + l.
 void MerkleTree::salt_of_run(const TreeRows& rows, size_t coset, size_t row,
                              std::span<Fp> out) const {
   const size_t runs = std::max<size_t>(1, coset_rows(rows.log_rows) / kRunRows);
@@ -153,11 +153,11 @@ void MerkleTree::append_row(const TreeRows& rows, uint32_t index,
     out.insert(out.end(), from, from + columns.words);
   }
   if (rows.salted) {
-    std::array<Fp, kRunGroups * kSaltGroupWords> salt;
-    const size_t group = row % kRunRows / kHashLanes, lane = row % kHashLanes;
-    salt_of_run(rows, coset, row, std::span(salt).first((group + 1) * kSaltGroupWords));
+    std::array<Fp, kRunPacks * kSaltPackWords> salt;
+    const size_t pack = row % kRunRows / kPackLanes, lane = row % kPackLanes;
+    salt_of_run(rows, coset, row, std::span(salt).first((pack + 1) * kSaltPackWords));
     for (size_t j = 0; j < kSaltWords; ++j) {
-      out.push_back(salt[(kSaltWords * group + j) * kHashLanes + lane].word);
+      out.push_back(salt[(kSaltWords * pack + j) * kPackLanes + lane].wire);
     }
   }
 }
@@ -165,11 +165,11 @@ void MerkleTree::append_row(const TreeRows& rows, uint32_t index,
 Digest MerkleTree::node(unsigned level, uint32_t index) const {
   if (level > stored_top_) return compute_node(level, index);
   Digest digest;
-  if (in_groups(level)) {
+  if (in_packs(level)) {
     const size_t row = index >> log_cosets_;
-    const uint32_t* group =
-        nodes_.data() + group_offset(level, index & ((1u << log_cosets_) - 1), row);
-    for (size_t i = 0; i < 8; ++i) digest[i] = group[i * kHashLanes + row % kHashLanes];
+    const uint32_t* pack =
+        nodes_.data() + pack_offset(level, index & ((1u << log_cosets_) - 1), row);
+    for (size_t i = 0; i < 8; ++i) digest[i] = pack[i * kPackLanes + row % kPackLanes];
   } else {
     const uint32_t* from = nodes_.data() + (size_t{8} << level) + size_t{8} * index;
     std::copy_n(from, 8, digest.begin());

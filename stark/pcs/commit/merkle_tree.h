@@ -1,4 +1,4 @@
-// Merkle trees over rows of mixed heights, the prover's side; see merkle_verify.h for the shape of
+// Merkle trees over rows of mixed heights, the prover's side; see merkle_proof.h for the shape of
 // the tree.
 //
 // The tree does not own the matrices it commits: it reads them once to build and again to open, so
@@ -20,7 +20,7 @@
 
 namespace zkvm::stark {
 
-/// Up to 16 adjacent columns: word i of row r is first[r / 16 * group_stride + r % 16 * row_stride
+/// Up to 16 adjacent columns: word i of row r is first[r / 16 * pack_stride + r % 16 * row_stride
 /// + r / 1024 * block_padding + i]. Fast are tiles (row_stride 16, 64-byte aligned, all 16 words
 /// readable) and single columns (row_stride 1, words 1, 64-byte aligned); any other layout works.
 struct RowColumns {
@@ -28,7 +28,7 @@ struct RowColumns {
   uint32_t words;
   uint32_t row_stride;
   uint32_t block_padding = 0;
-  uint32_t group_stride = 16 * row_stride;
+  uint32_t pack_stride = 16 * row_stride;
 };
 
 /// All that a tree commits at one height: 2^log_rows rows, row e = 2^b r + c being row r of coset c
@@ -70,16 +70,16 @@ class MerkleTree {
   static constexpr unsigned forgotten_levels(unsigned top) { return top <= 18 ? 2 : 4; }
   [[nodiscard]] unsigned top() const { return heights_[0].log_rows; }
   [[nodiscard]] const TreeRows* rows_at(unsigned level) const;
-  [[nodiscard]] bool in_groups(unsigned level) const { return level >= log_cosets_ + 4; }
+  [[nodiscard]] bool in_packs(unsigned level) const { return level >= log_cosets_ + 4; }
   [[nodiscard]] size_t coset_rows(unsigned level) const {
     return size_t{1} << (level - log_cosets_);
   }
-  // Words from the start of nodes_ to a group's digests.
-  [[nodiscard]] size_t group_offset(unsigned level, size_t coset, size_t row) const;
+  // Words from the start of nodes_ to a pack's digests.
+  [[nodiscard]] size_t pack_offset(unsigned level, size_t coset, size_t row) const;
 
   void build();
-  void hash_run(unsigned level, size_t coset, size_t row, size_t groups, uint32_t* out) const;
-  void hash_rows_of_run(const TreeRows& rows, size_t coset, size_t row, size_t groups,
+  void hash_run(unsigned level, size_t coset, size_t row, size_t packs, uint32_t* out) const;
+  void hash_rows_of_run(const TreeRows& rows, size_t coset, size_t row, size_t packs,
                         uint32_t* out) const;
   void salt_of_run(const TreeRows& rows, size_t coset, size_t row, std::span<Fp> out) const;
 
@@ -92,7 +92,7 @@ class MerkleTree {
   std::vector<TreeRows> heights_;
   std::optional<TreeSalt> salt_;
   unsigned stored_top_;  // the lowest level that is kept
-  // Level m has words [8 * 2^m, 16 * 2^m). Where each coset has 16 rows or more they lie in groups
+  // Level m has words [8 * 2^m, 16 * 2^m). Where each coset has 16 rows or more they lie in packs
   // of 16 lanes, coset by coset (blake3_kernels.h), else digest by digest.
   AlignedWords nodes_;
   Digest root_{};

@@ -65,12 +65,12 @@ void Randomness::fill_part(const Blake3Xof& stream, uint64_t part, std::span<Fp>
     // While there is room for all that may come, without a branch on the word.
     for (; i < count && done + (count - i) <= out.size(); ++i) {
       const uint32_t word = words[i] & 0x7fffffff;
-      out[done] = Fp::from_word(word);
+      out[done] = Fp::from_wire(word);
       done += Fp::is_canonical(word);
     }
     for (; i < count && done < out.size(); ++i) {
       const uint32_t word = words[i] & 0x7fffffff;
-      if (Fp::is_canonical(word)) out[done++] = Fp::from_word(word);
+      if (Fp::is_canonical(word)) out[done++] = Fp::from_wire(word);
     }
   }
 }

@@ -22,8 +22,8 @@ enum class RandomUse : uint32_t {
   kMask,           // rho of a committed column
   kSalt,           // salt of a tree's rows
   kQuotientChunk,  // ra of a group's quotient
-  kBatch,          // R of a group
-  kBlind,          // blind columns
+  kBlinding,       // R of a group
+  kBlindColumn,    // what a group sends on the blind bus
 };
 
 class Randomness {

@@ -14,28 +14,27 @@ namespace zkvm::stark {
 class Codeword {
  public:
   Codeword() = default;
-  /// 2^log_size elements, unspecified. Fewer than 16 still take a whole group.
+  /// 2^log_size elements, unspecified. Fewer than 16 still take a whole pack.
   explicit Codeword(unsigned log_size)
-      : log_size_(log_size), words_(groups() * kCodewordGroupWords) {}
+      : log_size_(log_size), words_(packs() * kCodewordPackWords) {}
 
   [[nodiscard]] unsigned log_size() const { return log_size_; }
   [[nodiscard]] size_t size() const { return size_t{1} << log_size_; }
-  [[nodiscard]] size_t groups() const { return (size() + kCodewordLanes - 1) / kCodewordLanes; }
+  [[nodiscard]] size_t packs() const { return (size() + kPackLanes - 1) / kPackLanes; }
 
-  [[nodiscard]] uint32_t* group(size_t g) { return words_.data() + g * kCodewordGroupWords; }
-  [[nodiscard]] const uint32_t* group(size_t g) const {
-    return words_.data() + g * kCodewordGroupWords;
+  [[nodiscard]] uint32_t* pack(size_t g) { return words_.data() + g * kCodewordPackWords; }
+  [[nodiscard]] const uint32_t* pack(size_t g) const {
+    return words_.data() + g * kCodewordPackWords;
   }
   [[nodiscard]] Fp5 at(size_t e) const {
     Fp5 value;
     for (size_t k = 0; k < 5; ++k)
-      value.c[k] =
-          Fp::from_word(group(e / kCodewordLanes)[k * kCodewordLanes + e % kCodewordLanes]);
+      value.c[k] = Fp::from_wire(pack(e / kPackLanes)[k * kPackLanes + e % kPackLanes]);
     return value;
   }
   void set(size_t e, const Fp5& value) {
     for (size_t k = 0; k < 5; ++k)
-      group(e / kCodewordLanes)[k * kCodewordLanes + e % kCodewordLanes] = value.c[k].word;
+      pack(e / kPackLanes)[k * kPackLanes + e % kPackLanes] = value.c[k].wire;
   }
 
  private:
@@ -43,12 +42,12 @@ class Codeword {
   AlignedWords words_;
 };
 
-/// The points root^i * first of a run of 16-element groups, for the kernels.
+/// The points root^i * first of a run of packs, for the kernels.
 [[nodiscard]] inline PointRun make_point_run(Fp first, Fp root) {
   PointRun run{};
   Fp power = Fp::one();
   for (uint32_t& word : run.powers) {
-    word = power.word;
+    word = power.wire;
     power *= root;
   }
   run.step = power;

@@ -8,13 +8,13 @@
 #include <array>
 #include <vector>
 
-#include "stark/field/twiddle.h"
+#include "stark/field/factor.h"
 #include "stark/verifier/deep.h"
 
 namespace zkvm::stark {
 namespace {
 
-constexpr size_t kRunRows = kMaxDeepGroups * kCodewordLanes;
+constexpr size_t kRunRows = kMaxDeepPacks * kPackLanes;
 static_assert(kRunRows == kBlockRows, "a run of rows must lie in one block of a tile");
 
 /// A DeepRun without its rows: what all runs share.
@@ -43,7 +43,7 @@ class Batch {
     const size_t lane = column.column % kTileWidth;
     tile.quads = std::max(tile.quads, lane / 4 + 1);
     for (size_t k = 0; k < 5; ++k) tile.coefficients[5 * lane + k] = centred_word(c.c[k]);
-    run_.constant += c * (Fp::from_word(kHalfP) - y);
+    run_.constant += c * (centre() - y);
   }
 
   /// d (f - y)/(X - w z); d_w is d / w.
@@ -51,7 +51,7 @@ class Batch {
     DeepNext next{column.column % kTileWidth, {}};
     for (size_t k = 0; k < 5; ++k) next.coefficients[k] = centred_word(d_w.c[k]);
     tile_of(column).next.push_back(next);
-    run_.next_constant += d_w * (Fp::from_word(kHalfP) - y);
+    run_.next_constant += d_w * (centre() - y);
   }
 
   /// For a run from row `row` of coset `coset`; `tiles` must outlive the result.
@@ -91,32 +91,32 @@ class Batch {
   DeepRun run_{};
 };
 
-/// Row r of coset c of `run` (16-element groups) becomes element 2^b r + c of the codeword's groups
+/// Row r of coset c of `run` (in packs) becomes element 2^b r + c of the codeword's packs
 /// from `out` on.
-void interleave(std::span<const uint32_t* const> cosets, size_t groups, uint32_t* out) {
+void interleave(std::span<const uint32_t* const> cosets, size_t packs, uint32_t* out) {
   const size_t count = cosets.size();
-  for (size_t g = 0; g < groups * count; ++g) {       // of the codeword
-    const size_t first = g * kCodewordLanes / count;  // row of lane 0
-    const size_t in = first / kCodewordLanes * kCodewordGroupWords + first % kCodewordLanes;
+  for (size_t g = 0; g < packs * count; ++g) {    // of the codeword
+    const size_t first = g * kPackLanes / count;  // row of lane 0
+    const size_t in = first / kPackLanes * kCodewordPackWords + first % kPackLanes;
     for (size_t k = 0; k < 5; ++k) {
-      uint32_t* to = out + g * kCodewordGroupWords + k * kCodewordLanes;
+      uint32_t* to = out + g * kCodewordPackWords + k * kPackLanes;
       if (count == 2) {  // the usual rate, as two vectors that are zipped
-        const uint32_t* even = cosets[0] + in + k * kCodewordLanes;
-        const uint32_t* odd = cosets[1] + in + k * kCodewordLanes;
-        for (size_t i = 0; i < kCodewordLanes / 2; ++i) {
+        const uint32_t* even = cosets[0] + in + k * kPackLanes;
+        const uint32_t* odd = cosets[1] + in + k * kPackLanes;
+        for (size_t i = 0; i < kPackLanes / 2; ++i) {
           to[2 * i] = even[i];
           to[2 * i + 1] = odd[i];
         }
       } else {
-        for (size_t i = 0; i < kCodewordLanes; ++i)
-          to[i] = cosets[i % count][in + k * kCodewordLanes + i / count];
+        for (size_t i = 0; i < kPackLanes; ++i)
+          to[i] = cosets[i % count][in + k * kPackLanes + i / count];
       }
     }
   }
 }
 
 /// Groups too small for whole vectors: by the verifier's formula.
-Codeword small_batch(const Shape& shape, const GroupShape& group, std::span<const TreeLde> lde,
+Codeword short_batch(const Shape& shape, const GroupShape& group, std::span<const TreeLde> lde,
                      const Fp5& zeta, std::span<const Fp5> opened,
                      std::span<const Fp5> coefficients) {
   Codeword out(shape.log_domain(group));
@@ -128,7 +128,7 @@ Codeword small_batch(const Shape& shape, const GroupShape& group, std::span<cons
     for (uint32_t t = 0; t < shape.trees.size(); ++t)
       for (uint32_t column = 0; column < group.row_words(t); ++column)
         rows[t].push_back(column < group.width[t]
-                              ? lde[t][e % cosets]->at(e / cosets, static_cast<int>(column)).word
+                              ? lde[t][e % cosets]->at(e / cosets, static_cast<int>(column)).wire
                               : 0);  // salt, which is not opened
   }
   std::vector<const uint32_t*> pointers;
@@ -147,7 +147,7 @@ Codeword deep_batch(const Shape& shape, const GroupShape& group, std::span<const
   ZK_CHECK(lde.size() == shape.trees.size());
   ZK_CHECK(opened.size() == shape.openings(group) && coefficients.size() == opened.size());
   const size_t rows = group.height();
-  if (rows < kCodewordLanes) return small_batch(shape, group, lde, zeta, opened, coefficients);
+  if (rows < kPackLanes) return short_batch(shape, group, lde, zeta, opened, coefficients);
 
   Batch batch(zeta);
   size_t i = 0;
@@ -160,39 +160,39 @@ Codeword deep_batch(const Shape& shape, const GroupShape& group, std::span<const
     batch.add_next(column, coefficients[i] * root_inverse, opened[i]);
     ++i;
   }
-  const uint32_t random_first = shape.opened_width(group, shape.quotient_tree());
-  ZK_CHECK(random_first % kTileWidth + 5 <= kTileWidth);  // R lies in one tile
+  const uint32_t blinding_first = shape.opened_width(group, shape.quotient_tree());
+  ZK_CHECK(blinding_first % kTileWidth + 5 <= kTileWidth);  // R lies in one tile
 
   Codeword out(shape.log_domain(group));
   const size_t cosets = size_t{1} << shape.params.log_blowup;
   const Fp coset_root = Fp::root_of_unity(static_cast<int>(shape.log_domain(group)));
   const PointRun points = make_point_run(Fp::one(), root);
   const size_t run_rows = std::min(rows, kRunRows);
-  const size_t run_groups = run_rows / kCodewordLanes;
+  const size_t run_packs = run_rows / kPackLanes;
   tbb::parallel_for(tbb::blocked_range<size_t>(0, rows / run_rows), [&](const auto& range) {
-    AlignedWords buffer(cosets * run_groups * kCodewordGroupWords);
+    AlignedWords buffer(cosets * run_packs * kCodewordPackWords);
     std::vector<DeepTile> tiles;
     std::vector<const uint32_t*> results;
     for (size_t c = 0; c < cosets; ++c)
-      results.push_back(buffer.data() + c * run_groups * kCodewordGroupWords);
+      results.push_back(buffer.data() + c * run_packs * kCodewordPackWords);
     for (size_t run = range.begin(); run < range.end(); ++run) {
       const size_t row = run * run_rows;
       for (size_t c = 0; c < cosets; ++c) {
-        PointRun here = points;  // from a group before the run on
+        PointRun here = points;  // from a pack before the run on
         here.first = Fp::from(Fp::kGenerator) * pow(coset_root, c) * pow(root, row) *
-                     pow(root_inverse, kCodewordLanes);
+                     pow(root_inverse, kPackLanes);
         DeepRun kernel = batch.at(lde, c, row, tiles);
-        kernel.groups = run_groups;
+        kernel.packs = run_packs;
         kernel.points = &here;
         if (shape.params.zk) {
           const TileMatrix& quotient = *lde[shape.quotient_tree()][c];
-          kernel.random_tile = quotient.row(static_cast<int>(random_first) / kTileWidth, row);
-          kernel.random_first = random_first % kTileWidth;
+          kernel.blinding_tile = quotient.row(static_cast<int>(blinding_first) / kTileWidth, row);
+          kernel.blinding_first = blinding_first % kTileWidth;
         }
-        kernel.out = buffer.data() + c * run_groups * kCodewordGroupWords;
+        kernel.out = buffer.data() + c * run_packs * kCodewordPackWords;
         deep_kernels().batch(kernel);
       }
-      interleave(results, run_groups, out.group(row * cosets / kCodewordLanes));
+      interleave(results, run_packs, out.pack(row * cosets / kPackLanes));
     }
   });
   return out;

@@ -6,7 +6,7 @@
 namespace zkvm::stark::ZKVM_SIMD_TARGET {
 namespace {
 
-constexpr size_t kMaxRows = 16 * (kMaxDeepGroups + 1);  // with the group before the run
+constexpr size_t kMaxRows = 16 * (kMaxDeepPacks + 1);  // with the pack before the run
 
 // acc[k] += x * coefficients[k].
 ZKVM_SIMD_INLINE void mac5(CentredAcc acc[5], U32 column, const uint32_t* coefficients) {
@@ -62,7 +62,7 @@ ZKVM_SIMD_INLINE Numerators numerators(const DeepRun& run, size_t row) {
 // sum_i a[i] b[i], four products.
 ZKVM_SIMD_INLINE PFp dot4(const Split a[4], const Fp b[4]) {
   Acc acc;
-  for (int i = 0; i < 4; ++i) acc.mac(a[i], broadcast_split(b[i].word));
+  for (int i = 0; i < 4; ++i) acc.mac(a[i], broadcast_split(b[i].wire));
   acc.fold();
   return acc.reduce();
 }
@@ -79,7 +79,7 @@ ZKVM_SIMD_INLINE Division divide(const DeepRun& run, PFp x) {
   out.minimal = x5 + dot4(powers, run.minimal + 1) + broadcast(run.minimal[0]);
   for (int k = 0; k < 5; ++k) {
     Acc acc;
-    for (int i = 1; i < 4; ++i) acc.mac(powers[i - 1], broadcast_split(run.cofactor[i].c[k].word));
+    for (int i = 1; i < 4; ++i) acc.mac(powers[i - 1], broadcast_split(run.cofactor[i].c[k].wire));
     acc.fold();
     out.cofactor.c[k] = acc.reduce() + broadcast(run.cofactor[0].c[k]);
   }
@@ -87,14 +87,14 @@ ZKVM_SIMD_INLINE Division divide(const DeepRun& run, PFp x) {
   return out;
 }
 
-// inverses[k * kMaxRows + i]: coefficient k of 1 / (x - z) at the i-th point, from the group before
+// inverses[k * kMaxRows + i]: coefficient k of 1 / (x - z) at the i-th point, from the pack before
 // the run on.
 ZKVM_SIMD_INLINE void invert(const DeepRun& run, uint32_t* inverses) {
   alignas(64) uint32_t minimal[kMaxRows];
   alignas(64) uint32_t before[kMaxRows];  // the product of m(x) over all vectors before
-  const size_t rows = 16 * (run.groups + 1);
+  const size_t rows = 16 * (run.packs + 1);
   PFp product = broadcast(Fp::one());
-  PFp first = broadcast(run.points->first);  // of the group
+  PFp first = broadcast(run.points->first);  // of the pack
   for (size_t row = 0; row < rows; row += kLanes) {
     const PFp x = first * load_fp(run.points->powers + row % 16);
     if (row % 16 + kLanes == 16) first = first * broadcast(run.points->step);
@@ -152,16 +152,16 @@ ZKVM_SIMD_INLINE PFp5 sum_of_products(const PFp5& a, const PFp5& b, const PFp5& 
 // R at kLanes rows.
 ZKVM_SIMD_INLINE PFp5 random_at(const DeepRun& run, size_t row) {
   U32 columns[16];
-  transpose_in(run.random_tile + 16 * row, 16, columns);
+  transpose_in(run.blinding_tile + 16 * row, 16, columns);
   PFp5 out;
-  for (size_t k = 0; k < 5; ++k) out.c[k] = {columns[run.random_first + k]};
+  for (size_t k = 0; k < 5; ++k) out.c[k] = {columns[run.blinding_first + k]};
   return out;
 }
 
 void batch(const DeepRun& run) {
   alignas(64) uint32_t inverses[5 * kMaxRows];
   invert(run, inverses);
-  for (size_t row = 0; row < 16 * run.groups; row += kLanes) {
+  for (size_t row = 0; row < 16 * run.packs; row += kLanes) {
     const Numerators n = numerators(run, row);
     PFp5 here, before;  // 1/(x - z) of these rows and of the ones before
     for (size_t k = 0; k < 5; ++k) {
@@ -170,8 +170,8 @@ void batch(const DeepRun& run) {
       before.c[k] = {load_unaligned(at - 1)};
     }
     PFp5 sum = sum_of_products(n.at_z, here, n.at_next, before);
-    if (run.random_tile != nullptr) sum = sum + random_at(run, row);
-    uint32_t* out = run.out + row / 16 * kCodewordGroupWords + row % 16;
+    if (run.blinding_tile != nullptr) sum = sum + random_at(run, row);
+    uint32_t* out = run.out + row / 16 * kCodewordPackWords + row % 16;
     for (size_t k = 0; k < 5; ++k) store(out + 16 * k, sum.c[k].v);
   }
 }

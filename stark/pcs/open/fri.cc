@@ -6,29 +6,29 @@
 
 #include <algorithm>
 
-#include "stark/field/twiddle.h"
+#include "stark/field/factor.h"
 #include "stark/pcs/open/grind.h"
 #include "stark/verifier/fri.h"
 
 namespace zkvm::stark {
 namespace {
 
-constexpr size_t kGroupsPerTask = 256;  // of the result: a fold reads 640 KiB for it
+constexpr size_t kPacksPerTask = 256;  // of the result: a fold reads 640 KiB for it
 
 /// Multiplication by `factor` as a matrix of centred words, [k][i]. Adds to `constant` what the
-/// kernels' shift of the other operand takes away.
+/// kernels' centring of the other operand takes away.
 void put_matrix(const Fp5& factor, uint32_t* matrix, Fp5& constant) {
   for (size_t i = 0; i < 5; ++i) {
     Fp5 basis;
     basis.c[i] = Fp::one();
     const Fp5 image = factor * basis;
     for (size_t k = 0; k < 5; ++k) matrix[5 * k + i] = centred_word(image.c[k]);
-    constant += image * Fp::from_word(kHalfP);
+    constant += image * centre();
   }
 }
 
-/// Below one group of results: by the verifier's formula.
-Codeword small_fold(const Codeword& in, unsigned log_arity, const Fp5& beta) {
+/// Below one pack of results: by the verifier's formula.
+Codeword short_fold(const Codeword& in, unsigned log_arity, const Fp5& beta) {
   Codeword out(in.log_size() - log_arity);
   const Fp root_inverse = inverse(Fp::root_of_unity(static_cast<int>(in.log_size())));
   for (size_t e = 0; e < out.size(); ++e) {
@@ -46,12 +46,12 @@ TreeRows fri_layer_rows(unsigned log_rows, std::span<const FriFibres> codewords)
   for (const auto& [codeword, log_arity] : codewords) {
     for (size_t j = 0; j < size_t{1} << log_arity; ++j) {
       const size_t first = j << log_rows;
-      const uint32_t* group = codeword + first / kCodewordLanes * kCodewordGroupWords;
+      const uint32_t* pack = codeword + first / kPackLanes * kCodewordPackWords;
       for (size_t k = 0; k < 5; ++k)
-        columns.push_back({.first = group + k * kCodewordLanes + first % kCodewordLanes,
+        columns.push_back({.first = pack + k * kPackLanes + first % kPackLanes,
                            .words = 1,
                            .row_stride = 1,
-                           .group_stride = kCodewordGroupWords});
+                           .pack_stride = kCodewordPackWords});
     }
   }
   return {.log_rows = log_rows, .cosets = {std::move(columns)}};
@@ -60,7 +60,7 @@ TreeRows fri_layer_rows(unsigned log_rows, std::span<const FriFibres> codewords)
 Codeword fold(const Codeword& codeword, unsigned log_arity, const Fp5& beta) {
   ZK_CHECK(1 <= log_arity && log_arity <= 3 && log_arity <= codeword.log_size());
   const unsigned log_size = codeword.log_size() - log_arity;
-  if ((size_t{1} << log_size) < kCodewordLanes) return small_fold(codeword, log_arity, beta);
+  if ((size_t{1} << log_size) < kPackLanes) return short_fold(codeword, log_arity, beta);
 
   Codeword out(log_size);
   uint32_t matrices[8 * 25];
@@ -70,13 +70,13 @@ Codeword fold(const Codeword& codeword, unsigned log_arity, const Fp5& beta) {
     put_matrix(power, matrices + 25 * u, constant);
   const Fp root_inverse = inverse(Fp::root_of_unity(static_cast<int>(codeword.log_size())));
   const PointRun points = make_point_run(Fp::one(), root_inverse);
-  const tbb::blocked_range<size_t> all(0, out.groups(), kGroupsPerTask);
+  const tbb::blocked_range<size_t> all(0, out.packs(), kPacksPerTask);
   tbb::parallel_for(all, [&](const auto& range) {
     PointRun here = points;
-    here.first = pow(root_inverse, range.begin() * kCodewordLanes);
-    fri_kernels().fold[log_arity - 1]({.in = codeword.group(0),
-                                       .out = out.group(0),
-                                       .out_groups = out.groups(),
+    here.first = pow(root_inverse, range.begin() * kPackLanes);
+    fri_kernels().fold[log_arity - 1]({.in = codeword.pack(0),
+                                       .out = out.pack(0),
+                                       .out_packs = out.packs(),
                                        .first = range.begin(),
                                        .count = range.size(),
                                        .inverse_points = &here,
@@ -88,7 +88,7 @@ Codeword fold(const Codeword& codeword, unsigned log_arity, const Fp5& beta) {
 
 void add_multiple(Codeword& codeword, const Codeword& other, const Fp5& factor) {
   ZK_CHECK(codeword.log_size() == other.log_size());
-  if (codeword.size() < kCodewordLanes) {
+  if (codeword.size() < kPackLanes) {
     for (size_t e = 0; e < codeword.size(); ++e)
       codeword.set(e, codeword.at(e) + factor * other.at(e));
     return;
@@ -96,10 +96,10 @@ void add_multiple(Codeword& codeword, const Codeword& other, const Fp5& factor) 
   uint32_t matrix[25];
   Fp5 constant;
   put_matrix(factor, matrix, constant);
-  const tbb::blocked_range<size_t> all(0, codeword.groups(), kGroupsPerTask);
+  const tbb::blocked_range<size_t> all(0, codeword.packs(), kPacksPerTask);
   tbb::parallel_for(all, [&](const auto& range) {
-    fri_kernels().add_multiple(other.group(range.begin()), matrix, constant, range.size(),
-                               codeword.group(range.begin()));
+    fri_kernels().add_multiple(other.pack(range.begin()), matrix, constant, range.size(),
+                               codeword.pack(range.begin()));
   });
 }
 
@@ -139,9 +139,9 @@ std::optional<FriCommitment> fri_commit(const Shape& shape, std::vector<Codeword
     const FriLayerShape& layer = shape.layers[i];
     const auto layer_scope = transcript.scope("layer", i);
 
-    std::vector<FriFibres> fibres = {{codeword.group(0), layer.log_arity}};
+    std::vector<FriFibres> fibres = {{codeword.pack(0), layer.log_arity}};
     for (const auto& [group, log_arity] : layer.joins)
-      if (log_arity > 0) fibres.push_back({batch[group].group(0), log_arity});
+      if (log_arity > 0) fibres.push_back({batch[group].pack(0), log_arity});
     MerkleTree tree(0, {fri_layer_rows(layer.log_rows(), fibres)});
     transcript.absorb("root", tree.root());
     const auto nonce = grind(transcript, "grind", shape.params.grind_round, cancelled);

@@ -9,12 +9,12 @@ namespace {
 
 // Inverse roots of order 8: w^-1, w^-2, w^-3.
 constexpr Fp kInverse8 = inverse(Fp::root_of_unity(3));
-constexpr Twiddle kW1 = Twiddle::from(kInverse8);
-constexpr Twiddle kW2 = Twiddle::from(kInverse8 * kInverse8);
-constexpr Twiddle kW3 = Twiddle::from(kInverse8 * kInverse8 * kInverse8);
+constexpr ShoupFactor kW1 = ShoupFactor::from(kInverse8);
+constexpr ShoupFactor kW2 = ShoupFactor::from(kInverse8 * kInverse8);
+constexpr ShoupFactor kW3 = ShoupFactor::from(kInverse8 * kInverse8 * kInverse8);
 
 struct Roots {
-  PTwiddle w1, w2, w3;
+  PShoupFactor w1, w2, w3;
 };
 
 // out[u] = sum_j in[j] w^(-j u), w of order kArity.
@@ -78,11 +78,11 @@ ZKVM_SIMD_INLINE void combine(CentredAcc acc[5], PFp parts[kArity][5], const uin
 template <int kArity>
 void fold(const FoldRun& run) {
   const Roots roots = {broadcast(kW1), broadcast(kW2), broadcast(kW3)};
-  const size_t stride = run.out_groups * kCodewordGroupWords;
+  const size_t stride = run.out_packs * kCodewordPackWords;
   PFp first = broadcast(run.inverse_points->first);
   for (size_t g = run.first; g < run.first + run.count; ++g) {
     for (size_t lane = 0; lane < 16; lane += kLanes) {
-      const uint32_t* in = run.in + g * kCodewordGroupWords + lane;
+      const uint32_t* in = run.in + g * kCodewordPackWords + lane;
       const PFp y_inverse = first * load_fp(run.inverse_points->powers + lane);
       PFp parts[kArity][5];  // y^u G_u(y^a) * arity, then without y^u
 #if defined(__clang__)
@@ -94,7 +94,7 @@ void fold(const FoldRun& run) {
         PFp values[kArity], coefficients[kArity];
         for (size_t j = 0; j < kArity; ++j) {
           values[j] = load_fp(in + j * stride + 16 * k);
-          prefetch(in + j * stride + 16 * k + 2 * kCodewordGroupWords);
+          prefetch(in + j * stride + 16 * k + 2 * kCodewordPackWords);
         }
         inverse_dft<kArity>(values, coefficients, roots);
         for (int u = 0; u < kArity; ++u) parts[u][k] = coefficients[u];
@@ -102,7 +102,7 @@ void fold(const FoldRun& run) {
       CentredAcc acc[5];
       mac_matrix<0>(acc, parts[0], run.matrices);
       combine<kArity, 1>(acc, parts, run.matrices, y_inverse, y_inverse);
-      uint32_t* out = run.out + g * kCodewordGroupWords + lane;
+      uint32_t* out = run.out + g * kCodewordPackWords + lane;
       for (size_t k = 0; k < 5; ++k)
         store(out + 16 * k, (acc[k].reduce() + broadcast(run.constant.c[k])).v);
     }
@@ -110,11 +110,11 @@ void fold(const FoldRun& run) {
   }
 }
 
-void add_multiple(const uint32_t* from, const uint32_t* matrix, const Fp5& constant, size_t groups,
+void add_multiple(const uint32_t* from, const uint32_t* matrix, const Fp5& constant, size_t packs,
                   uint32_t* into) {
-  for (size_t g = 0; g < groups; ++g) {
+  for (size_t g = 0; g < packs; ++g) {
     for (size_t lane = 0; lane < 16; lane += kLanes) {
-      const size_t at = g * kCodewordGroupWords + lane;
+      const size_t at = g * kCodewordPackWords + lane;
       PFp a[5];
       for (size_t k = 0; k < 5; ++k) a[k] = load_fp(from + at + 16 * k);
       CentredAcc acc[5];

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "stark/field/factor.h"
 #include "stark/pcs/open/ood_kernels.h"
 
 namespace zkvm::stark {
@@ -33,14 +34,14 @@ PointPolynomials make_point(const Fp5& zeta) {
   return point;
 }
 
-// sum over rows of (cell - shift) * weight, for the 16 columns of a tile: words [k][column].
+// sum over rows of (cell - centre()) * weight, for the 16 columns of a tile: words [k][column].
 struct TileSums {
   alignas(64) uint32_t words[5 * kTileWidth] = {};
 };
 
 Fp5 sum_of_column(const TileSums& sums, int column) {
   Fp5 sum;
-  for (int k = 0; k < 5; ++k) sum.c[k] = Fp::from_word(sums.words[k * kTileWidth + column]);
+  for (int k = 0; k < 5; ++k) sum.c[k] = Fp::from_wire(sums.words[k * kTileWidth + column]);
   return sum;
 }
 
@@ -54,7 +55,7 @@ OutOfDomainPoint::OutOfDomainPoint(int log_rows, const Fp5& zeta)
   const size_t rows = block_rows(log_rows), blocks = (size_t{1} << log_rows) / rows;
   uint32_t powers[17];
   Fp power = Fp::one();
-  for (uint32_t& word : powers) word = power.word, power *= root;
+  for (uint32_t& word : powers) word = power.wire, power *= root;
   weights_ = AlignedWords(blocks * 5 * kBlockRows);
   tbb::parallel_for(size_t{0}, blocks, [&](size_t block) {
     // Below 16 rows the points go round again; nobody reads those weights.
@@ -113,7 +114,7 @@ std::vector<Fp5> OutOfDomainPoint::evaluate(const TileMatrix& coset0, const Colu
       rho += zeta_powers[i] * masks.coefficients[static_cast<size_t>(column) * masks.count + i];
     }
     // The cells were taken minus a constant; a constant is its own value.
-    values.push_back(scale * sum + kCellShift + vanishing * rho);
+    values.push_back(scale * sum + centre() + vanishing * rho);
   }
   return values;
 }

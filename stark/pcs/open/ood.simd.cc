@@ -7,7 +7,7 @@ namespace {
 // m(x) of PointPolynomials.
 ZKVM_SIMD_INLINE PFp minimal_at(const PointPolynomials& point, const PFp powers[6]) {
   Acc acc;
-  for (int i = 1; i < 5; ++i) acc.mac(split(powers[i]), broadcast_split(point.minimal[i].word));
+  for (int i = 1; i < 5; ++i) acc.mac(split(powers[i]), broadcast_split(point.minimal[i].wire));
   acc.fold();
   return acc.reduce() + broadcast(point.minimal[0]) + powers[5];
 }
@@ -18,7 +18,7 @@ ZKVM_SIMD_INLINE PFp5 x_quotient_at(const PointPolynomials& point, const PFp pow
   for (int k = 0; k < 5; ++k) {
     Acc acc;
     for (int i = 0; i < 4; ++i) {
-      acc.mac(split(powers[i + 1]), broadcast_split(point.quotient[i].c[k].word));
+      acc.mac(split(powers[i + 1]), broadcast_split(point.quotient[i].c[k].wire));
     }
     acc.fold();
     result.c[k] = acc.reduce();
@@ -37,7 +37,7 @@ void weights(const PointPolynomials& point, Fp first, const uint32_t powers[17],
   constexpr size_t kMaxVectors = kBlockRows / kLanes;
   PFp x[kMaxVectors], minimal[kMaxVectors], prefix[kMaxVectors];
   const size_t vectors = count / kLanes;
-  const PFp step = broadcast(Fp::from_word(powers[kLanes]));
+  const PFp step = broadcast(Fp::from_wire(powers[kLanes]));
   PFp point_x = PFp{load_unaligned(powers)} * broadcast(first);
   PFp product = broadcast(Fp::one());
   for (size_t i = 0; i < vectors; ++i, point_x = point_x * step) {

@@ -17,19 +17,16 @@ struct PointPolynomials {
   Fp5 quotient[4];  // q without its leading X^4
 };
 
-// What accumulate() subtracts from every cell's word, so that words are centred.
-inline constexpr Fp kCellShift = Fp::from_word((Fp::kModulus - 1) / 2);
-
 struct OodKernels {
   // out[k * kBlockRows + i] = coefficient k of x / (zeta - x), as a centred word, x = first *
   // powers[1]^i, i < count; powers: 1, w, .., w^16. count is a multiple of 16, at most kBlockRows.
   void (*weights)(const PointPolynomials& point, Fp first, const uint32_t powers[17], size_t count,
                   uint32_t* out);
-  // sums[k * 16 + c] += sum over i < count of (row[i][c] - kCellShift) * weight (k, i), weights as
+  // sums[k * 16 + c] += sum over i < count of (row[i][c] - centre()) * weight (k, i), weights as
   // above.
   void (*accumulate)(const uint32_t* rows, const uint32_t* weights, size_t count,
                      uint32_t sums[80]);
 };
-ZKVM_SIMD_TABLE(OodKernels, ood_kernels);
+ZKVM_SIMD_KERNELS(OodKernels, ood_kernels);
 
 }  // namespace zkvm::stark

@@ -145,8 +145,8 @@ void place_words(BankLayout& bank, uint32_t row, const vm::Region& region, uint3
   bank.runs.push_back({row, place, count});
   const auto filled = static_cast<uint32_t>(region.bytes.size() / 4);
   for (uint32_t i = 0; i < count && from + i < filled; ++i) {
-    bank.image.resize(row + i + 1);
-    bank.image[row + i] = word_of_region(region, from + i);
+    bank.initial.resize(row + i + 1);
+    bank.initial[row + i] = word_of_region(region, from + i);
   }
 }
 
@@ -208,8 +208,8 @@ std::vector<BankLayout> lay_out_ram(const vm::Program& program, Image& image) {
 
 BankLayout machine_bank(uint32_t entry) {
   BankLayout bank{kMinLogFixed, {{0, chips::kMachineBase, chips::kMachineWords}}, {}};
-  bank.image.resize(chips::kMachineWords);  // registers and journal position: 0
-  bank.image[chips::kPcWord] = entry;
+  bank.initial.resize(chips::kMachineWords);  // registers and journal position: 0
+  bank.initial[chips::kPcWord] = entry;
   return bank;
 }
 
@@ -227,7 +227,7 @@ Table bank_table(const Circuit& circuit, const std::string& name, const BankLayo
   std::vector<typename Chip::template Cols<Fp>> rows(size_t{1} << bank.log_height);
   for (const WordRun& run : bank.runs)
     for (uint32_t i = 0; i < run.count; ++i)
-      fill(rows[run.row + i], run.place + i, bank.image_word(run.row + i));
+      fill(rows[run.row + i], run.place + i, bank.initial_word(run.row + i));
   return make_table<Chip>(circuit.chip(name), bank.log_height, std::move(rows));
 }
 

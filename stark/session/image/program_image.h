@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "stark/chips/buses.h"
-#include "stark/chips/program.h"
+#include "stark/chips/program_row.h"
 #include "stark/machine/circuit.h"
 #include "stark/machine/image.h"
 #include "stark/pcs/commit/committed_tree.h"
@@ -27,11 +27,11 @@ struct WordRun {
 /// A bank's rows; those in no run are not declared, and all zero.
 struct BankLayout {
   uint8_t log_height;
-  std::vector<WordRun> runs;    // by row, disjoint
-  std::vector<uint32_t> image;  // of the first rows; the image of all others is 0
+  std::vector<WordRun> runs;      // by row, disjoint
+  std::vector<uint32_t> initial;  // of the first rows; of all others 0
 
-  [[nodiscard]] uint32_t image_word(uint32_t row) const {
-    return row < image.size() ? image[row] : 0;
+  [[nodiscard]] uint32_t initial_word(uint32_t row) const {
+    return row < initial.size() ? initial[row] : 0;
   }
 };
 

@@ -31,7 +31,7 @@ void BankWords::open(std::span<const BankUse> uses) {
   for (const BankUse& use : uses) {
     if (use.bank == kMachineBank || !use.from_image) continue;
     const BankLayout& layout = image_.bank(use.bank);
-    std::vector<uint32_t>& words = words_[use.bank] = layout.image;
+    std::vector<uint32_t>& words = words_[use.bank] = layout.initial;
     words.resize(size_t{1} << layout.log_height);
   }
 }

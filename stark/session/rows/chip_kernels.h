@@ -6,6 +6,6 @@
 
 namespace zkvm::stark::machine {
 
-ZKVM_SIMD_TABLE(AssertKernels, chip_kernels);
+ZKVM_SIMD_KERNELS(AssertKernels, chip_kernels);
 
 }  // namespace zkvm::stark::machine

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "stark/air/circuit.h"
-#include "stark/chips/program.h"
+#include "stark/chips/program_row.h"
 #include "stark/session/rows/lookup_counts.h"
 #include "vm/elf.h"
 #include "vm/record.h"

@@ -38,14 +38,14 @@ struct LookupCounts {
 
 /// An AirBuilder on a row's values: asserts do nothing, look-ups are counted. What no table has is
 /// left out: then the bus does not balance, and checker.h says who asked for it.
-class LookupCounter : public AirBuilderBase<LookupCounter, CheckedValue> {
+class LookupCounter : public AirBuilderBase<LookupCounter, RowValue> {
  public:
   explicit LookupCounter(LookupCounts& counts) : counts_(counts) {}
 
-  void zero(const char*, const CheckedValue&) {}
-  void boolean(const char*, const CheckedValue&) {}
+  void zero(const char*, const RowValue&) {}
+  void boolean(const char*, const RowValue&) {}
   [[gnu::always_inline]] void interact(InteractionKind kind, uint16_t bus, const char*,
-                                       const CheckedValue& multiplicity, const CheckedValue* tuple,
+                                       const RowValue& multiplicity, const RowValue* tuple,
                                        size_t) {
     using namespace chips;
     if (kind != InteractionKind::kSend || multiplicity.value == Fp::zero()) return;
@@ -84,7 +84,7 @@ template <ChipDefinition Chip>
 void count_lookups(const Fp* rows, uint64_t count, LookupCounts& counts) {
   static_assert(!kHasNext<Chip>);
   LookupCounter air(counts);
-  CheckedValue row[kWidth<Chip>];
+  RowValue row[kWidth<Chip>];
   for (uint64_t r = 0; r < count; ++r, rows += kWidth<Chip>) {
     for (size_t i = 0; i < kWidth<Chip>; ++i) row[i] = rows[i];
     eval_chip<Chip>(air, row, row);

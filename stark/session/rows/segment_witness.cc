@@ -218,7 +218,7 @@ void Tables::add_constants(size_t index) {
           const uint32_t word = place - kReadOnlyBase;
           const vm::Page* page = pages->find(word);
           const uint32_t time = page == nullptr ? 0 : page->time[word % vm::kGranuleWords];
-          ConstantBank::fill(rows[row - first], place, bank.image_word(row), time);
+          ConstantBank::fill(rows[row - first], place, bank.initial_word(row), time);
         });
       });
 }
@@ -233,7 +233,7 @@ void Tables::add_bank_variant(uint16_t bank) {
                     [&layout, words](uint64_t first, uint64_t count, Row<Chip>* rows) {
                       for_declared(layout, first, count, [&](uint32_t row, uint32_t place) {
                         BankWord word = words[row];
-                        word.image = layout.image_word(row);
+                        word.image = layout.initial_word(row);
                         Chip::fill(rows[row - first], place, word);
                       });
                     });
@@ -244,7 +244,7 @@ void Tables::add_bank_variant(uint16_t bank) {
                       uint64_t first, uint64_t count, Row<Chip>* rows) {
                     for_declared(layout, first, count, [&](uint32_t row, uint32_t place) {
                       const uint32_t in_page = place % vm::kGranuleWords;
-                      BankWord word{layout.image_word(row), words[row], words[row], 0};
+                      BankWord word{layout.initial_word(row), words[row], words[row], 0};
                       if (const vm::Page* page = pages->find(place))
                         word = {word.image, page->initial[in_page], page->final[in_page],
                                 page->time[in_page]};

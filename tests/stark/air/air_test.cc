@@ -54,27 +54,27 @@ TEST(Recorder, WritesProgramAndForms) {
   EXPECT_EQ(found[0], (Interaction{1,
                                    Interaction::Kind::kSend,
                                    1,
-                                   {0, {{2, one.word}}},
-                                   {{Fp::from(5).word, {{0, Fp::from(2).word}, {1, (-one).word}}},
-                                    {Fp::from(7).word, {}}}}));
+                                   {0, {{2, one.wire}}},
+                                   {{Fp::from(5).wire, {{0, Fp::from(2).wire}, {1, (-one).wire}}},
+                                    {Fp::from(7).wire, {}}}}));
   EXPECT_EQ(found[1].max_multiplicity, 3);
   // The program: operands before users, in the order of the source; the flag's node is shared.
-  using Op = Node::Op;
-  const std::vector<Node> expected = {{Op::kColumn, 2},
-                                      {Op::kNext, 1},
-                                      {Op::kColumn, 0},
-                                      {Op::kColumn, 1},
-                                      {Op::kConst, Fp::from(2).word},
-                                      {Op::kMul, 3, 4},
-                                      {Op::kAdd, 2, 5},
-                                      {Op::kSub, 1, 6},
-                                      {Op::kMul, 0, 7},
-                                      {Op::kConst, Fp::from(3).word},
-                                      {Op::kSub, 2, 9},
-                                      {Op::kMul, 8, 10},
-                                      {Op::kConst, one.word},
-                                      {Op::kSub, 0, 12},
-                                      {Op::kMul, 0, 13}};
+  using Op = ExpressionNode::Op;
+  const std::vector<ExpressionNode> expected = {{Op::kColumn, 2},
+                                                {Op::kNext, 1},
+                                                {Op::kColumn, 0},
+                                                {Op::kColumn, 1},
+                                                {Op::kConst, Fp::from(2).wire},
+                                                {Op::kMul, 3, 4},
+                                                {Op::kAdd, 2, 5},
+                                                {Op::kSub, 1, 6},
+                                                {Op::kMul, 0, 7},
+                                                {Op::kConst, Fp::from(3).wire},
+                                                {Op::kSub, 2, 9},
+                                                {Op::kMul, 8, 10},
+                                                {Op::kConst, one.wire},
+                                                {Op::kSub, 0, 12},
+                                                {Op::kMul, 0, 13}};
   EXPECT_EQ(chip.key.nodes, expected);
   EXPECT_THAT(chip.key.asserts, ::testing::ElementsAre(11, 14));
 }
@@ -253,7 +253,7 @@ TEST(Circuit, RefusesInstancesThatDoNotFit) {
 
 TEST(Checker, AcceptsHonestToys) {
   for (const toys::Toy& toy : toys::all_toys(5)) {
-    const CheckReport report = check(toy.circuit, toy.witness);
+    const CheckReport report = check_witness(toy.circuit, toy.witness);
     EXPECT_TRUE(report.ok()) << toy.name << "\n" << report.to_string();
   }
 }
@@ -263,7 +263,7 @@ TEST(Checker, NamesEveryCheat) {
     for (const toys::Cheat& cheat : toy.cheats) {
       Witness witness = toy.witness;
       cheat.apply(witness);
-      const CheckReport report = check(toy.circuit, witness, 1000);
+      const CheckReport report = check_witness(toy.circuit, witness, 1000);
       std::vector<std::string> labels;
       for (const CheckFailure& failure : report.failures) labels.push_back(failure.label);
       EXPECT_THAT(labels, ::testing::Contains(cheat.caught_by)) << toy.name << ": " << cheat.name;
@@ -282,7 +282,7 @@ TEST(Checker, NamesEveryChangedCell) {
           Fp& cell = table.cell(row, column);
           const Fp honest = cell;
           cell += Fp::from(12345);
-          const CheckReport report = check(toy.circuit, toy.witness, 1000);
+          const CheckReport report = check_witness(toy.circuit, toy.witness, 1000);
           const std::string where = fmt::format("{} (table {}, row {})",
                                                 toy.circuit.key().chips[table.chip].name, t, row);
           EXPECT_THAT(report.to_string(), HasSubstr(where))
@@ -296,7 +296,7 @@ TEST(Checker, ReportReadsWell) {
   toys::Toy toy = toys::fibonacci(3);
   toy.witness.tables[0].cell(5, 3) = Fp::from(7);
   toy.witness.publics.pop_back();
-  EXPECT_EQ(check(toy.circuit, toy.witness).to_string(),
+  EXPECT_EQ(check_witness(toy.circuit, toy.witness).to_string(),
             "fibonacci (table 0, row 4): \"sum\" is -6, not 0\n"
             "    first = 0, last = 0, a = 5, b = 8; "
             "next first = 0, next last = 0, next a = 8, next b = 7\n"
@@ -313,7 +313,7 @@ TEST(Checker, ReportReadsWell) {
 TEST(Checker, StopsListingAtTheLimit) {
   toys::Toy toy = toys::permutation(6);
   for (uint64_t row = 0; row < 64; ++row) toy.witness.tables[0].cell(row, 0) += Fp::one();
-  const CheckReport report = check(toy.circuit, toy.witness, 3);
+  const CheckReport report = check_witness(toy.circuit, toy.witness, 3);
   EXPECT_EQ(report.failures.size(), 3);
   EXPECT_EQ(report.total, 128);
   EXPECT_THAT(report.to_string(), HasSubstr("... and 125 more"));
@@ -321,8 +321,8 @@ TEST(Checker, StopsListingAtTheLimit) {
 
 TEST(Checker, SharedStateIsHandedOver) {
   const toys::TwoProofs two = toys::two_proofs(6, 4);
-  EXPECT_TRUE(check(two.circuit, two.first).ok());
-  EXPECT_TRUE(check(two.circuit, two.second).ok());
+  EXPECT_TRUE(check_witness(two.circuit, two.first).ok());
+  EXPECT_TRUE(check_witness(two.circuit, two.second).ok());
   const auto bank = [&](const Witness& w) {
     return *std::ranges::find(w.tables, two.circuit.chip("bank"), &Table::chip);
   };

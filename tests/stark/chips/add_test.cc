@@ -64,13 +64,13 @@ TEST(Sub, IsWhatTheProgramSays) {
         const auto honest = subtract ? sub_row(make, a, b) : row_of<Add>(make, a, b);
         auto row = honest;
         row.subtract = Fp::one() - row.subtract;  // an honest row of the other instruction
-        row.c = word_of(subtract ? a + b : a - b);
+        row.c = limbs_of(subtract ? a + b : a - b);
         expect_correct<Add>(row);
         const bool same = row.c.lo == honest.c.lo && row.c.hi == honest.c.hi;
         row.c = honest.c;  // and one with this one's result
         EXPECT_EQ(judge<Add>(row).judgement, same ? Judgement::kCorrect : Judgement::kRejected);
         row = honest;
-        row.c = word_of(subtract ? a + b : a - b);
+        row.c = limbs_of(subtract ? a + b : a - b);
         EXPECT_EQ(judge<Add>(row).judgement, same ? Judgement::kCorrect : Judgement::kRejected);
         for (const Fp no_flag : {fp(2), -Fp::one(), inverse(fp(2))}) {
           row = honest;
@@ -108,7 +108,7 @@ struct Unbound : AddImm {
     step(air, row.real, row.clk, row.pc, row.pc + 4);
     fetch(air, row.real, row.pc, number(Operation::kAddImm), row.registers.rd, row.registers.rs1, 0,
           row.imm, 0);
-    check_word(air, row.real, row.c);
+    check_limbs(air, row.real, row.c);
     read_and_write(air, row.real, row.registers, row.a, row.c, row.clk);
   }
 };

@@ -51,7 +51,7 @@ struct Choice {
 /// Makes it into a row, as far as the asserts allow.
 bool choose(Row& row, const Choice& choice) {
   row.quotient = bytes_of(choice.quotient);
-  row.remainder = word_of(choice.remainder);
+  row.remainder = limbs_of(choice.remainder);
   row.divisor = bytes_of(choice.divisor);
   row.sign_a = fp(choice.sign_a);
   row.sign_b = fp(choice.sign_b);
@@ -60,9 +60,9 @@ bool choose(Row& row, const Choice& choice) {
   const bool is_div = row.div + row.divu == fp(1);
   const uint32_t magnitude = is_div ? choice.quotient : choice.remainder;
   const bool negative = is_div ? choice.sign_a != choice.sign_b : choice.sign_a;
-  row.magnitude = word_of(magnitude);
+  row.magnitude = limbs_of(magnitude);
   row.negative = fp(negative);
-  row.c = word_of(negative ? -magnitude : magnitude);
+  row.c = limbs_of(negative ? -magnitude : magnitude);
   return solve<Div>(row, {&row.carry[0], &row.carry[1]});
 }
 
@@ -106,8 +106,8 @@ TEST(Div, OneQuotientAndRemainder) {
         row.borrow = fp(1) - row.borrow;
         expect_not_wrong<Div>(row);
         // What divisor - remainder - 1 modulo p would need.
-        const Fp lo = word_of(choice.divisor).lo - row.remainder.lo - fp(1);
-        const Fp hi = word_of(choice.divisor).hi - row.remainder.hi;
+        const Fp lo = limbs_of(choice.divisor).lo - row.remainder.lo - fp(1);
+        const Fp hi = limbs_of(choice.divisor).hi - row.remainder.hi;
         row.borrow = (fp((lo + hi * fp(kLimb)).value() & 0xffff) - lo) * inverse(fp(kLimb));
         expect_not_wrong<Div>(row);
       }
@@ -189,7 +189,7 @@ TEST(Div, RemainderIsNotNegative) {
       Row row = honest;
       choose(row, lie);
       const uint32_t missing = right.divisor - right.remainder;
-      row.remainder = {-word_of(missing).lo, -word_of(missing).hi};
+      row.remainder = {-limbs_of(missing).lo, -limbs_of(missing).hi};
       if (hi) {
         row.remainder.lo += fp(kLimb);
         row.remainder.hi -= fp(1);
@@ -215,7 +215,7 @@ TEST(Div, SignIsABit) {
   Row row = make.with_registers<Div>(Operation::kDiv, 0, 65024);
   row.quotient = bytes_of(1u << 31);
   row.sign_a = row.negative = fp(32512);
-  row.magnitude = row.c = word_of(1u << 31);
+  row.magnitude = row.c = limbs_of(1u << 31);
   solve<Div>(row, {&row.carry[0], &row.carry[1]});
   expect_rejected<Div>(row);
 }
@@ -257,7 +257,7 @@ TEST(Div, FlagsAndSignsAreBound) {
       expect_not_wrong<Div>(row);
       row.c = row.magnitude;
       expect_not_wrong<Div>(row);
-      row.c = word_of(0 - (row.magnitude.lo.value() + (row.magnitude.hi.value() << 16)));
+      row.c = limbs_of(0 - (row.magnitude.lo.value() + (row.magnitude.hi.value() << 16)));
       expect_not_wrong<Div>(row);
     }
   });

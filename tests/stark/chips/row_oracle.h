@@ -17,7 +17,7 @@
 
 #include "stark/air/row_check.h"
 #include "stark/chips/buses.h"
-#include "stark/chips/program.h"
+#include "stark/chips/program_row.h"
 
 namespace zkvm::stark::chips::test {
 
@@ -131,9 +131,9 @@ inline bool is_declarable(uint32_t word) { return word >= 0x1000 / 4 && word < 0
 template <class Chip>
 std::optional<RowEffects> effects(const typename Chip::template Cols<Fp>& row, std::string& why) {
   constexpr size_t kCells = kWidth<Chip>;
-  std::array<CheckedValue, kCells> cells;
+  std::array<RowValue, kCells> cells;
   const Fp* words = reinterpret_cast<const Fp*>(&row);
-  for (size_t i = 0; i < kCells; ++i) cells[i] = CheckedValue(words[i]);
+  for (size_t i = 0; i < kCells; ++i) cells[i] = RowValue(words[i]);
   RowChecker air;
   check_row<Chip>(air, cells.data(), cells.data());
   const auto reject = [&](std::string text) {

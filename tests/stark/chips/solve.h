@@ -5,7 +5,7 @@
 #include <array>
 #include <vector>
 
-#include "stark/chips/cpu.h"
+#include "stark/chips/words.h"
 #include "tests/stark/chips/row_oracle.h"
 
 namespace zkvm::stark::chips::test {
@@ -17,9 +17,9 @@ bool solve(typename Chip::template Cols<Fp>& row, const std::vector<Fp*>& cells)
   constexpr size_t kAsserts = 64;
   const auto values = [&] {
     constexpr size_t kCells = kWidth<Chip>;
-    std::array<CheckedValue, kCells> checked;
+    std::array<RowValue, kCells> checked;
     const Fp* words = reinterpret_cast<const Fp*>(&row);
-    for (size_t i = 0; i < kCells; ++i) checked[i] = CheckedValue(words[i]);
+    for (size_t i = 0; i < kCells; ++i) checked[i] = RowValue(words[i]);
     RowChecker air;
     check_row<Chip>(air, checked.data(), checked.data());
     std::array<Fp, kAsserts> out{};

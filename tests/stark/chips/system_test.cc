@@ -96,7 +96,7 @@ TEST(System, PaddingIsIdle) {
 
 /// Makes the row one of this call and result, with all that follows from them as far as it can be
 /// made to fit; `is_long` as it says.
-void pretend(System::Cols<Fp>& row, uint32_t flag, Word<Fp> result, bool is_long) {
+void pretend(System::Cols<Fp>& row, uint32_t flag, Limbs<Fp> result, bool is_long) {
   row.read = fp(flag == 0);
   row.journal = fp(flag == 1);
   row.console = fp(flag == 2);
@@ -121,7 +121,7 @@ void for_each_claim(const Call& call, Visit visit) {
       for (const uint32_t next : {0x10044u, kHaltPc})
         for (const bool is_long : {false, true}) {
           auto row = row_of(call);
-          pretend(row, flag, word_of(result), is_long);
+          pretend(row, flag, limbs_of(result), is_long);
           row.next_pc = fp(next);
           const Verdict verdict = judge<System>(row);
           EXPECT_NE(verdict.judgement, Judgement::kWrong) << verdict.why;
@@ -196,8 +196,8 @@ TEST(System, ReadsAtMostWhatWasAskedFor) {
       const auto value = static_cast<uint32_t>(n);
       auto row = row_of(call_of(63, 0, 0x2000, length, value / 4, value, random));
       // In limbs, and as one element that is no limb.
-      for (const Word<Fp> result : {word_of(value), Word<Fp>{Fp::from(n), Fp::zero()},
-                                    Word<Fp>{Fp::from(n) + fp(kLimb), -Fp::one()}})
+      for (const Limbs<Fp> result : {limbs_of(value), Limbs<Fp>{Fp::from(n), Fp::zero()},
+                                     Limbs<Fp>{Fp::from(n) + fp(kLimb), -Fp::one()}})
         for (const bool is_long : {false, true}) {
           pretend(row, 0, result, is_long);
           EXPECT_EQ(judge<System>(row).judgement, Judgement::kRejected) << length << " " << n;
@@ -210,7 +210,7 @@ TEST(System, LongMeansAHighLimb) {
   std::mt19937_64 random(13);
   for (const uint32_t inverse_cell : {0u, 1u, 2u, 0xffffu}) {
     auto row = row_of(call_of(63, 0, kBuffer, 8, 4, 16, random));
-    pretend(row, 0, word_of(16), true);
+    pretend(row, 0, limbs_of(16), true);
     row.inverse = fp(inverse_cell);
     expect_rejected<System>(row);
   }

@@ -60,7 +60,7 @@ class FieldTest : public testing::Test {
 TEST_F(FieldTest, ConstantsAreWhatTheirNamesSay) {
   EXPECT_EQ(Fp::kModulus, kP);
   EXPECT_EQ(static_cast<uint32_t>(Fp::kModulus * Fp::kModulusInverse), 1u);
-  EXPECT_EQ(Fp::one().word, (1ull << 32) % kP);
+  EXPECT_EQ(Fp::one().wire, (1ull << 32) % kP);
   EXPECT_EQ((kP - 1) % (1ull << Fp::kTwoAdicity), 0u);
   // 3 generates F*: its order is not a proper divisor of p - 1 = 2^24 * 127.
   EXPECT_NE(integer_pow(Fp::kGenerator, (kP - 1) / 2), 1u);
@@ -69,7 +69,7 @@ TEST_F(FieldTest, ConstantsAreWhatTheirNamesSay) {
 
 TEST_F(FieldTest, WireFormIsTheMontgomeryWord) {
   for (uint64_t a : {uint64_t{0}, uint64_t{1}, uint64_t{2}, kP - 1, uint64_t{123456789}}) {
-    EXPECT_EQ(Fp::from(a).word,
+    EXPECT_EQ(Fp::from(a).wire,
               static_cast<uint64_t>((static_cast<unsigned __int128>(a) << 32) % kP));
     EXPECT_EQ(Fp::from(a).value(), a);
   }
@@ -88,8 +88,8 @@ TEST_F(FieldTest, BaseArithmeticMatchesIntegers) {
     ASSERT_EQ((x - y).value(), (a + kP - b) % kP);
     ASSERT_EQ((x * y).value(), a * b % kP);
     ASSERT_EQ((-x).value(), (kP - a) % kP);
-    ASSERT_TRUE(Fp::is_canonical((x + y).word) && Fp::is_canonical((x - y).word) &&
-                Fp::is_canonical((x * y).word) && Fp::is_canonical((-x).word));
+    ASSERT_TRUE(Fp::is_canonical((x + y).wire) && Fp::is_canonical((x - y).wire) &&
+                Fp::is_canonical((x * y).wire) && Fp::is_canonical((-x).wire));
   }
 }
 
@@ -149,7 +149,7 @@ TEST_F(FieldTest, ExtensionArithmeticMatchesPolynomials) {
       ASSERT_EQ((a - b).c[k].value(), (pa[k] + kP - pb[k]) % kP);
       ASSERT_EQ((-a).c[k].value(), (kP - pa[k]) % kP);
       ASSERT_EQ((a * s).c[k].value(), pa[k] * s.value() % kP);
-      ASSERT_TRUE(Fp::is_canonical((a * b).c[k].word));
+      ASSERT_TRUE(Fp::is_canonical((a * b).c[k].wire));
     }
     ASSERT_EQ(a * s, a * Fp5::from(s));
     ASSERT_EQ(s * a, a * s);
@@ -161,7 +161,7 @@ TEST_F(FieldTest, ExtensionArithmeticMatchesPolynomials) {
 
 TEST_F(FieldTest, ExtensionProductOfLargestWords) {
   Fp5 a;
-  for (Fp& c : a.c) c = Fp::from_word(Fp::kModulus - 1);
+  for (Fp& c : a.c) c = Fp::from_wire(Fp::kModulus - 1);
   EXPECT_EQ(to_poly(a * a), poly_mul(to_poly(a), to_poly(a)));
 }
 

@@ -20,10 +20,10 @@ class Blake3KernelsTest : public SimdTargetTest {
     for (uint32_t& word : words) word = static_cast<uint32_t>(random_());
     return words;
   }
-  static Digest lane(const uint32_t* groups, size_t lane) {
+  static Digest lane(const uint32_t* packs, size_t lane) {
     Digest digest;
     for (size_t i = 0; i < 8; ++i) {
-      digest[i] = groups[lane / kHashLanes * kGroupWords + i * kHashLanes + lane % kHashLanes];
+      digest[i] = packs[lane / kPackLanes * kDigestPackWords + i * kPackLanes + lane % kPackLanes];
     }
     return digest;
   }
@@ -37,8 +37,8 @@ TEST_P(Blake3KernelsTest, HashRows) {
     uint32_t words, row_stride;
   };
   const Layout layouts[] = {{16, 16}, {5, 16}, {1, 1}, {16, 16}, {13, 16}, {5, 5}, {1, 16}, {1, 1}};
-  for (size_t groups : {1u, 2u, 3u, 8u}) {
-    const size_t rows = groups * kHashLanes;
+  for (size_t packs : {1u, 2u, 3u, 8u}) {
+    const size_t rows = packs * kPackLanes;
     for (size_t begin = 0; begin < std::size(layouts); ++begin) {
       for (size_t end = begin + 1; end <= std::size(layouts); ++end) {
         std::vector<AlignedVector> memory;
@@ -46,17 +46,17 @@ TEST_P(Blake3KernelsTest, HashRows) {
         std::vector<std::vector<uint32_t>> expected(rows);
         for (size_t p = begin; p < end; ++p) {
           const auto [words, stride] = layouts[p];
-          const uint32_t gap = p % 2 == 0 ? 0 : 32;  // groups need not be adjacent
-          const uint32_t group_stride = static_cast<uint32_t>(kHashLanes) * stride + gap;
-          memory.push_back(random_words(groups * group_stride + 16));
-          pieces.push_back({memory.back().data(), words, stride, group_stride});
+          const uint32_t gap = p % 2 == 0 ? 0 : 32;  // packs need not be adjacent
+          const uint32_t pack_stride = static_cast<uint32_t>(kPackLanes) * stride + gap;
+          memory.push_back(random_words(packs * pack_stride + 16));
+          pieces.push_back({memory.back().data(), words, stride, pack_stride});
           for (size_t r = 0; r < rows; ++r) {
-            const uint32_t* row = memory.back().data() + r / 16 * group_stride + r % 16 * stride;
+            const uint32_t* row = memory.back().data() + r / 16 * pack_stride + r % 16 * stride;
             expected[r].insert(expected[r].end(), row, row + words);
           }
         }
-        AlignedVector out(groups * kGroupWords);
-        blake3_kernels().hash_rows(pieces.data(), pieces.size(), groups, out.data());
+        AlignedVector out(packs * kDigestPackWords);
+        blake3_kernels().hash_rows(pieces.data(), pieces.size(), packs, out.data());
         for (size_t r = 0; r < rows; ++r) {
           ASSERT_EQ(lane(out.data(), r), row_hash(expected[r])) << begin << " " << end << " " << r;
         }
@@ -66,17 +66,17 @@ TEST_P(Blake3KernelsTest, HashRows) {
 }
 
 TEST_P(Blake3KernelsTest, HashNodesInPlaceAndOutOfPlace) {
-  for (size_t groups : {1u, 2u, 5u}) {
-    AlignedVector left = random_words(groups * kGroupWords);
-    AlignedVector right = random_words(groups * kGroupWords);
+  for (size_t packs : {1u, 2u, 5u}) {
+    AlignedVector left = random_words(packs * kDigestPackWords);
+    AlignedVector right = random_words(packs * kDigestPackWords);
     std::vector<Digest> expected;
-    for (size_t i = 0; i < groups * kHashLanes; ++i) {
+    for (size_t i = 0; i < packs * kPackLanes; ++i) {
       expected.push_back(node_hash(lane(left.data(), i), lane(right.data(), i)));
     }
-    AlignedVector out(groups * kGroupWords), in_place = left;
-    blake3_kernels().hash_nodes(left.data(), right.data(), groups, out.data());
-    blake3_kernels().hash_nodes(in_place.data(), right.data(), groups, in_place.data());
-    blake3_kernels().hash_nodes(left.data(), right.data(), groups, right.data());
+    AlignedVector out(packs * kDigestPackWords), in_place = left;
+    blake3_kernels().hash_nodes(left.data(), right.data(), packs, out.data());
+    blake3_kernels().hash_nodes(in_place.data(), right.data(), packs, in_place.data());
+    blake3_kernels().hash_nodes(left.data(), right.data(), packs, right.data());
     for (size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(lane(out.data(), i), expected[i]);
     EXPECT_EQ(out, in_place);
     EXPECT_EQ(out, right);

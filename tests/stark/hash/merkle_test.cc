@@ -1,6 +1,4 @@
 // Trees against a naive one, multi-proofs against single ones, and what the verifier must reject.
-#include "stark/pcs/commit/merkle_tree.h"
-
 #include <gtest/gtest.h>
 #include <tbb/global_control.h>
 
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "stark/hash/merkle_lanes.h"
+#include "stark/pcs/commit/merkle_tree.h"
 #include "stark/pcs/open/codeword.h"
 #include "stark/pcs/open/fri.h"
 #include "tests/stark/support/simd_target_test.h"
@@ -99,7 +98,7 @@ MerkleCheck check(const Digest& root, std::span<const MerkleHeight> shape,
   const SimdTarget current = simd_target();
   for (const SimdTarget target : available_simd_targets()) {
     set_simd_target(target);
-    EXPECT_EQ(verdict(MerkleBatchHasher()), expected) << to_string(target);
+    EXPECT_EQ(verdict(MerkleLaneHasher()), expected) << to_string(target);
   }
   set_simd_target(current);
   return expected;
@@ -221,14 +220,14 @@ TEST_P(MerkleTest, FriLayer) {
       Codeword& codeword = codewords.emplace_back(log_rows + log_arity);
       for (size_t e = 0; e < codeword.size(); ++e)
         codeword.set(e, {{element(), element(), element(), element(), element()}});
-      fibres.push_back({codeword.group(0), log_arity});
+      fibres.push_back({codeword.pack(0), log_arity});
     }
     const MerkleTree tree(0, {fri_layer_rows(log_rows, fibres)});
     Rows rows(size_t{1} << log_rows);
     for (size_t e = 0; e < rows.size(); ++e)
       for (size_t f = 0; f < codewords.size(); ++f)
         for (size_t j = 0; j < size_t{1} << fibres[f].log_arity; ++j)
-          for (const Fp c : codewords[f].at(e + (j << log_rows)).c) rows[e].push_back(c.word);
+          for (const Fp c : codewords[f].at(e + (j << log_rows)).c) rows[e].push_back(c.wire);
     EXPECT_EQ(tree.root(), naive_tree(tree.shape(), {rows})[0][0]);
     EXPECT_EQ(tree.open({{0u}}).rows, rows[0]);
   }
@@ -244,7 +243,7 @@ TEST_P(MerkleTest, TileMatrix) {
     for (size_t r = 0; r < cosets[coset].rows(); ++r) {
       for (int column = 0; column < 37; ++column) {
         cosets[coset].set(r, column, Fp::from(random()));
-        rows[2 * r + coset].push_back(cosets[coset].at(r, column).word);
+        rows[2 * r + coset].push_back(cosets[coset].at(r, column).wire);
       }
     }
     append_columns(cosets[coset], tree_rows.cosets[coset]);

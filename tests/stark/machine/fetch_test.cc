@@ -10,7 +10,7 @@
 
 #include "stark/air/recorder.h"
 #include "stark/chips/buses.h"
-#include "stark/chips/program.h"
+#include "stark/chips/program_row.h"
 #include "stark/machine/chip_list.h"
 
 namespace zkvm::stark::machine {
@@ -23,25 +23,27 @@ std::vector<RecordedChip> record_all(ChipList<Chips...>) {
   return {record_chip<Chips>()...};
 }
 
-Fp value_of(const Form& form, const Flags& flags) {
-  Fp value = Fp::from_word(form.constant);
+Fp value_of(const AffineForm& form, const Flags& flags) {
+  Fp value = Fp::from_wire(form.constant);
   for (const auto& term : form.terms)
-    value += Fp::from_word(term.coefficient) * flags.at(term.column);
+    value += Fp::from_wire(term.coefficient) * flags.at(term.column);
   return value;
 }
 
 // The chip's asserts at these values; nothing for those that read another column.
 std::vector<std::optional<Fp>> asserts_at(const ChipKey& chip, const Flags& flags) {
   std::vector<std::optional<Fp>> nodes;
-  for (const Node& node : chip.nodes) {
+  for (const ExpressionNode& node : chip.nodes) {
     std::optional<Fp>& value = nodes.emplace_back();
-    if (node.op == Node::Op::kConst) {
-      value = Fp::from_word(node.a);
-    } else if (node.op == Node::Op::kColumn) {
+    if (node.op == ExpressionNode::Op::kConst) {
+      value = Fp::from_wire(node.a);
+    } else if (node.op == ExpressionNode::Op::kColumn) {
       if (const auto flag = flags.find(node.a); flag != flags.end()) value = flag->second;
-    } else if (node.op != Node::Op::kNext && nodes[node.a] && nodes[node.b]) {
+    } else if (node.op != ExpressionNode::Op::kNext && nodes[node.a] && nodes[node.b]) {
       const Fp a = *nodes[node.a], b = *nodes[node.b];
-      value = node.op == Node::Op::kAdd ? a + b : node.op == Node::Op::kSub ? a - b : a * b;
+      value = node.op == ExpressionNode::Op::kAdd   ? a + b
+              : node.op == ExpressionNode::Op::kSub ? a - b
+                                                    : a * b;
     }
   }
   std::vector<std::optional<Fp>> out;
@@ -75,8 +77,8 @@ TEST(Fetch, NoLiveRowFetchesOperation0) {
         continue;
       ++chips;
       std::set<uint32_t> columns;
-      const Form &live = interaction.multiplicity, &operation = interaction.tuple.at(1);
-      for (const Form* form : {&live, &operation})
+      const AffineForm &live = interaction.multiplicity, &operation = interaction.tuple.at(1);
+      for (const AffineForm* form : {&live, &operation})
         for (const auto& term : form->terms) columns.insert(term.column);
       ASSERT_LE(columns.size(), 10u) << chip.name;
       for (const uint32_t column : columns)

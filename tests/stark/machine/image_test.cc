@@ -240,8 +240,8 @@ TEST(MachineStatement, NamesJournalExitCodeAndRoots) {
   const SegmentClaim claim{.journal_begin = 7, .journal = {0x12345678, 9}, .exit_code = 0xffff0001};
   const Statement statement = segment_statement(circuit, claim, uses, roots);
   const auto item = [](uint16_t bus, std::vector<uint32_t> tuple) {
-    for (uint32_t& x : tuple) x = Fp::from(x).word;
-    return PublicInteraction{bus, -1, Fp::one().word, std::move(tuple)};
+    for (uint32_t& x : tuple) x = Fp::from(x).wire;
+    return PublicInteraction{bus, -1, Fp::one().wire, std::move(tuple)};
   };
   EXPECT_THAT(statement.publics,
               ElementsAre(item(chips::kJournal.id, {7, 0x5678, 0x1234}),

@@ -2,7 +2,7 @@
 
 #include <tbb/global_control.h>
 
-#include "stark/field/twiddle.h"
+#include "stark/field/factor.h"
 #include "stark/verifier/deep.h"
 #include "tests/stark/support/proof_shapes.h"
 #include "tests/stark/support/simd_target_test.h"
@@ -39,7 +39,7 @@ struct RandomLde {
     for (size_t e = 0; cosets > 0 && e < size; ++e)
       for (uint32_t column = 0; column < group.row_words(tree); ++column)
         out.push_back(column < group.width[tree]
-                          ? trees[tree][e % cosets].at(e / cosets, static_cast<int>(column)).word
+                          ? trees[tree][e % cosets].at(e / cosets, static_cast<int>(column)).wire
                           : 0);
     return out;
   }
@@ -146,10 +146,10 @@ TEST_P(Deep, IsTheSumOfTheQuotients) {
 // Words and coefficients at the ends of their range, in many columns: no sum overflows.
 TEST_P(Deep, LargestWords) {
   constexpr size_t kColumns = 16, kTiles = 40, kRows = 9;
-  for (const uint32_t word : {0u, 1u, kHalfP - 1, kHalfP, kHalfP + 1, Fp::kModulus - 1}) {
-    for (const uint32_t factor : {0u, 1u, kHalfP, kHalfP + 1, Fp::kModulus - 1}) {
+  for (const uint32_t word : {0u, 1u, kCentre - 1, kCentre, kCentre + 1, Fp::kModulus - 1}) {
+    for (const uint32_t factor : {0u, 1u, kCentre, kCentre + 1, Fp::kModulus - 1}) {
       const std::vector<uint32_t> row(kColumns * kRows, word);
-      const std::vector<uint32_t> coefficients(5 * kColumns, centred_word(Fp::from_word(factor)));
+      const std::vector<uint32_t> coefficients(5 * kColumns, centred_word(Fp::from_wire(factor)));
       OpenedNext one{0, {}};
       std::ranges::fill(one.coefficients, coefficients[0]);
       std::vector<OpenedNext> next;
@@ -164,9 +164,9 @@ TEST_P(Deep, LargestWords) {
       const std::vector<OpenedTile> tiles(kTiles, tile);
       std::vector<uint32_t> sums(10 * kRows);
       verifier_deep_kernels().sums(tiles.data(), tiles.size(), kRows, sums.data());
-      const Fp expected = (Fp::from_word(word) - Fp::from_word(kHalfP)) * Fp::from_word(factor) *
-                          Fp::from(kColumns * kTiles);
-      for (const uint32_t sum : sums) ASSERT_EQ(sum, expected.word) << word << " " << factor;
+      const Fp expected =
+          (Fp::from_wire(word) - centre()) * Fp::from_wire(factor) * Fp::from(kColumns * kTiles);
+      for (const uint32_t sum : sums) ASSERT_EQ(sum, expected.wire) << word << " " << factor;
     }
   }
 }

@@ -165,8 +165,8 @@ TEST_P(Fri, AddMultiple) {
 
 // Extreme words: no sum of the lazily reduced products may overflow.
 TEST_P(Fri, FoldOfExtremeWords) {
-  const Fp words[] = {Fp::from_word(0), Fp::from_word(Fp::kModulus - 1),
-                      Fp::from_word(Fp::kModulus / 2), Fp::from_word(Fp::kModulus / 2 + 1)};
+  const Fp words[] = {Fp::from_wire(0), Fp::from_wire(Fp::kModulus - 1),
+                      Fp::from_wire(Fp::kModulus / 2), Fp::from_wire(Fp::kModulus / 2 + 1)};
   for (const Fp a : words) {
     for (const Fp b : words) {
       Codeword codeword(7);
@@ -223,11 +223,11 @@ void cheat(FriRun& run, const Cheat& how) {
       const FriLayerShape& layer = run.shape.layers[i];
       const auto layer_scope = transcript.scope("layer", i);
       how.change(i, codeword);
-      std::vector<FriFibres> fibres = {{codeword.group(0), layer.log_arity}};
+      std::vector<FriFibres> fibres = {{codeword.pack(0), layer.log_arity}};
       for (const auto& [group, log_arity] : layer.joins) {
         if (log_arity == 0) continue;
         how.change_joining(group, batch[group]);
-        fibres.push_back({batch[group].group(0), log_arity});
+        fibres.push_back({batch[group].pack(0), log_arity});
       }
       MerkleTree tree(0, {fri_layer_rows(layer.log_rows(), fibres)});
       transcript.absorb("root", tree.root());

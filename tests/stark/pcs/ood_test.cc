@@ -66,12 +66,12 @@ TEST_P(OodTest, ConstantColumnsOfExtremeWords) {
   TileMatrix trace(12, 3);
   const uint32_t words[] = {0, Fp::kModulus - 1, (Fp::kModulus + 1) / 2};
   for (size_t r = 0; r < trace.rows(); ++r) {
-    for (int c = 0; c < 3; ++c) trace.set(r, c, Fp::from_word(words[c]));
+    for (int c = 0; c < 3; ++c) trace.set(r, c, Fp::from_wire(words[c]));
   }
   trace.zero_spare_columns();
   low_degree_extend(trace, {}, cosets);
   const std::vector<Fp5> values = OutOfDomainPoint(12, draw5()).evaluate(cosets[0], {});
-  for (size_t c = 0; c < 3; ++c) EXPECT_EQ(values[c], Fp5::from(Fp::from_word(words[c])));
+  for (size_t c = 0; c < 3; ++c) EXPECT_EQ(values[c], Fp5::from(Fp::from_wire(words[c])));
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ TEST_P(RandomTest, ElementsAreAcceptedWordsOfTheExtendedOutput) {
     std::vector<Fp> expected;
     while (expected.size() < 3000) {
       const uint32_t word = xof.next_word() & 0x7fffffff;
-      if (word < Fp::kModulus) expected.push_back(Fp::from_word(word));
+      if (word < Fp::kModulus) expected.push_back(Fp::from_wire(word));
     }
     for (size_t count : {0u, 1u, 15u, 240u, 255u, 256u, 500u, 3000u}) {
       auto out = draw(randomness_, RandomUse::kSalt, 0x0123456789abcdef, part, count);
@@ -60,10 +60,10 @@ TEST_P(RandomTest, AddressesNameDifferentStreams) {
   std::set<uint32_t> seen;
   size_t drawn = 0;
   auto add = [&](const std::vector<Fp>& elements) {
-    for (Fp e : elements) seen.insert(e.word);
+    for (Fp e : elements) seen.insert(e.wire);
     drawn += elements.size();
   };
-  for (auto use : {RandomUse::kMask, RandomUse::kSalt, RandomUse::kBatch}) {
+  for (auto use : {RandomUse::kMask, RandomUse::kSalt, RandomUse::kBlinding}) {
     for (uint64_t index : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 32}) {
       for (uint64_t part : {0u, 1u, 2u}) add(draw(randomness_, use, index, part, 50));
     }
@@ -93,11 +93,11 @@ TEST_P(RandomTest, ColumnIsTheSameOnAnyNumberOfThreads) {
 TEST_P(RandomTest, Uniform) {
   constexpr size_t kCells = 1016, kDraws = 400 * kCells;
   std::vector<Fp> column(kDraws);
-  randomness_.fill_column(RandomUse::kBatch, 1, column);
+  randomness_.fill_column(RandomUse::kBlinding, 1, column);
   std::vector<size_t> count(kCells);
   for (Fp e : column) {
-    ASSERT_LT(e.word, Fp::kModulus);
-    ++count[uint64_t{e.word} * kCells / Fp::kModulus];
+    ASSERT_LT(e.wire, Fp::kModulus);
+    ++count[uint64_t{e.wire} * kCells / Fp::kModulus];
   }
   double chi = 0;
   for (size_t c : count) chi += std::pow(static_cast<double>(c) - 400, 2) / 400;

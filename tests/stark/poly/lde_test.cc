@@ -135,8 +135,8 @@ TEST_P(LdeTest, SmallCosets) {
     std::vector<TileMatrix> cosets = make_cosets(1, log_rows, 18);
     TileMatrix first(log_m, 18), second(log_m, 18);
     const Fp second_shift = shift * Fp::root_of_unity(log_rows);
-    const SmallCoset small[] = {{shift, &first}, {second_shift, &second}};
-    low_degree_extend(trace, masks, cosets, small);
+    const ExtraCoset extra[] = {{shift, &first}, {second_shift, &second}};
+    low_degree_extend(trace, masks, cosets, extra);
     const auto polynomials = masked_polynomials(trace, masks);
     expect_values(polynomials, first, shift, random_);
     expect_values(polynomials, second, second_shift, random_);
@@ -156,7 +156,7 @@ TEST_P(LdeTest, FromCoefficients) {
     interpolate(trace, coefficients, Fp::one());
     auto polynomials = masked_polynomials(trace, {});
     TileMatrix values(log_m, 18);
-    evaluate_on_small_coset(coefficients, {Fp::from(5), &values});
+    evaluate_on_extra_coset(coefficients, {Fp::from(5), &values});
     expect_values(polynomials, values, Fp::from(5), random_);
 
     const auto tail_count = static_cast<size_t>(count);
@@ -189,9 +189,9 @@ TEST_P(LdeTest, ReadsNothingItDidNotWrite) {
     const TileMatrix trace = random_matrix(log_rows, columns, random_);
     std::vector<TileMatrix> cosets = make_cosets(1, log_rows, columns);
     TileMatrix values(std::min(log_rows, 7), columns);
-    const SmallCoset small[] = {{Fp::from(7), &values}};
+    const ExtraCoset extra[] = {{Fp::from(7), &values}};
     const std::vector<Fp> rho = random_masks(4, columns, random_);
-    low_degree_extend(trace, {rho, 4}, cosets, small);
+    low_degree_extend(trace, {rho, 4}, cosets, extra);
     AlignedWords::set_poison(false);
     const auto polynomials = masked_polynomials(trace, {rho, 4});
     expect_values(polynomials, cosets[0], coset_shift(log_rows, 1, 0), random_);

@@ -22,7 +22,7 @@ TEST(TileMatrix, RowsOfATileAreCacheLinesAndBlocksArePadded) {
   EXPECT_EQ(matrix.row(0, 1) - matrix.row(0, 0), 16);
   EXPECT_EQ(matrix.row(0, 1024) - matrix.row(0, 1023), 32) << "one unused row after 1024";
   matrix.set(4095, 32, Fp::from(5));
-  EXPECT_EQ(matrix.row(2, 4095)[0], Fp::from(5).word);
+  EXPECT_EQ(matrix.row(2, 4095)[0], Fp::from(5).wire);
   EXPECT_EQ(matrix.at(4095, 32), Fp::from(5));
   TileMatrix moved = std::move(matrix);
   EXPECT_EQ(moved.at(4095, 32), Fp::from(5));
@@ -115,7 +115,7 @@ void expect_evaluated(const TileMatrix& coefficients, const TileMatrix& values, 
 TEST_P(NttTest, EvaluatesTheDefinitionAndBack) {
   std::mt19937_64 random(3);
   for (int log_rows = 1; log_rows <= 16; ++log_rows) {
-    for (Fp shift : {Fp::one(), Fp::from(3), Fp::from_word(Fp::kModulus - 1)}) {
+    for (Fp shift : {Fp::one(), Fp::from(3), Fp::from_wire(Fp::kModulus - 1)}) {
       const TileMatrix coefficients = random_matrix(log_rows, 17, random);
       TileMatrix matrix = copy(coefficients);
       evaluate(matrix, shift);
@@ -132,7 +132,7 @@ TEST_P(NttTest, ExtremeWords) {
     TileMatrix coefficients(log_rows, 16);
     for (size_t r = 0; r < coefficients.rows(); ++r) {
       for (int c = 0; c < 16; ++c) {
-        coefficients.set(r, c, Fp::from_word(c % 3 == 0 || (random() & 1) ? Fp::kModulus - 1 : 0));
+        coefficients.set(r, c, Fp::from_wire(c % 3 == 0 || (random() & 1) ? Fp::kModulus - 1 : 0));
       }
     }
     TileMatrix values = copy(coefficients);
@@ -151,7 +151,7 @@ TEST(Ntt, LargestSizesRoundTripAndMatch) {
     TileMatrix coefficients(log_rows, 1), values(log_rows, 1);
     for (size_t r = 0; r < values.rows(); ++r) {
       for (int c = 0; c < 16; ++c)
-        coefficients.row(0, r)[c] = values.row(0, r)[c] = draw(random).word;
+        coefficients.row(0, r)[c] = values.row(0, r)[c] = draw(random).wire;
     }
     evaluate(values, Fp::from(3));
     const std::vector<Fp> polynomial = coefficients_of(coefficients, 0);

@@ -53,7 +53,7 @@ Proof random_proof(const Shape& shape, std::span<const uint32_t> indices, uint64
     MerkleProofSize size;
     EXPECT_EQ(merkle_proof_size(heights, opened, scratch, size), MerkleCheck::kOk);
     TreeOpening& tree = proof.trees.emplace_back();
-    for (size_t i = 0; i < size.row_words; ++i) tree.rows.push_back(random_fp(random).word);
+    for (size_t i = 0; i < size.row_words; ++i) tree.rows.push_back(random_fp(random).wire);
     for (size_t i = 0; i < size.digests; ++i) tree.digests.push_back(digest());
   }
   return proof;

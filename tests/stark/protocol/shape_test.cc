@@ -10,9 +10,9 @@
 namespace zkvm::stark {
 namespace {
 
-constexpr uint32_t kOne = Fp::one().word;
+constexpr uint32_t kOne = Fp::one().wire;
 
-Form column(uint16_t c) { return {0, {{c, kOne}}}; }
+AffineForm column(uint16_t c) { return {0, {{c, kOne}}}; }
 
 /// A chip of `main` columns, one assert (column 0 squared minus column 0), `sends` one-entry sends
 /// on bus 1.
@@ -20,7 +20,9 @@ ChipKey small_chip(const char* name, uint16_t main, int sends) {
   ChipKey chip;
   chip.name = name;
   chip.main_width = main;
-  chip.nodes = {{Node::Op::kColumn, 0}, {Node::Op::kMul, 0, 0}, {Node::Op::kSub, 1, 0}};
+  chip.nodes = {{ExpressionNode::Op::kColumn, 0},
+                {ExpressionNode::Op::kMul, 0, 0},
+                {ExpressionNode::Op::kSub, 1, 0}};
   chip.asserts = {2};
   for (int i = 0; i < sends; ++i)
     chip.interactions.push_back({1, Interaction::Kind::kSend, 1, column(0), {column(0)}});
@@ -88,11 +90,12 @@ TEST(Key, RefusesWhatWouldBreakSoundness) {
   EXPECT_TRUE(refused([](auto& k) { k.chips[0].interactions[0].max_multiplicity = 0; }));
   EXPECT_TRUE(refused([](auto& k) { k.chips[2].interactions[0].max_multiplicity = 1; }));
   EXPECT_TRUE(refused([](auto& k) {  // degree 4
-    k.chips[0].nodes.push_back({Node::Op::kMul, 1, 1});
+    k.chips[0].nodes.push_back({ExpressionNode::Op::kMul, 1, 1});
     k.chips[0].asserts.push_back(3);
   }));
   EXPECT_TRUE(refused([](auto& k) { k.chips[0].nodes[1].a = 1; }));  // its own operand
-  EXPECT_TRUE(refused([](auto& k) { k.chips[0].nodes[0] = {Node::Op::kNext, 0}; }));  // not marked
+  EXPECT_TRUE(refused(
+      [](auto& k) { k.chips[0].nodes[0] = {ExpressionNode::Op::kNext, 0}; }));  // not marked
   EXPECT_TRUE(refused([](auto& k) { k.chips[1].next = {2, 2}; }));
   EXPECT_TRUE(refused([](auto& k) { k.chips[0].log_height = 9; }));  // no slot columns
   EXPECT_TRUE(refused([](auto& k) { k.chips[2].log_height = kFreeHeight; }));
@@ -107,7 +110,8 @@ TEST(Key, RefusesWhatWouldBreakSoundness) {
     k.chips[0].interactions[0].tuple.push_back({});
   }));
   EXPECT_TRUE(refused([](auto& k) { k.chips[0].interactions[0].tuple[0].terms[0].column = 4; }));
-  EXPECT_TRUE(refused([](auto& k) { k.chips[0].nodes[0] = {Node::Op::kConst, Fp::kModulus}; }));
+  EXPECT_TRUE(
+      refused([](auto& k) { k.chips[0].nodes[0] = {ExpressionNode::Op::kConst, Fp::kModulus}; }));
 }
 
 TEST(Shape, CountsColumnsMasksAndDegrees) {
@@ -139,7 +143,7 @@ TEST(Shape, CountsColumnsMasksAndDegrees) {
   EXPECT_EQ(low.mask[0][0], 0u);
   EXPECT_EQ(low.mask_max, 26u);
   EXPECT_EQ(low.bound, low.height() + 52);
-  EXPECT_EQ(low.small_coset, 128u);
+  EXPECT_EQ(low.extra_coset, 128u);
 }
 
 TEST(Shape, FriFoldsToEveryGroupAndEndsSmall) {
@@ -246,7 +250,7 @@ TEST(Shape, BusesStayBelowP) {
   EXPECT_EQ(refused.error().code, ErrorCode::kMultiplicities);
 
   Statement statement;
-  statement.publics.push_back({1, 1, Fp::from(Fp::kModulus - 1).word, {kOne}});
+  statement.publics.push_back({1, 1, Fp::from(Fp::kModulus - 1).wire, {kOne}});
   EXPECT_FALSE(check_multiplicities(*shape, statement));
   statement.publics[0].multiplicity = kOne;
   EXPECT_TRUE(check_multiplicities(*shape, statement));

@@ -41,8 +41,8 @@ VerifyingKey one_chip(unsigned interactions) {
     chip.interactions.push_back({static_cast<uint16_t>(1 + i),
                                  Interaction::Kind::kSend,
                                  1,
-                                 {Fp::one().word, {}},
-                                 {Form{0, {{0, Fp::one().word}}}}});
+                                 {Fp::one().wire, {}},
+                                 {AffineForm{0, {{0, Fp::one().wire}}}}});
   VerifyingKey key;
   key.chips = {chip};
   return key;

@@ -49,7 +49,7 @@ TEST(MixedHeights, FromTheLeastTo2To20) {
 
   lying_cell(toy.witness.tables.front()) = Fp::one();
   lying_cell(toy.witness.tables.back()) = Fp::one();
-  const CheckReport report = check(toy.circuit, toy.witness);
+  const CheckReport report = check_witness(toy.circuit, toy.witness);
   EXPECT_EQ(report.total, 2u) << report.to_string();
   EXPECT_TRUE(lists(report, 0) && lists(report, toy.witness.tables.size() - 1))
       << report.to_string();

@@ -18,7 +18,7 @@ class Random {
   explicit Random(uint64_t seed) : engine_(seed) {}
   Fp base() { return Fp::from(engine_()); }
   // The smallest and the greatest word, where sums of products are closest to an overflow.
-  Fp extreme() { return Fp::from_word(engine_() % 2 == 0 ? 0 : Fp::kModulus - 1); }
+  Fp extreme() { return Fp::from_wire(engine_() % 2 == 0 ? 0 : Fp::kModulus - 1); }
   Fp5 extension() { return {{base(), base(), base(), base(), base()}}; }
 
  private:
@@ -68,10 +68,10 @@ GroupData place(const toys::Toy& toy, const Shape& shape, const GroupShape& grou
   return data;
 }
 
-Fp evaluate(const GroupForm& form, const GroupData& data, uint64_t row) {
-  Fp sum = Fp::from_word(form.constant);
+Fp evaluate(const GroupAffineForm& form, const GroupData& data, uint64_t row) {
+  Fp sum = Fp::from_wire(form.constant);
   for (const auto& term : form.terms)
-    sum += Fp::from_word(term.coefficient) * data.get(term.column, row);
+    sum += Fp::from_wire(term.coefficient) * data.get(term.column, row);
   return sum;
 }
 
@@ -92,23 +92,23 @@ Fraction evaluate(const GroupInteraction& interaction, const LogupChallenges& ch
 std::vector<Fp> evaluate_program(const ChipKey& chip, const std::vector<Fp>& row,
                                  const std::vector<Fp>& next) {
   std::vector<Fp> values;
-  for (const Node& node : chip.nodes) switch (node.op) {
-      case Node::Op::kConst:
-        values.push_back(Fp::from_word(node.a));
+  for (const ExpressionNode& node : chip.nodes) switch (node.op) {
+      case ExpressionNode::Op::kConst:
+        values.push_back(Fp::from_wire(node.a));
         break;
-      case Node::Op::kColumn:
+      case ExpressionNode::Op::kColumn:
         values.push_back(row[node.a]);
         break;
-      case Node::Op::kNext:
+      case ExpressionNode::Op::kNext:
         values.push_back(next[node.a]);
         break;
-      case Node::Op::kAdd:
+      case ExpressionNode::Op::kAdd:
         values.push_back(values[node.a] + values[node.b]);
         break;
-      case Node::Op::kSub:
+      case ExpressionNode::Op::kSub:
         values.push_back(values[node.a] - values[node.b]);
         break;
-      case Node::Op::kMul:
+      case ExpressionNode::Op::kMul:
         values.push_back(values[node.a] * values[node.b]);
         break;
     }
@@ -275,8 +275,8 @@ TEST(Logup, HonestSumsCancel) {
     for (const PublicInteraction& item : toy.witness.publics) {
       Fp5 f = challenges.gamma + pow(challenges.beta, tuple_width) * Fp::from(item.bus);
       for (size_t i = 0; i < item.tuple.size(); ++i)
-        f += pow(challenges.beta, i) * Fp::from_word(item.tuple[i]);
-      const Fp5 term = inverse(f) * Fp::from_word(item.multiplicity);
+        f += pow(challenges.beta, i) * Fp::from_wire(item.tuple[i]);
+      const Fp5 term = inverse(f) * Fp::from_wire(item.multiplicity);
       sum += item.sign > 0 ? term : -term;
     }
     EXPECT_EQ(sum, Fp5::zero()) << toy.name;
@@ -307,7 +307,7 @@ TEST(Constraints, MatchTheRecordedProgram) {
                                                (r + 1) % group.height()) *
                              scale;
         for (uint32_t k = 0; k < 5; ++k)
-          ASSERT_EQ(out.row(0, r)[5 + k], expected.c[k].word) << "row " << r << ", word " << k;
+          ASSERT_EQ(out.row(0, r)[5 + k], expected.c[k].wire) << "row " << r << ", word " << k;
         for (const uint32_t untouched : {0u, 4u, 10u, 15u})
           ASSERT_EQ(out.row(0, r)[untouched], 77u) << "row " << r;
       }
@@ -336,7 +336,7 @@ TEST(Constraints, TakeTheNextRowFromAnotherCoset) {
         const Fp5 expected =
             naive_constraints(toy.circuit, shape, group, challenges, data, r, next, r);
         for (uint32_t k = 0; k < 5; ++k)
-          ASSERT_EQ(out.row(0, r)[k], expected.c[k].word) << "row " << r << ", word " << k;
+          ASSERT_EQ(out.row(0, r)[k], expected.c[k].wire) << "row " << r << ", word " << k;
       }
     });
   });

@@ -144,7 +144,7 @@ TEST(ZeroKnowledge, OpenedFunctionalsAreIndependent) {
         Matrix rows;
         std::set<uint32_t> points;
         const Params params = quick_params();
-        const uint32_t mask = next ? params.mask_twice() : params.mask_once();
+        const uint32_t mask = next ? params.mask_for_two() : params.mask_for_one_opening();
         add_proof(rows, points, proof, group, next, mask);
         EXPECT_LT(rows.size(), mask);
         EXPECT_EQ(rank_of(rows), rows.size());
@@ -170,13 +170,13 @@ TEST(ZeroKnowledge, OpenedFunctionalsOfTwoProofsThatShareATreeAreIndependent) {
   const GroupShape& group = first.shape().groups[0];
   Matrix rows;
   std::set<uint32_t> points;
-  add_proof(rows, points, first, group, false, params.mask_twice());
-  add_proof(rows, points, second, group, false, params.mask_twice());
-  EXPECT_LT(rows.size(), params.mask_twice());
+  add_proof(rows, points, first, group, false, params.mask_for_two());
+  add_proof(rows, points, second, group, false, params.mask_for_two());
+  EXPECT_LT(rows.size(), params.mask_for_two());
   EXPECT_EQ(rank_of(rows), rows.size());
   // A mask for one proof would not have done: the test can tell.
   Matrix shorter = rows;
-  for (auto& row : shorter) row.resize(params.mask_once());
+  for (auto& row : shorter) row.resize(params.mask_for_one_opening());
   EXPECT_LT(rank_of(shorter), rows.size());
 }
 
@@ -191,7 +191,7 @@ std::multiset<uint32_t> shown_words(const Shape& shape, const Proof& proof) {
   }
   const auto add = [&](const std::vector<Fp5>& values) {
     for (const Fp5& value : values)
-      for (const Fp c : value.c) out.insert(c.word);
+      for (const Fp c : value.c) out.insert(c.wire);
   };
   add(proof.openings);
   // The last sum follows from the others and the statement (it is 0 if nothing is public).
@@ -258,7 +258,7 @@ OpenedColumn opened_column(const Shape& shape, const std::vector<uint32_t>& indi
   OpenedColumn out;
   for (const uint32_t e : distinct_below(indices, log_domain)) {
     out.y.push_back(
-        Fp::from_word(rows[out.x.size() * group.row_words(shape.main_tree()) + column]));
+        Fp::from_wire(rows[out.x.size() * group.row_words(shape.main_tree()) + column]));
     out.x.push_back(point(log_domain, e));
   }
   return out;

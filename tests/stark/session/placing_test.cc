@@ -59,14 +59,14 @@ TEST(TableHeights, OneRowTakesTheLeastTable) {
   EXPECT_EQ(rows_in(heights[2]), 1u << 20);
 }
 
-TEST(CommonParams, AreEnoughForEverySegmentAtOneRate) {
+TEST(ExecutionParams, AreEnoughForEverySegmentAtOneRate) {
   std::vector<SegmentShape> shapes;
   for (const uint8_t log : {uint8_t{12}, uint8_t{14}, uint8_t{16}}) {
     const toys::Toy toy = toys::accumulator(log, log);
     shapes.push_back({toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size()});
   }
   for (const size_t segments : {size_t{3}, size_t{300}}) {
-    const auto common = choose_common_params(shapes, segments, {}, 110);
+    const auto common = choose_execution_params(shapes, segments, {}, 110);
     ASSERT_TRUE(common) << common.error().message;
     double worst = 1000, rate = 0;
     for (const SegmentShape& segment : shapes) {
@@ -84,11 +84,11 @@ TEST(CommonParams, AreEnoughForEverySegmentAtOneRate) {
   }
 }
 
-TEST(CommonParams, SayWhatIsOutOfReach) {
+TEST(ExecutionParams, SayWhatIsOutOfReach) {
   const toys::Toy toy = toys::accumulator(16, 16);
   const std::vector<SegmentShape> shapes = {
       {toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size()}};
-  const auto common = choose_common_params(shapes, 1, {}, 160);
+  const auto common = choose_execution_params(shapes, 1, {}, 160);
   ASSERT_FALSE(common);
   EXPECT_EQ(common.error().code, ErrorCode::kSecurity);
 }

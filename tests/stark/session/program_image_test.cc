@@ -112,16 +112,16 @@ TEST(ProgramImage, LaysOutTheSmallProgram) {
       constants.runs,
       ElementsAre(WordRun{0, chips::kReadOnlyBase + kTextBase / 4, text_words},
                   WordRun{text_words, chips::kReadOnlyBase + kConstBase / 4, kConstSize / 4}));
-  EXPECT_EQ(constants.image_word(0), Assembler().exit(0).words()[0]);
-  EXPECT_EQ(constants.image_word(text_words), 0x83828180);
-  EXPECT_EQ(constants.image_word(4000), 0);
+  EXPECT_EQ(constants.initial_word(0), Assembler().exit(0).words()[0]);
+  EXPECT_EQ(constants.initial_word(text_words), 0x83828180);
+  EXPECT_EQ(constants.initial_word(4000), 0);
 
   ASSERT_EQ(image.image().banks.size(), 1);
   EXPECT_EQ(image.image().log_bank, kMinLogBank);
   EXPECT_EQ(image.image().banks[0].base, kDataBase / 4);  // a multiple of 2^14
   EXPECT_THAT(image.bank(1).runs, ElementsAre(WordRun{0, kDataBase / 4, kDataSize / 4}));
-  EXPECT_EQ(image.bank(1).image_word(0), 0x04030201);
-  EXPECT_EQ(image.bank(1).image_word(1), 5);
+  EXPECT_EQ(image.bank(1).initial_word(0), 0x04030201);
+  EXPECT_EQ(image.bank(1).initial_word(1), 5);
   EXPECT_EQ(image.bank_of(kDataBase / 4), 1);
   EXPECT_EQ(image.bank_of(kDataBase / 4 - 1), 0);
   EXPECT_EQ(image.bank_of((1u << 28) - 1), 0);
@@ -129,7 +129,7 @@ TEST(ProgramImage, LaysOutTheSmallProgram) {
   EXPECT_THAT(image.bank(0).runs,
               ElementsAre(WordRun{0, chips::kMachineBase, chips::kMachineWords}));
   for (uint32_t i = 0; i < chips::kMachineWords; ++i)
-    EXPECT_EQ(image.bank(0).image_word(i), i == chips::kPcWord ? kTextBase : 0);
+    EXPECT_EQ(image.bank(0).initial_word(i), i == chips::kPcWord ? kTextBase : 0);
 }
 
 TEST(ProgramImage, CutsMemoryIntoBanks) {
@@ -146,8 +146,8 @@ TEST(ProgramImage, CutsMemoryIntoBanks) {
               ElementsAre(WordRun{0x2000, 0x12000, 0x40}, WordRun{0x3fff, 0x13fff, 1}));
   EXPECT_THAT(image.bank(3).runs, ElementsAre(WordRun{0, 0x14000, 0x4000}));
   EXPECT_THAT(image.bank(4).runs, ElementsAre(WordRun{0, 0x18000, 1}));
-  EXPECT_EQ(image.bank(2).image_word(0x3fff), 0x04030201);
-  EXPECT_EQ(image.bank(3).image_word(0), 0x08070605);
+  EXPECT_EQ(image.bank(2).initial_word(0x3fff), 0x04030201);
+  EXPECT_EQ(image.bank(3).initial_word(0), 0x08070605);
   EXPECT_EQ(image.bank_of(0x14000), 3);
 }
 

@@ -60,7 +60,7 @@ inline std::string check_execution(Guest& guest, const vm::Io& io, SessionOption
   std::string report;
   const auto visited =
       session->visit_witnesses([&](size_t, const Circuit& circuit, const Witness& witness) {
-        if (report.empty()) report = check(circuit, witness).to_string();
+        if (report.empty()) report = check_witness(circuit, witness).to_string();
       });
   return report + message_of(visited);
 }

@@ -96,7 +96,7 @@ struct Segment {
       for (const WordRun& run : image.constants()[b].runs)
         for (uint32_t i = 0; i < run.count; ++i)
           ConstantBank::fill(rows[run.row + i], run.place + i,
-                             image.constants()[b].image_word(run.row + i), 0);
+                             image.constants()[b].initial_word(run.row + i), 0);
       add<ConstantBank>(constants_chip(b), rows);
     }
   }
@@ -108,7 +108,7 @@ struct Segment {
     for (const WordRun& run : layout.runs)
       for (uint32_t i = 0; i < run.count; ++i)
         Bank::fill(rows[run.row + i], run.place + i,
-                   state(run.place + i, layout.image_word(run.row + i)));
+                   state(run.place + i, layout.initial_word(run.row + i)));
     add<Bank>(bank_chip(bank), rows);
   }
 };
@@ -161,7 +161,7 @@ class TwoSegments : public testing::Test {
 
 TEST_F(TwoSegments, AreSatisfiedAndProved) {
   for (const Segment* segment : {&first_, &second_}) {
-    const CheckReport report = stark::check(segment->circuit, segment->witness);
+    const CheckReport report = stark::check_witness(segment->circuit, segment->witness);
     EXPECT_TRUE(report.ok()) << report.to_string();
   }
   const auto one = verified(image_.image(), first_.uses, out_roots(), prove(first_));
@@ -185,7 +185,7 @@ TEST_F(TwoSegments, AreProofsOfTheseUsesRootsAndProgramOnly) {
 
 TEST_F(TwoSegments, StartWhereTheOneBeforeEnded) {
   Segment again(image_, second_.uses, 0, 5);  // the first instruction once more, on the second's a0
-  const CheckReport report = stark::check(again.circuit, again.witness);
+  const CheckReport report = stark::check_witness(again.circuit, again.witness);
   EXPECT_TRUE(report.ok()) << report.to_string();  // by itself a good segment
   EXPECT_FALSE(verified(image_.image(), again.uses, in_roots(), prove(again)));
   const Segment rewound(image_, second_.uses, 1, 6);  // another a0

@@ -13,6 +13,7 @@
 #include "stark/chips/tables/program_table.h"
 #include "stark/chips/tables/shift_table.h"
 #include "stark/machine/circuit.h"
+#include "stark/witness/checker.h"
 
 namespace zkvm::stark::machine {
 namespace {
@@ -57,7 +58,8 @@ Table table(const std::string& name, Rows<Chip> rows) {
 
 std::vector<std::string> failures(const Witness& witness, const Circuit& of = circuit()) {
   std::vector<std::string> labels;
-  for (const CheckFailure& failure : check(of, witness).failures) labels.push_back(failure.label);
+  for (const CheckFailure& failure : check_witness(of, witness).failures)
+    labels.push_back(failure.label);
   return labels;
 }
 
@@ -67,7 +69,7 @@ std::set<std::vector<uint32_t>> answers(const Rows<Chip>& rows, uint16_t bus) {
   std::set<std::vector<uint32_t>> out;
   RowChecker air;
   for (const Row<Chip>& row : rows) {
-    std::vector<CheckedValue> values;
+    std::vector<RowValue> values;
     const Fp* cells = reinterpret_cast<const Fp*>(&row);
     for (size_t i = 0; i < kWidth<Chip>; ++i) values.emplace_back(cells[i]);
     air.clear();

@@ -50,7 +50,7 @@ TEST(Witness, OfInstructionsInPlace) {
   std::set<std::string> used;
   const auto visited =
       session->visit_witnesses([&](size_t, const Circuit& circuit, const Witness& witness) {
-        EXPECT_EQ(check(circuit, witness).to_string(), "");
+        EXPECT_EQ(check_witness(circuit, witness).to_string(), "");
         for (const Table& table : witness.tables) used.insert(circuit.key().chips[table.chip].name);
       });
   ASSERT_TRUE(visited) << visited.error().message;

@@ -37,7 +37,7 @@ class SimdTest : public SimdTargetTest {
 };
 INSTANTIATE_SIMD_TARGET_TESTS(SimdTest);
 
-Fp fp(uint32_t word) { return Fp::from_word(word); }
+Fp fp(uint32_t word) { return Fp::from_wire(word); }
 Fp5 gather(const Words& words, size_t i) {
   Fp5 a;
   for (int k = 0; k < 5; ++k) a.c[k] = fp(words[k * kCount + i]);
@@ -76,12 +76,12 @@ TEST_P(SimdTest, BaseField) {
   for (size_t i = 0; i < 7; ++i) out_pointers[i] = out[i].data();
   kernels_.fp_ops(a.data(), b.data(), kCount, out_pointers);
   for (size_t i = 0; i < kCount; ++i) {
-    ASSERT_EQ(out[0][i], (fp(a[i]) + fp(b[i])).word);
-    ASSERT_EQ(out[1][i], (fp(a[i]) - fp(b[i])).word);
-    ASSERT_EQ(out[2][i], (fp(a[i]) * fp(b[i])).word);
-    ASSERT_EQ(out[3][i], (-fp(a[i])).word);
-    ASSERT_EQ(out[4][i], (fp(a[i]) + fp(a[i])).word);
-    ASSERT_EQ(out[5][i], inverse(fp(a[i])).word);
+    ASSERT_EQ(out[0][i], (fp(a[i]) + fp(b[i])).wire);
+    ASSERT_EQ(out[1][i], (fp(a[i]) - fp(b[i])).wire);
+    ASSERT_EQ(out[2][i], (fp(a[i]) * fp(b[i])).wire);
+    ASSERT_EQ(out[3][i], (-fp(a[i])).wire);
+    ASSERT_EQ(out[4][i], (fp(a[i]) + fp(a[i])).wire);
+    ASSERT_EQ(out[5][i], inverse(fp(a[i])).wire);
     const int64_t centred = static_cast<int32_t>(out[6][i]);
     ASSERT_LE(std::abs(centred), (kP - 1) / 2);
     ASSERT_EQ((centred + kP) % kP, a[i]);
@@ -91,9 +91,9 @@ TEST_P(SimdTest, BaseField) {
 TEST_P(SimdTest, TwiddleProductTakesAnyWord) {
   const Words a = draw(kCount, false);
   Words out(kCount);
-  for (uint32_t w : {0u, 1u, kP - 1, Fp::one().word, 0x12345678u}) {
-    kernels_.times(a.data(), kCount, Twiddle::from(fp(w)), out.data());
-    for (size_t i = 0; i < kCount; ++i) ASSERT_EQ(out[i], (fp(a[i] % kP) * fp(w)).word) << a[i];
+  for (uint32_t w : {0u, 1u, kP - 1, Fp::one().wire, 0x12345678u}) {
+    kernels_.times(a.data(), kCount, ShoupFactor::from(fp(w)), out.data());
+    for (size_t i = 0; i < kCount; ++i) ASSERT_EQ(out[i], (fp(a[i] % kP) * fp(w)).wire) << a[i];
   }
 }
 
@@ -123,11 +123,11 @@ TEST_P(SimdTest, SumsOfProducts) {
           expected_weighted += fp((*a)[j * kCount + i]) * weights[j];
         }
         if (plain_allowed) {
-          ASSERT_EQ(plain[i], expected.word) << terms;
+          ASSERT_EQ(plain[i], expected.wire) << terms;
         }
-        ASSERT_EQ(centred[i], expected.word) << terms;
+        ASSERT_EQ(centred[i], expected.wire) << terms;
         if (terms <= 8) {
-          ASSERT_EQ(shifted[i], expected_weighted.word) << terms;
+          ASSERT_EQ(shifted[i], expected_weighted.wire) << terms;
         }
       }
     }

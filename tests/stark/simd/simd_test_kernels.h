@@ -3,8 +3,8 @@
 
 #include <stddef.h>
 
+#include "stark/field/factor.h"
 #include "stark/field/field.h"
-#include "stark/field/twiddle.h"
 #include "stark/simd/simd_dispatch.h"
 
 namespace zkvm::stark {
@@ -15,7 +15,7 @@ struct SimdTestKernels {
   int lanes;
   void (*u32_ops)(const uint32_t* a, const uint32_t* b, size_t count, uint32_t* out[10]);
   void (*fp_ops)(const uint32_t* a, const uint32_t* b, size_t count, uint32_t* out[7]);
-  void (*times)(const uint32_t* any_words, size_t count, Twiddle factor, uint32_t* out);
+  void (*times)(const uint32_t* any_words, size_t count, ShoupFactor factor, uint32_t* out);
   // Sums of products a[j * count + i] * b[j * count + i] over j < terms.
   void (*sum_of_products)(const uint32_t* a, const uint32_t* b, size_t count, int terms,
                           uint32_t* out);
@@ -26,6 +26,6 @@ struct SimdTestKernels {
   void (*transposes)(const uint32_t* tile, size_t rows, size_t row_stride, uint32_t* columns,
                      uint32_t* stored, uint32_t* streamed);
 };
-ZKVM_SIMD_TABLE(SimdTestKernels, simd_test_kernels);
+ZKVM_SIMD_KERNELS(SimdTestKernels, simd_test_kernels);
 
 }  // namespace zkvm::stark

@@ -35,7 +35,7 @@ void fp_ops(const uint32_t* a, const uint32_t* b, size_t count, uint32_t* out[7]
   }
 }
 
-void times_all(const uint32_t* any_words, size_t count, Twiddle factor, uint32_t* out) {
+void times_all(const uint32_t* any_words, size_t count, ShoupFactor factor, uint32_t* out) {
   for (size_t i = 0; i < count; i += kLanes) {
     store(out + i, times(load(any_words + i), broadcast(factor)).v);
   }
@@ -73,7 +73,7 @@ void shifted_sum(const uint32_t* a, const Fp* weights, size_t count, int terms, 
               broadcast_split(centred_word(weights[j])));
       sum_of_weights += weights[j];
     }
-    store(out + i, (acc.reduce() + broadcast(shift() * sum_of_weights)).v);
+    store(out + i, (acc.reduce() + broadcast(centre() * sum_of_weights)).v);
   }
 }
 

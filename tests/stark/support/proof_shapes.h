@@ -28,9 +28,10 @@ inline std::vector<Fp5> random_elements(size_t count, std::mt19937_64& random) {
 /// Chip 0: 20 main columns, column 3 read on the next row, 5 interactions. Chip 1: 3 main columns,
 /// one interaction. Chip 2: two columns of shared slot 0, one main, of 2^`slot_log_height` rows.
 inline VerifyingKey test_key(uint8_t slot_log_height = 9) {
-  const auto one = Fp::one().word;
+  const auto one = Fp::one().wire;
   const auto send = [&](uint16_t bus, uint16_t column) {
-    return Interaction{bus, Interaction::Kind::kSend, 1, {one, {}}, {Form{0, {{column, one}}}}};
+    return Interaction{
+        bus, Interaction::Kind::kSend, 1, {one, {}}, {AffineForm{0, {{column, one}}}}};
   };
   ChipKey wide, narrow, slotted;
   wide.name = "wide";

@@ -51,14 +51,14 @@ RandomSource random_source(const Randomness::Seed& seed, unsigned log_blowup) {
         return salt_column(randomness,
                            random_stream(purpose.tree, 0) + purpose.log_height + log_blowup,
                            log_blowup, purpose.column, count);
-      case RandomPurpose::Kind::kBlind:
-        randomness.fill(RandomUse::kBlind, purpose.log_height, 0, out);
+      case RandomPurpose::Kind::kBlindColumn:
+        randomness.fill(RandomUse::kBlindColumn, purpose.log_height, 0, out);
         break;
       case RandomPurpose::Kind::kChunkMask:
         randomness.fill(RandomUse::kQuotientChunk, stream, 0, out);
         break;
-      case RandomPurpose::Kind::kBatchMask:
-        randomness.fill_column(RandomUse::kBatch, stream, out);
+      case RandomPurpose::Kind::kBlinding:
+        randomness.fill_column(RandomUse::kBlinding, stream, out);
         permute_low(out, purpose.log_height);
         break;
     }

@@ -11,7 +11,7 @@
 namespace zkvm::stark {
 
 inline Fp draw(std::mt19937_64& random) {
-  return Fp::from_word(static_cast<uint32_t>(random() % Fp::kModulus));
+  return Fp::from_wire(static_cast<uint32_t>(random() % Fp::kModulus));
 }
 
 inline TileMatrix random_matrix(int log_rows, int columns, std::mt19937_64& random) {

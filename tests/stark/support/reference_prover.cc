@@ -66,9 +66,9 @@ Fp5 element(const std::vector<std::vector<Fp>>& columns, size_t first, size_t ro
 /// Reads columns of a group at one point or row.
 using Cell = std::function<Fp(ColumnRef)>;
 
-Fp form_value(const GroupForm& form, const Cell& cell) {
-  Fp sum = Fp::from_word(form.constant);
-  for (const auto& term : form.terms) sum += cell(term.column) * Fp::from_word(term.coefficient);
+Fp form_value(const GroupAffineForm& form, const Cell& cell) {
+  Fp sum = Fp::from_wire(form.constant);
+  for (const auto& term : form.terms) sum += cell(term.column) * Fp::from_wire(term.coefficient);
   return sum;
 }
 
@@ -81,7 +81,7 @@ Fraction fraction(const GroupInteraction& interaction, unsigned width, const Fp5
                   const Fp5& beta, const Cell& cell) {
   Fp5 f = gamma + pow(beta, width) * integer(interaction.bus);
   Fp5 power = Fp5::one();
-  for (const GroupForm& form : interaction.tuple) {
+  for (const GroupAffineForm& form : interaction.tuple) {
     f += power * form_value(form, cell);
     power *= beta;
   }
@@ -92,24 +92,24 @@ Fraction fraction(const GroupInteraction& interaction, unsigned width, const Fp5
 std::vector<Fp> node_values(const ChipKey& chip, const std::vector<ColumnRef>& columns,
                             const Cell& row, const Cell& next) {
   std::vector<Fp> values;
-  for (const Node& node : chip.nodes) {
+  for (const ExpressionNode& node : chip.nodes) {
     switch (node.op) {
-      case Node::Op::kConst:
-        values.push_back(Fp::from_word(node.a));
+      case ExpressionNode::Op::kConst:
+        values.push_back(Fp::from_wire(node.a));
         break;
-      case Node::Op::kColumn:
+      case ExpressionNode::Op::kColumn:
         values.push_back(row(columns[node.a]));
         break;
-      case Node::Op::kNext:
+      case ExpressionNode::Op::kNext:
         values.push_back(next(columns[node.a]));
         break;
-      case Node::Op::kAdd:
+      case ExpressionNode::Op::kAdd:
         values.push_back(values[node.a] + values[node.b]);
         break;
-      case Node::Op::kSub:
+      case ExpressionNode::Op::kSub:
         values.push_back(values[node.a] - values[node.b]);
         break;
-      case Node::Op::kMul:
+      case ExpressionNode::Op::kMul:
         values.push_back(values[node.a] * values[node.b]);
         break;
     }
@@ -119,7 +119,7 @@ std::vector<Fp> node_values(const ChipKey& chip, const std::vector<ColumnRef>& c
 
 std::vector<uint32_t> words(const std::vector<Fp>& row) {
   std::vector<uint32_t> out;
-  for (const Fp x : row) out.push_back(x.word);
+  for (const Fp x : row) out.push_back(x.wire);
   return out;
 }
 
@@ -176,7 +176,7 @@ TreeOpening ReferenceTree::open(const std::vector<uint32_t>& indices) const {
     unsigned log_domain = 0;
     while (size_t{1} << log_domain < group.rows.size()) ++log_domain;
     for (const uint32_t i : distinct_below(indices, log_domain))
-      for (const Fp x : group.rows[i]) out.rows.push_back(x.word);
+      for (const Fp x : group.rows[i]) out.rows.push_back(x.wire);
   }
   for (unsigned m = top; m-- > 0;) {
     const auto known = distinct_below(indices, m + 1);
@@ -292,7 +292,7 @@ void ReferenceProver::commit_quotient() {
       }
       if (shape_.params.zk)
         columns[2 * Fp5::kDegree + c] =
-            random_({Kind::kBatchMask, place, group.log_height, c}, group.bound);
+            random_({Kind::kBlinding, place, group.log_height, c}, group.bound);
     }
     coefficients.push_back(std::move(columns));
   }
@@ -485,7 +485,7 @@ ReferenceTree ReferenceProver::make_slot(const VerifyingKey& key, const Params& 
           if (place.kind == TreeShape::Kind::kShared) {
             const auto column = static_cast<uint32_t>(polynomials.size());
             const auto rho =
-                random({Kind::kMask, place, table.log_height, column}, params.mask_twice());
+                random({Kind::kMask, place, table.log_height, column}, params.mask_for_two());
             for (size_t i = 0; i < rho.size(); ++i) {
               f[i] -= rho[i];
               f.push_back(rho[i]);
@@ -528,19 +528,19 @@ ReferenceProver::Columns ReferenceProver::main_columns(size_t g) {
 
   const bool smallest = g + 1 == shape_.groups.size();
   const size_t blind = main.size() - (smallest ? 3 : 1);
-  const auto random =
-      random_({Kind::kBlind, shape_.trees[shape_.main_tree()], group.log_height, 0}, kBlindRows);
+  const auto random = random_(
+      {Kind::kBlindColumn, shape_.trees[shape_.main_tree()], group.log_height, 0}, kBlindRows);
   for (size_t i = 0; i < kBlindRows; ++i) main[blind][i] = random[i];
   if (!smallest) return main;
   // The answering table: every value that any group sends, with how often.
   std::map<uint32_t, uint64_t> sent;
   for (size_t h = 0; h <= g; ++h) {
     const auto& columns = h == g ? main : trace(shape_.main_tree(), h);
-    for (const Fp x : h == g ? columns[blind] : columns.back()) ++sent[x.word];
+    for (const Fp x : h == g ? columns[blind] : columns.back()) ++sent[x.wire];
   }
   size_t row = 0;
   for (const auto& [word, count] : sent) {
-    main[blind + 1][row] = Fp::from_word(word);
+    main[blind + 1][row] = Fp::from_wire(word);
     main[blind + 2][row++] = integer(count);
   }
   return main;

@@ -20,7 +20,7 @@ namespace zkvm::stark {
 /// Random words of one purpose: `count` elements for column `column` of group `log_height` in a
 /// tree.
 struct RandomPurpose {
-  enum class Kind : uint8_t { kMask, kSalt, kBlind, kChunkMask, kBatchMask };
+  enum class Kind : uint8_t { kMask, kSalt, kBlindColumn, kChunkMask, kBlinding };
   Kind kind;
   TreeShape tree;
   uint8_t log_height;

@@ -48,7 +48,7 @@ struct Range8 {
 };
 
 using AccumulatorChips = ChipList<Sum, Range8>;
-ZKVM_SIMD_TABLE(AssertKernels, accumulator_asserts);
+ZKVM_SIMD_KERNELS(AssertKernels, accumulator_asserts);
 
 /// log_range: height of the range table, at least 8; values above 255 repeat 0.
 inline Toy accumulator(uint8_t log_height, uint8_t log_range = 8) {
@@ -96,7 +96,7 @@ inline Toy accumulator(uint8_t log_height, uint8_t log_range = 8) {
                         },
                         "range8"});
   toy.cheats.push_back({"another public total",
-                        [](Witness& w) { w.publics[0].tuple[0] = Fp::from(5).word; }, "total"});
+                        [](Witness& w) { w.publics[0].tuple[0] = Fp::from(5).wire; }, "total"});
   return toy;
 }
 

@@ -39,7 +39,7 @@ struct Fibonacci {
 };
 
 using FibonacciChips = ChipList<Fibonacci>;
-ZKVM_SIMD_TABLE(AssertKernels, fibonacci_asserts);
+ZKVM_SIMD_KERNELS(AssertKernels, fibonacci_asserts);
 
 inline Toy fibonacci(uint8_t log_height) {
   Toy toy{"fibonacci",
@@ -65,7 +65,7 @@ inline Toy fibonacci(uint8_t log_height) {
   toy.cheats.push_back(change_cell(toy, "one wrong sum", "fibonacci", 5, "b", Fp::from(7), "sum"));
   toy.cheats.push_back(change_cell(toy, "another start", "fibonacci", 0, "a", Fp::from(2), "ends"));
   toy.cheats.push_back({"another public result",
-                        [](Witness& w) { w.publics[1].tuple[1] = Fp::from(3).word; }, "ends"});
+                        [](Witness& w) { w.publics[1].tuple[1] = Fp::from(3).wire; }, "ends"});
   toy.cheats.push_back(
       {"a public result left out", [](Witness& w) { w.publics.pop_back(); }, "ends"});
   toy.cheats.push_back({"a result that ends early",  // stops counting, repeats the last pair

@@ -163,7 +163,7 @@ struct MachineAges {
 };
 
 using MachineChips = ChipList<Alu, Ram, Output, Program, Cells, MachineAges>;
-ZKVM_SIMD_TABLE(AssertKernels, machine_asserts);
+ZKVM_SIMD_KERNELS(AssertKernels, machine_asserts);
 
 /// Runs the machine and keeps its rows.
 class MachineRun {
@@ -324,7 +324,7 @@ inline Toy machine(int n, uint8_t min_log_height) {
                         },
                         "program"});
   toy.cheats.push_back({"another public output",
-                        [](Witness& w) { w.publics.back().tuple[1] = Fp::from(4).word; },
+                        [](Witness& w) { w.publics.back().tuple[1] = Fp::from(4).wire; },
                         "output"});
   toy.cheats.push_back({"a live row in the padding",
                         [=](Witness& w) {

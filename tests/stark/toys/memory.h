@@ -81,8 +81,8 @@ struct Ages {
 
 using MemoryChips = ChipList<Access, Bank, Ages>;
 using SharedMemoryChips = ChipList<Access, SharedBank, Ages>;
-ZKVM_SIMD_TABLE(AssertKernels, memory_asserts);
-ZKVM_SIMD_TABLE(AssertKernels, shared_memory_asserts);
+ZKVM_SIMD_KERNELS(AssertKernels, memory_asserts);
+ZKVM_SIMD_KERNELS(AssertKernels, shared_memory_asserts);
 
 /// Runs random accesses on `values` (address -> value, changed to the state after them).
 inline Witness memory_witness(std::vector<uint32_t>& values, uint8_t log_accesses, uint32_t seed) {

@@ -34,7 +34,7 @@ struct Counter {
 };
 
 using MixedChips = ChipList<Counter>;
-ZKVM_SIMD_TABLE(AssertKernels, mixed_asserts);
+ZKVM_SIMD_KERNELS(AssertKernels, mixed_asserts);
 
 /// Every height up to 2^20 that 128 bits allow at the default parameters: masks need 2^12 rows.
 inline std::vector<uint8_t> every_height() { return {20, 19, 18, 17, 16, 15, 14, 13, 12}; }

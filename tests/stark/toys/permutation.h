@@ -27,7 +27,7 @@ struct Permutation {
 };
 
 using PermutationChips = ChipList<Permutation>;
-ZKVM_SIMD_TABLE(AssertKernels, permutation_asserts);
+ZKVM_SIMD_KERNELS(AssertKernels, permutation_asserts);
 
 inline Toy permutation(uint8_t log_height) {
   Toy toy{"permutation",

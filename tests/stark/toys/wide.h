@@ -33,7 +33,7 @@ struct Wide {
 };
 
 using WideChips = ChipList<Wide>;
-ZKVM_SIMD_TABLE(AssertKernels, wide_asserts);
+ZKVM_SIMD_KERNELS(AssertKernels, wide_asserts);
 
 inline Toy wide(uint8_t log_height) {
   Toy toy{"wide",

@@ -52,7 +52,7 @@ TEST(Negative, EveryPublicInteractionCounts) {
       const int8_t sign = i % 3 == 0 ? 1 : -1;
       const Fp multiplicity = Fp::from(i + 2);
       statement.publics.push_back(
-          {4, sign, multiplicity.word, {tuple[0].word, tuple[1].word, tuple[2].word}});
+          {4, sign, multiplicity.wire, {tuple[0].wire, tuple[1].wire, tuple[2].wire}});
       const Fp5 term = inverse(f) * multiplicity;
       sum += sign > 0 ? term : -term;
     }
@@ -61,7 +61,7 @@ TEST(Negative, EveryPublicInteractionCounts) {
     for (const size_t changed : {size_t{0}, count / 2, count - 1}) {
       if (changed >= count) continue;
       Statement other = statement;
-      other.publics[changed].multiplicity = kOne.word;
+      other.publics[changed].multiplicity = kOne.wire;
       EXPECT_EQ(check_bus_sum(other, fingerprint, sums).error().code, ErrorCode::kBusSum);
     }
     const size_t peak =
@@ -80,7 +80,7 @@ TEST(Negative, EveryCheatOfEveryToy) {
       SCOPED_TRACE(toy.name + ": " + cheat.name);
       toys::Toy lie = toy;
       cheat.apply(lie.witness);
-      const CheckReport report = check(lie.circuit, lie.witness);
+      const CheckReport report = check_witness(lie.circuit, lie.witness);
       EXPECT_FALSE(report.ok());
       EXPECT_TRUE(std::ranges::any_of(report.failures, [&](const CheckFailure& failure) {
         return failure.label.find(cheat.caught_by) != std::string::npos;
@@ -115,7 +115,7 @@ TEST(Negative, EveryCellOfSomeRows) {
                                    std::to_string(row) + " column " + std::to_string(c);
           toys::Toy lie = toy;
           lie.witness.tables[t].cell(row, c) += Fp::from(1000 + c);
-          EXPECT_FALSE(check(lie.circuit, lie.witness).ok()) << what;
+          EXPECT_FALSE(check_witness(lie.circuit, lie.witness).ok()) << what;
           const ToyProver prover(lie, quick_params());
           expect_refused(key, prover.statement(), make_cheater(prover, lie, quick_params()).prove(),
                          what);
@@ -353,13 +353,13 @@ std::vector<std::pair<std::string, Statement>> other_statements(const Statement&
     add(name + " bus", [&](Statement& s) { ++s.publics[i].bus; });
     add(name + " sign", [&](Statement& s) { s.publics[i].sign = -s.publics[i].sign; });
     add(name + " multiplicity",
-        [&](Statement& s) { s.publics[i].multiplicity = Fp::from(2).word; });
+        [&](Statement& s) { s.publics[i].multiplicity = Fp::from(2).wire; });
     add(name + " dropped", [&](Statement& s) { s.publics.erase(s.publics.begin() + i); });
     add(name + " twice", [&](Statement& s) { s.publics.push_back(s.publics[i]); });
     add(name + " wider", [&](Statement& s) { s.publics[i].tuple.push_back(0); });
     for (size_t j = 0; j < good.publics[i].tuple.size(); ++j) {
       add(name + " value", [&](Statement& s) {
-        s.publics[i].tuple[j] = (Fp::from_word(s.publics[i].tuple[j]) + kOne).word;
+        s.publics[i].tuple[j] = (Fp::from_wire(s.publics[i].tuple[j]) + kOne).wire;
       });
       add(name + " value plus p", [&](Statement& s) { s.publics[i].tuple[j] += Fp::kModulus; });
     }
@@ -425,7 +425,7 @@ TEST(Negative, MultiplicitiesNearP) {
   toys::Toy toy = toys::fibonacci(8);
   for (PublicInteraction& taken : toy.witness.publics) {
     taken.sign = 1;
-    taken.multiplicity = (-kOne).word;
+    taken.multiplicity = (-kOne).wire;
   }
   const ToyProver prover(toy, quick_params());
   Cheater cheater = make_cheater(prover, toy, quick_params());

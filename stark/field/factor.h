@@ -8,21 +8,24 @@ namespace zkvm::stark {
 // x * w - ((x * w_mu) mod 2^32) * p is divisible by 2^32 for w_mu = w * p^-1 mod 2^32: the quotient
 // of the Montgomery reduction needs one low product instead of waiting for the full one (Shoup's
 // trick).
-struct Twiddle {
+struct ShoupFactor {
   uint32_t w = 0;
   uint32_t w_mu = 0;
 
-  ZKVM_FIELD_INLINE static Twiddle from(Fp factor) {
-    return {factor.word, factor.word * Fp::kModulusInverse};
+  ZKVM_FIELD_INLINE static ShoupFactor from(Fp factor) {
+    return {factor.wire, factor.wire * Fp::kModulusInverse};
   }
 };
 
-inline constexpr uint32_t kHalfP = (Fp::kModulus - 1) / 2;
+inline constexpr uint32_t kCentre = (Fp::kModulus - 1) / 2;
+
+/// The element of this word: what kernels subtract from canonical words to centre them (simd.h).
+ZKVM_FIELD_INLINE Fp centre() { return Fp::from_wire(kCentre); }
 
 // The representative of the word in [-(p - 1) / 2, (p - 1) / 2], for signed products (simd.h,
 // CentredAcc).
 ZKVM_FIELD_INLINE uint32_t centred_word(Fp a) {
-  return a.word > kHalfP ? a.word - Fp::kModulus : a.word;
+  return a.wire > kCentre ? a.wire - Fp::kModulus : a.wire;
 }
 
 }  // namespace zkvm::stark
