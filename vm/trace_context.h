@@ -144,8 +144,8 @@ struct TraceContext {
  private:
   ZKVM_ALWAYS_INLINE uint32_t index() const { return static_cast<uint32_t>(insn - core->text); }
   ZKVM_ALWAYS_INLINE uint32_t link() const { return core->text_base + index() * 4 + 4; }
-  ZKVM_ALWAYS_INLINE uint32_t time(uint32_t slot) const {
-    return static_cast<uint32_t>(n) * 4 + slot;
+  ZKVM_ALWAYS_INLINE uint32_t time(uint32_t subtick) const {
+    return static_cast<uint32_t>(n) * 4 + subtick;
   }
 
   template <class Row>
@@ -158,9 +158,9 @@ struct TraceContext {
     return row;
   }
 
-  ZKVM_ALWAYS_INLINE Access access(int r, uint32_t slot) {
+  ZKVM_ALWAYS_INLINE Access access(int r, uint32_t subtick) {
     const Access before = core->get(r);
-    core->set(r, {before.value, time(slot)});
+    core->set(r, {before.value, time(subtick)});
     return before;
   }
 
@@ -170,12 +170,12 @@ struct TraceContext {
     return before;
   }
 
-  ZKVM_ALWAYS_INLINE Access access_memory(uint32_t address, uint32_t slot) {
+  ZKVM_ALWAYS_INLINE Access access_memory(uint32_t address, uint32_t subtick) {
     Access before;
     std::memcpy(&before.value, memory + (address & ~3u), 4);
     uint32_t& last = core->times[address / 4];
     before.time = last;
-    last = time(slot);
+    last = time(subtick);
     return before;
   }
 

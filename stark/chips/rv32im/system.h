@@ -29,8 +29,8 @@
 //
 // What the VM refuses beyond that and the proof does not: a read whose buffer is not writable as
 // far as it was asked to be, if fewer words come; a buffer that is no multiple of 4, if no word
-// moves; a length of 2^16 or more that is no multiple of 4, of a read; console writes of what is not
-// memory; and the host's limits.
+// moves; a length of 2^16 or more that is no multiple of 4, of a read; console writes of what is
+// not memory; and the host's limits.
 #pragma once
 
 #include "stark/chips/instruction.h"

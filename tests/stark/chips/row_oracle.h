@@ -264,16 +264,16 @@ inline uint32_t arithmetic(Operation op, uint32_t a, uint32_t b) {
 /// has no correct execution (the VM traps). ecall is not modelled here.
 struct Expected {
   struct Touch {
-    uint32_t place, after, slot;
+    uint32_t place, after, subtick;
   };
-  std::vector<Touch> touches;  // in the order of their slots
+  std::vector<Touch> touches;  // in the order of their subticks
   uint32_t next_pc;
 };
 inline std::optional<Expected> expected(const RowEffects& e) {
   const ProgramRow& i = e.insn;
-  const auto value_at = [&](uint32_t slot) -> uint32_t {
+  const auto value_at = [&](uint32_t subtick) -> uint32_t {
     for (const RowAccess& a : e.accesses)
-      if (a.time == 4 * e.clk + slot) return a.before;
+      if (a.time == 4 * e.clk + subtick) return a.before;
     return 0;
   };
   // With rd = rs1 one access may do for both.
@@ -286,8 +286,8 @@ inline std::optional<Expected> expected(const RowEffects& e) {
   const uint32_t a = value_at(is_in_place ? 2 : 0), b = value_at(1);
   const auto reg = [](uint32_t r) { return kMachineBase + r; };
   Expected out{{}, i.pc + 4};
-  const auto touch = [&](uint32_t place, uint32_t after, uint32_t slot) {
-    out.touches.push_back({place, after, slot});
+  const auto touch = [&](uint32_t place, uint32_t after, uint32_t subtick) {
+    out.touches.push_back({place, after, subtick});
   };
   if (!is_in_place) touch(reg(i.rs1), a, 0);
   if (op >= Operation::kBeq && op <= Operation::kBgeu) {
@@ -359,8 +359,8 @@ Verdict judge(const typename Chip::template Cols<Fp>& row) {
     bool done = false;
     for (const RowAccess& a : e->accesses)
       done = done || (a.place == touch.place && a.after == touch.after &&
-                      a.time == 4 * e->clk + touch.slot);
-    if (!done) return wrong("access at slot " + std::to_string(touch.slot));
+                      a.time == 4 * e->clk + touch.subtick);
+    if (!done) return wrong("access at subtick " + std::to_string(touch.subtick));
   }
   return {Judgement::kCorrect, ""};
 }
