@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds, and runs every default test. Exit status 0 means all passed.
+# Installs what is missing, builds, and runs every default test. Exit status 0 means all passed. The summary has the
+# wall clock and the CPU time (user + system, of all processes) of each stage.
 #
 #   bash tests/run.sh                  set-up, release build, all tests, robustness tests under ASan + UBSan
 #   bash tests/run.sh --fresh-clone    the same from a clone of HEAD in an empty folder
+#   bash tests/run.sh --long           what is too long for every run: 10,000 streams, 2,000 of them proven, mutations by
+#                                      the million, every benchmark once, guests in other languages, AVX-512 in an
+#                                      emulator (which it downloads)
+#   bash tests/run.sh --tidy           clang-tidy over the whole tree
 #
 # Other presets: cmake --preset portable && cmake --build --preset portable && ctest --preset portable
 # Any test under ASan + UBSan, the prover's for one; preset fuzz does it optimised, but without UBSan in *.simd.cc:
@@ -12,20 +17,29 @@ cd "$(dirname "$0")/.."
 started=$SECONDS
 summary=()
 
-stage() {  # stage TITLE COMMAND...: a heading, the command, its time; ends everything where it fails
-  local title=$1 from=$SECONDS
+cpu() {  # seconds of CPU, user + system, of all processes that have ended; fields 16 and 17 of proc(5), in ticks
+  local fields
+  read -ra fields <"/proc/$$/stat"
+  echo $(((fields[15] + fields[16]) / $(getconf CLK_TCK)))
+}
+
+stage() {  # stage TITLE COMMAND...: a heading, the command, its times; ends everything where it fails; 77 means skipped
+  local title=$1 from=$SECONDS cpu_from status=0 said
+  cpu_from=$(cpu)
   shift
   printf '\n==== %s\n' "$title"
-  if "$@"; then
-    summary+=("$(printf 'passed %5d s  %s' $((SECONDS - from)) "$title")")
-  else
-    summary+=("$(printf 'FAILED %5d s  %s' $((SECONDS - from)) "$title")")
-    finish 1
-  fi
+  "$@" || status=$?
+  case $status in
+    0) said=passed ;;
+    77) said=skipped ;;
+    *) said=FAILED ;;
+  esac
+  summary+=("$(printf '%-8s %5d s %5d s CPU  %s' $said $((SECONDS - from)) $(($(cpu) - cpu_from)) "$title")")
+  [ $said != FAILED ] || finish 1
 }
 
 finish() {
-  printf '\n==== Summary (%d s)\n' $((SECONDS - started))
+  printf '\n==== Summary (%d s, %d s CPU on %d cores)\n' $((SECONDS - started)) "$(cpu)" "$(nproc)"
   printf '%s\n' "${summary[@]}"
   exit "$1"
 }
@@ -37,8 +51,26 @@ build() {  # build PRESET TARGET...
   cmake --build --preset "$preset" --target "$@"
 }
 
-case "${1:-}" in
-  "") ;;
+mutations() {  # mutations COUNT TEST...: as many changed inputs for each
+  local count=$1 name
+  shift
+  for name; do ZKVM_MUTATIONS=$count "build/release/bin/$name" || return 1; done
+}
+
+benchmarks() {  # each once; what they print is no measurement
+  local bench
+  build release benchmarks vm_bench receipt_bench stark_prover_bench || return 1
+  for bench in build/release/bin/*_bench; do "$bench" --benchmark_min_time=0 || return 1; done
+}
+
+tidy() {  # guests are not in the list of compile commands
+  git ls-files 'examples/*.cc' 'host/*.cc' 'stark/*.cc' 'tests/*.cc' 'vm/*.cc' | sed 's/[.]/\\./g; s/^/\//; s/$/$/' |
+    xargs run-clang-tidy-19 -quiet -p build/release -j "$(nproc)"
+}
+
+mode=${1:-}
+case $mode in
+  "" | --long | --tidy) [ $# -le 1 ] || mode=usage ;;
   --fresh-clone)
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
@@ -46,16 +78,34 @@ case "${1:-}" in
     bash "$folder/zkvm/tests/run.sh"
     exit
     ;;
-  *)
-    echo "usage: bash tests/run.sh [--fresh-clone]" >&2
-    exit 2
-    ;;
+  *) mode=usage ;;
 esac
+if [ "$mode" = usage ]; then
+  echo "usage: bash tests/run.sh [--fresh-clone | --long | --tidy]" >&2
+  exit 2
+fi
 
 mkdir -p build
 stage "Set-up" bash toolchain/setup.sh
 stage "Release build" build release all
-stage "Robustness tests under ASan + UBSan: build" build debug robustness_tests
-stage "Robustness tests under ASan + UBSan" ctest --preset debug -L robustness -j "$(nproc)" --no-tests=error
-stage "All tests, release" ctest --preset release -j "$(nproc)" --no-tests=error
+case $mode in
+  --long)
+    stage "10,000 streams against qemu" env ZKVM_STREAMS=10000 build/release/bin/differential_test
+    stage "2,000 streams proven" env ZKVM_STREAMS=2000 \
+      build/release/bin/machine_session_test --gtest_filter=Session.ProvesRandomInstructions
+    stage "Mutations" mutations 1000000 elf_mutation_test stark_mutations_test host_receipt_test
+    stage "Mutations of whole receipts" mutations 100000 host_tampered_receipt_test
+    stage "Every benchmark once" benchmarks
+    if [ -e tests/guest/other_languages.sh ]; then
+      stage "Guests in other languages" bash tests/guest/other_languages.sh
+    fi
+    stage "AVX-512 in an emulator" bash tests/avx512.sh
+    ;;
+  --tidy) stage "clang-tidy" tidy ;;
+  *)
+    stage "Robustness tests under ASan + UBSan: build" build debug robustness_tests
+    stage "Robustness tests under ASan + UBSan" ctest --preset debug -L robustness -j "$(nproc)" --no-tests=error
+    stage "All tests, release" ctest --preset release -j "$(nproc)" --no-tests=error
+    ;;
+esac
 finish 0
