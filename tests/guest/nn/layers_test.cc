@@ -115,6 +115,90 @@ TEST(Layers, DenseTakesAnyShape) {
                                  zk::nn::dense<layers::kDense2>(flat).data));
 }
 
+// Outputs that have nothing in common: ordinary ones; a unit that is never active (no weights, or
+// some, and a great bias); scales far apart; constants at and within the clamp; a bias that the
+// fast way has no room for.
+template <class T, int kZeroPoint>
+constexpr auto mixed_outputs() {
+  constexpr int kOutputs = 14, kInputs = 11;
+  zk::nn::DenseParams<T, kOutputs, kInputs> p{};
+  for (int i = 0; i < kOutputs * kInputs; ++i)
+    p.weights[i] = static_cast<int8_t>(i * 37 % 251 - 125);
+  for (int o = 0; o < kOutputs; ++o) p.bias[o] = 700 * o - 3000, p.weight_scales[o] = 0x1p-9f;
+  const auto without_weights = [&](int o, int32_t bias, float scale) {
+    for (int i = 0; i < kInputs; ++i) p.weights[o * kInputs + i] = 0;
+    p.bias[o] = bias;
+    p.weight_scales[o] = scale;
+  };
+  without_weights(0, -2147268905, 0x1p-33f);
+  without_weights(1, 2147483647, 0x1p-31f);
+  without_weights(2, INT32_MIN, 0x1.8p-30f);
+  without_weights(3, 17, 0.3f);
+  without_weights(4, 0, 1);
+  p.bias[5] = -2000000000, p.weight_scales[5] = 0x1p-20f;
+  p.bias[6] = 2000000000, p.weight_scales[6] = 0x1.1p-29f;  // rounds to 0 or 1: no constant
+  p.bias[7] = 1999999999, p.weight_scales[7] = 0x1.5p-27f;
+  p.weight_scales[8] = 0x1p-40f;
+  p.weight_scales[9] = 0x1.234p6f;
+  p.weight_scales[10] = 3.7f;
+  p.input = {0.5f, kZeroPoint};
+  p.output = {0.75f, kZeroPoint};
+  return p;
+}
+constexpr auto kMixedSigned = mixed_outputs<int8_t, -3>();
+constexpr auto kMixedUnsigned = mixed_outputs<uint8_t, 0>();
+constexpr auto kMixedHigh = mixed_outputs<uint8_t, 255>();
+// They used to make each other slow.
+static_assert(zk::nn::Outputs<kMixedSigned>::kRescale.pre_shift >= 0);
+static_assert(zk::nn::Outputs<kMixedUnsigned>::kRescale.pre_shift >= 0);
+
+template <const auto& kParams>
+void expect_the_definition() {
+  using Params = std::remove_cvref_t<decltype(kParams)>;
+  using T = typename Params::Element;
+  std::mt19937 random(3);
+  for (int round = 0; round < 3000; ++round) {
+    auto x = random_tensor<Tensor<T, Params::kTaps>>(random);
+    if (round < 2) {
+      for (T& element : x.data) {
+        element = round == 0 ? std::numeric_limits<T>::min() : std::numeric_limits<T>::max();
+      }
+    }
+    const auto y = zk::nn::dense<kParams>(x);
+    for (int o = 0; o < Params::kOutputs; ++o) {
+      int64_t sum = kParams.bias[o];
+      for (int i = 0; i < Params::kTaps; ++i) {
+        sum += kParams.weights[o * Params::kTaps + i] * (x.data[i] - kParams.input.zero_point);
+      }
+      const auto acc = static_cast<int32_t>(sum);
+      const float scale =
+          zk::nn::output_scale(kParams.input.scale, kParams.weight_scales[o], kParams.output.scale);
+      ASSERT_EQ(y.data[o], zk::nn::saturate<T>(zk::nn::rescale(acc, zk::nn::multiplier_of(scale)),
+                                               kParams.output.zero_point))
+          << "round " << round << ", output " << o;
+    }
+  }
+}
+
+TEST(Dense, OutputsOfEveryKindInOneLayer) {
+  expect_the_definition<kMixedSigned>();
+  expect_the_definition<kMixedUnsigned>();
+  expect_the_definition<kMixedHigh>();
+}
+
+TEST(Parameters, ScalesAndZeroPoints) {
+  using zk::nn::is_output_scale, zk::nn::is_scale, zk::nn::is_zero_point;
+  EXPECT_TRUE(is_scale(1e-38f) && is_scale(1e38f));
+  for (const float scale : {0.0f, -0.1f, INFINITY, -INFINITY, NAN}) EXPECT_FALSE(is_scale(scale));
+  EXPECT_TRUE(is_output_scale(1e-10f, 1e-10f, 1e-10f));
+  EXPECT_FALSE(is_output_scale(1e-30f, 1e-10f, 1));       // underflows
+  EXPECT_FALSE(is_output_scale(1e-30f, 1e-10f, 1e-30f));  // on the way
+  EXPECT_FALSE(is_output_scale(1e30f, 1, 1e-30f));
+  EXPECT_TRUE(is_zero_point<int8_t>(-128) && is_zero_point<int8_t>(127));
+  EXPECT_FALSE(is_zero_point<int8_t>(-129) || is_zero_point<int8_t>(128));
+  EXPECT_FALSE(is_zero_point<uint8_t>(-1) || is_zero_point<uint8_t>(256));
+}
+
 TEST(Tensor, IsRowMajor) {
   Tensor<int8_t, 2, 3, 4> x{};
   x(1, 2, 3) = 7;

@@ -113,6 +113,8 @@ struct Conv2dLayer {
   static constexpr int kConvW = (kPaddedW - Params::kKernelW) / kStride + 1;
   static_assert(kPaddedH >= Params::kKernelH && kPaddedW >= Params::kKernelW,
                 "zk::nn::conv2d: the kernel is larger than the padded input");
+  static_assert(!kPool || (kConvH >= 2 && kConvW >= 2),
+                "zk::nn::conv2d_max_pool: the convolution's output is smaller than a 2x2 window");
   static constexpr int kOutH = kPool ? kConvH / 2 : kConvH, kOutW = kPool ? kConvW / 2 : kConvW;
 
   // Positions that share each load of a weight: a pool window, or some neighbours in a row.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <type_traits>
 
 #include "zk/nn/requantise.h"
@@ -13,6 +14,86 @@
 #include "zk/nn/tensor.h"
 
 namespace zk::nn {
+
+// What a layer's outputs can be, whatever the input; and what its parameters must be.
+template <const auto& kParams>
+class Outputs {
+  using Params = std::remove_cvref_t<decltype(kParams)>;
+  using Element = typename Params::Element;
+  static constexpr int kOutputs = Params::kOutputs;
+
+  static constexpr bool scales_are_scales() {
+    bool good = is_scale(kParams.input.scale) && is_scale(kParams.output.scale);
+    for (const float scale : kParams.weight_scales) good = good && is_scale(scale);
+    return good;
+  }
+  static constexpr bool output_scales_are_normal() {
+    bool good = true;
+    for (const float scale : kParams.weight_scales) {
+      good = good && is_output_scale(kParams.input.scale, scale, kParams.output.scale);
+    }
+    return good;
+  }
+  static_assert(scales_are_scales(),
+                "zk::nn: every scale must be positive, and no infinity or NaN");
+  static_assert(!scales_are_scales() || output_scales_are_normal(),
+                "zk::nn: input scale * weight scale / output scale must be a normal float32");
+  static_assert(is_zero_point<Element>(kParams.input.zero_point) &&
+                    is_zero_point<Element>(kParams.output.zero_point),
+                "zk::nn: zero points must be values of the element type");
+
+ public:
+  static constexpr float scale(int output) {
+    return output_scale(kParams.input.scale, kParams.weight_scales[output], kParams.output.scale);
+  }
+
+  struct Kind {
+    int64_t bound;  // of |accumulator|
+    bool constant;  // the least accumulator and the greatest give one element
+    int y;          // then: that element, less the zero point
+  };
+  static constexpr std::array<Kind, kOutputs> kinds() {
+    constexpr int kLeast = std::numeric_limits<Element>::min() - kParams.input.zero_point;
+    constexpr int kGreatest = std::numeric_limits<Element>::max() - kParams.input.zero_point;
+    std::array<Kind, kOutputs> out{};
+    for (int output = 0; output < kOutputs; ++output) {
+      int64_t least = kParams.bias[output], greatest = least;
+      for (int tap = 0; tap < Params::kTaps; ++tap) {
+        const int weight = kParams.weights[output * Params::kTaps + tap];
+        least += weight * (weight < 0 ? kGreatest : kLeast);
+        greatest += weight * (weight < 0 ? kLeast : kGreatest);
+      }
+      Kind& kind = out[output];
+      kind.bound = std::max(-least, greatest);
+      if (kind.bound > std::numeric_limits<int32_t>::max()) continue;
+      const auto element = [&](int64_t acc) {  // grows with acc
+        return saturate<Element>(rescale(static_cast<int32_t>(acc), multiplier_of(scale(output))),
+                                 kParams.output.zero_point);
+      };
+      kind.constant = element(least) == element(greatest);
+      kind.y = element(least) - kParams.output.zero_point;
+    }
+    return out;
+  }
+  static constexpr std::array<Kind, kOutputs> kKinds = kinds();
+
+  // The fast way of as many outputs as possible: the others do not make these slow.
+  static constexpr FastRescale fast_rescale() {
+    int most = 0;
+    const bool constants = std::ranges::any_of(kKinds, &Kind::constant);
+    FastRescale best{constants ? FastRescale::least_pre_shift(1) : -1};
+    for (int pre_shift = 0; pre_shift < 31; ++pre_shift) {
+      int count = 0;
+      for (int output = 0; output < kOutputs; ++output) {
+        const Kind& kind = kKinds[output];
+        if (!kind.constant && FastRescale{pre_shift}.fits(scale(output), kind.bound)) ++count;
+      }
+      if (count > most) best = {pre_shift}, most = count;
+    }
+    return best;
+  }
+  static constexpr FastRescale kRescale = fast_rescale();
+};
 
 // Everything that a layer computes from its parameters before it runs.
 //
@@ -23,9 +104,13 @@ namespace zk::nn {
 template <const auto& kParams, template <int> class Order, int kMaxBlock>
 class Layer {
   using Params = std::remove_cvref_t<decltype(kParams)>;
+  using Range = Outputs<kParams>;
+  static constexpr FastRescale kRescale = Range::kRescale;
 
   static constexpr int tap_weight(int output, int tap) {
-    return tap < 0 ? 0 : kParams.weights[output * Params::kTaps + tap];
+    return tap < 0 || Range::kKinds[output].constant
+               ? 0
+               : kParams.weights[output * Params::kTaps + tap];
   }
 
   static constexpr bool weights_pair() {
@@ -69,7 +154,12 @@ class Layer {
   static int32_t start(int output) { return kData.start[output]; }
 
   static Element requantised(int output, int32_t acc) {
-    return requantise<Element, kRescale.pre_shift>(acc, kData.factors[output], kData.scales[output],
+    const int32_t factor = kData.factors[output];
+    if constexpr (kSomeAreSlow) {
+      if (factor == kSlow) [[unlikely]]
+        return requantise<Element, -1>(acc, 0, kData.scales[output], kParams.output.zero_point);
+    }
+    return requantise<Element, kRescale.pre_shift>(acc, factor, kData.scales[output],
                                                    kParams.output.zero_point);
   }
 
@@ -80,29 +170,17 @@ class Layer {
     std::array<float, kOutputs> scales;
   };
 
-  static constexpr float scale(int output) {
-    return output_scale(kParams.input.scale, kParams.weight_scales[output], kParams.output.scale);
-  }
+  // An output that is a constant gets no weights, and for accumulator and scale a pair that gives
+  // the constant and goes the fast way: y 2^n and 2^-n.
+  static constexpr int kConstantShift =
+      kRescale.pre_shift < 0 ? 0
+                             : std::max(0, FastRescale::least_pre_shift(1) - kRescale.pre_shift);
 
-  static constexpr FastRescale fast_rescale() {
-    float largest = 0;
-    int64_t bound = 0;
-    for (int output = 0; output < kOutputs; ++output) {
-      largest = std::max(largest, scale(output));
-      int64_t sum = 0;
-      for (int tap = 0; tap < Params::kTaps; ++tap) {
-        const int weight = tap_weight(output, tap);
-        sum += weight < 0 ? -weight : weight;
-      }
-      const int64_t bias = kParams.bias[output];
-      bound = std::max(bound, 255 * sum + (bias < 0 ? -bias : bias));
-    }
-    return FastRescale::of(largest, bound);
-  }
-  static constexpr FastRescale kRescale = fast_rescale();
+  static constexpr int32_t kSlow = -1;  // in place of a factor
 
   static constexpr Data lay_out() {
     Data data{};
+    std::array<int64_t, kOutputs> start{};
     for_each_block([&]<int kSize>(int first) {
       Weight* at = data.weights.data() + first * kWords;
       for (int word = 0; word < kWords; ++word) {
@@ -111,19 +189,33 @@ class Layer {
         for (int output = first; output < first + kSize; ++output) {
           const int w0 = tap_weight(output, tap0), w1 = tap_weight(output, tap1);
           *at++ = Taps::weight(w0, w1);
-          data.start[output] -=
+          start[output] -=
               Taps::template excess<Element>(w0, w1) + kParams.input.zero_point * (w0 + w1);
         }
       }
     });
     for (int output = 0; output < kOutputs; ++output) {
-      data.start[output] += kParams.bias[output];
-      data.scales[output] = scale(output);
-      data.factors[output] = kRescale.factor(scale(output));
+      const auto& kind = Range::kKinds[output];
+      int64_t bound = kind.bound;
+      data.scales[output] = Range::scale(output);
+      if (kind.constant) {
+        constexpr int kOne = 1 << kConstantShift;
+        start[output] = kind.y * kOne;
+        bound = std::max(start[output], -start[output]);
+        data.scales[output] = 1.0f / kOne;
+      } else {
+        start[output] += kParams.bias[output];
+      }
+      data.start[output] = static_cast<int32_t>(start[output]);  // modulo 2^32, as sums are
+      data.factors[output] =
+          kRescale.fits(data.scales[output], bound) ? kRescale.factor(data.scales[output]) : kSlow;
     }
     return data;
   }
   static constexpr Data kData = lay_out();
+
+  static constexpr bool kSomeAreSlow =
+      kRescale.pre_shift >= 0 && std::ranges::find(kData.factors, kSlow) != kData.factors.end();
 };
 
 }  // namespace zk::nn

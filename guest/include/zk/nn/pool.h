@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <algorithm>
+#include <type_traits>
 
 #include "zk/nn/requantise.h"
 #include "zk/nn/tensor.h"
@@ -15,6 +16,7 @@ namespace zk::nn {
 // as ONNX MaxPool does. Quantisation is the input's.
 template <int kKernel, int kStride = kKernel, Byte T, int kChannels, int kHeight, int kWidth>
 auto max_pool(const Tensor<T, kChannels, kHeight, kWidth>& x) {
+  static_assert(kKernel >= 1 && kStride >= 1, "zk::nn::max_pool: window and stride are at least 1");
   static_assert(kHeight >= kKernel && kWidth >= kKernel,
                 "zk::nn::max_pool: the window is larger than the input");
   constexpr int kOutH = (kHeight - kKernel) / kStride + 1, kOutW = (kWidth - kKernel) / kStride + 1;
@@ -71,8 +73,15 @@ struct AveragePoolWindow {
 template <int kKernel, const auto& kParams, int kStride = kKernel, Byte T, int kChannels,
           int kHeight, int kWidth>
 auto average_pool(const Tensor<T, kChannels, kHeight, kWidth>& x) {
+  static_assert(kKernel >= 1 && kStride >= 1,
+                "zk::nn::average_pool: window and stride are at least 1");
   static_assert(kHeight >= kKernel && kWidth >= kKernel,
                 "zk::nn::average_pool: the window is larger than the input");
+  static_assert(is_scale(kParams.input.scale) && is_scale(kParams.output.scale),
+                "zk::nn: every scale must be positive, and no infinity or NaN");
+  static_assert(
+      is_zero_point<T>(kParams.input.zero_point) && is_zero_point<T>(kParams.output.zero_point),
+      "zk::nn: zero points must be values of the element type");
   constexpr int kOutH = (kHeight - kKernel) / kStride + 1, kOutW = (kWidth - kKernel) / kStride + 1;
   using Window = AveragePoolWindow<kParams, T, kKernel, kWidth>;
   constexpr double kRatio = static_cast<double>(kParams.input.scale) / kParams.output.scale;
@@ -110,12 +119,24 @@ auto average_pool(const Tensor<T, kChannels, kHeight, kWidth>& x) {
   return y;
 }
 
+// A constant number that is a value of T; another one does not compile.
+template <Byte T>
+struct ZeroPoint {
+  consteval ZeroPoint(int zero_point) : value(static_cast<T>(zero_point)) {
+    if (!is_zero_point<T>(zero_point)) zero_points_must_be_values_of_the_element_type();
+  }
+  T value;
+
+ private:
+  static void zero_points_must_be_values_of_the_element_type();  // never defined: the message
+};
+
 // max(x, zero_point): ReLU between layers that share a quantisation. Layers whose output's zero
-// point is the least T need none.
+// point is the least T need none. The zero point is a constant, such as kParams.output.zero_point.
 template <Byte T, int... kDims>
-auto relu(const Tensor<T, kDims...>& x, int zero_point) {
+auto relu(const Tensor<T, kDims...>& x, std::type_identity_t<ZeroPoint<T>> zero_point) {
   Tensor<T, kDims...> y;
-  for (int i = 0; i < x.kSize; ++i) y.data[i] = std::max(x.data[i], static_cast<T>(zero_point));
+  for (int i = 0; i < x.kSize; ++i) y.data[i] = std::max(x.data[i], zero_point.value);
   return y;
 }
 

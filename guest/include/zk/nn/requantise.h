@@ -31,6 +31,16 @@ constexpr float output_scale(float input, float weight, float output) {
   return input * weight / output;
 }
 
+// Whether output_scale() of these is a positive normal float32, as multiplier_of() requires. In
+// double, so that a compiler has no overflow to complain of.
+constexpr bool is_output_scale(float input, float weight, float output) {
+  const double product = static_cast<double>(input) * weight;
+  const double scale = product / output;
+  constexpr double kLeast = std::numeric_limits<float>::min();
+  constexpr double kGreatest = std::numeric_limits<float>::max();
+  return product >= kLeast && product <= kGreatest && scale >= kLeast && scale <= kGreatest;
+}
+
 // x / 2^shift, rounded half to even; shift in [0, 63].
 constexpr uint64_t shift_right_half_even(uint64_t x, int shift) {
   if (shift == 0) return x;
@@ -92,13 +102,20 @@ struct FastRescale {
   int pre_shift;  // -1: the scales or the bound are too large, take the slow way always
 
   static constexpr FastRescale of(float largest_scale, int64_t bound) {
-    // The smallest shift for which factor() of the largest scale, hence of every one, is below
-    // 2^31.
-    const Multiplier m = multiplier_of(largest_scale);
-    const int shift = m.exponent + 24 + kFractionBits + 1;
-    const int pre_shift = shift < 0 ? 0 : shift;
-    const bool fits = pre_shift < 31 && bound <= (int64_t{0x7fffffff} >> pre_shift);
-    return {fits ? pre_shift : -1};
+    const FastRescale least{least_pre_shift(largest_scale)};
+    return least.fits(largest_scale, bound) ? least : FastRescale{-1};
+  }
+
+  // The smallest shift for which factor() of the scale, hence of smaller ones, is below 2^31.
+  static constexpr int least_pre_shift(float scale) {
+    const int shift = multiplier_of(scale).exponent + 24 + kFractionBits + 1;
+    return shift < 0 ? 0 : shift;
+  }
+
+  // Whether an output of this scale whose accumulators are |acc| <= bound may go the fast way.
+  constexpr bool fits(float scale, int64_t bound) const {
+    return pre_shift >= least_pre_shift(scale) && pre_shift < 31 &&
+           bound <= (int64_t{0x7fffffff} >> pre_shift);
   }
 
   // round(scale * 2^(32 + kFractionBits - pre_shift)), in [0, 2^31).

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <concepts>
+#include <limits>
 
 namespace zk::nn {
 
@@ -15,6 +16,15 @@ struct Quantisation {
   float scale;
   int zero_point;
 };
+
+// What ONNX allows, and layers assert.
+constexpr bool is_scale(float scale) {
+  return scale > 0 && scale <= std::numeric_limits<float>::max();
+}
+template <Byte T>
+constexpr bool is_zero_point(int zero_point) {
+  return zero_point >= std::numeric_limits<T>::min() && zero_point <= std::numeric_limits<T>::max();
+}
 
 // `data` starts on a word, so that kernels may load four elements at once.
 template <Byte T, int... kDims>
