@@ -102,7 +102,7 @@ function(_zkvm_compile source object compiler)
   add_custom_command(
     OUTPUT ${object}
     COMMAND ${tool} ${flags} -Wall -Wextra -I${ZKVM_GUEST_SDK}/include ${C_OPTIONS} ${ZKVM_RISCV_C_HEADERS}
-            -MD -MF ${object}.d -MT ${object} -c ${source} -o ${object}
+            -MD -MF ${object}.d -MQ ${object} -c ${source} -o ${object}
     DEPENDS ${source} ${C_DEPENDS}
     DEPFILE ${object}.d
     COMMENT "Guest object ${shown} (${compiler})"
@@ -177,6 +177,10 @@ function(zkvm_add_guest)
   if(NOT DEFINED G_STACK)
     set(G_STACK 64K)
   endif()
+  if("${ZKVM_GUEST_DIR}" MATCHES "([#<>])")
+    message(FATAL_ERROR "zkvm_add_guest: ${ZKVM_GUEST_DIR}: CMake cannot build in a folder with "
+      "'${CMAKE_MATCH_1}' in its path; rename it, or choose another build folder")
+  endif()
   _zkvm_size("${G_HEAP}" HEAP heap)
   _zkvm_size("${G_STACK}" STACK stack)
   _zkvm_find_toolchain()
@@ -218,20 +222,21 @@ function(zkvm_add_guest)
     if(NOT file OR NOT symbol MATCHES "^[A-Za-z_][A-Za-z0-9_]*$")
       message(FATAL_ERROR "zkvm_add_guest(NAME ${G_NAME}): EMBED takes pairs `symbol file`, found `${symbol} ${file}`")
     endif()
-    get_filename_component(file ${file} ABSOLUTE)
+    get_filename_component(file "${file}" ABSOLUTE)
     set(source ${folder}/embed_${symbol}.S)
+    string(REGEX REPLACE "([\\\"])" "\\\\\\1" quoted "${file}")
     file(CONFIGURE OUTPUT ${source} @ONLY CONTENT [[
   .section .rodata.zk_embed_@symbol@, "a", %progbits
   .balign 16
   .globl zk_embed_@symbol@, zk_embed_@symbol@_size
   .type zk_embed_@symbol@, %object
 zk_embed_@symbol@:
-  .incbin "@file@"
+  .incbin "@quoted@"
 .Lend:
   .size zk_embed_@symbol@, .Lend - zk_embed_@symbol@
   .set zk_embed_@symbol@_size, .Lend - zk_embed_@symbol@
 ]])
-    _zkvm_compile(${source} ${source}.o gcc DEPENDS ${file})
+    _zkvm_compile(${source} ${source}.o gcc DEPENDS "${file}")
     list(APPEND objects ${source}.o)
   endwhile()
 

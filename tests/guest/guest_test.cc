@@ -82,6 +82,8 @@ TEST_P(GuestTest, InputAndJournalKeepEveryValueInWholeWords) {
   const std::string embedded(std::istreambuf_iterator<char>(table), {});
   ASSERT_EQ(embedded.size() % 2, 0u);
   put(journal, embedded.data(), embedded.size());
+  const uint32_t nothing[3] = {7, 1, 0};  // an empty embedded file: sum, empty(), size()
+  put(journal, nothing, 12);
   const std::vector<uint8_t> rest(200, 9);
   put(input, rest.data(), rest.size());
   const uint32_t ends[2] = {200, 0};

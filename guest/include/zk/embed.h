@@ -20,7 +20,8 @@
   extern "C" const type zk_embed_##symbol[] __asm__("zk_embed_" #symbol);          \
   extern "C" const std::byte zk_embed_##symbol##_size[];                           \
   [[maybe_unused]] static inline std::span<const type> symbol() {                  \
-    return {zk_embed_##symbol,                                                     \
-            reinterpret_cast<uintptr_t>(zk_embed_##symbol##_size) / sizeof(type)}; \
+    auto size = reinterpret_cast<uintptr_t>(zk_embed_##symbol##_size);             \
+    __asm__("" : "+r"(size)); /* compilers know that no address is 0; a size is */ \
+    return {zk_embed_##symbol, size / sizeof(type)};                               \
   }                                                                                \
   static_assert(alignof(type) <= 16)

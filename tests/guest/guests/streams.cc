@@ -7,6 +7,7 @@
 #include <vector>
 
 ZK_EMBED(uint16_t, table);
+ZK_EMBED(uint8_t, nothing);  // an empty file
 
 namespace {
 
@@ -21,7 +22,7 @@ struct Padded {
   uint32_t large;
 };
 static_assert(zk::Readable<Padded> && !zk::Committable<Padded>);  // padding must not become public
-static_assert(!zk::Committable<std::string_view>);  // the text, not the pointer
+static_assert(!zk::Committable<std::string_view>);                // the text, not the pointer
 static_assert(!zk::Readable<bool> && !zk::Readable<int*> && !zk::Readable<std::string>);
 
 }  // namespace
@@ -46,6 +47,10 @@ int main() {
   zk::commit(std::string_view("text!"));
   zk::commit(std::string_view());
   zk::commit(table());
+
+  uint32_t sum = 7;
+  for (const uint8_t byte : nothing()) sum += byte;
+  zk::commit(std::array{sum, uint32_t{nothing().empty()}, static_cast<uint32_t>(nothing().size())});
 
   uint32_t total = 0;  // the rest, of unknown length
   std::array<std::byte, 64> chunk;
