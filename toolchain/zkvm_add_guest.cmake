@@ -10,7 +10,8 @@
 #   HEAP      bytes for malloc and new, e.g. 65536, 512K, 4M (default 512K); STACK likewise (default 64K). They
 #             are part of the program's identity, and the proof's cost grows with the memory that is touched.
 #   EMBED     the bytes of `file` as read-only data; in the source ZK_EMBED(type, symbol), see <zk/embed.h>.
-#             Public, as all of the program is, to whoever has enough receipts: not for private weights
+#             Public, as all of the program is, to whoever has enough receipts: not for private weights. Its path
+#             may hold every character but ; and \, which CMake does not allow in paths
 #   OPTIONS   further compiler options, after ours
 #   EXCEPTIONS  throw and catch work, and the program is some 50 KB larger; without it `throw` does not compile,
 #             and what the library would throw ends the run with a message
@@ -185,7 +186,7 @@ function(zkvm_add_guest)
   _zkvm_size("${G_STACK}" STACK stack)
   _zkvm_find_toolchain()
   set(linker ${ZKVM_RISCV_LD})
-  if(G_COMPILER STREQUAL clang)
+  if(G_COMPILER STREQUAL clang OR G_EXCEPTIONS)  # GNU ld makes no .eh_frame_hdr for bare RISC-V
     find_program(ZKVM_RISCV_CLANG clang-19)
     find_program(ZKVM_RISCV_LLD ld.lld-19)
     if(NOT ZKVM_RISCV_CLANG OR NOT ZKVM_RISCV_LLD)
@@ -197,9 +198,11 @@ function(zkvm_add_guest)
 
   set(exceptions)
   set(variant without_exceptions)
+  set(variant_options)
   if(G_EXCEPTIONS)
     set(exceptions EXCEPTIONS)
     set(variant with_exceptions)
+    set(variant_options --eh-frame-hdr --wrap=_ZSt24__throw_out_of_range_fmtPKcz)  # runtime/exceptions.cc
   endif()
 
   set(folder ${ZKVM_GUEST_DIR}/${G_NAME}.dir)
@@ -252,7 +255,7 @@ zk_embed_@symbol@:
     OUTPUT ${elf}
     COMMAND ${linker} -m elf32lriscv -static --gc-sections -z max-page-size=4096 --build-id=none
             --fatal-warnings -L ${scripts}/${variant} -T ${scripts}/guest.ld
-            --defsym=__zk_heap_size=${heap} --defsym=__zk_stack_size=${stack}
+            --defsym=__zk_heap_size=${heap} --defsym=__zk_stack_size=${stack} ${variant_options}
             ${runtime} ${objects} --start-group ${libstdcxx} ${unavailable} ${ZKVM_RISCV_LIBRARIES} --end-group
             -o ${elf}
     DEPENDS ${objects} ${runtime} ${unavailable} zkvm_guest_runtime ${scripts}/guest.ld
