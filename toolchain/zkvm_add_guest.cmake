@@ -95,6 +95,7 @@ function(_zkvm_compile source object compiler)
   else()
     set(tool ${ZKVM_RISCV_CLANG} --target=riscv32-unknown-elf)
     set(constexpr_limit -fconstexpr-steps=1000000000)
+    list(APPEND flags -Wno-atomic-alignment)  # atomic operations are calls here, and cheap ones
   endif()
   if(language STREQUAL cxx)
     list(APPEND flags ${constexpr_limit})  # zk::nn lays out a model's weights at compile time

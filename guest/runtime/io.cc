@@ -1,6 +1,8 @@
 #include <string.h>
+#include <zk/check.h>
 #include <zk/io.h>
 #include <zk/syscall.h>
+#include <zk/zk_c.h>
 
 namespace zk {
 namespace {
@@ -92,3 +94,21 @@ void commit_bytes(std::span<const std::byte> bytes) {
 }
 
 }  // namespace zk
+
+extern "C" {
+
+void zk_read(void* out, size_t bytes) { zk::read_bytes({static_cast<std::byte*>(out), bytes}); }
+size_t zk_read_some(void* out, size_t bytes) {
+  return zk::read_some({static_cast<std::byte*>(out), bytes});
+}
+void zk_commit(const void* values, size_t bytes) {
+  zk::commit_bytes({static_cast<const std::byte*>(values), bytes});
+}
+void zk_log(const char* line) { zk::log(line); }
+void zk_exit(int code) { zk::exit(code); }
+void zk_fail(const char* message) { zk::fail(message); }
+void zk_check_failed(const char* file, int line, const char* text) {
+  zk::fail_at(file, line, "ZK_CHECK failed: ", text);
+}
+
+}  // extern "C"

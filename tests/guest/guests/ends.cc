@@ -1,6 +1,7 @@
 // Every way in which a run can end; the first word of the input chooses.
 #include <zk/zk.h>
 
+#include <atomic>
 #include <cassert>
 #include <cstdio>
 #include <cstdlib>
@@ -9,7 +10,8 @@
 #include <string>
 #include <vector>
 
-extern "C" [[noreturn]] void __cxa_pure_virtual();  // what an abstract class's table of functions holds
+extern "C" [[noreturn]] void
+__cxa_pure_virtual();  // what an abstract class's table of functions holds
 
 namespace {
 
@@ -21,6 +23,45 @@ __attribute__((noinline)) uint32_t recurse(uint32_t depth) {
   if (depth == 1'000'000) return 0;
   frame[depth % 256] = depth;
   return recurse(depth + 1) + frame[(depth + 1) % 256];
+}
+
+struct Pair {
+  uint64_t a, b;
+  bool operator==(const Pair&) const = default;
+};
+struct Odd {
+  uint8_t bytes[3];
+};
+
+// How many of these atomic operations do what they should, out of 12.
+int atomics() {
+  int right = 0;
+  std::atomic<Pair> pair(Pair{g_zero, 2});
+  right += pair.exchange({3, 4}) == Pair{0, 2};
+  Pair expected{3, 5};
+  right += !pair.compare_exchange_strong(expected, {7, 8}) && expected == Pair{3, 4};
+  right += pair.compare_exchange_strong(expected, {7, 8}) && pair.load() == Pair{7, 8};
+  std::atomic<Odd> odd(Odd{{1, 2, 3}});
+  odd.store({{4, 5, 6}});
+  right += odd.load().bytes[2] == 6;
+  std::atomic<uint64_t> wide(g_zero);
+  right += wide.is_lock_free() && pair.is_lock_free();
+  wide.wait(1);  // it is 0: no wait
+  wide.notify_all();
+  std::atomic_flag flag;
+  right += !flag.test_and_set() && flag.test();
+  uint32_t x = 12;
+  right += __atomic_fetch_nand(&x, 4u, __ATOMIC_SEQ_CST) == 12 && x == ~4u;
+  right += __atomic_add_fetch(&x, 5u, __ATOMIC_SEQ_CST) == 0;
+  right += __sync_fetch_and_add(&x, 3u) == 0 && __sync_sub_and_fetch(&x, 1u) == 2;
+  right += __sync_bool_compare_and_swap(&x, 2u, 6u) && __sync_val_compare_and_swap(&x, 2u, 7u) == 6;
+  uint8_t byte = 0;
+  right += __sync_lock_test_and_set(&byte, 1) == 0 && byte == 1;
+  __sync_lock_release(&byte);
+  __sync_synchronize();
+  uint64_t eight = 1;
+  right += byte == 0 && __sync_or_and_fetch(&eight, uint64_t{1} << 40) == (uint64_t{1} << 40) + 1;
+  return right;
 }
 
 }  // namespace
@@ -79,6 +120,11 @@ int main() {
     case 18:
       (void)std::getchar();
       break;
+    case 20:
+      std::atomic<uint32_t>(g_zero).wait(0);
+      break;
+    case 21:
+      return atomics();
     default:
       return 99;
   }

@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -32,8 +33,8 @@ int main() {
   }
   try {
     zk::commit(std::vector<uint32_t>(3).at(choice + 3));
-  } catch (const std::out_of_range&) {
-    zk::commit(uint32_t{1});
+  } catch (const std::out_of_range& e) {
+    zk::commit(std::string_view(e.what()));
   }
   if (choice == 1) throw std::logic_error("nobody catches this");
   if (choice == 2) throw 5;
