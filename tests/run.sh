@@ -103,8 +103,8 @@ case $mode in
     ;;
   --tidy) stage "clang-tidy" tidy ;;
   *)
-    stage "Robustness tests under ASan + UBSan: build" build debug robustness_tests
-    stage "Robustness tests under ASan + UBSan" ctest --preset debug -L robustness -j "$(nproc)" --no-tests=error
+    stage "Robustness tests under ASan + UBSan: build" build robustness robustness_tests
+    stage "Robustness tests under ASan + UBSan" ctest --preset robustness -L robustness -j "$(nproc)" --no-tests=error
     stage "All tests, release" ctest --preset release -j "$(nproc)" --no-tests=error
     ;;
 esac

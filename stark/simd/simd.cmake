@@ -43,15 +43,19 @@ function(zkvm_simd_sources target)
   endforeach()
 endfunction()
 
-# zkvm_add_simd_test(name SOURCES... [KERNELS ...] [LIBS ...]): a test of code that runs on the SIMD kernels of
+# zkvm_add_simd_test(name SOURCES... [KERNELS ...] [LIBS ...] [OPTIMISED]): a test of code that runs on the SIMD kernels of
 # zkvm_stark, the verifier's included (and of other KERNELS libraries made by zkvm_simd_sources); and `name_emulated`, the same test where the
 # AVX-512 objects are the emulated ones: they come before the archives, so the linker takes no others.
 # Cases loop over available_simd_targets(), see tests/stark/support/simd_target_test.h.
 function(zkvm_add_simd_test name)
-  cmake_parse_arguments(T "" "" "SOURCES;KERNELS;LIBS" ${ARGN})
+  cmake_parse_arguments(T "OPTIMISED" "" "SOURCES;KERNELS;LIBS" ${ARGN})
   list(PREPEND T_KERNELS zkvm_stark zkvm_stark_verify)
-  zkvm_add_test(${name} SOURCES ${T_SOURCES} LIBS ${T_KERNELS} ${T_LIBS})
-  if(ZKVM_SIMD)
+  set(optimised "")
+  if(T_OPTIMISED)
+    set(optimised OPTIMISED)
+  endif()
+  zkvm_add_test(${name} ${optimised} SOURCES ${T_SOURCES} LIBS ${T_KERNELS} ${T_LIBS})
+  if(ZKVM_SIMD AND NOT ZKVM_PROVER_FROM)
     set(objects $<TARGET_OBJECTS:zkvm_stark_dispatch_emulated>)
     foreach(kernels ${T_KERNELS})
       if(TARGET ${kernels}_emulated)

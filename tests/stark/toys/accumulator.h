@@ -48,6 +48,7 @@ struct Range8 {
 };
 
 using AccumulatorChips = ChipList<Sum, Range8>;
+extern template Circuit make_circuit(AccumulatorChips, CircuitOptions);
 ZKVM_SIMD_KERNELS(AssertKernels, accumulator_asserts);
 
 /// log_range: height of the range table, at least 8; values above 255 repeat 0.

@@ -39,6 +39,7 @@ struct Fibonacci {
 };
 
 using FibonacciChips = ChipList<Fibonacci>;
+extern template Circuit make_circuit(FibonacciChips, CircuitOptions);
 ZKVM_SIMD_KERNELS(AssertKernels, fibonacci_asserts);
 
 inline Toy fibonacci(uint8_t log_height) {

@@ -163,6 +163,7 @@ struct MachineAges {
 };
 
 using MachineChips = ChipList<Alu, Ram, Output, Program, Cells, MachineAges>;
+extern template Circuit make_circuit(MachineChips, CircuitOptions);
 ZKVM_SIMD_KERNELS(AssertKernels, machine_asserts);
 
 /// Runs the machine and keeps its rows.

@@ -80,7 +80,9 @@ struct Ages {
 };
 
 using MemoryChips = ChipList<Access, Bank, Ages>;
+extern template Circuit make_circuit(MemoryChips, CircuitOptions);
 using SharedMemoryChips = ChipList<Access, SharedBank, Ages>;
+extern template Circuit make_circuit(SharedMemoryChips, CircuitOptions);
 ZKVM_SIMD_KERNELS(AssertKernels, memory_asserts);
 ZKVM_SIMD_KERNELS(AssertKernels, shared_memory_asserts);
 

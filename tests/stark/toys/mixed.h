@@ -34,6 +34,7 @@ struct Counter {
 };
 
 using MixedChips = ChipList<Counter>;
+extern template Circuit make_circuit(MixedChips, CircuitOptions);
 ZKVM_SIMD_KERNELS(AssertKernels, mixed_asserts);
 
 /// Every height up to 2^20 that 128 bits allow at the default parameters: masks need 2^12 rows.

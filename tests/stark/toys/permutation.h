@@ -27,6 +27,7 @@ struct Permutation {
 };
 
 using PermutationChips = ChipList<Permutation>;
+extern template Circuit make_circuit(PermutationChips, CircuitOptions);
 ZKVM_SIMD_KERNELS(AssertKernels, permutation_asserts);
 
 inline Toy permutation(uint8_t log_height) {

@@ -33,6 +33,7 @@ struct Wide {
 };
 
 using WideChips = ChipList<Wide>;
+extern template Circuit make_circuit(WideChips, CircuitOptions);
 ZKVM_SIMD_KERNELS(AssertKernels, wide_asserts);
 
 inline Toy wide(uint8_t log_height) {
