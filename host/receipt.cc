@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <string_view>
+#include <utility>
 
 #include "stark/protocol/bytes.h"
 
@@ -17,11 +17,11 @@ using stark::machine::BankUse;
 using stark::machine::kMachineBank;
 
 constexpr std::string_view kMagic = "ZKVR";
-constexpr uint32_t kVersion = 1;
-// The least that a segment takes: journal end, number of banks; length of the proof.
-constexpr size_t kSegmentBytes = 4 + 2 + 4;
+constexpr uint32_t kVersion = 2;
+// The least that a segment takes: journal end, numbers of banks; length of the proof.
+constexpr size_t kSegmentBytes = 4 + 2 + 2 + 4;
 constexpr size_t kRootBytes = 32;
-constexpr uint64_t kMaxBanks = uint64_t{1} << 16;
+constexpr size_t kTableBytes = 3;  // of the proof: each bank that a segment uses has one
 
 tl::unexpected<Error> malformed(std::string message) {
   return tl::unexpected(Error{ErrorCode::kMalformedReceipt, "receipt: " + std::move(message)});
@@ -38,7 +38,8 @@ Result<void> read_statement(ByteReader& in, Receipt& receipt) {
   const auto version = in.get<uint32_t>();
   if (auto ok = read_ok(in, "version"); !ok) return ok;
   if (version != kVersion) {
-    return malformed(fmt::format("version: expected {}, found {}", kVersion, version));
+    return malformed(fmt::format("version: expected {}, found {}: made by {} zkvm", kVersion, version,
+                                 version < kVersion ? "an older" : "a newer"));
   }
   receipt.image = in.get_bytes(in.get<uint32_t>());
   if (auto ok = read_ok(in, "image"); !ok) return ok;
@@ -56,22 +57,24 @@ Result<void> read_segment(ByteReader& in, size_t index, uint32_t journal_begin, 
                           ReceiptSegment& segment) {
   const auto where = [index] { return fmt::format("segment {}", index); };
   segment.journal_end = in.get<uint32_t>();
-  const auto banks = in.get<uint16_t>();
-  (void)in.can_hold(banks, 2);
+  segment.uses = {{kMachineBank}};
+  for (const bool constant : {false, true}) {
+    const auto banks = in.get<uint16_t>();
+    if (!in.can_hold(banks, 2)) break;
+    segment.uses.reserve(segment.uses.size() + banks);
+    for (unsigned i = 0; i < banks; ++i) {
+      const auto bank = in.get<uint16_t>();
+      if (bank <= segment.uses.back().bank) {
+        return malformed(fmt::format("{}: bank {} after bank {}: not in order", where(), bank,
+                                     segment.uses.back().bank));
+      }
+      segment.uses.push_back({bank, constant});
+    }
+  }
   if (auto ok = read_ok(in, where() + ": banks"); !ok) return ok;
   if (segment.journal_end < journal_begin || segment.journal_end > words) {
     return malformed(fmt::format("{}: journal position: expected {}..{}, found {}", where(),
                                  journal_begin, words, segment.journal_end));
-  }
-  segment.uses.reserve(1 + size_t{banks});
-  segment.uses.push_back({kMachineBank, false, false});
-  for (unsigned i = 0; i < banks; ++i) {
-    const auto bank = in.get<uint16_t>();
-    if (bank <= segment.uses.back().bank) {
-      return malformed(fmt::format("{}: bank {} after bank {}: not in order", where(), bank,
-                                   segment.uses.back().bank));
-    }
-    segment.uses.push_back({bank, false, false});
   }
   return {};
 }
@@ -89,11 +92,10 @@ Result<void> read_segments(ByteReader& in, Receipt& receipt) {
   for (size_t i = 0; i < count; ++i) {
     if (auto ok = read_segment(in, i, position, words, receipt.segments[i]); !ok) return ok;
     position = receipt.segments[i].journal_end;
-    // Every use of a bank but the last is kept, so it has a root: memory stays within a small
-    // multiple of the bytes that are there.
+    // So memory stays within a small multiple of the bytes that are there.
     uses += receipt.segments[i].uses.size();
-    (void)in.can_hold(uses - std::min(uses, kMaxBanks), kRootBytes);
-    if (auto ok = read_ok(in, "roots"); !ok) return ok;
+    (void)in.can_hold(uses, kTableBytes);
+    if (auto ok = read_ok(in, "banks"); !ok) return ok;
   }
   if (position != words) {
     return malformed(
@@ -103,19 +105,14 @@ Result<void> read_segments(ByteReader& in, Receipt& receipt) {
   return {};
 }
 
-// SOUNDNESS: a segment starts from the very root that the last one to use the bank ended with, and
+// SOUNDNESS: a segment starts from the very root that the last one to use its banks ended with, and
 // no receipt can say otherwise.
 Result<void> read_roots(ByteReader& in, Receipt& receipt) {
-  std::map<uint16_t, stark::Digest> latest;
-  for (size_t i = 0; i < receipt.segments.size(); ++i) {
-    ReceiptSegment& segment = receipt.segments[i];
-    for (const BankUse& use : segment.uses) {
-      stark::machine::BankRoots roots;
-      if (!use.from_image) roots.in = latest[use.bank];
-      if (use.kept) latest[use.bank] = roots.out = in.get_digest();
-      segment.roots.push_back(roots);
-      if (auto ok = read_ok(in, fmt::format("segment {}: roots", i)); !ok) return ok;
+  for (uint32_t i = 0; i < receipt.segments.size(); ++i) {
+    for (auto& [j, root] : receipt.segments[i].roots.after) {
+      root = receipt.segments[j].roots.before[i] = in.get_digest();
     }
+    if (auto ok = read_ok(in, fmt::format("segment {}: roots", i)); !ok) return ok;
   }
   return {};
 }
@@ -135,19 +132,19 @@ bool is_receipt(std::span<const uint8_t> bytes) {
 }
 
 void link_banks(std::span<ReceiptSegment> segments) {
-  const auto none = [] { return std::vector<bool>(kMaxBanks); };
-  std::vector<bool> before = none();
+  std::vector<std::vector<BankUse>*> uses;
+  for (ReceiptSegment& segment : segments) uses.push_back(&segment.uses);
+  stark::machine::link_banks(uses);
   for (ReceiptSegment& segment : segments) {
-    for (BankUse& use : segment.uses) {
-      use.from_image = !before[use.bank];
-      before[use.bank] = true;
-    }
-  }
-  std::vector<bool> after = none();
-  for (size_t i = segments.size(); i-- > 0;) {
-    for (BankUse& use : segments[i].uses) {
-      use.kept = after[use.bank];
-      after[use.bank] = true;
+    const stark::machine::SharedRoots old = std::exchange(segment.roots, {});
+    const auto keep = [](const auto& from, auto& to, stark::machine::OptionalSegment other) {
+      if (!other) return;
+      const auto found = from.find(*other);
+      to[*other] = found == from.end() ? stark::Digest{} : found->second;
+    };
+    for (const BankUse& use : segment.uses) {
+      keep(old.before, segment.roots.before, use.before);
+      keep(old.after, segment.roots.after, use.after);
     }
   }
 }
@@ -178,13 +175,18 @@ std::vector<uint8_t> serialise(const Receipt& receipt) {
   out.put(static_cast<uint32_t>(receipt.segments.size()));
   for (const ReceiptSegment& segment : receipt.segments) {
     out.put(segment.journal_end);
-    out.put(static_cast<uint16_t>(segment.uses.size() - 1));
-    for (size_t i = 1; i < segment.uses.size(); ++i) out.put(segment.uses[i].bank);
+    for (const bool constant : {false, true}) {
+      const auto listed = [&](const BankUse& use) {
+        return use.bank != kMachineBank && use.constant == constant;
+      };
+      out.put(static_cast<uint16_t>(std::ranges::count_if(segment.uses, listed)));
+      for (const BankUse& use : segment.uses) {
+        if (listed(use)) out.put(use.bank);
+      }
+    }
   }
   for (const ReceiptSegment& segment : receipt.segments) {
-    for (size_t i = 0; i < segment.uses.size(); ++i) {
-      if (segment.uses[i].kept) out.put(segment.roots[i].out);
-    }
+    for (const auto& [after, root] : segment.roots.after) out.put(root);
   }
   for (const ReceiptSegment& segment : receipt.segments) {
     out.put(static_cast<uint32_t>(segment.proof.size()));

@@ -2,7 +2,7 @@
 //
 // What can be derived is not in the bytes, so that nothing can contradict it: that every segment
 // uses the machine's own bank, and whether a segment takes a bank from the image or from an earlier
-// segment, and keeps it for a later one.
+// segment, and leaves it for a later one.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +18,9 @@ struct ReceiptSegment {
   uint32_t journal_end = 0;  // words that are committed when this segment ends
   // The banks that it uses, ascending; the first is the machine's own, in every segment.
   std::vector<stark::machine::BankUse> uses;
-  // uses[i] finds its words under roots[i].in unless it takes them from the image, and leaves them
-  // under roots[i].out if they are kept.
-  std::vector<stark::machine::BankRoots> roots;
+  // Of the words that it finds, by the segment that left them, and of those that it leaves, by the
+  // segment that finds them.
+  stark::machine::SharedRoots roots;
   std::span<const uint8_t> proof;  // stark/doc/format.md
 };
 
@@ -48,8 +48,8 @@ inline constexpr uint32_t kMaxJournalWords = 1u << 24;
 // The canonical bytes. REQUIRES: all that parse_receipt promises.
 [[nodiscard]] std::vector<uint8_t> serialise(const Receipt& receipt);
 
-// Sets from_image and kept of every use from which segments use which bank: a bank comes from the
-// image in the first of them, and all but the last keep it.
+// stark::machine::link_banks() on the uses of these segments. Roots that no use names any more are
+// dropped, those that one comes to name are zero.
 void link_banks(std::span<ReceiptSegment> segments);
 
 }  // namespace zkvm

@@ -21,14 +21,14 @@ namespace {
 
 using stark::ByteReader;
 using stark::ByteWriter;
-using stark::machine::BankRoots;
 using stark::machine::BankUse;
 using stark::machine::SegmentProof;
 
-constexpr std::string_view kSecretMagic = "zkvm proof 1\n";
-constexpr std::string_view kSegmentMagic = "zkvm segment 1\n";
+constexpr std::string_view kSecretMagic = "zkvm proof 2\n";
+constexpr std::string_view kSegmentMagic = "zkvm segment 2\n";
 constexpr const char* kSecretFile = "secret";
 constexpr uint32_t kOwnerOnly = 0600;
+constexpr uint32_t kNoSegment = UINT32_MAX;
 
 std::string segment_file(size_t index) { return fmt::format("segment-{}", index); }
 
@@ -41,13 +41,17 @@ std::vector<uint8_t> serialise(const SegmentProof& segment) {
   out.put_text(kSegmentMagic);
   out.put(segment.journal_end);
   out.put(static_cast<uint16_t>(segment.uses.size()));
-  for (size_t i = 0; i < segment.uses.size(); ++i) {
-    const BankUse& use = segment.uses[i];
+  for (const BankUse& use : segment.uses) {
     out.put(use.bank);
-    out.put(static_cast<uint8_t>(use.from_image));
-    out.put(static_cast<uint8_t>(use.kept));
-    out.put(segment.roots[i].in);
-    out.put(segment.roots[i].out);
+    out.put(static_cast<uint8_t>(use.constant));
+    for (const auto other : {use.before, use.after}) out.put(other ? *other : kNoSegment);
+  }
+  for (const auto* roots : {&segment.roots.before, &segment.roots.after}) {
+    out.put(static_cast<uint32_t>(roots->size()));
+    for (const auto& [other, root] : *roots) {
+      out.put(other);
+      out.put(root);
+    }
   }
   out.put(static_cast<uint32_t>(segment.proof.size()));
   out.put_bytes(segment.proof);
@@ -63,13 +67,18 @@ std::optional<SegmentProof> parse_segment(std::span<const uint8_t> bytes) {
   for (unsigned i = 0; i < uses && !in.failed(); ++i) {
     BankUse use{};
     use.bank = in.get<uint16_t>();
-    use.from_image = in.get<uint8_t>() != 0;
-    use.kept = in.get<uint8_t>() != 0;
+    use.constant = in.get<uint8_t>() != 0;
+    for (auto* other : {&use.before, &use.after}) {
+      if (const auto found = in.get<uint32_t>(); found != kNoSegment) *other = found;
+    }
     segment.uses.push_back(use);
-    BankRoots roots;
-    roots.in = in.get_digest();
-    roots.out = in.get_digest();
-    segment.roots.push_back(roots);
+  }
+  for (auto* roots : {&segment.roots.before, &segment.roots.after}) {
+    const auto count = in.get<uint32_t>();
+    for (uint32_t i = 0; i < count && !in.failed(); ++i) {
+      const auto other = in.get<uint32_t>();
+      (*roots)[other] = in.get_digest();
+    }
   }
   const std::span<const uint8_t> proof = in.get_bytes(in.get<uint32_t>());
   if (in.failed() || in.remaining() != 0) return std::nullopt;

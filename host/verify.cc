@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "stark/chips/buses.h"
 #include "stark/protocol/proof.h"
@@ -84,22 +86,52 @@ Result<void> check_rows(size_t segment, std::span<const stark::TableSpec> tables
                             segment, stark::chips::kMaxRows, rows));
 }
 
+// All that the shape of a segment's proof depends on of a use: where its columns stand, and in which
+// of its shared trees.
+struct UseInShape {
+  uint32_t chip, volume, column, before, after;
+  auto operator<=>(const UseInShape&) const = default;
+};
+
+std::vector<UseInShape> in_shape(const stark::machine::BankMap& banks,
+                                 std::span<const BankUse> uses) {
+  std::set<uint32_t> before, after;
+  for (const BankUse& use : uses) {
+    if (use.before) before.insert(*use.before);
+    if (use.after) after.insert(*use.after);
+  }
+  const auto rank = [](const std::set<uint32_t>& among, stark::machine::OptionalSegment segment) {
+    return segment ? 1 + static_cast<uint32_t>(std::distance(among.begin(), among.find(*segment)))
+                   : 0;
+  };
+  std::vector<UseInShape> out;
+  for (const BankUse& use : uses) {
+    UseInShape& shape = out.emplace_back();
+    shape.before = rank(before, use.before);
+    shape.after = rank(after, use.after);
+    if (use.bank == stark::machine::kMachineBank) continue;
+    const stark::machine::BankMap::Bank bank = banks[use.bank];
+    shape.chip = 1 + 2 * static_cast<uint32_t>(bank.kind) + (use.constant ? 1 : 0);
+    if (bank.kind == stark::machine::BankKind::kBlank) continue;
+    shape.volume = bank.volume;
+    shape.column = bank.column;
+  }
+  return out;
+}
+
 // Calls visit(index, key) for every segment whose banks the image has, with a key whose shapes are
-// those of the segment's own: which banks of RAM it is that are used shows in names and roots
-// alone. One key serves all segments that use as many banks in the same way. They cannot use them
-// in many ways: all but the first and the last segment to use a bank neither take it from the image
-// nor let it go, so there are at most 256 + 2 * 256 + 2 keys to make, however long the receipt.
+// those of the segment's own. A key takes time by the banks in it, and each of them takes two bytes
+// of the receipt.
 template <class Visit>
 void visit_keys(const Image& image, const Receipt& receipt, Visit visit) {
-  std::map<std::vector<BankUse>, std::vector<size_t>> same;
+  std::map<std::vector<UseInShape>, std::vector<size_t>> same;
   for (size_t i = 0; i < receipt.segments.size(); ++i) {
-    std::vector<BankUse> uses = receipt.segments[i].uses;
-    if (!check_bank_uses(image, uses)) continue;
-    for (uint16_t bank = 0; bank < uses.size(); ++bank) uses[bank].bank = bank;
-    same[std::move(uses)].push_back(i);
+    if (!check_bank_uses(image, receipt.segments[i].uses)) continue;
+    same[in_shape(stark::machine::BankMap(image.runs), receipt.segments[i].uses)].push_back(i);
   }
   for (const auto& [uses, segments] : same) {
-    const auto circuit = stark::machine::machine_circuit(image, uses);
+    const auto circuit =
+        stark::machine::machine_circuit(image, receipt.segments[segments.front()].uses);
     ZK_CHECK(circuit);
     for (const size_t i : segments) visit(i, circuit->key());
   }
@@ -143,7 +175,7 @@ Result<SegmentTask> segment_task(const Image& image, const Receipt& receipt, siz
   if (!circuit) return refuse(index, circuit.error());
   SegmentClaim claim = claim_of(receipt, index);
   stark::Statement statement =
-      stark::machine::segment_statement(*circuit, claim, segment.uses, segment.roots);
+      stark::machine::segment_statement(*circuit, claim, segment.roots);
   return SegmentTask{std::move(claim), std::move(*circuit), std::move(statement)};
 }
 

@@ -8,6 +8,7 @@
 #include "host/cli/table.h"
 #include "host/number_text.h"
 #include "host/verify.h"
+#include "stark/chips/buses.h"
 #include "stark/protocol/proof.h"
 
 namespace zkvm::cli {
@@ -115,11 +116,16 @@ std::string heights_text(std::vector<uint8_t> log_heights) {
   return text;
 }
 
-// All but the machine's own bank.
+// All but the machine's own bank, as "1-9 12".
 std::string banks_text(const Segment& segment) {
   std::string text;
-  for (const auto& use : std::span(segment.uses).subspan(1)) {
-    text += fmt::format("{}{}", text.empty() ? "" : " ", use.bank);
+  const auto uses = std::span(segment.uses).subspan(1);
+  for (size_t i = 0; i < uses.size();) {
+    size_t end = i + 1;
+    while (end < uses.size() && uses[end].bank == uses[end - 1].bank + 1) ++end;
+    text += fmt::format("{}{}", text.empty() ? "" : " ", uses[i].bank);
+    if (end > i + 1) text += fmt::format("-{}", uses[end - 1].bank);
+    i = end;
   }
   return text.empty() ? "none" : text;
 }
@@ -219,8 +225,8 @@ void print_observer(const Report& report) {
   } else {
     table.row({"instructions", "of each class no more than its tables have rows, in each segment"});
     table.row({"segments", "how many there are"});
-    table.row({"memory", fmt::format("which banks of {} each segment used",
-                                     byte_text(uint64_t{4} << report.image.log_bank))});
+    table.row({"memory", fmt::format("which banks of {}, RAM and constants, each segment used",
+                                     byte_text(4 * uint64_t{stark::machine::kBankWords}))});
     table.row({"journal", "all of it, and how much each segment wrote"});
     table.row({"exit code", "as it is"});
     table.row(
@@ -261,12 +267,16 @@ nlohmann::ordered_json to_json(const stark::machine::Image& image, const Segment
   object["journal_begin"] = 4 * uint64_t{segment.journal_begin};
   object["journal_end"] = 4 * uint64_t{segment.journal_end};
   object["banks"] = nlohmann::ordered_json::array();
+  const stark::machine::BankMap banks(image.runs);
   for (const auto& use : std::span(segment.uses).subspan(1)) {
+    const uint32_t word =
+        banks[use.bank].base - (use.constant ? stark::chips::kReadOnlyBase : 0);
     object["banks"].push_back({{"bank", use.bank},
-                               {"address", 4 * uint64_t{image.banks[use.bank - 1u].base}},
-                               {"bytes", uint64_t{4} << image.log_bank},
-                               {"from_image", use.from_image},
-                               {"kept", use.kept}});
+                               {"address", 4 * uint64_t{word}},
+                               {"bytes", 4 * uint64_t{stark::machine::kBankWords}},
+                               {"constant", use.constant},
+                               {"from_image", !use.before},
+                               {"kept", use.after.has_value()}});
   }
   object["tables"] = nlohmann::ordered_json::array();
   for (const ChipTables& chip : segment.tables) {

@@ -6,32 +6,71 @@
 #include <algorithm>
 #include <set>
 #include <span>
+#include <utility>
 
 namespace zkvm::stark {
 namespace {
 
-/// Connects a chip to the slots of the circuit, `slots` being their names there, and gives it its
-/// height; complaints go to `errors`.
-void place_chip(ChipKey& chip, std::span<const std::string> slots, const CircuitOptions& options,
-                uint8_t log_height, std::vector<std::string>& errors) {
+/// The row of a slot at this height, which is made where there is none yet.
+Slot::Row& row_at(Slot& slot, uint8_t log_height) {
+  auto at = std::ranges::find_if(slot.rows, [&](const Slot::Row& row) {
+    return row.log_height <= log_height;
+  });
+  if (at == slot.rows.end() || at->log_height != log_height)
+    at = slot.rows.insert(at, {log_height, 0});
+  return *at;
+}
+
+/// How an instance of a chip differs from the chip.
+struct Placing {
+  std::string name;
+  uint8_t log_height;
+  const ChipInstance* instance = nullptr;  // none: the chip of the list itself
+};
+
+/// Connects a chip to the slots of the circuit, its own being `names`, gives it its height, and adds
+/// the base to the places of its tuples. Complaints go to `errors`.
+void place_chip(ChipKey& chip, std::span<const std::string> names, const Placing& placing,
+                const CircuitOptions& options, std::vector<Slot>& slots,
+                std::vector<std::string>& errors) {
   const auto complain = [&](const std::string& what) {
-    errors.push_back(fmt::format("chip {}: {}", chip.name, what));
+    errors.push_back(fmt::format("chip {}: {}", placing.name, what));
   };
-  for (size_t i = 0; i < slots.size(); ++i) {
-    const auto found = std::ranges::find(options.slots, slots[i], &CircuitOptions::NamedSlot::name);
+  chip.name = placing.name;
+  chip.log_height = placing.log_height;
+  const ChipInstance* instance = placing.instance;
+  for (size_t i = 0; i < names.size(); ++i) {
+    std::string name = names[i];
+    if (instance != nullptr)
+      if (const auto other = instance->slots.find(name); other != instance->slots.end())
+        name = other->second;
+    const auto found = std::ranges::find(options.slots, name, &CircuitOptions::NamedSlot::name);
     if (found == options.slots.end()) {
-      complain(fmt::format("the circuit has no slot {}", slots[i]));
+      complain(fmt::format("the circuit has no slot {}", name));
       continue;
     }
-    chip.slots[i].slot = static_cast<uint16_t>(found - options.slots.begin());
-    if (i > 0 && chip.slots[i].slot <= chip.slots[i - 1].slot)
-      complain(fmt::format("slot {} must come earlier: the circuit's order counts", slots[i]));
+    ChipKey::SlotColumns& use = chip.slots[i];
+    use.slot = static_cast<uint16_t>(found - options.slots.begin());
+    Slot::Row& row = row_at(slots[use.slot], placing.log_height);
+    if (instance != nullptr && instance->first_columns.contains(names[i])) {
+      use.first = instance->first_columns.at(names[i]);
+    } else {
+      use.first = row.width;
+      row.width += use.width;
+    }
+    if (i > 0 && std::pair(use.slot, use.first) <=
+                     std::pair(chip.slots[i - 1].slot, chip.slots[i - 1].first))
+      complain(fmt::format("slot {} must come earlier: the circuit's order counts", name));
   }
-  const bool given = log_height != kFreeHeight;
-  if (given != !slots.empty())
+  const bool given = placing.log_height != kFreeHeight;
+  if (given != !names.empty())
     complain(given ? "a height is given, but there are no slot columns"
                    : "it has slot columns, so the circuit must give its height");
-  chip.log_height = log_height;
+  if (instance == nullptr || instance->base == 0) return;
+  for (Interaction& interaction : chip.interactions) {
+    uint32_t& constant = interaction.tuple[0].constant;
+    constant = (Fp::from_wire(constant) + Fp::from(instance->base)).wire;
+  }
 }
 
 }  // namespace
@@ -41,26 +80,24 @@ Result<Circuit> Circuit::make(const std::vector<ChipType>& list, const CircuitOp
   circuit.list_ = &list;
   circuit.kernels_ = options.kernels;
   for (const auto& slot : options.slots) {
-    circuit.key_.slots.push_back({.kind = slot.kind});
+    circuit.key_.slots.push_back({.kind = slot.kind, .rows = slot.rows});
     circuit.slot_names_.push_back(slot.name);
   }
   std::vector<std::vector<std::string>> errors;  // of each chip
   circuit.key_.chips.reserve(list.size() + options.instances.size());
-  const auto add = [&](size_t type, std::string name, std::span<const std::string> slots,
-                       uint8_t log_height) {
+  const auto add = [&](size_t type, const Placing& placing) {
     const RecordedChip& recorded = list[type].recorded;
     errors.push_back(recorded.errors);
     ChipKey& chip = circuit.key_.chips.emplace_back(recorded.key);
-    chip.name = std::move(name);
-    place_chip(chip, slots, options, log_height, errors.back());
+    place_chip(chip, recorded.slots, placing, options, circuit.key_.slots, errors.back());
     circuit.types_.push_back(type);
+    circuit.bases_.push_back(placing.instance == nullptr ? Fp{} : Fp::from(placing.instance->base));
   };
   for (size_t i = 0; i < list.size(); ++i) {
-    const RecordedChip& chip = list[i].recorded;
-    const std::string& name = chip.key.name;
+    const std::string& name = list[i].recorded.key.name;
     if (std::ranges::find(options.templates, name) != options.templates.end()) continue;
     const auto height = options.log_heights.find(name);
-    add(i, name, chip.slots, height == options.log_heights.end() ? kFreeHeight : height->second);
+    add(i, {name, height == options.log_heights.end() ? kFreeHeight : height->second});
   }
   for (const ChipInstance& instance : options.instances) {
     const auto type = std::ranges::find_if(
@@ -68,11 +105,7 @@ Result<Circuit> Circuit::make(const std::vector<ChipType>& list, const CircuitOp
     if (type == list.end())
       return fail(ErrorCode::kKey,
                   fmt::format("chip {}: there is no chip {}", instance.name, instance.chip));
-    std::vector<std::string> slots = type->recorded.slots;
-    for (std::string& slot : slots)
-      if (const auto other = instance.slots.find(slot); other != instance.slots.end())
-        slot = other->second;
-    add(static_cast<size_t>(type - list.begin()), instance.name, slots, instance.log_height);
+    add(static_cast<size_t>(type - list.begin()), {instance.name, instance.log_height, &instance});
   }
   circuit.check_names(errors);
   std::string message;

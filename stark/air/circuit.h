@@ -23,12 +23,17 @@ struct ChipInstance {
   std::string name;
   std::map<std::string, std::string> slots = {};  // from the chip's slots to the circuit's
   uint8_t log_height = kFreeHeight;               // fixed if and only if it has slot columns
+  /// From the chip's slots to its first column there; slots that are not named give it columns of
+  /// its own, behind those of the chips before.
+  std::map<std::string, uint16_t> first_columns = {};
+  uint32_t base = 0;  // added to the first value of each tuple, below p
 };
 
 struct CircuitOptions {
   struct NamedSlot {
     std::string name;
     Slot::Kind kind;
+    std::vector<Slot::Row> rows = {};  // columns that stand there before any chip's own
   };
   std::vector<NamedSlot> slots = {};
   std::map<std::string, uint8_t> log_heights = {};  // of the chips that have slot columns, by name
@@ -63,7 +68,13 @@ class Circuit {
   /// "memory", or "bus 7" if no chip uses it.
   [[nodiscard]] std::string bus_name(uint16_t bus) const;
 
-  [[nodiscard]] RowCheck row_check(uint16_t chip) const { return (*list_)[types_[chip]].row_check; }
+  /// What is added to the first value of each of the chip's tuples, beyond what eval() says.
+  [[nodiscard]] Fp base(uint16_t chip) const { return bases_[chip]; }
+  /// Runs the chip's eval() on a row and the next one, and adds the base to its tuples.
+  void run_row(uint16_t chip, RowChecker& air, const RowValue* row, const RowValue* next) const {
+    (*list_)[types_[chip]].row_check(air, row, next);
+    for (auto& entry : air.entries) entry.tuple[0] += bases_[chip];
+  }
   /// Asserts of a chip for the SIMD target in use. REQUIRES: options.kernels was given.
   [[nodiscard]] AssertKernel assert_kernel(uint16_t chip) const;
 
@@ -79,6 +90,7 @@ class Circuit {
   VerifyingKey key_;
   const std::vector<ChipType>* list_ = nullptr;
   std::vector<size_t> types_;  // of the key's chips: places in the list
+  std::vector<Fp> bases_;      // of the key's chips
   std::vector<std::string> slot_names_;
   const AssertKernels& (*kernels_)() = nullptr;
 };

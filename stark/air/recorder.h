@@ -124,7 +124,7 @@ RecordedChip record_chip() {
   if constexpr (kHasSlots<Chip>)
     for (const SlotUse& use : Chip::kSlots) {
       chip.slots.emplace_back(use.slot);
-      chip.key.slots.push_back({0, use.width});
+      chip.key.slots.push_back({0, 0, use.width});
       in_slots += use.width;
     }
   chip.key.main_width = static_cast<uint16_t>(kWidth<Chip> - in_slots);

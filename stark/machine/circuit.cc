@@ -1,7 +1,7 @@
 #include "stark/machine/circuit.h"
 
 #include <fmt/format.h>
-#include <zk/check.h>
+#include <set>
 
 #include "stark/machine/chip_list.h"
 
@@ -9,57 +9,118 @@ namespace zkvm::stark::machine {
 namespace {
 
 const char* chip_for(const BankUse& use) {
-  if (use.from_image)
-    return use.kept ? chips::RamBank<true, true>::kName : chips::RamBank<true, false>::kName;
-  return use.kept ? chips::RamBank<false, true>::kName : chips::RamBank<false, false>::kName;
+  if (use.constant) return chips::ConstantBank::kName;
+  if (!use.before)
+    return use.after ? chips::RamBank<true, true>::kName : chips::RamBank<true, false>::kName;
+  return use.after ? chips::RamBank<false, true>::kName : chips::RamBank<false, false>::kName;
 }
 
-void add_bank(CircuitOptions& options, const Image& image, const BankUse& use) {
-  const bool of_machine = use.bank == kMachineBank;
-  const std::string fixed = of_machine ? kImageSlot : bank_slot(use.bank);
-  if (!of_machine) options.slots.push_back({fixed, Slot::Kind::kFixed});
-  if (!use.from_image) options.slots.push_back({bank_in_slot(use.bank), Slot::Kind::kShared});
-  if (use.kept) options.slots.push_back({bank_out_slot(use.bank), Slot::Kind::kShared});
-  options.instances.push_back({chip_for(use),
-                               bank_chip(use.bank),
-                               {{"bank", fixed},
-                                {"bank in", bank_in_slot(use.bank)},
-                                {"bank out", bank_out_slot(use.bank)}},
-                               of_machine ? kMinLogFixed : image.log_bank});
+/// Slots in the order of the key, those of the uses ascending.
+void add_slots(CircuitOptions& options, const BankMap& banks, std::span<const BankUse> uses) {
+  bool blank = false;
+  std::set<uint32_t> volumes, before, after;
+  for (const BankUse& use : uses) {
+    if (use.before) before.insert(*use.before);
+    if (use.after) after.insert(*use.after);
+    if (use.bank == kMachineBank) continue;
+    const BankMap::Bank bank = banks[use.bank];
+    blank |= bank.kind != BankKind::kPartial;
+    if (bank.kind != BankKind::kBlank) volumes.insert(bank.volume);
+  }
+  const std::vector<uint16_t> widths = banks.volume_widths();
+  options.slots = {{kImageSlot, Slot::Kind::kFixed}};
+  if (blank)
+    options.slots.push_back({kBlankSlot, Slot::Kind::kFixed, {{kLogBank, kBlankColumns}}});
+  for (const uint32_t volume : volumes)
+    options.slots.push_back(
+        {volume_slot(volume), Slot::Kind::kFixed, {{kLogBank, widths[volume]}}});
+  for (const uint32_t segment : before)
+    options.slots.push_back({before_slot(segment), Slot::Kind::kShared});
+  for (const uint32_t segment : after)
+    options.slots.push_back({after_slot(segment), Slot::Kind::kShared});
+}
+
+/// SOUNDNESS: a segment that leaves words and the one that finds them read the same columns of the
+/// tree that they share as the same banks: both have exactly these banks in it, in their order.
+ChipInstance bank_instance(const BankMap& banks, const BankUse& use) {
+  ChipInstance out{.chip = chip_for(use), .name = bank_chip(use.bank), .log_height = kLogBank};
+  if (use.before) out.slots["bank in"] = before_slot(*use.before);
+  if (use.after) out.slots["bank out"] = after_slot(*use.after);
+  if (use.bank == kMachineBank) {
+    out.slots["rows"] = out.slots["bank"] = kImageSlot;
+    return out;
+  }
+  const BankMap::Bank bank = banks[use.bank];
+  out.base = bank.base;
+  const auto place = [&](const char* slot, std::string where, uint32_t column) {
+    out.slots[slot] = std::move(where);
+    out.first_columns[slot] = static_cast<uint16_t>(column);
+  };
+  if (bank.kind == BankKind::kPartial)
+    place("rows", volume_slot(bank.volume), bank.column);
+  else
+    place("rows", kBlankSlot, 0);
+  if (bank.kind == BankKind::kBlank)
+    place("bank", kBlankSlot, 2);
+  else
+    place("bank", volume_slot(bank.volume), bank.column + (bank.kind == BankKind::kPartial ? 2 : 0));
+  return out;
 }
 
 }  // namespace
 
-std::string bank_slot(uint16_t bank) { return fmt::format("bank {}", bank); }
-std::string bank_in_slot(uint16_t bank) { return fmt::format("bank {} in", bank); }
-std::string bank_out_slot(uint16_t bank) { return fmt::format("bank {} out", bank); }
-std::string constants_chip(size_t index) { return fmt::format("constants {}", index); }
+std::string volume_slot(uint32_t volume) { return fmt::format("volume {}", volume); }
+std::string before_slot(uint32_t segment) { return fmt::format("from segment {}", segment); }
+std::string after_slot(uint32_t segment) { return fmt::format("for segment {}", segment); }
 std::string bank_chip(uint16_t bank) { return fmt::format("bank {}", bank); }
 
+void link_banks(std::span<std::vector<BankUse>* const> segments) {
+  std::vector<BankUse*> last(UINT16_MAX + 1u);
+  std::vector<uint32_t> user(last.size());
+  for (uint32_t i = 0; i < segments.size(); ++i) {
+    for (BankUse& use : *segments[i]) {
+      use.before = use.after = {};
+      if (use.constant) continue;
+      if (BankUse* earlier = last[use.bank]; earlier != nullptr) {
+        earlier->after = i;
+        use.before = user[use.bank];
+      }
+      last[use.bank] = &use;
+      user[use.bank] = i;
+    }
+  }
+}
+
 Result<void> check_bank_uses(const Image& image, std::span<const BankUse> uses) {
-  if (uses.empty() || uses[0].bank != kMachineBank)
+  const BankMap banks(image.runs);
+  if (uses.empty() || uses[0].bank != kMachineBank || uses[0].constant)
     return fail(ErrorCode::kStatement, "bank uses: the machine bank is missing");
-  for (size_t i = 0; i < uses.size(); ++i) {
-    if (uses[i].bank > image.banks.size())
+  for (size_t i = 1; i < uses.size(); ++i) {
+    if (uses[i].bank > banks.count())
       return fail(ErrorCode::kStatement,
-                  fmt::format("bank use {}: expected a bank of 0..{}, found {}", i,
-                              image.banks.size(), uses[i].bank));
-    if (i > 0 && uses[i].bank <= uses[i - 1].bank)
+                  fmt::format("bank use {}: expected a bank of 0..{}, found {}", i, banks.count(),
+                              uses[i].bank));
+    if (uses[i].bank <= uses[i - 1].bank)
       return fail(ErrorCode::kStatement, fmt::format("bank use {}: banks are not ascending", i));
+    if (const bool constant = banks[uses[i].bank].constant; constant != uses[i].constant)
+      return fail(ErrorCode::kStatement,
+                  fmt::format("bank use {}: bank {} is one of {}", i, uses[i].bank,
+                              constant ? "constants" : "RAM"));
   }
   return {};
 }
 
 // SOUNDNESS: tree and column of every fixed column must not depend on the uses, or a root would
 // mean other columns in other segments. `image` holds the same chips in the same order for every
-// use (the machine bank follows the constants, whatever its variant), and each bank of RAM has a
-// slot of its own.
+// use (the machine bank follows the others, whatever its variant); where the columns of the image's
+// banks stand, the image says.
 Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> uses,
                                 const AssertKernels& (*kernels)()) {
   if (auto ok = check_bank_uses(image, uses); !ok) return tl::unexpected<Error>(ok.error());
+  const BankMap banks(image.runs);
   CircuitOptions options;
   options.kernels = kernels;
-  options.slots = {{kImageSlot, Slot::Kind::kFixed}};
+  add_slots(options, banks, uses);
   options.log_heights = {{chips::ByteTable::kName, chips::ByteTable::kLogHeight},
                          {chips::ShiftTable::kName, chips::ShiftTable::kLogHeight},
                          {chips::Refresh::kName, chips::Refresh::kLogHeight},
@@ -67,17 +128,21 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
   options.templates = {chips::ConstantBank::kName, chips::RamBank<true, false>::kName,
                        chips::RamBank<true, true>::kName, chips::RamBank<false, false>::kName,
                        chips::RamBank<false, true>::kName};
-  for (size_t i = 0; i < image.log_constants.size(); ++i)
-    options.instances.push_back(
-        {chips::ConstantBank::kName, constants_chip(i), {}, image.log_constants[i]});
-  for (const BankUse& use : uses) add_bank(options, image, use);
+  for (const BankUse& use : uses) options.instances.push_back(bank_instance(banks, use));
 
   auto circuit = Circuit::make(MachineChips{}, options);
   if (!circuit) return circuit;
-  circuit->set_fixed_root(circuit->slot(kImageSlot), image.root, image.log_blowup);
-  for (const BankUse& use : uses.subspan(1))
-    circuit->set_fixed_root(circuit->slot(bank_slot(use.bank)), image.banks[use.bank - 1u].root,
-                            image.log_blowup);
+  for (uint16_t slot = 0; slot < options.slots.size(); ++slot) {
+    const std::string& name = options.slots[slot].name;
+    if (name == kImageSlot) circuit->set_fixed_root(slot, image.root, image.log_blowup);
+    if (name == kBlankSlot) circuit->set_fixed_root(slot, image.blank_root, image.log_blowup);
+  }
+  for (const BankUse& use : uses.subspan(1)) {
+    const BankMap::Bank bank = banks[use.bank];
+    if (bank.kind != BankKind::kBlank)
+      circuit->set_fixed_root(circuit->slot(volume_slot(bank.volume)), image.volumes[bank.volume],
+                              image.log_blowup);
+  }
   return circuit;
 }
 
@@ -97,16 +162,13 @@ std::vector<PublicInteraction> segment_publics(const SegmentClaim& claim) {
 }
 
 Statement segment_statement(const Circuit& circuit, const SegmentClaim& claim,
-                            std::span<const BankUse> uses, std::span<const BankRoots> roots) {
-  ZK_CHECK(uses.size() == roots.size());
+                            const SharedRoots& roots) {
   Statement out;
   out.publics = segment_publics(claim);
-  for (size_t i = 0; i < uses.size(); ++i) {  // in the order of the slots
-    if (!uses[i].from_image)
-      out.shared.push_back({circuit.slot(bank_in_slot(uses[i].bank)), roots[i].in});
-    if (uses[i].kept)
-      out.shared.push_back({circuit.slot(bank_out_slot(uses[i].bank)), roots[i].out});
-  }
+  for (const auto& [segment, root] : roots.before)  // in the order of the slots
+    out.shared.push_back({circuit.slot(before_slot(segment)), root});
+  for (const auto& [segment, root] : roots.after)
+    out.shared.push_back({circuit.slot(after_slot(segment)), root});
   return out;
 }
 

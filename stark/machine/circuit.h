@@ -4,6 +4,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,29 +17,50 @@
 
 namespace zkvm::stark::machine {
 
-/// The machine words' bank. Bank b > 0 is image.banks[b - 1].
+/// The machine words' bank. The image has the others.
 inline constexpr uint16_t kMachineBank = 0;
+
+/// A segment, or none, in four bytes: a hostile receipt has many.
+class OptionalSegment {
+ public:
+  constexpr OptionalSegment() = default;
+  constexpr OptionalSegment(uint32_t segment) : index_(segment) {}
+  [[nodiscard]] constexpr bool has_value() const { return index_ != kNone; }
+  explicit constexpr operator bool() const { return has_value(); }
+  /// REQUIRES: it is one.
+  constexpr uint32_t operator*() const { return index_; }
+  auto operator<=>(const OptionalSegment&) const = default;
+
+ private:
+  static constexpr uint32_t kNone = UINT32_MAX;
+  uint32_t index_ = kNone;
+};
 
 /// How a segment uses a bank that it touches.
 struct BankUse {
   uint16_t bank;
-  bool from_image;  // no segment before touched it: its words start as in the image
-  bool kept;        // a later segment touches it and needs the words as they are at the end
+  bool constant = false;        // of read-only words, which stay as they are in the image
+  OptionalSegment before = {};  // segment that left its words; none: they are the image's
+  OptionalSegment after = {};   // next segment that uses it; none: its words are forgotten
   auto operator<=>(const BankUse&) const = default;
 };
 
-/// That uses are ascending by bank, of banks that there are, the machine bank among them. Errors:
-/// kStatement.
+/// Sets `before` and `after` of all uses, segments[i] being those of segment i.
+/// SOUNDNESS: so a segment starts from the very words that the last one to use a bank left.
+void link_banks(std::span<std::vector<BankUse>* const> segments);
+
+/// That uses are ascending by bank, of banks that there are and of their kind, the machine bank
+/// among them. Errors: kStatement.
 [[nodiscard]] Result<void> check_bank_uses(const Image& image, std::span<const BankUse> uses);
 
-// Names of slots, for Circuit::slot(). `image` has all fixed columns but those of banks of RAM.
+// Names of slots, for Circuit::slot(). `image` has all fixed columns but those of the image's banks.
 inline constexpr const char* kImageSlot = "image";
-[[nodiscard]] std::string bank_slot(uint16_t bank);      // fixed; of a bank of RAM
-[[nodiscard]] std::string bank_in_slot(uint16_t bank);   // shared
-[[nodiscard]] std::string bank_out_slot(uint16_t bank);  // shared
+inline constexpr const char* kBlankSlot = "blank";
+[[nodiscard]] std::string volume_slot(uint32_t volume);   // fixed
+[[nodiscard]] std::string before_slot(uint32_t segment);  // shared: words that it left
+[[nodiscard]] std::string after_slot(uint32_t segment);   // shared: words left for it
 
-// Names of chips that are placed more than once, for Circuit::chip().
-[[nodiscard]] std::string constants_chip(size_t index);  // of image.log_constants
+/// Name of a bank's chip, for Circuit::chip().
 [[nodiscard]] std::string bank_chip(uint16_t bank);
 
 /// The circuit of a segment with these uses. REQUIRES: the image is checked. `kernels`: for a
@@ -57,14 +79,15 @@ struct SegmentClaim {
 /// exit code once if there is one. REQUIRES: journal_begin + journal.size() <= 2^28.
 [[nodiscard]] std::vector<PublicInteraction> segment_publics(const SegmentClaim& claim);
 
-/// Roots of a bank's shared trees; of those that its use does not have, anything.
-struct BankRoots {
-  Digest in{}, out{};
+/// Roots of the trees of banks' words that a segment shares with others, by the other segment.
+struct SharedRoots {
+  std::map<uint32_t, Digest> before;  // words that it left
+  std::map<uint32_t, Digest> after;   // words left for it
+  bool operator==(const SharedRoots&) const = default;
 };
 
-/// The statement of a segment's proof. roots[i] belongs to uses[i].
+/// The statement of a segment's proof. REQUIRES: roots of exactly the segments that its uses name.
 [[nodiscard]] Statement segment_statement(const Circuit& circuit, const SegmentClaim& claim,
-                                          std::span<const BankUse> uses,
-                                          std::span<const BankRoots> roots);
+                                          const SharedRoots& roots);
 
 }  // namespace zkvm::stark::machine

@@ -1,6 +1,9 @@
 #include "stark/machine/image.h"
 
 #include <fmt/format.h>
+#include <zk/check.h>
+
+#include <algorithm>
 
 #include "stark/chips/buses.h"
 #include "stark/protocol/bytes.h"
@@ -9,15 +12,39 @@ namespace zkvm::stark::machine {
 namespace {
 
 constexpr std::string_view kMagic = "ZKVI";
-constexpr uint32_t kVersion = 1;  // of the format, the chips and the heights of the tables
+constexpr uint32_t kVersion = 2;  // of the format, the chips and the heights of the tables
 constexpr std::string_view kIdPrefix = "zkvm image";
 constexpr uint32_t kWordEnd = chips::kAddressEnd / 4;
 constexpr unsigned kMaxLogDomain = 24;
-constexpr uint64_t kBankBytes = 4 + sizeof(Digest);
+constexpr uint64_t kRunBytes = 4 + 2 + 1;
+static_assert(chips::kReadOnlyBase % kBankWords == 0 && kWordEnd % kBankWords == 0);
+static_assert(2 * (kWordEnd / kBankWords) <= UINT16_MAX);  // numbers of banks
 
 template <class... Args>
 tl::unexpected<Error> complain(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {
   return fail(code, "image: " + fmt::format(format, std::forward<Args>(args)...));
+}
+
+/// SOUNDNESS: bases are those of places, so each place is in one bank at most and none reaches the
+/// machine words (chips/buses.h).
+Result<void> check_runs(std::span<const Image::Run> runs) {
+  for (size_t i = 0; i < runs.size(); ++i) {
+    const auto [base, count, kind] = runs[i];
+    if (kind > BankKind::kPartial)
+      return complain(ErrorCode::kFormat, "run {}: unknown kind of bank {}", i,
+                      static_cast<unsigned>(kind));
+    const uint32_t space = base >= chips::kReadOnlyBase ? chips::kReadOnlyBase : 0;
+    if (base % kBankWords != 0 || count == 0 ||
+        uint64_t{base} + uint64_t{count} * kBankWords > uint64_t{space} + kWordEnd)
+      return complain(ErrorCode::kFormat,
+                      "run {}: expected banks of 2^{} words below {:#x}, found {} from {:#x} on", i,
+                      kLogBank, space + kWordEnd, count, base);
+    if (i == 0) continue;
+    const uint32_t end = runs[i - 1].base + runs[i - 1].count * kBankWords;
+    if (base < end || (base == end && kind == runs[i - 1].kind))
+      return complain(ErrorCode::kNonCanonical, "run {}: runs are not ascending or not longest", i);
+  }
+  return {};
 }
 
 }  // namespace
@@ -29,14 +56,14 @@ std::vector<uint8_t> Image::serialise() const {
   out.put(log_blowup);
   out.put(entry);
   out.put(log_program);
-  out.put(static_cast<uint8_t>(log_constants.size()));
-  for (const uint8_t log_height : log_constants) out.put(log_height);
-  out.put(log_bank);
-  out.put(static_cast<uint16_t>(banks.size()));
-  for (const Bank& bank : banks) {
-    out.put(bank.base);
-    out.put(bank.root);
+  out.put(static_cast<uint16_t>(runs.size()));
+  for (const Run& run : runs) {
+    out.put(run.base);
+    out.put(run.count);
+    out.put(static_cast<uint8_t>(run.kind));
   }
+  for (const Digest& volume : volumes) out.put(volume);
+  out.put(blank_root);
   out.put(root);
   return std::move(out).take();
 }
@@ -51,17 +78,21 @@ Result<Image> Image::parse(std::span<const uint8_t> bytes) {
   image.log_blowup = in.get<uint8_t>();
   image.entry = in.get<uint32_t>();
   image.log_program = in.get<uint8_t>();
-  const auto constants = in.get<uint8_t>();
-  for (uint32_t i = 0; i < constants && !in.failed(); ++i)
-    image.log_constants.push_back(in.get<uint8_t>());
-  image.log_bank = in.get<uint8_t>();
-  const auto banks = in.get<uint16_t>();
-  if (in.can_hold(banks, kBankBytes)) {
-    for (uint32_t i = 0; i < banks; ++i) {
+  const auto runs = in.get<uint16_t>();
+  if (in.can_hold(runs, kRunBytes)) {
+    for (uint32_t i = 0; i < runs; ++i) {
       const auto base = in.get<uint32_t>();
-      image.banks.push_back({base, in.get_digest()});
+      const auto count = in.get<uint16_t>();
+      image.runs.push_back({base, count, static_cast<BankKind>(in.get<uint8_t>())});
     }
   }
+  if (!in.truncated()) {
+    if (auto ok = check_runs(image.runs); !ok) return tl::unexpected<Error>(ok.error());
+    const size_t volumes = BankMap(image.runs).volume_widths().size();
+    if (in.can_hold(volumes, sizeof(Digest)))
+      for (size_t i = 0; i < volumes; ++i) image.volumes.push_back(in.get_digest());
+  }
+  image.blank_root = in.get_digest();
   image.root = in.get_digest();
   if (in.truncated()) return complain(ErrorCode::kTruncated, "ends at byte {}", bytes.size());
   if (in.remaining() != 0)
@@ -81,25 +112,10 @@ Result<void> Image::check() const {
                     chips::kAddressEnd, entry);
   if (log_program < kMinLogFixed || log_program > highest)
     return range("log2 of the program's height", kMinLogFixed, highest, log_program);
-  if (log_constants.size() > kMaxConstantBanks)
-    return range("banks of constants", 0, kMaxConstantBanks,
-                 static_cast<unsigned>(log_constants.size()));
-  for (const uint8_t log_height : log_constants)
-    if (log_height < kMinLogFixed || log_height > highest)
-      return range("log2 of a height of constants", kMinLogFixed, highest, log_height);
-  if (log_bank < kMinLogBank || log_bank > highest)
-    return range("log2 of the banks' height", kMinLogBank, highest, log_bank);
-  if (banks.size() > kMaxBanks)
-    return range("banks", 0, kMaxBanks, static_cast<unsigned>(banks.size()));
-  for (size_t i = 0; i < banks.size(); ++i) {
-    const uint32_t base = banks[i].base;
-    if (base >= kWordEnd || base % (1u << log_bank) != 0)
-      return complain(ErrorCode::kFormat,
-                      "bank {}: base: expected a multiple of 2^{} below {:#x}, found {:#x}", i,
-                      log_bank, kWordEnd, base);
-    if (i > 0 && base <= banks[i - 1].base)
-      return complain(ErrorCode::kNonCanonical, "bank {}: bases are not ascending", i);
-  }
+  if (auto ok = check_runs(runs); !ok) return ok;
+  const size_t expected = BankMap(runs).volume_widths().size();
+  if (volumes.size() != expected)
+    return complain(ErrorCode::kFormat, "volumes: expected {}, found {}", expected, volumes.size());
   return {};
 }
 
@@ -109,6 +125,50 @@ Digest Image::id() const {
   hash.update({reinterpret_cast<const uint8_t*>(kIdPrefix.data()), kIdPrefix.size()});
   hash.update(bytes);
   return hash.finish();
+}
+
+BankMap::BankMap(std::span<const Image::Run> runs) : runs_(runs) {
+  uint32_t bank = 0, column = 0;
+  for (const Image::Run& run : runs) {
+    const uint32_t width = volume_columns(run.kind);
+    // A bank's columns stand in one volume: both widths divide a volume's.
+    static_assert(kVolumeColumns % 4 == 0);
+    if (width != 0) column = (column + width - 1) / width * width;
+    bank += run.count;
+    ends_.push_back({bank, column, column + run.count * width});
+    column += run.count * width;
+  }
+}
+
+BankMap::Bank BankMap::operator[](uint16_t bank) const {
+  ZK_CHECK(bank >= 1 && bank <= count());
+  const auto end = std::ranges::lower_bound(ends_, uint32_t{bank}, {}, &End::bank);
+  const Image::Run& run = runs_[static_cast<size_t>(end - ends_.begin())];
+  const uint32_t index = bank - (end->bank - run.count + 1);
+  const uint32_t column = end->first_column + index * volume_columns(run.kind);
+  return {.base = run.base + index * kBankWords,
+          .kind = run.kind,
+          .constant = run.base >= chips::kReadOnlyBase,
+          .volume = column / kVolumeColumns,
+          .column = static_cast<uint16_t>(column % kVolumeColumns)};
+}
+
+uint16_t BankMap::find(uint32_t place) const {
+  const auto after = std::ranges::upper_bound(runs_, place, {}, &Image::Run::base);
+  if (after == runs_.begin()) return 0;
+  const auto run = after - 1;
+  const uint32_t index = (place - run->base) / kBankWords;
+  if (index >= run->count) return 0;
+  const End& end = ends_[static_cast<size_t>(run - runs_.begin())];
+  return static_cast<uint16_t>(end.bank - run->count + 1 + index);
+}
+
+std::vector<uint16_t> BankMap::volume_widths() const {
+  const uint32_t columns = ends_.empty() ? 0 : ends_.back().end_column;
+  std::vector<uint16_t> widths(columns / kVolumeColumns, kVolumeColumns);
+  if (const uint32_t rest = columns % kVolumeColumns; rest != 0)
+    widths.push_back(static_cast<uint16_t>(rest));
+  return widths;
 }
 
 }  // namespace zkvm::stark::machine

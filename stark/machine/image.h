@@ -1,11 +1,17 @@
 // The image of a program: all that a verifier needs to know of it. Whoever has the ELF can make it
-// again (image_builder.h); its id, 32 bytes, names the program.
+// again (program_image.h); its id, 32 bytes, names the program.
 //
 // It pins, by the roots of trees of fixed columns, the program table, the constants and the initial
 // memory, the entry point among it. Format: stark/doc/format.md.
+//
+// Memory lies in banks of 64 KiB, whatever a program declares. Banks are numbered from 1 by place:
+// RAM, then constants. Most are blank: all their words declared, all zero. One tree serves them all,
+// because the place of a word is relative to its bank and a bank's base is the image's. What the
+// others hold stands in volumes: trees with the columns of up to 32 banks side by side.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,25 +26,38 @@ namespace zkvm::stark::machine {
 // short ones; whether others are is the prover's choice (table_heights.h).
 inline constexpr uint8_t kMinLogHeight = 12;  // of tables without fixed columns
 inline constexpr uint8_t kMinLogFixed = 14;
-inline constexpr uint8_t kMinLogBank = kMinLogFixed;
-inline constexpr uint32_t kMaxBanks = 256;  // of RAM
-inline constexpr uint32_t kMaxConstantBanks = 64;
+inline constexpr uint8_t kLogBank = kMinLogFixed;
+inline constexpr uint32_t kBankWords = 1u << kLogBank;
+inline constexpr uint32_t kBlankColumns = 4;    // of the tree of blank banks: place declared word[2]
+inline constexpr uint32_t kVolumeColumns = 64;  // of a volume's row; the last one may have fewer
+
+enum class BankKind : uint8_t {
+  kBlank = 0,    // all words are declared, and zero: no column of its own
+  kWhole = 1,    // all words are declared: word[2] in a volume
+  kPartial = 2,  // place declared word[2] in a volume
+};
+/// Columns of such a bank in its volume.
+[[nodiscard]] constexpr uint32_t volume_columns(BankKind kind) {
+  return 2 * static_cast<uint32_t>(kind);
+}
 
 struct Image {
-  /// Row i is word base + i.
-  struct Bank {
-    uint32_t base;  // in words, a multiple of the bank's height
-    Digest root;    // of its tree of fixed columns
-    bool operator==(const Bank&) const = default;
+  /// `count` banks of one kind, one behind the other; row i of the first is the word of place
+  /// base + i (chips/buses.h).
+  struct Run {
+    uint32_t base;  // a multiple of kBankWords
+    uint16_t count;
+    BankKind kind;
+    bool operator==(const Run&) const = default;
   };
 
   uint8_t log_blowup = 1;  // the roots are of trees of this rate
   uint32_t entry = 0;      // for display: the machine bank, in the slot `image`, holds it
   uint8_t log_program = kMinLogFixed;
-  std::vector<uint8_t> log_constants;  // heights of the banks of constants
-  uint8_t log_bank = kMinLogBank;      // height of each bank of RAM
-  std::vector<Bank> banks;             // of RAM, by base
-  Digest root{};                       // of the slot `image`, which every segment has
+  std::vector<Run> runs;        // by base, as long as can be
+  std::vector<Digest> volumes;  // roots; as many as the runs' columns fill
+  Digest blank_root{};          // of the tree of blank banks: the same in all programs
+  Digest root{};                // of the slot `image`, which every segment has
 
   bool operator==(const Image&) const = default;
 
@@ -52,6 +71,41 @@ struct Image {
 
   /// BLAKE3("zkvm image" || bytes).
   [[nodiscard]] Digest id() const;
+};
+
+/// The banks of an image by number. Bank 0, the machine's own, is not among them.
+class BankMap {
+ public:
+  struct Bank {
+    uint32_t base;  // place of its first word
+    BankKind kind;
+    bool constant;    // of read-only words
+    uint32_t volume;  // unless it is blank
+    uint16_t column;  // its first one in the volume's row
+  };
+
+  /// REQUIRES: the runs are checked, and outlive this.
+  explicit BankMap(std::span<const Image::Run> runs);
+
+  /// Banks are 1..count().
+  [[nodiscard]] uint16_t count() const {
+    return static_cast<uint16_t>(ends_.empty() ? 0 : ends_.back().bank);
+  }
+  /// REQUIRES: 1 <= bank <= count().
+  [[nodiscard]] Bank operator[](uint16_t bank) const;
+  /// The bank that a place falls in; 0 if none does.
+  [[nodiscard]] uint16_t find(uint32_t place) const;
+  /// Columns of each volume.
+  [[nodiscard]] std::vector<uint16_t> volume_widths() const;
+
+ private:
+  struct End {
+    uint32_t bank;          // the run's last one
+    uint32_t first_column;  // of the run, counted through all volumes
+    uint32_t end_column;
+  };
+  std::span<const Image::Run> runs_;
+  std::vector<End> ends_;  // of each run
 };
 
 }  // namespace zkvm::stark::machine

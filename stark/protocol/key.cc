@@ -4,13 +4,15 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <utility>
 
 #include "stark/field/field.h"
 
 namespace zkvm::stark {
 namespace {
 
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr uint32_t kModulus = Fp::kModulus;
 
 void put_form(ByteWriter& out, const AffineForm& form) {
@@ -45,6 +47,7 @@ void put_chip(ByteWriter& out, const ChipKey& chip) {
   out.put(static_cast<uint8_t>(chip.slots.size()));
   for (const auto& group : chip.slots) {
     out.put(group.slot);
+    out.put(group.first);
     out.put(group.width);
   }
   out.put(chip.main_width);
@@ -113,8 +116,8 @@ ChipKey get_chip(ByteReader& in) {
   chip.log_height = in.get<uint8_t>();
   const auto groups = in.get<uint8_t>();
   for (uint32_t i = 0; i < groups && !in.failed(); ++i) {
-    const auto slot = in.get<uint16_t>();
-    chip.slots.push_back({slot, in.get<uint16_t>()});
+    const auto slot = in.get<uint16_t>(), first = in.get<uint16_t>();
+    chip.slots.push_back({slot, first, in.get<uint16_t>()});
   }
   chip.main_width = in.get<uint16_t>();
   const auto next = in.get<uint16_t>();
@@ -196,7 +199,39 @@ Result<void> check_interactions(const ChipKey& chip, uint8_t tuple_width) {
   return {};
 }
 
-Result<void> check_columns(const ChipKey& chip, size_t slots) {
+/// That the heights of each slot are in order, and that somebody reads at each: or a proof would
+/// have no group for them.
+Result<void> check_slots(const VerifyingKey& key) {
+  std::set<std::pair<size_t, uint8_t>> read;
+  for (const ChipKey& chip : key.chips)
+    for (const auto& use : chip.slots) read.insert({use.slot, chip.log_height});
+  uint64_t columns = 0;
+  for (size_t s = 0; s < key.slots.size(); ++s) {
+    const Slot& slot = key.slots[s];
+    const auto bad = [&](const std::string& what) {
+      return fail(ErrorCode::kKey, fmt::format("slot {}: {}", s, what));
+    };
+    if (slot.kind > Slot::Kind::kShared) return bad("unknown kind");
+    if (slot.kind == Slot::Kind::kFixed && (slot.log_blowup < 1 || slot.log_blowup > kMaxLogBlowup))
+      return bad(fmt::format("log_blowup: expected 1..{}, found {}", kMaxLogBlowup,
+                             slot.log_blowup));
+    if (slot.rows.empty()) return bad("it has no columns");
+    for (size_t i = 0; i < slot.rows.size(); ++i) {
+      if (slot.rows[i].width == 0) return bad("a row without columns");
+      if (i > 0 && slot.rows[i].log_height >= slot.rows[i - 1].log_height)
+        return bad("heights are not descending");
+      if (!read.contains({s, slot.rows[i].log_height}))
+        return bad(fmt::format("no chip reads its rows of height 2^{}", slot.rows[i].log_height));
+      columns += slot.rows[i].width;
+    }
+  }
+  if (columns > kMaxSlotColumns)
+    return fail(ErrorCode::kKey, fmt::format("slots: expected at most {} columns, found {}",
+                                             kMaxSlotColumns, columns));
+  return {};
+}
+
+Result<void> check_columns(const ChipKey& chip, const std::vector<Slot>& slots) {
   const auto bad = [&](const char* what) {
     return fail(ErrorCode::kKey, fmt::format("chip {}: {}", chip.name, what));
   };
@@ -205,9 +240,13 @@ Result<void> check_columns(const ChipKey& chip, size_t slots) {
     return bad("a height is fixed if and only if there are slot columns");
   if (!chip.slots.empty() && chip.log_height > kMaxLogHeight) return bad("height out of range");
   for (size_t i = 0; i < chip.slots.size(); ++i) {
-    if (chip.slots[i].slot >= slots || chip.slots[i].width == 0) return bad("slot out of range");
-    if (i > 0 && chip.slots[i].slot <= chip.slots[i - 1].slot)
-      return bad("slots are not ascending");
+    const auto& use = chip.slots[i];
+    if (use.slot >= slots.size() || use.width == 0 ||
+        uint32_t{use.first} + use.width > slots[use.slot].width(chip.log_height))
+      return bad("slot columns out of range");
+    if (i > 0 && std::pair(use.slot, use.first) <=
+                     std::pair(chip.slots[i - 1].slot, chip.slots[i - 1].first))
+      return bad("slot columns are not ascending");
   }
   if (chip.main_width == 0 || chip.columns() > kMaxChipColumns) return bad("columns out of range");
   for (size_t i = 0; i < chip.next.size(); ++i)
@@ -233,6 +272,11 @@ Result<void> check_shared_next(const ChipKey& chip, const std::vector<Slot>& slo
 }
 
 }  // namespace
+
+uint32_t Slot::width(uint8_t log_height) const {
+  const auto found = std::ranges::find(rows, log_height, &Row::log_height);
+  return found == rows.end() ? 0 : found->width;
+}
 
 uint32_t ChipKey::columns() const {
   uint32_t count = main_width;
@@ -282,14 +326,9 @@ Result<void> VerifyingKey::check() const {
     return fail(ErrorCode::kKey, fmt::format("tuple width: expected 1..32, found {}", tuple_width));
   if (slots.size() > 0xffff || chips.size() > 0xffff || chips.empty())
     return fail(ErrorCode::kKey, "number of chips or slots out of range");
-  for (const Slot& slot : slots) {
-    if (slot.kind > Slot::Kind::kShared) return fail(ErrorCode::kKey, "unknown kind of slot");
-    if (slot.kind == Slot::Kind::kFixed && (slot.log_blowup < 1 || slot.log_blowup > kMaxLogBlowup))
-      return fail(ErrorCode::kKey, fmt::format("slot: log_blowup: expected 1..{}, found {}",
-                                               kMaxLogBlowup, slot.log_blowup));
-  }
+  if (auto ok = check_slots(*this); !ok) return ok;
   for (const ChipKey& chip : chips) {
-    if (auto ok = check_columns(chip, slots.size()); !ok) return ok;
+    if (auto ok = check_columns(chip, slots); !ok) return ok;
     if (auto ok = check_shared_next(chip, slots); !ok) return ok;
     if (auto ok = check_nodes(chip); !ok) return ok;
     if (auto ok = check_interactions(chip, tuple_width); !ok) return ok;
@@ -316,6 +355,11 @@ std::vector<uint8_t> VerifyingKey::serialise() const {
       out.put(slot.log_blowup);
       out.put(slot.root);
     }
+    out.put(static_cast<uint8_t>(slot.rows.size()));
+    for (const Slot::Row& row : slot.rows) {
+      out.put(row.log_height);
+      out.put(row.width);
+    }
   }
   out.put(static_cast<uint16_t>(chips.size()));
   for (const ChipKey& chip : chips) put_chip(out, chip);
@@ -337,7 +381,12 @@ Result<VerifyingKey> VerifyingKey::parse(std::span<const uint8_t> bytes) {
       slot.log_blowup = in.get<uint8_t>();
       slot.root = in.get_digest();
     }
-    key.slots.push_back(slot);
+    const auto rows = in.get<uint8_t>();
+    for (uint32_t r = 0; r < rows && !in.failed(); ++r) {
+      const auto log_height = in.get<uint8_t>();
+      slot.rows.push_back({log_height, in.get<uint16_t>()});
+    }
+    key.slots.push_back(std::move(slot));
   }
   const auto chips = in.get<uint16_t>();
   for (uint32_t i = 0; i < chips && !in.failed(); ++i) key.chips.push_back(get_chip(in));

@@ -15,6 +15,7 @@ namespace zkvm::stark {
 
 inline constexpr uint32_t kMaxTupleWidth = 32;
 inline constexpr uint32_t kMaxChipColumns = 4096;
+inline constexpr uint32_t kMaxSlotColumns = 1u << 18;  // of all slots of a key together
 inline constexpr uint8_t kFreeHeight = 255;
 inline constexpr uint8_t kMaxLogBlowup = 4;
 inline constexpr uint8_t kMaxLogHeight = 22;
@@ -54,14 +55,17 @@ struct Interaction {
 };
 
 struct ChipKey {
+  /// Columns [first, first + width) of the slot's row at the chip's height. Several chips may read
+  /// the same ones.
   struct SlotColumns {
     uint16_t slot;
+    uint16_t first;
     uint16_t width;
     bool operator==(const SlotColumns&) const = default;
   };
   std::string name;
   uint8_t log_height = kFreeHeight;  // fixed if and only if the chip has slot columns
-  std::vector<SlotColumns> slots;    // slots ascending
+  std::vector<SlotColumns> slots;    // by slot and first column, ascending
   uint16_t main_width = 0;
   std::vector<uint16_t> next;  // columns read on the next row, ascending
   std::vector<ExpressionNode> nodes;
@@ -75,11 +79,21 @@ struct ChipKey {
 
 struct Slot {
   enum class Kind : uint8_t { kFixed = 0, kShared = 1 };
+  /// The tree's row at one height.
+  struct Row {
+    uint8_t log_height;
+    uint16_t width;  // columns; those that no chip reads are committed and opened all the same
+    bool operator==(const Row&) const = default;
+  };
   Kind kind;
   // kFixed only. A proof of any log_blowup up to this one can use the tree: its domains are every
   // 2^k-th point of the tree's.
   uint8_t log_blowup = 1;
   Digest root{};
+  std::vector<Row> rows = {};  // tallest first; a chip reads at each of these heights
+
+  /// Columns at a height, 0 if there are none.
+  [[nodiscard]] uint32_t width(uint8_t log_height) const;
   bool operator==(const Slot&) const = default;
 };
 

@@ -120,6 +120,7 @@ class Builder {
       group.log_height = tables[i].log_height;
       group.width.assign(shape_.trees.size(), 0);
       group.mask.resize(shape_.trees.size());
+      add_slot_columns(group);
       for (; i < tables.size() && tables[i].log_height == group.log_height; ++i)
         add_table(group, static_cast<uint32_t>(i));
       if (shape_.params.zk) add_blind(group, i == tables.size());
@@ -144,18 +145,28 @@ class Builder {
     return ref;
   }
 
+  void add_slot_columns(GroupShape& group) {
+    for (uint32_t tree = 0; tree < shape_.main_tree(); ++tree) {
+      const uint32_t width = key_.slots[shape_.trees[tree].slot].width(group.log_height);
+      group.width[tree] = width;
+      group.mask[tree].assign(width, mask_of(shape_.trees[tree].kind, false));
+    }
+  }
+
   void add_table(GroupShape& group, uint32_t index) {
     const ChipKey& chip = key_.chips[shape_.tables[index].chip];
     TableShape table{index, shape_.tables[index].chip, {}};
-    const auto place = [&](uint32_t tree, uint32_t width) {
-      for (uint32_t i = 0; i < width; ++i) {
-        const auto column = static_cast<uint16_t>(table.columns.size());
-        table.columns.push_back(
-            add_column(group, tree, std::ranges::binary_search(chip.next, column)));
-      }
+    const auto is_next = [&] {
+      return std::ranges::binary_search(chip.next, static_cast<uint16_t>(table.columns.size()));
     };
-    for (const auto& slot : chip.slots) place(tree_of_slot_[slot.slot], slot.width);
-    place(shape_.main_tree(), chip.main_width);
+    for (const auto& use : chip.slots)
+      for (uint32_t i = 0; i < use.width; ++i) {
+        const ColumnRef ref{tree_of_slot_[use.slot], use.first + i};
+        if (is_next()) group.next.push_back(ref);
+        table.columns.push_back(ref);
+      }
+    for (uint32_t i = 0; i < chip.main_width; ++i)
+      table.columns.push_back(add_column(group, shape_.main_tree(), is_next()));
     for (const Interaction& interaction : chip.interactions) {
       GroupInteraction out{interaction.bus,
                            interaction.kind == Interaction::Kind::kSend,
@@ -187,6 +198,7 @@ class Builder {
     const uint32_t quotient = kQuotientOpened + (shape_.params.zk ? kExtensionDegree : 0);
     for (uint32_t i = 0; i < quotient; ++i) add_column(group, shape_.quotient_tree(), false);
     std::ranges::sort(group.next);  // tables interleave the trees
+    group.next.erase(std::unique(group.next.begin(), group.next.end()), group.next.end());
   }
 
   void set_degrees(GroupShape& group) const {

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <iterator>
+#include <ranges>
 #include <set>
 
 #include "stark/protocol/bytes.h"
@@ -27,7 +29,7 @@ constexpr uint32_t kLeastTicks = 1u << 16;
 /// Raised when the same key and tables come to hold other rows (how rows are sorted into tables,
 /// what fill() chooses), or when the protocol comes to open them elsewhere. Two witnesses must never
 /// share masks, and two sets of queries neither.
-constexpr uint64_t kWitnessVersion = 2;
+constexpr uint64_t kWitnessVersion = 3;
 
 uint64_t peak_rss() {
   rusage usage{};
@@ -56,6 +58,14 @@ tl::unexpected<Error> forward(const tl::expected<T, Error>& failed) {
 }
 tl::unexpected<Error> no_memory(const vm::Error& error) {
   return fail(ErrorCode::kMemory, error.message);
+}
+
+/// The segments that find what these uses leave.
+std::set<uint32_t> later_users(std::span<const BankUse> uses) {
+  std::set<uint32_t> out;
+  for (const BankUse& use : uses)
+    if (use.after) out.insert(*use.after);
+  return out;
 }
 
 /// A seed from labelled parts. Each part but the last has a length that does not vary.
@@ -101,7 +111,9 @@ Result<Session> Session::plan(const vm::Program& program, ProgramImage& image, c
   Session session(program, image, io, std::move(options));
   if (auto ok = session.first_run(); !ok) return forward(ok);
   if (session.execution_.trap) return session;
-  session.link_banks();
+  std::vector<std::vector<BankUse>*> uses;
+  for (SegmentPlan& plan : session.plans_) uses.push_back(&plan.uses);
+  link_banks(uses);
   if (auto ok = session.choose_params(); !ok) return forward(ok);
   return session;
 }
@@ -122,8 +134,7 @@ Result<void> Session::first_run() {
     plan.cycles = segment_->cycles;
     plan.journal_end = segment_->final.words[vm::kJournalPosition];
     plan.rows = count_rows({*program_, *image_}, *segment_);
-    for (const uint16_t bank : touched_banks(*image_, *segment_))
-      plan.uses.push_back({bank, false, false});
+    plan.uses = touched_banks(*image_, *segment_);
     cycles += plan.cycles;
     if (options_.progress && !options_.progress({.stage = "execution", .cycles = cycles}))
       return fail(ErrorCode::kCancelled, "cancelled");
@@ -131,16 +142,6 @@ Result<void> Session::first_run() {
   execution_ = tracer->result();
   if (plans_.size() != 1) segment_.reset();
   return {};
-}
-
-/// A bank comes from the image in the first segment that uses it; all but the last keep it.
-void Session::link_banks() {
-  std::set<uint16_t> seen;
-  for (SegmentPlan& plan : plans_)
-    for (BankUse& use : plan.uses) use.from_image = seen.insert(use.bank).second;
-  seen.clear();
-  for (size_t i = plans_.size(); i-- > 0;)
-    for (BankUse& use : plans_[i].uses) use.kept = !seen.insert(use.bank).second;
 }
 
 Result<void> Session::choose_params() {
@@ -283,26 +284,22 @@ Result<SegmentProof> Session::prove_segment(size_t index, const Circuit& circuit
     witness = segment_witness({*program_, *image_}, circuit, plan.uses, memory, segment,
                               plan.heights, segment_publics(claim_of(index)));
   }
-  SegmentProof out{plan.journal_end, plan.uses, std::vector<BankRoots>(plan.uses.size()), {}};
+  SegmentProof out{plan.journal_end, plan.uses, {}, {}};
   SlotTrees trees;
-  LeftTrees made;
   {
     const Stopwatch watch(stats_.trees);
     trees = image_->fixed_trees(circuit, plan.uses);
-    for (size_t u = 0; u < plan.uses.size(); ++u) {
-      const BankUse& use = plan.uses[u];
-      if (!use.from_image) {
-        const CommittedTree& tree = *left.at(use.bank);
-        trees[circuit.slot(bank_in_slot(use.bank))] = &tree;
-        out.roots[u].in = tree.root();
-      }
-      if (use.kept) {
-        const uint16_t slot = circuit.slot(bank_out_slot(use.bank));
-        made[use.bank] = std::make_unique<CommittedTree>(
-            commit_slot(circuit.key(), params_, slot, witness, tree_seed(index, use.bank)));
-        trees[slot] = made[use.bank].get();
-        out.roots[u].out = made[use.bank]->root();
-      }
+    for (const auto& [before, tree] : left[static_cast<uint32_t>(index)]) {
+      trees[circuit.slot(before_slot(before))] = tree.get();
+      out.roots.before[before] = tree->root();
+    }
+    for (const uint32_t after : later_users(plan.uses)) {
+      const uint16_t slot = circuit.slot(after_slot(after));
+      auto tree = std::make_unique<CommittedTree>(
+          commit_slot(circuit.key(), params_, slot, witness, tree_seed(index, after)));
+      trees[slot] = tree.get();
+      out.roots.after[after] = tree->root();
+      left[after][static_cast<uint32_t>(index)] = std::move(tree);
     }
   }
   ProverOptions options;
@@ -313,8 +310,7 @@ Result<SegmentProof> Session::prove_segment(size_t index, const Circuit& circuit
   if (!proof) return forward(proof);
   out.proof = proof->serialise();
 
-  for (const BankUse& use : plan.uses) left.erase(use.bank);
-  left.merge(made);
+  left.erase(static_cast<uint32_t>(index));
   stats_.cycles += plan.cycles;
   count_tables(circuit, witness, plan.rows);
   stats_.peak_rss_bytes = peak_rss();
@@ -333,23 +329,22 @@ Result<void> Session::pass_segment(size_t index, const Circuit& circuit, const v
         fmt::format("resume: segment {} is of another session: its {} differ", index, what));
   };
   const SegmentProof& proof = done[index];
-  if (proof.uses != plan.uses || proof.roots.size() != plan.uses.size()) return other("banks");
+  if (proof.uses != plan.uses) return other("banks");
   if (proof.journal_end != plan.journal_end) return other("journal positions");
-  for (size_t u = 0; u < plan.uses.size(); ++u) {
-    const BankUse& use = plan.uses[u];
-    left.erase(use.bank);
-    bool is_next_proven = false;
-    for (size_t j = index + 1; j < done.size() && !is_next_proven; ++j)
-      is_next_proven =
-          std::ranges::find(plans_[j].uses, use.bank, &BankUse::bank) != plans_[j].uses.end();
-    if (!use.kept || is_next_proven) continue;
+  const std::set<uint32_t> later = later_users(plan.uses);
+  if (!std::ranges::equal(later, proof.roots.after | std::views::keys)) return other("banks");
+  for (const uint32_t after : later) {
+    if (after < done.size()) continue;
     const Stopwatch watch(stats_.trees);
+    std::vector<BankUse> uses;
+    std::ranges::copy_if(plan.uses, std::back_inserter(uses),
+                         [&](const BankUse& use) { return use.after == after; });
     auto tree = std::make_unique<CommittedTree>(
-        commit_slot(circuit.key(), params_, circuit.slot(bank_out_slot(use.bank)),
-                    bank_witness({*program_, *image_}, circuit, use, memory, segment),
-                    tree_seed(index, use.bank)));
-    if (tree->root() != proof.roots[u].out) return other("roots");
-    left[use.bank] = std::move(tree);
+        commit_slot(circuit.key(), params_, circuit.slot(after_slot(after)),
+                    bank_witness({*program_, *image_}, circuit, uses, memory, segment),
+                    tree_seed(index, after)));
+    if (tree->root() != proof.roots.after.at(after)) return other("roots");
+    left[after][static_cast<uint32_t>(index)] = std::move(tree);
   }
   return {};
 }
@@ -364,9 +359,12 @@ bool Session::go_on(size_t index, double part, const char* stage) const {
 void Session::count_tables(const Circuit& circuit, const Witness& witness, const RowCounts& rows) {
   for (uint16_t c = 0; c < circuit.key().chips.size(); ++c) {
     const ChipKey& key = circuit.key().chips[c];
-    auto chip = std::ranges::find(stats_.chips, key.name, &SessionStats::Chip::name);
+    // All banks but the machine's together: a program may touch thousands.
+    const bool bank = key.name.starts_with("bank ") && key.name != bank_chip(kMachineBank);
+    const std::string name = bank ? "banks" : key.name;
+    auto chip = std::ranges::find(stats_.chips, name, &SessionStats::Chip::name);
     if (chip == stats_.chips.end()) {
-      stats_.chips.push_back({key.name, 0, 0, committed_columns(key)});
+      stats_.chips.push_back({name, 0, 0, committed_columns(key)});
       chip = stats_.chips.end() - 1;
     }
     uint64_t height = 0;
@@ -380,8 +378,8 @@ void Session::count_tables(const Circuit& circuit, const Witness& witness, const
 
 // ---------------------------------------------------------------------------------------- seeds
 
-Randomness::Seed Session::tree_seed(size_t index, uint16_t bank) const {
-  return SeedHash("zkvm shared tree").add(seed_).add(index).add(bank).seed();
+Randomness::Seed Session::tree_seed(size_t index, uint32_t after) const {
+  return SeedHash("zkvm shared tree").add(seed_).add(index).add(after).seed();
 }
 
 Randomness::Seed Session::proof_seed(size_t index, const Circuit& circuit,

@@ -62,8 +62,8 @@ struct SessionOptions {
 struct SegmentProof {
   uint32_t journal_end = 0;      // words of the journal that are written when it ends
   std::vector<BankUse> uses;     // ascending
-  std::vector<BankRoots> roots;  // of each use; zeros where there is no tree
-  std::vector<uint8_t> proof;    // stark/protocol/proof.h
+  SharedRoots roots;
+  std::vector<uint8_t> proof;  // stark/protocol/proof.h
 };
 
 struct SessionStats {
@@ -117,14 +117,14 @@ class Session {
     ChipHeights heights;
     std::vector<BankUse> uses;
   };
-  /// Trees of the banks' words as the segments so far have left them.
-  using LeftTrees = std::map<uint16_t, std::unique_ptr<CommittedTree>>;
+  /// Trees of the banks' words that a segment has left for a later one: by the later one, then by
+  /// the segment that left them.
+  using LeftTrees = std::map<uint32_t, std::map<uint32_t, std::unique_ptr<CommittedTree>>>;
 
   Session(const vm::Program& program, ProgramImage& image, const vm::Io& io,
           SessionOptions options);
 
   Result<void> first_run();
-  void link_banks();
   Result<void> choose_params();
   [[nodiscard]] vm::SegmentLimits segment_limits() const;
   [[nodiscard]] SegmentClaim claim_of(size_t index) const;
@@ -141,7 +141,7 @@ class Session {
   [[nodiscard]] bool go_on(size_t index, double part, const char* stage) const;
   void count_tables(const Circuit& circuit, const Witness& witness, const RowCounts& rows);
 
-  [[nodiscard]] Randomness::Seed tree_seed(size_t index, uint16_t bank) const;
+  [[nodiscard]] Randomness::Seed tree_seed(size_t index, uint32_t after) const;
   [[nodiscard]] Randomness::Seed proof_seed(size_t index, const Circuit& circuit,
                                             const Witness& witness) const;
 

@@ -92,7 +92,7 @@ class Checker {
 
   void run_row(uint16_t chip, const RowValue* row, const RowValue* next) {
     air_.clear();
-    circuit_.row_check(chip)(air_, row, next);
+    circuit_.run_row(chip, air_, row, next);
   }
 
   static Fp signed_multiplicity(const RowChecker::BusEntry& entry) {

@@ -395,7 +395,7 @@ TEST(Evil, Class07BusesAndMultiplicities) {
 TEST(Evil, Class07MoreTuplesThanTheField) {
   // p rows of one bus cannot be: the verifier adds up what each table may send.
   const auto guest = Guest::of(program(1, 2, add(kZ, kX, kY)));
-  const std::vector<BankUse> uses = {{kMachineBank, true, false}};
+  const std::vector<BankUse> uses = {{kMachineBank}};
   const auto circuit = machine_circuit(guest.image->image(), uses);
   ASSERT_TRUE(circuit);
   Params params = quick_params();
@@ -428,7 +428,7 @@ std::string without(Workbench& bench, std::initializer_list<const char*> chips) 
 TEST(Evil, Class09TablesLeftOut) {
   Workbench bench(program(kDataBase, 2, sw(kY, 0, kX)));
   EXPECT_EQ(without(bench, {}), "");
-  EXPECT_NE(without(bench, {"bytes", "shift table", "refresh", "program", "constants 0", "bank 0"}),
+  EXPECT_NE(without(bench, {"bytes", "shift table", "refresh", "program", "bank 0"}),
             "");  // the slot `image`
   EXPECT_NE(without(bench, {"bank 1"}), "");
   EXPECT_NE(without(bench, {"boundary"}), "");

@@ -36,9 +36,10 @@ struct Workbench {
   std::string prove_and_verify() { return prove_and_verify(forgery->finished()); }
   std::string prove_and_verify(const Witness& witness) {
     std::vector<BankUse> uses;
-    for (uint16_t b = 0; b <= guest.image->image().banks.size(); ++b)
+    for (uint16_t b = 0; b <= guest.image->banks().count(); ++b)
       for (const ChipKey& chip : circuit->key().chips)
-        if (chip.name == bank_chip(b)) uses.push_back({b, true, false});
+        if (chip.name == bank_chip(b))
+          uses.push_back({b, b != kMachineBank && guest.image->banks()[b].constant});
     const SlotTrees trees = guest.image->fixed_trees(*circuit, uses);
     ProverOptions options;
     options.params = quick_params();

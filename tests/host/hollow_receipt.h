@@ -31,9 +31,9 @@ struct HollowReceipt {
     for (const Segment& from : segments) {
       ReceiptSegment& to = receipt.segments.emplace_back();
       to.journal_end = static_cast<uint32_t>(journal.size() / 4);
-      to.uses.push_back({stark::machine::kMachineBank, false, false});
-      for (const uint16_t bank : from.banks) to.uses.push_back({bank, false, false});
-      to.roots.resize(to.uses.size());
+      to.uses.push_back({stark::machine::kMachineBank});
+      for (const uint16_t bank : from.banks)
+        to.uses.push_back({bank, stark::machine::BankMap(image.runs)[bank].constant});
     }
     link_banks(receipt.segments);
     std::vector<std::vector<uint8_t>> proofs;

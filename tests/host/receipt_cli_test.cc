@@ -26,7 +26,8 @@ std::string hex_of(const ImageId& id) {
 
 HollowReceipt sample() {
   HollowReceipt receipt;
-  receipt.image.banks = {{0, {1}}, {1u << stark::machine::kMinLogBank, {2}}};
+  receipt.image.runs = {{0, 2, stark::machine::BankKind::kWhole}};
+  receipt.image.volumes = {{1}};
   receipt.journal = {1, 0, 0, 0, 2, 0, 0, 0};
   stark::Params params;
   params.queries = 30;
@@ -63,7 +64,7 @@ TEST(InspectReceipt, ShowsWhatIsInIt) {
   ASSERT_EQ(object["segments"].size(), 2u);
   EXPECT_EQ(object["segments"][0]["journal_end"], 8);
   EXPECT_EQ(object["segments"][0]["tables"][0]["rows"], (1 << 14) + (1 << 12));
-  EXPECT_EQ(object["segments"][1]["banks"][0]["address"], 4 << stark::machine::kMinLogBank);
+  EXPECT_EQ(object["segments"][1]["banks"][0]["address"], 4 * stark::machine::kBankWords);
   EXPECT_EQ(object["segments"][1]["banks"][0]["from_image"], false);
   EXPECT_LT(object["security_bits"], object["segments"][0]["security_bits"]);
 }

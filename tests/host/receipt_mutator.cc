@@ -7,17 +7,14 @@
 namespace zkvm::test {
 namespace {
 
-using stark::machine::BankRoots;
-
 void drop_bank(ReceiptSegment& segment, size_t at) {
   if (segment.uses.size() == 1) return;
   segment.uses.erase(segment.uses.begin() + static_cast<ptrdiff_t>(at));
-  segment.roots.erase(segment.roots.begin() + static_cast<ptrdiff_t>(at));
 }
 
 void add_bank(ReceiptSegment& segment, uint16_t bank, size_t at) {
-  segment.uses.insert(segment.uses.begin() + static_cast<ptrdiff_t>(at), {bank, true, false});
-  segment.roots.insert(segment.roots.begin() + static_cast<ptrdiff_t>(at), BankRoots());
+  segment.uses.insert(segment.uses.begin() + static_cast<ptrdiff_t>(at),
+                      {bank, segment.uses[at - 1].constant});
 }
 
 }  // namespace
@@ -141,12 +138,12 @@ std::vector<uint8_t> ReceiptMutator::change_structure(std::string& what) {
       break;
     case 12:
       what = "roots changed";
-      for (BankRoots& roots : segments[a].roots) roots.out[below(8)] ^= 1u << below(32);
+      for (auto& [after, root] : segments[a].roots.after) root[below(8)] ^= 1u << below(32);
       break;
     case 13:
-      what = "roots of two banks swapped";
-      std::swap(segments[a].roots[below(segments[a].roots.size())].out,
-                segments[b].roots[below(segments[b].roots.size())].out);
+      what = "roots of two segments swapped";
+      if (!segments[a].roots.after.empty() && !segments[b].roots.after.empty())
+        std::swap(segments[a].roots.after.begin()->second, segments[b].roots.after.begin()->second);
       break;
   }
   receipt.journal = journal;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "tests/host/receipt_mutator.h"
 #include "tests/peak_memory.h"
@@ -17,7 +18,7 @@ using Bytes = std::vector<uint8_t>;
 
 stark::Digest root(uint32_t n) { return {n, n, n, n, n, n, n, n}; }
 
-// Segments 0, 1, 2 with banks {0, 1, 3}, {0, 1}, {0, 3}.
+// Segments 0, 1, 2 with banks {0, 1, 3}, {0, 1}, {0, 3}; segment 1 with constants in bank 7.
 struct Sample {
   Bytes image = {1, 2, 3};
   Bytes journal = Bytes(20, 7);
@@ -31,14 +32,13 @@ struct Sample {
     for (size_t i = 0; i < 3; ++i) {
       out.segments[i].journal_end = ends[i];
       out.segments[i].proof = proofs[i];
-      for (const uint16_t bank : banks[i]) out.segments[i].uses.push_back({bank, false, false});
-      out.segments[i].roots.resize(banks[i].size());
+      for (const uint16_t bank : banks[i]) out.segments[i].uses.push_back({bank});
     }
+    out.segments[1].uses.push_back({7, true});
     link_banks(out.segments);
-    out.segments[0].roots[0].out = root(1);
-    out.segments[0].roots[1].out = root(2);
-    out.segments[0].roots[2].out = root(3);
-    out.segments[1].roots[0].out = root(4);
+    out.segments[0].roots.after.at(1) = root(1);
+    out.segments[0].roots.after.at(2) = root(2);
+    out.segments[1].roots.after.at(2) = root(3);
     return out;
   }
 };
@@ -59,16 +59,16 @@ TEST(Receipt, BytesAreAsDocumented) {
     for (int i = 0; i < bytes; ++i) expected.push_back(static_cast<uint8_t>(value >> (8 * i)));
   };
   for (const char c : {'Z', 'K', 'V', 'R'}) put(static_cast<uint8_t>(c), 1);
-  put(1, 4);  // version
+  put(2, 4);  // version
   put(3, 4), put(0x030201, 3);
   put(9, 4);  // exit code
   put(5, 4);  // journal
   for (int i = 0; i < 20; ++i) put(7, 1);
   put(3, 4);  // segments
-  put(2, 4), put(2, 2), put(1, 2), put(3, 2);
-  put(2, 4), put(1, 2), put(1, 2);
-  put(5, 4), put(1, 2), put(3, 2);
-  for (const uint32_t n : {1, 2, 3, 4})  // roots
+  put(2, 4), put(2, 2), put(1, 2), put(3, 2), put(0, 2);
+  put(2, 4), put(1, 2), put(1, 2), put(1, 2), put(7, 2);
+  put(5, 4), put(1, 2), put(3, 2), put(0, 2);
+  for (const uint32_t n : {1, 2, 3})  // roots
     for (int i = 0; i < 8; ++i) put(n, 4);
   put(5, 4), put(0xa0a0a0a0a0, 5);
   put(0, 4);
@@ -95,25 +95,27 @@ TEST(Receipt, BanksAreLinkedThroughTheSegments) {
   const auto parsed = parse_receipt(bytes);
   ASSERT_TRUE(parsed);
   const auto& segments = parsed->segments;
-  const auto expect = [&](size_t segment, size_t i, bool from_image, bool kept, uint32_t in,
-                          uint32_t out) {
+  using stark::machine::OptionalSegment;
+  constexpr OptionalSegment kNone;
+  const auto expect = [&](size_t segment, size_t i, OptionalSegment before, OptionalSegment after) {
     SCOPED_TRACE(testing::Message() << "segment " << segment << ", bank " << i);
-    EXPECT_EQ(segments[segment].uses[i].from_image, from_image);
-    EXPECT_EQ(segments[segment].uses[i].kept, kept);
-    if (!from_image) {
-      EXPECT_EQ(segments[segment].roots[i].in, root(in));
-    }
-    if (kept) {
-      EXPECT_EQ(segments[segment].roots[i].out, root(out));
-    }
+    EXPECT_EQ(segments[segment].uses[i].before, before);
+    EXPECT_EQ(segments[segment].uses[i].after, after);
   };
-  expect(0, 0, true, true, 0, 1);
-  expect(0, 1, true, true, 0, 2);
-  expect(0, 2, true, true, 0, 3);
-  expect(1, 0, false, true, 1, 4);
-  expect(1, 1, false, false, 2, 0);
-  expect(2, 0, false, false, 4, 0);
-  expect(2, 1, false, false, 3, 0);  // over segment 1, which does not use it
+  expect(0, 0, kNone, 1);
+  expect(0, 1, kNone, 1);
+  expect(0, 2, kNone, 2);  // over segment 1, which does not use it
+  expect(1, 0, 0, 2);
+  expect(1, 1, 0, kNone);
+  expect(1, 2, kNone, kNone);  // constants
+  expect(2, 0, 1, kNone);
+  expect(2, 1, 0, kNone);
+  EXPECT_TRUE(segments[1].uses[2].constant);
+  using Roots = std::map<uint32_t, stark::Digest>;
+  EXPECT_EQ(segments[0].roots.after, (Roots{{1, root(1)}, {2, root(2)}}));
+  EXPECT_EQ(segments[1].roots.before, (Roots{{0, root(1)}}));
+  EXPECT_EQ(segments[1].roots.after, (Roots{{2, root(3)}}));
+  EXPECT_EQ(segments[2].roots.before, (Roots{{0, root(2)}, {1, root(3)}}));
 }
 
 TEST(Receipt, EveryTruncationIsRefused) {
@@ -141,7 +143,7 @@ TEST(Receipt, DefectsAreNamed) {
   };
   const size_t segments = 4 + 4 + 4 + 3 + 4 + 4 + 20;
   expect_refused(changed(0, 'Y'), "magic: expected ZKVR");
-  expect_refused(changed(4, 2), "version: expected 1, found 2");
+  expect_refused(changed(4, 1), "version: expected 2, found 1: made by an older zkvm");
   expect_refused(changed(10, 1), "image: the bytes end");
   expect_refused(changed(22, 0x02), "journal: expected at most 16777216 words");
   expect_refused(changed(19, 4), "");
@@ -149,7 +151,7 @@ TEST(Receipt, DefectsAreNamed) {
   expect_refused(changed(segments + 3, 0xff), "segments: the bytes end");
   expect_refused(changed(segments + 4, 3), "segment 1: journal position: expected 3..5, found 2");
   expect_refused(changed(segments + 4, 6), "segment 0: journal position: expected 0..5, found 6");
-  expect_refused(changed(segments + 4 + 10 + 8, 4), "commit 4 words, found 5");
+  expect_refused(changed(segments + 4 + 24, 4), "commit 4 words, found 5");
   expect_refused(changed(segments + 4 + 6, 0), "segment 0: bank 0 after bank 0: not in order");
   expect_refused(changed(segments + 4 + 6, 3), "segment 0: bank 3 after bank 3: not in order");
   expect_refused(changed(segments + 4 + 6, 4), "segment 0: bank 3 after bank 4: not in order");
@@ -187,7 +189,7 @@ TEST(Receipt, MutationsAreRefusedOrCanonical) {
 // Lists of banks cost two bytes each: they must not make the parser take many times the memory.
 TEST(Receipt, LongListsOfBanksTakeLittleMemory) {
   constexpr size_t kSegments = 400, kBanks = 60000;
-  Bytes bytes = {'Z', 'K', 'V', 'R', 1, 0, 0, 0};
+  Bytes bytes = {'Z', 'K', 'V', 'R', 2, 0, 0, 0};
   const auto put = [&](uint64_t value, int size) {
     for (int i = 0; i < size; ++i) bytes.push_back(static_cast<uint8_t>(value >> (8 * i)));
   };
@@ -196,8 +198,9 @@ TEST(Receipt, LongListsOfBanksTakeLittleMemory) {
   for (size_t segment = 0; segment < kSegments; ++segment) {
     put(0, 4), put(kBanks, 2);
     for (size_t bank = 1; bank <= kBanks; ++bank) put(bank, 2);
+    put(0, 2);
   }
-  const size_t peak = test::peak_memory_of([&] { expect_refused(bytes, "roots: the bytes end"); });
+  const size_t peak = test::peak_memory_of([&] { expect_refused(bytes, "banks: the bytes end"); });
   EXPECT_LE(peak, 3 * bytes.size());
 }
 

@@ -128,9 +128,9 @@ TEST(TamperedReceipt, SegmentsDroppedRepeatedOrReordered) {
 
 TEST(TamperedReceipt, RootsOfMemory) {
   for (size_t i = 0; i < sample().receipt.segments.size(); ++i)
-    for (size_t bank = 0; bank < sample().receipt.segments[i].uses.size(); ++bank) {
-      if (!sample().receipt.segments[i].uses[bank].kept) continue;
-      EXPECT_EQ(code_after([&](Receipt& r) { r.segments[i].roots[bank].out[7] ^= 1u << 31; }),
+    for (const auto& [after, root] : sample().receipt.segments[i].roots.after) {
+      const uint32_t other = after;
+      EXPECT_EQ(code_after([&](Receipt& r) { r.segments[i].roots.after[other][7] ^= 1u << 31; }),
                 ErrorCode::kInvalidReceipt);
     }
 }
@@ -141,9 +141,9 @@ TEST(TamperedReceipt, BanksLeftOutOrAdded) {
     const auto& uses = sample().receipt.segments[i].uses;
     code_after([&](Receipt& r) {
       if (uses.size() > 1) {
-        r.segments[i].uses.pop_back(), r.segments[i].roots.pop_back();
+        r.segments[i].uses.pop_back();
       } else {
-        r.segments[i].uses.push_back({1, false, false}), r.segments[i].roots.push_back({});
+        r.segments[i].uses.push_back({1});
       }
     });
   }

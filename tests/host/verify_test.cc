@@ -7,6 +7,7 @@
 
 #include <cmath>
 
+#include "stark/chips/buses.h"
 #include "tests/host/hollow_receipt.h"
 #include "tests/host/receipt_mutator.h"
 #include "tests/peak_memory.h"
@@ -14,13 +15,15 @@
 namespace zkvm {
 namespace {
 
-using stark::machine::kMinLogBank;
+using stark::machine::BankKind;
+using stark::machine::kBankWords;
 using ::testing::HasSubstr;
 using Bytes = std::vector<uint8_t>;
 
 test::HollowReceipt sample(size_t segments = 1) {
   test::HollowReceipt receipt;
-  receipt.image.banks = {{0, {1}}, {1u << kMinLogBank, {2}}};
+  receipt.image.runs = {{0, 1, BankKind::kPartial}, {kBankWords, 1, BankKind::kBlank}};
+  receipt.image.volumes = {{1}};
   stark::Params params;
   params.queries = 20;
   params.grind_query = 0;
@@ -52,8 +55,7 @@ TEST(Verify, AnImageThatIsNoneIsRefused) {
   const Bytes image = {1, 2, 3};
   receipt.image = image;
   receipt.segments.resize(1);
-  receipt.segments[0].uses.push_back({0, true, false});
-  receipt.segments[0].roots.resize(1);
+  receipt.segments[0].uses.push_back({0});
   const auto result = verify(serialise(receipt), {});
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::kMalformedReceipt);
@@ -156,13 +158,16 @@ TEST(Verify, OneRateForAllSegments) {
 // The keys that all heads are read with are not the segments' own: names and roots differ.
 TEST(Verify, AnOutlineIsThatOfTheSegmentsOwnKeys) {
   auto receipt = sample(6);
-  receipt.image.log_bank = 15;
-  receipt.image.banks = {{0, {1}}, {1u << 15, {2}}, {2u << 15, {3}}};
+  receipt.image.runs = {{0, 1, BankKind::kWhole},
+                        {kBankWords, 1, BankKind::kBlank},
+                        {2 * kBankWords, 1, BankKind::kPartial},
+                        {stark::chips::kReadOnlyBase, 40, BankKind::kWhole}};
+  receipt.image.volumes = {{1}, {2}};
   receipt.journal.resize(4 * 1000);  // all of it in the first segment
   receipt.segments[0].banks = {2};
   receipt.segments[1].banks = {2, 3};
   receipt.segments[2].banks = {1, 3};
-  receipt.segments[3].banks = {1};
+  receipt.segments[3].banks = {1, 10, 40};
   receipt.segments[4].banks = {3};
   for (uint8_t i = 0; i < 6; ++i)
     receipt.segments[i].tables = {{3, 16}, {i, static_cast<uint8_t>(13 - i % 3)}};
@@ -192,9 +197,8 @@ TEST(Verify, AnOutlineIsThatOfTheSegmentsOwnKeys) {
 // A receipt that proves nothing is refused before anything is made of it that is larger.
 TEST(Verify, ManyHollowSegmentsCostLittle) {
   auto receipt = sample(0);
-  receipt.image.banks.clear();
-  for (uint32_t bank = 0; bank < 40; ++bank)
-    receipt.image.banks.push_back({bank << kMinLogBank, {bank}});
+  receipt.image.runs = {{0, 40, BankKind::kBlank}};
+  receipt.image.volumes.clear();
   stark::Params params;
   params.queries = 1;
   params.log_final = 0;

@@ -13,7 +13,7 @@ MAX_LOG_HEIGHT = 22
 MAX_DEGREE = 3
 MAX_COLUMNS = 4096
 MAX_TUPLE = 32
-MAX_TABLES = 1024
+MAX_TABLES = 8192
 FIXED, SHARED = 0, 1
 SEND, RECEIVE, ANSWER = 0, 1, 2
 CONST, COLUMN, NEXT, ADD, SUB, MUL = range(6)
@@ -63,10 +63,10 @@ class Reader:
         words = self.words(5 * count)
         return [E.from_wire(words[i:i + 5]) for i in range(0, len(words), 5)]
 
-    def magic(self, expected):
+    def magic(self, expected, version):
         require(self.bytes(4) == expected, "Format", f"{self.what}: magic: expected {expected}")
-        version = self.uint(4)
-        require(version == 1, "Format", f"{self.what}: version: expected 1, found {version}")
+        found = self.uint(4)
+        require(found == version, "Format", f"{self.what}: version: expected {version}, found {found}")
 
     def end(self):
         left = len(self.data) - self.position
@@ -96,17 +96,17 @@ class Interaction:
 class Chip:
     name: str
     log_height: int
-    slots: list  # (slot, width)
+    slots: list  # (slot, first, width): columns [first, first + width) of the slot's row
     main_width: int
     next: list
     nodes: list  # (op, a, b)
     asserts: list
     interactions: list
-    rest: bytes  # of the chip, from the main width on: all that name, height and slots have no part in
+    rest: bytes  # of the chip, from the main width to the asserts: all that place it nowhere
 
     @property
     def columns(self):
-        return sum(width for _, width in self.slots) + self.main_width
+        return sum(width for *_, width in self.slots) + self.main_width
 
 
 @dataclass
@@ -115,6 +115,7 @@ class Key:
     tuple_width: int
     slots: list  # root of a fixed slot, None for a shared one
     slot_blowups: list  # log_blowup of a fixed slot, None for a shared one
+    slot_widths: list  # {log_height: width of the slot's row}
     chips: list
     bus_width: dict
 
@@ -143,54 +144,77 @@ def _interaction(reader):
 
 def _chip(reader):
     name, log_height = reader.bytes(reader.uint(1)).decode("latin-1"), reader.uint(1)
-    slots = [(reader.uint(2), reader.uint(2)) for _ in range(reader.uint(1))]
+    slots = [(reader.uint(2), reader.uint(2), reader.uint(2)) for _ in range(reader.uint(1))]
     start = reader.position
-    return Chip(
+    chip = Chip(
         name, log_height, slots,
         main_width=reader.uint(2),
         next=reader.uints(2, reader.uint(2)),
         nodes=[_node(reader) for _ in range(reader.uint(4))],
         asserts=reader.uints(4, reader.uint(4)),
-        interactions=[_interaction(reader) for _ in range(reader.uint(2))],
-        rest=reader.data[start:reader.position])
+        interactions=[], rest=reader.data[start:reader.position])
+    chip.interactions = [_interaction(reader) for _ in range(reader.uint(2))]
+    return chip
 
 
 def parse_key(data):
     reader = Reader(data, "key")
-    reader.magic(b"ZKVK")
+    reader.magic(b"ZKVK", 2)
     tuple_width = reader.uint(1)
-    slots, blowups = [], []
+    slots, blowups, widths = [], [], []
     for _ in range(reader.uint(2)):
         kind = reader.uint(1)
         require(kind in (FIXED, SHARED), "Key", f"unknown kind of slot {kind}")
         blowups.append(reader.uint(1) if kind == FIXED else None)
         slots.append(reader.bytes(32) if kind == FIXED else None)
+        rows = [(reader.uint(1), reader.uint(2)) for _ in range(reader.uint(1))]
+        require(rows and _ascending([-n for n, _ in rows]) and all(0 < w <= MAX_COLUMNS for _, w in rows), "Key",
+                "rows of a slot: heights not descending or width out of range")
+        widths.append(dict(rows))
     chips = [_chip(reader) for _ in range(reader.uint(2))]
     reader.end()
     require(chips, "Key", "no chips")
     require(all(blowup is None or 1 <= blowup <= 4 for blowup in blowups), "Key", "log_blowup of a slot out of range")
     bus_width = {}
     for chip in chips:
-        _check_columns(chip, len(slots))
+        _check_columns(chip, widths)
         _check_shared_next(chip, slots)
         _check_nodes(chip)
         _check_interactions(chip, bus_width)
+    used = {(slot, chip.log_height) for chip in chips for slot, *_ in chip.slots}
+    require(all((slot, n) in used for slot, rows in enumerate(widths) for n in rows), "Key", "rows of a slot that no chip reads")
     widest = max([1, *bus_width.values()])
     require(widest <= MAX_TUPLE, "Key", f"a tuple of {widest} entries")
     require(tuple_width == widest, "NonCanonical", f"tuple width: expected {widest}, found {tuple_width}")
-    return Key(data, tuple_width, slots, blowups, chips, bus_width)
+    return Key(data, tuple_width, slots, blowups, widths, chips, bus_width)
 
 
-def chip_bytes(name, log_height, slots, rest):
+def chip_bytes(chip, name, log_height, slots, base):
+    """`chip` placed: `slots` [(slot, first)]; `base` is added to the first value of each of its tuples."""
     text = name.encode("latin-1")
-    return b"".join([_u(1, len(text)), text, _u(1, log_height), _u(1, len(slots)),
-                     *(_u(2, slot) + _u(2, width) for slot, width in slots), rest])
+    places = [_u(2, slot) + _u(2, first) + _u(2, width) for (slot, first), (*_, width) in zip(slots, chip.slots, strict=True)]
+    interactions = []
+    for item in chip.interactions:
+        place, *others = item.tuple
+        place = AffineForm((place.constant + base) % P, place.terms)
+        interactions.append(b"".join([_u(2, item.bus), _u(1, item.kind), _u(4, item.max_multiplicity),
+                                      _form_bytes(item.multiplicity), _u(1, len(item.tuple)),
+                                      *map(_form_bytes, [place, *others])]))
+    return b"".join([_u(1, len(text)), text, _u(1, log_height), _u(1, len(slots)), *places, chip.rest,
+                     _u(2, len(interactions)), *interactions])
+
+
+def _form_bytes(form):
+    return b"".join([_u(4, to_wire(form.constant)), _u(2, len(form.terms)),
+                     *(_u(2, column) + _u(4, to_wire(k)) for column, k in form.terms)])
 
 
 def key_bytes(tuple_width, log_blowup, slots, chips):
-    """`slots`: roots, None for a shared one; `log_blowup`: of the fixed ones; `chips`: chip_bytes."""
-    return b"".join([b"ZKVK", _u(4, 1), _u(1, tuple_width), _u(2, len(slots)),
-                     *(_u(1, SHARED) if root is None else _u(1, FIXED) + _u(1, log_blowup) + root for root in slots),
+    """`slots`: [(root, {log_height: width})], the root None for a shared one; `log_blowup`: of the fixed ones; `chips`:
+    chip_bytes."""
+    return b"".join([b"ZKVK", _u(4, 2), _u(1, tuple_width), _u(2, len(slots)),
+                     *((_u(1, SHARED) if root is None else _u(1, FIXED) + _u(1, log_blowup) + root) + _u(1, len(rows)) +
+                       b"".join(_u(1, n) + _u(2, rows[n]) for n in sorted(rows, reverse=True)) for root, rows in slots),
                      _u(2, len(chips)), *chips])
 
 
@@ -202,12 +226,14 @@ def _ascending(items):
     return all(a < b for a, b in zip(items, items[1:]))
 
 
-def _check_columns(chip, slots):
+def _check_columns(chip, widths):
     require(chip.name, "Key", "a chip has no name")
     require(bool(chip.slots) == (chip.log_height != FREE_HEIGHT), "Key",
             f"{chip.name}: a height is fixed if and only if there are slot columns")
     require(not chip.slots or chip.log_height <= MAX_LOG_HEIGHT, "Key", f"{chip.name}: height out of range")
-    require(all(slot < slots and width > 0 for slot, width in chip.slots) and _ascending([s for s, _ in chip.slots]),
+    places = [(slot, first) for slot, first, _ in chip.slots]
+    require(_ascending(places) and all(slot < len(widths) and 0 < width and first + width <= widths[slot].get(chip.log_height, 0)
+                                       for slot, first, width in chip.slots),
             "Key", f"{chip.name}: slot columns out of range or order")
     require(chip.main_width > 0 and chip.columns <= MAX_COLUMNS, "Key", f"{chip.name}: number of columns")
     require(_ascending(chip.next) and all(c < chip.columns for c in chip.next), "Key",
@@ -216,7 +242,7 @@ def _check_columns(chip, slots):
 
 def _check_shared_next(chip, slots):
     first = 0
-    for slot, width in chip.slots:
+    for slot, _, width in chip.slots:
         shared = slots[slot] is None
         require(not shared or not any(first <= c < first + width for c in chip.next), "Key",
                 f"{chip.name}: a shared column is read on the next row")
@@ -329,7 +355,7 @@ class Params:
 
 
 def read_params(reader):
-    reader.magic(b"ZKPF")
+    reader.magic(b"ZKPF", 1)
     start = reader.position
     zk, log_blowup, queries = reader.uint(1), reader.uint(1), reader.uint(2)
     grind_query, grind_round, log_final = reader.uint(1), reader.uint(1), reader.uint(1)

@@ -18,6 +18,7 @@ namespace {
 Result<Circuit> all_chips() {
   CircuitOptions options;
   options.slots = {{"image", Slot::Kind::kFixed},
+                   {"rows", Slot::Kind::kFixed},
                    {"bank", Slot::Kind::kFixed},
                    {"bank in", Slot::Kind::kShared},
                    {"bank out", Slot::Kind::kShared}};

@@ -24,10 +24,16 @@ from verify import open_proof, verify
 MAX_JOURNAL_WORDS = 1 << 24
 MAX_ROWS = 1 << 26
 ADDRESS_END = 0x3F000000
+READ_ONLY_BASE = 0x3F800000 // 4
 LEAST_HEIGHT, GREATEST_HEIGHT, GREATEST_DOMAIN = 14, 22, 24
+LOG_BANK = 14
+BANK_WORDS = 1 << LOG_BANK
+BLANK, WHOLE, PARTIAL = range(3)  # kinds of banks
+COLUMNS = {BLANK: 0, WHOLE: 2, PARTIAL: 4}  # of a bank in its volume
+VOLUME_COLUMNS = 64
 MACHINE_BANK = 0
 JOURNAL_BUS, EXIT_BUS = 10, 11
-IMAGE_SLOT = 0  # of the machine's key and of every segment's
+IMAGE_SLOT, BLANK_SLOT = 0, 1  # of the machine's key
 PROGRAM, CONSTANTS = "program", "constants"
 BANKS = {(True, False): "bank from image", (True, True): "bank from image, kept",
          (False, False): "bank", (False, True): "bank, kept"}  # by (from image, kept)
@@ -48,38 +54,55 @@ def reasons(code=None):
 
 
 @dataclass
+class Bank:
+    base: int  # place of its first word
+    kind: int
+    column: int  # of its first one, counted over all volumes; of a blank bank meaningless
+
+    @property
+    def constant(self):
+        return self.base >= READ_ONLY_BASE
+
+
+@dataclass
 class Image:
     log_blowup: int
     log_program: int
-    log_constants: list
-    log_bank: int
-    bank_roots: list  # of bank 1, 2, ...
+    banks: list  # bank 1, 2, ...
+    volumes: list  # (root, width)
+    blank_root: bytes
     root: bytes
 
 
 def parse_image(data):
     reader = Reader(data, "image")
-    reader.magic(b"ZKVI")
+    reader.magic(b"ZKVI", 2)
 
     def ranged(what, value, low, high):
         require(low <= value <= high, "Format", f"image: {what}: expected {low}..{high}, found {value}")
         return value
 
     log_blowup = ranged("log_blowup", reader.uint(1), 1, 4)
-    highest = min(GREATEST_HEIGHT, GREATEST_DOMAIN - log_blowup)
     entry = reader.uint(4)
     require(entry % 4 == 0 and entry < ADDRESS_END, "Format", f"image: entry {entry:#x}")
-    log_program = ranged("program", reader.uint(1), LEAST_HEIGHT, highest)
-    log_constants = [ranged("constants", reader.uint(1), LEAST_HEIGHT, highest)
-                     for _ in range(ranged("banks of constants", reader.uint(1), 0, 64))]
-    log_bank = ranged("bank", reader.uint(1), LEAST_HEIGHT, highest)
-    bank_roots, last = [], -1
-    for _ in range(ranged("banks", reader.uint(2), 0, 256)):
-        base = reader.uint(4)
-        require(base % (1 << log_bank) == 0 and last < base < ADDRESS_END // 4, "Format", f"image: bank at word {base:#x}")
-        bank_roots.append(reader.bytes(32))
-        last = base
-    image = Image(log_blowup, log_program, log_constants, log_bank, bank_roots, reader.bytes(32))
+    log_program = ranged("program", reader.uint(1), LEAST_HEIGHT, min(GREATEST_HEIGHT, GREATEST_DOMAIN - log_blowup))
+    banks, columns, end, last = [], 0, 0, None
+    for i in range(reader.uint(2)):
+        base, count, kind = reader.uint(4), reader.uint(2), reader.uint(1)
+        require(kind <= PARTIAL and count > 0, "Format", f"image: run {i}: kind {kind}, {count} banks")
+        space = READ_ONLY_BASE if base >= READ_ONLY_BASE else 0
+        require(base % BANK_WORDS == 0 and base + count * BANK_WORDS <= space + ADDRESS_END // 4, "Format",
+                f"image: run {i}: {count} banks at word {base:#x}")
+        require(base > end or base == end and kind != last, "NonCanonical", f"image: run {i}: no longest ones in order")
+        end, last = base + count * BANK_WORDS, kind
+        width = COLUMNS[kind]
+        if width:
+            columns = -(-columns // width) * width
+        banks += [Bank(base + j * BANK_WORDS, kind, columns + j * width) for j in range(count)]
+        columns += count * width
+    widths = [VOLUME_COLUMNS] * (columns // VOLUME_COLUMNS) + [columns % VOLUME_COLUMNS] * (columns % VOLUME_COLUMNS > 0)
+    volumes = [(reader.bytes(32), width) for width in widths]
+    image = Image(log_blowup, log_program, banks, volumes, reader.bytes(32), reader.bytes(32))
     reader.end()
     return image
 
@@ -91,8 +114,9 @@ def parse_image(data):
 class Use:
     """What a segment does with a bank."""
     bank: int
-    start: bytes | None = None  # root of its words; None: the image's
-    end: bytes | None = None    # None: no later segment uses it
+    constant: bool = False
+    before: int | None = None  # the last segment that used it; None: it is as in the image
+    after: int | None = None  # the next one that does
 
 
 @dataclass
@@ -100,6 +124,8 @@ class Segment:
     journal_begin: int
     journal_end: int
     uses: list  # bank 0 first
+    starts: dict = field(default_factory=dict)  # root of the words that an earlier segment left, by that segment
+    ends: dict = field(default_factory=dict)  # root of the words that are left for a later segment, by that segment
     proof: bytes = b""
 
 
@@ -113,7 +139,7 @@ class Receipt:
 
 def parse_receipt(data):
     reader = Reader(data, "receipt")
-    reader.magic(b"ZKVR")
+    reader.magic(b"ZKVR", 2)
     image, exit_code, words = reader.bytes(reader.uint(4)), reader.uint(4), reader.uint(4)
     require(words <= MAX_JOURNAL_WORDS, "Format", f"journal: {words} words")
     receipt = Receipt(image, exit_code, reader.uints(4, words))
@@ -121,10 +147,13 @@ def parse_receipt(data):
     count = reader.uint(4)
     require(count > 0, "Format", "no segments")
     for i in range(count):
-        end, banks = reader.uint(4), reader.uints(2, reader.uint(2))
+        end = reader.uint(4)
+        banks, constants = reader.uints(2, reader.uint(2)), reader.uints(2, reader.uint(2))
         require(position <= end <= words, "Format", f"segment {i}: journal position {end} of {position}..{words}")
-        require(all(a < b for a, b in zip([MACHINE_BANK, *banks], banks)), "Format", f"segment {i}: banks out of order")
-        receipt.segments.append(Segment(position, end, [Use(bank) for bank in (MACHINE_BANK, *banks)]))
+        listed = [MACHINE_BANK, *banks, *constants]
+        require(all(a < b for a, b in zip(listed, listed[1:])), "Format", f"segment {i}: banks out of order")
+        uses = [Use(bank) for bank in (MACHINE_BANK, *banks)] + [Use(bank, constant=True) for bank in constants]
+        receipt.segments.append(Segment(position, end, uses))
         position = end
     require(position == words, "Format", f"journal: {words} words, the segments have {position}")
     _read_roots(reader, receipt.segments)
@@ -135,54 +164,85 @@ def parse_receipt(data):
 
 
 def _read_roots(reader, segments):
-    last_user = {use.bank: i for i, segment in enumerate(segments) for use in segment.uses}
-    roots = {}
+    """Banks of constants stay as they are in the image: nobody leaves them to anybody."""
+    last = {}  # by bank: the segment that used it last, and its use
     for i, segment in enumerate(segments):
         for use in segment.uses:
-            use.start = roots.get(use.bank)
-            if i < last_user[use.bank]:
-                use.end = roots[use.bank] = reader.bytes(32)
+            if use.constant:
+                continue
+            if use.bank in last:
+                use.before, earlier = last[use.bank]
+                earlier.after = i
+            last[use.bank] = i, use
+    for i, segment in enumerate(segments):
+        for j in sorted({use.after for use in segment.uses} - {None}):
+            segment.ends[j] = segments[j].starts[i] = reader.bytes(32)
 
 
 # Key and statement of a segment (stark/doc/format.md)
 
 
-def segment_slots(image, uses):
-    """[(root, None if shared)], and the slots of each use: (fixed, in, out), None where it has none."""
-    roots, places = [image.root], []
+class Slots:
+    """The slots of one segment, in order: `image`, `blank`, volumes, words from before, words for later."""
 
-    def add(root):
-        roots.append(root)
-        return len(roots) - 1
+    def __init__(self, image, segment):
+        self.rows = []  # (root, {log_height: width}) of each slot; the root is None for a shared one
+        banks = [image.banks[use.bank - 1] for use in segment.uses[1:]]
+        self.image = self._add(image.root)
+        if any(bank.kind != PARTIAL for bank in banks):
+            self.blank = self._add(image.blank_root, 4)
+        used = {bank.column // VOLUME_COLUMNS for bank in banks if bank.kind != BLANK}
+        self.volumes = {volume: self._add(*image.volumes[volume]) for volume in sorted(used)}
+        self.starts = {i: self._add(None) for i in sorted(segment.starts)}
+        self.ends = {i: self._add(None) for i in sorted(segment.ends)}
 
-    for use in uses:
-        fixed = IMAGE_SLOT if use.bank == MACHINE_BANK else add(image.bank_roots[use.bank - 1])
-        places.append((fixed, None if use.start is None else add(None), None if use.end is None else add(None)))
-    return roots, places
+    def _add(self, root, width=0):
+        self.rows.append((root, {LOG_BANK: width} if width else {}))
+        return len(self.rows) - 1
+
+    def append(self, slot, log_height, width):
+        """The next columns of a slot that is filled chip by chip."""
+        rows = self.rows[slot][1]
+        rows[log_height] = rows.get(log_height, 0) + width
+        return slot, rows[log_height] - width
+
+    def of_bank(self, image, use):
+        if use.bank == MACHINE_BANK:
+            places = [self.append(self.image, LOG_BANK, 2), self.append(self.image, LOG_BANK, 2)]
+        else:
+            bank = image.banks[use.bank - 1]
+            volume, column = divmod(bank.column, VOLUME_COLUMNS)
+            places = {BLANK: lambda: [(self.blank, 0), (self.blank, 2)],
+                      WHOLE: lambda: [(self.blank, 0), (self.volumes[volume], column)],
+                      PARTIAL: lambda: [(self.volumes[volume], column), (self.volumes[volume], column + 2)]}[bank.kind]()
+        if use.before is not None:
+            places.append(self.append(self.starts[use.before], LOG_BANK, 2))
+        if use.after is not None:
+            places.append(self.append(self.ends[use.after], LOG_BANK, 2))
+        return places
 
 
-def segment_key(machine, image, uses):
-    for use in uses:
-        require(use.bank <= len(image.bank_roots), "Statement", f"bank {use.bank} of {len(image.bank_roots)}")
-    roots, places = segment_slots(image, uses)
+def segment_key(machine, image, segment):
+    for use in segment.uses:
+        require(use.bank <= len(image.banks), "Statement", f"bank {use.bank} of {len(image.banks)}")
+        require(use.bank == MACHINE_BANK or use.constant == image.banks[use.bank - 1].constant, "Statement",
+                f"bank {use.bank}: not of the kind that the segment takes it for")
+    slots = Slots(image, segment)
     chips = {chip.name: chip for chip in machine.chips}
-    placed = []  # (chip, its name here, its height, its slots)
+    placed = []  # (chip, its name here, its height, (slot, first column) of each of its slots, its base)
     for chip in machine.chips:
         if chip.name == CONSTANTS or chip.name in BANKS.values():
             continue
         log_height = image.log_program if chip.name == PROGRAM else chip.log_height
-        placed.append((chip, chip.name, log_height, [slot for slot, _ in chip.slots]))
-    for i, log_height in enumerate(image.log_constants):
-        placed.append((chips[CONSTANTS], f"constants {i}", log_height, [IMAGE_SLOT]))
-    for use, slots in zip(uses, places):
-        chip = chips[BANKS[use.start is None, use.end is not None]]
-        log_height = LEAST_HEIGHT if use.bank == MACHINE_BANK else image.log_bank
-        placed.append((chip, f"bank {use.bank}", log_height, [slot for slot in slots if slot is not None]))
+        places = [slots.append(slots.image, log_height, width) for *_, width in chip.slots]
+        placed.append((chip, chip.name, log_height, places, 0))
+    for use in segment.uses:
+        bank = None if use.bank == MACHINE_BANK else image.banks[use.bank - 1]
+        chip = CONSTANTS if use.constant else BANKS[use.before is None, use.after is not None]
+        placed.append((chips[chip], f"bank {use.bank}", LOG_BANK, slots.of_bank(image, use), bank.base if bank else 0))
 
     widest = max(len(item.tuple) for chip, *_ in placed for item in chip.interactions)
-    return parse_key(key_bytes(widest, image.log_blowup, roots, [
-        chip_bytes(name, log_height, [(slot, width) for slot, (_, width) in zip(slots, chip.slots, strict=True)], chip.rest)
-        for chip, name, log_height, slots in placed]))
+    return parse_key(key_bytes(widest, image.log_blowup, slots.rows, [chip_bytes(*place) for place in placed]))
 
 
 def limbs(word):
@@ -195,10 +255,10 @@ def segment_statement(image, receipt, index):
                for position in range(segment.journal_begin, segment.journal_end)]
     if index == len(receipt.segments) - 1:
         publics.append(Public(EXIT_BUS, -1, 1, limbs(receipt.exit_code)))
-    shared = []
-    for use, (_, start, end) in zip(segment.uses, segment_slots(image, segment.uses)[1]):
-        shared += [(slot, root) for slot, root in ((start, use.start), (end, use.end)) if slot is not None]
-    return make_statement(publics, shared)
+    slots = Slots(image, segment)
+    shared = [(slots.starts[i], root) for i, root in segment.starts.items()]
+    shared += [(slots.ends[i], root) for i, root in segment.ends.items()]
+    return make_statement(publics, sorted(shared))
 
 
 # All checks
@@ -216,7 +276,7 @@ def verify_receipt(machine, data, image_id, security=128.0):
     tasks, params, rate = [], None, 0  # (key, shape, statement) of each segment
     for index, segment in enumerate(receipt.segments):
         with reasons():
-            key = segment_key(machine, image, segment.uses)
+            key = segment_key(machine, image, segment)
             shape = open_proof(key, segment.proof).shape
         params = params or shape.params
         require(shape.params == params, "InvalidReceipt", f"segment {index}: other parameters")

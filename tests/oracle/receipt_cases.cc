@@ -9,9 +9,11 @@
 #include <fmt/ranges.h>
 #include <zk/check.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "host/zkvm_verify.h"
+#include "stark/chips/buses.h"
 #include "tests/host/hollow_receipt.h"
 #include "tests/host/receipt_mutator.h"
 #include "tests/host/true_receipt.h"
@@ -21,6 +23,8 @@ namespace zkvm::test {
 namespace {
 
 using stark::Params;
+using stark::machine::BankKind;
+using stark::machine::kBankWords;
 using Bytes = std::vector<uint8_t>;
 
 const char* name_of(ErrorCode code) {
@@ -198,7 +202,8 @@ class HollowCases {
   template <class Change>
   void add(const std::string& what, double bits, Change change) {
     HollowReceipt receipt;
-    receipt.image.banks = {{0, {1}}, {1u << stark::machine::kMinLogBank, {2}}};
+    receipt.image.runs = {{0, 1, BankKind::kPartial}, {kBankWords, 1, BankKind::kBlank}};
+    receipt.image.volumes = {{1}};
     Params params;
     params.queries = 20;
     params.grind_query = 0;
@@ -220,22 +225,23 @@ class HollowCases {
       add(what, 0, [&](HollowReceipt& r) { change(r.image); });
     };
     using stark::machine::Image;
-    add_image("constants", [](Image& image) { image.log_constants = {14, 16, 15}; });
-    add_image("64 banks of constants", [](Image& image) { image.log_constants.assign(64, 14); });
+    add_image("constants", [](Image& image) {
+      image.runs.push_back({stark::chips::kReadOnlyBase, 16, BankKind::kPartial});
+      image.volumes.push_back({7});
+    });
     add_image("a tall program", [](Image& image) { image.log_program = 20; });
-    add_image("tall banks",
-              [](Image& image) { image.log_bank = 22, image.banks[1].base = 1 << 22; });
-    add("256 banks, the last is used", 0, [](HollowReceipt& r) {
-      r.image.banks.clear();
-      for (uint32_t i = 0; i < 256; ++i) r.image.banks.push_back({i << 14, {i}});
-      r.segments[2].banks = {256};
+    add("as many banks as can be, the last ones are used", 0, [](HollowReceipt& r) {
+      const uint16_t all = stark::chips::kAddressEnd / 4 / kBankWords;
+      r.image.runs = {{0, all, BankKind::kBlank},
+                      {stark::chips::kReadOnlyBase, all, BankKind::kWhole}};
+      r.image.volumes.resize((all + 31) / 32);
+      r.segments[2].banks = {all, static_cast<uint16_t>(2 * all)};
     });
   }
 
   // Tables of the first chip that make 2^26 rows with those of fixed height.
   static std::vector<stark::TableSpec> all_rows(const HollowReceipt& receipt) {
-    const std::vector<stark::machine::BankUse> uses = {
-        {0, true, false}, {1, true, false}, {2, true, false}};
+    const std::vector<stark::machine::BankUse> uses = {{0}, {1}, {2}};
     const auto circuit = stark::machine::machine_circuit(receipt.image, uses).value();
     uint32_t left = 1u << 26;
     for (const auto& table : HollowReceipt::all_tables(circuit.key(), {}))
@@ -275,14 +281,30 @@ void add_malformed(CaseWriter& out, const Made& made) {
   while (made.proofs.segments.at(both).uses.size() < 3) ++both;
   add("banks in the wrong order", [&](Receipt&, Segments& s) {
     std::swap(s[both].uses[1], s[both].uses[2]);
-    std::swap(s[both].roots[1], s[both].roots[2]);
   });
   add("a bank twice", [&](Receipt&, Segments& s) { s[both].uses[2].bank = s[both].uses[1].bank; });
   add("the machine's bank listed", [&](Receipt&, Segments& s) { s[both].uses[1].bank = 0; });
   add("a bank that the image does not have", [](Receipt&, Segments& s) {
-    s[1].uses.push_back({99, true, false});
-    s[1].roots.resize(s[1].uses.size());
+    s[1].uses.push_back({99, s[1].uses.back().constant});
   });
+  add("RAM as constants", [&](Receipt&, Segments& s) {
+    for (size_t u = 1; u < s[both].uses.size(); ++u) s[both].uses[u].constant = true;
+    link_banks(s);
+  });
+  add("constants as RAM", [&](Receipt&, Segments& s) {
+    for (auto& segment : s)
+      for (auto& use : segment.uses) use.constant = false;
+    link_banks(s);
+  });
+}
+
+size_t volumes_of(const std::vector<stark::machine::Image::Run>& runs) {
+  size_t columns = 0;
+  for (const auto& run : runs) {
+    const size_t width = stark::machine::volume_columns(std::min(run.kind, BankKind::kPartial));
+    if (width != 0) columns = (columns + width - 1) / width * width + run.count * width;
+  }
+  return (columns + stark::machine::kVolumeColumns - 1) / stark::machine::kVolumeColumns;
 }
 
 // Images that are none, under an id that fits.
@@ -303,7 +325,6 @@ void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) 
     add(what, image.serialise());
   };
   using stark::machine::Image;
-  const uint32_t height = 1u << stark::machine::kMinLogBank;
   add_changed("another entry", [](Image& i) { i.entry ^= 4; });  // which the proofs do not see
   add_changed("entry in an instruction", [](Image& i) { i.entry += 2; });
   add_changed("entry too high", [](Image& i) { i.entry = 0x3f000000; });
@@ -312,23 +333,41 @@ void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) 
   for (const uint8_t log_height : std::vector<uint8_t>{11, 13, 14, 15, 22, 23}) {
     add_changed(fmt::format("program of 2^{}", log_height),
                 [&](Image& i) { i.log_program = log_height; });
-    add_changed(fmt::format("constants of 2^{}", log_height),
-                [&](Image& i) { i.log_constants.at(0) = log_height; });
-    add_changed(fmt::format("banks of 2^{}", log_height),
-                [&](Image& i) { i.log_bank = log_height; });
   }
   add_changed("rate 3 and height 2^22", [](Image& i) { i.log_blowup = 3, i.log_program = 22; });
-  add_changed("65 constants", [](Image& i) { i.log_constants.assign(65, 14); });
-  add_changed("257 banks", [&](Image& i) {
-    for (uint32_t bank = 0; bank < 257; ++bank)
-      i.banks.resize(bank + 1), i.banks[bank].base = bank * height;
+  // Runs of banks: places, order, kinds, lengths; and as many volumes as they fill, or not.
+  const auto add_runs = [&](const std::string& what, auto change) {
+    for (const bool fitting : {true, false})
+      add_changed(what + (fitting ? "" : ", volumes as they were"), [&](Image& i) {
+        change(i.runs);
+        if (fitting) i.volumes.resize(std::min<size_t>(volumes_of(i.runs), 5000));
+      });
+  };
+  using Runs = std::vector<Image::Run>;
+  add_runs("no banks", [](Runs& runs) { runs.clear(); });
+  add_runs("a bank more", [](Runs& runs) { runs[0].count += 1; });
+  add_runs("a run of none", [](Runs& runs) { runs[0].count = 0; });
+  add_runs("a longest run", [](Runs& runs) { runs[0].count = 65535; });
+  add_runs("a bank between two", [](Runs& runs) { runs[0].base += 1; });
+  add_runs("runs at one place", [](Runs& runs) { runs[1].base = runs[0].base; });
+  add_runs("runs not in order", [](Runs& runs) { std::swap(runs[0], runs[1]); });
+  add_runs("a run cut in two", [](Runs& runs) {
+    runs.insert(runs.begin() + 1, {runs[0].base + kBankWords, 1, runs[0].kind});
   });
-  add_changed("a bank between two", [](Image& i) { i.banks[0].base += 1; });
-  add_changed("banks at one place", [](Image& i) { i.banks[1].base = i.banks[0].base; });
-  add_changed("banks not in order", [](Image& i) { std::swap(i.banks[0].base, i.banks[1].base); });
-  add_changed("a bank too high", [](Image& i) { i.banks[1].base = 0x3f000000 / 4; });
-  add_changed("a bank as high as can be",
-              [&](Image& i) { i.banks[1].base = 0x3f000000 / 4 - height; });
+  add_runs("another kind", [](Runs& runs) { runs[0].kind = BankKind::kWhole; });
+  add_runs("no kind", [](Runs& runs) { runs[0].kind = static_cast<BankKind>(3); });
+  add_runs("a bank too high", [](Runs& runs) {
+    runs = {{stark::chips::kAddressEnd / 4, 1, BankKind::kBlank}};
+  });
+  add_runs("a bank as high as can be", [](Runs& runs) {
+    runs = {{stark::chips::kAddressEnd / 4 - kBankWords, 1, BankKind::kBlank}};
+  });
+  add_runs("constants too high", [](Runs& runs) {
+    runs = {{stark::chips::kReadOnlyBase + stark::chips::kAddressEnd / 4, 1, BankKind::kBlank}};
+  });
+  add_runs("a bank of machine words", [](Runs& runs) {
+    runs = {{stark::chips::kMachineBase / kBankWords * kBankWords, 1, BankKind::kBlank}};
+  });
   Bytes longer = made.image;
   longer.push_back(0);
   add("a byte more", longer);

@@ -83,8 +83,9 @@ def command_line_differs(folder, zkvm, guest):
 
 def writes_other_bytes(machine):
     """Whether a key that is written again has other bytes."""
-    again = key_bytes(machine.tuple_width, machine.slot_blowups[0], machine.slots, [
-        chip_bytes(chip.name, chip.log_height, chip.slots, chip.rest) for chip in machine.chips])
+    again = key_bytes(machine.tuple_width, machine.slot_blowups[0], list(zip(machine.slots, machine.slot_widths)), [
+        chip_bytes(chip, chip.name, chip.log_height, [(slot, first) for slot, first, _ in chip.slots], 0)
+        for chip in machine.chips])
     if again != machine.bytes:
         print("the machine's key, read and written, has other bytes")
         return True

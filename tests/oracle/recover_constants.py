@@ -18,10 +18,9 @@ from formats import parse_key
 from receipt import parse_image, parse_receipt, segment_key, segment_statement
 from verify import open_proof, read_trees, replay
 
-FIRST_CONSTANTS = "constants 0"
 LOW, HIGH = 2, 3  # of the chip's columns: place, declared, value lo, value hi, time
 SPARE = 8         # opened points that are not used to read the constants, but to tell that they were read
-MOST_RECEIPTS = 14  # twice as many as the guest takes
+MOST_RECEIPTS = 24  # twice as many as the guest takes
 
 
 def opened_constants(machine, data):
@@ -29,13 +28,13 @@ def opened_constants(machine, data):
     receipt, points = parse_receipt(data), {}
     image = parse_image(receipt.image)
     for index, segment in enumerate(receipt.segments):
-        key, statement = segment_key(machine, image, segment.uses), segment_statement(image, receipt, index)
+        key, statement = segment_key(machine, image, segment), segment_statement(image, receipt, index)
         opening = open_proof(key, segment.proof)
         shape = opening.shape
         slot_roots = [key.slots[slot] or statement.shared[slot] for slot in shape.slots]
         trees = read_trees(opening.reader, shape, replay(key, statement, opening, slot_roots).indices)
-        group, table = next((group, table) for group in shape.groups for table in group.tables
-                            if table.chip.name == FIRST_CONSTANTS)
+        first = next(f"bank {use.bank}" for use in segment.uses if use.constant)
+        group, table = next((group, table) for group in shape.groups for table in group.tables if table.chip.name == first)
         tree, log_rows = table.columns[LOW][0], shape.log_rows(table.columns[LOW][0], group)
         for (log_size, row), words in trees[tree].rows.items():
             if log_size == log_rows:

@@ -120,7 +120,7 @@ def make_shape(key, params, tables):
     shape = Shape(params, slots, trees, strides, [])
     by_height = [(n, [key.chips[chip] for chip, _ in members]) for n, members in groupby(tables, key=lambda t: t[1])]
     for i, (n, chips) in enumerate(by_height):
-        shape.groups.append(_make_group(shape, n, chips, smallest=i == len(by_height) - 1))
+        shape.groups.append(_make_group(key, shape, n, chips, smallest=i == len(by_height) - 1))
     for group in shape.groups:
         for tree in range(len(trees)):
             require(not group.width(tree) or shape.log_rows(tree, group) <= 24, "Tables",
@@ -149,30 +149,31 @@ def _present_slots(key, tables):
         uses[chip] += 1
     counts = {}  # by slot: how often each chip with columns in it occurs
     for chip, count in zip(key.chips, uses):
-        for slot, _ in chip.slots:
+        for slot in {slot for slot, *_ in chip.slots}:
             counts.setdefault(slot, set()).add(count)
     for slot, found in counts.items():
         require(found in ({0}, {1}), "Tables", f"slot {slot}: its chips occur {found} times")
     return sorted(slot for slot, found in counts.items() if found == {1})
 
 
-def _make_group(shape, n, chips, smallest):
+def _make_group(key, shape, n, chips, smallest):
     params, trees = shape.params, shape.trees
     once, twice = params.mask_for_one_opening, params.mask_for_two
     main, aux = len(trees) - 3, len(trees) - 2
     group = Group(n, [Table(chip, []) for chip in chips], [[] for _ in trees], [], [], [])
 
-    # Slot and main columns: per tree, tables in order; a chip's own numbering has its slots first.
-    for tree, kind in enumerate(trees[:main + 1]):
-        for table in group.tables:
-            chip = table.chip
-            width = chip.main_width if kind == "main" else dict(chip.slots).get(shape.slots[tree], 0)
-            for _ in range(width):
-                is_next = len(table.columns) in chip.next
-                group.masks[tree].append(0 if kind == "fixed" else twice if is_next or kind == "shared" else once)
-                table.columns.append((tree, len(group.masks[tree]) - 1))
-                if is_next:
-                    group.next.append(table.columns[-1])
+    # Slots' columns stand where the key says, main columns table after table; a chip's own numbering has its slots first.
+    for tree, slot in enumerate(shape.slots):
+        width = key.slot_widths[slot].get(n, 0)
+        group.masks[tree] = [0 if trees[tree] == "fixed" else twice] * width
+    for table in group.tables:
+        chip = table.chip
+        for slot, first, width in chip.slots:
+            table.columns += [(shape.slots.index(slot), first + i) for i in range(width)]
+        for _ in range(chip.main_width):
+            group.masks[main].append(twice if len(table.columns) in chip.next else once)
+            table.columns.append((main, len(group.masks[main]) - 1))
+    group.next = sorted({table.columns[column] for table in group.tables for column in table.chip.next})
 
     for table in group.tables:
         for item in table.chip.interactions:

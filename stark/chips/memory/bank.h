@@ -4,6 +4,10 @@
 //   RamBank       fixed: place declared image[2] | initial[2] (shared) | final[2] | time
 //   ConstantBank  fixed: place declared value[2] | time
 //
+// The place is relative to the bank's base, a constant that the circuit adds to both tuples of each
+// bank (ChipInstance::base); the machine bank has base 0. So banks that hold the same words have the
+// same columns: all blank ones read those of one tree.
+//
 // A row sends (place, initial, 0) and receives (place, final, time), once if its word is declared.
 // A word that nobody touched has final = initial and time 0, and cancels itself. Constants are of
 // the read-only kind: their final value is the initial one.
@@ -13,8 +17,9 @@
 // Final values that no later segment needs are main columns of this proof alone. So RamBank has
 // four variants: <from image or shared, kept (shared with a later one) or not>.
 //
-// Why it is sound: `declared`, and with it which places exist and that each exists once, is pinned
-// by the image and the same in every segment; each declared place has one first tuple, at time 0,
+// Why it is sound: `declared` and the relative places are pinned by the image, and a bank's base, too
+// (it is part of the key that the verifier makes), so which places exist and that each exists once is
+// the same in every segment; each declared place has one first tuple, at time 0,
 // and one last. Values of the image are limbs below 2^16 (the pc's word and the journal position:
 // elements), and every value that is received was sent by a chip that saw to its limbs; so by
 // induction over segments all initial values of declared words are such limbs. What stands in rows
@@ -35,25 +40,25 @@ template <>
 struct Text<true, false> {
   static constexpr const char* kName = "bank from image";
   static constexpr const char* kColumns = "place declared image[2] final[2] time";
-  static constexpr SlotUse kSlots[] = {{"bank", 4}};
+  static constexpr SlotUse kSlots[] = {{"rows", 2}, {"bank", 2}};
 };
 template <>
 struct Text<true, true> {
   static constexpr const char* kName = "bank from image, kept";
   static constexpr const char* kColumns = "place declared image[2] final[2] time";
-  static constexpr SlotUse kSlots[] = {{"bank", 4}, {"bank out", 2}};
+  static constexpr SlotUse kSlots[] = {{"rows", 2}, {"bank", 2}, {"bank out", 2}};
 };
 template <>
 struct Text<false, false> {
   static constexpr const char* kName = "bank";
   static constexpr const char* kColumns = "place declared image[2] initial[2] final[2] time";
-  static constexpr SlotUse kSlots[] = {{"bank", 4}, {"bank in", 2}};
+  static constexpr SlotUse kSlots[] = {{"rows", 2}, {"bank", 2}, {"bank in", 2}};
 };
 template <>
 struct Text<false, true> {
   static constexpr const char* kName = "bank, kept";
   static constexpr const char* kColumns = "place declared image[2] initial[2] final[2] time";
-  static constexpr SlotUse kSlots[] = {{"bank", 4}, {"bank in", 2}, {"bank out", 2}};
+  static constexpr SlotUse kSlots[] = {{"rows", 2}, {"bank", 2}, {"bank in", 2}, {"bank out", 2}};
 };
 
 template <class T, bool kFromImage>
@@ -110,7 +115,7 @@ struct RamBank : bank_detail::Text<kFromImage, kKept> {
 struct ConstantBank {
   static constexpr const char* kName = "constants";
   static constexpr const char* kColumns = "place declared value[2] time";
-  static constexpr SlotUse kSlots[] = {{"image", 4}};
+  static constexpr SlotUse kSlots[] = {{"rows", 2}, {"bank", 2}};
   template <class T>
   struct Cols {
     T place, declared;

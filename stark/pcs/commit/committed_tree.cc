@@ -45,13 +45,17 @@ const CommittedGroup* CommittedTree::group(uint8_t log_height) const {
 
 TileMatrix gather_columns(uint8_t log_height, uint32_t width, std::span<const ColumnCopy> copies) {
   TileMatrix out(log_height, static_cast<int>(width));
-  uint32_t copied = 0;
-  for (const ColumnCopy& copy : copies) copied += copy.count;
+  std::vector<uint8_t> copied(static_cast<size_t>(out.tiles()) * kTileWidth);  // by column
+  for (const ColumnCopy& copy : copies)
+    std::fill_n(copied.begin() + copy.place, copy.count, uint8_t{1});
   constexpr size_t kChunk = 256;
   const size_t chunk = std::min(kChunk, out.rows());
   tbb::parallel_for(size_t{0}, out.rows() / chunk, [&](size_t index) {
-    for (auto tile = static_cast<int>(copied / kTileWidth); tile < out.tiles(); ++tile)
-      std::fill_n(out.row(tile, index * chunk), chunk * kTileWidth, 0);
+    for (int tile = 0; tile < out.tiles(); ++tile) {
+      const auto columns = std::span(copied).subspan(static_cast<size_t>(tile) * kTileWidth, kTileWidth);
+      if (std::ranges::find(columns, 0) != columns.end())
+        std::fill_n(out.row(tile, index * chunk), chunk * kTileWidth, 0);
+    }
     std::vector<Fp> rows;
     for (const ColumnCopy& copy : copies) {
       const size_t stride = copy.table->width;
@@ -78,13 +82,12 @@ CommittedTree commit_slot(const VerifyingKey& key, const Params& params, uint16_
   for (size_t i = 0; i < witness.tables.size();) {  // sorted: equal heights stand together
     const uint8_t log_height = witness.tables[i].log_height;
     std::vector<ColumnCopy> copies;
-    uint32_t width = 0;
+    const uint32_t width = key.slots[slot].width(log_height);
     for (; i < witness.tables.size() && witness.tables[i].log_height == log_height; ++i) {
       uint32_t first = 0;
       for (const auto& use : key.chips[witness.tables[i].chip].slots) {
         if (use.slot == slot) {
-          copies.push_back({&witness.tables[i], first, use.width, width});
-          width += use.width;
+          copies.push_back({&witness.tables[i], first, use.width, use.first});
         }
         first += use.width;
       }

@@ -66,8 +66,7 @@ class CommittedTree {
 };
 
 /// Copies columns of tables into a group's matrix on the trace domain. `first`: the table's first
-/// column to copy, `place`: where it goes. The copies fill the columns from 0 on; those after them
-/// become zero.
+/// column to copy, `place`: where it goes. Columns that no copy fills become zero.
 struct ColumnCopy {
   const Table* table;
   uint32_t first;
@@ -77,7 +76,8 @@ struct ColumnCopy {
 [[nodiscard]] TileMatrix gather_columns(uint8_t log_height, uint32_t width,
                                         std::span<const ColumnCopy> copies);
 
-/// A slot's tree, from the tables of the chips that have columns in it. `params` of a shared one: of
+/// A slot's tree, from the tables of the chips that have columns in it; columns that none of them
+/// reads become zero. `params` of a shared one: of
 /// every proof that will use it (masks depend on the number of queries); of a fixed one log_blowup
 /// alone counts, at least that of the proofs. The seed of a shared tree is its own and must be fresh;
 /// a fixed tree draws nothing.

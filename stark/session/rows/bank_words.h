@@ -12,10 +12,9 @@
 
 namespace zkvm::stark::machine {
 
-/// The banks of RAM that a segment touches, ascending, after the machine bank, which it always
-/// does.
-[[nodiscard]] std::vector<uint16_t> touched_banks(const ProgramImage& image,
-                                                  const vm::Segment& segment);
+/// The banks that a segment touches, ascending, the machine bank first: it always does. Not linked.
+[[nodiscard]] std::vector<BankUse> touched_banks(const ProgramImage& image,
+                                                 const vm::Segment& segment);
 
 class BankWords {
  public:

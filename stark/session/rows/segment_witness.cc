@@ -65,14 +65,13 @@ class Pages {
   std::unordered_map<uint32_t, const vm::Page*> pages_;
 };
 
-/// Calls visit(row, place) for the declared rows of [first, first + count).
+/// Calls visit(row) for the declared rows of [first, first + count).
 template <class Visit>
 void for_declared(const BankLayout& bank, uint64_t first, uint64_t count, Visit visit) {
-  for (const WordRun& run : bank.runs) {
+  for (const RowRun& run : bank.declared) {
     const uint64_t from = std::max<uint64_t>(first, run.row);
     const uint64_t to = std::min<uint64_t>(first + count, uint64_t{run.row} + run.count);
-    for (uint64_t row = from; row < to; ++row)
-      visit(static_cast<uint32_t>(row), static_cast<uint32_t>(run.place + row - run.row));
+    for (uint64_t row = from; row < to; ++row) visit(static_cast<uint32_t>(row));
   }
 }
 
@@ -89,7 +88,6 @@ class Tables {
 
   void add_chips(std::vector<ChipRows> chips, const ChipHeights& heights);
   void add_fixed_tables();
-  void add_constants(size_t index);
   void add_bank(const BankUse& use);
   Witness take() && {
     witness_.sort();
@@ -118,8 +116,12 @@ class Tables {
         fill(static_cast<uint32_t>(i), *out++);
     });
   }
+  void add_constants(uint16_t bank);
   template <bool kFromImage, bool kKept>
-  void add_bank_variant(uint16_t bank);
+  void add_ram(uint16_t bank);
+  /// fill(row of the table, row of the bank, place, initial word of the image) for declared rows.
+  template <ChipDefinition Chip, class FillRow>
+  void add_bank_table(uint16_t bank, FillRow fill);
   void count_lookups(std::span<const ChipRows> chips);
   void count_refreshes();
 
@@ -209,55 +211,58 @@ void Tables::add_fixed_tables() {
                          });
 }
 
-void Tables::add_constants(size_t index) {
-  const BankLayout& bank = image_.constants()[index];
-  add_table<ConstantBank>(
-      constants_chip(index), bank.log_height,
-      [&bank, pages = pages_](uint64_t first, uint64_t count, Row<ConstantBank>* rows) {
-        for_declared(bank, first, count, [&](uint32_t row, uint32_t place) {
-          const uint32_t word = place - kReadOnlyBase;
-          const vm::Page* page = pages->find(word);
-          const uint32_t time = page == nullptr ? 0 : page->time[word % vm::kGranuleWords];
-          ConstantBank::fill(rows[row - first], place, bank.initial_word(row), time);
-        });
-      });
-}
-
-template <bool kFromImage, bool kKept>
-void Tables::add_bank_variant(uint16_t bank) {
-  using Chip = RamBank<kFromImage, kKept>;
+template <ChipDefinition Chip, class FillRow>
+void Tables::add_bank_table(uint16_t bank, FillRow fill) {
   const BankLayout& layout = image_.bank(bank);
-  if (bank == kMachineBank) {
-    const auto words = machine_words(segment_, end_pc(segment_));
-    add_table<Chip>(bank_chip(bank), layout.log_height,
-                    [&layout, words](uint64_t first, uint64_t count, Row<Chip>* rows) {
-                      for_declared(layout, first, count, [&](uint32_t row, uint32_t place) {
-                        BankWord word = words[row];
-                        word.image = layout.initial_word(row);
-                        Chip::fill(rows[row - first], place, word);
-                      });
-                    });
-    return;
-  }
-  add_table<Chip>(bank_chip(bank), layout.log_height,
-                  [&layout, pages = pages_, words = memory_.of(bank)](
-                      uint64_t first, uint64_t count, Row<Chip>* rows) {
-                    for_declared(layout, first, count, [&](uint32_t row, uint32_t place) {
-                      const uint32_t in_page = place % vm::kGranuleWords;
-                      BankWord word{layout.initial_word(row), words[row], words[row], 0};
-                      if (const vm::Page* page = pages->find(place))
-                        word = {word.image, page->initial[in_page], page->final[in_page],
-                                page->time[in_page]};
-                      Chip::fill(rows[row - first], place, word);
+  add_table<Chip>(bank_chip(bank), kLogBank,
+                  [&layout, bank, fill](uint64_t first, uint64_t count, Row<Chip>* rows) {
+                    for_declared(layout, first, count, [&](uint32_t row) {
+                      fill(rows[row - first], row, ProgramImage::place_of(bank, row),
+                           layout.initial_word(row));
                     });
                   });
 }
 
+void Tables::add_constants(uint16_t bank) {
+  const uint32_t first_word = image_.banks()[bank].base - kReadOnlyBase;
+  add_bank_table<ConstantBank>(bank, [first_word, pages = pages_](auto& out, uint32_t row,
+                                                                  uint32_t place, uint32_t word) {
+    const vm::Page* page = pages->find(first_word + row);
+    const uint32_t time = page == nullptr ? 0 : page->time[row % vm::kGranuleWords];
+    ConstantBank::fill(out, place, word, time);
+  });
+}
+
+template <bool kFromImage, bool kKept>
+void Tables::add_ram(uint16_t bank) {
+  using Chip = RamBank<kFromImage, kKept>;
+  if (bank == kMachineBank) {
+    const auto words = machine_words(segment_, end_pc(segment_));
+    add_bank_table<Chip>(bank, [words](auto& out, uint32_t row, uint32_t place, uint32_t word) {
+      BankWord of_row = words[row];
+      of_row.image = word;
+      Chip::fill(out, place, of_row);
+    });
+    return;
+  }
+  const uint32_t first_word = image_.banks()[bank].base;
+  add_bank_table<Chip>(bank, [first_word, pages = pages_, words = memory_.of(bank)](
+                                 auto& out, uint32_t row, uint32_t place, uint32_t word) {
+    BankWord of_row{word, words[row], words[row], 0};
+    if (const vm::Page* page = pages->find(first_word + row)) {
+      const uint32_t in_page = row % vm::kGranuleWords;
+      of_row = {word, page->initial[in_page], page->final[in_page], page->time[in_page]};
+    }
+    Chip::fill(out, place, of_row);
+  });
+}
+
 void Tables::add_bank(const BankUse& use) {
-  if (use.from_image)
-    use.kept ? add_bank_variant<true, true>(use.bank) : add_bank_variant<true, false>(use.bank);
+  if (use.constant) return add_constants(use.bank);
+  if (!use.before)
+    use.after ? add_ram<true, true>(use.bank) : add_ram<true, false>(use.bank);
   else
-    use.kept ? add_bank_variant<false, true>(use.bank) : add_bank_variant<false, false>(use.bank);
+    use.after ? add_ram<false, true>(use.bank) : add_ram<false, false>(use.bank);
 }
 
 }  // namespace
@@ -299,17 +304,17 @@ Witness segment_witness(const MachineProgram& program, const Circuit& circuit,
   Tables tables(program, circuit, memory, segment);
   tables.add_chips(chip_rows(program.program, program.image.program(), segment), heights);
   tables.add_fixed_tables();
-  for (size_t i = 0; i < program.image.constants().size(); ++i) tables.add_constants(i);
   for (const BankUse& use : uses) tables.add_bank(use);
   Witness witness = std::move(tables).take();
   witness.publics = std::move(publics);
   return witness;
 }
 
-Witness bank_witness(const MachineProgram& program, const Circuit& circuit, const BankUse& use,
-                     const BankWords& memory, const vm::Segment& segment) {
+Witness bank_witness(const MachineProgram& program, const Circuit& circuit,
+                     std::span<const BankUse> uses, const BankWords& memory,
+                     const vm::Segment& segment) {
   Tables tables(program, circuit, memory, segment);
-  tables.add_bank(use);
+  for (const BankUse& use : uses) tables.add_bank(use);
   return std::move(tables).take();
 }
 

@@ -49,9 +49,9 @@ using ChipHeights = std::map<std::string, std::vector<uint8_t>>;
                                       const vm::Segment& segment, const ChipHeights& heights,
                                       std::vector<PublicInteraction> publics);
 
-/// The table of one bank alone: enough to commit its shared trees.
+/// The tables of these banks alone: enough to commit the trees that the segment shares with others.
 [[nodiscard]] Witness bank_witness(const MachineProgram& program, const Circuit& circuit,
-                                   const BankUse& use, const BankWords& memory,
+                                   std::span<const BankUse> uses, const BankWords& memory,
                                    const vm::Segment& segment);
 
 }  // namespace zkvm::stark::machine

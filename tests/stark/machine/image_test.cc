@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <set>
+#include <tuple>
 
 #include "stark/chips/buses.h"
 #include "stark/field/field.h"
@@ -20,13 +22,18 @@ using ::testing::HasSubstr;
 
 Digest digest(uint32_t word) { return {word, word + 1, 3, 4, 5, 6, 7, word}; }
 
+// Banks 1 and 2 blank, 3 partial, 4 .. 33 whole, 34 blank; constants in 35, partial.
 Image some_image() {
   return {.log_blowup = 2,
           .entry = 0x10008,
           .log_program = 15,
-          .log_constants = {16, 14},
-          .log_bank = 15,
-          .banks = {{0, digest(10)}, {0x8000, digest(20)}, {0x100000, digest(30)}},
+          .runs = {{0, 2, BankKind::kBlank},
+                   {2 * kBankWords, 1, BankKind::kPartial},
+                   {3 * kBankWords, 30, BankKind::kWhole},
+                   {0x100000, 1, BankKind::kBlank},
+                   {chips::kReadOnlyBase, 1, BankKind::kPartial}},
+          .volumes = {digest(10), digest(20)},
+          .blank_root = digest(30),
           .root = digest(40)};
 }
 
@@ -86,16 +93,17 @@ TEST(Image, IdDependsOnEveryField) {
       [](Image& i) { i.log_blowup = 1; },
       [](Image& i) { i.entry += 4; },
       [](Image& i) { i.log_program = 14; },
-      [](Image& i) { i.log_constants[1] = 15; },
-      [](Image& i) { std::swap(i.log_constants[0], i.log_constants[1]); },
-      [](Image& i) { i.log_constants.pop_back(); },
-      [](Image& i) { i.log_bank = 14; },
-      [](Image& i) { i.banks[1].base = 0x10000; },
-      [](Image& i) { i.banks[1].root[7] ^= 1; },
-      [](Image& i) { std::swap(i.banks[0].root, i.banks[1].root); },
-      [](Image& i) { i.banks.pop_back(); },
+      [](Image& i) { i.runs[0].count = 1; },
+      [](Image& i) { i.runs[3].base += kBankWords; },
+      [](Image& i) { i.runs[3].count = 2; },
+      [](Image& i) { i.runs[0].kind = BankKind::kWhole; },
+      [](Image& i) { std::swap(i.runs[0].kind, i.runs[1].kind); },
+      [](Image& i) { i.runs.erase(i.runs.begin() + 3); },
+      [](Image& i) { i.volumes[1][7] ^= 1; },
+      [](Image& i) { std::swap(i.volumes[0], i.volumes[1]); },
+      [](Image& i) { i.blank_root[3] ^= 1; },
       [](Image& i) { i.root[0] ^= 1; },
-      [](Image& i) { std::swap(i.root, i.banks[0].root); },
+      [](Image& i) { std::swap(i.root, i.blank_root); },
   };
   std::vector<Digest> ids = {some_image().id()};
   for (const auto& change : changes) {
@@ -118,20 +126,17 @@ TEST(Image, RefusesWhatIsOutOfRange) {
       {ErrorCode::kFormat, [](Image& i) { i.log_program = kMinLogFixed - 1; }},
       {ErrorCode::kFormat, [](Image& i) { i.log_program = 23; }},
       {ErrorCode::kFormat, [](Image& i) { i.log_blowup = 3, i.log_program = 22; }},
-      {ErrorCode::kFormat, [](Image& i) { i.log_constants[0] = 0; }},
-      {ErrorCode::kFormat, [](Image& i) { i.log_constants[0] = 23; }},
-      {ErrorCode::kFormat, [](Image& i) { i.log_constants.resize(kMaxConstantBanks + 1, 14); }},
-      {ErrorCode::kFormat, [](Image& i) { i.log_bank = kMinLogBank - 1; }},
-      {ErrorCode::kFormat, [](Image& i) { i.log_bank = 23; }},
-      {ErrorCode::kFormat, [](Image& i) { i.banks[1].base = 0x8001; }},
-      {ErrorCode::kFormat, [](Image& i) { i.banks[2].base = 1u << 28; }},
-      {ErrorCode::kNonCanonical, [](Image& i) { i.banks[1].base = 0; }},
-      {ErrorCode::kNonCanonical, [](Image& i) { i.banks[1].base = 0x200000; }},
-      {ErrorCode::kFormat,
-       [](Image& i) {
-         i.banks.clear();
-         for (uint32_t b = 0; b <= kMaxBanks; ++b) i.banks.push_back({b << 15, {}});
-       }},
+      {ErrorCode::kFormat, [](Image& i) { i.runs[1].base += 1; }},
+      {ErrorCode::kFormat, [](Image& i) { i.runs[3].base = chips::kAddressEnd / 4; }},
+      {ErrorCode::kFormat, [](Image& i) { i.runs[3].base = chips::kMachineBase & ~(kBankWords - 1); }},
+      {ErrorCode::kFormat, [](Image& i) { i.runs[3].count = 0; }},
+      {ErrorCode::kFormat, [](Image& i) { i.runs[3].count = 65535; }},
+      {ErrorCode::kFormat, [](Image& i) { i.runs[4].count = 65535; }},
+      {ErrorCode::kFormat, [](Image& i) { i.runs[3].kind = static_cast<BankKind>(3); }},
+      {ErrorCode::kNonCanonical, [](Image& i) { i.runs[1].base = 0; }},
+      {ErrorCode::kNonCanonical, [](Image& i) { i.runs[0].count = 3; }},
+      {ErrorCode::kNonCanonical, [](Image& i) { std::swap(i.runs[0], i.runs[1]); }},
+      {ErrorCode::kNonCanonical, [](Image& i) { i.runs[1].kind = BankKind::kBlank; }},
   };
   for (size_t n = 0; n < changes.size(); ++n) {
     SCOPED_TRACE(n);
@@ -141,79 +146,166 @@ TEST(Image, RefusesWhatIsOutOfRange) {
   }
 }
 
+TEST(Image, HasAsManyVolumesAsItsBanksFill) {
+  Image fewer = some_image(), more = some_image();
+  fewer.volumes.pop_back();
+  more.volumes.push_back({});
+  EXPECT_EQ(fewer.check().error().code, ErrorCode::kFormat);
+  EXPECT_EQ(more.check().error().code, ErrorCode::kFormat);
+  EXPECT_EQ(Image::parse(fewer.serialise()).error().code, ErrorCode::kTruncated);
+  EXPECT_EQ(Image::parse(more.serialise()).error().code, ErrorCode::kTrailing);
+}
+
+TEST(BankMap, FindsBanksByNumberAndPlace) {
+  const Image image = some_image();
+  const BankMap banks(image.runs);
+  EXPECT_EQ(banks.count(), 35);
+  EXPECT_EQ(banks[2].base, kBankWords);
+  EXPECT_EQ(banks[3].kind, BankKind::kPartial);
+  EXPECT_EQ(banks[3].column, 0);
+  EXPECT_EQ(banks[4].column, 4);
+  EXPECT_EQ(banks[33].column, 62);  // 30 banks of two columns after one of four
+  EXPECT_EQ(banks[33].volume, 0u);
+  EXPECT_EQ(banks[35].volume, 1u);
+  EXPECT_EQ(banks[35].column, 0);
+  EXPECT_TRUE(banks[35].constant);
+  EXPECT_FALSE(banks[34].constant);
+  EXPECT_THAT(banks.volume_widths(), ElementsAre(64, 4));
+  EXPECT_EQ(banks.find(0), 1);
+  EXPECT_EQ(banks.find(3 * kBankWords - 1), 3);
+  EXPECT_EQ(banks.find(33 * kBankWords), 0);
+  EXPECT_EQ(banks.find(0x100000 + kBankWords - 1), 34);
+  EXPECT_EQ(banks.find(chips::kReadOnlyBase), 35);
+  EXPECT_EQ(banks.find(UINT32_MAX), 0);
+}
+
+// A bank's columns stand in one volume, whatever comes before it.
+TEST(BankMap, NoBankLiesAcrossVolumes) {
+  for (uint16_t whole = 1; whole < 70; ++whole) {
+    const std::vector<Image::Run> runs = {{0, whole, BankKind::kWhole},
+                                          {0x100000, 20, BankKind::kPartial}};
+    const BankMap banks(runs);
+    std::set<std::pair<uint32_t, uint16_t>> taken;
+    for (uint16_t b = 1; b <= banks.count(); ++b)
+      for (uint32_t c = 0; c < volume_columns(banks[b].kind); ++c) {
+        ASSERT_LT(banks[b].column + c, banks.volume_widths().at(banks[b].volume));
+        EXPECT_TRUE(taken.emplace(banks[b].volume, banks[b].column + c).second);
+      }
+  }
+}
+
+TEST(BankUses, AreLinkedFromUserToUser) {
+  std::vector<BankUse> first = {{0}, {1}, {35, true}}, second = {{0}, {35, true}}, third = {{0}, {1}};
+  link_banks(std::vector<std::vector<BankUse>*>{&first, &second, &third});
+  EXPECT_THAT(first, ElementsAre(BankUse{0, false, {}, 1}, BankUse{1, false, {}, 2}, BankUse{35, true}));
+  EXPECT_THAT(second, ElementsAre(BankUse{0, false, 0, 2}, BankUse{35, true}));
+  EXPECT_THAT(third, ElementsAre(BankUse{0, false, 1, {}}, BankUse{1, false, 0, {}}));
+}
+
 Circuit circuit_of(const Image& image, const std::vector<BankUse>& uses) {
   auto circuit = machine_circuit(image, uses);
   EXPECT_TRUE(circuit) << circuit.error().message;
   return *std::move(circuit);
 }
 
-std::vector<std::string> names_from(const Circuit& circuit, std::string_view first) {
-  std::vector<std::string> names;
-  for (size_t c = circuit.chip(first); c < circuit.key().chips.size(); ++c)
-    names.push_back(circuit.key().chips[c].name);
-  return names;
-}
-
 TEST(MachineCircuit, PlacesBanksAsTheyAreUsed) {
-  const Circuit circuit = circuit_of(some_image(), {{0, true, true}, {2, false, false}});
-  EXPECT_THAT(names_from(circuit, "constants 0"),
-              ElementsAre("constants 0", "constants 1", "bank 0", "bank 2"));
+  const std::vector<BankUse> uses = {
+      {0, false, 4, 6}, {1, false, {}, 6}, {3, false, 2, 7}, {5}, {35, true}};
+  const Circuit circuit = circuit_of(some_image(), uses);
   const VerifyingKey& key = circuit.key();
+  const auto at = [&](const std::string& slot, uint16_t first) {
+    return ChipKey::SlotColumns{circuit.slot(slot), first, 2};
+  };
   const auto slots = [&](const char* chip) { return key.chips[circuit.chip(chip)].slots; };
-  using Columns = ChipKey::SlotColumns;
-  EXPECT_THAT(slots("bank 0"), ElementsAre(Columns{circuit.slot("image"), 4},
-                                           Columns{circuit.slot("bank 0 out"), 2}));
-  EXPECT_THAT(slots("bank 2"), ElementsAre(Columns{circuit.slot("bank 2"), 4},
-                                           Columns{circuit.slot("bank 2 in"), 2}));
-  EXPECT_EQ(key.chips[circuit.chip("bank 0")].log_height, kMinLogFixed);
-  EXPECT_EQ(key.chips[circuit.chip("bank 2")].log_height, 15);
-  EXPECT_EQ(key.chips[circuit.chip("constants 0")].log_height, 16);
+  const uint16_t own = slots("bank 0")[0].first;  // behind those of the tables before it
+  EXPECT_THAT(slots("bank 0"),
+              ElementsAre(at("image", own), at("image", static_cast<uint16_t>(own + 2)),
+                          at("from segment 4", 0), at("for segment 6", 0)));
+  EXPECT_THAT(slots("bank 1"),
+              ElementsAre(at("blank", 0), at("blank", 2), at("for segment 6", 2)));
+  EXPECT_THAT(slots("bank 3"), ElementsAre(at("volume 0", 0), at("volume 0", 2),
+                                           at("from segment 2", 0), at("for segment 7", 0)));
+  EXPECT_THAT(slots("bank 5"), ElementsAre(at("blank", 0), at("volume 0", 6)));
+  EXPECT_THAT(slots("bank 35"), ElementsAre(at("volume 1", 0), at("volume 1", 2)));
   EXPECT_EQ(key.chips[circuit.chip("program")].log_height, 15);
 
-  const auto root = [&](const char* slot) { return key.slots[circuit.slot(slot)].root; };
-  EXPECT_EQ(root("image"), digest(40));
-  EXPECT_EQ(root("bank 2"), digest(20));
-  for (const Slot& slot : key.slots)
-    EXPECT_EQ(slot.kind == Slot::Kind::kShared, slot.root == Digest{});
-  EXPECT_EQ(key.slots.size(), 4);
+  const auto slot = [&](const char* name) { return key.slots[circuit.slot(name)]; };
+  using Rows = std::vector<Slot::Row>;
+  EXPECT_EQ(slot("blank").rows, (Rows{{kLogBank, 4}}));
+  EXPECT_EQ(slot("volume 0").rows, (Rows{{kLogBank, 64}}));
+  EXPECT_EQ(slot("volume 1").rows, (Rows{{kLogBank, 4}}));
+  EXPECT_EQ(slot("for segment 6").rows, (Rows{{kLogBank, 4}}));
+  EXPECT_EQ(slot("image").root, digest(40));
+  EXPECT_EQ(slot("blank").root, digest(30));
+  EXPECT_EQ(slot("volume 0").root, digest(10));
+  EXPECT_EQ(slot("volume 1").root, digest(20));
+  for (const Slot& s : key.slots) EXPECT_EQ(s.kind == Slot::Kind::kShared, s.root == Digest{});
+  EXPECT_EQ(key.slots.size(), 8);
+}
+
+// The base of a bank is all that tells its places from those of another.
+TEST(MachineCircuit, PlacesAreTheBanksOwn) {
+  const Circuit circuit = circuit_of(some_image(), {{0}, {1}, {5}, {35, true}});
+  const auto expect = [&](const char* bank, uint32_t base) {
+    const uint16_t chip = circuit.chip(bank);
+    ASSERT_EQ(circuit.key().chips[chip].interactions.size(), 2u);
+    for (const Interaction& memory : circuit.key().chips[chip].interactions)
+      EXPECT_EQ(Fp::from_wire(memory.tuple[0].constant).value(), base) << bank;
+    EXPECT_EQ(circuit.base(chip).value(), base);
+  };
+  expect("bank 0", 0);
+  expect("bank 1", 0);
+  expect("bank 5", 4 * kBankWords);
+  expect("bank 35", chips::kReadOnlyBase);
 }
 
 TEST(MachineCircuit, KeyDependsOnEveryUse) {
   const std::vector<std::vector<BankUse>> cases = {
-      {{0, true, true}},
-      {{0, true, false}},
-      {{0, false, true}},
-      {{0, false, false}},
-      {{0, true, true}, {1, true, false}},
-      {{0, true, true}, {1, false, false}},
-      {{0, true, true}, {1, true, true}},
-      {{0, true, true}, {1, false, true}},
-      {{0, true, true}, {2, true, false}},
-      {{0, true, true}, {1, true, false}, {2, true, false}},
+      {{0}},
+      {{0, false, 1, {}}},
+      {{0, false, {}, 1}},
+      {{0, false, 1, 3}},
+      {{0}, {1}},
+      {{0}, {2}},
+      {{0}, {1, false, {}, 1}},
+      {{0}, {1, false, 1, {}}},
+      {{0}, {3}},
+      {{0}, {4}},
+      {{0}, {35, true}},
+      {{0}, {1}, {2}},
+      {{0, false, 1, {}}, {1, false, 1, {}}},
+      {{0, false, 1, {}}, {1, false, 0, {}}},
   };
   std::vector<std::vector<uint8_t>> keys;
   for (const auto& uses : cases) keys.push_back(circuit_of(some_image(), uses).key().serialise());
   Image other = some_image();
-  other.banks[0].root[0] ^= 1;
+  other.blank_root[0] ^= 1;
   keys.push_back(circuit_of(other, cases[4]).key().serialise());
+  other.volumes[0][0] ^= 1;
+  keys.push_back(circuit_of(other, cases[8]).key().serialise());
   std::ranges::sort(keys);
   EXPECT_EQ(std::ranges::adjacent_find(keys), keys.end());
 }
 
 TEST(MachineCircuit, FixedColumnsDoNotDependOnTheUses) {
-  const auto in_image = [](const Circuit& circuit) {
-    std::vector<std::pair<std::string, uint8_t>> chips;
+  const auto fixed = [](const Circuit& circuit, const char* slot) {
+    std::vector<std::tuple<std::string, uint8_t, uint16_t>> columns;
+    const uint16_t wanted = circuit.slot(slot);
     for (const ChipKey& chip : circuit.key().chips)
-      if (!chip.slots.empty() && chip.slots[0].slot == circuit.slot("image"))
-        chips.emplace_back(chip.name, chip.log_height);
-    return chips;
+      for (const auto& use : chip.slots)
+        if (use.slot == wanted) columns.emplace_back(chip.name, chip.log_height, use.first);
+    return std::pair(columns, circuit.key().slots[wanted].rows);
   };
-  const auto expected = in_image(circuit_of(some_image(), {{0, true, false}}));
-  EXPECT_EQ(expected.size(), 7);
-  for (const bool from_image : {false, true})
-    for (const bool kept : {false, true})
-      EXPECT_EQ(in_image(circuit_of(some_image(), {{0, from_image, kept}, {3, kept, true}})),
-                expected);
+  const auto expected = fixed(circuit_of(some_image(), {{0}}), "image");
+  EXPECT_EQ(expected.first.size(), 6);
+  const OptionalSegment none, some = 3;
+  for (const auto before : {none, some})
+    for (const auto after : {none, some}) {
+      const Circuit circuit =
+          circuit_of(some_image(), {{0, false, before, after}, {3, false, after, before}, {35, true}});
+      EXPECT_EQ(fixed(circuit, "image"), expected);
+      EXPECT_EQ(fixed(circuit, "volume 0").second, (std::vector<Slot::Row>{{kLogBank, 64}}));
+    }
 }
 
 TEST(MachineCircuit, RefusesUsesThatAreNone) {
@@ -223,22 +315,23 @@ TEST(MachineCircuit, RefusesUsesThatAreNone) {
     EXPECT_EQ(circuit.error().code, ErrorCode::kStatement);
     return circuit.error().message;
   };
-  EXPECT_EQ(message({{0, true, true}, {3, true, true}}), "");
+  EXPECT_EQ(message({{0}, {3}}), "");
   EXPECT_THAT(message({}), HasSubstr("machine bank is missing"));
-  EXPECT_THAT(message({{1, true, true}}), HasSubstr("machine bank is missing"));
-  EXPECT_THAT(message({{0, true, true}, {4, true, true}}), HasSubstr("0..3, found 4"));
-  EXPECT_THAT(message({{0, true, true}, {0, true, true}}), HasSubstr("not ascending"));
-  EXPECT_THAT(message({{0, true, true}, {2, true, true}, {1, true, true}}),
-              HasSubstr("bank use 2: banks are not ascending"));
+  EXPECT_THAT(message({{1}}), HasSubstr("machine bank is missing"));
+  EXPECT_THAT(message({{0, true}}), HasSubstr("machine bank is missing"));
+  EXPECT_THAT(message({{0}, {36}}), HasSubstr("0..35, found 36"));
+  EXPECT_THAT(message({{0}, {0}}), HasSubstr("not ascending"));
+  EXPECT_THAT(message({{0}, {2}, {1}}), HasSubstr("bank use 2: banks are not ascending"));
+  EXPECT_THAT(message({{0}, {1, true}}), HasSubstr("bank 1 is one of RAM"));
+  EXPECT_THAT(message({{0}, {35}}), HasSubstr("bank 35 is one of constants"));
 }
 
 TEST(MachineStatement, NamesJournalExitCodeAndRoots) {
-  const std::vector<BankUse> uses = {{0, false, true}, {1, true, false}, {3, false, true}};
+  const std::vector<BankUse> uses = {{0, false, 2, 4}, {1}, {3, false, 1, 4}};
   const Circuit circuit = circuit_of(some_image(), uses);
-  const std::vector<BankRoots> roots = {
-      {digest(1), digest(2)}, {digest(3), digest(4)}, {digest(5), digest(6)}};
+  const SharedRoots roots{.before = {{1, digest(1)}, {2, digest(2)}}, .after = {{4, digest(3)}}};
   const SegmentClaim claim{.journal_begin = 7, .journal = {0x12345678, 9}, .exit_code = 0xffff0001};
-  const Statement statement = segment_statement(circuit, claim, uses, roots);
+  const Statement statement = segment_statement(circuit, claim, roots);
   const auto item = [](uint16_t bus, std::vector<uint32_t> tuple) {
     for (uint32_t& x : tuple) x = Fp::from(x).wire;
     return PublicInteraction{bus, -1, Fp::one().wire, std::move(tuple)};
@@ -246,26 +339,22 @@ TEST(MachineStatement, NamesJournalExitCodeAndRoots) {
   EXPECT_THAT(statement.publics,
               ElementsAre(item(chips::kJournal.id, {7, 0x5678, 0x1234}),
                           item(chips::kJournal.id, {8, 9, 0}), item(chips::kExit.id, {1, 0xffff})));
-  EXPECT_THAT(statement.shared, ElementsAre(SharedRoot{circuit.slot("bank 0 in"), digest(1)},
-                                            SharedRoot{circuit.slot("bank 0 out"), digest(2)},
-                                            SharedRoot{circuit.slot("bank 3 in"), digest(5)},
-                                            SharedRoot{circuit.slot("bank 3 out"), digest(6)}));
-  EXPECT_TRUE(segment_statement(circuit_of(some_image(), {{0, true, false}}), {},
-                                std::vector<BankUse>{{0, true, false}}, std::vector<BankRoots>(1))
-                  .serialise()
-                  .size() == 6);
+  EXPECT_THAT(statement.shared, ElementsAre(SharedRoot{circuit.slot("from segment 1"), digest(1)},
+                                            SharedRoot{circuit.slot("from segment 2"), digest(2)},
+                                            SharedRoot{circuit.slot("for segment 4"), digest(3)}));
+  EXPECT_TRUE(segment_statement(circuit_of(some_image(), {{0}}), {}, {}).serialise().size() == 6);
 }
 
 // An image id names chips and heights, too, by the version alone. So whoever changes them and has
 // released images raises kVersion in image.cc, and puts the key's new digest here either way.
 TEST(Image, VersionIsOfTheseChips) {
-  const BankUse uses[] = {{kMachineBank, true, false}, {1, false, true}};
+  const BankUse uses[] = {{kMachineBank}, {1, false, {}, 1}};
   const auto circuit = machine_circuit(some_image(), uses);
   ASSERT_TRUE(circuit);
   std::string hex;
   for (const uint32_t word : blake3_hash(circuit->key().serialise()))
     hex += fmt::format("{:08x}", word);
-  EXPECT_EQ(hex, "d12890e290b037483e6eaa105cc2c14e7776e1987325a90f77aa1c59f009634a");
+  EXPECT_EQ(hex, "e3a75ebb8a83c8169859ffdab53ce3a29ae0bbc82c436a3bcaa165392d4425f4");
 }
 
 }  // namespace

@@ -33,10 +33,10 @@ ChipKey small_chip(const char* name, uint16_t main, int sends) {
 /// table).
 VerifyingKey sample_key() {
   VerifyingKey key;
-  key.slots = {{.kind = Slot::Kind::kFixed, .root = {1, 2, 3}}};
+  key.slots = {{.kind = Slot::Kind::kFixed, .root = {1, 2, 3}, .rows = {{9, 1}}}};
   key.chips = {small_chip("add", 4, 3), small_chip("wide", 7, 2), small_chip("range", 1, 0)};
   key.chips[1].next = {2};
-  key.chips[2].slots = {{0, 1}};
+  key.chips[2].slots = {{0, 0, 1}};
   key.chips[2].log_height = 9;
   key.chips[2].interactions = {{1, Interaction::Kind::kAnswer, 0, column(1), {column(0)}}};
   return key;
@@ -56,6 +56,66 @@ TEST(Key, BytesRoundTrip) {
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(*read, key);
   EXPECT_EQ(read->serialise(), bytes);
+}
+
+TEST(Key, RowsOfSlotsMustFit) {
+  const auto refused = [](auto change) {
+    VerifyingKey key = sample_key();
+    change(key);
+    const auto checked = key.check();
+    EXPECT_FALSE(checked);
+    const auto parsed = VerifyingKey::parse(key.serialise());
+    EXPECT_FALSE(parsed);
+    return !checked && !parsed && checked.error().code == ErrorCode::kKey &&
+           parsed.error().code == ErrorCode::kKey;
+  };
+  EXPECT_TRUE(refused([](VerifyingKey& k) { k.slots[0].rows.clear(); }));
+  EXPECT_TRUE(refused([](VerifyingKey& k) { k.slots[0].rows[0].width = 0; }));
+  EXPECT_TRUE(refused([](VerifyingKey& k) { k.slots[0].rows[0].log_height = 10; }));
+  EXPECT_TRUE(refused([](VerifyingKey& k) { k.slots[0].rows.push_back({8, 1}); }));  // nobody's
+  EXPECT_TRUE(refused([](VerifyingKey& k) { k.slots[0].rows.push_back({9, 1}); }));
+  EXPECT_TRUE(refused([](VerifyingKey& k) { k.chips[2].slots[0].first = 1; }));
+  EXPECT_TRUE(refused([](VerifyingKey& k) { k.chips[2].slots[0].first = 0xffff; }));
+  EXPECT_TRUE(refused([](VerifyingKey& k) { k.chips[2].slots[0].width = 2; }));
+  EXPECT_TRUE(refused([](VerifyingKey& k) { k.slots.push_back(k.slots[0]); }));  // nobody reads it
+  EXPECT_TRUE(refused([](VerifyingKey& k) {  // twice the same columns, in one chip
+    k.chips[2].slots.push_back(k.chips[2].slots[0]);
+  }));
+  // All slots together may have so many columns, not one more.
+  VerifyingKey wide = sample_key();
+  for (uint8_t n = 0; n < 4; ++n) {
+    wide.slots.push_back(wide.slots[0]);
+    wide.chips.push_back(wide.chips[2]);
+    wide.chips.back().name += std::to_string(n);
+    wide.chips.back().slots[0].slot = static_cast<uint16_t>(n + 1);
+    wide.slots.back().rows[0].width = 0xffff;
+  }
+  EXPECT_TRUE(wide.check()) << wide.check().error().message;
+  wide.slots[0].rows[0].width = 5;
+  EXPECT_FALSE(wide.check());
+}
+
+// Several chips may read the same columns; they are in the tree, and opened, once.
+TEST(Shape, ChipsMayReadTheSameColumns) {
+  VerifyingKey key = sample_key();
+  key.slots[0].rows = {{9, 5}};
+  key.chips.push_back(key.chips[2]);
+  key.chips[3].name = "range too";
+  key.chips[3].next = {0};
+  key.chips[2].next = {0};
+  ASSERT_TRUE(key.check()) << key.check().error().message;
+  const auto shape = make_shape(key, small_params(), std::vector<TableSpec>{{2, 9}, {3, 9}});
+  ASSERT_TRUE(shape) << shape.error().message;
+  const GroupShape& group = shape->groups[0];
+  EXPECT_EQ(group.width[0], 5u);  // those that nobody reads included
+  EXPECT_EQ(group.mask[0], std::vector<uint32_t>(5));
+  EXPECT_EQ(group.tables[0].columns[0], (ColumnRef{0, 0}));
+  EXPECT_EQ(group.tables[1].columns[0], (ColumnRef{0, 0}));
+  EXPECT_NE(group.tables[0].columns[1], group.tables[1].columns[1]);  // main
+  EXPECT_EQ(std::ranges::count(group.next, ColumnRef{0, 0}), 1);
+  // A slot is whole or absent, as ever.
+  EXPECT_EQ(make_shape(key, small_params(), std::vector<TableSpec>{{2, 9}}).error().code,
+            ErrorCode::kTables);
 }
 
 TEST(Key, EveryTruncationIsRefused) {
@@ -214,9 +274,9 @@ TEST(Shape, AFixedTreeMayBeOfALargerBlowup) {
   EXPECT_EQ(make_shape(key, params, tables).error().code, ErrorCode::kParams);
   EXPECT_TRUE(make_shape(key, params, std::vector<TableSpec>{{0, 12}}));  // the slot is absent
   key.slots[0].log_blowup = 4;  // 2^21 rows at blowup 16 pass the field's two-adicity
-  key.chips[2].log_height = 20;
+  key.chips[2].log_height = key.slots[0].rows[0].log_height = 20;
   EXPECT_TRUE(make_shape(key, small_params(), std::vector<TableSpec>{{2, 20}}));
-  key.chips[2].log_height = 21;
+  key.chips[2].log_height = key.slots[0].rows[0].log_height = 21;
   EXPECT_EQ(make_shape(key, small_params(), std::vector<TableSpec>{{2, 21}}).error().code,
             ErrorCode::kTables);
   for (const uint8_t bad : {uint8_t{0}, uint8_t{5}, uint8_t{255}}) {

@@ -6,16 +6,16 @@
 
 #include <functional>
 
+#include "stark/chips/buses.h"
+#include "stark/session/image/program_rows.h"
 #include "tests/vm/guest_builder.h"
 
 namespace zkvm::stark::machine {
 
-std::ostream& operator<<(std::ostream& out, const WordRun& run) {
-  return out << run.row << ": " << run.place << " + " << run.count;
+std::ostream& operator<<(std::ostream& out, const RowRun& run) {
+  return out << run.row << " + " << run.count;
 }
-bool operator==(const WordRun& a, const WordRun& b) {
-  return a.row == b.row && a.place == b.place && a.count == b.count;
-}
+bool operator==(const RowRun& a, const RowRun& b) { return a.row == b.row && a.count == b.count; }
 
 namespace {
 
@@ -105,50 +105,95 @@ TEST(ProgramImage, LaysOutTheSmallProgram) {
   EXPECT_EQ(image.program()[words - 1].pc, kTextBase + 4 * (words - 1));
   EXPECT_EQ(image.program()[words - 1].operation, number(Operation::kEcall));
 
-  ASSERT_EQ(image.constants().size(), 1);
-  const BankLayout& constants = image.constants()[0];
-  const auto text_words = static_cast<uint32_t>(words);
-  EXPECT_THAT(
-      constants.runs,
-      ElementsAre(WordRun{0, chips::kReadOnlyBase + kTextBase / 4, text_words},
-                  WordRun{text_words, chips::kReadOnlyBase + kConstBase / 4, kConstSize / 4}));
-  EXPECT_EQ(constants.initial_word(0), Assembler().exit(0).words()[0]);
-  EXPECT_EQ(constants.initial_word(text_words), 0x83828180);
-  EXPECT_EQ(constants.initial_word(4000), 0);
+  const auto row_of = [](uint32_t address) { return address / 4 % kBankWords; };
+  const auto constants = [&](uint32_t address) -> const BankLayout& {
+    return image.bank(image.banks().find(chips::kReadOnlyBase + address / 4));
+  };
+  EXPECT_THAT(constants(kTextBase).declared,
+              testing::Contains(RowRun{row_of(kTextBase), static_cast<uint32_t>(words)}));
+  EXPECT_THAT(constants(kConstBase).declared,
+              testing::Contains(RowRun{row_of(kConstBase), kConstSize / 4}));
+  EXPECT_EQ(constants(kTextBase).initial_word(row_of(kTextBase)), Assembler().exit(0).words()[0]);
+  EXPECT_EQ(constants(kConstBase).initial_word(row_of(kConstBase)), 0x83828180);
+  EXPECT_EQ(constants(kConstBase).initial_word(kBankWords - 1), 0);
 
-  ASSERT_EQ(image.image().banks.size(), 1);
-  EXPECT_EQ(image.image().log_bank, kMinLogBank);
-  EXPECT_EQ(image.image().banks[0].base, kDataBase / 4);  // a multiple of 2^14
-  EXPECT_THAT(image.bank(1).runs, ElementsAre(WordRun{0, kDataBase / 4, kDataSize / 4}));
+  ASSERT_EQ(image.banks().find(kDataBase / 4), 1);
+  EXPECT_EQ(image.banks()[1].base, kDataBase / 4);  // a multiple of 2^14
+  EXPECT_EQ(image.banks()[1].kind, BankKind::kPartial);
+  EXPECT_THAT(image.bank(1).declared, ElementsAre(RowRun{0, kDataSize / 4}));
   EXPECT_EQ(image.bank(1).initial_word(0), 0x04030201);
   EXPECT_EQ(image.bank(1).initial_word(1), 5);
-  EXPECT_EQ(image.bank_of(kDataBase / 4), 1);
-  EXPECT_EQ(image.bank_of(kDataBase / 4 - 1), 0);
-  EXPECT_EQ(image.bank_of((1u << 28) - 1), 0);
+  EXPECT_EQ(image.banks().find(kDataBase / 4 - 1), 0);
+  EXPECT_EQ(image.banks().find((1u << 28) - 1), 0);
 
-  EXPECT_THAT(image.bank(0).runs,
-              ElementsAre(WordRun{0, chips::kMachineBase, chips::kMachineWords}));
+  EXPECT_THAT(image.bank(0).declared, ElementsAre(RowRun{0, chips::kMachineWords}));
+  EXPECT_EQ(ProgramImage::place_of(0, 3), chips::kMachineBase + 3);
+  EXPECT_EQ(ProgramImage::place_of(1, 3), 3u);
   for (uint32_t i = 0; i < chips::kMachineWords; ++i)
     EXPECT_EQ(image.bank(0).initial_word(i), i == chips::kPcWord ? kTextBase : 0);
 }
 
 TEST(ProgramImage, CutsMemoryIntoBanks) {
   ElfFile file = small_file();
-  // Two regions in one bank, one over an edge, one far away; 2^14 words are 2^16 bytes.
+  // Two regions in one bank, one over two edges, one far away; 2^14 words are 2^16 bytes.
   file.segments.push_back({0x48000, PF_R | PF_W, {9}, 0x100});
-  file.segments.push_back({0x4fffc, PF_R | PF_W, {1, 2, 3, 4, 5, 6, 7, 8}, 0x10008});
+  file.segments.push_back({0x4fffc, PF_R | PF_W, {1, 2, 3, 4, 5, 6, 7, 8}, 0x20008});
   file.segments.push_back({0x3efffff0, PF_R | PF_W, {}, 0x10});
   const ProgramImage image = image_of(file);
-  std::vector<uint32_t> bases;
-  for (const Image::Bank& bank : image.image().banks) bases.push_back(bank.base);
-  EXPECT_THAT(bases, ElementsAre(0x8000, 0x10000, 0x14000, 0x18000, vm::kAddressEnd / 4 - 0x4000));
-  EXPECT_THAT(image.bank(2).runs,
-              ElementsAre(WordRun{0x2000, 0x12000, 0x40}, WordRun{0x3fff, 0x13fff, 1}));
-  EXPECT_THAT(image.bank(3).runs, ElementsAre(WordRun{0, 0x14000, 0x4000}));
-  EXPECT_THAT(image.bank(4).runs, ElementsAre(WordRun{0, 0x18000, 1}));
+  const auto expect = [&](uint16_t number, uint32_t base, BankKind kind,
+                          const std::vector<RowRun>& declared) {
+    SCOPED_TRACE(number);
+    EXPECT_EQ(image.banks()[number].base, base);
+    EXPECT_EQ(image.banks()[number].kind, kind);
+    EXPECT_FALSE(image.banks()[number].constant);
+    EXPECT_EQ(image.bank(number).declared, declared);
+  };
+  expect(1, 0x8000, BankKind::kPartial, {{0, kDataSize / 4}});
+  expect(2, 0x10000, BankKind::kPartial, {{0x2000, 0x40}, {0x3fff, 1}});
+  expect(3, 0x14000, BankKind::kWhole, {{0, kBankWords}});
+  expect(4, 0x18000, BankKind::kBlank, {{0, kBankWords}});
+  expect(5, 0x1c000, BankKind::kPartial, {{0, 1}});
+  expect(6, vm::kAddressEnd / 4 - kBankWords, BankKind::kPartial, {{kBankWords - 4, 4}});
+  EXPECT_TRUE(image.banks()[7].constant);
   EXPECT_EQ(image.bank(2).initial_word(0x3fff), 0x04030201);
   EXPECT_EQ(image.bank(3).initial_word(0), 0x08070605);
-  EXPECT_EQ(image.bank_of(0x14000), 3);
+  EXPECT_EQ(image.banks().find(0x14000), 3);
+}
+
+// What is declared decides, not how the file cuts it into segments.
+TEST(ProgramImage, DoesNotDependOnHowMemoryIsCut) {
+  ElfFile one = small_file(), two = small_file();
+  one.segments.push_back({0x40000, PF_R | PF_W, {1, 0, 0, 0, 2, 0, 0, 0}, 0x30000});
+  two.segments.push_back({0x40000, PF_R | PF_W, {1, 0, 0, 0}, 4});
+  two.segments.push_back({0x40004, PF_R | PF_W, {2, 0, 0, 0, 0, 0, 0, 0}, 0x18000 - 4});
+  two.segments.push_back({0x58000, PF_R | PF_W, {}, 0x18000});
+  EXPECT_EQ(image_of(one).image(), image_of(two).image());
+}
+
+// However much is declared, blank banks take one tree and one line of the image.
+TEST(ProgramImage, BlankMemoryCostsNothing) {
+  const auto with = [](uint32_t bytes) {
+    ElfFile file = small_file();
+    file.segments.push_back({0x100000, PF_R | PF_W, {}, bytes});
+    return image_of(file).image();
+  };
+  const Image small = with(0x10000), large = with(0x3ee00000);
+  EXPECT_EQ(small.serialise().size(), large.serialise().size());
+  EXPECT_EQ(small.blank_root, large.blank_root);
+  EXPECT_EQ(small.volumes, large.volumes);
+  EXPECT_EQ(small.root, large.root);
+  EXPECT_NE(small.id(), large.id());
+}
+
+TEST(ProgramImage, TakesAnImageThatIsKnown) {
+  const ProgramImage made = image_of(small_file());
+  auto again = ProgramImage::of(program_of(small_file()), 1, &made.image());
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->image(), made.image());
+  const std::vector<BankUse> uses = {{0}, {1}};
+  const auto circuit = machine_circuit(again->image(), uses);
+  for (const auto& [slot, tree] : again->fixed_trees(*circuit, uses))
+    EXPECT_EQ(tree->root(), circuit->key().slots[slot].root);
 }
 
 TEST(ProgramImage, IdNamesEveryWordAndPermission) {
@@ -188,21 +233,30 @@ TEST(ProgramImage, RefusesTextTooLongForTheRate) {
   file.segments[0].memory_size = static_cast<uint32_t>(file.segments[0].bytes.size());
   const auto image = ProgramImage::of(program_of(file), 4);
   ASSERT_FALSE(image);
-  EXPECT_THAT(image.error().message, HasSubstr("expected at most 2^20 words, found 1048577"));
+  EXPECT_THAT(image.error().message, HasSubstr("expected at most 1048576 instructions (4 MiB), found 1048577"));
 }
 
 TEST(ProgramImage, TreesHaveTheRootsOfTheKey) {
-  ProgramImage image = image_of(small_file());
-  for (const bool from_image : {true, false})
-    for (const bool kept : {true, false}) {
-      const std::vector<BankUse> uses = {{0, from_image, kept}, {1, kept, from_image}};
-      const auto circuit = machine_circuit(image.image(), uses);
-      ASSERT_TRUE(circuit) << circuit.error().message;
-      const SlotTrees trees = image.fixed_trees(*circuit, uses);
-      EXPECT_EQ(trees.size(), 2);
-      for (const auto& [slot, tree] : trees)
-        EXPECT_EQ(tree->root(), circuit->key().slots[slot].root);
-    }
+  ElfFile file = small_file();
+  file.segments.push_back({0x40000, PF_R | PF_W, {1, 0, 0, 0, 2, 0, 0, 0}, 0x28000});
+  ProgramImage image = image_of(file);
+  ASSERT_EQ(image.banks()[2].kind, BankKind::kWhole);
+  ASSERT_EQ(image.banks()[3].kind, BankKind::kBlank);
+  ASSERT_EQ(image.banks()[4].kind, BankKind::kPartial);
+  const uint16_t text = image.banks().find(chips::kReadOnlyBase + kTextBase / 4);
+  const OptionalSegment none, some = 1;
+  for (const auto before : {none, some})
+    for (const auto after : {none, some})
+      for (const uint16_t bank : std::initializer_list<uint16_t>{1, 2, 3, 4, text}) {
+        std::vector<BankUse> uses = {{0, false, before, after}, {bank, bank == text}};
+        if (bank != text) uses[1].before = after;
+        const auto circuit = machine_circuit(image.image(), uses);
+        ASSERT_TRUE(circuit) << circuit.error().message;
+        const SlotTrees trees = image.fixed_trees(*circuit, uses);
+        EXPECT_EQ(trees.size(), bank == 2 ? 3 : 2);
+        for (const auto& [slot, tree] : trees)
+          EXPECT_EQ(tree->root(), circuit->key().slots[slot].root);
+      }
 }
 
 }  // namespace

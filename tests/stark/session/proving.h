@@ -81,7 +81,7 @@ inline std::string verify_execution(const Image& image, std::span<const uint8_t>
     if (i + 1 == segments.size()) claim.exit_code = exit_code;
     const auto circuit = machine_circuit(image, segment.uses);
     if (!circuit) return circuit.error().message;
-    const Statement statement = segment_statement(*circuit, claim, segment.uses, segment.roots);
+    const Statement statement = segment_statement(*circuit, claim, segment.roots);
     VerifyOptions options;
     options.security_bits = bits == 0 ? 0 : bits + std::log2(static_cast<double>(segments.size()));
     options.least_rate = least_rate;

@@ -57,12 +57,12 @@ struct Segment {
         if (place == kMachineBase + a0) return {word, before, after, 6};
         return {word, word, word, 0};
       };
-      if (use.from_image)
-        use.kept ? add_bank<RamBank<true, true>>(image, use.bank, state)
-                 : add_bank<RamBank<true, false>>(image, use.bank, state);
+      if (!use.before)
+        use.after ? add_bank<RamBank<true, true>>(image, use.bank, state)
+                  : add_bank<RamBank<true, false>>(image, use.bank, state);
       else
-        use.kept ? add_bank<RamBank<false, true>>(image, use.bank, state)
-                 : add_bank<RamBank<false, false>>(image, use.bank, state);
+        use.after ? add_bank<RamBank<false, true>>(image, use.bank, state)
+                  : add_bank<RamBank<false, false>>(image, use.bank, state);
     }
     witness.sort();
   }
@@ -91,24 +91,17 @@ struct Segment {
     for (uint32_t i = 0; i < program.size(); ++i)
       ProgramTable::fill(program[i], image.program()[i], i == index ? 1 : 0);
     add<ProgramTable>(ProgramTable::kName, program);
-    for (size_t b = 0; b < image.constants().size(); ++b) {
-      std::vector<ConstantBank::Cols<Fp>> rows(size_t{1} << image.constants()[b].log_height);
-      for (const WordRun& run : image.constants()[b].runs)
-        for (uint32_t i = 0; i < run.count; ++i)
-          ConstantBank::fill(rows[run.row + i], run.place + i,
-                             image.constants()[b].initial_word(run.row + i), 0);
-      add<ConstantBank>(constants_chip(b), rows);
-    }
   }
 
   template <class Bank, class State>
   void add_bank(const ProgramImage& image, uint16_t bank, State state) {
     const BankLayout& layout = image.bank(bank);
-    std::vector<typename Bank::template Cols<Fp>> rows(size_t{1} << layout.log_height);
-    for (const WordRun& run : layout.runs)
-      for (uint32_t i = 0; i < run.count; ++i)
-        Bank::fill(rows[run.row + i], run.place + i,
-                   state(run.place + i, layout.initial_word(run.row + i)));
+    std::vector<typename Bank::template Cols<Fp>> rows(kBankWords);
+    for (const RowRun& run : layout.declared)
+      for (uint32_t row = run.row; row < run.row + run.count; ++row) {
+        const uint32_t place = ProgramImage::place_of(bank, row);
+        Bank::fill(rows[row], place, state(place, layout.initial_word(row)));
+      }
     add<Bank>(bank_chip(bank), rows);
   }
 };
@@ -117,22 +110,14 @@ class TwoSegments : public testing::Test {
  protected:
   static constexpr uint8_t kLogBlowup = 1;
 
-  TwoSegments() {
-    for (const uint16_t bank : {uint16_t{0}, uint16_t{1}}) {
-      kept_.push_back(std::make_unique<CommittedTree>(
-          commit_slot(first_.circuit.key(), quick_params(),
-                      first_.circuit.slot(bank_out_slot(bank)), first_.witness, kSlotSeed)));
-      roots_.push_back(kept_.back()->root());
-    }
-  }
+  TwoSegments()
+      : left_(commit_slot(first_.circuit.key(), quick_params(), first_.circuit.slot(after_slot(1)),
+                          first_.witness, kSlotSeed)),
+        root_(left_.root()) {}
 
   Proof prove(const Segment& segment) {
     SlotTrees trees = image_.fixed_trees(segment.circuit, segment.uses);
-    for (const BankUse& use : segment.uses) {
-      if (!use.from_image)
-        trees[segment.circuit.slot(bank_in_slot(use.bank))] = kept_[use.bank].get();
-      if (use.kept) trees[segment.circuit.slot(bank_out_slot(use.bank))] = kept_[use.bank].get();
-    }
+    trees[segment.circuit.slot(segment.uses[0].before ? before_slot(0) : after_slot(1))] = &left_;
     ProverOptions options;
     options.params = quick_params();
     options.seed = kTestSeed;
@@ -143,20 +128,20 @@ class TwoSegments : public testing::Test {
 
   /// As a verifier does it: from the image alone.
   static Result<Verified> verified(const Image& image, const std::vector<BankUse>& uses,
-                                   const std::vector<BankRoots>& roots, const Proof& proof) {
+                                   const SharedRoots& roots, const Proof& proof) {
     const auto circuit = machine_circuit(image, uses);
     if (!circuit) return tl::unexpected<Error>(circuit.error());
-    return stark::check(circuit->key(), segment_statement(*circuit, {}, uses, roots), proof);
+    return stark::check(circuit->key(), segment_statement(*circuit, {}, roots), proof);
   }
 
-  std::vector<BankRoots> out_roots() const { return {{{}, roots_[0]}, {{}, roots_[1]}}; }
-  std::vector<BankRoots> in_roots() const { return {{roots_[0], {}}, {roots_[1], {}}}; }
+  SharedRoots out_roots() const { return {.before = {}, .after = {{1, root_}}}; }
+  SharedRoots in_roots() const { return {.before = {{0, root_}}, .after = {}}; }
 
   ProgramImage image_ = *ProgramImage::of(program_of(addi(a0, a0, -1)), kLogBlowup);
-  Segment first_{image_, {{0, true, true}, {1, true, true}}, 0, 0};
-  Segment second_{image_, {{0, false, false}, {1, false, false}}, 1, 5};
-  std::vector<std::unique_ptr<CommittedTree>> kept_;
-  std::vector<Digest> roots_;
+  Segment first_{image_, {{0, false, {}, 1}, {1, false, {}, 1}}, 0, 0};
+  Segment second_{image_, {{0, false, 0, {}}, {1, false, 0, {}}}, 1, 5};
+  CommittedTree left_;  // the words of both banks that the first leaves for the second
+  Digest root_;
 };
 
 TEST_F(TwoSegments, AreSatisfiedAndProved) {
@@ -174,13 +159,46 @@ TEST_F(TwoSegments, AreProofsOfTheseUsesRootsAndProgramOnly) {
   const Proof proof = prove(second_);
   EXPECT_TRUE(verified(image_.image(), second_.uses, in_roots(), proof));
   auto roots = in_roots();
-  std::swap(roots[0], roots[1]);
+  roots.before[0][3] ^= 1;
   EXPECT_FALSE(verified(image_.image(), second_.uses, roots, proof));
   EXPECT_FALSE(verified(image_.image(), first_.uses, out_roots(), proof));
-  EXPECT_FALSE(verified(image_.image(), {{0, true, false}, {1, true, false}},
-                        std::vector<BankRoots>(2), proof));
+  EXPECT_FALSE(verified(image_.image(), {{0}, {1}}, {}, proof));
+  EXPECT_FALSE(verified(image_.image(), {{0, false, 0, {}}, {1}}, in_roots(), proof));
   const auto other = ProgramImage::of(program_of(kNop), kLogBlowup);
   EXPECT_FALSE(verified(other->image(), second_.uses, in_roots(), proof));
+}
+
+// A bank that a later segment needs cannot be left out, or nothing would bind its words.
+TEST_F(TwoSegments, LeaveNoBankOut) {
+  Witness witness = first_.witness;
+  const uint16_t bank = first_.circuit.chip("bank 1");
+  ASSERT_EQ(std::erase_if(witness.tables, [&](const Table& t) { return t.chip == bank; }), 1u);
+  SlotTrees trees = image_.fixed_trees(first_.circuit, first_.uses);
+  trees[first_.circuit.slot(after_slot(1))] = &left_;
+  ProverOptions options;
+  options.params = quick_params();
+  const auto proof = stark::prove(first_.circuit, witness, trees, options);
+  ASSERT_FALSE(proof);
+  EXPECT_EQ(proof.error().code, ErrorCode::kTables);  // so a verifier refuses such a proof, too
+}
+
+// The tree that two segments share holds their banks side by side, each in its place.
+TEST_F(TwoSegments, TakeNoBankForAnother) {
+  Segment swapped(image_, second_.uses, 1, 5);
+  const auto column = [&](const char* bank) -> ChipKey::SlotColumns& {
+    auto& key = const_cast<VerifyingKey&>(swapped.circuit.key());
+    return key.chips[swapped.circuit.chip(bank)].slots.back();
+  };
+  ASSERT_EQ(column("bank 0").first, 0);
+  ASSERT_EQ(column("bank 1").first, 2);
+  std::swap(column("bank 0").first, column("bank 1").first);  // the prover reads them crosswise
+  SlotTrees trees = image_.fixed_trees(swapped.circuit, swapped.uses);
+  trees[swapped.circuit.slot(before_slot(0))] = &left_;
+  ProverOptions options;
+  options.params = quick_params();
+  const auto proof = stark::prove(swapped.circuit, swapped.witness, trees, options);
+  ASSERT_TRUE(proof) << proof.error().message;
+  EXPECT_FALSE(verified(image_.image(), second_.uses, in_roots(), *proof));
 }
 
 TEST_F(TwoSegments, StartWhereTheOneBeforeEnded) {

@@ -123,9 +123,11 @@ Guest touching(const std::vector<uint32_t>& banks, uint32_t spin) {
 std::map<uint16_t, std::string> uses_of(const Proven& proven) {
   std::map<uint16_t, std::string> out;
   for (size_t i = 0; i < proven.segments.size(); ++i)
-    for (const BankUse& use : proven.segments[i].uses)
+    for (const BankUse& use : proven.segments[i].uses) {
+      if (use.constant) continue;
       out[use.bank] +=
-          std::to_string(i) + ":" + (use.from_image ? "i" : "") + (use.kept ? "k" : "") + " ";
+          std::to_string(i) + ":" + (use.before ? "" : "i") + (use.after ? "k" : "") + " ";
+    }
   return out;
 }
 
@@ -142,7 +144,11 @@ TEST(Session, HandsBanksOver) {
   EXPECT_EQ(uses.at(2), "1:i ");
   EXPECT_EQ(uses.at(4), "2:ik 3: ");
   EXPECT_EQ(uses.size(), 4u);
-  EXPECT_EQ(proven.segments[0].roots[1].out, proven.segments[4].roots[1].in);
+  const auto roots = [&](size_t i) { return proven.segments[i].roots; };
+  EXPECT_EQ(roots(0).after.at(4), roots(4).before.at(0));  // bank 1, past three segments
+  EXPECT_EQ(roots(0).after.size(), 2u);
+  EXPECT_EQ(roots(2).after.at(3), roots(3).before.at(2));  // the machine's words and bank 4 together
+  EXPECT_EQ(roots(2).after.size(), 1u);
 }
 
 TEST(Session, SegmentsTogetherHaveTheSecurityAskedFor) {
@@ -166,7 +172,7 @@ TEST(Session, SameSeedSameProofs) {
   options.seed.reset();
   const Proven other = prove_execution(guest, {}, options);
   EXPECT_NE(other.segments[0].proof, first.segments[0].proof);
-  EXPECT_NE(other.segments[0].roots[0].out, first.segments[0].roots[0].out);
+  EXPECT_NE(other.segments[0].roots, first.segments[0].roots);
 }
 
 TEST(Session, OneSeedTwoInputsShareNoMask) {
@@ -177,7 +183,7 @@ TEST(Session, OneSeedTwoInputsShareNoMask) {
   const Proven b = prove_execution(guest, {.input = input[1], .console = {}}, options);
   // The machine words after the first segment are the same; with one mask so would be the tree.
   ASSERT_GE(a.segments.size(), 2u);
-  EXPECT_NE(a.segments[0].roots[0].out, b.segments[0].roots[0].out);
+  EXPECT_NE(a.segments[0].roots.after.at(1), b.segments[0].roots.after.at(1));
 }
 
 TEST(Session, Resumes) {
@@ -254,7 +260,7 @@ TEST(Session, NothingElseVerifies) {
   fewer.pop_back();
   EXPECT_NE(verified(fewer, {}, 0), "");
   auto without_tree = segments;
-  without_tree[0].roots[0].out[0] ^= 1;
+  without_tree[0].roots.after.begin()->second[0] ^= 1;
   EXPECT_NE(verified(without_tree, journal, 0), "");
   const Guest another = touching({0, 2, 0}, 280);
   EXPECT_NE(verify_execution(another.image->image(), journal, 0, segments, 0, 0), "");

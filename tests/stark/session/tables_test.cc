@@ -28,16 +28,17 @@ using Row = typename Chip::template Cols<Fp>;
 template <class Chip>
 using Rows = std::vector<Row<Chip>>;
 
-constexpr uint32_t kBankBase = 1u << kMinLogBank;
+constexpr uint32_t kBankBase = kBankWords;
 
 Circuit circuit_with(const std::vector<BankUse>& uses) {
-  const Image image{.log_constants = {kMinLogFixed}, .banks = {{kBankBase, {}}}};
+  const Image image{.runs = {{kBankBase, 1, BankKind::kWhole}, {kReadOnlyBase, 1, BankKind::kWhole}},
+                    .volumes = {{}}};
   auto circuit = machine_circuit(image, uses);
   EXPECT_TRUE(circuit) << circuit.error().message;
   return *std::move(circuit);
 }
 const Circuit& circuit() {
-  static const Circuit made = circuit_with({{0, true, false}, {1, true, false}});
+  static const Circuit made = circuit_with({{0}, {1}, {2, true}});
   return made;
 }
 
@@ -325,9 +326,9 @@ struct BankCase {
   BankCase() {
     for (uint32_t i = 0; i < 3; ++i) {
       const uint32_t image = 0x10000 * i + 5, initial = from_image() ? image : 100 + i;
-      Bank::fill(rows[i], kBankBase + i, {image, initial, initial, 0});
+      Bank::fill(rows[i], i, {image, initial, initial, 0});
       if (i != 1) continue;
-      Bank::fill(rows[i], kBankBase + i, {image, initial, 0x70008, 9});
+      Bank::fill(rows[i], i, {image, initial, 0x70008, 9});
       publics = {other(-1, kMemory, {kBankBase + i, initial & 0xffff, initial >> 16, 0}),
                  other(1, kMemory, {kBankBase + i, 8, 7, 9})};
     }
@@ -337,9 +338,12 @@ struct BankCase {
   }
   static bool kept() { return std::string(Bank::kName).find("kept") != std::string::npos; }
   [[nodiscard]] std::vector<std::string> caught() const {
-    const Circuit of = circuit_with({{0, true, false}, {1, from_image(), kept()}});
+    BankUse use{1};
+    if (!from_image()) use.before = 3;
+    if (kept()) use.after = 5;
+    const Circuit of = circuit_with({{0}, use});
     Witness witness;
-    witness.tables = {make_table<Bank>(of.chip("bank 1"), kMinLogBank, rows)};
+    witness.tables = {make_table<Bank>(of.chip("bank 1"), kLogBank, rows)};
     witness.publics = publics;
     return failures(witness, of);
   }
@@ -370,7 +374,7 @@ TYPED_TEST(RamBanks, CheatsAreCaught) {
               memory);
   // A word that is not declared is used: there is no row for it, whatever the row says.
   EXPECT_THAT(caught([](Case& c) {
-                TypeParam::fill(c.rows[3], kBankBase + 3, {0, 0, 1, 9});
+                TypeParam::fill(c.rows[3], 3, {0, 0, 1, 9});
                 c.rows[3].declared = Fp::zero();
                 c.publics.push_back(other(-1, kMemory, {kBankBase + 3, 0, 0, 0}));
                 c.publics.push_back(other(1, kMemory, {kBankBase + 3, 1, 0, 9}));
@@ -380,7 +384,7 @@ TYPED_TEST(RamBanks, CheatsAreCaught) {
   EXPECT_THAT(caught([](Case& c) { c.rows[0].declared = fp(2); }), Contains("declared"));
   // What stands in undeclared rows reaches nobody.
   EXPECT_THAT(caught([](Case& c) {
-                TypeParam::fill(c.rows[3], kBankBase + 3, {1, 2, 3, 9});
+                TypeParam::fill(c.rows[3], 3, {1, 2, 3, 9});
                 c.rows[3].declared = Fp::zero();
               }),
               SizeIs(0));
@@ -398,20 +402,20 @@ TEST(RamBanks, StartFromTheImageOrTheSharedTree) {
 }
 
 TEST(ConstantBank, CanBeReadOnly) {
-  const uint32_t place = kReadOnlyBase + 77;
+  const uint32_t place = kReadOnlyBase;  // of row 0, by the base
   Rows<ConstantBank> rows(2);
-  ConstantBank::fill(rows[0], place, 0x10002, 9);
-  ConstantBank::fill(rows[1], place + 1, 3, 0);
+  ConstantBank::fill(rows[0], 0, 0x10002, 9);
+  ConstantBank::fill(rows[1], 1, 3, 0);
   const auto caught = [&](std::vector<PublicInteraction> publics) {
     Witness witness;
-    witness.tables = {table<ConstantBank>("constants 0", rows)};
+    witness.tables = {table<ConstantBank>("bank 2", rows)};
     witness.publics = std::move(publics);
     return failures(witness);
   };
   const auto found = other(-1, kMemory, {place, 2, 1, 0});
   EXPECT_THAT(caught({found, other(1, kMemory, {place, 2, 1, 9})}), SizeIs(0));
   EXPECT_THAT(caught({found, other(1, kMemory, {place, 3, 1, 9})}), Contains("memory"));
-  EXPECT_THAT(caught({other(-1, kMemory, {77, 2, 1, 0}), other(1, kMemory, {77, 2, 1, 9})}),
+  EXPECT_THAT(caught({other(-1, kMemory, {0, 2, 1, 0}), other(1, kMemory, {0, 2, 1, 9})}),
               Contains("memory"));
   rows[1].declared = fp(2);
   EXPECT_THAT(caught({found, other(1, kMemory, {place, 2, 1, 9})}), Contains("declared"));

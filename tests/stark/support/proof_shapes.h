@@ -43,11 +43,11 @@ inline VerifyingKey test_key(uint8_t slot_log_height = 9) {
   narrow.interactions = {send(1, 0)};
   slotted.name = "slotted";
   slotted.log_height = slot_log_height;
-  slotted.slots = {{0, 2}};
+  slotted.slots = {{0, 0, 2}};
   slotted.main_width = 1;
   slotted.interactions = {send(1, 0)};
   VerifyingKey key;
-  key.slots = {{Slot::Kind::kShared, {}}};
+  key.slots = {{.kind = Slot::Kind::kShared, .rows = {{slot_log_height, 2}}}};
   key.chips = {wide, narrow, slotted};
   return key;
 }

@@ -468,33 +468,34 @@ ReferenceTree ReferenceProver::make_slot(const VerifyingKey& key, const Params& 
   sorted.sort();
   const TreeShape place = slot_tree(key, slot);
   ReferenceTree out;
-  for (const Table& table : sorted.tables) {
-    uint32_t first = 0;
-    for (const auto& use : key.chips[table.chip].slots) {
-      if (use.slot == slot) {
-        if (out.groups.empty() || out.groups.back().log_height != table.log_height)
-          out.groups.push_back({table.log_height, {}, {}, {}});
-        auto& polynomials = out.groups.back().polynomials;
-        for (uint32_t c = first; c < first + use.width; ++c) {
-          std::vector<Fp> values(table.height()), row(table.width);
-          for (size_t r = 0; r < values.size(); ++r) {
-            table.read(r, 1, row.data());
-            values[r] = row[c];
-          }
-          std::vector<Fp> f = interpolate(values, table.log_height);
-          if (place.kind == TreeShape::Kind::kShared) {
-            const auto column = static_cast<uint32_t>(polynomials.size());
-            const auto rho =
-                random({Kind::kMask, place, table.log_height, column}, params.mask_for_two());
-            for (size_t i = 0; i < rho.size(); ++i) {
-              f[i] -= rho[i];
-              f.push_back(rho[i]);
-            }
-          }
-          polynomials.push_back(std::move(f));
+  for (const Slot::Row& height : key.slots[slot].rows) {
+    std::vector<std::vector<Fp>> columns(height.width,
+                                         std::vector<Fp>(size_t{1} << height.log_height));
+    for (const Table& table : sorted.tables) {
+      if (table.log_height != height.log_height) continue;
+      uint32_t first = 0;
+      for (const auto& use : key.chips[table.chip].slots) {
+        std::vector<Fp> row(table.width);
+        for (size_t r = 0; use.slot == slot && r < table.height(); ++r) {
+          table.read(r, 1, row.data());
+          for (uint32_t c = 0; c < use.width; ++c) columns[use.first + c][r] = row[first + c];
+        }
+        first += use.width;
+      }
+    }
+    auto& group = out.groups.emplace_back();
+    group.log_height = height.log_height;
+    for (const std::vector<Fp>& values : columns) {
+      std::vector<Fp> f = interpolate(values, height.log_height);
+      if (place.kind == TreeShape::Kind::kShared) {
+        const auto column = static_cast<uint32_t>(group.polynomials.size());
+        const auto rho = random({Kind::kMask, place, height.log_height, column}, params.mask_for_two());
+        for (size_t i = 0; i < rho.size(); ++i) {
+          f[i] -= rho[i];
+          f.push_back(rho[i]);
         }
       }
-      first += use.width;
+      group.polynomials.push_back(std::move(f));
     }
   }
   for (auto& group : out.groups)
