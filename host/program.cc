@@ -1,6 +1,11 @@
 #include "host/program.h"
 
+#include <fmt/format.h>
+
 #include <utility>
+
+#include "host/number_text.h"
+#include "stark/protocol/key.h"
 
 namespace zkvm {
 namespace {
@@ -28,6 +33,14 @@ Result<vm::Program> load_program(std::span<const uint8_t> elf) {
   vm::Result<vm::Program> program = vm::load_elf(elf);
   if (!program) return tl::unexpected(to_api(program.error()));
   return std::move(*program);
+}
+
+std::optional<std::string> why_unprovable(const vm::Program& program) {
+  constexpr uint32_t kMostWords = uint32_t{1} << stark::kMaxLogHeight;  // a table's, at every rate
+  const uint32_t words = program.text().size / 4;
+  if (words <= kMostWords) return std::nullopt;
+  return fmt::format("its text has {} words, a proof has room for {}", grouped(words),
+                     grouped(kMostWords));
 }
 
 }  // namespace zkvm

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 
 #include "host/zkvm.h"
 #include "vm/elf.h"
@@ -19,5 +21,8 @@ inline constexpr uint8_t kImageLogBlowup = 2;
 // Errors: kMalformedElf where the file is no well-formed ELF file of 32 bits, kUnfitElf where it is
 // one but no guest.
 [[nodiscard]] Result<vm::Program> load_program(std::span<const uint8_t> elf);
+
+// Why no proof of any run of the program can be made, known without a run; or nothing.
+[[nodiscard]] std::optional<std::string> why_unprovable(const vm::Program& program);
 
 }  // namespace zkvm

@@ -138,6 +138,7 @@ void print_text(const Options& options, const vm::Program& program, const CodeCo
   facts.row({"debug", map.has_debug_information()
                           ? "DWARF: files, lines and inlining are known"
                           : "none: compile with -g to see files and lines"});
+  if (const auto why = why_unprovable(program)) facts.row({"proof", "none can be made: " + *why});
   facts.print(stdout);
 
   fmt::print("\n{}\n", bold("Segments", stdout));
@@ -161,6 +162,8 @@ nlohmann::ordered_json to_json(const vm::Program& program, const CodeCount& code
   object["memory"] = program.memory_bytes();
   object["instructions"] = code.instructions;
   object["illegal_words"] = code.illegal;
+  object["unprovable"] = nullptr;
+  if (const auto why = why_unprovable(program)) object["unprovable"] = *why;
   object["receipts_that_show_it"] = receipts_that_show(program);
   object["debug_information"] = map.has_debug_information();
   object["segments"] = nlohmann::ordered_json::array();
@@ -224,11 +227,11 @@ void add_inspect(CLI::App& app, int& status) {
       "  zkvm inspect receipt.zkr\n"
       "JSON of an ELF file: fit, reason (null if fit); if fit: entry, memory (bytes), "
       "instructions,\n"
-      "illegal_words, receipts_that_show_it (about so many), debug_information, segments\n"
-      "(address, bytes, file_bytes, flags), symbols (name, address, bytes, function). JSON of a\n"
-      "receipt: image_id, exit_code, journal (hex), security_bits, zero_knowledge, parameters,\n"
-      "receipt_bytes, bytes (by part), segments (journal_begin, journal_end, banks, tables,\n"
-      "security_bits, rounds).");
+      "illegal_words, unprovable (null or why), receipts_that_show_it (about so many),\n"
+      "debug_information, segments (address, bytes, file_bytes, flags), symbols (name, address,\n"
+      "bytes, function). JSON of a receipt: image_id, exit_code, journal (hex), security_bits,\n"
+      "zero_knowledge, parameters, receipt_bytes, bytes (by part), segments (journal_begin,\n"
+      "journal_end, banks, tables, security_bits, rounds).");
   auto options = std::make_shared<Options>();
   sub->add_option("FILE", options->path, "The file")->required()->type_name("");
   sub->add_option("--top", options->top, "Rows per table of symbols or segments")

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -52,9 +53,19 @@ Result<void> refuse(const std::string& folder, const std::string& found) {
             fmt::format("'{}': expected a folder that is new or empty, found: {}", folder, found)});
 }
 
+// Characters that CMake or its generators have no way to write in a path.
+constexpr std::string_view kNotInPaths = "#<>:;\"\\|`\n\r";
+
 // Makes the files; leaves nothing of its own behind where that fails.
 Result<void> write_project(const std::string& folder) {
   std::error_code error;
+  const std::string whole = fs::absolute(folder, error).string();
+  if (const size_t at = whole.find_first_of(kNotInPaths); at != std::string::npos) {
+    return tl::unexpected(
+        Error{ErrorCode::kUnwritable,
+              fmt::format("'{}': expected a folder that CMake can build in, found '{}' in its path",
+                          whole, whole[at])});
+  }
   const fs::file_status status = fs::status(folder, error);
   if (fs::exists(status)) {
     if (!fs::is_directory(status)) return refuse(folder, "a file");

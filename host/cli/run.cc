@@ -8,6 +8,7 @@
 #include "host/cli/table.h"
 #include "host/file.h"
 #include "host/number_text.h"
+#include "host/program.h"
 
 namespace zkvm::cli {
 namespace {
@@ -35,6 +36,11 @@ void print_report(const Options& options, const Run& run) {
     classes.row({c.name, grouped(c.count), percent_text(c.count, run.cycles)});
   }
   classes.print(out);
+  if (const auto program = load_program(execution.elf)) {
+    if (const auto why = why_unprovable(*program)) {
+      fmt::print(out, "This program can be run, but not proven: {}.\n", *why);
+    }
+  }
 }
 
 void print_report_json(const Run& run) {

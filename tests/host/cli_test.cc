@@ -8,6 +8,7 @@
 #include <set>
 
 #include "tests/host/command.h"
+#include "tests/vm/guest_builder.h"
 
 namespace zkvm::test {
 namespace {
@@ -389,6 +390,29 @@ TEST(Inspect, ShowsWhatTheFileDeclares) {
   EXPECT_THAT(flags, ElementsAre("r--", "r-x", "rw-"));
   const auto is_main = [](const Json& s) { return s["name"] == "main" && s["function"] == true; };
   EXPECT_TRUE(std::ranges::any_of(object["symbols"], is_main));
+}
+
+TEST(Inspect, SaysThatTextIsTooLongToBeProven) {
+  const TemporaryFolder folder;
+  const auto write = [&](size_t words) {
+    std::vector<uint32_t> text = vm::test::Assembler().exit(0).words();
+    text.resize(words, vm::test::kNop);
+    vm::test::ElfFile file;
+    file.segments.push_back({vm::test::kTextBase, PF_R | PF_X, {}, 0});
+    file.segments[0].bytes.resize(words * 4);
+    std::memcpy(file.segments[0].bytes.data(), text.data(), words * 4);
+    file.segments[0].memory_size = static_cast<uint32_t>(words * 4);
+    const std::vector<uint8_t> bytes = file.bytes();
+    write_text(folder / "large.elf", {bytes.begin(), bytes.end()});
+  };
+  const std::string why = "its text has 4,194,305 words, a proof has room for 4,194,304";
+  write((size_t{1} << 22) + 1);
+  EXPECT_THAT(zkvm({"run", folder / "large.elf"}).err, HasSubstr("not proven: " + why));
+  EXPECT_THAT(zkvm({"inspect", folder / "large.elf"}).out, HasSubstr("none can be made: " + why));
+  EXPECT_EQ(parsed(zkvm({"inspect", folder / "large.elf", "--json"}))["unprovable"], why);
+  write(size_t{1} << 22);
+  EXPECT_THAT(zkvm({"run", folder / "large.elf"}).err, Not(HasSubstr("not proven")));
+  EXPECT_TRUE(parsed(zkvm({"inspect", folder / "large.elf", "--json"}))["unprovable"].is_null());
 }
 
 TEST(Inspect, SaysWhatMakesAnElfUnfit) {

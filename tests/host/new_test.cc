@@ -59,6 +59,17 @@ TEST(New, NeverTouchesAFolderWithFiles) {
   EXPECT_THAT(folder.files(), ElementsAre("guest.cc"));
 }
 
+TEST(New, RefusesAFolderThatCMakeCannotBuildIn) {
+  const TemporaryFolder folder;
+  for (const char* name : {"a#b", "a;b", "a\"b", "a#b/inner"}) {
+    const Outcome outcome = zkvm({"new", folder / name});
+    EXPECT_EQ(outcome.status, 2) << name;
+    EXPECT_THAT(outcome.err, HasSubstr("expected a folder that CMake can build in, found '"));
+  }
+  EXPECT_THAT(folder.files(), ElementsAre());
+  EXPECT_EQ(zkvm({"new", folder / "it's $ (fine) & all"}).status, 0);
+}
+
 TEST(New, JsonListsFilesAndCommands) {
   const TemporaryFolder folder;
   const Outcome outcome = zkvm({"new", folder / "a/b", "--json"});

@@ -83,6 +83,18 @@ TEST_P(Guest, DisassemblesLikeObjdump) {
   EXPECT_GT(compared, 500);
 }
 
+// Two exceptions, through 12 functions and through one: the first does not wait for a table to be sorted.
+TEST(Exceptions, CostNoMoreThanTheirFrames) {
+  for (const char* name : {"test_exceptions_gcc", "test_exceptions_clang"}) {
+    const auto program = load_elf(read_file(std::string(ZKVM_GUESTS) + "/" + name + ".elf"));
+    ASSERT_TRUE(program) << program.error().message;
+    const std::vector<uint8_t> input(4);
+    const RunResult result = *run(*program, {.input = input, .console = {}});
+    ASSERT_FALSE(result.trap) << describe(*result.trap, *program);
+    EXPECT_LT(result.cycles, 200'000u) << name;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Guest, testing::Values("hello", "hello_clang", "bench_integer"),
                          [](const auto& info) { return std::string(info.param); });
 
