@@ -118,15 +118,17 @@ function(_zkvm_runtime)
   endif()
   set(folder ${ZKVM_GUEST_DIR}/runtime)
   file(MAKE_DIRECTORY ${folder})
-  foreach(source crt0.S start.cc console.cc io.cc heap.cc atomics.cc exceptions.cc no_exceptions.cc unavailable.S)
+  foreach(source crt0.S start.cc console.cc io.cc heap.cc atomics.cc exceptions.cc unwinder.cc no_exceptions.cc
+                 unavailable.S)
     set(exceptions)
-    if(source STREQUAL exceptions.cc)
+    if(source MATCHES "^(exceptions|unwinder).cc$")
       set(exceptions EXCEPTIONS)
     endif()
     _zkvm_compile(${ZKVM_GUEST_SDK}/runtime/${source} ${folder}/${source}.o gcc ${exceptions} OPTIONS -D_GNU_SOURCE)
     list(APPEND objects ${folder}/${source}.o)
   endforeach()
-  list(POP_BACK objects unavailable no_exceptions exceptions)
+  list(POP_BACK objects unavailable no_exceptions unwinder exceptions)
+  list(APPEND exceptions ${unwinder})
   # An archive: its symbols count only where the C library would be asked for them.
   set(archive ${folder}/libunavailable.a)
   add_custom_command(
@@ -139,7 +141,7 @@ function(_zkvm_runtime)
   add_custom_target(zkvm_guest_runtime DEPENDS ${objects} ${no_exceptions} ${exceptions} ${archive})
   set_target_properties(zkvm_guest_runtime PROPERTIES
     ZKVM_OBJECTS "${objects}" ZKVM_UNAVAILABLE ${archive}
-    ZKVM_WITH_EXCEPTIONS ${exceptions} ZKVM_WITHOUT_EXCEPTIONS ${no_exceptions})
+    ZKVM_WITH_EXCEPTIONS "${exceptions}" ZKVM_WITHOUT_EXCEPTIONS ${no_exceptions})
 endfunction()
 
 # "512K" -> bytes.

@@ -127,7 +127,12 @@ TEST_P(GuestTest, ExceptionsWorkWhereTheyAreAskedFor) {
   const std::string what = "vector::_M_range_check: __n (which is 3) >= this->size() (which is 3)";
   journal.insert(journal.end(), what.begin(), what.end());
   journal.resize((journal.size() + 3) / 4 * 4);
+  for (const uint8_t byte : bytes_of({5, 7 + 3 + 4 + 66 * 100 + 12, 10151, 300, 11 + 10 * 465}))
+    journal.push_back(byte);
   EXPECT_EQ(caught.journal, journal);
+  const QemuRun terminated = this->run("exceptions", std::vector<uint32_t>{3});
+  EXPECT_EQ(terminated.signal, SIGTRAP);
+  EXPECT_NE(terminated.err.find("uncaught exception: at the bottom"), std::string::npos) << terminated.err;
   const QemuRun uncaught = this->run("exceptions", std::vector<uint32_t>{1});
   EXPECT_EQ(uncaught.signal, SIGTRAP);
   EXPECT_NE(uncaught.err.find("uncaught exception: nobody catches this"), std::string::npos)
