@@ -10,7 +10,7 @@
 #   picolibc 1.8      1              0.45                    0.10000000000000000000    0x1p+0
 #   glibc 2.36        0              0.45000000000000001     0.10000000000000000555    0x2p+0
 #
-# Needs apt-get and dpkg-deb of Debian 12, python3 with venv, and network. Compiles by zig's clang (ziglang 0.13.0), runs
+# Needs apt-get and dpkg-deb of Debian 12, python3 with venv, and network. Compiles by ziglang 0.13.0 (clang), runs
 # under qemu-riscv32. Exit status 0: as stated; 1: it has changed; 77: the packages are not to be had.
 set -euo pipefail
 work=$(mktemp -d)
