@@ -360,6 +360,30 @@ TEST(Id, NamesTheProgramNotTheFile) {
 }
 
 // A program that outlives its reader ends by itself.
+// One memory, one id: so runs, too, must not depend on how a file cuts it into segments.
+TEST(Id, AndRunAreTheSameHoweverMemoryIsCutIntoSegments) {
+  using namespace vm::test;
+  const TemporaryFolder folder;
+  Assembler text;
+  text.call(63, 0, kDataBase + 0x1f8, 16).call(64, 3, kDataBase + 0x1f8, 16).exit(0);
+  std::set<std::string> ids;
+  for (const uint32_t cut : {0u, 0x200u, 0x1fcu}) {
+    ElfFile file = ElfFile::of(text.words());
+    if (cut != 0) {
+      file.segments[1].memory_size = cut;
+      file.segments.push_back({kDataBase + cut, PF_R | PF_W, {}, kDataSize - cut});
+    }
+    const std::vector<uint8_t> bytes = file.bytes();
+    write_text(folder / "cut.elf", {bytes.begin(), bytes.end()});
+    ids.insert(zkvm({"id", folder / "cut.elf"}).out);
+    const Outcome run =
+        zkvm({"run", folder / "cut.elf", "-i", "-", "--json"}, {.input = words({1, 2, 3, 4})});
+    EXPECT_EQ(run.status, 0) << run.err;
+    EXPECT_EQ(parsed(run)["journal"], "01000000020000000300000004000000");
+  }
+  EXPECT_EQ(ids.size(), 1u);
+}
+
 TEST(Disasm, StopsWhenNobodyReads) {
   const Outcome outcome = run_program(
       {"bash", "-c", "timeout 20 \"$0\" disasm \"$1\" | head -1", ZKVM_PROGRAM, kGuest});
