@@ -79,10 +79,17 @@ ZKVM_SIMD_INLINE void round(State<S>& v, const Message* m) {
   half_round<S, kRound, 1>(v, m);
 }
 
+// Emulated instructions are long: compiling this once, not into each caller, saves half a minute.
+#if defined(ZKVM_SIMD_EMULATED)
+#define ZKVM_PERMUTE [[gnu::noinline]]
+#else
+#define ZKVM_PERMUTE ZKVM_SIMD_INLINE
+#endif
+
 // Rows 3 and 4 of the state, and the seven rounds. v[s][0..7] holds the chaining value.
 template <int S>
-ZKVM_SIMD_INLINE void permute(State<S>& v, const Message* m, const U32 (&counter)[S][2],
-                              uint32_t length, uint32_t flags) {
+ZKVM_PERMUTE void permute(State<S>& v, const Message* m, const U32 (&counter)[S][2],
+                          uint32_t length, uint32_t flags) {
   for (int s = 0; s < S; ++s) {
     for (int i = 0; i < 4; ++i) v[s][8 + i] = broadcast(blake3::kIv[i]);
     v[s][12] = counter[s][0];
