@@ -102,7 +102,9 @@ TEST(Fetch, NoLiveRowFetchesOperation0) {
   }
   EXPECT_GE(chips, 20u);
   for (uint32_t i = number(chips::Operation::kAdd); i <= number(chips::Operation::kEcall); ++i)
-    if (i != 18) EXPECT_TRUE(fetched.contains(i)) << "no chip has operation " << i;
+    if (i != 18) {
+      EXPECT_TRUE(fetched.contains(i)) << "no chip has operation " << i;
+    }
 }
 
 }  // namespace

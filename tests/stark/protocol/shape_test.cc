@@ -136,7 +136,9 @@ TEST(Key, EveryByteChangeIsRefusedOrReadBackAsItself) {
       auto changed = bytes;
       changed[i] ^= static_cast<uint8_t>(1 << bit);
       const auto read = VerifyingKey::parse(changed);
-      if (read) EXPECT_EQ(read->serialise(), changed) << "byte " << i;
+      if (read) {
+        EXPECT_EQ(read->serialise(), changed) << "byte " << i;
+      }
     }
 }
 
