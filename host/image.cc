@@ -1,6 +1,9 @@
-// The image id of a guest: see stark/machine/image.h.
+// The image of a guest and its id: see stark/machine/image.h.
+#include <chrono>
+#include <optional>
 #include <utility>
 
+#include "host/image_cache.h"
 #include "host/program.h"
 #include "host/verify.h"
 #include "host/zkvm.h"
@@ -9,10 +12,13 @@
 namespace zkvm {
 
 Result<ImageId> image_id(std::span<const uint8_t> elf) {
+  const stark::Digest key = image_key(elf, kImageLogBlowup);
+  if (const auto known = cached_image(key)) return to_api(known->id());
   const Result<vm::Program> program = load_program(elf);
   if (!program) return tl::unexpected(program.error());
   const auto image = stark::machine::ProgramImage::of(*program, kImageLogBlowup);
   if (!image) return tl::unexpected(Error{ErrorCode::kUnfitElf, image.error().message});
+  keep_image(key, image->image());
   return to_api(image->image().id());
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "host/image_cache.h"
 #include "host/program.h"
 #include "host/receipt.h"
 #include "host/resume_folder.h"
@@ -198,8 +199,17 @@ Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
 
   const Result<vm::Program> program = load_program(elf);
   if (!program) return tl::unexpected(program.error());
-  stark::Result<ProgramImage> image = ProgramImage::of(*program, kImageLogBlowup);
+  const auto image_start = std::chrono::steady_clock::now();
+  if (options.progress && !options.progress({.cycles = proved.run.cycles, .stage = "image"})) {
+    return tl::unexpected(Error{ErrorCode::kCancelled, "the proof was cancelled"});
+  }
+  const stark::Digest key = image_key(elf, kImageLogBlowup);
+  const auto known = cached_image(key);
+  stark::Result<ProgramImage> image =
+      ProgramImage::of(*program, kImageLogBlowup, known ? &*known : nullptr);
   if (!image) return refused(image.error());
+  if (!known) keep_image(key, image->image());
+  const double image_seconds = seconds_since(image_start);
   proved.image_id = to_api(image->image().id());
 
   SessionOptions session_options = zkvm::session_options(options, proved.run.cycles);
@@ -224,6 +234,7 @@ Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
   proved.seconds = seconds_since(start);
   if (Result<void> ok = verify_own(proved, options); !ok) return tl::unexpected(ok.error());
   add_stats(*session, options.measure_floors, proved);
+  proved.stages.insert(proved.stages.begin() + 1, {"image", image_seconds, 0, ""});
   proved.peak_memory = peak_memory();
   return proved;
 }

@@ -23,6 +23,7 @@ inline constexpr int kError = 2;  // usage, or a file that is unreadable, malfor
 
 // Each adds its subcommand to `app`; when the command line asks for it, `status` becomes its
 // result.
+void add_cache(CLI::App& app, int& status);
 void add_run(CLI::App& app, int& status);
 void add_prove(CLI::App& app, int& status);
 void add_profile(CLI::App& app, int& status);

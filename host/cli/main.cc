@@ -78,6 +78,7 @@ int run_command_line(int argc, char** argv) {
   add_disasm(app, status);
   add_inspect(app, status);
   add_new(app, status);
+  add_cache(app, status);
 
   const std::span arguments(argv, static_cast<size_t>(argc));
   if (argc < 2) {

@@ -207,9 +207,8 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, uint8_t log_bl
       ++number;
     }
   out.banks_ = BankMap(image.runs);
-  if (known != nullptr) {
-    ZK_CHECK(known->runs == image.runs && known->log_blowup == log_blowup &&
-             known->entry == image.entry && known->log_program == image.log_program);
+  if (known != nullptr && known->runs == image.runs && known->log_blowup == log_blowup &&
+      known->entry == image.entry && known->log_program == image.log_program) {
     image.volumes = known->volumes;
     image.blank_root = known->blank_root;
     image.root = known->root;

@@ -37,7 +37,8 @@ struct BankLayout {
 class ProgramImage {
  public:
   /// REQUIRES: the program is one that vm::load_elf accepted. `known`: its image, if somebody has
-  /// made it before; then no tree is made now. Errors: kFormat, if it is too large for this rate.
+  /// made it before; then no tree is made now. One that cannot be this program's is not used.
+  /// Errors: kFormat, if it is too large for this rate.
   [[nodiscard]] static Result<ProgramImage> of(const vm::Program& program, uint8_t log_blowup,
                                                const Image* known = nullptr);
 

@@ -1,0 +1,38 @@
+// Images of programs that were made before, in this user's cache folder: a large program's takes
+// seconds to make. A cache: it may be cleared at any time, and what is not there is made again.
+//
+// A verifier trusts what it finds there as it trusts its own user: files and folder must be this
+// user's own and nobody else's to write, and each file is checked by a hash when it is read.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+
+#include "stark/machine/image.h"
+
+namespace zkvm {
+
+/// What an image is kept under: a hash of the ELF file, the rate and the version of images.
+[[nodiscard]] stark::Digest image_key(std::span<const uint8_t> elf, uint8_t log_blowup);
+
+/// Nothing if it is not there, not whole, or not this user's.
+[[nodiscard]] std::optional<stark::machine::Image> cached_image(const stark::Digest& key);
+
+/// Keeps it, and drops the oldest images where there are more than kMaxCachedImages or
+/// kMaxCachedBytes. That it cannot be kept does no harm.
+void keep_image(const stark::Digest& key, const stark::machine::Image& image);
+
+inline constexpr uint64_t kMaxCachedImages = 256;
+inline constexpr uint64_t kMaxCachedBytes = uint64_t{16} << 20;
+
+struct CacheContents {
+  std::filesystem::path folder;  // of images; empty where there is no cache
+  uint64_t images = 0, bytes = 0;
+};
+[[nodiscard]] CacheContents cache_contents();
+/// Removes all images; what was there.
+CacheContents clear_cache();
+
+}  // namespace zkvm
