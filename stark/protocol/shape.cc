@@ -16,11 +16,23 @@ constexpr uint32_t kOne = Fp::one().wire;
 constexpr uint32_t kQuotientOpened = 2 * kExtensionDegree;  // chunks a and b; R is not opened
 constexpr unsigned kMaxLogArity = 3;
 
+/// What the shape keeps of each table of a chip: its affine forms, and their terms.
+uint64_t forms_and_terms(const ChipKey& chip) {
+  uint64_t count = 0;
+  for (const Interaction& interaction : chip.interactions) {
+    count += 1 + interaction.multiplicity.terms.size();
+    for (const AffineForm& form : interaction.tuple) count += 1 + form.terms.size();
+  }
+  return count;
+}
+
+/// A chip may occur in many tables, so a key of some megabytes could ask for a shape of gigabytes:
+/// nodes and terms of all tables are counted before anything is made for them.
 Result<void> check_tables(const VerifyingKey& key, std::span<const TableSpec> tables) {
   if (tables.empty() || tables.size() > kMaxTables)
     return fail(ErrorCode::kTables,
                 fmt::format("tables: expected 1..{}, found {}", kMaxTables, tables.size()));
-  uint64_t nodes = 0;
+  uint64_t nodes = 0, terms = 0;
   for (size_t i = 0; i < tables.size(); ++i) {
     const TableSpec& table = tables[i];
     if (table.chip >= key.chips.size())
@@ -29,6 +41,10 @@ Result<void> check_tables(const VerifyingKey& key, std::span<const TableSpec> ta
     nodes += chip.nodes.size();
     if (nodes > kMaxNodes)
       return fail(ErrorCode::kTables, fmt::format("tables: more than {} nodes in all", kMaxNodes));
+    terms += forms_and_terms(chip);
+    if (terms > kMaxTerms)
+      return fail(ErrorCode::kTables,
+                  fmt::format("tables: more than {} affine forms and terms in all", kMaxTerms));
     if (chip.log_height != kFreeHeight && table.log_height != chip.log_height)
       return fail(ErrorCode::kTables,
                   fmt::format("table {} ({}): height: expected 2^{}, found 2^{}", i, chip.name,

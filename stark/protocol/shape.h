@@ -19,6 +19,7 @@ inline constexpr uint32_t kSaltThreshold = 5;  // rows of fewer words are salted
 inline constexpr uint32_t kSaltWords = 5;      // ... with this many
 inline constexpr uint32_t kMaxTables = 8192;
 inline constexpr uint64_t kMaxNodes = uint64_t{1} << 22;  // of the expressions of all tables
+inline constexpr uint64_t kMaxTerms = uint64_t{1} << 22;  // of their affine forms, and one a form
 inline constexpr uint32_t kBlindRows = 32;  // stark/doc/zero_knowledge.md, "The published sums"
 inline constexpr uint32_t kMaxQueries = 4096;
 inline constexpr unsigned kMaxGrind = 30;

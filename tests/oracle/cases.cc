@@ -266,6 +266,30 @@ void add_rates(CaseWriter& out) {
   }
 }
 
+/// A key of some kilobytes whose tables would have millions of terms; the proof is as long as its
+/// opened values are.
+void add_many_terms(CaseWriter& out) {
+  constexpr uint16_t kColumns = 16, kInteractions = 10, kTables = 1024;
+  AffineForm all;
+  for (uint16_t column = 0; column < kColumns; ++column)
+    all.terms.push_back({column, Fp::one().wire});
+  VerifyingKey key;
+  key.tuple_width = kMaxTupleWidth;
+  ChipKey& chip = key.chips.emplace_back();
+  chip.name = "many terms";
+  chip.main_width = kColumns;
+  for (int i = 0; i < kInteractions; ++i)
+    chip.interactions.push_back(
+        {1, Interaction::Kind::kAnswer, 0, all, std::vector<AffineForm>(kMaxTupleWidth, all)});
+  ByteWriter proof;
+  proof.put_text("ZKPF");
+  proof.put(uint32_t{1});
+  proof.put_bytes(few_queries(false).serialise());
+  proof.put_bytes(serialise(std::vector<TableSpec>(kTables, {0, 10})));
+  proof.put_bytes(Bytes(size_t{kTables} * 20 * (kColumns + 5 * kInteractions / 2)));
+  out.add("too many terms", key.serialise(), {}, std::move(proof).take());
+}
+
 void add_secure(CaseWriter& out) {
   const auto add = [&](toys::Toy toy, const std::string& name) {
     toy.witness.sort();
@@ -305,6 +329,7 @@ int run(const std::string& directory, uint64_t seed, size_t mutations) {
     add_lies(out, joins, params, zk ? "joins, masked" : "joins, plain");
   }
   add_rates(out);
+  add_many_terms(out);
   add_secure(out);
   return 0;
 }

@@ -9,7 +9,8 @@ from field import DEGREE, P
 from formats import FREE_HEIGHT, MAX_LOG_HEIGHT, SEND, AffineForm, require
 
 SALT_WORDS = 5
-MAX_NODES = 1 << 22  # of the programs of all tables
+MAX_NODES = 1 << 22  # of the expressions of all tables
+MAX_TERMS = 1 << 22  # of their affine forms, and one a form
 QUOTIENT_OPENED = 2 * DEGREE  # chunks a and b
 AUX, QUOTIENT = -2, -1  # places in Shape.trees, from the end
 
@@ -130,11 +131,14 @@ def make_shape(key, params, tables):
 
 
 def _check_tables(key, tables):
-    nodes = 0
+    nodes = terms = 0
     for i, (chip, n) in enumerate(tables):
         require(chip < len(key.chips), "Tables", f"table {i}: no chip {chip}")
         nodes += len(key.chips[chip].nodes)
         require(nodes <= MAX_NODES, "Tables", f"table {i}: more than {MAX_NODES} nodes in all")
+        terms += sum(1 + len(form.terms) for item in key.chips[chip].interactions
+                     for form in (item.multiplicity, *item.tuple))
+        require(terms <= MAX_TERMS, "Tables", f"table {i}: more than {MAX_TERMS} affine forms and terms in all")
         fixed = key.chips[chip].log_height
         require(fixed in (FREE_HEIGHT, n), "Tables", f"table {i}: height: expected 2^{fixed}, found 2^{n}")
         require(n <= MAX_LOG_HEIGHT, "Tables", f"table {i}: height 2^{n}: at most 2^{MAX_LOG_HEIGHT}")

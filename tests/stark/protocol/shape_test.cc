@@ -6,6 +6,7 @@
 
 #include "stark/field/field.h"
 #include "stark/protocol/proof.h"
+#include "tests/peak_memory.h"
 
 namespace zkvm::stark {
 namespace {
@@ -174,6 +175,47 @@ TEST(Key, RefusesWhatWouldBreakSoundness) {
   EXPECT_TRUE(refused([](auto& k) { k.chips[0].interactions[0].tuple[0].terms[0].column = 4; }));
   EXPECT_TRUE(
       refused([](auto& k) { k.chips[0].nodes[0] = {ExpressionNode::Op::kConst, Fp::kModulus}; }));
+}
+
+/// A chip of one answer, whose affine forms and their terms are `count` in all.
+ChipKey chip_of_terms(uint32_t count) {
+  constexpr uint16_t kColumns = 255;
+  ChipKey chip = small_chip("terms", kColumns, 0);
+  auto& answer = chip.interactions.emplace_back(
+      Interaction{1, Interaction::Kind::kAnswer, 0, column(0), std::vector<AffineForm>(32)});
+  uint32_t left = count - 2 - 32;
+  for (AffineForm& form : answer.tuple)
+    for (uint16_t c = 0; c < kColumns && left > 0; ++c, --left) form.terms.push_back({c, kOne});
+  EXPECT_EQ(left, 0u);
+  return chip;
+}
+
+// A stranger's key of kilobytes, all of whose terms occur in as many tables as a proof may have.
+TEST(Shape, RefusesMoreTermsThanItMayKeep) {
+  constexpr uint32_t kMost = kMaxTerms / kMaxTables;
+  const std::vector<TableSpec> tables(kMaxTables, {0, 12});
+  VerifyingKey key;
+  key.tuple_width = 32;
+  key.chips = {chip_of_terms(kMost)};
+  EXPECT_TRUE(make_shape(key, small_params(), tables));
+
+  for (const uint32_t count : {kMost + 1, 2 * kMost - 1}) {
+    key.chips = {chip_of_terms(count)};
+    const auto parsed = VerifyingKey::parse(key.serialise());
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    const size_t peak = test::peak_memory_of([&] {
+      const auto shape = make_shape(*parsed, small_params(), tables);
+      ASSERT_FALSE(shape);
+      EXPECT_EQ(shape.error().code, ErrorCode::kTables);
+      EXPECT_EQ(shape.error().message, "tables: more than 4194304 affine forms and terms in all");
+    });
+    EXPECT_LT(peak, size_t{1} << 16);  // unrefused: 50 MB and more
+  }
+
+  // Forms without terms cost memory, too.
+  const Interaction bare{1, Interaction::Kind::kAnswer, 0, {}, std::vector<AffineForm>(32)};
+  key.chips[0].interactions.assign(kMost / 33 + 1, bare);
+  EXPECT_FALSE(make_shape(key, small_params(), tables));
 }
 
 TEST(Shape, CountsColumnsMasksAndDegrees) {
