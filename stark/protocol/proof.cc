@@ -99,9 +99,7 @@ std::vector<uint8_t> Proof::serialise() const {
   out.put(kVersion);
   out.put_bytes(params.serialise());
   out.put_bytes(stark::serialise(tables));
-  out.put(main_root);
-  out.put(aux_root);
-  out.put(quotient_root);
+  for (const Digest& root : roots) out.put(root);
   put(out, sums);
   if (params.grind_round > 0) {
     out.put(nonce_logup);
@@ -161,9 +159,7 @@ Result<Shape> read_head(const VerifyingKey& key, ByteReader& in, Proof& proof) {
   if (!shape) return shape;
 
   const unsigned grind = proof.params.grind_round;
-  proof.main_root = in.get_digest();
-  proof.aux_root = in.get_digest();
-  proof.quotient_root = in.get_digest();
+  for (size_t i = 0; i < shape->phases.size(); ++i) proof.roots.push_back(in.get_digest());
   proof.sums = get_elements(in, shape->groups.size());
   proof.nonce_logup = get_nonce(in, grind);
   proof.nonce_zeta = get_nonce(in, grind);

@@ -34,10 +34,8 @@ struct Proof {
 
   Params params;
   std::vector<TableSpec> tables;
-  Digest main_root{};
-  Digest aux_root{};
-  Digest quotient_root{};
-  std::vector<Fp5> sums;  // S of each group, tallest first
+  std::vector<Digest> roots;  // of the phases' trees, in the shape's order
+  std::vector<Fp5> sums;      // S of each group, tallest first
   uint64_t nonce_logup = 0;
   uint64_t nonce_zeta = 0;
   uint64_t nonce_batch = 0;
@@ -47,6 +45,10 @@ struct Proof {
   uint64_t nonce_query = 0;
   std::vector<TreeOpening> trees;  // of the shape's trees, then of the layers
   bool operator==(const Proof&) const = default;
+
+  [[nodiscard]] const Digest& root(const Shape& shape, Phase phase) const {
+    return roots[shape.place(phase)];
+  }
 
   /// The canonical bytes. Needs lengths that fit params and tables.
   [[nodiscard]] std::vector<uint8_t> serialise() const;

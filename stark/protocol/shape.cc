@@ -107,6 +107,18 @@ GroupAffineForm resolve(const AffineForm& form, const std::vector<ColumnRef>& co
 
 GroupAffineForm single(ColumnRef column) { return {0, {{column, kOne}}}; }
 
+TreeShape::Kind kind_of(Phase phase) {
+  switch (phase) {
+    case Phase::kMain:
+      return TreeShape::Kind::kMain;
+    case Phase::kAux:
+      return TreeShape::Kind::kAux;
+    case Phase::kQuotient:
+      break;
+  }
+  return TreeShape::Kind::kQuotient;
+}
+
 /// Builds one Shape, group by group.
 class Builder {
  public:
@@ -124,9 +136,8 @@ class Builder {
       tree.slot = static_cast<uint16_t>(s);
       if (fixed) tree.log_stride = slot.log_blowup - shape_.params.log_blowup;
     }
-    for (const auto kind :
-         {TreeShape::Kind::kMain, TreeShape::Kind::kAux, TreeShape::Kind::kQuotient})
-      shape_.trees.push_back({kind});
+    shape_.phases = {Phase::kMain, Phase::kAux, Phase::kQuotient};
+    for (const Phase phase : shape_.phases) shape_.trees.push_back({kind_of(phase)});
   }
 
   void add_groups() {
@@ -162,7 +173,7 @@ class Builder {
   }
 
   void add_slot_columns(GroupShape& group) {
-    for (uint32_t tree = 0; tree < shape_.main_tree(); ++tree) {
+    for (uint32_t tree = 0; tree < shape_.tree(Phase::kMain); ++tree) {
       const uint32_t width = key_.slots[shape_.trees[tree].slot].width(group.log_height);
       group.width[tree] = width;
       group.mask[tree].assign(width, mask_of(shape_.trees[tree].kind, false));
@@ -182,7 +193,7 @@ class Builder {
         table.columns.push_back(ref);
       }
     for (uint32_t i = 0; i < chip.main_width; ++i)
-      table.columns.push_back(add_column(group, shape_.main_tree(), is_next()));
+      table.columns.push_back(add_column(group, shape_.tree(Phase::kMain), is_next()));
     for (const Interaction& interaction : chip.interactions) {
       GroupInteraction out{interaction.bus,
                            interaction.kind == Interaction::Kind::kSend,
@@ -198,7 +209,7 @@ class Builder {
   }
 
   void add_blind(GroupShape& group, bool smallest) {
-    const uint32_t tree = shape_.main_tree();
+    const uint32_t tree = shape_.tree(Phase::kMain);
     const ColumnRef blind = add_column(group, tree, false);
     group.interactions.push_back({kBlindBus, true, 1, {kOne, {}}, {single(blind)}});
     if (!smallest) return;
@@ -209,18 +220,20 @@ class Builder {
 
   void add_prover_columns(GroupShape& group) {
     for (uint32_t i = 0; i < group.pairs() * kExtensionDegree; ++i)
-      add_column(group, shape_.aux_tree(), false);
-    for (uint32_t i = 0; i < kExtensionDegree; ++i) add_column(group, shape_.aux_tree(), true);
+      add_column(group, shape_.tree(Phase::kAux), false);
+    for (uint32_t i = 0; i < kExtensionDegree; ++i)
+      add_column(group, shape_.tree(Phase::kAux), true);
     const uint32_t quotient = kQuotientOpened + (shape_.params.zk ? kExtensionDegree : 0);
-    for (uint32_t i = 0; i < quotient; ++i) add_column(group, shape_.quotient_tree(), false);
+    for (uint32_t i = 0; i < quotient; ++i) add_column(group, shape_.tree(Phase::kQuotient), false);
     std::ranges::sort(group.next);  // tables interleave the trees
     group.next.erase(std::unique(group.next.begin(), group.next.end()), group.next.end());
   }
 
   void set_degrees(GroupShape& group) const {
-    for (uint32_t tree = 0; tree < shape_.quotient_tree(); ++tree)
-      for (uint32_t column = 0; column < group.width[tree]; ++column)
-        if (tree != shape_.aux_tree() || column < group.pairs() * kExtensionDegree)
+    const uint32_t aux = shape_.tree(Phase::kAux), quotient = shape_.tree(Phase::kQuotient);
+    for (uint32_t tree = 0; tree < shape_.trees.size(); ++tree)
+      for (uint32_t column = 0; column < group.width[tree] && tree != quotient; ++column)
+        if (tree != aux || column < group.pairs() * kExtensionDegree)
           group.mask_max = std::max(group.mask_max, group.mask[tree][column]);
     const uint32_t n = group.height();
     const uint32_t k = group.mask_max;
@@ -320,8 +333,24 @@ uint32_t FriLayerShape::row_words() const {
   return elements * kExtensionDegree;
 }
 
+const char* name(Phase phase) {
+  switch (phase) {
+    case Phase::kMain:
+      return "main";
+    case Phase::kAux:
+      return "aux";
+    case Phase::kQuotient:
+      break;
+  }
+  return "quotient";
+}
+
+uint32_t Shape::place(Phase phase) const {
+  return static_cast<uint32_t>(std::ranges::find(phases, phase) - phases.begin());
+}
+
 uint32_t Shape::opened_width(const GroupShape& group, uint32_t tree) const {
-  return tree == quotient_tree() ? kQuotientOpened : group.width[tree];
+  return tree == tree(Phase::kQuotient) ? kQuotientOpened : group.width[tree];
 }
 
 uint32_t Shape::openings(const GroupShape& group) const {
@@ -362,7 +391,9 @@ Result<Shape> make_shape(const VerifyingKey& key, const Params& params,
                     fmt::format("domain 2^{} exceeds the field's 2^24", log_domain));
     }
   }
-  const auto in_main = [&](const GroupShape& group) { return group.width[shape.main_tree()] > 0; };
+  const auto in_main = [&](const GroupShape& group) {
+    return group.width[shape.tree(Phase::kMain)] > 0;
+  };
   if (std::ranges::none_of(shape.groups, in_main))
     return fail(ErrorCode::kTables, "no table has main columns");
   add_layers(shape);

@@ -51,7 +51,15 @@ struct TableSpec {
 
 [[nodiscard]] std::vector<uint8_t> serialise(std::span<const TableSpec> tables);
 
+/// The phases in which a proof commits a tree of its own, in the transcript's order. Which of them a
+/// proof has, Shape::phases says.
+enum class Phase : uint8_t { kMain, kAux, kQuotient };
+
+/// As the transcript calls it.
+[[nodiscard]] const char* name(Phase phase);
+
 struct TreeShape {
+  // Numbers of the prover's random streams: new kinds come last.
   enum class Kind : uint8_t { kFixed, kShared, kMain, kAux, kQuotient };
   Kind kind;
   uint16_t slot = 0;  // kFixed and kShared
@@ -144,15 +152,20 @@ struct FriLayerShape {
 struct Shape {
   Params params;
   std::vector<TableSpec> tables;
-  std::vector<TreeShape> trees;    // present slots in key order, main, aux, quotient
+  std::vector<Phase> phases;       // in their order
+  std::vector<TreeShape> trees;    // present slots in key order, then one of each phase
   std::vector<GroupShape> groups;  // tallest first
   std::vector<FriLayerShape> layers;
   uint8_t log_final_size = 0;
   uint32_t final_bound = 0;
 
-  [[nodiscard]] uint32_t main_tree() const { return static_cast<uint32_t>(trees.size()) - 3; }
-  [[nodiscard]] uint32_t aux_tree() const { return static_cast<uint32_t>(trees.size()) - 2; }
-  [[nodiscard]] uint32_t quotient_tree() const { return static_cast<uint32_t>(trees.size()) - 1; }
+  /// Trees that come from outside the proof: they stand before those of the phases.
+  [[nodiscard]] uint32_t slot_trees() const {
+    return static_cast<uint32_t>(trees.size() - phases.size());
+  }
+  /// Place of a phase among the phases, and of its tree among the trees. REQUIRES: the shape has it.
+  [[nodiscard]] uint32_t place(Phase phase) const;
+  [[nodiscard]] uint32_t tree(Phase phase) const { return slot_trees() + place(phase); }
   /// Log of a group's LDE domain.
   [[nodiscard]] unsigned log_domain(const GroupShape& group) const {
     return group.log_height + params.log_blowup;

@@ -67,7 +67,7 @@ class GroupConstraints {
  private:
   // First, so that all aux columns lie together, and so do the five of acc on the next row.
   void add_aux(const Shape& shape, const GroupShape& group) {
-    const uint32_t tree = shape.aux_tree();
+    const uint32_t tree = shape.tree(Phase::kAux);
     h_ = layout_.place({tree, 0});
     for (uint32_t i = 1; i < group.width[tree]; ++i) layout_.place({tree, i});
     const uint32_t acc = 5 * group.pairs();
@@ -159,7 +159,7 @@ void evaluate_quotient(const Circuit& circuit, const Shape& shape, const GroupSh
   const GroupConstraints constraints(circuit, shape, group, challenges, inverse_vanishing);
   const ConstraintPlan plan = constraints.view();
   const bool rotate = columns.next_trees.empty();
-  const uint64_t height = columns.trees[shape.aux_tree()]->rows();
+  const uint64_t height = columns.trees[shape.tree(Phase::kAux)]->rows();
   ZK_CHECK(out.rows() == height && (!rotate || height == group.height()));
 
   const ConstraintKernels& best = constraint_kernels();

@@ -84,10 +84,10 @@ void fix_running_sum(const LogupKernels& kernels, const GroupShape& group,
 Fp5 fill_logup(const Shape& shape, const GroupShape& group, uint32_t tuple_width,
                const LogupChallenges& challenges, std::span<const TileMatrix* const> trees,
                TileMatrix& aux) {
-  ZK_CHECK(aux.columns() == static_cast<int>(group.width[shape.aux_tree()]) &&
+  ZK_CHECK(aux.columns() == static_cast<int>(group.width[shape.tree(Phase::kAux)]) &&
            aux.rows() == group.height());
   const GroupInteractions interactions(group, tuple_width, challenges);
-  const LogupPlan plan = interactions.view(group.width[shape.aux_tree()]);
+  const LogupPlan plan = interactions.view(group.width[shape.tree(Phase::kAux)]);
   const LogupKernels& best = logup_kernels();
   const LogupKernels& kernels = group.height() < best.lanes ? scalar::logup_kernels : best;
 

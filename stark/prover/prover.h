@@ -13,6 +13,7 @@
 #include "stark/protocol/error.h"
 #include "stark/protocol/proof.h"
 #include "stark/protocol/transcript.h"
+#include "stark/prover/stage_timer.h"
 
 namespace zkvm::stark {
 
@@ -23,14 +24,6 @@ struct ProverOptions {
   /// Called between stages with the part of the work that is done, 0..1, and what comes next.
   /// Returning false cancels.
   std::function<bool(double, const char*)> progress;
-};
-
-/// One stage of the prover: what it took, and how many units of work that was.
-struct StageTime {
-  std::string name;
-  double seconds = 0;  // wall clock; times threads: core time
-  uint64_t units = 0;
-  const char* unit = "";
 };
 
 struct ProverStats {

@@ -89,7 +89,7 @@ Fraction fraction_at(const GroupInteraction& interaction, const GroupOpenings& o
 // The pairs' equations and the running sum; protocol.md section 6.
 void add_logup(const Shape& shape, const GroupShape& group, const GroupOpenings& openings,
                const OpenedFingerprint& fingerprint, const Fp5& sum, Combination& out) {
-  const uint32_t aux = shape.aux_tree();
+  const uint32_t aux = shape.tree(Phase::kAux);
   Fp5 pairs;
   for (size_t i = 0; i < group.interactions.size(); i += 2) {
     const Fp5 h = openings.extension_at({aux, static_cast<uint32_t>(i / 2) * kExtensionDegree});
@@ -110,7 +110,7 @@ void add_logup(const Shape& shape, const GroupShape& group, const GroupOpenings&
 
 Fp5 quotient_at(const Shape& shape, const GroupShape& group, const GroupOpenings& openings,
                 const Fp5& zeta) {
-  const uint32_t tree = shape.quotient_tree();
+  const uint32_t tree = shape.tree(Phase::kQuotient);
   return openings.extension_at({tree, 0}) +
          pow(zeta, group.split) * openings.extension_at({tree, kExtensionDegree});
 }

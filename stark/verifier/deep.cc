@@ -69,7 +69,7 @@ std::vector<Fp5> DeepBatch::at(std::span<const uint32_t> indices,
   std::vector<uint32_t> sums(2 * kExtensionDegree * count);
   verifier_deep_kernels().sums(tiles.data(), tiles.size(), count, sums.data());
 
-  const uint32_t quotient = shape_.quotient_tree();
+  const uint32_t quotient = shape_.tree(Phase::kQuotient);
   const uint32_t blinding = shape_.opened_width(group_, quotient);
   for (size_t q = 0; q < count; ++q) {
     const uint32_t* sum = &sums[2 * kExtensionDegree * q];

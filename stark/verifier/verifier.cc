@@ -36,7 +36,8 @@ std::span<const uint32_t> words_of(std::span<const Digest> digests) {
   return {digests.empty() ? nullptr : digests[0].data(), 8 * digests.size()};
 }
 
-/// The transcript up to the query indices: protocol.md section 8. Errors: kNonce.
+/// The transcript up to the query indices: protocol.md section 8. The messages come in the order and
+/// under the headings of prover.cc; the checks, below, follow section 11. Errors: kNonce.
 Result<Challenges> replay(const VerifyingKey& key, const Shape& shape, const Statement& statement,
                           std::span<const Digest> slots, const Proof& proof, TranscriptLog* log) {
   Transcript transcript(log);
@@ -46,25 +47,41 @@ Result<Challenges> replay(const VerifyingKey& key, const Shape& shape, const Sta
     return fail(ErrorCode::kNonce, fmt::format("{}: the nonce lacks its {} bits", what, grind));
   };
 
+  // What a phase commits.
+  const auto absorb_root = [&](Phase phase) {
+    transcript.absorb(name(phase), proof.root(shape, phase));
+  };
+
+  // Statement.
   transcript.absorb("params", shape.params.serialise());
   transcript.absorb("key", blake3_hash(key.serialise()));
   transcript.absorb("statement", statement.serialise());
   transcript.absorb("tables", serialise(shape.tables));
   transcript.absorb_words("slots", words_of(slots));
-  transcript.absorb("main", proof.main_root);
+
+  // Main.
+  absorb_root(Phase::kMain);
   if (!transcript.check_grind("grind logup", grind, proof.nonce_logup)) return no_work("logup");
+
+  // Aux.
   Fp5 logup[2];
   transcript.squeeze("logup", logup);
   out.constraints.gamma = logup[0];
   out.constraints.beta = logup[1];
-  transcript.absorb("aux", proof.aux_root);
+  absorb_root(Phase::kAux);
   transcript.absorb("sums", std::span<const Fp5>(proof.sums));
+
+  // Quotient.
   out.constraints.alpha = transcript.squeeze("alpha");
-  transcript.absorb("quotient", proof.quotient_root);
+  absorb_root(Phase::kQuotient);
   if (!transcript.check_grind("grind zeta", grind, proof.nonce_zeta)) return no_work("zeta");
+
+  // Openings.
   out.constraints.zeta = transcript.squeeze("zeta");
   transcript.absorb("openings", std::span<const Fp5>(proof.openings));
   if (!transcript.check_grind("grind batch", grind, proof.nonce_batch)) return no_work("batch");
+
+  // Fri, queries.
   out.batch.resize(proof.openings.size());
   transcript.squeeze("batch", out.batch);
   auto fri = replay_fri(shape, proof, transcript);
@@ -83,7 +100,7 @@ Result<void> check_zeta(const Fp5& zeta) {
 Result<void> check_trees(const Shape& shape, std::span<const Digest> slots,
                          std::span<const uint32_t> indices, const Proof& proof) {
   std::vector<Digest> roots(slots.begin(), slots.end());
-  roots.insert(roots.end(), {proof.main_root, proof.aux_root, proof.quotient_root});
+  roots.insert(roots.end(), proof.roots.begin(), proof.roots.end());
   for (const Proof::Layer& layer : proof.layers) roots.push_back(layer.root);
   for (size_t t = 0; t < roots.size(); ++t) {
     const auto heights = tree_heights(shape, t);

@@ -1,4 +1,4 @@
-// The verifier. Read it beside prover.cc: the same sections in the same order.
+// The verifier. Read it beside prover.cc: replay() has its messages, section by section.
 #pragma once
 
 #include <cstdint>

@@ -59,8 +59,8 @@ Setup& setup() {
     const auto matrix = [&](uint32_t tree) {
       return std::make_unique<TileMatrix>(kLogHeight, static_cast<int>(group.width[tree]));
     };
-    s.main = matrix(s.shape.main_tree());
-    s.aux = matrix(s.shape.aux_tree());
+    s.main = matrix(s.shape.tree(Phase::kMain));
+    s.aux = matrix(s.shape.tree(Phase::kAux));
     s.out = std::make_unique<TileMatrix>(kLogHeight, 10);
     s.logup = {element(), element()};
     s.alpha = element();

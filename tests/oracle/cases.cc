@@ -184,11 +184,12 @@ class LyingProver : public ReferenceProver {
 
  private:
   void on_columns(uint32_t tree, uint32_t group, Columns& columns) override {
-    if (lie_ == Lie::kCell && tree == shape_.main_tree() + where_ && group == 0 && !columns.empty())
+    if (lie_ == Lie::kCell && tree == shape_.tree(Phase::kMain) + where_ && group == 0 &&
+        !columns.empty())
       columns[0][3] = columns[0][3] + Fp::one();
   }
   void on_polynomials(uint32_t tree, uint32_t group, Columns& coefficients) override {
-    if (lie_ == Lie::kPolynomial && tree == shape_.main_tree() + where_ && group == 0 &&
+    if (lie_ == Lie::kPolynomial && tree == shape_.tree(Phase::kMain) + where_ && group == 0 &&
         !coefficients.empty())
       coefficients[0][5] = coefficients[0][5] + Fp::one();
   }

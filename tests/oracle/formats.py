@@ -384,7 +384,7 @@ class Layer:
 @dataclass
 class Head:
     """A proof up to the query nonce: all that the query indices depend on."""
-    roots: list  # main, aux, quotient
+    roots: dict  # by phase
     sums: list
     nonces: list  # logup, zeta, batch; 0 if there is no grinding
     openings: list
@@ -400,7 +400,7 @@ def read_head(reader, shape):
         return reader.uint(8) if bits > 0 else 0
 
     return Head(
-        roots=[reader.bytes(32) for _ in range(3)],
+        roots={phase: reader.bytes(32) for phase in shape.phases},
         sums=reader.extensions(len(shape.groups)),
         nonces=[nonce(params.grind_round) for _ in range(3)],
         openings=reader.extensions(sum(shape.openings(group) for group in shape.groups)),

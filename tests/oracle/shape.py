@@ -9,10 +9,10 @@ from field import DEGREE, P
 from formats import FREE_HEIGHT, MAX_LOG_HEIGHT, SEND, AffineForm, require
 
 SALT_WORDS = 5
+PHASES = ["main", "aux", "quotient"]  # those in which a proof commits a tree of its own, after the slots'
 MAX_NODES = 1 << 22  # of the expressions of all tables
 MAX_TERMS = 1 << 22  # of their affine forms, and one a form
 QUOTIENT_OPENED = 2 * DEGREE  # chunks a and b
-AUX, QUOTIENT = -2, -1  # places in Shape.trees, from the end
 
 
 @dataclass
@@ -84,12 +84,19 @@ class FriLayer:
 class Shape:
     params: object
     slots: list  # present ones, in key order
-    trees: list  # "fixed" and "shared" for the slots, then "main", "aux", "quotient"
+    trees: list  # "fixed" and "shared" for the slots, then the phases
     log_strides: list  # per tree: index e of a domain is row e 2^stride of the tree
     groups: list  # tallest first
     layers: list = field(default_factory=list)
     log_final_size: int = 0
     final_bound: int = 0
+
+    @property
+    def phases(self):
+        return self.trees[len(self.slots):]
+
+    def tree(self, phase):
+        return self.trees.index(phase)
 
     def log_rows(self, tree, group):
         """Log of the rows that a tree has of a group: a fixed one may be of a larger blowup."""
@@ -104,7 +111,7 @@ class Shape:
 
     def opened_columns(self, group):
         """(tree, column) of everything opened at zeta, then of everything opened at w zeta."""
-        quotient = len(self.trees) - 1
+        quotient = self.tree("quotient")
         return [(tree, column) for tree in range(len(self.trees))
                 for column in range(QUOTIENT_OPENED if tree == quotient else group.width(tree))], group.next
 
@@ -115,8 +122,8 @@ class Shape:
 def make_shape(key, params, tables):
     _check_tables(key, tables)
     slots = _present_slots(key, tables)
-    trees = ["fixed" if key.slots[slot] else "shared" for slot in slots] + ["main", "aux", "quotient"]
-    strides = [(key.slot_blowups[slot] or params.log_blowup) - params.log_blowup for slot in slots] + [0, 0, 0]
+    trees = ["fixed" if key.slots[slot] else "shared" for slot in slots] + PHASES
+    strides = [(key.slot_blowups[slot] or params.log_blowup) - params.log_blowup for slot in slots] + [0] * len(PHASES)
     require(min(strides) >= 0, "Params", f"log_blowup {params.log_blowup} exceeds that of a fixed slot")
     shape = Shape(params, slots, trees, strides, [])
     by_height = [(n, [key.chips[chip] for chip, _ in members]) for n, members in groupby(tables, key=lambda t: t[1])]
@@ -163,7 +170,7 @@ def _present_slots(key, tables):
 def _make_group(key, shape, n, chips, smallest):
     params, trees = shape.params, shape.trees
     once, twice = params.mask_for_one_opening, params.mask_for_two
-    main, aux = len(trees) - 3, len(trees) - 2
+    main, aux = shape.tree("main"), shape.tree("aux")
     group = Group(n, [Table(chip, []) for chip in chips], [[] for _ in trees], [], [], [])
 
     # Slots' columns stand where the key says, main columns table after table; a chip's own numbering has its slots first.
@@ -190,7 +197,7 @@ def _make_group(key, shape, n, chips, smallest):
     longest = max(max(masks, default=0) for masks in group.masks)
     group.masks[aux] = [once] * (DEGREE * group.pairs) + [twice] * DEGREE
     group.next += [(aux, DEGREE * group.pairs + j) for j in range(DEGREE)]
-    group.masks[-1] = [once] * QUOTIENT_OPENED + ([0] * DEGREE if params.zk else [])
+    group.masks[shape.tree("quotient")] = [once] * QUOTIENT_OPENED + ([0] * DEGREE if params.zk else [])
     group.salted = [bool(params.zk and kind != "fixed" and 0 < group.width(tree) < SALT_WORDS)
                     for tree, kind in enumerate(trees)]
     size = group.height

@@ -16,7 +16,7 @@ from blake3 import blake3, node_hash, row_hash
 from field import DEGREE, E, G, P, ONE, ZERO, evaluate, from_wire, join, root, weighted_sum
 from formats import (ADD, COLUMN, CONST, NEXT, SUB, Reader, Refused, parse_key, parse_statement, read_head, read_params,
                      read_tables, require)
-from shape import AUX, QUOTIENT, check_multiplicities, check_statement, make_shape, soundness
+from shape import check_multiplicities, check_statement, make_shape, soundness
 from transcript import Transcript
 
 
@@ -70,7 +70,7 @@ def verify(key, statement, proof, security=128.0, least_rate=0):
         check_constraints(shape, group, head.sums[number], opened[number], drawn)
 
     trees = read_trees(opening.reader, shape, drawn.indices)
-    for number, (tree, merkle_root) in enumerate(zip(trees, slot_roots + head.roots + [l.root for l in head.layers])):
+    for number, (tree, merkle_root) in enumerate(zip(trees, slot_roots + [*head.roots.values()] + [l.root for l in head.layers])):
         tree.check(merkle_root, f"tree {number}")
 
     check_queries(shape, head, drawn, trees)
@@ -120,13 +120,13 @@ def replay(key, statement, opening, slot_roots):
     transcript.absorb("statement", statement.bytes)
     transcript.absorb("tables", opening.table_bytes)
     transcript.absorb("slots", b"".join(slot_roots))
-    transcript.absorb("main", head.roots[0])
+    transcript.absorb("main", head.roots["main"])
     grind("grind logup", params.grind_round, head.nonces[0])
     gamma, beta = squeeze("logup", 2)
-    transcript.absorb("aux", head.roots[1])
+    transcript.absorb("aux", head.roots["aux"])
     transcript.absorb("sums", head_bytes.sums)
     alpha, = squeeze("alpha", 1)
-    transcript.absorb("quotient", head.roots[2])
+    transcript.absorb("quotient", head.roots["quotient"])
     grind("grind zeta", params.grind_round, head.nonces[1])
     zeta, = squeeze("zeta", 1)
     transcript.absorb("openings", head_bytes.openings)
@@ -220,7 +220,7 @@ def evaluate_form(form, opened):
 
 def group_constraints(shape, group, total, opened, drawn):
     """Every C_i at zeta, in order."""
-    aux = len(shape.trees) + AUX
+    aux = shape.tree("aux")
     for table in group.tables:
         nodes = evaluate_nodes(table, opened)
         yield from (nodes[i] for i in table.chip.asserts)
@@ -249,7 +249,7 @@ def check_constraints(shape, group, total, opened, drawn):
     for value in group_constraints(shape, group, total, opened, drawn):
         combined = combined + power * value
         power = power * drawn.alpha
-    quotient = len(shape.trees) + QUOTIENT
+    quotient = shape.tree("quotient")
     q = opened.extension(quotient, 0) + drawn.zeta.power(group.split) * opened.extension(quotient, DEGREE)
     require(combined == (drawn.zeta.power(group.height) - ONE) * q, "Constraints",
             f"the identity fails for height 2^{group.log_height}")
@@ -317,7 +317,7 @@ class GroupBatch:
     def __init__(self, shape, group, opened, coefficients, zeta):
         """`coefficients`: iterator over the batch challenges, of which it takes this group's."""
         self.shape, self.log_size, self.points = shape, shape.log_domain(group), []
-        self.r = [(len(shape.trees) - 1, 2 * DEGREE + j) for j in range(DEGREE)] if shape.params.zk else []
+        self.r = [(shape.tree("quotient"), 2 * DEGREE + j) for j in range(DEGREE)] if shape.params.zk else []
         for point, values in ((zeta, opened.at_zeta), (zeta.scale(root(group.log_height)), opened.at_next)):
             drawn = [next(coefficients) for _ in values]
             at_point = ZERO

@@ -160,7 +160,7 @@ Codeword deep_batch(const Shape& shape, const GroupShape& group, std::span<const
     batch.add_next(column, coefficients[i] * root_inverse, opened[i]);
     ++i;
   }
-  const uint32_t blinding_first = shape.opened_width(group, shape.quotient_tree());
+  const uint32_t blinding_first = shape.opened_width(group, shape.tree(Phase::kQuotient));
   ZK_CHECK(blinding_first % kTileWidth + 5 <= kTileWidth);  // R lies in one tile
 
   Codeword out(shape.log_domain(group));
@@ -185,7 +185,7 @@ Codeword deep_batch(const Shape& shape, const GroupShape& group, std::span<const
         kernel.packs = run_packs;
         kernel.points = &here;
         if (shape.params.zk) {
-          const TileMatrix& quotient = *lde[shape.quotient_tree()][c];
+          const TileMatrix& quotient = *lde[shape.tree(Phase::kQuotient)][c];
           kernel.blinding_tile = quotient.row(static_cast<int>(blinding_first) / kTileWidth, row);
           kernel.blinding_first = blinding_first % kTileWidth;
         }

@@ -107,7 +107,7 @@ TEST_P(Deep, IsTheSumOfTheQuotients) {
         return lde.trees[tree][e % 2].at(e / 2, static_cast<int>(column));
       };
       Fp5 value;
-      for (int j = 0; j < 5; ++j) value.c[j] = f(shape.quotient_tree(), 10 + j);
+      for (int j = 0; j < 5; ++j) value.c[j] = f(shape.tree(Phase::kQuotient), 10 + j);
       size_t i = 0;
       for (uint32_t tree = 0; tree < shape.trees.size(); ++tree)
         for (uint32_t column = 0; column < shape.opened_width(group, tree); ++column, ++i)

@@ -32,9 +32,7 @@ Proof random_proof(const Shape& shape, std::span<const uint32_t> indices, uint64
   Proof proof;
   proof.params = shape.params;
   proof.tables = shape.tables;
-  proof.main_root = digest();
-  proof.aux_root = digest();
-  proof.quotient_root = digest();
+  for (size_t i = 0; i < shape.phases.size(); ++i) proof.roots.push_back(digest());
   proof.sums = random_elements(shape.groups.size(), random);
   if (shape.params.grind_round > 0) {
     proof.nonce_logup = random();

@@ -227,13 +227,13 @@ TEST(Shape, CountsColumnsMasksAndDegrees) {
   ASSERT_EQ(shape->groups.size(), 2u);
 
   const GroupShape& tall = shape->groups[0];
-  EXPECT_EQ(tall.width[shape->main_tree()], 4u + 7 + 1);  // and blind
+  EXPECT_EQ(tall.width[shape->tree(Phase::kMain)], 4u + 7 + 1);  // and blind
   EXPECT_EQ(tall.interactions.size(), 3u + 2 + 1);
   EXPECT_EQ(tall.pairs(), 3u);
-  EXPECT_EQ(tall.width[shape->aux_tree()], 5u * 3 + 5);
-  EXPECT_EQ(tall.width[shape->quotient_tree()], 15u);
+  EXPECT_EQ(tall.width[shape->tree(Phase::kAux)], 5u * 3 + 5);
+  EXPECT_EQ(tall.width[shape->tree(Phase::kQuotient)], 15u);
   EXPECT_EQ(tall.next.size(), 1u + 5);
-  EXPECT_EQ(tall.next[0], (ColumnRef{shape->main_tree(), 4 + 2}));
+  EXPECT_EQ(tall.next[0], (ColumnRef{shape->tree(Phase::kMain), 4 + 2}));
   EXPECT_EQ(tall.mask_max, 2u * 20 + 11);  // because of the next column
   EXPECT_EQ(tall.constraints(), 2u + 3 + 1);
   EXPECT_EQ(tall.bound, tall.split + 26);
@@ -241,9 +241,9 @@ TEST(Shape, CountsColumnsMasksAndDegrees) {
 
   const GroupShape& low = shape->groups[1];
   EXPECT_EQ(low.width[0], 1u);
-  EXPECT_FALSE(low.salted[0]);                           // fixed columns are public
-  EXPECT_EQ(low.width[shape->main_tree()], 1u + 1 + 2);  // own, blind, value and count
-  EXPECT_TRUE(low.salted[shape->main_tree()]);
+  EXPECT_FALSE(low.salted[0]);                                  // fixed columns are public
+  EXPECT_EQ(low.width[shape->tree(Phase::kMain)], 1u + 1 + 2);  // own, blind, value and count
+  EXPECT_TRUE(low.salted[shape->tree(Phase::kMain)]);
   EXPECT_EQ(low.mask[0][0], 0u);
   EXPECT_EQ(low.mask_max, 26u);
   EXPECT_EQ(low.bound, low.height() + 52);
@@ -307,7 +307,7 @@ TEST(Shape, AFixedTreeMayBeOfALargerBlowup) {
   ASSERT_TRUE(shape);
   ASSERT_EQ(shape->params.log_blowup, 1);
   EXPECT_EQ(shape->trees[0].log_stride, 2);
-  EXPECT_EQ(shape->trees[shape->main_tree()].log_stride, 0);
+  EXPECT_EQ(shape->trees[shape->tree(Phase::kMain)].log_stride, 0);
   EXPECT_EQ(tree_heights(*shape, 0)[0].log_size, 9u + 3);
   const std::vector<uint32_t> indices = {5, 5 + (1 << 10), 4000, 7};
   EXPECT_EQ(opened_rows(*shape, 0, indices),

@@ -56,7 +56,7 @@ struct GroupData {
 GroupData place(const toys::Toy& toy, const Shape& shape, const GroupShape& group) {
   GroupData data(group, group.height());
   Random random(8);
-  for (uint32_t tree = 0; tree <= shape.main_tree(); ++tree)
+  for (uint32_t tree = 0; tree <= shape.tree(Phase::kMain); ++tree)
     for (uint32_t c = 0; c < group.width[tree]; ++c)
       for (uint64_t r = 0; r < group.height(); ++r) data.set({tree, c}, r, random.base());
   for (const TableShape& placed : group.tables) {
@@ -137,7 +137,7 @@ Fp5 naive_constraints(const Circuit& circuit, const Shape& shape, const GroupSha
   }
   Fp5 h_sum;
   for (uint32_t p = 0; p < group.pairs(); ++p) {
-    const Fp5 h = data.extension(shape.aux_tree(), 5 * p, row);
+    const Fp5 h = data.extension(shape.tree(Phase::kAux), 5 * p, row);
     h_sum += h;
     const auto fraction = [&](size_t i) {
       return evaluate(group.interactions[i], challenges.logup, circuit.key().tuple_width, data,
@@ -152,8 +152,8 @@ Fp5 naive_constraints(const Circuit& circuit, const Shape& shape, const GroupSha
     }
   }
   const uint32_t acc = 5 * group.pairs();
-  add(next_data.extension(shape.aux_tree(), acc, next_row) -
-      data.extension(shape.aux_tree(), acc, row) - h_sum +
+  add(next_data.extension(shape.tree(Phase::kAux), acc, next_row) -
+      data.extension(shape.tree(Phase::kAux), acc, row) - h_sum +
       challenges.sum * inverse(Fp::from(group.height())));
   return sum;
 }
@@ -199,10 +199,10 @@ TEST(Logup, MatchesTheNaiveSums) {
       const LogupChallenges challenges{random.extension(), random.extension()};
       GroupData data = place(toy, shape, group);
       const uint32_t tuple_width = toy.circuit.key().tuple_width;
-      TileMatrix& aux = *data.owned[shape.aux_tree()];
+      TileMatrix& aux = *data.owned[shape.tree(Phase::kAux)];
       const Fp5 sum = fill_logup(shape, group, tuple_width, challenges, data.trees(), aux);
 
-      const uint32_t tree = shape.aux_tree(), acc = 5 * group.pairs();
+      const uint32_t tree = shape.tree(Phase::kAux), acc = 5 * group.pairs();
       const Fp5 share = sum * inverse(Fp::from(group.height()));
       Fp5 naive_sum;
       for (uint64_t row = 0; row < group.height(); ++row) {
@@ -237,12 +237,12 @@ TEST(Logup, ExtremeWordsDoNotOverflow) {
     const GroupShape& group = shape->groups[0];
     GroupData data(group, group.height());
     Random random(9);
-    for (uint32_t c = 0; c < group.width[shape->main_tree()]; ++c)
+    for (uint32_t c = 0; c < group.width[shape->tree(Phase::kMain)]; ++c)
       for (uint64_t r = 0; r < group.height(); ++r)
-        data.set({shape->main_tree(), c}, r, random.extreme());
+        data.set({shape->tree(Phase::kMain), c}, r, random.extreme());
     const LogupChallenges challenges{random.extension(), random.extension()};
     (void)fill_logup(*shape, group, toy.circuit.key().tuple_width, challenges, data.trees(),
-                     *data.owned[shape->aux_tree()]);
+                     *data.owned[shape->tree(Phase::kAux)]);
     for (uint64_t row = 0; row < group.height(); ++row) {
       Fp5 expected;
       for (const GroupInteraction& interaction : group.interactions) {
@@ -250,7 +250,7 @@ TEST(Logup, ExtremeWordsDoNotOverflow) {
             evaluate(interaction, challenges, toy.circuit.key().tuple_width, data, row);
         expected += inverse(x.f) * x.m;
       }
-      ASSERT_EQ(data.extension(shape->aux_tree(), 0, row), expected) << "row " << row;
+      ASSERT_EQ(data.extension(shape->tree(Phase::kAux), 0, row), expected) << "row " << row;
     }
   });
 }
@@ -270,7 +270,7 @@ TEST(Logup, HonestSumsCancel) {
     for (const GroupShape& group : shape->groups) {
       GroupData data = place(toy, *shape, group);
       sum += fill_logup(*shape, group, tuple_width, challenges, data.trees(),
-                        *data.owned[shape->aux_tree()]);
+                        *data.owned[shape->tree(Phase::kAux)]);
     }
     for (const PublicInteraction& item : toy.witness.publics) {
       Fp5 f = challenges.gamma + pow(challenges.beta, tuple_width) * Fp::from(item.bus);
@@ -290,7 +290,7 @@ TEST(Constraints, MatchTheRecordedProgram) {
       // extreme words.
       Random random(3);
       GroupData data(group, group.height());
-      for (uint32_t tree = 0; tree <= shape.aux_tree(); ++tree)
+      for (uint32_t tree = 0; tree <= shape.tree(Phase::kAux); ++tree)
         for (uint32_t c = 0; c < group.width[tree]; ++c)
           for (uint64_t r = 0; r < group.height(); ++r)
             data.set({tree, c}, r, r % 2 == 0 ? random.base() : random.extreme());
@@ -323,7 +323,7 @@ TEST(Constraints, TakeTheNextRowFromAnotherCoset) {
       Random random(4);
       GroupData data(group, height), next(group, height);
       for (GroupData* each : {&data, &next})
-        for (uint32_t tree = 0; tree <= shape.aux_tree(); ++tree)
+        for (uint32_t tree = 0; tree <= shape.tree(Phase::kAux); ++tree)
           for (uint32_t c = 0; c < group.width[tree]; ++c)
             for (uint64_t r = 0; r < height; ++r) each->set({tree, c}, r, random.base());
       const ConstraintChallenges challenges{
@@ -349,7 +349,7 @@ TEST(Constraints, HonestWitnessHasNoRemainder) {
       const LogupChallenges logup{random.extension(), random.extension()};
       GroupData data = place(toy, shape, group);
       const Fp5 sum = fill_logup(shape, group, toy.circuit.key().tuple_width, logup, data.trees(),
-                                 *data.owned[shape.aux_tree()]);
+                                 *data.owned[shape.tree(Phase::kAux)]);
       TileMatrix out(group.log_height, 5);
       const auto trees = data.trees();
       evaluate_quotient(toy.circuit, shape, group, {logup, random.extension(), sum}, Fp::one(),

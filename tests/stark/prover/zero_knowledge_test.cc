@@ -32,7 +32,7 @@ uint32_t opened_functionals(uint32_t queries, bool next) {
 void expect_masks_cover(const Shape& shape) {
   const uint32_t q = shape.params.queries;
   for (const GroupShape& group : shape.groups) {
-    for (uint32_t t = 0; t < shape.quotient_tree(); ++t) {
+    for (uint32_t t = 0; t < shape.tree(Phase::kQuotient); ++t) {
       const TreeShape& tree = shape.trees[t];
       for (uint32_t c = 0; c < group.width[t]; ++c) {
         const uint32_t mask = group.mask[t][c];
@@ -254,11 +254,11 @@ OpenedColumn opened_column(const Shape& shape, const std::vector<uint32_t>& indi
                            const Proof& proof, uint32_t column) {
   const GroupShape& group = shape.groups[0];
   const unsigned log_domain = shape.log_domain(group);
-  const auto& rows = proof.trees[shape.main_tree()].rows;
+  const auto& rows = proof.trees[shape.tree(Phase::kMain)].rows;
   OpenedColumn out;
   for (const uint32_t e : distinct_below(indices, log_domain)) {
     out.y.push_back(
-        Fp::from_wire(rows[out.x.size() * group.row_words(shape.main_tree()) + column]));
+        Fp::from_wire(rows[out.x.size() * group.row_words(shape.tree(Phase::kMain)) + column]));
     out.x.push_back(point(log_domain, e));
   }
   return out;

@@ -46,9 +46,8 @@ std::vector<ProofBytes> proof_layout(const Proof& proof) {
     add(fmt::format("table {}: chip", i), Kind::kInteger, 1, 2);
     add(fmt::format("table {}: height", i), Kind::kInteger, 1, 1);
   }
-  add("main root", Kind::kDigest, 1, 32);
-  add("aux root", Kind::kDigest, 1, 32);
-  add("quotient root", Kind::kDigest, 1, 32);
+  for (size_t i = 0; i < proof.roots.size(); ++i)
+    add(fmt::format("root {}", i), Kind::kDigest, 1, 32);
   add("sums", Kind::kField, proof.sums.size(), 20);
   nonce("nonce logup", grind);
   nonce("nonce zeta", grind);

@@ -232,22 +232,26 @@ void ReferenceProver::absorb_statement() {
   transcript_.absorb("statement", said.serialise());
   transcript_.absorb("tables", serialise(proof_.tables));
   std::vector<uint32_t> roots;
-  for (uint32_t t = 0; t < shape_.main_tree(); ++t)
+  for (uint32_t t = 0; t < shape_.slot_trees(); ++t)
     roots.insert(roots.end(), tree(t).root().begin(), tree(t).root().end());
   transcript_.absorb_words("slots", roots);
+}
+
+void ReferenceProver::absorb_root(Phase phase) {
+  proof_.roots.push_back(tree(shape_.tree(phase)).root());
+  transcript_.absorb(name(phase), proof_.roots.back());
 }
 
 void ReferenceProver::commit_main() {
   std::vector<Columns> coefficients;
   for (size_t g = 0; g < shape_.groups.size(); ++g) {
     Columns columns = main_columns(g);
-    on_columns(shape_.main_tree(), static_cast<uint32_t>(g), columns);
-    traces_[shape_.main_tree()].push_back(columns);
-    coefficients.push_back(mask(shape_.main_tree(), g, columns));
+    on_columns(shape_.tree(Phase::kMain), static_cast<uint32_t>(g), columns);
+    traces_[shape_.tree(Phase::kMain)].push_back(columns);
+    coefficients.push_back(mask(shape_.tree(Phase::kMain), g, columns));
   }
-  finish_tree(shape_.main_tree(), std::move(coefficients));
-  proof_.main_root = tree(shape_.main_tree()).root();
-  transcript_.absorb("main", proof_.main_root);
+  finish_tree(shape_.tree(Phase::kMain), std::move(coefficients));
+  absorb_root(Phase::kMain);
   proof_.nonce_logup = grind("grind logup", proof_.params.grind_round);
 }
 
@@ -260,26 +264,25 @@ void ReferenceProver::commit_aux() {
   for (size_t g = 0; g < shape_.groups.size(); ++g) {
     Fp5 sum;
     Columns columns = aux_columns(g, sum);
-    on_columns(shape_.aux_tree(), static_cast<uint32_t>(g), columns);
+    on_columns(shape_.tree(Phase::kAux), static_cast<uint32_t>(g), columns);
     proof_.sums.push_back(sum);
-    traces_[shape_.aux_tree()].push_back(columns);
-    coefficients.push_back(mask(shape_.aux_tree(), g, columns));
+    traces_[shape_.tree(Phase::kAux)].push_back(columns);
+    coefficients.push_back(mask(shape_.tree(Phase::kAux), g, columns));
   }
-  finish_tree(shape_.aux_tree(), std::move(coefficients));
-  proof_.aux_root = tree(shape_.aux_tree()).root();
-  transcript_.absorb("aux", proof_.aux_root);
+  finish_tree(shape_.tree(Phase::kAux), std::move(coefficients));
+  absorb_root(Phase::kAux);
   on_sums(proof_.sums);
   transcript_.absorb("sums", proof_.sums);
 }
 
 void ReferenceProver::commit_quotient() {
   alpha_ = transcript_.squeeze("alpha");
-  const TreeShape place = shape_.trees[shape_.quotient_tree()];
+  const TreeShape place = shape_.trees[shape_.tree(Phase::kQuotient)];
   std::vector<Columns> coefficients;
   for (size_t g = 0; g < shape_.groups.size(); ++g) {
     const GroupShape& group = shape_.groups[g];
     const std::vector<Fp5> q = quotient(g);
-    Columns columns(group.width[shape_.quotient_tree()]);
+    Columns columns(group.width[shape_.tree(Phase::kQuotient)]);
     for (uint32_t c = 0; c < Fp5::kDegree; ++c) {
       std::vector<Fp>& a = columns[c];
       std::vector<Fp>& b = columns[Fp5::kDegree + c];
@@ -296,9 +299,8 @@ void ReferenceProver::commit_quotient() {
     }
     coefficients.push_back(std::move(columns));
   }
-  finish_tree(shape_.quotient_tree(), std::move(coefficients));
-  proof_.quotient_root = tree(shape_.quotient_tree()).root();
-  transcript_.absorb("quotient", proof_.quotient_root);
+  finish_tree(shape_.tree(Phase::kQuotient), std::move(coefficients));
+  absorb_root(Phase::kQuotient);
   proof_.nonce_zeta = grind("grind zeta", proof_.params.grind_round);
 }
 
@@ -416,7 +418,7 @@ uint64_t ReferenceProver::grind(std::string_view label, unsigned bits) {
 }
 
 const ReferenceTree& ReferenceProver::tree(uint32_t index) const {
-  return index < shape_.main_tree() ? *slots_.at(shape_.trees[index].slot) : own_trees_.at(index);
+  return index < shape_.slot_trees() ? *slots_.at(shape_.trees[index].slot) : own_trees_.at(index);
 }
 
 const std::vector<Fp>& ReferenceProver::polynomial(const GroupShape& group, ColumnRef ref) const {
@@ -512,7 +514,7 @@ ReferenceTree ReferenceProver::make_slot(const VerifyingKey& key, const Params& 
 ReferenceProver::Columns ReferenceProver::main_columns(size_t g) {
   const GroupShape& group = shape_.groups[g];
   std::vector<Columns> by_tree(shape_.trees.size());
-  for (uint32_t t = 0; t <= shape_.main_tree(); ++t)
+  for (uint32_t t = 0; t <= shape_.tree(Phase::kMain); ++t)
     by_tree[t].assign(group.width[t], std::vector<Fp>(group.height()));
   for (const TableShape& place : group.tables) {
     const Table& table = witness_.tables[place.table];
@@ -523,20 +525,21 @@ ReferenceProver::Columns ReferenceProver::main_columns(size_t g) {
         by_tree[place.columns[c].tree][place.columns[c].column][r] = row[c];
     }
   }
-  for (uint32_t t = 0; t < shape_.main_tree(); ++t) traces_[t].push_back(by_tree[t]);
-  Columns& main = by_tree[shape_.main_tree()];
+  for (uint32_t t = 0; t < shape_.slot_trees(); ++t) traces_[t].push_back(by_tree[t]);
+  Columns& main = by_tree[shape_.tree(Phase::kMain)];
   if (!shape_.params.zk) return main;
 
   const bool smallest = g + 1 == shape_.groups.size();
   const size_t blind = main.size() - (smallest ? 3 : 1);
-  const auto random = random_(
-      {Kind::kBlindColumn, shape_.trees[shape_.main_tree()], group.log_height, 0}, kBlindRows);
+  const auto random =
+      random_({Kind::kBlindColumn, shape_.trees[shape_.tree(Phase::kMain)], group.log_height, 0},
+              kBlindRows);
   for (size_t i = 0; i < kBlindRows; ++i) main[blind][i] = random[i];
   if (!smallest) return main;
   // The answering table: every value that any group sends, with how often.
   std::map<uint32_t, uint64_t> sent;
   for (size_t h = 0; h <= g; ++h) {
-    const auto& columns = h == g ? main : trace(shape_.main_tree(), h);
+    const auto& columns = h == g ? main : trace(shape_.tree(Phase::kMain), h);
     for (const Fp x : h == g ? columns[blind] : columns.back()) ++sent[x.wire];
   }
   size_t row = 0;
@@ -576,13 +579,13 @@ std::vector<Fp5> ReferenceProver::quotient(size_t g) const {
   const GroupShape& group = shape_.groups[g];
   const unsigned log_size = group.log_height + 2;
   const Fp shift = integer(Fp::kGenerator);
-  std::vector<std::vector<std::vector<Fp>>> values(shape_.quotient_tree());
-  for (uint32_t t = 0; t < shape_.quotient_tree(); ++t)
+  std::vector<std::vector<std::vector<Fp>>> values(shape_.tree(Phase::kQuotient));
+  for (uint32_t t = 0; t < shape_.tree(Phase::kQuotient); ++t)
     for (uint32_t c = 0; c < group.width[t]; ++c)
       values[t].push_back(evaluate(polynomial(group, {t, c}), log_size, shift));
 
   const size_t size = size_t{1} << log_size;
-  const uint32_t aux = shape_.aux_tree();
+  const uint32_t aux = shape_.tree(Phase::kAux);
   std::vector<Fp5> q(size);
   Fp x = shift;
   for (size_t e = 0; e < size; ++e, x *= Fp::root_of_unity(static_cast<int>(log_size))) {
@@ -651,7 +654,7 @@ std::vector<Fp5> ReferenceProver::batch_codeword(size_t g, const Fp5* coefficien
     }
     out[e] = at_zeta * inverse(x - zeta_) + at_next * inverse(x - shifted);
     if (shape_.params.zk) {
-      const auto& row = row_of(shape_.quotient_tree());
+      const auto& row = row_of(shape_.tree(Phase::kQuotient));
       Fp5 r;
       std::copy_n(row.begin() + 2 * Fp5::kDegree, Fp5::kDegree, r.c);
       out[e] += r;

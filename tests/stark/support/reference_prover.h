@@ -82,6 +82,7 @@ class ReferenceProver {
 
  private:
   void absorb_statement();
+  void absorb_root(Phase phase);
   void commit_main();
   void commit_aux();
   void commit_quotient();

@@ -136,7 +136,7 @@ TEST(Negative, EveryAuxAndQuotientColumn) {
     const Statement statement = prover.statement();
     for (uint32_t g = 0; g < shape.groups.size(); ++g) {
       const GroupShape& group = shape.groups[g];
-      for (const uint32_t tree : {shape.aux_tree(), shape.quotient_tree()}) {
+      for (const uint32_t tree : {shape.tree(Phase::kAux), shape.tree(Phase::kQuotient)}) {
         for (uint32_t c = 0; c < shape.opened_width(group, tree); ++c) {
           const std::string what = toy.name + ": tree " + std::to_string(tree) + " group " +
                                    std::to_string(g) + " column " + std::to_string(c);
@@ -146,7 +146,7 @@ TEST(Negative, EveryAuxAndQuotientColumn) {
           };
           // As a value before masking, from which the quotient is computed; the quotient's own
           // columns are known as polynomials only.
-          if (tree == shape.aux_tree())
+          if (tree == shape.tree(Phase::kAux))
             cheater.columns_step = lie;
           else
             cheater.polynomials_step = lie;
@@ -158,7 +158,8 @@ TEST(Negative, EveryAuxAndQuotientColumn) {
     for (uint32_t back = 1; back <= 3; ++back) {  // blind, value, count
       Cheater cheater = make_cheater(prover, toy, quick_params());
       cheater.columns_step = [&](uint32_t at, uint32_t in, Columns& columns) {
-        if (at == shape.main_tree() && in == smallest) columns[columns.size() - back][5] += kOne;
+        if (at == shape.tree(Phase::kMain) && in == smallest)
+          columns[columns.size() - back][5] += kOne;
       };
       expect_refused(prover.key(), statement, cheater.prove(),
                      toy.name + ": implicit column " + std::to_string(back), ErrorCode::kBusSum);
@@ -184,7 +185,7 @@ TEST(Negative, TheRandomPolynomialIsFreeUpToItsDegree) {
     const auto with = [&](uint32_t coefficient) {
       Cheater cheater = make_cheater(prover, toy, params);
       cheater.polynomials_step = [&, coefficient](uint32_t tree, uint32_t in, Columns& columns) {
-        if (tree != shape.quotient_tree() || in != g) return;
+        if (tree != shape.tree(Phase::kQuotient) || in != g) return;
         auto& column = columns.back();
         column.resize(std::max<size_t>(column.size(), coefficient + 1));
         column[coefficient] += kOne;
@@ -208,7 +209,7 @@ TEST(Negative, DegreeTooHigh) {
   const Params params = layered_params();
   const ToyProver prover(toy, params);
   const Shape shape = make_cheater(prover, toy, params).shape();
-  for (uint32_t tree = shape.main_tree(); tree < shape.trees.size(); ++tree)
+  for (uint32_t tree = shape.tree(Phase::kMain); tree < shape.trees.size(); ++tree)
     for (uint32_t g = 0; g < shape.groups.size(); ++g) {
       Cheater cheater = make_cheater(prover, toy, params);
       cheater.polynomials_step = [&](uint32_t at, uint32_t in, Columns& columns) {
@@ -285,10 +286,10 @@ TEST(Negative, SwappedOpenings) {
   const uint32_t group = shape.openings(shape.groups[0]);
   const uint32_t point = group - static_cast<uint32_t>(shape.groups[0].next.size());
   const std::pair<uint32_t, uint32_t> swaps[] = {
-      {0, 1},                                         // columns
-      {0, shape.groups[0].width[shape.main_tree()]},  // trees
-      {0, point},                                     // points: column x at zeta and w zeta
-      {0, group},                                     // groups
+      {0, 1},                                                // columns
+      {0, shape.groups[0].width[shape.tree(Phase::kMain)]},  // trees
+      {0, point},                                            // points: column x at zeta and w zeta
+      {0, group},                                            // groups
       {group - 1, shape.openings() - 1}};
   for (const auto& [a, b] : swaps) {
     Cheater cheater = make_cheater(prover, toy, params);
@@ -472,15 +473,17 @@ TEST(Negative, RowsSwappedBetweenTreesColumnsQueriesAndProofs) {
     if (t + 1 < good.trees.size())
       lie(name + ": and the next", [&](Proof& p) { std::swap(p.trees[t], p.trees[t + 1]); });
   }
-  lie("main root of another proof", [&](Proof& p) { p.main_root = other.main_root; });
+  const auto root = [&](auto& p, Phase phase) -> auto& { return p.roots[shape.place(phase)]; };
+  lie("main root of another proof",
+      [&](Proof& p) { root(p, Phase::kMain) = root(other, Phase::kMain); });
   lie("aux root and sums of another proof", [&](Proof& p) {
-    p.aux_root = other.aux_root;
+    root(p, Phase::kAux) = root(other, Phase::kAux);
     p.sums = other.sums;
   });
   lie("openings of another proof", [&](Proof& p) { p.openings = other.openings; });
   lie("layers of another proof", [&](Proof& p) { p.layers = other.layers; });
   lie("all queries of another proof", [&](Proof& p) { p.trees = other.trees; });
-  lie("roots swapped", [&](Proof& p) { std::swap(p.main_root, p.aux_root); });
+  lie("roots swapped", [&](Proof& p) { std::swap(root(p, Phase::kMain), root(p, Phase::kAux)); });
 }
 
 TEST(Negative, Heads) {
