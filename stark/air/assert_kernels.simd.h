@@ -14,7 +14,8 @@ struct PackedExpr {
   PackedExpr() = default;
   ZKVM_SIMD_INLINE explicit PackedExpr(PFp value) : v(value) {}
   template <std::integral I>
-  ZKVM_SIMD_INLINE PackedExpr(I integer) : v(broadcast(constant(static_cast<int64_t>(integer)))) {}
+  ZKVM_SIMD_INLINE PackedExpr(I integer)
+      : v(broadcast(Fp::from_signed(static_cast<int64_t>(integer)))) {}
   ZKVM_SIMD_INLINE PackedExpr(Fp constant) : v(broadcast(constant)) {}
 
   ZKVM_SIMD_INLINE friend PackedExpr operator+(const PackedExpr& a, const PackedExpr& b) {
@@ -27,14 +28,6 @@ struct PackedExpr {
     return PackedExpr(a.v * b.v);
   }
   ZKVM_SIMD_INLINE PackedExpr operator-() const { return PackedExpr(-v); }
-
- private:
-  // Fp::from, forced inline (simd.h, RULE): after inlining, a constant of the program.
-  ZKVM_SIMD_INLINE static Fp constant(int64_t integer) {
-    const int64_t p = Fp::kModulus;
-    const auto reduced = static_cast<uint64_t>((integer % p + p) % p);
-    return Fp::from_wire(static_cast<uint32_t>((reduced << 32) % Fp::kModulus));
-  }
 };
 
 /// Stores the value of each assert; interactions are the LogUp stage's.

@@ -25,9 +25,8 @@
 // - Every assert must hold on every row; its degree in the columns is at most 3.
 // - A chip that looks at the next row takes it as a third argument: eval(air, row, next). The next
 //   row of the last row is the first one.
-// - Chips talk through buses (LogUp): over the whole proof, what is sent to a bus must equal what
-// is
-//   received and answered, tuple by tuple. `send` and `receive` take a multiplicity made of columns
+// - Chips talk through buses (LogUp). For each tuple, over the whole proof: times sent = times
+//   received + times answered. `send` and `receive` take a multiplicity made of columns
 //   that the chip asserts to be boolean, `answer` (of look-up tables) any. Multiplicity and tuple
 //   are affine in the current row.
 // - A chip with columns in slots (fixed tables, state that proofs share: protocol.md section 5)
@@ -41,6 +40,8 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+
+#include "stark/protocol/interaction_kind.h"
 
 namespace zkvm::stark {
 
@@ -57,8 +58,6 @@ struct SlotUse {
   const char* slot;
   uint16_t width;
 };
-
-enum class InteractionKind : uint8_t { kSend = 0, kReceive = 1, kAnswer = 2 };
 
 /// What eval() may call. Derived has
 ///   void zero(const char* label, const E& x);

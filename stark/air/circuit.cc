@@ -116,7 +116,7 @@ Result<Circuit> Circuit::make(const std::vector<ChipType>& list, const CircuitOp
     for (const Interaction& interaction : chip.interactions)
       circuit.key_.tuple_width =
           std::max(circuit.key_.tuple_width, static_cast<uint8_t>(interaction.tuple.size()));
-  if (auto ok = circuit.key_.check(); !ok) return tl::unexpected<Error>(ok.error());
+  if (auto ok = circuit.key_.check(); !ok) return propagate(ok);
   return circuit;
 }
 

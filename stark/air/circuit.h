@@ -14,6 +14,7 @@
 #include "stark/air/recorder.h"
 #include "stark/air/row_check.h"
 #include "stark/protocol/key.h"
+#include "stark/protocol/statement.h"
 
 namespace zkvm::stark {
 

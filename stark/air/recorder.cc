@@ -165,7 +165,7 @@ void Recorder::interact(InteractionKind kind, uint16_t bus, const char* bus_name
   if (bus == kBlindBus) error(where + ": identifier 0 is reserved");
   if (width == 0 || width > kMaxTupleWidth)
     error(fmt::format("{}: tuple of {} elements, expected 1..{}", where, width, kMaxTupleWidth));
-  PendingInteraction out{{bus, static_cast<Interaction::Kind>(kind), 0, {}, {}}, bus_name};
+  PendingInteraction out{{bus, kind, 0, {}, {}}, bus_name};
   if (const auto form = affine(multiplicity, where + ": multiplicity"))
     out.interaction.multiplicity = *form;
   for (size_t i = 0; i < width; ++i)

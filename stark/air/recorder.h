@@ -23,7 +23,7 @@ class Symbol {
  public:
   Symbol() = default;
   template <std::integral I>
-  Symbol(I integer) : constant_(from_integer(static_cast<int64_t>(integer))) {}
+  Symbol(I integer) : constant_(Fp::from_signed(static_cast<int64_t>(integer))) {}
   Symbol(Fp constant) : constant_(constant) {}
 
   friend Symbol operator+(const Symbol& a, const Symbol& b) {
@@ -40,10 +40,6 @@ class Symbol {
  private:
   friend class Recorder;
   Symbol(Recorder* recorder, uint32_t node) : recorder_(recorder), node_(node) {}
-  static Fp from_integer(int64_t integer) {
-    return integer < 0 ? -Fp::from(static_cast<uint64_t>(-integer))
-                       : Fp::from(static_cast<uint64_t>(integer));
-  }
   static Symbol combine(ExpressionNode::Op op, const Symbol& a, const Symbol& b);
 
   Recorder* recorder_ = nullptr;  // null: a constant

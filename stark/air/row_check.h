@@ -16,19 +16,13 @@ struct RowValue {
 
   RowValue() = default;
   template <std::integral I>
-  RowValue(I integer) : RowValue(from_integer(static_cast<int64_t>(integer))) {}
+  RowValue(I integer) : RowValue(Fp::from_signed(static_cast<int64_t>(integer))) {}
   RowValue(Fp x) : value(x) {}
 
   friend RowValue operator+(RowValue a, RowValue b) { return a.value + b.value; }
   friend RowValue operator-(RowValue a, RowValue b) { return a.value - b.value; }
   friend RowValue operator*(RowValue a, RowValue b) { return a.value * b.value; }
   RowValue operator-() const { return -value; }
-
- private:
-  static Fp from_integer(int64_t integer) {
-    return integer < 0 ? -Fp::from(static_cast<uint64_t>(-integer))
-                       : Fp::from(static_cast<uint64_t>(integer));
-  }
 };
 
 /// Runs one row: collects the asserts that are not zero, and what the row puts on the buses.

@@ -57,9 +57,9 @@ inline constexpr uint32_t kMachineWords = 35;
 
 /// Most rows that all tables of a segment have together; its verifier sees to it.
 /// SOUNDNESS: a row takes one tick, so clk is below kMaxRows + 2 and a time below 4 times that. A
-/// look-up shows that now - before - 1 is in [0, 2^30) modulo p: that means before
-/// < now for times up to p - 2^30. And a count that goes down by one in each row is an integer of
-/// at most kMaxRows, so four times it has not wrapped around p.
+/// look-up shows that now - before - 1 is in [0, 2^30) modulo p: that means before < now for times
+/// up to p - 2^30. And a count that goes down by one in each row is an integer of at most kMaxRows,
+/// so four times it has not wrapped around p.
 inline constexpr uint32_t kMaxRows = 1u << 26;
 static_assert(uint64_t{4} * (uint64_t{kMaxRows} + 2) < Fp::kModulus - (1u << 30));
 static_assert(uint64_t{4} * kMaxRows < (1u << 30));

@@ -31,6 +31,12 @@ struct Fp {
   static constexpr Fp from(uint64_t integer) {
     return {static_cast<uint32_t>(((integer % kModulus) << 32) % kModulus)};
   }
+  // The same of a signed one.
+  ZKVM_FIELD_INLINE static Fp from_signed(int64_t integer) {
+    const int64_t p = kModulus;
+    const auto reduced = static_cast<uint64_t>((integer % p + p) % p);
+    return {static_cast<uint32_t>((reduced << 32) % kModulus)};
+  }
   // The element with this wire form. REQUIRES: wire < p.
   ZKVM_FIELD_INLINE static Fp from_wire(uint32_t wire) { return {wire}; }
   // Whether a word from outside is the wire form of an element; every other word must be rejected.

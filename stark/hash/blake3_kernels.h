@@ -15,10 +15,12 @@ namespace zkvm::stark {
 
 inline constexpr size_t kDigestPackWords = 8 * kPackLanes;
 
-/// Adjacent words of each row of a run of rows: word i of row r (of lane l = r % 16 of pack r /
-/// 16) is first[(r / 16) * pack_stride + l * row_stride + i], i < words <= 16. Fastest with
-/// row_stride 16 (a tile: `first` 64-byte aligned, all 16 words readable) and with words = 1 and
-/// row_stride 1 (a column: 64-byte aligned).
+/// Adjacent words of each row of a run of rows. Word i of row r, i < words <= 16, lies at
+///
+///   first + (r / 16) pack_stride + (r % 16) row_stride + i
+///
+/// Fast layouts, 64-byte aligned: tiles (row_stride 16, all 16 words readable), single columns
+/// (row_stride 1, words 1).
 struct RowPiece {
   const uint32_t* first;
   uint32_t words;

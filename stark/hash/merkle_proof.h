@@ -1,6 +1,6 @@
 // Multi-proofs of a Merkle tree over rows of mixed heights, the verifier's side
-// (stark/doc/protocol.md, section 3). Header-only, no allocation, no exceptions; safe on hostile
-// input.
+// (stark/doc/protocol.md, section 3). Header-only; the checks allocate nothing and throw nothing,
+// and are safe on hostile input.
 //
 // Level m has 2^m nodes. Node i of level m has children i and i + 2^m, so the row of a matrix with
 // 2^m rows that belongs to index e of a taller one is e mod 2^m:
@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include <span>
+#include <vector>
 
 #include "stark/hash/blake3.h"
 
@@ -118,6 +119,13 @@ struct MerkleProofSize {
     known = parents.first(count);
   }
 }
+
+/// What a tree shows at a set of indices: a multi-proof.
+struct TreeOpening {
+  std::vector<uint32_t> rows;   // words, heights from the tallest, indices ascending, salt included
+  std::vector<Digest> digests;  // in the order of protocol.md section 3
+  bool operator==(const TreeOpening&) const = default;
+};
 
 /// Rows and nodes hashed one at a time. merkle_lanes.h has another, for a CPU with vectors.
 struct MerkleHasher {

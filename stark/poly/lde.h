@@ -7,6 +7,7 @@
 
 #include "stark/field/field.h"
 #include "stark/poly/tile_matrix.h"
+#include "stark/protocol/shape.h"
 
 namespace zkvm::stark {
 
@@ -25,8 +26,7 @@ struct ExtraCoset {
   TileMatrix* values;
 };
 
-// The generator of the shifts: coset c of a blowup 2^b is kLdeShift * w_(2^b N)^c * H_N.
-inline constexpr Fp kLdeShift = Fp::from(Fp::kGenerator);
+// Coset c of a blowup 2^b is kLdeShift * w_(2^b N)^c * H_N.
 constexpr Fp coset_shift(int log_rows, int log_blowup, size_t c) {
   return kLdeShift * pow(Fp::root_of_unity(log_rows + log_blowup), c);
 }

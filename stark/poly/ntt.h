@@ -13,9 +13,9 @@
 
 #include <cstddef>
 
+#include "stark/field/bit_reverse.h"
 #include "stark/field/field.h"
 #include "stark/poly/ntt_kernels.h"
-#include "stark/poly/ntt_plan.h"
 #include "stark/poly/tile_matrix.h"
 
 namespace zkvm::stark {
@@ -29,18 +29,7 @@ void interpolate(const TileMatrix& values, TileMatrix& coefficients, Fp shift);
 // The inverse of interpolate().
 void evaluate(TileMatrix& matrix, Fp shift = Fp::one());
 
-// The `bits` low bits of `index`, reversed. REQUIRES: 0 <= bits <= 32, index < 2^bits.
-constexpr size_t bit_reverse(size_t index, int bits) {
-  auto x = static_cast<uint32_t>(index);
-  x = (x & 0x55555555) << 1 | (x >> 1 & 0x55555555);
-  x = (x & 0x33333333) << 2 | (x >> 2 & 0x33333333);
-  x = (x & 0x0f0f0f0f) << 4 | (x >> 4 & 0x0f0f0f0f);
-  x = (x & 0x00ff00ff) << 8 | (x >> 8 & 0x00ff00ff);
-  return (uint64_t{x << 16 | x >> 16} << bits) >> 32;
-}
-
-// ------------------------------------------------------------ the parts, for interpolate(),
-// evaluate() and the LDE
+// ------------------------------------------- the parts, for interpolate(), evaluate() and the LDE
 
 // The twiddles of one pass.
 class NttTwiddles {

@@ -231,8 +231,8 @@ void scale_twiddles(const NttPlan& plan, const uint32_t* bare_w, const ShoupFact
                     uint32_t* out_w, uint32_t* out_w_mu) {
   for (int s = 0; s < plan.steps; ++s) {
     const NttPlan::Step& shape = plan.step[s];
-    alignas(64) uint32_t base_w[16],
-        base_w_mu[16];  // of word q, which repeats with period 2^radix_log
+    // Of word q, which repeats with period 2^radix_log.
+    alignas(64) uint32_t base_w[16], base_w_mu[16];
     for (int i = 0; i < 16; ++i) {
       const uint32_t q = static_cast<uint32_t>(i) & ((1u << shape.radix_log) - 1);
       const int m = q == 0 ? 0 : 31 - __builtin_clz(q);

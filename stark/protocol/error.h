@@ -43,4 +43,10 @@ using Result = tl::expected<T, Error>;
   return tl::unexpected<Error>(Error{code, std::move(message)});
 }
 
+/// The error of a result that there is no going on without.
+template <class T>
+[[nodiscard]] tl::unexpected<Error> propagate(const Result<T>& failed) {
+  return tl::unexpected<Error>(failed.error());
+}
+
 }  // namespace zkvm::stark

@@ -334,7 +334,7 @@ Result<void> VerifyingKey::check() const {
     if (auto ok = check_interactions(chip, tuple_width); !ok) return ok;
   }
   const auto widths = bus_widths(*this);
-  if (!widths) return tl::unexpected<Error>(widths.error());
+  if (!widths) return propagate(widths);
   size_t widest = 1;
   for (const auto& [bus, width] : *widths) widest = std::max(widest, width);
   if (widest != tuple_width)
@@ -397,26 +397,8 @@ Result<VerifyingKey> VerifyingKey::parse(std::span<const uint8_t> bytes) {
   if (in.remaining() != 0)
     return fail(ErrorCode::kTrailing,
                 fmt::format("verifying key: {} bytes left over", in.remaining()));
-  if (auto ok = key.check(); !ok) return tl::unexpected<Error>(ok.error());
+  if (auto ok = key.check(); !ok) return propagate(ok);
   return key;
-}
-
-std::vector<uint8_t> Statement::serialise() const {
-  ByteWriter out;
-  out.put(static_cast<uint32_t>(publics.size()));
-  for (const PublicInteraction& item : publics) {
-    out.put(item.bus);
-    out.put(item.sign);
-    out.put(item.multiplicity);
-    out.put(static_cast<uint8_t>(item.tuple.size()));
-    for (const uint32_t word : item.tuple) out.put(word);
-  }
-  out.put(static_cast<uint16_t>(shared.size()));
-  for (const SharedRoot& item : shared) {
-    out.put(item.slot);
-    out.put(item.root);
-  }
-  return std::move(out).take();
 }
 
 }  // namespace zkvm::stark

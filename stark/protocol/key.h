@@ -10,6 +10,7 @@
 
 #include "stark/protocol/bytes.h"
 #include "stark/protocol/error.h"
+#include "stark/protocol/interaction_kind.h"
 
 namespace zkvm::stark {
 
@@ -45,7 +46,7 @@ struct AffineForm {
 };
 
 struct Interaction {
-  enum class Kind : uint8_t { kSend = 0, kReceive = 1, kAnswer = 2 };
+  using Kind = InteractionKind;
   uint16_t bus;
   Kind kind;
   uint32_t max_multiplicity;  // 0 for kAnswer, whose multiplicity is free
@@ -122,28 +123,5 @@ struct VerifyingKey {
 /// The width of every bus that the key names. SOUNDNESS: one width per bus, or (v) and (v, 0) would
 /// have the same fingerprint. Errors: kKey.
 [[nodiscard]] Result<std::map<uint16_t, size_t>> bus_widths(const VerifyingKey& key);
-
-/// What the verifier itself adds to a bus: sign * multiplicity / fingerprint(tuple).
-struct PublicInteraction {
-  uint16_t bus;
-  int8_t sign;            // +1 as a sender, -1 as a receiver
-  uint32_t multiplicity;  // wire form
-  std::vector<uint32_t> tuple;
-  bool operator==(const PublicInteraction&) const = default;
-};
-
-struct SharedRoot {
-  uint16_t slot;
-  Digest root;
-  bool operator==(const SharedRoot&) const = default;
-};
-
-/// What is proven, beside the key: protocol.md section 5.
-struct Statement {
-  std::vector<PublicInteraction> publics;
-  std::vector<SharedRoot> shared;  // slots ascending; exactly the shared slots that are present
-
-  [[nodiscard]] std::vector<uint8_t> serialise() const;
-};
 
 }  // namespace zkvm::stark

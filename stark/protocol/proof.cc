@@ -152,9 +152,9 @@ std::vector<uint32_t> distinct_below(std::span<const uint32_t> indices, unsigned
 }
 
 Result<Shape> read_head(const VerifyingKey& key, ByteReader& in, Proof& proof) {
-  if (auto ok = read_params(in, proof.params); !ok) return tl::unexpected<Error>(ok.error());
-  if (auto ok = read_tables(in, proof.tables); !ok) return tl::unexpected<Error>(ok.error());
-  if (auto ok = check_room(key, proof.tables, in); !ok) return tl::unexpected<Error>(ok.error());
+  if (auto ok = read_params(in, proof.params); !ok) return propagate(ok);
+  if (auto ok = read_tables(in, proof.tables); !ok) return propagate(ok);
+  if (auto ok = check_room(key, proof.tables, in); !ok) return propagate(ok);
   auto shape = make_shape(key, proof.params, proof.tables);
   if (!shape) return shape;
 
@@ -174,8 +174,7 @@ Result<Shape> read_head(const VerifyingKey& key, ByteReader& in, Proof& proof) {
   }
   proof.final_polynomial = get_elements(in, shape->final_bound);
   proof.nonce_query = get_nonce(in, proof.params.grind_query);
-  if (auto ok = read_ok(in, "roots, sums, openings and FRI"); !ok)
-    return tl::unexpected<Error>(ok.error());
+  if (auto ok = read_ok(in, "roots, sums, openings and FRI"); !ok) return propagate(ok);
   return shape;
 }
 

@@ -18,13 +18,6 @@
 
 namespace zkvm::stark {
 
-/// What a tree shows at a set of indices: the multi-proof of protocol.md section 3.
-struct TreeOpening {
-  std::vector<uint32_t> rows;   // words, heights from the tallest, indices ascending, salt included
-  std::vector<Digest> digests;  // in the order of protocol.md section 3
-  bool operator==(const TreeOpening&) const = default;
-};
-
 struct Proof {
   struct Layer {
     Digest root;

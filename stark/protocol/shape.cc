@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <map>
 
 #include "stark/field/field.h"
 
 namespace zkvm::stark {
 namespace {
 
-constexpr uint32_t kModulus = Fp::kModulus;
 constexpr uint32_t kOne = Fp::one().wire;
 constexpr uint32_t kQuotientOpened = 2 * kExtensionDegree;  // chunks a and b; R is not opened
 constexpr unsigned kMaxLogArity = 3;
@@ -350,7 +348,7 @@ uint32_t Shape::place(Phase phase) const {
 }
 
 uint32_t Shape::opened_width(const GroupShape& group, uint32_t tree) const {
-  return tree == tree(Phase::kQuotient) ? kQuotientOpened : group.width[tree];
+  return tree == Shape::tree(Phase::kQuotient) ? kQuotientOpened : group.width[tree];
 }
 
 uint32_t Shape::openings(const GroupShape& group) const {
@@ -367,11 +365,11 @@ uint32_t Shape::openings() const {
 
 Result<Shape> make_shape(const VerifyingKey& key, const Params& params,
                          std::span<const TableSpec> tables) {
-  if (auto ok = params.check(); !ok) return tl::unexpected<Error>(ok.error());
-  if (auto ok = check_tables(key, tables); !ok) return tl::unexpected<Error>(ok.error());
+  if (auto ok = params.check(); !ok) return propagate(ok);
+  if (auto ok = check_tables(key, tables); !ok) return propagate(ok);
   auto present = present_slots(key, tables);
-  if (!present) return tl::unexpected<Error>(present.error());
-  if (auto ok = check_blowups(key, params, *present); !ok) return tl::unexpected<Error>(ok.error());
+  if (!present) return propagate(present);
+  if (auto ok = check_blowups(key, params, *present); !ok) return propagate(ok);
 
   Shape shape;
   shape.params = params;
@@ -387,8 +385,8 @@ Result<Shape> make_shape(const VerifyingKey& key, const Params& params,
     for (uint32_t t = 0; t < shape.trees.size(); ++t) {
       const unsigned log_domain = shape.log_domain(group) + shape.trees[t].log_stride;
       if (group.width[t] > 0 && log_domain > unsigned{Fp::kTwoAdicity})
-        return fail(ErrorCode::kTables,
-                    fmt::format("domain 2^{} exceeds the field's 2^24", log_domain));
+        return fail(ErrorCode::kTables, fmt::format("domain 2^{} exceeds the field's 2^{}",
+                                                    log_domain, Fp::kTwoAdicity));
     }
   }
   const auto in_main = [&](const GroupShape& group) {
@@ -398,56 +396,6 @@ Result<Shape> make_shape(const VerifyingKey& key, const Params& params,
     return fail(ErrorCode::kTables, "no table has main columns");
   add_layers(shape);
   return shape;
-}
-
-Result<void> check_statement(const VerifyingKey& key, const Shape& shape,
-                             const Statement& statement) {
-  const auto widths = bus_widths(key);
-  if (!widths) return tl::unexpected<Error>(widths.error());
-  for (size_t i = 0; i < statement.publics.size(); ++i) {
-    const PublicInteraction& item = statement.publics[i];
-    const auto width = widths->find(item.bus);  // never kBlindBus, which no key may name
-    if ((item.sign != 1 && item.sign != -1) || width == widths->end() ||
-        item.tuple.size() != width->second)
-      return fail(ErrorCode::kStatement, fmt::format("public interaction {} is malformed", i));
-    const auto field = [](uint32_t word) { return word < kModulus; };
-    if (!field(item.multiplicity) || !std::ranges::all_of(item.tuple, field))
-      return fail(ErrorCode::kNonCanonical, fmt::format("public interaction {}: word >= p", i));
-  }
-  size_t next = 0;
-  for (const TreeShape& tree : shape.trees) {
-    if (tree.kind != TreeShape::Kind::kShared) continue;
-    if (next == statement.shared.size() || statement.shared[next].slot != tree.slot)
-      return fail(ErrorCode::kStatement, fmt::format("shared slot {}: no root", tree.slot));
-    ++next;
-  }
-  if (next != statement.shared.size())
-    return fail(ErrorCode::kStatement,
-                fmt::format("shared roots: expected {}, found {}", next, statement.shared.size()));
-  return {};
-}
-
-Result<void> check_multiplicities(const Shape& shape, const Statement& statement) {
-  std::map<uint16_t, uint64_t> carried;
-  for (const GroupShape& group : shape.groups)
-    for (const GroupInteraction& interaction : group.interactions) {
-      uint64_t& sum = carried[interaction.bus];
-      // At most 2^22 * 2^31 each, so one addition cannot wrap a sum that is still below p.
-      sum += uint64_t{group.height()} * interaction.max_multiplicity;
-      if (sum >= kModulus)
-        return fail(ErrorCode::kMultiplicities,
-                    fmt::format("bus {}: up to {} tuples, expected fewer than p = {}",
-                                interaction.bus, sum, kModulus));
-    }
-  for (const PublicInteraction& item : statement.publics) {
-    uint64_t& sum = carried[item.bus];
-    sum += Fp::from_wire(item.multiplicity).value();  // as an integer
-    if (sum >= kModulus)
-      return fail(ErrorCode::kMultiplicities,
-                  fmt::format("bus {}: up to {} tuples with the public ones, expected fewer than p",
-                              item.bus, sum));
-  }
-  return {};
 }
 
 }  // namespace zkvm::stark

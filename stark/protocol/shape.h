@@ -10,11 +10,14 @@
 #include <span>
 #include <vector>
 
+#include "stark/field/field.h"
 #include "stark/protocol/key.h"
 
 namespace zkvm::stark {
 
 inline constexpr uint32_t kExtensionDegree = 5;
+/// g: point e of the LDE domain of 2^n points is g root(n)^e, which is in no trace domain.
+inline constexpr Fp kLdeShift = Fp::from(Fp::kGenerator);
 inline constexpr uint32_t kSaltThreshold = 5;  // rows of fewer words are salted ...
 inline constexpr uint32_t kSaltWords = 5;      // ... with this many
 inline constexpr uint32_t kMaxTables = 8192;
@@ -181,13 +184,5 @@ struct Shape {
 /// Needs a consistent key (VerifyingKey::check). Errors: kParams, kTables, kNonCanonical.
 [[nodiscard]] Result<Shape> make_shape(const VerifyingKey& key, const Params& params,
                                        std::span<const TableSpec> tables);
-
-/// Statement against key and shape: buses, widths, shared roots. Errors: kStatement, kNonCanonical.
-[[nodiscard]] Result<void> check_statement(const VerifyingKey& key, const Shape& shape,
-                                           const Statement& statement);
-
-/// SOUNDNESS: LogUp proves equality of multiplicities mod p, so no bus may be able to carry p
-/// tuples. Errors: kMultiplicities.
-[[nodiscard]] Result<void> check_multiplicities(const Shape& shape, const Statement& statement);
 
 }  // namespace zkvm::stark

@@ -118,7 +118,7 @@ Result<Params> choose_params(const VerifyingKey& key, std::span<const TableSpec>
   // From below: `needed` never falls as queries rise, so the first fixed point is the least.
   for (;;) {
     const auto shape = make_shape(key, wish, tables);
-    if (!shape) return tl::unexpected<Error>(shape.error());
+    if (!shape) return propagate(shape);
     const Soundness now = soundness(*shape, key.tuple_width, publics, least_rate);
     if (now.rounds.size() == 1) return unreachable("rate 1 or more");
     double needed =

@@ -8,6 +8,9 @@
 #include <array>
 #include <vector>
 
+#include "stark/prover/constraint_kernels.h"
+#include "stark/prover/interactions.h"
+
 namespace zkvm::stark {
 namespace {
 

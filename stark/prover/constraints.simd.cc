@@ -1,6 +1,5 @@
 // One chunk of the constraint stage: see constraints.h.
-#include "stark/prover/constraints.h"
-
+#include "stark/prover/constraint_kernels.h"
 #include "stark/prover/interactions.simd.h"
 
 namespace zkvm::stark::ZKVM_SIMD_TARGET {
@@ -42,12 +41,9 @@ struct Total {
   }
   /// += a * b - m * f.
   ZKVM_SIMD_INLINE void add_product_minus(const PFp5& a, const PFp5& b, PFp m, const PFp5& f) {
-    const PFp b1_b4 = b.c[1] - b.c[4];
-    const PFp map[9] = {b.c[0], b.c[1],          b.c[2],          b.c[3],        b.c[4],
-                        b1_b4,  b.c[0] - b.c[3], b.c[4] - b.c[2], b.c[3] - b1_b4};
     Split a_split[5], map_split[9];
     for (int i = 0; i < 5; ++i) a_split[i] = split(a.c[i]);
-    for (int i = 0; i < 9; ++i) map_split[i] = split(map[i]);
+    split_factor(b, map_split);
     const Split m_split = split(m);
 #pragma GCC unroll 5
     for (int k = 0; k < 5; ++k) {
@@ -76,12 +72,9 @@ struct Total {
 // h F - alpha m, reduced
 ZKVM_SIMD_INLINE PFp5 scaled_remainder(const PFp5& h, const PFp5& f, PFp m,
                                        const uint32_t minus_alpha[5]) {
-  const PFp b1_b4 = f.c[1] - f.c[4];
-  const PFp map[9] = {f.c[0], f.c[1],          f.c[2],          f.c[3],        f.c[4],
-                      b1_b4,  f.c[0] - f.c[3], f.c[4] - f.c[2], f.c[3] - b1_b4};
   Split h_split[5], map_split[9];
   for (int i = 0; i < 5; ++i) h_split[i] = split(h.c[i]);
-  for (int i = 0; i < 9; ++i) map_split[i] = split(map[i]);
+  split_factor(f, map_split);
   const Split m_split = split(m);
   PFp5 out;
 #pragma GCC unroll 5
@@ -99,8 +92,7 @@ ZKVM_SIMD_INLINE const PFp5& extension_at(const PFp* columns) {
 
 /// sum of alpha^i * assert_i over all chips, as a first Total.
 ZKVM_SIMD_INLINE Total sum_asserts(const ConstraintPlan& plan, const Scratch& scratch) {
-  ExtensionAcc acc;
-  uint32_t room = 8;
+  CentredAcc5 acc;
   const uint32_t(*power)[5] = plan.assert_powers;
   for (uint32_t t = 0; t < plan.chip_count; ++t) {
     const ChipPlan& chip = plan.chips[t];
@@ -117,10 +109,7 @@ ZKVM_SIMD_INLINE Total sum_asserts(const ConstraintPlan& plan, const Scratch& sc
                 reinterpret_cast<uint32_t*>(scratch.values));
 #pragma GCC unroll 1
     for (uint32_t i = 0; i < chip.asserts; ++i, ++power) {
-      if (room-- == 0) {
-        acc.fold();
-        room = 3;
-      }
+      acc.make_room(1);
       acc.mac(split(shifted(scratch.values[i])), *power);
     }
   }

@@ -38,30 +38,12 @@ ZKVM_SIMD_INLINE PFp evaluate(const InteractionView& view, const PackedForm& for
   return sum;
 }
 
-/// Five sums of products of shifted columns with constants.
-struct ExtensionAcc {
-  CentredAcc c[5];
-
-  ZKVM_SIMD_INLINE void mac(Split column, const uint32_t coefficient[5]) {
-#pragma GCC unroll 5
-    for (int k = 0; k < 5; ++k) c[k].mac(column, broadcast_split(coefficient[k]));
-  }
-  ZKVM_SIMD_INLINE void fold() {
-#pragma GCC unroll 5
-    for (int k = 0; k < 5; ++k) c[k].fold();
-  }
-};
-
 ZKVM_SIMD_INLINE PFp5 evaluate(const InteractionView& view, const Fingerprint& form,
                                const PFp* columns, const Split* centred) {
-  ExtensionAcc acc;
-  uint32_t room = 8;  // products until the next fold: see CentredAcc
+  CentredAcc5 acc;
 #pragma GCC unroll 1
   for (uint32_t i = form.term_begin; i < form.term_end; ++i) {
-    if (room-- == 0) {
-      acc.fold();
-      room = 3;
-    }
+    acc.make_room(1);
     const ExtensionTerm& term = view.extension_terms[i];
     acc.mac(centred[term.column], term.coefficient);
   }

@@ -8,6 +8,9 @@
 #include <bit>
 #include <vector>
 
+#include "stark/prover/interactions.h"
+#include "stark/prover/logup_kernels.h"
+
 namespace zkvm::stark {
 namespace {
 

@@ -370,8 +370,8 @@ Statement make_statement(const Circuit& circuit, const Witness& witness, const S
 Result<Proof> prove(const Circuit& circuit, const Witness& witness, const SlotTrees& slots,
                     const ProverOptions& options, ProverStats* stats) {
   auto shape = make_shape(circuit.key(), options.params, witness.specs());
-  if (!shape) return tl::unexpected<Error>(shape.error());
-  if (auto ok = check_slots(*shape, slots); !ok) return tl::unexpected<Error>(ok.error());
+  if (!shape) return propagate(shape);
+  if (auto ok = check_slots(*shape, slots); !ok) return propagate(ok);
   if (options.params.zk && kBlindRows * shape->groups.size() >= shape->groups.back().height())
     return fail(ErrorCode::kTables,
                 "the smallest table has too few rows to answer every group's blinds");

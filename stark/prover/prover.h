@@ -12,6 +12,7 @@
 #include "stark/pcs/commit/committed_tree.h"
 #include "stark/protocol/error.h"
 #include "stark/protocol/proof.h"
+#include "stark/protocol/statement.h"
 #include "stark/protocol/transcript.h"
 #include "stark/prover/stage_timer.h"
 

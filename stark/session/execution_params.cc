@@ -13,7 +13,7 @@ Result<double> greatest_rate(std::span<const SegmentShape> shapes, const Params&
   double rate = 0;
   for (const SegmentShape& segment : shapes) {
     const auto shape = make_shape(segment.key, params, segment.tables);
-    if (!shape) return tl::unexpected<Error>(shape.error());
+    if (!shape) return propagate(shape);
     rate = std::max(rate, soundness(*shape, segment.key.tuple_width, segment.publics).rho);
   }
   return rate;
@@ -26,19 +26,19 @@ Result<ExecutionParams> choose_execution_params(std::span<const SegmentShape> sh
                                                 double security_bits) {
   const double bits = security_bits + std::log2(static_cast<double>(segments));
   ExecutionParams common{wish, 0};
-  // From below: queries and rate of one round never fall in the next.
+  // Least fixed point: starts at 1 query; a round can only raise queries and rate, so it ends.
   for (;;) {
     common.params.queries = 1;
     common.params.grind_round = 0;
     for (const SegmentShape& segment : shapes) {
       const auto chosen = choose_params(segment.key, segment.tables, segment.publics, wish, bits,
                                         common.least_rate);
-      if (!chosen) return tl::unexpected<Error>(chosen.error());
+      if (!chosen) return propagate(chosen);
       common.params.queries = std::max(common.params.queries, chosen->queries);
       common.params.grind_round = std::max(common.params.grind_round, chosen->grind_round);
     }
     const auto rate = greatest_rate(shapes, common.params);
-    if (!rate) return tl::unexpected<Error>(rate.error());
+    if (!rate) return propagate(rate);
     if (*rate <= common.least_rate) return common;
     common.least_rate = *rate;
   }

@@ -1,17 +1,17 @@
 // Packed arithmetic: one text for every instruction set.
 //
 // A kernel is written once, against the types below, in a file `*.simd.cc` that CMake compiles once
-// per target (zkvm_simd_sources in stark/CMakeLists.txt) into the namespace
+// per target (zkvm_simd_sources in stark/simd/simd.cmake) into the namespace
 // zkvm::stark::ZKVM_SIMD_TARGET, which is scalar, avx2 or avx512. It loops over the lanes it gets:
 // kLanes = 1, 8 or 16. A row of a tile is always kTileWidth = 16 words, kVectorsPerRow vectors.
 // simd_dispatch.h picks a target at run time.
 //
 //   U32     kLanes words: load/store, + - & | ^, min, mul_low, rotate_right (BLAKE3 needs no more)
-//   PFp     kLanes elements of F, canonical unless said otherwise
+//   PFp     kLanes elements of F (P: packed), canonical unless said otherwise
 //   PFp5    kLanes elements of E
 //   PShoupFactor, times(): product with a prepared constant, the cheapest one
 //   Split, Wide: a U32 as the widening multiplier takes it, and kLanes 64-bit sums of products
-//   Acc, CentredAcc: sums of products that are reduced once
+//   Acc, CentredAcc, CentredAcc5: sums of products that are reduced once
 //
 // RULE (one definition): a *.simd.cc file must not use inline functions or templates that other
 // files use too, the standard library's included, unless they are forced inline. The linker keeps
@@ -150,12 +150,10 @@ ZKVM_SIMD_INLINE PFp inverse(PFp a) {
   return power;
 }
 
-// ----------------------------------------------------------------------------------------------
-// sums
+// ------------------------------------------------------------------------------------------- sums
 
-// A sum of products of canonical elements. Between two folds, or a fold and reduce(), at most two
-// mac(); before the first fold four. reduce() after at most two products, or two after a fold, or
-// four and a fold.
+// A sum of products of canonical elements. Counted in products, each below 2^31 p: a sum holds
+// four; fold() leaves two; reduce() takes four.
 struct Acc {
   Wide sum = broadcast_wide(0);
 
@@ -175,6 +173,30 @@ struct CentredAcc {
     sum = ZKVM_SIMD_TARGET::fold(sum) + broadcast_wide(uint64_t{Fp::kModulus} << 31);
   }
   ZKVM_SIMD_INLINE PFp reduce() const { return reduce_2p(sum); }
+};
+
+// Sums of products of columns with elements of E, whose coefficients are centred words: a
+// CentredAcc for each coefficient, and the count of what they still take.
+struct CentredAcc5 {
+  CentredAcc c[5];
+  int room = 8;  // products until the next fold
+
+  ZKVM_SIMD_INLINE void mac(Split column, const uint32_t* coefficients) {
+#pragma GCC unroll 5
+    for (int k = 0; k < 5; ++k) c[k].mac(column, broadcast_split(coefficients[k]));
+  }
+  ZKVM_SIMD_INLINE void fold() {
+#pragma GCC unroll 5
+    for (int k = 0; k < 5; ++k) c[k].fold();
+  }
+  // Before so many products, at most four: folds if there is no room for them.
+  ZKVM_SIMD_INLINE void make_room(int products) {
+    if (room < products) {
+      fold();
+      room = 4;
+    }
+    room -= products;
+  }
 };
 
 // The representative in [-(p - 1) / 2, (p - 1) / 2] of each word.
@@ -218,13 +240,19 @@ ZKVM_SIMD_INLINE PFp5 operator*(const PFp5& a, PFp b) {
   for (int k = 0; k < 5; ++k) product.c[k] = reduce(mul(split(a.c[k]), factor));
   return product;
 }
-ZKVM_SIMD_INLINE PFp5 operator*(const PFp5& a, const PFp5& b) {
+// What kMulMatrix (field.h) picks from, of a factor b.
+ZKVM_SIMD_INLINE void split_factor(const PFp5& b, Split m[9]) {
   const PFp b1_b4 = b.c[1] - b.c[4];
-  const PFp m[9] = {b.c[0], b.c[1],          b.c[2],          b.c[3],        b.c[4],
-                    b1_b4,  b.c[0] - b.c[3], b.c[4] - b.c[2], b.c[3] - b1_b4};
+  for (int i = 0; i < 5; ++i) m[i] = split(b.c[i]);
+  m[5] = split(b1_b4);
+  m[6] = split(b.c[0] - b.c[3]);
+  m[7] = split(b.c[4] - b.c[2]);
+  m[8] = split(b.c[3] - b1_b4);
+}
+ZKVM_SIMD_INLINE PFp5 operator*(const PFp5& a, const PFp5& b) {
   Split a_split[5], m_split[9];
   for (int i = 0; i < 5; ++i) a_split[i] = split(a.c[i]);
-  for (int i = 0; i < 9; ++i) m_split[i] = split(m[i]);
+  split_factor(b, m_split);
   PFp5 product;
 #pragma GCC unroll 5
   for (int k = 0; k < 5; ++k) {

@@ -3,12 +3,19 @@
 //
 // A room of kernels declares a struct of function pointers and defines it once per target:
 //
-//   // fold.h                                      // fold.simd.cc, compiled once per target
-//   struct FoldKernels {                           namespace zkvm::stark::ZKVM_SIMD_TARGET {
-//     void (*fold)(const uint32_t* in, ...);       extern const FoldKernels fold_kernels = {.fold =
-//     &fold};
-//   };                                             }
-//   ZKVM_SIMD_KERNELS(FoldKernels, fold_kernels);    // caller: fold_kernels().fold(...)
+//   // fold_kernels.h
+//   struct FoldKernels {
+//     void (*fold)(const uint32_t* in, ...);
+//   };
+//   ZKVM_SIMD_KERNELS(FoldKernels, fold_kernels);
+//
+//   // fold.simd.cc, compiled once per target
+//   namespace zkvm::stark::ZKVM_SIMD_TARGET {
+//   extern const FoldKernels fold_kernels = {.fold = &fold};
+//   }
+//
+//   // fold.cc
+//   fold_kernels().fold(...);
 #pragma once
 
 #include <cstddef>

@@ -49,7 +49,7 @@ std::vector<Fp5> DeepBatch::at(std::span<const uint32_t> indices,
   std::vector<Fp5> denominators(2 * count), inverses(2 * count), values(count);
   const auto log_domain = static_cast<int>(shape_.log_domain(group_));
   for (size_t q = 0; q < count; ++q) {
-    const Fp x = Fp::from(Fp::kGenerator) * root_power(log_domain, indices[q]);
+    const Fp x = kLdeShift * root_power(log_domain, indices[q]);
     denominators[2 * q] = x - zeta_;
     denominators[2 * q + 1] = x - next_zeta_;
   }

@@ -5,30 +5,14 @@
 namespace zkvm::stark::ZKVM_SIMD_TARGET {
 namespace {
 
-// A sum of products of columns and elements of E.
-struct Sum5 {
-  CentredAcc acc[5];
-  int left = 8;  // products until a fold
-
-  ZKVM_SIMD_INLINE void make_room(int products) {
-    if (left < products) {
-#pragma GCC unroll 5
-      for (int k = 0; k < 5; ++k) acc[k].fold();
-      left = 4;
-    }
-    left -= products;
-  }
-  ZKVM_SIMD_INLINE void mac(U32 column, const uint32_t* coefficients) {
-    const Split x = split(shifted(PFp{column}));
-#pragma GCC unroll 5
-    for (int k = 0; k < 5; ++k) acc[k].mac(x, broadcast_split(coefficients[k]));
-  }
-};
+ZKVM_SIMD_INLINE void mac(CentredAcc5& acc, const uint32_t* column, const uint32_t* coefficients) {
+  acc.mac(split(shifted(load_fp(column))), coefficients);
+}
 
 void sums(const OpenedTile* tiles, size_t tile_count, size_t rows, uint32_t* out) {
   for (size_t row = 0; row < rows; row += kLanes) {
     const size_t live = rows - row < kLanes ? rows - row : kLanes;
-    Sum5 at_zeta, next;
+    CentredAcc5 at_zeta, next;
     for (size_t t = 0; t < tile_count; ++t) {
       const OpenedTile& tile = tiles[t];
       const size_t at = row * tile.row_words;
@@ -38,16 +22,16 @@ void sums(const OpenedTile* tiles, size_t tile_count, size_t rows, uint32_t* out
         at_zeta.make_room(4);
 #pragma GCC unroll 4
         for (size_t j = i; j < i + 4; ++j)
-          at_zeta.mac(load(columns + j * kLanes), tile.coefficients + 5 * j);
+          mac(at_zeta, columns + j * kLanes, tile.coefficients + 5 * j);
       }
       for (size_t n = 0; n < tile.next_count; ++n) {
         next.make_room(1);
-        next.mac(load(columns + tile.next[n].lane * kLanes), tile.next[n].coefficients);
+        mac(next, columns + tile.next[n].lane * kLanes, tile.next[n].coefficients);
       }
     }
     for (size_t k = 0; k < 10; ++k) {
       alignas(64) uint32_t words[kLanes];
-      store(words, (k < 5 ? at_zeta.acc[k] : next.acc[k - 5]).reduce().v);
+      store(words, (k < 5 ? at_zeta.c[k] : next.c[k - 5]).reduce().v);
       for (size_t r = 0; r < live; ++r) out[10 * (row + r) + k] = words[r];
     }
   }

@@ -22,8 +22,8 @@ struct OpenedTile {
   size_t words;           // of each row
   /// Words from `first` on that may be read.
   size_t readable;
-  const uint32_t*
-      coefficients;  // centred words of c, five a column, for 16 columns; 0 for the rest
+  /// Centred words of c, five a column, for 16 columns; 0 for the rest.
+  const uint32_t* coefficients;
   const OpenedNext* next;
   size_t next_count;
 };

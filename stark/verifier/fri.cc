@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "stark/field/bit_reverse.h"
 #include "stark/verifier/deep.h"
 
 namespace zkvm::stark {
@@ -16,11 +17,8 @@ constexpr Fp kHalf = inverse(Fp::from(2));
 std::vector<Fp5> evaluate_on_subgroup(std::span<const Fp5> polynomial, unsigned log) {
   // Decimation in time: bit-reversed coefficients first.
   std::vector<Fp5> values(size_t{1} << log);
-  for (size_t i = 0; i < polynomial.size(); ++i) {
-    size_t reversed = 0;
-    for (unsigned bit = 0; bit < log; ++bit) reversed |= (i >> bit & 1) << (log - 1 - bit);
-    values[reversed] += polynomial[i];
-  }
+  for (size_t i = 0; i < polynomial.size(); ++i)
+    values[bit_reverse(i, static_cast<int>(log))] += polynomial[i];
   for (unsigned level = 1; level <= log; ++level) {
     const size_t half = size_t{1} << (level - 1);
     const Fp root = Fp::root_of_unity(static_cast<int>(level));

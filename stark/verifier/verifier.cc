@@ -85,7 +85,7 @@ Result<Challenges> replay(const VerifyingKey& key, const Shape& shape, const Sta
   out.batch.resize(proof.openings.size());
   transcript.squeeze("batch", out.batch);
   auto fri = replay_fri(shape, proof, transcript);
-  if (!fri) return tl::unexpected<Error>(fri.error());
+  if (!fri) return propagate(fri);
   out.fri = std::move(*fri);
   return out;
 }
@@ -151,14 +151,12 @@ std::vector<const uint32_t*> layer_rows(const Shape& shape, const Proof& proof) 
 
 Result<Verified> verify(const VerifyingKey& key, const Statement& statement,
                         std::span<const uint8_t> bytes, const VerifyOptions& options) {
-  const auto refuse = [](const auto& result) { return tl::unexpected<Error>(result.error()); };
-
   // Format, parameters, tables, statement.
   ByteReader in(bytes);
   Proof proof;
   const auto shape = read_head(key, in, proof);
-  if (!shape) return refuse(shape);
-  if (auto ok = check_statement(key, *shape, statement); !ok) return refuse(ok);
+  if (!shape) return propagate(shape);
+  if (auto ok = check_statement(key, *shape, statement); !ok) return propagate(ok);
 
   // Soundness.
   Soundness proven =
@@ -166,30 +164,30 @@ Result<Verified> verify(const VerifyingKey& key, const Statement& statement,
   if (!(proven.bits >= options.security_bits))
     return fail(ErrorCode::kSecurity, fmt::format("security: expected {:.2f} bits, found {:.2f}",
                                                   options.security_bits, proven.bits));
-  if (auto ok = check_multiplicities(*shape, statement); !ok) return refuse(ok);
+  if (auto ok = check_multiplicities(*shape, statement); !ok) return propagate(ok);
 
   // Transcript.
   const auto slots = slot_roots(key, *shape, statement);
   const auto challenges = replay(key, *shape, statement, slots, proof, options.log);
-  if (!challenges) return refuse(challenges);
+  if (!challenges) return propagate(challenges);
 
   // Openings.
   const OpeningChallenges& drawn = challenges->constraints;
   const OpenedFingerprint fingerprint(drawn.gamma, drawn.beta, key.tuple_width);
-  if (auto ok = check_zeta(drawn.zeta); !ok) return refuse(ok);
-  if (auto ok = check_bus_sum(statement, fingerprint, proof.sums); !ok) return refuse(ok);
+  if (auto ok = check_zeta(drawn.zeta); !ok) return propagate(ok);
+  if (auto ok = check_bus_sum(statement, fingerprint, proof.sums); !ok) return propagate(ok);
   if (auto ok = check_constraints(key, *shape, drawn, fingerprint, proof.sums, proof.openings); !ok)
-    return refuse(ok);
+    return propagate(ok);
 
   // Deep, fri, queries.
   const auto& indices = challenges->fri.indices;
-  if (auto ok = read_openings(*shape, indices, in, proof); !ok) return refuse(ok);
-  if (auto ok = check_trees(*shape, slots, indices, proof); !ok) return refuse(ok);
+  if (auto ok = read_openings(*shape, indices, in, proof); !ok) return propagate(ok);
+  if (auto ok = check_trees(*shape, slots, indices, proof); !ok) return propagate(ok);
   const auto batch = batch_values(*shape, *challenges, proof);
   if (auto ok = check_queries(*shape, challenges->fri, batch, layer_rows(*shape, proof),
                               proof.final_polynomial);
       !ok)
-    return refuse(ok);
+    return propagate(ok);
   return Verified{proof.params, std::move(proof.tables), std::move(proven)};
 }
 

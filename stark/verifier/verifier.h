@@ -9,6 +9,7 @@
 #include "stark/protocol/key.h"
 #include "stark/protocol/shape.h"
 #include "stark/protocol/soundness.h"
+#include "stark/protocol/statement.h"
 #include "stark/protocol/transcript.h"
 
 namespace zkvm::stark {

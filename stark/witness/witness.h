@@ -9,6 +9,7 @@
 #include "stark/field/field.h"
 #include "stark/protocol/key.h"
 #include "stark/protocol/shape.h"
+#include "stark/protocol/statement.h"
 
 namespace zkvm::stark {
 

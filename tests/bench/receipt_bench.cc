@@ -2,8 +2,7 @@
 //
 //   verify/GUEST   bytes: of the receipt
 //   floor/GUEST    as many BLAKE3 compressions as the receipt has blocks, from the nearest cache:
-//   no
-//                  verifier can take less
+//                  no verifier can take less
 //
 // Median and best: --benchmark_repetitions=11 --benchmark_report_aggregates_only.
 #include <benchmark/benchmark.h>

@@ -7,8 +7,8 @@
 //   verify/LOG_HEIGHT                    ms, proof bytes, queries
 //
 // All main cells are 0, which satisfies the chip; no kernel's time depends on the values.
-// Peak memory: run one case alone, /usr/bin/time -v stark_prover_bench
-// --benchmark_filter=prove/20/1/2
+// Peak memory: run one case alone,
+//   /usr/bin/time -v stark_prover_bench --benchmark_filter=prove/20/1/2
 #include <benchmark/benchmark.h>
 #include <tbb/global_control.h>
 #include <zk/check.h>

@@ -1,7 +1,7 @@
 // The table of all pairs of bytes: it answers range checks and the bitwise and.
 //
-//   fixed: a b and[4] | range14 range16[4] bytes[4] and8[4] (how often each is looked up)  2^14
-//   rows
+//   fixed: a b and[4] | range14 range16[4] bytes[4] and8[4] (how often each is looked up)
+//   2^14 rows
 //
 // Row i has a = i / 256, b = i mod 256, and stands for the four pairs (a + 64 k, b), k < 4, each
 // with the value 256 (a + 64 k) + b = i + 2^14 k: of these it answers range16(value), bytes(a + 64

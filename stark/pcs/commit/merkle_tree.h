@@ -20,9 +20,12 @@
 
 namespace zkvm::stark {
 
-/// Up to 16 adjacent columns: word i of row r is first[r / 16 * pack_stride + r % 16 * row_stride
-/// + r / 1024 * block_padding + i]. Fast are tiles (row_stride 16, 64-byte aligned, all 16 words
-/// readable) and single columns (row_stride 1, words 1, 64-byte aligned); any other layout works.
+/// Up to 16 adjacent columns. Word i of row r lies at
+///
+///   first + (r / 16) pack_stride + (r % 16) row_stride + (r / 1024) block_padding + i
+///
+/// Fast layouts, 64-byte aligned: tiles (row_stride 16, all 16 words readable), single columns
+/// (row_stride 1, words 1). Any other works.
 struct RowColumns {
   const uint32_t* first;
   uint32_t words;
@@ -35,8 +38,8 @@ struct RowColumns {
 /// (b = log2 of the number of cosets).
 struct TreeRows {
   unsigned log_rows;
-  std::vector<std::vector<RowColumns>>
-      cosets;           // of each coset the columns from left to right; equal widths
+  /// Of each coset the columns from left to right; equal widths.
+  std::vector<std::vector<RowColumns>> cosets;
   bool salted = false;  // kSaltWords random words at the end of each row
 };
 

@@ -1,15 +1,20 @@
-// A codeword in E: one value for each point of a domain, in index order. Layout:
-// codeword_kernels.h.
+// A codeword in E: one value for each point of a domain, in index order.
+//
+// It lies in packs of 16 elements: coefficient c of element e at word 80 (e / 16) + 16 c + e % 16,
+// 64-byte aligned. So an element's coefficients are lanes of five vectors, and the leaves of a FRI
+// layer hash without transposition.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "stark/field/field.h"
-#include "stark/pcs/open/codeword_kernels.h"
-#include "stark/poly/tile_matrix.h"
+#include "stark/poly/aligned_words.h"
+#include "stark/simd/simd_dispatch.h"
 
 namespace zkvm::stark {
+
+inline constexpr size_t kCodewordPackWords = 5 * kPackLanes;
 
 class Codeword {
  public:
@@ -40,6 +45,13 @@ class Codeword {
  private:
   unsigned log_size_ = 0;
   AlignedWords words_;
+};
+
+/// The points x_i = first * root^i of a run of rows, or their inverses.
+struct PointRun {
+  Fp first;
+  alignas(64) uint32_t powers[16];  // root^0 .. root^15
+  Fp step;                          // root^16
 };
 
 /// The points root^i * first of a run of packs, for the kernels.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "stark/field/factor.h"
+#include "stark/pcs/open/deep_kernels.h"
 #include "stark/verifier/deep.h"
 
 namespace zkvm::stark {
@@ -20,22 +21,7 @@ static_assert(kRunRows == kBlockRows, "a run of rows must lie in one block of a 
 /// A DeepRun without its rows: what all runs share.
 class Batch {
  public:
-  explicit Batch(const Fp5& z) {
-    // m = (X - z) (X - z^p) .. (X - z^(p^4)), which has coefficients in F.
-    std::vector<Fp5> product{Fp5::one()};
-    Fp5 conjugate = z;
-    for (int i = 0; i < 5; ++i, conjugate = kFrobenius(conjugate)) {
-      product.insert(product.begin(), Fp5::zero());
-      for (size_t j = 0; j + 1 < product.size(); ++j) product[j] -= conjugate * product[j + 1];
-    }
-    Fp5 quotient = Fp5::one();  // Horner's rule divides by X - z
-    for (size_t i = 5; i-- > 0;) {
-      run_.minimal[i] = product[i].c[0];
-      if (i == 4) continue;
-      quotient = product[i + 1] + z * quotient;
-      run_.cofactor[i] = quotient;
-    }
-  }
+  explicit Batch(const Fp5& z) { run_.z = minimal_polynomial(z); }
 
   /// c (f - y)/(X - z).
   void add(ColumnRef column, const Fp5& c, const Fp5& y) {
@@ -179,8 +165,8 @@ Codeword deep_batch(const Shape& shape, const GroupShape& group, std::span<const
       const size_t row = run * run_rows;
       for (size_t c = 0; c < cosets; ++c) {
         PointRun here = points;  // from a pack before the run on
-        here.first = Fp::from(Fp::kGenerator) * pow(coset_root, c) * pow(root, row) *
-                     pow(root_inverse, kPackLanes);
+        here.first =
+            kLdeShift * pow(coset_root, c) * pow(root, row) * pow(root_inverse, kPackLanes);
         DeepRun kernel = batch.at(lde, c, row, tiles);
         kernel.packs = run_packs;
         kernel.points = &here;

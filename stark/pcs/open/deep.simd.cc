@@ -1,6 +1,6 @@
-// See codeword_kernels.h. Rows of a tile are transposed, so that lanes are rows; the products of a
+// See deep_kernels.h. Rows of a tile are transposed, so that lanes are rows; the products of a
 // row's columns with their coefficients are summed in 64 bits and reduced once a row.
-#include "stark/pcs/open/codeword_kernels.h"
+#include "stark/pcs/open/deep_kernels.h"
 #include "stark/simd/simd.h"
 
 namespace zkvm::stark::ZKVM_SIMD_TARGET {
@@ -8,19 +8,12 @@ namespace {
 
 constexpr size_t kMaxRows = 16 * (kMaxDeepPacks + 1);  // with the pack before the run
 
-// acc[k] += x * coefficients[k].
-ZKVM_SIMD_INLINE void mac5(CentredAcc acc[5], U32 column, const uint32_t* coefficients) {
-  const Split x = split(shifted(PFp{column}));
-#pragma GCC unroll 5
-  for (int k = 0; k < 5; ++k) acc[k].mac(x, broadcast_split(coefficients[k]));
+ZKVM_SIMD_INLINE void mac(CentredAcc5& acc, const uint32_t* column, const uint32_t* coefficients) {
+  acc.mac(split(shifted(load_fp(column))), coefficients);
 }
-ZKVM_SIMD_INLINE void fold5(CentredAcc acc[5]) {
-#pragma GCC unroll 5
-  for (int k = 0; k < 5; ++k) acc[k].fold();
-}
-ZKVM_SIMD_INLINE PFp5 reduce5(const CentredAcc acc[5], const Fp5& constant) {
+ZKVM_SIMD_INLINE PFp5 reduce(const CentredAcc5& acc, const Fp5& constant) {
   PFp5 out;
-  for (int k = 0; k < 5; ++k) out.c[k] = acc[k].reduce() + broadcast(constant.c[k]);
+  for (int k = 0; k < 5; ++k) out.c[k] = acc.c[k].reduce() + broadcast(constant.c[k]);
   return out;
 }
 
@@ -29,8 +22,7 @@ struct Numerators {
   PFp5 at_z, at_next;
 };
 ZKVM_SIMD_INLINE Numerators numerators(const DeepRun& run, size_t row) {
-  CentredAcc acc[5], next_acc[5];
-  int next_left = 8;  // products that next_acc still takes
+  CentredAcc5 acc, next_acc;
   for (size_t t = 0; t < run.tile_count; ++t) {
     const DeepTile& tile = run.tiles[t];
     const uint32_t* rows = tile.rows + 16 * row;
@@ -41,22 +33,18 @@ ZKVM_SIMD_INLINE Numerators numerators(const DeepRun& run, size_t row) {
     for (size_t i = 0; i < 16; ++i) store(words + i * kLanes, columns[i]);
     const uint32_t* coefficients = tile.coefficients;
     for (size_t quad = 0; quad < tile.quads; ++quad) {
-      fold5(acc);  // room for four
+      acc.fold();  // room for four, whatever came before: no count in this loop
 #pragma GCC unroll 4
       for (size_t i = 0; i < 4; ++i)
-        mac5(acc, load(words + (4 * quad + i) * kLanes), coefficients + 5 * i);
+        mac(acc, words + (4 * quad + i) * kLanes, coefficients + 5 * i);
       coefficients += 20;
     }
     for (size_t n = 0; n < tile.next_count; ++n) {
-      if (next_left == 0) {
-        fold5(next_acc);
-        next_left = 4;
-      }
-      --next_left;
-      mac5(next_acc, load(words + tile.next[n].lane * kLanes), tile.next[n].coefficients);
+      next_acc.make_room(1);
+      mac(next_acc, words + tile.next[n].lane * kLanes, tile.next[n].coefficients);
     }
   }
-  return {reduce5(acc, run.constant), reduce5(next_acc, run.next_constant)};
+  return {reduce(acc, run.constant), reduce(next_acc, run.next_constant)};
 }
 
 // sum_i a[i] b[i], four products.
@@ -76,12 +64,13 @@ ZKVM_SIMD_INLINE Division divide(const DeepRun& run, PFp x) {
   const PFp x2 = x * x, x3 = x2 * x, x4 = x2 * x2, x5 = x4 * x;
   const Split powers[4] = {split(x), split(x2), split(x3), split(x4)};
   Division out;
-  out.minimal = x5 + dot4(powers, run.minimal + 1) + broadcast(run.minimal[0]);
+  out.minimal = x5 + dot4(powers, run.z.coefficients + 1) + broadcast(run.z.coefficients[0]);
   for (int k = 0; k < 5; ++k) {
     Acc acc;
-    for (int i = 1; i < 4; ++i) acc.mac(powers[i - 1], broadcast_split(run.cofactor[i].c[k].wire));
+    for (int i = 1; i < 4; ++i)
+      acc.mac(powers[i - 1], broadcast_split(run.z.cofactor[i].c[k].wire));
     acc.fold();
-    out.cofactor.c[k] = acc.reduce() + broadcast(run.cofactor[0].c[k]);
+    out.cofactor.c[k] = acc.reduce() + broadcast(run.z.cofactor[0].c[k]);
   }
   out.cofactor.c[0] = out.cofactor.c[0] + x4;
   return out;
@@ -116,16 +105,6 @@ ZKVM_SIMD_INLINE void invert(const DeepRun& run, uint32_t* inverses) {
   }
 }
 
-// What multiplication by b needs: see operator* of PFp5.
-ZKVM_SIMD_INLINE void prepare(const PFp5& b, Split m[9]) {
-  const PFp b1_b4 = b.c[1] - b.c[4];
-  for (int i = 0; i < 5; ++i) m[i] = split(b.c[i]);
-  m[5] = split(b1_b4);
-  m[6] = split(b.c[0] - b.c[3]);
-  m[7] = split(b.c[4] - b.c[2]);
-  m[8] = split(b.c[3] - b1_b4);
-}
-
 // a b + c d with one reduction a coefficient.
 ZKVM_SIMD_INLINE PFp5 sum_of_products(const PFp5& a, const PFp5& b, const PFp5& c, const PFp5& d) {
   Split x[10], m[18];
@@ -133,8 +112,8 @@ ZKVM_SIMD_INLINE PFp5 sum_of_products(const PFp5& a, const PFp5& b, const PFp5& 
     x[i] = split(a.c[i]);
     x[5 + i] = split(c.c[i]);
   }
-  prepare(b, m);
-  prepare(d, m + 9);
+  split_factor(b, m);
+  split_factor(d, m + 9);
   PFp5 out;
 #pragma GCC unroll 5
   for (int k = 0; k < 5; ++k) {

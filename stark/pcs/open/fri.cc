@@ -6,7 +6,9 @@
 
 #include <algorithm>
 
+#include "stark/field/bit_reverse.h"
 #include "stark/field/factor.h"
+#include "stark/pcs/open/fri_kernels.h"
 #include "stark/pcs/open/grind.h"
 #include "stark/verifier/fri.h"
 
@@ -120,12 +122,8 @@ std::vector<Fp5> interpolate(const Codeword& codeword) {
   }
   const Fp scale = inverse(Fp::from(values.size()));
   std::vector<Fp5> coefficients(values.size());
-  for (size_t i = 0; i < values.size(); ++i) {
-    size_t reversed = 0;
-    for (unsigned bit = 0; bit < codeword.log_size(); ++bit)
-      reversed = 2 * reversed + (i >> bit & 1);
-    coefficients[reversed] = values[i] * scale;
-  }
+  for (size_t i = 0; i < values.size(); ++i)
+    coefficients[bit_reverse(i, static_cast<int>(codeword.log_size()))] = values[i] * scale;
   return coefficients;
 }
 

@@ -1,5 +1,5 @@
 // The prover's section "fri": the commit phase and the openings of its layers.
-// Protocol: stark/doc/protocol.md section 10; the verifier's counterpart: verifier_fri.h.
+// Protocol: stark/doc/protocol.md section 10; the verifier's counterpart: stark/verifier/fri.h.
 #pragma once
 
 #include <atomic>
@@ -31,15 +31,15 @@ struct FriCommitment {
 };
 
 /// The commit phase of protocol.md section 10. `batch`: the codeword of every group, tallest first;
-/// group g's polynomial should have fewer than its bound coefficients:
-/// what is above is cut off the final polynomial, and the proof does not verify. All threads.
+/// group g's polynomial must have fewer coefficients than its bound; if not, the proof will not
+/// verify. All threads.
 /// nullopt only if `cancelled` became true; the transcript is then of no more use.
 [[nodiscard]] std::optional<FriCommitment> fri_commit(const Shape& shape,
                                                       std::vector<Codeword> batch,
                                                       Transcript& transcript,
                                                       const std::atomic<bool>* cancelled = nullptr);
 
-/// A codeword of 2^(log_rows + log_arity) elements that lies as codeword_kernels.h says.
+/// A codeword of 2^(log_rows + log_arity) elements that lies as codeword.h says.
 struct FriFibres {
   const uint32_t* codeword;
   unsigned log_arity;

@@ -15,25 +15,6 @@ namespace {
 
 size_t block_rows(int log_rows) { return std::min(size_t{1} << log_rows, kBlockRows); }
 
-// m = prod_i (X - zeta^(p^i)), by its roots, and q = m / (X - zeta), by synthetic division.
-PointPolynomials make_point(const Fp5& zeta) {
-  Fp5 minimal[6] = {Fp5::one()};  // the product so far, constant term first
-  Fp5 conjugate = zeta;
-  for (int degree = 0; degree < 5; ++degree, conjugate = kFrobenius(conjugate)) {
-    minimal[degree + 1] = minimal[degree];
-    for (int i = degree; i > 0; --i) minimal[i] = minimal[i - 1] - conjugate * minimal[i];
-    minimal[0] = -(conjugate * minimal[0]);
-  }
-  PointPolynomials point;
-  for (int i = 0; i < 5; ++i) point.minimal[i] = minimal[i].c[0];
-  Fp5 coefficient = Fp5::one();
-  for (int i = 3; i >= 0; --i) {
-    coefficient = zeta * coefficient + point.minimal[i + 1];
-    point.quotient[i] = coefficient;
-  }
-  return point;
-}
-
 // sum over rows of (cell - centre()) * weight, for the 16 columns of a tile: words [k][column].
 struct TileSums {
   alignas(64) uint32_t words[5 * kTileWidth] = {};
@@ -50,7 +31,7 @@ Fp5 sum_of_column(const TileSums& sums, int column) {
 OutOfDomainPoint::OutOfDomainPoint(int log_rows, const Fp5& zeta)
     : log_rows_(log_rows), zeta_(zeta) {
   ZK_CHECK(1 <= log_rows && log_rows <= Fp::kTwoAdicity);
-  const PointPolynomials point = make_point(zeta);
+  const MinimalPolynomial point = minimal_polynomial(zeta);
   const Fp root = Fp::root_of_unity(log_rows);
   const size_t rows = block_rows(log_rows), blocks = (size_t{1} << log_rows) / rows;
   uint32_t powers[17];

@@ -1,8 +1,8 @@
-// Out-of-domain evaluation: committed columns at a point zeta of E, from their values on LDE coset
-// 0.
+// Out-of-domain evaluation: committed columns at a point zeta of E, from their values on LDE
+// coset 0.
 //
-// On s H_N a polynomial u of degree < N has the barycentric form (Berrut, Trefethen 2004, section
-// 4)
+// On s H_N a polynomial u of degree < N has the barycentric form (Berrut, Trefethen 2004,
+// section 4)
 //   u(zeta) = (zeta^N - s^N) / (N s^N) * sum_r u(x_r) x_r / (zeta - x_r),   x_r = s w_N^r,
 // one product base x extension per cell. Coset 0 holds the values of u = f + (s^N - 1) rho there,
 // and
@@ -34,8 +34,8 @@ class OutOfDomainPoint {
  private:
   int log_rows_;
   Fp5 zeta_;
-  AlignedWords
-      weights_;  // per block of rows: words [k][row] of x_r / (zeta - x_r), centred (simd.h)
+  // Per block of rows: words [k][row] of x_r / (zeta - x_r), centred (simd.h).
+  AlignedWords weights_;
 };
 
 }  // namespace zkvm::stark

@@ -4,21 +4,22 @@
 namespace zkvm::stark::ZKVM_SIMD_TARGET {
 namespace {
 
-// m(x) of PointPolynomials.
-ZKVM_SIMD_INLINE PFp minimal_at(const PointPolynomials& point, const PFp powers[6]) {
+// m(x) of MinimalPolynomial.
+ZKVM_SIMD_INLINE PFp minimal_at(const MinimalPolynomial& point, const PFp powers[6]) {
   Acc acc;
-  for (int i = 1; i < 5; ++i) acc.mac(split(powers[i]), broadcast_split(point.minimal[i].wire));
+  for (int i = 1; i < 5; ++i)
+    acc.mac(split(powers[i]), broadcast_split(point.coefficients[i].wire));
   acc.fold();
-  return acc.reduce() + broadcast(point.minimal[0]) + powers[5];
+  return acc.reduce() + broadcast(point.coefficients[0]) + powers[5];
 }
 
 // x q(x).
-ZKVM_SIMD_INLINE PFp5 x_quotient_at(const PointPolynomials& point, const PFp powers[6]) {
+ZKVM_SIMD_INLINE PFp5 x_quotient_at(const MinimalPolynomial& point, const PFp powers[6]) {
   PFp5 result;
   for (int k = 0; k < 5; ++k) {
     Acc acc;
     for (int i = 0; i < 4; ++i) {
-      acc.mac(split(powers[i + 1]), broadcast_split(point.quotient[i].c[k].wire));
+      acc.mac(split(powers[i + 1]), broadcast_split(point.cofactor[i].c[k].wire));
     }
     acc.fold();
     result.c[k] = acc.reduce();
@@ -32,7 +33,7 @@ ZKVM_SIMD_INLINE void powers_of(PFp x, PFp powers[6]) {
   for (int i = 2; i < 6; ++i) powers[i] = powers[i - 1] * x;
 }
 
-void weights(const PointPolynomials& point, Fp first, const uint32_t powers[17], size_t count,
+void weights(const MinimalPolynomial& point, Fp first, const uint32_t powers[17], size_t count,
              uint32_t* out) {
   constexpr size_t kMaxVectors = kBlockRows / kLanes;
   PFp x[kMaxVectors], minimal[kMaxVectors], prefix[kMaxVectors];

@@ -5,22 +5,18 @@
 #include <cstdint>
 
 #include "stark/field/field.h"
+#include "stark/pcs/open/minimal_polynomial.h"
 #include "stark/poly/tile_matrix.h"
 #include "stark/simd/simd_dispatch.h"
 
 namespace zkvm::stark {
 
-// x / (zeta - x) = -x q(x) / m(x), where m = (X - zeta) q is the minimal polynomial of zeta over F:
-// inversions stay in F.
-struct PointPolynomials {
-  Fp minimal[5];    // m without its leading X^5
-  Fp5 quotient[4];  // q without its leading X^4
-};
-
+// x / (zeta - x) = -x q(x) / m(x) by the minimal polynomial m = (X - zeta) q of zeta: inversions
+// stay in F.
 struct OodKernels {
   // out[k * kBlockRows + i] = coefficient k of x / (zeta - x), as a centred word, x = first *
   // powers[1]^i, i < count; powers: 1, w, .., w^16. count is a multiple of 16, at most kBlockRows.
-  void (*weights)(const PointPolynomials& point, Fp first, const uint32_t powers[17], size_t count,
+  void (*weights)(const MinimalPolynomial& point, Fp first, const uint32_t powers[17], size_t count,
                   uint32_t* out);
   // sums[k * 16 + c] += sum over i < count of (row[i][c] - centre()) * weight (k, i), weights as
   // above.

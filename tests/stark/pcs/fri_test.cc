@@ -80,7 +80,7 @@ class FriRun {
   Result<void> verify() {
     Transcript transcript;
     auto challenges = replay_fri(shape, proof, transcript);
-    if (!challenges) return tl::unexpected<Error>(challenges.error());
+    if (!challenges) return propagate(challenges);
     const auto& indices = challenges->indices;
     std::vector<std::vector<Fp5>> values;
     for (size_t g = 0; g < batch.size(); ++g) {

@@ -62,9 +62,8 @@ Result<Proof> read(const VerifyingKey& key, std::span<const uint8_t> bytes,
   ByteReader in(bytes);
   Proof proof;
   const auto shape = read_head(key, in, proof);
-  if (!shape) return tl::unexpected<Error>(shape.error());
-  if (auto ok = read_openings(*shape, indices, in, proof); !ok)
-    return tl::unexpected<Error>(ok.error());
+  if (!shape) return propagate(shape);
+  if (auto ok = read_openings(*shape, indices, in, proof); !ok) return propagate(ok);
   return proof;
 }
 

@@ -1,0 +1,123 @@
+#include "stark/poly/aligned_words.h"
+
+#include <sys/mman.h>
+#include <zk/check.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <utility>
+
+namespace zkvm::stark {
+namespace {
+
+constexpr size_t kHugePage = size_t{2} << 20;
+std::atomic<bool> poison{false};
+
+size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+/// Large blocks that were freed, kept for the next of about their size: a fresh page has to be
+/// cleared by the kernel, which took half of the time of a proof of 2^20 rows. Blocks in use and
+/// kept ones together never exceed the most that was in use, so keeping them adds nothing to the
+/// peak.
+class FreeBlocks {
+ public:
+  static FreeBlocks& instance() {
+    static FreeBlocks& blocks = *new FreeBlocks;  // outlives every static that holds words
+    return blocks;
+  }
+
+  /// A block of at least `bytes`; says in `bytes` how large it is.
+  void* take(size_t& bytes) {
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = blocks_.lower_bound(bytes);
+      if (found != blocks_.end() && found->first <= bytes + bytes / 4) {
+        bytes = found->first;
+        void* block = found->second;
+        kept_ -= bytes;
+        in_use_ += bytes;
+        blocks_.erase(found);
+        return block;
+      }
+      in_use_ += bytes;
+      peak_ = std::max(peak_, in_use_);
+      keep_at_most(peak_ - in_use_);
+    }
+    void* block = std::aligned_alloc(kHugePage, round_up(bytes, kHugePage));
+    ZK_CHECK(block != nullptr);
+    madvise(block, bytes, MADV_HUGEPAGE);
+    return block;
+  }
+
+  void give(void* block, size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    blocks_.emplace(bytes, block);
+    kept_ += bytes;
+    in_use_ -= bytes;
+  }
+
+  size_t release() {
+    const std::lock_guard lock(mutex_);
+    const size_t before = kept_;
+    keep_at_most(0);
+    peak_ = in_use_;
+    return before;
+  }
+
+ private:
+  void keep_at_most(size_t bytes) {
+    while (kept_ > bytes) {  // the smallest go first: they are the cheapest to clear again
+      kept_ -= blocks_.begin()->first;
+      std::free(blocks_.begin()->second);
+      blocks_.erase(blocks_.begin());
+    }
+  }
+
+  std::mutex mutex_;
+  std::multimap<size_t, void*> blocks_;  // by size
+  size_t kept_ = 0, in_use_ = 0, peak_ = 0;
+};
+
+}  // namespace
+
+AlignedWords::AlignedWords(size_t count) : size_(count) {
+  if (count == 0) return;
+  const size_t bytes = count * sizeof(uint32_t);
+  if (bytes < kHugePage) {
+    data_ = static_cast<uint32_t*>(std::aligned_alloc(64, round_up(bytes, 64)));
+    ZK_CHECK(data_ != nullptr);
+  } else {
+    block_bytes_ = bytes;
+    data_ = static_cast<uint32_t*>(FreeBlocks::instance().take(block_bytes_));
+  }
+  if (poison.load(std::memory_order_relaxed)) std::memset(data_, 0xff, bytes);
+}
+
+AlignedWords::AlignedWords(AlignedWords&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      block_bytes_(std::exchange(other.block_bytes_, 0)) {}
+
+AlignedWords& AlignedWords::operator=(AlignedWords&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  std::swap(block_bytes_, other.block_bytes_);
+  return *this;
+}
+
+AlignedWords::~AlignedWords() {
+  if (block_bytes_ != 0)
+    FreeBlocks::instance().give(data_, block_bytes_);
+  else
+    std::free(data_);
+}
+
+size_t AlignedWords::release_kept() { return FreeBlocks::instance().release(); }
+
+void AlignedWords::set_poison(bool on) { poison.store(on, std::memory_order_relaxed); }
+
+}  // namespace zkvm::stark
