@@ -199,7 +199,7 @@ class Blake3Xof {
     used_ = blake3::kBlockWords;
   }
 
-  // The root block, for code that computes many output blocks at once (random.cc).
+  // The root block, for code that computes many output blocks at once (randomness.cc).
   [[nodiscard]] constexpr const uint32_t* cv() const { return cv_; }
   [[nodiscard]] constexpr const uint32_t* block() const { return block_; }
   [[nodiscard]] constexpr uint32_t length() const { return length_; }

@@ -1,5 +1,5 @@
 // The prover's section "deep": the batch codeword of a group, in one pass over all its columns.
-// Protocol: stark/doc/protocol.md section 10; the verifier's counterpart: verifier_deep.h.
+// Protocol: stark/doc/protocol.md section 10; the verifier's counterpart: stark/verifier/deep.h.
 #pragma once
 
 #include <span>

@@ -6,6 +6,7 @@
 
 #include "stark/field/field.h"
 #include "stark/protocol/proof.h"
+#include "stark/protocol/statement.h"
 #include "tests/peak_memory.h"
 
 namespace zkvm::stark {

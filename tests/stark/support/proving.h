@@ -16,7 +16,7 @@ namespace zkvm::stark {
 inline constexpr Randomness::Seed kTestSeed = {1, 2, 3};
 inline constexpr Randomness::Seed kSlotSeed = {4, 5, 6};
 
-/// The streams of commitment.h and merkle.cc, as the reference prover asks for them.
+/// The streams of committed_tree.h and merkle_tree.cc, as the reference prover asks for them.
 [[nodiscard]] RandomSource random_source(const Randomness::Seed& seed, unsigned log_blowup);
 
 /// Parameters for fast tests: few queries, little work, far from secure.
