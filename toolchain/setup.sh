@@ -16,8 +16,6 @@ readonly packages=(
   # Libraries: command line, text, errors, JSON, threads, pprof files, ONNX files; the prover's randomness; AVX-512 in tests.
   libcli11-dev libfmt-dev libexpected-dev nlohmann-json3-dev libtbb-dev zlib1g-dev libzstd-dev libxml2-dev libprotobuf-dev protobuf-compiler libonnx-dev
   android-libboringssl-dev libsimde-dev
-  # examples/service: HTTP.
-  libcpp-httplib-dev pkgconf
   # Tests and benchmarks.
   libgtest-dev libgmock-dev libbenchmark-dev libxml2-dev
 )

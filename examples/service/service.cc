@@ -4,8 +4,8 @@
 //   service [--port N] [--bind ADDRESS] [--limit MIB] [--security BITS] IMAGE_ID...
 //
 //   POST /verify with a receipt as the body; see README.md for the answers.
-#include <httplib.h>
-
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <chrono>
 #include <csignal>
@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "examples/service/http_server.h"
 #include "host/zkvm_verify.h"
 
 namespace {
@@ -26,12 +27,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
-// How long a client may take to send its receipt.
-constexpr std::chrono::seconds kUploadTime{30};
-
 struct Config {
   std::string address = "127.0.0.1";
-  int port = 8080;  // 0: any that is free
+  uint16_t port = 8080;  // 0: any that is free
   size_t limit = size_t{64} << 20;
   zkvm::VerifyOptions options;
   std::vector<zkvm::ImageId> image_ids;
@@ -93,7 +91,7 @@ Config parse_arguments(int argc, char** argv) {
     if (argument == "--bind") {
       config.address = value;
     } else if (argument == "--port") {
-      config.port = static_cast<int>(number(argument, value, 0, 65535));
+      config.port = static_cast<uint16_t>(number(argument, value, 0, 65535));
     } else if (argument == "--limit") {
       config.limit = size_t{number(argument, value, 1, 1024)} << 20;
     } else if (argument == "--security") {
@@ -107,14 +105,21 @@ Config parse_arguments(int argc, char** argv) {
   return config;
 }
 
-void answer(httplib::Response& response, int status, const Json& object) {
-  response.status = status;
-  response.set_content(object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n",
-                       "application/json");
+http::Response answer(int status, const Json& object) {
+  return {.status = status,
+          .body = object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n",
+          .fields = {}};
 }
 
-void refuse(httplib::Response& response, int status, const std::string& message) {
-  answer(response, status, {{"valid", false}, {"error", message}});
+http::Response refuse(const http::Refusal& refusal) {
+  http::Response response = answer(refusal.status, {{"valid", false}, {"error", refusal.message}});
+  if (refusal.status == 405) response.fields = {{"Allow", "POST"}};
+  return response;
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
 }
 
 // Is it the receipt of one of the allowed programs? Another program's id is refused before any
@@ -129,92 +134,42 @@ zkvm::Result<zkvm::Verification> verify_any(const Config& config,
   return result;
 }
 
-void answer_receipt(const Config& config, std::span<const uint8_t> receipt,
-                    httplib::Response& response) {
+http::Response answer_receipt(const Config& config, std::span<const uint8_t> receipt) {
   const auto start = Clock::now();
   const zkvm::Result<zkvm::Verification> result = verify_any(config, receipt);
   const double milliseconds =
       std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   if (!result) {
     const bool malformed = result.error().code == zkvm::ErrorCode::kMalformedReceipt;
-    return refuse(response, malformed ? 400 : 422, result.error().message);
+    return refuse({malformed ? 400 : 422, result.error().message});
   }
-  answer(response, 200,
-         {{"valid", true},
-          {"image_id", hex(result->image_id)},
-          {"exit_code", result->exit_code},
-          {"journal", hex(result->journal)},
-          {"security_bits", result->security_bits},
-          {"segments", result->segments},
-          {"milliseconds", milliseconds}});
+  return answer(200, {{"valid", true},
+                      {"image_id", hex(result->image_id)},
+                      {"exit_code", result->exit_code},
+                      {"journal", hex(result->journal)},
+                      {"security_bits", result->security_bits},
+                      {"segments", result->segments},
+                      {"milliseconds", milliseconds}});
 }
 
-void refuse_size(const Config& config, httplib::Response& response) {
-  refuse(response, 413, "receipt: expected at most " + std::to_string(config.limit) + " bytes");
-}
-
-// Reads the body itself: the library would take a body without a stated length whole, however long.
-void handle_verify(const Config& config, const httplib::ContentReader& read,
-                   httplib::Response& response) {
-  const auto deadline = Clock::now() + kUploadTime;
-  std::vector<uint8_t> receipt;
-  bool too_large = false, too_slow = false;
-  const bool complete = read([&](const char* data, size_t length) {
-    too_large = length > config.limit - receipt.size();
-    too_slow = Clock::now() > deadline;
-    if (too_large || too_slow) return false;
-    receipt.insert(receipt.end(), data, data + length);
-    return true;
-  });
-  if (too_large) return refuse_size(config, response);
-  if (too_slow) return refuse(response, 408, "receipt: took too long to arrive");
-  if (!complete) return refuse(response, 400, "receipt: the connection ended before the body did");
-  answer_receipt(config, receipt, response);
-}
-
-// Everything but a plain POST /verify is answered here, before the library reads a body or
-// unpacks a compressed one.
-httplib::Server::HandlerResponse admit(const Config& config, const httplib::Request& request,
-                                       httplib::Response& response) {
-  if (request.path != "/verify") {
-    refuse(response, 404, "expected POST /verify");
-  } else if (request.method != "POST") {
-    response.set_header("Allow", "POST");
-    refuse(response, 405, "expected POST /verify");
-  } else if (request.has_header("Content-Encoding") || request.is_multipart_form_data() ||
-             request.has_header("Range")) {
-    refuse(response, 415, "expected the receipt's bytes as the body, as they are");
-  } else if (!request.has_header("Content-Length") && !request.has_header("Transfer-Encoding")) {
-    refuse(response, 411, "expected a body with its length");
-  } else if (request.get_header_value<uint64_t>("Content-Length") > config.limit) {
-    refuse_size(config, response);
-  } else {
-    return httplib::Server::HandlerResponse::Unhandled;
-  }
-  return httplib::Server::HandlerResponse::Handled;
-}
-
-void configure(httplib::Server& server, const Config& config) {
-  // One request for each connection: what is left of a body that was refused is never read.
-  server.set_keep_alive_max_count(1);
-  server.set_read_timeout(std::chrono::seconds(5));
-  server.set_write_timeout(std::chrono::seconds(5));
-  server.set_pre_routing_handler(
-      [&config](const httplib::Request& request, httplib::Response& response) {
-        return admit(config, request, response);
-      });
-  server.Post("/verify", [&config](const httplib::Request&, httplib::Response& response,
-                                   const httplib::ContentReader& read) {
-    handle_verify(config, read, response);
-  });
-  // What the library itself refuses, in our form.
-  server.set_error_handler([](const httplib::Request&, httplib::Response& response) {
-    if (response.body.empty()) refuse(response, response.status, "the request was not understood");
-  });
-  server.set_exception_handler(
-      [](const httplib::Request&, httplib::Response& response, const std::exception_ptr&) {
-        refuse(response, 500, "the service is out of memory, or has a defect");
-      });
+// Everything but a plain POST /verify is refused before its body is read.
+http::Result<void> admit(const http::Head& head) {
+  const auto no = [](int status, const char* message) {
+    return tl::unexpected(http::Refusal{status, message});
+  };
+  constexpr std::string_view kMethods[] = {"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
+                                           "CONNECT", "OPTIONS", "TRACE", "PATCH"};
+  if (std::ranges::find(kMethods, head.method) == std::end(kMethods))
+    return no(501, "expected POST /verify, found an unknown method");
+  if (head.path != "/verify") return no(404, "expected POST /verify");
+  if (head.method != "POST") return no(405, "expected POST /verify");
+  if (head.has("content-encoding") || head.has("content-range") || head.has("range") ||
+      lower(head.value("content-type")).starts_with("multipart/"))
+    return no(415, "expected the receipt's bytes as the body, as they are");
+  if (head.has("expect") && head.minor_version > 0 && lower(head.value("expect")) != "100-continue")
+    return no(417, "Expect: expected 100-continue");
+  if (!head.length && !head.chunked) return no(411, "expected a body with its length");
+  return {};
 }
 
 }  // namespace
@@ -228,22 +183,25 @@ int main(int argc, char** argv) {
   sigaddset(&ends, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);  // for every thread; main waits for them
 
-  httplib::Server server;
-  configure(server, config);
-  const int port = config.port == 0 ? server.bind_to_any_port(config.address)
-                   : server.bind_to_port(config.address, config.port) ? config.port
-                                                                      : -1;
-  if (port < 0) {
+  std::optional<http::Server> server;
+  server.emplace(http::Options{.address = config.address,
+                               .port = config.port,
+                               .threads = std::max(8u, std::thread::hardware_concurrency()),
+                               .body_limit = config.limit},
+                 http::Handler{.admit = admit,
+                               .serve = [&](auto body) { return answer_receipt(config, body); },
+                               .refuse = refuse});
+  if (server->port() == 0) {
     std::fprintf(stderr, "service: cannot listen on %s port %d\n", config.address.c_str(),
                  config.port);
     return 2;
   }
-  std::printf("listening on http://%s:%d/verify\n", config.address.c_str(), port);
+  const bool is_ipv6 = config.address.find(':') != std::string::npos;
+  std::printf(
+      is_ipv6 ? "listening on http://[%s]:%d/verify\n" : "listening on http://%s:%d/verify\n",
+      config.address.c_str(), server->port());
   std::fflush(stdout);
-  std::thread listener([&] { server.listen_after_bind(); });
   int signal = 0;
   sigwait(&ends, &signal);
-  while (!server.is_running()) std::this_thread::yield();  // stop() before that is forgotten
-  server.stop();
-  listener.join();
+  server.reset();
 }
