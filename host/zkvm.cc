@@ -67,6 +67,7 @@ Run to_api(const vm::Program& program, vm::RunResult result, double seconds) {
   run.cycles = result.cycles;
   run.classes = class_counts(program, result);
   run.journal = std::move(result.journal);
+  run.input_read = result.input_bytes;
   run.memory_declared = result.declared_bytes;
   run.memory_touched = result.touched_bytes;
   run.seconds = seconds;

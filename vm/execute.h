@@ -20,6 +20,7 @@ Result<RunResult> execute_with(const Program& program, const Io& io, const RunLi
   result.exit_code = system.exit_code().value_or(0);
   result.cycles = run.state.cycles;
   result.journal = std::move(system.journal());
+  result.input_bytes = system.input_read();
   result.declared_bytes = program.memory_bytes();
   result.touched_bytes = memory->ever_touched() * kGranuleBytes;
   result.counts = observer.counts();

@@ -18,6 +18,7 @@ struct RunResult {
   uint32_t exit_code = 0;    // a0 at exit, all 32 bits; 0 after a trap
   uint64_t cycles = 0;       // instructions executed, exit's ecall included, a trapped one not
   std::vector<uint8_t> journal;
+  uint64_t input_bytes = 0;     // of the input that the guest has read, padding not included
   uint64_t declared_bytes = 0;  // of memory
   uint64_t touched_bytes = 0;   // in granules of 256 bytes that loads, stores or reads accessed
   // Executions of each word of the text.

@@ -3,6 +3,7 @@
 
 #include <zk/abi.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -72,6 +73,8 @@ class System {
   // Word i of what a read that was planned now would deliver.
   uint32_t input_word(uint32_t i) const;
 
+  // Bytes of the input that reads have delivered, padding not included.
+  size_t input_read() const { return std::min(input_position_, io_.input.size()); }
   const std::optional<uint32_t>& exit_code() const { return exit_code_; }
   std::vector<uint8_t>& journal() { return journal_; }
 

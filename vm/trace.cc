@@ -322,6 +322,7 @@ RunResult Tracer::Execution::result() {
   result.exit_code = system_.exit_code().value_or(0);
   result.cycles = cycles_;
   result.journal = system_.journal();
+  result.input_bytes = system_.input_read();
   result.declared_bytes = program_.memory_bytes();
   result.touched_bytes = memory_.ever_touched() * kGranuleBytes;
   return result;
