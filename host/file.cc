@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -47,19 +48,25 @@ class SignalsHeld {
   sigset_t before_{};
 };
 
+constexpr std::string_view kStandard = "-";
+
+std::string quoted(const std::string& path) { return fmt::format("'{}'", path); }
+
 std::string reason(int error) { return std::generic_category().message(error); }
 
 tl::unexpected<Error> unreadable(std::string_view what, const std::string& path, int error) {
-  return tl::unexpected(Error{
-      ErrorCode::kUnreadable,
-      fmt::format("{} '{}': expected a readable file, found: {}", what, path, reason(error))});
+  return tl::unexpected(
+      Error{ErrorCode::kUnreadable,
+            fmt::format("{} {}: expected a readable file, found: {}", what,
+                        path == kStandard ? "from standard input" : quoted(path), reason(error))});
 }
 
 tl::unexpected<Error> unwritable(std::string_view what, const std::string& path,
                                  const std::string& found) {
-  return tl::unexpected(Error{
-      ErrorCode::kUnwritable,
-      fmt::format("{} '{}': expected a file that can be written, found: {}", what, path, found)});
+  return tl::unexpected(
+      Error{ErrorCode::kUnwritable,
+            fmt::format("{} {}: expected a file that can be written, found: {}", what,
+                        path == kStandard ? "to standard output" : quoted(path), found)});
 }
 
 // 0 or the errno of what failed.
@@ -90,8 +97,7 @@ fs::path target_of(const std::string& path) {
 
 Result<std::vector<uint8_t>> read_file(const std::string& path, std::string_view what,
                                        uint64_t limit) {
-  const bool standard_input = path == "-";
-  FileDescriptor fd(standard_input ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  FileDescriptor fd(path == kStandard ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) return unreadable(what, path, errno);
 
   std::vector<uint8_t> bytes;
@@ -111,11 +117,13 @@ Result<std::vector<uint8_t>> read_file(const std::string& path, std::string_view
   }
   return tl::unexpected(
       Error{ErrorCode::kTooLarge,
-            fmt::format("{} '{}': expected at most {} bytes, found more", what, path, limit)});
+            fmt::format("{} {}: expected at most {} bytes, found more", what,
+                        path == kStandard ? "from standard input" : quoted(path), limit)});
 }
 
 Result<void> check_writable(const std::string& path, std::string_view what) {
   if (path.empty()) return unwritable(what, path, "an empty name");
+  if (path == kStandard) return {};
   if (is_other_than_a_regular_file(path)) {
     if (fs::is_directory(path)) return unwritable(what, path, reason(EISDIR));
     if (access(path.c_str(), W_OK) != 0) return unwritable(what, path, reason(errno));
@@ -133,8 +141,10 @@ Result<void> check_writable(const std::string& path, std::string_view what) {
 Result<void> write_file(const std::string& path, std::string_view what,
                         std::span<const uint8_t> bytes, uint32_t mode) {
   if (Result<void> ok = check_writable(path, what); !ok) return ok;
-  if (is_other_than_a_regular_file(path)) {
-    FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  const bool standard_output = path == kStandard;
+  if (standard_output || is_other_than_a_regular_file(path)) {
+    if (standard_output && std::fflush(stdout) != 0) return unwritable(what, path, reason(errno));
+    FileDescriptor fd(standard_output ? STDOUT_FILENO : open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (fd.get() < 0) return unwritable(what, path, reason(errno));
     if (int error = write_all(fd.get(), bytes)) return unwritable(what, path, reason(error));
     return {};

@@ -19,14 +19,15 @@ inline constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
 [[nodiscard]] Result<std::vector<uint8_t>> read_file(const std::string& path, std::string_view what,
                                                      uint64_t limit = kMaxFileBytes);
 
-// Can `path` be written by write_file? Asked before a long run, so that its result isn't lost.
+// Can `path` be written by write_file ("-" always)? Asked before a long run, so that its result
+// isn't lost.
 [[nodiscard]] Result<void> check_writable(const std::string& path, std::string_view what);
 
 // Writes `bytes` beside `path` under a temporary name and renames it, with SIGINT, SIGTERM and
 // SIGHUP held back meanwhile: whatever happens, `path` is the old file or the whole new one, and
 // Ctrl-C leaves no temporary file. A symbolic link is followed; what isn't a regular file
-// (/dev/null, a pipe) is written in place. `mode` is that of a new file, before the umask. Errors:
-// kUnwritable.
+// (/dev/null, a pipe) is written in place; "-" is standard output. `mode` is that of a new file,
+// before the umask. Errors: kUnwritable.
 [[nodiscard]] Result<void> write_file(const std::string& path, std::string_view what,
                                       std::span<const uint8_t> bytes, uint32_t mode = 0666);
 

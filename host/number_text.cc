@@ -29,10 +29,38 @@ std::string byte_text(uint64_t bytes) {
   return fmt::format("{:.{}f} {}", value, value < 100 ? 1 : 0, unit);
 }
 
+namespace {
+
+// From a minute on: "1 min 23 s", "23 min", "1 h 5 min", "3 days 2 h".
+std::string long_duration_text(double seconds) {
+  const auto with_rest = [](uint64_t whole, const char* unit, uint64_t rest, const char* part) {
+    std::string text = fmt::format("{} {}", grouped(whole), unit);
+    if (rest != 0) text += fmt::format(" {} {}", rest, part);
+    return text;
+  };
+  constexpr double kLongest = 1e15;
+  const auto whole = static_cast<uint64_t>(std::min(seconds, kLongest) + 0.5);
+  if (whole < 600) return with_rest(whole / 60, "min", whole % 60, "s");
+  const uint64_t minutes = (whole + 30) / 60;
+  if (minutes < 60) return with_rest(minutes, "min", 0, "");
+  if (minutes < 48 * 60) return with_rest(minutes / 60, "h", minutes % 60, "min");
+  const uint64_t hours = (minutes + 30) / 60;
+  return with_rest(hours / 24, "days", hours % 24, "h");
+}
+
+}  // namespace
+
 std::string duration_text(double seconds) {
-  if (seconds < 1e-3) return fmt::format("{:.0f} us", seconds * 1e6);
-  if (seconds < 1) return fmt::format("{:.{}f} ms", seconds * 1e3, seconds < 0.1 ? 1 : 0);
-  return fmt::format("{:.2f} s", seconds);
+  if (seconds < 0.9995e-3) return fmt::format("{:.0f} us", seconds * 1e6);
+  if (seconds < 0.9995) return fmt::format("{:.{}f} ms", seconds * 1e3, seconds < 0.1 ? 1 : 0);
+  if (seconds < 59.995) return fmt::format("{:.2f} s", seconds);
+  return long_duration_text(seconds);
+}
+
+std::string rough_duration_text(double seconds) {
+  if (seconds < 9.95) return fmt::format("{:.1f} s", std::max(seconds, 0.1));
+  if (seconds < 59.5) return fmt::format("{:.0f} s", seconds);
+  return long_duration_text(seconds);
 }
 
 std::string rate_text(uint64_t cycles, double seconds) {

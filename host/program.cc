@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "host/file_kind.h"
 #include "host/number_text.h"
 #include "stark/protocol/key.h"
 
@@ -31,7 +32,14 @@ Error to_api(const vm::Error& error) { return {code_of(error.code), error.messag
 
 Result<vm::Program> load_program(std::span<const uint8_t> elf) {
   vm::Result<vm::Program> program = vm::load_elf(elf);
-  if (!program) return tl::unexpected(to_api(program.error()));
+  if (!program) {
+    Error error = to_api(program.error());
+    const FileKind kind = file_kind(elf);
+    if (kind.type != FileKind::Type::kGuest) {
+      error.message = fmt::format("expected a guest, found {}", kind.name);
+    }
+    return tl::unexpected(std::move(error));
+  }
   return std::move(*program);
 }
 

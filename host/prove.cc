@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <tbb/global_control.h>
 
 #include <algorithm>
 #include <bit>
@@ -191,6 +192,10 @@ void release_memory() { stark::AlignedWords::release_kept(); }
 Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> input,
                      const ProveOptions& options) {
   const auto start = std::chrono::steady_clock::now();
+  std::optional<tbb::global_control> threads;
+  if (options.threads != 0) {
+    threads.emplace(tbb::global_control::max_allowed_parallelism, options.threads);
+  }
   Result<Run> run = zkvm::run(elf, input, {options.max_cycles, options.console, {}});
   if (!run) return tl::unexpected(run.error());
   Proved proved;

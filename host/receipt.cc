@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "host/file_kind.h"
 #include "stark/protocol/bytes.h"
 
 namespace zkvm {
@@ -32,9 +33,11 @@ Result<void> read_ok(const ByteReader& in, std::string_view what) {
   return {};
 }
 
-Result<void> read_statement(ByteReader& in, Receipt& receipt) {
+Result<void> read_statement(std::span<const uint8_t> bytes, ByteReader& in, Receipt& receipt) {
   const std::string_view magic = in.get_text(kMagic.size());
-  if (in.failed() || magic != kMagic) return malformed(fmt::format("magic: expected {}", kMagic));
+  if (in.failed() || magic != kMagic) {
+    return malformed(fmt::format("magic: expected {}, found {}", kMagic, file_kind(bytes).name));
+  }
   const auto version = in.get<uint32_t>();
   if (auto ok = read_ok(in, "version"); !ok) return ok;
   if (version != kVersion) {
@@ -152,7 +155,7 @@ void link_banks(std::span<ReceiptSegment> segments) {
 Result<Receipt> parse_receipt(std::span<const uint8_t> bytes) {
   ByteReader in(bytes);
   Receipt receipt;
-  if (auto ok = read_statement(in, receipt); !ok) return tl::unexpected(ok.error());
+  if (auto ok = read_statement(bytes, in, receipt); !ok) return tl::unexpected(ok.error());
   if (auto ok = read_segments(in, receipt); !ok) return tl::unexpected(ok.error());
   if (auto ok = read_roots(in, receipt); !ok) return tl::unexpected(ok.error());
   if (auto ok = read_proofs(in, receipt); !ok) return tl::unexpected(ok.error());

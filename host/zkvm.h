@@ -57,6 +57,7 @@ struct Run {
   uint64_t cycles = 0;              // instructions executed
   std::vector<ClassCount> classes;  // those that occur, most frequent first; they add up to cycles
   std::vector<uint8_t> journal;     // what the guest committed; a multiple of 4 bytes
+  uint64_t input_read = 0;          // bytes of the input; padding is none of it
   uint64_t memory_declared = 0;     // bytes of all segments
   uint64_t memory_touched = 0;      // bytes that were read or written, in blocks of 256
   double seconds = 0;               // of execution alone, by the wall clock
@@ -123,6 +124,10 @@ struct ProveOptions {
   // where one that was killed had stopped. It holds secrets: who reads it may learn the input.
   // Empty: none.
   std::string resume_folder = {};
+
+  // The most threads that work on it; 0: as many as the process may use. It holds for the whole
+  // process meanwhile: of calls at the same time the least counts.
+  uint32_t threads = 0;
 
   // As in RunOptions.
   uint64_t max_cycles = RunOptions{}.max_cycles;

@@ -3,11 +3,13 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "host/cli/status_line.h"
@@ -46,11 +48,26 @@ int inspect_receipt(const ReceiptFile& file);
 // Returns kError.
 int fail(std::string_view command, const std::string& message, bool json);
 
-// For options that count something: 1 or more, in decimal digits.
+// For options that count something, in decimal digits: 1 or more; so many at most.
 [[nodiscard]] CLI::Validator positive();
+[[nodiscard]] CLI::Validator number_up_to(uint64_t least, uint64_t most);
+
+// How messages name a file: "'guest.elf'", or "standard input" for "-".
+[[nodiscard]] std::string input_name(const std::string& path);
 
 // `error` with the file's name in front.
 [[nodiscard]] Error in_file(const std::string& path, const Error& error);
+
+// `error` about the file `path`, which should have been a guest or a receipt: with the file's name
+// in front, and what to do instead where it is another kind of file.
+[[nodiscard]] Error guest_error(const std::string& path, std::span<const uint8_t> bytes,
+                                const Error& error);
+[[nodiscard]] Error receipt_error(const std::string& path, std::span<const uint8_t> bytes,
+                                  const Error& error);
+
+// That at most one of these files (name of the option, path) is read from standard input.
+[[nodiscard]] Result<void> check_inputs(
+    std::initializer_list<std::pair<const char*, const std::string&>> files);
 
 // Writes `object` to stdout on one line. Bytes that are not UTF-8 are replaced.
 void print_json(const nlohmann::ordered_json& object);
@@ -61,7 +78,9 @@ struct Execution {
   std::string elf_path;
   std::string input_path;
   uint64_t max_cycles = RunOptions{}.max_cycles;
+  uint64_t progress_seconds = 60;
   bool json = false;
+  bool stdout_is_taken = false;  // by a file: what would go there goes to stderr
 
   std::vector<uint8_t> elf;
   std::vector<uint8_t> input;
@@ -71,10 +90,17 @@ struct Execution {
   // Reads the two files.
   [[nodiscard]] Result<void> read_files();
 
-  // The guest's console goes to ours (with --json: all of it to stderr); progress of a long run is
-  // shown on `line`.
-  [[nodiscard]] RunOptions run_options(
-      std::shared_ptr<StatusLine> line = std::make_shared<StatusLine>()) const;
+  // What is wrong with the guest.
+  [[nodiscard]] Error in_guest(const Error& error) const {
+    return guest_error(elf_path, elf, error);
+  }
+  // The guest's name in reports.
+  [[nodiscard]] std::string name() const;
+
+  // The guest's console goes to ours (with --json, or where stdout is taken: all of it to stderr);
+  // progress of a long run is shown on `line`.
+  [[nodiscard]] RunOptions run_options(std::shared_ptr<StatusLine> line) const;
+  [[nodiscard]] std::shared_ptr<StatusLine> status_line() const;
 };
 
 // The trap on stderr in one line; the calls that led there follow, except for --json, where they

@@ -147,17 +147,16 @@ int disasm_command(const Options& options) {
   Result<std::vector<uint8_t>> elf = read_file(options.elf_path, "guest");
   if (!elf) return failed(elf.error());
   const Result<vm::Program> program = load_program(*elf);
-  if (!program) return failed(in_file(options.elf_path, program.error()));
+  if (!program) return failed(guest_error(options.elf_path, *elf, program.error()));
 
   std::vector<Block> blocks = blocks_of(*program);
   if (!options.function.empty()) {
     blocks = named(blocks, options.function);
     if (blocks.empty()) {
-      return fail(
-          "zkvm disasm",
-          fmt::format("--function '{}': expected the name of a function in '{}', found none",
-                      options.function, options.elf_path),
-          options.json);
+      return fail("zkvm disasm",
+                  fmt::format("--function '{}': expected the name of a function in {}, found none",
+                              options.function, input_name(options.elf_path)),
+                  options.json);
     }
   }
   if (options.json) {
@@ -191,7 +190,8 @@ void add_disasm(CLI::App& app, int& status) {
       "  zkvm disasm guest.elf --function main --lines\n"
       "JSON: functions (name, address, instructions (address, word, text)).");
   auto options = std::make_shared<Options>();
-  sub->add_option("ELF", options->elf_path, "The guest: a static RV32IM ELF file")
+  sub->add_option("ELF", options->elf_path,
+                  "The guest: a static RV32IM ELF file; - is standard input")
       ->required()
       ->type_name("");
   sub->add_option("-f,--function", options->function,

@@ -9,15 +9,22 @@
 #include <tuple>
 
 #include "host/cli/command.h"
+#include "host/cli/output.h"
 #include "host/cli/table.h"
 #include "host/file.h"
+#include "host/file_kind.h"
 #include "host/number_text.h"
 #include "host/source_map.h"
 
 namespace zkvm::cli {
+namespace {
+
+constexpr uint64_t kMaxProgressSeconds = 1'000'000;
+
+}  // namespace
 
 int fail(std::string_view command, const std::string& message, bool json) {
-  fmt::print(stderr, "{}: {}\n", command, printable(message));
+  print_to(stderr, "{}: {}\n", command, printable(message));
   if (json) print_json({{"error", message}});
   return kError;
 }
@@ -33,8 +40,67 @@ CLI::Validator positive() {
           ""};
 }
 
+CLI::Validator number_up_to(uint64_t least, uint64_t most) {
+  return {[least, most](std::string& text) {
+            uint64_t number = 0;
+            const char* end = text.data() + text.size();
+            const auto [rest, error] = std::from_chars(text.data(), end, number);
+            if (error == std::errc() && rest == end && number >= least && number <= most)
+              return std::string();
+            return fmt::format("expected a number from {} to {}, found '{}'", least, most, text);
+          },
+          ""};
+}
+
+std::string input_name(const std::string& path) {
+  return is_standard(path) ? "standard input" : fmt::format("'{}'", path);
+}
+
 Error in_file(const std::string& path, const Error& error) {
-  return {error.code, fmt::format("'{}': {}", path, error.message)};
+  return {error.code, fmt::format("{}: {}", input_name(path), error.message)};
+}
+
+Error guest_error(const std::string& path, std::span<const uint8_t> bytes, const Error& error) {
+  const char* advice = "";
+  switch (file_kind(bytes).type) {
+    case FileKind::Type::kGuest:
+      break;  // the message says what is wrong with it
+    case FileKind::Type::kReceipt:
+      advice = ": `zkvm inspect` shows it, `zkvm verify` checks it";
+      break;
+    case FileKind::Type::kObject:
+      advice = ": zkvm_add_guest in CMake links a guest; `zkvm new DIR` makes an example";
+      break;
+    case FileKind::Type::kOther:
+      advice = ": `zkvm new DIR` makes a project that builds one";
+      break;
+  }
+  return in_file(path, {error.code, error.message + advice});
+}
+
+Error receipt_error(const std::string& path, std::span<const uint8_t> bytes, const Error& error) {
+  const FileKind kind = file_kind(bytes);
+  if (kind.type == FileKind::Type::kReceipt) return in_file(path, error);
+  return in_file(path,
+                 {error.code, fmt::format("expected a receipt, found {}: `zkvm prove {}", kind.name,
+                                          kind.type == FileKind::Type::kGuest
+                                              ? "FILE -o RECEIPT` makes a receipt of it"
+                                              : "GUEST -o RECEIPT` makes one")});
+}
+
+Result<void> check_inputs(std::initializer_list<std::pair<const char*, const std::string&>> files) {
+  const char* standard = nullptr;
+  for (const auto& [name, path] : files) {
+    if (!is_standard(path)) continue;
+    if (standard != nullptr) {
+      return tl::unexpected(
+          Error{ErrorCode::kUnreadable,
+                fmt::format("expected standard input for one file, found - for {} and for {}",
+                            standard, name)});
+    }
+    standard = name;
+  }
+  return {};
 }
 
 void print_json(const nlohmann::ordered_json& object) {
@@ -43,7 +109,9 @@ void print_json(const nlohmann::ordered_json& object) {
 
 void Execution::add_options(CLI::App& sub) {
   command = sub.get_name();
-  sub.add_option("ELF", elf_path, "The guest: a static RV32IM ELF file")->required()->type_name("");
+  sub.add_option("ELF", elf_path, "The guest: a static RV32IM ELF file; - is standard input")
+      ->required()
+      ->type_name("");
   sub.add_option("-i,--input", input_path,
                  "What the guest reads, padded with zeros to whole words; - is standard input")
       ->type_name("FILE");
@@ -51,10 +119,20 @@ void Execution::add_options(CLI::App& sub) {
                  "Stop with a trap after this many instructions (default: 2^36)")
       ->type_name("N")
       ->check(positive());
+  sub.add_option("--progress", progress_seconds,
+                 "Where stderr is no terminal, say every so many seconds how far it is; 0: never")
+      ->type_name("SECONDS")
+      ->check(number_up_to(0, kMaxProgressSeconds))
+      ->capture_default_str();
   sub.add_flag("--json", json, "One JSON object on stdout; the guest's console goes to stderr");
 }
 
+std::string Execution::name() const {
+  return is_standard(elf_path) ? "standard input" : printable(elf_path);
+}
+
 Result<void> Execution::read_files() {
+  if (Result<void> ok = check_inputs({{"ELF", elf_path}, {"--input", input_path}}); !ok) return ok;
   Result<std::vector<uint8_t>> guest = read_file(elf_path, "guest");
   if (!guest) return tl::unexpected(guest.error());
   elf = std::move(*guest);
@@ -65,6 +143,11 @@ Result<void> Execution::read_files() {
   return {};
 }
 
+std::shared_ptr<StatusLine> Execution::status_line() const {
+  return std::make_shared<StatusLine>("zkvm " + command,
+                                      std::chrono::seconds(static_cast<int64_t>(progress_seconds)));
+}
+
 RunOptions Execution::run_options(std::shared_ptr<StatusLine> line) const {
   RunOptions options;
   options.max_cycles = max_cycles;
@@ -73,30 +156,31 @@ RunOptions Execution::run_options(std::shared_ptr<StatusLine> line) const {
     line->show(fmt::format("{} M cycles, {}", grouped(cycles / 1'000'000),
                            rate_text(cycles, line->seconds())));
   };
-  options.console = [line, all_to_stderr = json](uint32_t fd, std::span<const uint8_t> bytes) {
+  options.console = [line, all_to_stderr = json || stdout_is_taken](
+                        uint32_t fd, std::span<const uint8_t> bytes) {
     line->hide();
     std::FILE* out = fd == 1 && !all_to_stderr ? stdout : stderr;
-    std::fwrite(bytes.data(), 1, bytes.size(), out);
+    write_to(out, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   };
   return options;
 }
 
 void print_trap(const Execution& execution, const Trap& trap) {
-  fmt::print(stderr, "zkvm {}: trap: {}\n", execution.command, trap.message);
+  print_to(stderr, "zkvm {}: trap: {}\n", execution.command, trap.message);
   if (execution.json) return;
   for (size_t i = 1; i < trap.where.size(); ++i) {
     const SourceFrame& frame = trap.where[i];
     if (frame.file.empty()) continue;
-    fmt::print(stderr, "    {} {} ({}:{})\n",
-               trap.where[i - 1].inlined ? "inlined into" : "called from", frame.function,
-               frame.file, frame.line);
+    print_to(stderr, "    {} {} ({}:{})\n",
+             trap.where[i - 1].inlined ? "inlined into" : "called from", frame.function, frame.file,
+             frame.line);
     const size_t first = i;  // recursion: calls from one line of one function
     const auto is_like = [&](const SourceFrame& other) {
       return std::tie(other.function, other.file, other.line, other.inlined) ==
              std::tie(frame.function, frame.file, frame.line, frame.inlined);
     };
     while (i + 1 < trap.where.size() && !frame.inlined && is_like(trap.where[i + 1])) ++i;
-    if (i > first) fmt::print(stderr, "    ... and {} more such calls\n", i - first);
+    if (i > first) print_to(stderr, "    ... and {} more such calls\n", i - first);
   }
 }
 

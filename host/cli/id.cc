@@ -21,7 +21,7 @@ int id_command(const Options& options) {
   const Result<std::vector<uint8_t>> elf = read_file(options.elf_path, "guest");
   if (!elf) return failed(elf.error());
   const Result<ImageId> id = image_id(*elf);
-  if (!id) return failed(in_file(options.elf_path, id.error()));
+  if (!id) return failed(guest_error(options.elf_path, *elf, id.error()));
   if (options.json) {
     print_json({{"image_id", hex(*id)}});
   } else {
@@ -46,7 +46,8 @@ void add_id(CLI::App& app, int& status) {
       "  zkvm id guest.elf\n"
       "JSON: image_id (hex).");
   auto options = std::make_shared<Options>();
-  sub->add_option("ELF", options->elf_path, "The guest: a static RV32IM ELF file")
+  sub->add_option("ELF", options->elf_path,
+                  "The guest: a static RV32IM ELF file; - is standard input")
       ->required()
       ->type_name("");
   sub->add_flag("--json", options->json, "One JSON object on stdout");

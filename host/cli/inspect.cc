@@ -9,6 +9,7 @@
 #include "host/cli/command.h"
 #include "host/cli/table.h"
 #include "host/file.h"
+#include "host/file_kind.h"
 #include "host/number_text.h"
 #include "host/program.h"
 #include "host/receipt.h"
@@ -189,9 +190,17 @@ int inspect_command(const Options& options) {
   if (is_receipt(*elf)) return inspect_receipt({options.path, *elf, options.top, options.json});
   const Result<vm::Program> program = load_program(*elf);
   if (!program) {
-    const Error error = in_file(options.path, program.error());
-    if (error.code != ErrorCode::kUnfitElf)
-      return fail("zkvm inspect", error.message, options.json);
+    if (program.error().code != ErrorCode::kUnfitElf) {
+      Error error = program.error();
+      const FileKind kind = file_kind(*elf);
+      if (kind.type != FileKind::Type::kGuest) {
+        error.message = fmt::format(
+            "expected a guest or a receipt, found {}: `zkvm new DIR` makes a project that "
+            "builds a guest, `zkvm prove` a receipt",
+            kind.name);
+      }
+      return fail("zkvm inspect", in_file(options.path, error).message, options.json);
+    }
     if (options.json) {
       print_json({{"fit", false}, {"reason", program.error().message}});
     } else {
@@ -233,7 +242,9 @@ void add_inspect(CLI::App& app, int& status) {
       "zero_knowledge, parameters, receipt_bytes, bytes (by part), segments (journal_begin,\n"
       "journal_end, banks, tables, security_bits, rounds).");
   auto options = std::make_shared<Options>();
-  sub->add_option("FILE", options->path, "The file")->required()->type_name("");
+  sub->add_option("FILE", options->path, "The file; - is standard input")
+      ->required()
+      ->type_name("");
   sub->add_option("--top", options->top, "Rows per table of symbols or segments")
       ->type_name("N")
       ->check(positive())

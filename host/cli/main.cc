@@ -2,13 +2,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <exception>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "host/cli/command.h"
+#include "host/cli/output.h"
 #include "host/cli/table.h"
 
 namespace zkvm::cli {
@@ -20,8 +24,8 @@ constexpr const char* kDescription =
 
 constexpr const char* kFooter =
     "Exit status: 0 success; 1 the answer is no (the guest trapped or exited with another code\n"
-    "than 0, the receipt is not valid); 2 wrong usage, or a file that is unreadable, malformed or\n"
-    "unwritable.\n"
+    "than 0, the receipt is not valid or not as expected); 2 wrong usage, or a file that is\n"
+    "unreadable, malformed, of another kind or unwritable. `-` is standard input or output.\n"
     "Examples:\n"
     "  zkvm new hello                       a project to start from\n"
     "  zkvm run guest.elf --input in.bin    run it\n"
@@ -106,14 +110,24 @@ int run_command_line(int argc, char** argv) {
 }  // namespace zkvm::cli
 
 int main(int argc, char** argv) {
+  using namespace zkvm::cli;
+  keep_standard_files();
+  std::string problem;
   try {
-    const int status = zkvm::cli::run_command_line(argc, argv);
-    if (std::fflush(stdout) != 0) return zkvm::cli::kError;
-    return status;
+    const int status = run_command_line(argc, argv);
+    if (status == kError) return status;  // it has said why
+    const zkvm::Result<void> written = flush_stdout();
+    if (written) return status;
+    problem = written.error().message;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "zkvm: out of memory on the host\n");
+    problem = "out of memory on the host";
+  } catch (const std::system_error& error) {
+    // fmt::print throws it where stdout fails, without its name.
+    const zkvm::Result<void> written = flush_stdout(std::ferror(stdout) ? error.code().value() : 0);
+    problem = written ? error.what() : written.error().message;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "zkvm: {}\n", error.what());
+    problem = error.what();
   }
-  return zkvm::cli::kError;
+  write_to(stderr, "zkvm: " + problem + "\n");
+  return kError;
 }

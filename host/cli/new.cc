@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "host/cli/command.h"
+#include "host/cli/output.h"
 #include "host/file.h"
 #include "host/source_map.h"
 
@@ -93,6 +94,8 @@ struct Options {
 int new_command(const Options& options) {
   if (options.folder.empty())
     return fail("zkvm new", "DIR: expected a name, found an empty one", options.json);
+  if (is_standard(options.folder))
+    return fail("zkvm new", "DIR: expected a folder's name, found '-'", options.json);
   const std::optional<fs::path> package = package_folder();
   if (!package) {
     return fail(

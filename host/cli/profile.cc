@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "host/cli/command.h"
+#include "host/cli/output.h"
 #include "host/cli/table.h"
 #include "host/file.h"
 #include "host/flamegraph.h"
@@ -67,17 +68,17 @@ struct Summary {
   std::vector<Hotspot> lines;
 };
 
-void print_tables(const Options& options, const Run& run, const Summary& summary) {
+void print_tables(const Options& options, const Run& run, const Summary& summary, std::FILE* out) {
   constexpr auto kRight = Table::Align::kRight;
   const uint64_t all = run.cycles;
   const auto head = [&](std::string_view what, size_t rows) {
     const std::string shown = rows > options.top
                                   ? fmt::format("the first {} of {}", options.top, rows)
                                   : fmt::format("{}", rows);
-    fmt::print("\n{} ({})\n", bold(what, stdout), shown);
+    print_to(out, "\n{} ({})\n", bold(what, out), shown);
   };
 
-  fmt::print("{}\n", bold(options.execution.elf_path + ": " + outcome_text(run), stdout));
+  print_to(out, "{}\n", bold(options.execution.name() + ": " + outcome_text(run), out));
   head("Cycles by function", summary.functions.size());
   Table functions({{"self", kRight},
                    {"%", kRight},
@@ -90,7 +91,7 @@ void print_tables(const Options& options, const Run& run, const Summary& summary
     functions.row({grouped(f.self), percent_text(f.self, all), grouped(f.total),
                    percent_text(f.total, all), place(f), short_name(f.function, kNameWidth)});
   }
-  functions.print(stdout);
+  functions.print(out);
 
   head("Cycles by line", summary.lines.size());
   SourceText source;
@@ -101,7 +102,7 @@ void print_tables(const Options& options, const Run& run, const Summary& summary
     if (text.empty()) text = "in " + short_name(l.function, kNameWidth);
     lines.row({grouped(l.self), percent_text(l.self, all), place(l), text});
   }
-  lines.print(stdout);
+  lines.print(out);
 }
 
 nlohmann::ordered_json rows_json(const std::vector<Hotspot>& rows, bool totals) {
@@ -121,24 +122,28 @@ int profile_command(Options& options) {
     return fail("zkvm profile", error.message, execution.json);
   };
   if (Result<void> ok = execution.read_files(); !ok) return failed(ok.error());
-  const std::pair<const std::string&, const char*> outputs[] = {
-      {options.flamegraph_path, "flame graph"}, {options.pprof_path, "pprof file"}};
-  for (const auto& [path, what] : outputs) {
-    if (path.empty()) continue;
-    if (Result<void> ok = check_writable(path, what); !ok) return failed(ok.error());
+  const OutputFile flamegraph{.option = "--flamegraph",
+                              .path = options.flamegraph_path,
+                              .what = "flame graph",
+                              .text = true};
+  const OutputFile pprof{.option = "--pprof", .path = options.pprof_path, .what = "pprof file"};
+  if (Result<void> ok = check_outputs({flamegraph, pprof}, execution.json); !ok) {
+    return failed(ok.error());
   }
+  execution.stdout_is_taken =
+      is_standard(options.flamegraph_path) || is_standard(options.pprof_path);
 
   const Result<vm::Program> program = load_program(execution.elf);
-  if (!program) return failed(in_file(execution.elf_path, program.error()));
-  const Result<ProfiledRun> profiled =
-      profile(execution.elf, *program, execution.input, execution.run_options());
-  std::fflush(stdout);
-  if (!profiled) return failed(in_file(execution.elf_path, profiled.error()));
+  if (!program) return failed(execution.in_guest(program.error()));
+  const Result<ProfiledRun> profiled = profile(execution.elf, *program, execution.input,
+                                               execution.run_options(execution.status_line()));
+  if (!profiled) return failed(execution.in_guest(profiled.error()));
+  if (Result<void> ok = flush_stdout(); !ok) return failed(ok.error());
   const Run& run = profiled->run;
   SourceMap map(execution.elf, *program);
   const CallTree tree = call_tree(profiled->profile, map);
   const Summary summary{by_function(tree), by_line(profiled->profile, map)};
-  const std::string guest = printable(file_name(execution.elf_path));
+  const std::string guest = printable(file_name(execution.name()));
 
   if (!options.flamegraph_path.empty()) {
     const std::string svg = flamegraph_svg(tree, guest);
@@ -161,7 +166,7 @@ int profile_command(Options& options) {
     object["lines"] = rows_json(summary.lines, false);
     print_json(object);
   } else {
-    print_tables(options, run, summary);
+    print_tables(options, run, summary, execution.stdout_is_taken ? stderr : stdout);
   }
   return outcome_status(run);
 }
@@ -187,9 +192,10 @@ void add_profile(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
   options->execution.add_options(*sub);
   sub->add_option("--flamegraph", options->flamegraph_path,
-                  "Write an SVG picture of the calls that a browser opens")
+                  "Write an SVG picture of the calls that a browser opens; - is standard output, "
+                  "and all else\nthen goes to stderr")
       ->type_name("FILE.svg");
-  sub->add_option("--pprof", options->pprof_path, "Write a profile for `go tool pprof`")
+  sub->add_option("--pprof", options->pprof_path, "Write a profile for `go tool pprof`; - as above")
       ->type_name("FILE");
   sub->add_option("--top", options->top, "Rows per table")
       ->type_name("N")

@@ -5,10 +5,14 @@
 #include <atomic>
 #include <charconv>
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
 #include <limits>
 #include <memory>
 
+#include "host/cache_folder.h"
 #include "host/cli/command.h"
+#include "host/cli/output.h"
 #include "host/cli/table.h"
 #include "host/file.h"
 #include "host/number_text.h"
@@ -18,6 +22,8 @@
 namespace zkvm::cli {
 namespace {
 
+constexpr uint64_t kMaxThreads = 1024;
+
 struct Options {
   Execution execution;
   std::string receipt_path;
@@ -26,6 +32,7 @@ struct Options {
   uint64_t segment_cycles = 0;
   std::string memory_limit;
   std::string resume_folder;
+  uint64_t threads = 0;
   bool stats = false;
 };
 
@@ -84,14 +91,14 @@ class ProofLine {
     if (!known) return line_->show("cutting the execution into segments");
     const double seconds = line_->seconds() - first_->seconds;
     const double done = progress.fraction - first_->fraction;
-    std::string text =
-        fmt::format("{} {:3.0f} %  segment {} of {}", bar_text(progress.fraction),
-                    100 * progress.fraction, progress.segment + 1, progress.segments);
+    std::string text = fmt::format("{:3.0f} %  segment {} of {}", 100 * progress.fraction,
+                                   progress.segment + 1, progress.segments);
+    if (line_->is_terminal()) text = bar_text(progress.fraction) + " " + text;
     if (done > 0) {
       text += fmt::format(
           ", {}, {} left",
           rate_text(static_cast<uint64_t>(done * static_cast<double>(progress.cycles)), seconds),
-          duration_text(seconds * (1 - progress.fraction) / done));
+          rough_duration_text(seconds * (1 - progress.fraction) / done));
     }
     line_->show(text);
   }
@@ -199,13 +206,16 @@ void print_stats(const Proved& proved) {
 void print_report(const Options& options, const Proved& proved) {
   std::FILE* out = stderr;
   const Run& run = proved.run;
-  fmt::print(out, "{}, proven in {}, {}\n",
-             bold(options.execution.elf_path + ": " + outcome_text(run), out),
-             duration_text(proved.seconds), rate_text(run.cycles, proved.seconds));
+  print_to(out, "{}, proven in {}, {}\n",
+           bold(options.execution.name() + ": " + outcome_text(run), out),
+           duration_text(proved.seconds), rate_text(run.cycles, proved.seconds));
   Table facts({{""}, {""}});
-  facts.row({"receipt", fmt::format("{}: {}, {}", printable(options.receipt_path),
-                                    byte_text(proved.receipt.size()),
-                                    segments_text(proved.segments, proved.resumed))});
+  facts.row(
+      {"receipt",
+       fmt::format(
+           "{}: {}, {}",
+           is_standard(options.receipt_path) ? "standard output" : printable(options.receipt_path),
+           byte_text(proved.receipt.size()), segments_text(proved.segments, proved.resumed))});
   facts.row({"image id", hex(proved.image_id)});
   facts.row({"journal", journal_text(run.journal)});
   facts.row({"security", fmt::format("{:.1f} bits", proved.security_bits)});
@@ -260,20 +270,74 @@ void print_report_json(const Options& options, const Proved& proved) {
           ? "nothing was written"
           : fmt::format("finished segments are in '{}': the same command goes on with them",
                         printable(options.resume_folder));
-  fmt::print(stderr, "zkvm prove: interrupted; {}\n", rest);
+  print_to(stderr, "zkvm prove: interrupted; {}\n", rest);
   interruption.end_process();
+}
+
+// A new folder for this receipt alone, in one that takes it: where a name is known to others
+// (/tmp), nobody can have put a link in its place.
+Result<std::string> keep_elsewhere(std::span<const uint8_t> receipt, const std::string& wanted) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  std::string name = fs::path(wanted).filename().string();
+  if (is_standard(wanted) || name.empty() ||
+      (fs::exists(wanted, ignored) && !fs::is_regular_file(wanted, ignored))) {
+    name = "receipt.zkr";
+  }
+  fs::create_directories(cache_folder(), ignored);
+  const char* temporary = std::getenv("TMPDIR");
+  const fs::path folders[] = {temporary == nullptr ? "" : temporary, cache_folder(), "/tmp",
+                              "/var/tmp"};
+  Error last{ErrorCode::kUnwritable, ""};
+  for (const fs::path& folder : folders) {
+    if (folder.empty()) continue;
+    std::string own = (folder / "zkvm-receipt-XXXXXX").string();
+    if (mkdtemp(own.data()) == nullptr) continue;
+    const std::string path = own + "/" + name;
+    Result<void> written = write_file(path, "receipt", receipt);
+    if (written) return path;
+    last = written.error();
+    fs::remove(own, ignored);
+  }
+  return tl::unexpected(last);
+}
+
+// The receipt's work shall not be lost to a full disk, a folder that is gone, or a closed pipe.
+Result<void> write_receipt(const Options& options, std::span<const uint8_t> receipt) {
+  const auto before = std::signal(SIGPIPE, SIG_IGN);
+  const Result<void> written = write_file(options.receipt_path, "receipt", receipt);
+  std::signal(SIGPIPE, before);
+  if (written) {
+    if (!options.resume_folder.empty()) clear_resume_folder(options.resume_folder);
+    return written;
+  }
+  Error error = written.error();
+  if (const Result<std::string> kept = keep_elsewhere(receipt, options.receipt_path)) {
+    error.message += fmt::format("; the receipt is kept as '{}'", *kept);
+    if (!options.resume_folder.empty()) clear_resume_folder(options.resume_folder);
+  } else if (!options.resume_folder.empty()) {
+    error.message += fmt::format(
+        "; finished segments are in '{}': the same command with another file goes on with them",
+        options.resume_folder);
+  } else {
+    error.message += "; $TMPDIR, the cache folder, /tmp and /var/tmp cannot be written either";
+  }
+  return tl::unexpected(error);
 }
 
 int prove_command(const Options& options, Execution& execution) {
   const auto failed = [&](const Error& error) {
     return fail("zkvm prove", error.message, execution.json);
   };
+  const OutputFile receipt{.option = "-o", .path = options.receipt_path, .what = "a receipt"};
   if (Result<void> ok = execution.read_files(); !ok) return failed(ok.error());
-  if (Result<void> ok = check_writable(options.receipt_path, "receipt"); !ok) {
-    return failed(ok.error());
+  if (Result<void> ok = check_outputs({receipt}, execution.json); !ok) return failed(ok.error());
+  if (is_standard(options.resume_folder)) {
+    return failed({ErrorCode::kUnwritable, "--resume: expected a folder's name, found '-'"});
   }
+  execution.stdout_is_taken = is_standard(options.receipt_path);
 
-  const auto line = std::make_shared<StatusLine>();
+  const auto line = execution.status_line();
   ProofLine proof_line(line);
   Interruption interruption;
   ProveOptions prove_options;
@@ -281,6 +345,7 @@ int prove_command(const Options& options, Execution& execution) {
   prove_options.rate = parse_rate(options.rate).value_or(Rate::kAuto);
   prove_options.segment_cycles = options.segment_cycles;
   prove_options.memory_limit = parse_size(options.memory_limit).value_or(0);
+  prove_options.threads = static_cast<uint32_t>(options.threads);
   prove_options.resume_folder = options.resume_folder;
   prove_options.measure_floors = options.stats;
   prove_options.max_cycles = execution.max_cycles;
@@ -292,17 +357,25 @@ int prove_command(const Options& options, Execution& execution) {
   };
   const Result<Proved> proved = zkvm::prove(execution.elf, execution.input, prove_options);
   line->hide();
-  std::fflush(stdout);
+  const Result<void> console = flush_stdout();
   if (interruption.happened()) end_interrupted(options, interruption);
-  if (!proved) return failed(in_file(execution.elf_path, proved.error()));
+  if (!proved) return failed(execution.in_guest(proved.error()));
 
   if (proved->run.trap) {
     print_trap(execution, *proved->run.trap);
-    if (!execution.json) fmt::print(stderr, "zkvm prove: no receipt: a trap is not proven\n");
-  } else if (Result<void> ok = write_file(options.receipt_path, "receipt", proved->receipt); !ok) {
+    if (!execution.json) print_to(stderr, "zkvm prove: no receipt: a trap is not proven\n");
+  } else if (Result<void> ok = write_receipt(options, proved->receipt); !ok) {
     return failed(ok.error());
-  } else if (!options.resume_folder.empty()) {
-    clear_resume_folder(options.resume_folder);
+  }
+  if (!console) {
+    Error error = console.error();
+    if (!proved->run.trap) {
+      error.message += fmt::format("; the receipt is written to {}",
+                                   is_standard(options.receipt_path)
+                                       ? "standard output"
+                                       : fmt::format("'{}'", options.receipt_path));
+    }
+    return failed(error);
   }
   if (execution.json) {
     print_report_json(options, *proved);
@@ -327,6 +400,7 @@ void add_prove(CLI::App& app, int& status) {
       "Examples:\n"
       "  zkvm prove guest.elf --input secret.bin -o receipt.zkr\n"
       "  zkvm prove long.elf -o receipt.zkr --resume work --memory-limit 6G\n"
+      "  zkvm prove guest.elf -o - | ssh archive 'cat >receipt.zkr'\n"
       "  zkvm prove guest.elf -o receipt.zkr --json --stats | jq .khz\n"
       "  zkvm verify receipt.zkr --elf guest.elf\n"
       "JSON: exit_code (null after a trap), trap (null or kind, pc, message, where), cycles, "
@@ -340,7 +414,11 @@ void add_prove(CLI::App& app, int& status) {
       "rows, padded, cells).");
   auto options = std::make_shared<Options>();
   options->execution.add_options(*sub);
-  sub->add_option("-o,--output", options->receipt_path, "Write the receipt to this file")
+  sub->add_option(
+         "-o,--output", options->receipt_path,
+         "Write the receipt to this file; - is standard output, and the guest's own output then "
+         "goes to\nstderr. Where it cannot be written in the end, it is kept in $TMPDIR, "
+         "the cache folder or /tmp")
       ->required()
       ->type_name("FILE.zkr");
   sub->add_option("--security", options->security_bits, "The least proven security of the receipt")
@@ -370,6 +448,10 @@ void add_prove(CLI::App& app, int& status) {
          "Keep finished segments in this folder until the receipt is written, and go on with "
          "those it has.\nIt is secret: who reads it may learn the input")
       ->type_name("DIR");
+  sub->add_option("--threads", options->threads,
+                  "Use at most so many threads (default: one for each core)")
+      ->type_name("N")
+      ->check(number_up_to(1, kMaxThreads));
   sub->add_flag("--stats", options->stats,
                 "What each stage of the prover and each chip took. Beside extending and hashing "
                 "stands a floor:\nwhat the same arithmetic took a moment later on data that stays "

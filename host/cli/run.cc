@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "host/cli/command.h"
+#include "host/cli/output.h"
 #include "host/cli/table.h"
 #include "host/file.h"
 #include "host/number_text.h"
@@ -22,10 +23,14 @@ struct Options {
 void print_report(const Options& options, const Run& run) {
   std::FILE* out = stderr;
   const Execution& execution = options.execution;
-  fmt::print(out, "{} in {}, {}\n", bold(execution.elf_path + ": " + outcome_text(run), out),
-             duration_text(run.seconds), rate_text(run.cycles, run.seconds));
+  print_to(out, "{} in {}, {}\n", bold(execution.name() + ": " + outcome_text(run), out),
+           duration_text(run.seconds), rate_text(run.cycles, run.seconds));
 
   Table facts({{""}, {""}});
+  if (!execution.input.empty()) {
+    facts.row({"input", fmt::format("{} read of {}", byte_text(run.input_read),
+                                    byte_text(execution.input.size()))});
+  }
   facts.row({"journal", journal_text(run.journal)});
   facts.row({"memory", fmt::format("{} touched of {} declared", byte_text(run.memory_touched),
                                    byte_text(run.memory_declared))});
@@ -43,10 +48,12 @@ void print_report(const Options& options, const Run& run) {
   }
 }
 
-void print_report_json(const Run& run) {
+void print_report_json(const Execution& execution, const Run& run) {
   nlohmann::ordered_json object = outcome_json(run);
   object["cycles_per_second"] = run.seconds > 0 ? static_cast<double>(run.cycles) / run.seconds : 0;
   object["journal"] = hex(run.journal);
+  object["input_bytes"] = execution.input.size();
+  object["input_read"] = run.input_read;
   object["memory_touched"] = run.memory_touched;
   object["memory_declared"] = run.memory_declared;
   object["classes"] = nlohmann::ordered_json::object();
@@ -59,16 +66,16 @@ int run_command(Options& options) {
   const auto failed = [&](const Error& error) {
     return fail("zkvm run", error.message, execution.json);
   };
+  const OutputFile journal{.option = "--journal", .path = options.journal_path, .what = "journal"};
   if (Result<void> ok = execution.read_files(); !ok) return failed(ok.error());
-  if (!options.journal_path.empty()) {
-    if (Result<void> ok = check_writable(options.journal_path, "journal"); !ok) {
-      return failed(ok.error());
-    }
-  }
+  if (Result<void> ok = check_outputs({journal}, execution.json); !ok) return failed(ok.error());
+  if (options.quiet) execution.progress_seconds = 0;
+  execution.stdout_is_taken = is_standard(options.journal_path);
 
-  const Result<Run> run = zkvm::run(execution.elf, execution.input, execution.run_options());
-  std::fflush(stdout);
-  if (!run) return failed(in_file(execution.elf_path, run.error()));
+  const Result<Run> run =
+      zkvm::run(execution.elf, execution.input, execution.run_options(execution.status_line()));
+  if (!run) return failed(execution.in_guest(run.error()));
+  if (Result<void> ok = flush_stdout(); !ok) return failed(ok.error());
   if (!options.journal_path.empty()) {
     if (Result<void> ok = write_file(options.journal_path, "journal", run->journal); !ok) {
       return failed(ok.error());
@@ -77,7 +84,7 @@ int run_command(Options& options) {
 
   if (run->trap) print_trap(execution, *run->trap);
   if (execution.json) {
-    print_report_json(*run);
+    print_report_json(execution, *run);
   } else if (!options.quiet) {
     print_report(options, *run);
   }
@@ -91,21 +98,25 @@ void add_run(CLI::App& app, int& status) {
   sub->description(
       "Execute a guest and report what it cost.\n"
       "Its standard output and error are passed through; a report follows on\n"
-      "stderr: how it ended, cycles (instructions executed), speed, journal, memory, cycles by\n"
-      "instruction class.");
+      "stderr: how it ended, cycles (instructions executed), speed, how much of the input it "
+      "read,\n"
+      "journal, memory, cycles by instruction class.");
   sub->footer(
       "Examples:\n"
       "  zkvm run guest.elf\n"
       "  head -c 784 digits.bin | zkvm run mnist.elf --input - --journal out.bin\n"
+      "  zkvm run guest.elf --quiet --journal - | xxd\n"
       "  zkvm run guest.elf --json | jq .cycles\n"
       "JSON: exit_code (null after a trap), trap (null or kind, pc, message, where), cycles, "
       "seconds,\n"
-      "cycles_per_second, journal (hex), memory_touched, memory_declared (bytes),\n"
+      "cycles_per_second, journal (hex), input_bytes, input_read, memory_touched, memory_declared\n"
+      "(bytes), "
       "classes (cycles by name).");
   auto options = std::make_shared<Options>();
   options->execution.add_options(*sub);
   sub->add_option("-j,--journal", options->journal_path,
-                  "Write what the guest committed to this file")
+                  "Write what the guest committed to this file; - is standard output, and the\n"
+                  "guest's own output then goes to stderr")
       ->type_name("FILE");
   sub->add_flag("-q,--quiet", options->quiet, "No report: only the guest's own output and errors");
   sub->callback([options, &status] { status = run_command(*options); });

@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <limits>
 
+#include "host/cli/output.h"
+
 namespace zkvm::cli {
 namespace {
 
@@ -72,9 +74,9 @@ void Table::print(std::FILE* out) const {
   const bool headed = std::any_of(columns_.begin(), columns_.end(),
                                   [](const Column& c) { return !c.heading.empty(); });
   if (headed) {
-    fmt::print(out, "{}\n", dim(line([&](size_t i) { return columns_[i].heading; }), out));
+    print_to(out, "{}\n", dim(line([&](size_t i) { return columns_[i].heading; }), out));
   }
-  for (const auto& row : rows_) fmt::print(out, "{}\n", line([&](size_t i) { return row[i]; }));
+  for (const auto& row : rows_) print_to(out, "{}\n", line([&](size_t i) { return row[i]; }));
 }
 
 std::string bold(std::string_view text, std::FILE* out) { return emphasised(text, out, "1"); }

@@ -1,15 +1,19 @@
 // `zkvm verify`: is this receipt true, and what does it prove?
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <memory>
 #include <optional>
 
 #include "host/cli/command.h"
+#include "host/cli/output.h"
 #include "host/cli/table.h"
 #include "host/file.h"
 #include "host/number_text.h"
+#include "host/receipt.h"
+#include "host/source_map.h"
 
 namespace zkvm::cli {
 namespace {
@@ -19,19 +23,51 @@ struct Options {
   std::string elf_path;
   std::string image_id;
   std::string journal_path;
+  std::string exit_code;  // that the caller expects; empty: any
+  std::optional<std::string> journal_is;
   uint64_t security_bits = static_cast<uint64_t>(VerifyOptions{}.security_bits);
   bool json = false;
 };
 
-std::optional<ImageId> parse_image_id(std::string_view text) {
-  ImageId id{};
-  if (text.size() != 2 * id.size()) return std::nullopt;
-  for (size_t i = 0; i < id.size(); ++i) {
-    const char* digits = text.data() + 2 * i;
-    const auto [rest, error] = std::from_chars(digits, digits + 2, id[i], 16);
-    if (error != std::errc() || rest != digits + 2) return std::nullopt;
+std::string_view without_0x(std::string_view text) {
+  return text.starts_with("0x") || text.starts_with("0X") ? text.substr(2) : text;
+}
+
+bool is_hex(std::string_view digits) {
+  return digits.find_first_not_of("0123456789abcdefABCDEF") == digits.npos;
+}
+
+// REQUIRES: is_hex, an even number of digits.
+std::vector<uint8_t> parse_hex(std::string_view digits) {
+  std::vector<uint8_t> bytes(digits.size() / 2);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    std::from_chars(digits.data() + 2 * i, digits.data() + 2 * i + 2, bytes[i], 16);
   }
+  return bytes;
+}
+
+std::optional<ImageId> parse_image_id(std::string_view text) {
+  const std::string_view digits = without_0x(text);
+  ImageId id{};
+  if (digits.size() != 2 * id.size() || !is_hex(digits)) return std::nullopt;
+  std::ranges::copy(parse_hex(digits), id.begin());
   return id;
+}
+
+std::optional<int32_t> parse_exit_code(std::string_view text) {
+  int32_t code = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, code);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return code;
+}
+
+CLI::Validator exit_code_text() {
+  return {[](std::string& text) {
+            if (parse_exit_code(text)) return std::string();
+            return fmt::format("expected a number from -2^31 to 2^31 - 1, found '{}'", text);
+          },
+          ""};
 }
 
 CLI::Validator image_id_text() {
@@ -42,14 +78,60 @@ CLI::Validator image_id_text() {
           ""};
 }
 
-// The program that the receipt must be of.
+// The program that the receipt must be of. Two that differ are no question that a receipt answers.
 Result<ImageId> wanted_program(const Options& options) {
-  if (!options.image_id.empty()) return *parse_image_id(options.image_id);
+  std::optional<ImageId> wanted;
+  if (!options.image_id.empty()) wanted = parse_image_id(options.image_id);
+  if (options.elf_path.empty()) return *wanted;
   const Result<std::vector<uint8_t>> elf = read_file(options.elf_path, "guest");
   if (!elf) return tl::unexpected(elf.error());
   const Result<ImageId> id = image_id(*elf);
-  if (!id) return tl::unexpected(in_file(options.elf_path, id.error()));
+  if (!id) return tl::unexpected(guest_error(options.elf_path, *elf, id.error()));
+  if (wanted && *wanted != *id) {
+    return tl::unexpected(Error{ErrorCode::kWrongProgram,
+                                fmt::format("--image-id: expected {}, the image id of {}, found {}",
+                                            hex(*id), input_name(options.elf_path), hex(*wanted))});
+  }
   return *id;
+}
+
+// What --journal-is names. Only the text decides, never whether a file is there: a script must not
+// depend on the folder that it runs in.
+Result<std::vector<uint8_t>> wanted_journal(const std::string& text) {
+  const std::string_view digits = without_0x(text);
+  if (!is_hex(digits)) return read_file(text, "journal");
+  if (digits.size() % 2 != 0) {
+    return tl::unexpected(
+        Error{ErrorCode::kUnreadable,
+              fmt::format("--journal-is: expected an even number of hex digits, found {} (a file "
+                          "of that name is './{}')",
+                          digits.size(), text)});
+  }
+  return parse_hex(digits);
+}
+
+// A reason to say no, with its name for scripts.
+struct Refusal {
+  const char* reason;
+  std::string message;
+};
+
+// The receipt is true, and of the program; is it what the caller expects?
+std::optional<Refusal> unexpected_claim(const Options& options,
+                                        const std::optional<std::vector<uint8_t>>& journal,
+                                        const Verification& proven) {
+  if (!options.exit_code.empty() && *parse_exit_code(options.exit_code) != proven.exit_code) {
+    return Refusal{"wrong-exit-code", fmt::format("exit code: expected {}, found {}",
+                                                  options.exit_code, proven.exit_code)};
+  }
+  if (journal && *journal != proven.journal) {
+    const auto differ = std::ranges::mismatch(*journal, proven.journal);
+    return Refusal{"wrong-journal",
+                   fmt::format("journal: expected {}, found {}; the first difference is at byte {}",
+                               journal_text(*journal), journal_text(proven.journal),
+                               differ.in1 - journal->begin())};
+  }
+  return std::nullopt;
 }
 
 // A name for each reason to say no, for scripts.
@@ -64,17 +146,24 @@ const char* reason_of(ErrorCode code) {
   }
 }
 
-int say_no(const Options& options, const Error& error) {
+std::string receipt_name(const Options& options) {
+  return is_standard(options.receipt_path) ? "standard input" : printable(options.receipt_path);
+}
+
+int say_no(const Options& options, const char* headline, const Refusal& refusal) {
   if (options.json) {
-    print_json({{"valid", false}, {"reason", reason_of(error.code)}, {"message", error.message}});
+    print_json({{"valid", false}, {"reason", refusal.reason}, {"message", refusal.message}});
   } else {
-    fmt::print("{}\n  {}\n", bold(options.receipt_path + ": not valid", stdout), error.message);
+    // Where stdout is for the journal, there is none to be written now.
+    std::FILE* out = is_standard(options.journal_path) ? stderr : stdout;
+    print_to(out, "{}\n  {}\n", bold(receipt_name(options) + headline, out), refusal.message);
   }
   return kNo;
 }
 
 void print_text(const Options& options, const Verification& proven, size_t bytes, double seconds) {
-  fmt::print("{}\n", bold(options.receipt_path + ": valid", stdout));
+  std::FILE* out = is_standard(options.journal_path) ? stderr : stdout;
+  print_to(out, "{}\n", bold(receipt_name(options) + ": valid", out));
   Table facts({{""}, {""}});
   facts.row({"program", hex(proven.image_id)});
   facts.row({"exit code", fmt::format("{}", proven.exit_code)});
@@ -83,7 +172,7 @@ void print_text(const Options& options, const Verification& proven, size_t bytes
   facts.row({"receipt", fmt::format("{}, {} segment{}", byte_text(bytes), grouped(proven.segments),
                                     proven.segments == 1 ? "" : "s")});
   facts.row({"verified in", duration_text(seconds)});
-  facts.print(stdout);
+  facts.print(out);
 }
 
 void print_object(const Verification& proven, size_t bytes, double seconds) {
@@ -101,20 +190,38 @@ int verify_command(const Options& options) {
   const auto failed = [&](const std::string& message) {
     return fail("zkvm verify", message, options.json);
   };
-  if (options.elf_path.empty() == options.image_id.empty()) {
+  const std::string journal_is = options.journal_is.value_or("");
+  if (Result<void> ok = check_inputs({{"RECEIPT", options.receipt_path},
+                                      {"--elf", options.elf_path},
+                                      {"--journal-is", journal_is}});
+      !ok) {
+    return failed(ok.error().message);
+  }
+  const Result<std::vector<uint8_t>> receipt = read_file(options.receipt_path, "receipt");
+  if (!receipt) return failed(receipt.error().message);
+  const auto wrong_kind = [&] {
+    return failed(receipt_error(options.receipt_path, *receipt, {}).message);
+  };
+  if (options.elf_path.empty() && options.image_id.empty()) {
+    if (!is_receipt(*receipt)) return wrong_kind();
     return failed(
         "expected --elf ELF or --image-id HEX: a receipt proves something about one program only, "
         "so say which");
   }
-  const Result<std::vector<uint8_t>> receipt = read_file(options.receipt_path, "receipt");
-  if (!receipt) return failed(receipt.error().message);
-  if (!options.journal_path.empty()) {
-    if (Result<void> ok = check_writable(options.journal_path, "journal"); !ok) {
-      return failed(ok.error().message);
-    }
+  const OutputFile journal_file{
+      .option = "--journal", .path = options.journal_path, .what = "journal"};
+  if (Result<void> ok = check_outputs({journal_file}, options.json); !ok) {
+    return failed(ok.error().message);
   }
   const Result<ImageId> program = wanted_program(options);
   if (!program) return failed(program.error().message);
+  std::optional<std::vector<uint8_t>> journal;
+  if (options.journal_is) {
+    Result<std::vector<uint8_t>> wanted = wanted_journal(*options.journal_is);
+    if (!wanted) return failed(wanted.error().message);
+    journal = std::move(*wanted);
+  }
+  if (!is_receipt(*receipt)) return wrong_kind();
 
   const auto start = std::chrono::steady_clock::now();
   const Result<Verification> proven =
@@ -124,7 +231,10 @@ int verify_command(const Options& options) {
   if (!proven) {
     const Error error = in_file(options.receipt_path, proven.error());
     if (error.code == ErrorCode::kMalformedReceipt) return failed(error.message);
-    return say_no(options, proven.error());
+    return say_no(options, ": not valid", {reason_of(error.code), proven.error().message});
+  }
+  if (const auto refusal = unexpected_claim(options, journal, *proven)) {
+    return say_no(options, ": valid, but not as expected", *refusal);
   }
   if (!options.journal_path.empty()) {
     if (Result<void> ok = write_file(options.journal_path, "journal", proven->journal); !ok) {
@@ -149,24 +259,42 @@ void add_verify(CLI::App& app, int& status) {
       "by\n"
       "exit with this code, which may be other than 0. Exit status 1: the receipt is not valid, "
       "is\n"
-      "of another program, or has too little security; 2: not a receipt.");
+      "of another program, has too little security, or says something else than --exit-code and\n"
+      "--journal-is expect; 2: not a receipt, or --elf and --image-id name two programs.");
   sub->footer(
       "Examples:\n"
       "  zkvm verify receipt.zkr --elf guest.elf\n"
       "  zkvm verify receipt.zkr --image-id $(zkvm id guest.elf) --journal out.bin\n"
+      "  zkvm verify receipt.zkr --image-id $ID --exit-code 0 --journal-is 1f00000009000000\n"
       "JSON: valid; if valid: image_id, exit_code, journal (hex), security_bits, segments,\n"
-      "receipt_bytes, seconds; if not: reason (invalid, wrong-program, insecure), message.");
+      "receipt_bytes, seconds; if not: reason (invalid, wrong-program, insecure, wrong-exit-code,\n"
+      "wrong-journal), message.");
   auto options = std::make_shared<Options>();
   sub->add_option("RECEIPT", options->receipt_path, "The receipt; - is standard input")
       ->required()
       ->type_name("");
-  sub->add_option("--elf", options->elf_path, "The program, as its ELF file")->type_name("ELF");
-  sub->add_option("--image-id", options->image_id, "The program, as `zkvm id` names it")
+  sub->add_option("--elf", options->elf_path, "The program, as its ELF file; - is standard input")
+      ->type_name("ELF");
+  sub->add_option(
+         "--image-id", options->image_id,
+         "The program, as `zkvm id` names it, with or without 0x; beside --elf it must be\n"
+         "the same program")
       ->type_name("HEX")
       ->check(image_id_text());
   sub->add_option("-j,--journal", options->journal_path,
-                  "Write the journal to this file, if the receipt is valid")
+                  "Write the journal to this file, if the answer is yes; - is standard output, "
+                  "and all\nelse then goes to stderr")
       ->type_name("FILE");
+  sub->add_option("--exit-code", options->exit_code,
+                  "Expect that the program exited with this code")
+      ->type_name("N")
+      ->check(exit_code_text());
+  sub->add_option("--journal-is", options->journal_is,
+                  "Expect this journal. What has hex digits alone, with or without 0x, is the "
+                  "journal itself\n("
+                  " and 0x: an empty one); all else is the name of a file "
+                  "(write ./cafe for a file\nnamed cafe), - standard input")
+      ->type_name("FILE|HEX");
   sub->add_option("--security", options->security_bits, "The fewest bits of proven security")
       ->type_name("BITS")
       ->check(positive())

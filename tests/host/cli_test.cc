@@ -191,6 +191,13 @@ TEST_P(Fails, WithAnErrorObjectForJson) {
 
 const std::string kSomeId(64, 'a');
 
+// The beginning of a receipt, for as long as the tests run.
+const TemporaryFolder kFolder;
+const std::string kReceipt = [] {
+  write_text(kFolder / "receipt", "ZKVR");
+  return kFolder / "receipt";
+}();
+
 const std::vector<Failure> kFailures{
     {"NoCommand",
      {},
@@ -211,9 +218,15 @@ const std::vector<Failure> kFailures{
     {"RunFolder", {"run", "/tmp"}, "guest '/tmp': expected a readable file, found: Is a directory"},
     {"RunNotElf",
      {"run", "/etc/passwd"},
-     "'/etc/passwd': ELF: magic: expected 7f 45 4c 46, found "},
-    {"RunEmpty", {"run", "/dev/null"}, "'/dev/null': ELF: "},
-    {"RunHostProgram", {"run", ZKVM_PROGRAM}, "ELF: class: expected 1 (32 bits), found 2"},
+     "'/etc/passwd': expected a guest, found a text file: `zkvm new DIR` makes a project"},
+    {"RunEmpty", {"run", "/dev/null"}, "'/dev/null': expected a guest, found an empty file"},
+    {"RunHostProgram",
+     {"run", ZKVM_PROGRAM},
+     "expected a guest, found an x86-64 program: `zkvm new"},
+    {"RunTwoStandardInputs",
+     {"run", "-", "--input", "-"},
+     "expected standard input for one file, found - for ELF and for --input"},
+    {"RunProgressText", {"run", kGuest, "--progress", "often"}, "--progress: expected a number"},
     {"RunMissingInput",
      {"run", kGuest, "--input", "/nowhere/in"},
      "input '/nowhere/in': expected a readable file"},
@@ -225,7 +238,19 @@ const std::vector<Failure> kFailures{
     {"ProveMissingElf",
      {"prove", "/nowhere/guest.elf", "-o", "/dev/null"},
      "zkvm prove: guest '/nowhere/guest.elf'"},
-    {"ProveNotElf", {"prove", "/etc/passwd", "-o", "/dev/null"}, "'/etc/passwd': ELF: magic"},
+    {"ProveNotElf", {"prove", "/etc/passwd", "-o", "/dev/null"}, "found a text file"},
+    {"ProveThreadsZero",
+     {"prove", kGuest, "-o", "/dev/null", "--threads", "0"},
+     "--threads: expected a number from 1 to 1024, found '0'"},
+    {"ProveThreadsText",
+     {"prove", kGuest, "-o", "/dev/null", "--threads", "all"},
+     "--threads: expected a number from 1 to 1024, found 'all'"},
+    {"ProveThreadsMany",
+     {"prove", kGuest, "-o", "/dev/null", "--threads", "100000"},
+     "--threads: expected a number from 1 to 1024"},
+    {"ProveResumeStandard",
+     {"prove", kGuest, "-o", "/dev/null", "--resume", "-"},
+     "--resume: expected a folder's name, found '-'"},
     {"ProveMissingInput",
      {"prove", kGuest, "-o", "/dev/null", "--input", "/nowhere/in"},
      "input '/nowhere/in': expected a readable file"},
@@ -251,7 +276,7 @@ const std::vector<Failure> kFailures{
     {"ProfileMissingElf",
      {"profile", "/nowhere/guest.elf"},
      "zkvm profile: guest '/nowhere/guest.elf'"},
-    {"ProfileNotElf", {"profile", "/etc/passwd"}, "zkvm profile: '/etc/passwd': ELF: magic"},
+    {"ProfileNotElf", {"profile", "/etc/passwd"}, "zkvm profile: '/etc/passwd': expected a guest"},
     {"ProfileFlamegraphNowhere",
      {"profile", kGuest, "--flamegraph", "/nowhere/p.svg"},
      "flame graph '/nowhere/p.svg'"},
@@ -260,26 +285,45 @@ const std::vector<Failure> kFailures{
      "pprof file '/nowhere/p.pb.gz'"},
     {"ProfileTopZero", {"profile", kGuest, "--top", "0"}, "--top: expected a positive number"},
     {"DisasmMissing", {"disasm", "/nowhere/guest.elf"}, "zkvm disasm: guest '/nowhere/guest.elf'"},
-    {"DisasmNotElf", {"disasm", "/etc/passwd"}, "magic"},
+    {"DisasmNotElf", {"disasm", "/etc/passwd"}, "expected a guest, found a text file"},
     {"DisasmNoFunction",
      {"disasm", kGuest, "--function", "nonesuch"},
      "--function 'nonesuch': expected the name of a function"},
     {"InspectMissing",
      {"inspect", "/nowhere/guest.elf"},
      "zkvm inspect: file '/nowhere/guest.elf'"},
-    {"InspectNotElf", {"inspect", "/etc/passwd"}, "magic"},
+    {"InspectNotElf", {"inspect", "/etc/passwd"}, "expected a guest or a receipt, found a text"},
     {"IdMissing", {"id", "/nowhere/guest.elf"}, "zkvm id: guest '/nowhere/guest.elf'"},
-    {"IdNotElf", {"id", "/etc/passwd"}, "zkvm id: '/etc/passwd': ELF: magic"},
+    {"IdNotElf", {"id", "/etc/passwd"}, "zkvm id: '/etc/passwd': expected a guest"},
     {"VerifyWithoutReceipt", {"verify", "--elf", kGuest}, "RECEIPT is required"},
     {"VerifyWithoutProgram",
-     {"verify", "/etc/passwd"},
+     {"verify", kReceipt},
      "expected --elf ELF or --image-id HEX: a receipt proves something about one program only"},
     {"VerifyTwoPrograms",
-     {"verify", "/etc/passwd", "--elf", kGuest, "--image-id", kSomeId},
-     "expected --elf ELF or --image-id HEX"},
+     {"verify", kReceipt, "--elf", kGuest, "--image-id", kSomeId},
+     "--image-id: expected "},
+    {"VerifyGuestAlone", {"verify", kGuest}, "expected a receipt, found a guest: `zkvm prove FILE"},
+    {"VerifySwapped",
+     {"verify", kGuest, "--elf", kReceipt},
+     "expected a guest, found a receipt: `zkvm inspect` shows it"},
+    {"VerifyTwoStandardInputs",
+     {"verify", "-", "--elf", "-"},
+     "expected standard input for one file, found - for RECEIPT and for --elf"},
+    {"VerifyExitCodeText",
+     {"verify", kReceipt, "--image-id", kSomeId, "--exit-code", "zero"},
+     "--exit-code: expected a number from -2^31 to 2^31 - 1, found 'zero'"},
+    {"VerifyExitCodeLarge",
+     {"verify", kReceipt, "--image-id", kSomeId, "--exit-code", "2147483648"},
+     "--exit-code: expected a number"},
+    {"VerifyJournalIsOdd",
+     {"verify", kReceipt, "--image-id", kSomeId, "--journal-is", "0xabc"},
+     "--journal-is: expected an even number of hex digits, found 3"},
+    {"VerifyJournalIsNowhere",
+     {"verify", kReceipt, "--image-id", kSomeId, "--journal-is", "./cafe"},
+     "journal './cafe': expected a readable file"},
     {"VerifyShortId", {"verify", "/etc/passwd", "--image-id", "12"}, "expected 64 hex digits"},
     {"VerifyIdNotHex",
-     {"verify", "/etc/passwd", "--image-id", "0x" + kSomeId.substr(2)},
+     {"verify", "/etc/passwd", "--image-id", "0y" + kSomeId.substr(2)},
      "expected 64 hex digits"},
     {"VerifySecurityZero",
      {"verify", "/etc/passwd", "--image-id", kSomeId, "--security", "0"},
@@ -292,13 +336,16 @@ const std::vector<Failure> kFailures{
      "guest '/nowhere/guest.elf'"},
     {"VerifyNotReceipt",
      {"verify", "/etc/passwd", "--image-id", kSomeId},
-     "'/etc/passwd': receipt: magic: expected ZKVR"},
-    {"VerifyEmpty", {"verify", "/dev/null", "--image-id", kSomeId}, "receipt: magic"},
+     "'/etc/passwd': expected a receipt, found a text file: `zkvm prove"},
+    {"VerifyEmpty",
+     {"verify", "/dev/null", "--image-id", kSomeId},
+     "expected a receipt, found an empty file"},
     {"VerifyJournalNowhere",
      {"verify", "/etc/passwd", "--image-id", kSomeId, "--journal", "/nowhere/out"},
      "journal '/nowhere/out'"},
     {"NewWithoutName", {"new"}, "DIR is required"},
     {"NewEmptyName", {"new", ""}, "DIR"},
+    {"NewStandard", {"new", "-"}, "DIR: expected a folder's name, found '-'"},
     {"NewOverFile",
      {"new", "/etc/passwd"},
      "'/etc/passwd': expected a folder that is new or empty, found: a file"},
@@ -313,6 +360,189 @@ TEST(Run, EndlessInputIsRefusedNotSwallowed) {
   EXPECT_EQ(outcome.status, 2);
   EXPECT_THAT(outcome.err,
               HasSubstr("input '/dev/zero': expected at most 1073741824 bytes, found more"));
+}
+
+// What somebody may give for a guest or a receipt, and what it is called.
+TEST(OtherFiles, AreNamed) {
+  const TemporaryFolder folder;
+  const auto compiled = [&](const std::string& name, const std::string& options) {
+    const Outcome outcome = run_program(
+        {"bash", "-c", "printf 'int main() { return 0; }' | " + options + " -o " + name},
+        {.folder = folder.path()});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return read_text(folder / name);
+  };
+  const std::string riscv = "riscv64-unknown-elf-gcc -nostdlib -ffreestanding -Wl,-emain -x c - ";
+  const std::string native = "clang-19 -x c - ";
+  std::string arm = read_text(kGuest);
+  arm.replace(18, 2, "\x28", 2);
+  std::string big = read_text(kGuest);
+  big[5] = 2;
+  big.replace(16, 4, std::string("\0\2\0\xf3", 4));
+  std::string odd = read_text(kGuest);
+  odd[4] = 7;
+  const std::vector<std::pair<std::string, std::string>> files{
+      {"an x86-64 object file", compiled("object", native + "-c")},
+      {"an x86-64 shared library", compiled("library", native + "-shared -nostdlib")},
+      {"an x86-64 program", compiled("pie", native)},
+      {"a 64-bit RISC-V program", compiled("rv64", riscv + "-march=rv64im -mabi=lp64")},
+      {"a 32-bit RISC-V object file", compiled("rv32", riscv + "-march=rv32im -mabi=ilp32 -c")},
+      {"an ARM program", arm},
+      {"a big-endian 32-bit RISC-V program", big},
+      {"a damaged ELF file", odd},
+      {"the beginning of an ELF file", read_text(kGuest).substr(0, 51)},
+      {"an archive of object files", "!<arch>\n"},
+      {"gzip-compressed data", "\x1f\x8b\x08"},
+      {"a script", "#!/bin/sh\n"},
+      {"a text file", "Grüße\n"},
+      {"data of no known kind", std::string("\xc3\0", 2)},
+      {"data of no known kind", words({4, 16})},
+      {"an empty file", ""},
+      {"a receipt", "ZKVR"},
+  };
+  for (const auto& [name, contents] : files) {
+    SCOPED_TRACE(name);
+    write_text(folder / "file", contents);
+    for (const char* command : {"run", "id", "disasm"}) {
+      const Outcome outcome = zkvm({command, folder / "file"});
+      EXPECT_EQ(outcome.status, 2);
+      expect_one_line(outcome.err);
+      EXPECT_THAT(outcome.err, HasSubstr(": expected a guest, found " + name + ": "));
+    }
+    if (name == "a receipt") continue;
+    const Outcome verified = zkvm({"verify", folder / "file"});
+    EXPECT_EQ(verified.status, 2);
+    expect_one_line(verified.err);
+    EXPECT_THAT(verified.err, HasSubstr(": expected a receipt, found " + name +
+                                        ": `zkvm prove GUEST -o RECEIPT` makes one\n"));
+    const Outcome inspected = zkvm({"inspect", folder / "file"});
+    EXPECT_GE(inspected.status, 1);
+    EXPECT_THAT(inspected.out + inspected.err, HasSubstr("found " + name));
+  }
+}
+
+// Whatever a command prints: where it does not arrive, the command fails and says so.
+TEST(StandardOutput, ThatIsFullOrClosedIsAnError) {
+  const TemporaryFolder folder;
+  write_text(folder / "in", words({0}));
+  const std::string input = folder / "in";
+  const std::vector<std::vector<std::string>> commands{
+      {"--help"},
+      {"--version"},
+      {"run", "--help"},
+      {"run", kGuest, "-q", "-i", input},
+      {"run", kGuest, "-i", input, "--json"},
+      {"prove", kGuest, "-i", input, "-o", folder / "r", "--security", "20", "--json"},
+      {"verify", folder / "r", "--elf", kGuest, "--security", "20"},
+      {"verify", folder / "r", "--elf", kGuest, "--security", "20", "--json"},
+      {"verify", folder / "r", "--elf", kGuest, "--security", "20", "--journal", "-"},
+      {"verify", folder / "r", "--image-id", kSomeId},
+      {"id", kGuest},
+      {"id", kGuest, "--json"},
+      {"profile", kGuest, "-i", input, "--json"},
+      {"profile", kGuest, "-i", input, "--flamegraph", "-"},
+      {"inspect", kGuest},
+      {"inspect", kGuest, "--json"},
+      {"inspect", folder / "r"},
+      {"disasm", kGuest},
+      {"disasm", kGuest, "--json"},
+      {"new", folder / "project"},
+      {"id", "/nowhere", "--json"},
+  };
+  for (const char* where : {">/dev/full", ">&-"}) {
+    for (const auto& command : commands) {
+      std::vector<std::string> arguments{"bash", "-c", std::string("\"$0\" \"$@\" ") + where,
+                                         ZKVM_PROGRAM};
+      arguments.insert(arguments.end(), command.begin(), command.end());
+      std::filesystem::remove_all(folder / "project");
+      SCOPED_TRACE(testing::PrintToString(arguments));
+      const Outcome outcome = run_program(arguments);
+      EXPECT_EQ(outcome.status, 2);
+      // The guest's own lines on stderr, where it has any, end before ours.
+      const size_t ours = outcome.err.find("zkvm");
+      ASSERT_NE(ours, outcome.err.npos) << outcome.err;
+      const std::string line = outcome.err.substr(ours);
+      if (std::ranges::find(command, "/nowhere") != command.end()) {
+        EXPECT_THAT(line, HasSubstr("No such file"));
+      } else {
+        EXPECT_THAT(line, HasSubstr(where == std::string(">&-") ? "Bad file descriptor"
+                                                                : "No space left on device"));
+        EXPECT_THAT(line, HasSubstr("standard output"));
+      }
+      if (command[0] != "profile" && command[0] != "verify") expect_one_line(line);
+    }
+  }
+}
+
+TEST(StandardError, ThatIsClosedDoesNotStopACommand) {
+  const Outcome outcome = run_program(
+      {"bash", "-c", "\"$0\" run \"$1\" -i /dev/null 2>/dev/full", ZKVM_PROGRAM, kGuest});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.out, "to standard output\n");
+}
+
+TEST(Dash, IsStandardOutputAndAllElseGoesToStderr) {
+  const TemporaryFolder folder;
+  write_text(folder / "in", words({0}));
+  const auto run_here = [&](std::vector<std::string> arguments) {
+    const Outcome outcome = zkvm(std::move(arguments), {.folder = folder.path()});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_THAT(folder.files(), ElementsAre("in"));
+    return outcome;
+  };
+  const Outcome run = run_here({"run", kGuest, "-i", "in", "--journal", "-"});
+  EXPECT_EQ(run.out, words({0x04030201}));
+  EXPECT_THAT(run.err, HasSubstr("to standard output\n"));
+  EXPECT_THAT(run.err, HasSubstr("exit 0 after"));
+  const Outcome svg = run_here({"profile", kGuest, "-i", "in", "--flamegraph", "-"});
+  EXPECT_THAT(svg.out, MatchesRegex("<(\\?xml|svg)(.|\n)*</svg>\n"));
+  EXPECT_THAT(svg.err, HasSubstr("Cycles by function"));
+  const Outcome pprof = run_here({"profile", kGuest, "-i", "in", "--pprof", "-"});
+  EXPECT_THAT(pprof.out, StartsWith("\x1f\x8b"));
+}
+
+TEST(Dash, IsRefusedWhereStdoutIsTaken) {
+  const auto refused = [](const std::vector<std::string>& arguments, const char* message) {
+    const TemporaryFolder folder;
+    const Outcome outcome = zkvm(arguments, {.folder = folder.path()});
+    EXPECT_EQ(outcome.status, 2);
+    expect_one_line(outcome.err);
+    EXPECT_THAT(outcome.err, HasSubstr(message));
+    EXPECT_THAT(folder.files(), IsEmpty());
+  };
+  refused({"run", kGuest, "--journal", "-", "--json"}, "--journal -: expected a file, as --json");
+  refused({"prove", kGuest, "-o", "-", "--json"}, "-o -: expected a file, as --json");
+  refused({"verify", kReceipt, "--image-id", kSomeId, "--journal", "-", "--json"},
+          "--journal -: expected a file, as --json");
+  refused({"profile", kGuest, "--flamegraph", "-", "--json"}, "--flamegraph -: expected a file");
+  refused({"profile", kGuest, "--flamegraph", "-", "--pprof", "-"},
+          "expected standard output for one file, found --flamegraph - and --pprof -");
+}
+
+TEST(Dash, IsStandardInputForEveryFileThatIsRead) {
+  const std::string elf = read_text(kGuest);
+  for (const char* command : {"id", "disasm", "inspect"}) {
+    EXPECT_EQ(zkvm({command, "-"}, {.input = elf}).status, 0) << command;
+    const Outcome other = zkvm({command, "-"}, {.input = "hello"});
+    EXPECT_THAT(other.err, HasSubstr(": standard input: expected a guest"));
+  }
+  const Outcome run = zkvm({"run", "-"}, {.input = elf});
+  EXPECT_EQ(run.status, 0);
+  EXPECT_THAT(run.err, HasSubstr("standard input: exit 0 after"));
+  EXPECT_THAT(zkvm({"verify", "-"}, {.input = elf}).err,
+              HasSubstr("standard input: expected a receipt, found a guest"));
+}
+
+TEST(Run, SaysHowMuchOfTheInputWasRead) {
+  const Outcome outcome = run_task({4, 1, 2, 3, 4});
+  EXPECT_THAT(outcome.err, HasSubstr("8 bytes read of 20 bytes\n"));
+  const Json object = parsed(run_task({4, 1, 2, 3, 4}, {"--json"}));
+  EXPECT_EQ(object["input_bytes"], 20);
+  EXPECT_EQ(object["input_read"], 8);
+  // Padding is not counted.
+  const Json padded = parsed(zkvm({"run", kGuest, "--json", "-i", "-"}, {.input = "\x01"}));
+  EXPECT_EQ(padded["input_read"], 1);
+  EXPECT_EQ(parsed(zkvm({"run", kGuest, "--json"}))["input_read"], 0);
 }
 
 TEST(Help, EveryCommandExplainsItselfWithAnExample) {

@@ -5,8 +5,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <regex>
 
 #include "host/zkvm.h"
 #include "tests/host/command.h"
@@ -291,7 +294,8 @@ TEST(ProveCommand, JsonHasTheKeys) {
   EXPECT_EQ(object["journal"], "01020304");
   EXPECT_EQ(object["image_id"], parsed(zkvm({"id", kGuest, "--json"}))["image_id"]);
   EXPECT_FALSE(object["stages"].empty());
-  std::vector<std::string> floors;  // all that stark/prover/stage_floors.h knows, by the prover's names
+  std::vector<std::string>
+      floors;  // all that stark/prover/stage_floors.h knows, by the prover's names
   for (const Json& stage : object["stages"]) {
     if (stage["floor_ns"].is_null()) continue;
     floors.push_back(stage["name"]);
@@ -349,6 +353,180 @@ TEST(ProveCommand, OldReceiptStaysWhereTheProofFails) {
   write_text(folder / "receipt", "old");
   EXPECT_EQ(prove_command(folder, words({2})).status, 1);
   EXPECT_EQ(read_text(folder / "receipt"), "old");
+}
+
+// `zkvm verify` as scripts use it: the exit status is the whole answer.
+class Expectations : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_.emplace();
+    ASSERT_EQ(prove_command(*folder_, words({0})).status, 0);
+    id_ = parsed(zkvm({"id", kGuest, "--json"}))["image_id"];
+  }
+  static void TearDownTestSuite() { folder_.reset(); }
+
+  static Outcome verified(std::vector<std::string> options, const std::string& input = "") {
+    std::vector<std::string> arguments{"verify", *folder_ / "receipt", "--security", kQuickText};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    return zkvm(arguments, {.input = input, .folder = folder_->path()});
+  }
+  static void expect_no(std::vector<std::string> options, const std::string& reason,
+                        const std::string& message) {
+    const Outcome text = verified(options);
+    EXPECT_EQ(text.status, 1);
+    EXPECT_THAT(text.out, HasSubstr(message));
+    options.push_back("--json");
+    const Outcome json = verified(options);
+    EXPECT_EQ(json.status, 1);
+    EXPECT_EQ(parsed(json)["valid"], false);
+    EXPECT_EQ(parsed(json)["reason"], reason);
+  }
+
+  static inline std::optional<TemporaryFolder> folder_;
+  static inline std::string id_;
+};
+
+TEST_F(Expectations, ProgramByElfAndIdBoth) {
+  EXPECT_EQ(verified({"--elf", kGuest, "--image-id", id_}).status, 0);
+  const Outcome other = verified({"--elf", kGuest, "--image-id", std::string(64, '0')});
+  EXPECT_EQ(other.status, 2);
+  EXPECT_THAT(other.err, HasSubstr("--image-id: expected " + id_ + ", the image id of '"));
+  expect_no({"--image-id", std::string(64, '0')}, "wrong-program", "program: expected 0000");
+}
+
+TEST_F(Expectations, ImageIdWith0xAndInCapitals) {
+  std::string capitals = id_;
+  for (char& c : capitals) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  EXPECT_EQ(verified({"--image-id", "0x" + id_}).status, 0);
+  EXPECT_EQ(verified({"--image-id", "0X" + capitals}).status, 0);
+}
+
+TEST_F(Expectations, ExitCode) {
+  EXPECT_EQ(verified({"--image-id", id_, "--exit-code", "0"}).status, 0);
+  expect_no({"--image-id", id_, "--exit-code", "7"}, "wrong-exit-code",
+            ": valid, but not as expected\n  exit code: expected 7, found 0\n");
+  expect_no({"--image-id", id_, "--exit-code", "-1"}, "wrong-exit-code", "expected -1, found 0");
+}
+
+TEST_F(Expectations, JournalInHexOrAFile) {
+  const auto is = [](const std::string& text, const std::string& input = "") {
+    return verified({"--image-id", id_, "--journal-is", text}, input).status;
+  };
+  EXPECT_EQ(is("01020304"), 0);
+  EXPECT_EQ(is("0x01020304"), 0);
+  EXPECT_EQ(is("-", words({0x04030201})), 0);
+  write_text(*folder_ / "journal", words({0x04030201}));
+  EXPECT_EQ(is("journal"), 0);
+  // A file does not change what digits mean.
+  write_text(*folder_ / "cafe", words({0x04030201}));
+  EXPECT_EQ(is("cafe"), 1);
+  EXPECT_EQ(is("./cafe"), 0);
+  EXPECT_EQ(is(""), 1);
+  EXPECT_EQ(is("0x"), 1);
+  EXPECT_EQ(is("missing"), 2);
+  expect_no({"--image-id", id_, "--journal-is", "01020404"}, "wrong-journal",
+            "journal: expected 4 bytes  01020404, found 4 bytes  01020304; the first difference is "
+            "at byte 2\n");
+  expect_no({"--image-id", id_, "--journal-is", "0102030400000000"}, "wrong-journal",
+            "expected 8 bytes");
+}
+
+TEST_F(Expectations, JournalIsWrittenOnlyWhereTheAnswerIsYes) {
+  EXPECT_EQ(verified({"--image-id", id_, "--exit-code", "3", "-j", "out"}).status, 1);
+  EXPECT_FALSE(std::filesystem::exists(*folder_ / "out"));
+  const Outcome yes = verified({"--image-id", id_, "--exit-code", "0", "-j", "-"});
+  EXPECT_EQ(yes.status, 0);
+  EXPECT_EQ(yes.out, words({0x04030201}));
+  EXPECT_THAT(yes.err, HasSubstr(": valid\n"));
+}
+
+TEST(ProveCommand, ReceiptGoesToStandardOutput) {
+  const TemporaryFolder folder;
+  const Outcome outcome = zkvm({"prove", kGuest, "-i", "-", "--security", kQuickText, "-o", "-"},
+                               {.input = words({0}), .folder = folder.path()});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("to standard output\n"));
+  EXPECT_TRUE(folder.files().empty());
+  const Outcome verified =
+      zkvm({"verify", "-", "--elf", kGuest, "--security", kQuickText}, {.input = outcome.out});
+  EXPECT_EQ(verified.status, 0) << verified.err;
+  EXPECT_THAT(verified.out, HasSubstr("standard input: valid\n"));
+}
+
+// Hours of work are not lost to a full disk or a pipe that nobody reads.
+TEST(ProveCommand, ReceiptThatCannotBeWrittenIsKeptElsewhere) {
+  const TemporaryFolder folder;
+  const auto kept_by = [&](const std::string& environment, const std::string& target,
+                           const std::string& redirection) {
+    const Outcome outcome = run_program({"bash", "-c",
+                                         environment + " \"$0\" prove \"$1\" -i - --security " +
+                                             kQuickText + " -o \"$2\"" + redirection,
+                                         ZKVM_PROGRAM, kGuest, target},
+                                        {.input = words({0})});
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_THAT(outcome.err, HasSubstr("expected a file that can be written"));
+    const std::string before = "; the receipt is kept as '";
+    const size_t begin = outcome.err.find(before);
+    EXPECT_NE(begin, outcome.err.npos) << outcome.err;
+    if (begin == outcome.err.npos) return std::string();
+    const size_t at = begin + before.size();
+    std::string path = outcome.err.substr(at, outcome.err.find('\'', at) - at);
+    EXPECT_EQ(zkvm({"verify", path, "--elf", kGuest, "--security", kQuickText}).status, 0);
+    return path;
+  };
+  const std::string temporary = "TMPDIR=" + folder.path().string();
+  const std::string caches = "XDG_CACHE_HOME=" + (folder / "caches");
+  EXPECT_THAT(kept_by(temporary, "/dev/full", ""), ::testing::StartsWith(folder.path().string()));
+  EXPECT_THAT(kept_by(temporary, "-", " >/dev/full"),
+              ::testing::StartsWith(folder.path().string()));
+  EXPECT_THAT(kept_by("TMPDIR=/nowhere " + caches, "/dev/full", ""),
+              ::testing::StartsWith(folder / "caches/zkvm/"));
+}
+
+TEST(ProveCommand, ReceiptOfAFolderThatIsGoneIsKept) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "out");
+  const Outcome outcome =
+      run_program({"bash", "-c",
+                   "(sleep 0.3; rmdir out) & TMPDIR=$PWD \"$0\" prove \"$1\" -i - --security " +
+                       kQuickText + " -o out/receipt.zkr; status=$?; wait; exit $status",
+                   ZKVM_PROGRAM, kGuest},
+                  {.input = words({4, 22}), .folder = folder.path()});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("No such file or directory; the receipt is kept as '" +
+                                     folder.path().string() + "/zkvm-receipt-"));
+  EXPECT_THAT(outcome.err, HasSubstr("/receipt.zkr'\n"));
+}
+
+TEST(ProveCommand, LogHasALineOfProgressNowAndThen) {
+  const TemporaryFolder folder;
+  const std::string input = words({4, 22});
+  const Outcome outcome = prove_command(folder, input, {"--progress", "1"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  const std::regex line("zkvm prove: +[0-9]+ %  segment [0-9]+ of [0-9]+.*\n");
+  EXPECT_TRUE(std::regex_search(outcome.err, line)) << outcome.err;
+  EXPECT_EQ(outcome.err.find('\r'), outcome.err.npos);
+  const Outcome silent = prove_command(folder, input, {"--progress", "0"});
+  EXPECT_FALSE(std::regex_search(silent.err, line)) << silent.err;
+}
+
+TEST(ProveCommand, ThreadsAreLimited) {
+  const TemporaryFolder folder;
+  write_text(folder / "in", words({4, 18}));
+  const auto threads_at_work = [&](const std::string& limit) {
+    const Outcome outcome = run_program(
+        {"bash", "-c",
+         "\"$0\" prove \"$1\" -i in --security " + kQuickText + " -o r " + limit +
+             " & most=0; while n=$(ls /proc/$!/task 2>/dev/null | wc -l); [ \"$n\" -gt 0 ]; do "
+             "[ $n -gt $most ] && most=$n; sleep 0.01; done; wait $! && echo $most",
+         ZKVM_PROGRAM, kGuest},
+        {.folder = folder.path()});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return std::stoul("0" +
+                      outcome.out.substr(outcome.out.rfind('\n', outcome.out.size() - 2) + 1));
+  };
+  EXPECT_EQ(threads_at_work("--threads 1"), 1u);
+  EXPECT_EQ(threads_at_work("--threads 3"), 3u);
 }
 
 // Enough work for a signal to meet it: about 2 million cycles.
