@@ -10,6 +10,7 @@
 
 #include "host/image_cache.h"
 #include "host/program.h"
+#include "host/proof_speed.h"
 #include "host/receipt.h"
 #include "host/resume_folder.h"
 #include "host/verify.h"
@@ -75,11 +76,6 @@ ProveProgress to_api(const SessionProgress& progress, uint64_t cycles) {
   result.fraction =
       (before + progress.part * left / segments_left) / std::max(1.0, static_cast<double>(cycles));
   return result;
-}
-
-uint8_t log_blowup(Rate rate, uint64_t cycles) {
-  if (rate == Rate::kAuto) rate = cycles <= kShortExecution ? Rate::kQuarter : Rate::kHalf;
-  return rate == Rate::kQuarter ? 2 : 1;
 }
 
 SessionOptions session_options(const ProveOptions& options, uint64_t cycles) {

@@ -8,6 +8,7 @@
 
 #include "host/profile.h"
 #include "host/program.h"
+#include "host/proof_cost.h"
 #include "host/source_map.h"
 #include "vm/profile.h"
 #include "vm/run.h"
@@ -150,8 +151,13 @@ Result<Run> run(std::span<const uint8_t> elf, std::span<const uint8_t> input,
     }
     trap = to_api(*result->trap, *program, elf, call_sites);
   }
+  std::optional<ProofCost> proof;
+  if (options.estimate_proof && !trap) {
+    if (const Result<ProofCost> cost = proof_cost(*program, *result, {})) proof = *cost;
+  }
   Run run = to_api(*program, std::move(*result), seconds);
   run.trap = std::move(trap);
+  run.proof = proof;
   return run;
 }
 

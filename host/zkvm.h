@@ -51,6 +51,15 @@ struct ClassCount {
   uint64_t count;
 };
 
+// What a proof would take.
+struct ProofCost {
+  uint32_t segments = 0;
+  uint64_t cells = 0;          // committed
+  double seconds = 0;          // on a typical machine of 2 cores
+  uint64_t memory = 0;         // bytes, at the peak
+  uint64_t receipt_bytes = 0;
+};
+
 struct Run {
   int32_t exit_code = 0;            // 0 where a trap ended the run
   std::optional<Trap> trap;         // absent: the guest ended by exit
@@ -61,6 +70,7 @@ struct Run {
   uint64_t memory_declared = 0;     // bytes of all segments
   uint64_t memory_touched = 0;      // bytes that were read or written, in blocks of 256
   double seconds = 0;               // of execution alone, by the wall clock
+  std::optional<ProofCost> proof;   // as RunOptions asks; absent after a trap
 };
 
 struct RunOptions {
@@ -70,6 +80,9 @@ struct RunOptions {
   // Gets what the guest writes to file 1 (its standard output) and 2, in order, as it comes.
   // Empty: the console is discarded.
   std::function<void(uint32_t fd, std::span<const uint8_t>)> console = {};
+
+  // Whether Run::proof is estimated, for the defaults of ProveOptions: some 10 ms.
+  bool estimate_proof = false;
 
   // Called with the cycles so far after each system call and at least every 2^26 cycles, by the
   // thread that called run. Empty: not called.

@@ -1,7 +1,9 @@
 // From a program to a RunResult by the fast executor under an Observer that has counts().
 #pragma once
 
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "vm/fast.h"
 #include "vm/run.h"
@@ -24,6 +26,13 @@ Result<RunResult> execute_with(const Program& program, const Io& io, const RunLi
   result.declared_bytes = program.memory_bytes();
   result.touched_bytes = memory->ever_touched() * kGranuleBytes;
   result.counts = observer.counts();
+  std::vector<bool> touched(size_t{1} << (32 - kLogBlockBytes));
+  for (const uint32_t granule : memory->touched()) {
+    touched[granule >> (kLogBlockBytes - kLogGranuleBytes)] = true;
+  }
+  for (uint32_t block = 0; block < touched.size(); ++block) {
+    if (touched[block]) result.touched_blocks.push_back(static_cast<uint16_t>(block));
+  }
   return result;
 }
 

@@ -13,6 +13,8 @@
 
 namespace zkvm::vm {
 
+inline constexpr unsigned kLogBlockBytes = 16;
+
 struct RunResult {
   std::optional<Trap> trap;  // or else the guest called exit
   uint32_t exit_code = 0;    // a0 at exit, all 32 bits; 0 after a trap
@@ -21,8 +23,10 @@ struct RunResult {
   uint64_t input_bytes = 0;     // of the input that the guest has read, padding not included
   uint64_t declared_bytes = 0;  // of memory
   uint64_t touched_bytes = 0;   // in granules of 256 bytes that loads, stores or reads accessed
-  // Executions of each word of the text.
+  // Of run() and profile() alone: executions of each word of the text; and, ascending, the blocks of
+  // 2^kLogBlockBytes bytes (address / size) with a granule that was touched.
   std::vector<uint64_t> counts;
+  std::vector<uint16_t> touched_blocks;
 };
 
 // Instructions per Class.

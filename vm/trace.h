@@ -33,7 +33,7 @@ class Tracer {
   // Error: kOutOfMemory.
   [[nodiscard]] Result<bool> next(Segment& segment);
 
-  // Of all segments so far, as run() has them, except counts, which is empty.
+  // Of all segments so far, as run() has them, except counts and touched_blocks, which are empty.
   RunResult result() const;
 
  private:

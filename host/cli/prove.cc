@@ -16,6 +16,7 @@
 #include "host/cli/table.h"
 #include "host/file.h"
 #include "host/number_text.h"
+#include "host/proof_speed.h"
 #include "host/resume_folder.h"
 #include "host/source_map.h"
 
@@ -325,6 +326,14 @@ Result<void> write_receipt(const Options& options, std::span<const uint8_t> rece
   return tl::unexpected(error);
 }
 
+// For the next estimate of `zkvm run`.
+void remember_speed(const Proved& proved, Rate rate) {
+  uint64_t cells = 0;
+  for (const ChipCost& chip : proved.chips) cells += chip.cells;
+  keep_slowness(proved.seconds /
+                typical_seconds(cells, proved.segments, log_blowup(rate, proved.run.cycles)));
+}
+
 int prove_command(const Options& options, Execution& execution) {
   const auto failed = [&](const Error& error) {
     return fail("zkvm prove", error.message, execution.json);
@@ -367,6 +376,8 @@ int prove_command(const Options& options, Execution& execution) {
   } else if (Result<void> ok = write_receipt(options, proved->receipt); !ok) {
     return failed(ok.error());
   }
+  if (!proved->run.trap && proved->resumed == 0 && options.threads == 0)
+    remember_speed(*proved, prove_options.rate);
   if (!console) {
     Error error = console.error();
     if (!proved->run.trap) {

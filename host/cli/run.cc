@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "host/cli/command.h"
 #include "host/cli/output.h"
@@ -10,6 +11,7 @@
 #include "host/file.h"
 #include "host/number_text.h"
 #include "host/program.h"
+#include "host/proof_speed.h"
 
 namespace zkvm::cli {
 namespace {
@@ -19,6 +21,25 @@ struct Options {
   std::string journal_path;
   bool quiet = false;
 };
+
+// How long, by what the last proof took here, or a typical machine's.
+struct ProofTime {
+  double seconds;
+  bool measured;
+};
+ProofTime proof_time(const ProofCost& cost) {
+  const std::optional<double> slowness = last_slowness();
+  return {cost.seconds * slowness.value_or(1), slowness.has_value()};
+}
+
+std::string proof_text(const ProofCost& cost) {
+  const auto [seconds, measured] = proof_time(cost);
+  return fmt::format("about {}, {} of memory, a receipt of {}; {} segment{} ({})",
+                     rough_duration_text(seconds), byte_text(cost.memory),
+                     byte_text(cost.receipt_bytes), grouped(cost.segments),
+                     cost.segments == 1 ? "" : "s",
+                     measured ? "by the last proof here" : "typical: no proof was made here yet");
+}
 
 void print_report(const Options& options, const Run& run) {
   std::FILE* out = stderr;
@@ -32,6 +53,7 @@ void print_report(const Options& options, const Run& run) {
                                     byte_text(execution.input.size()))});
   }
   facts.row({"journal", journal_text(run.journal)});
+  if (run.proof) facts.row({"proof", proof_text(*run.proof)});
   facts.row({"memory", fmt::format("{} touched of {} declared", byte_text(run.memory_touched),
                                    byte_text(run.memory_declared))});
   facts.print(out);
@@ -43,7 +65,7 @@ void print_report(const Options& options, const Run& run) {
   classes.print(out);
   if (const auto program = load_program(execution.elf)) {
     if (const auto why = why_unprovable(*program)) {
-      fmt::print(out, "This program can be run, but not proven: {}.\n", *why);
+      print_to(out, "This program can be run, but not proven: {}.\n", *why);
     }
   }
 }
@@ -56,6 +78,15 @@ void print_report_json(const Execution& execution, const Run& run) {
   object["input_read"] = run.input_read;
   object["memory_touched"] = run.memory_touched;
   object["memory_declared"] = run.memory_declared;
+  object["proof"] = nullptr;
+  if (run.proof) {
+    const auto [seconds, measured] = proof_time(*run.proof);
+    object["proof"] = {{"segments", run.proof->segments},
+                       {"seconds", seconds},
+                       {"measured", measured},
+                       {"memory", run.proof->memory},
+                       {"receipt_bytes", run.proof->receipt_bytes}};
+  }
   object["classes"] = nlohmann::ordered_json::object();
   for (const ClassCount& c : run.classes) object["classes"][c.name] = c.count;
   print_json(object);
@@ -72,8 +103,9 @@ int run_command(Options& options) {
   if (options.quiet) execution.progress_seconds = 0;
   execution.stdout_is_taken = is_standard(options.journal_path);
 
-  const Result<Run> run =
-      zkvm::run(execution.elf, execution.input, execution.run_options(execution.status_line()));
+  RunOptions run_options = execution.run_options(execution.status_line());
+  run_options.estimate_proof = execution.json || !options.quiet;
+  const Result<Run> run = zkvm::run(execution.elf, execution.input, run_options);
   if (!run) return failed(execution.in_guest(run.error()));
   if (Result<void> ok = flush_stdout(); !ok) return failed(ok.error());
   if (!options.journal_path.empty()) {
@@ -98,9 +130,9 @@ void add_run(CLI::App& app, int& status) {
   sub->description(
       "Execute a guest and report what it cost.\n"
       "Its standard output and error are passed through; a report follows on\n"
-      "stderr: how it ended, cycles (instructions executed), speed, how much of the input it "
-      "read,\n"
-      "journal, memory, cycles by instruction class.");
+      "stderr: how it ended, cycles (instructions executed), speed, how much of the input it\n"
+      "read, journal, memory, what a proof would take, cycles by instruction class. A proof's time\n"
+      "goes by the last one that was made here, or else by a typical machine of 2 cores.");
   sub->footer(
       "Examples:\n"
       "  zkvm run guest.elf\n"
@@ -110,7 +142,7 @@ void add_run(CLI::App& app, int& status) {
       "JSON: exit_code (null after a trap), trap (null or kind, pc, message, where), cycles, "
       "seconds,\n"
       "cycles_per_second, journal (hex), input_bytes, input_read, memory_touched, memory_declared\n"
-      "(bytes), "
+      "(bytes), proof (segments, seconds, measured, memory, receipt_bytes; null after a trap),\n"
       "classes (cycles by name).");
   auto options = std::make_shared<Options>();
   options->execution.add_options(*sub);

@@ -189,14 +189,18 @@ Result<void> Session::choose_params() {
   return {};
 }
 
+uint32_t segment_ticks(const SessionOptions& options) {
+  const uint64_t memory = options.memory_bytes ? options.memory_bytes : machine_memory() / 2;
+  const uint64_t bytes_per_tick = kBytesPerTick << (options.log_blowup - 1);
+  const uint64_t affordable = (memory - std::min(memory, kBytesPerProof)) / bytes_per_tick;
+  const uint64_t ticks =
+      options.segment_cycles ? options.segment_cycles : std::max<uint64_t>(affordable, kLeastTicks);
+  return static_cast<uint32_t>(std::clamp<uint64_t>(ticks, 4, vm::kMaxClk));
+}
+
 vm::SegmentLimits Session::segment_limits() const {
   vm::SegmentLimits limits;
-  const uint64_t memory = options_.memory_bytes ? options_.memory_bytes : machine_memory() / 2;
-  const uint64_t bytes_per_tick = kBytesPerTick << (options_.log_blowup - 1);
-  const uint64_t affordable = (memory - std::min(memory, kBytesPerProof)) / bytes_per_tick;
-  const uint64_t ticks = options_.segment_cycles ? options_.segment_cycles
-                                                 : std::max<uint64_t>(affordable, kLeastTicks);
-  limits.clk = static_cast<uint32_t>(std::clamp<uint64_t>(ticks, 4, vm::kMaxClk));
+  limits.clk = segment_ticks(options_);
   return limits;
 }
 

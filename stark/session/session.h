@@ -58,6 +58,10 @@ struct SessionOptions {
   std::function<bool(const SessionProgress&)> progress = {};
 };
 
+/// The ticks that a segment may have at most, as memory_bytes or segment_cycles say; a tick is an
+/// instruction.
+[[nodiscard]] uint32_t segment_ticks(const SessionOptions& options);
+
 /// What a segment hands out: beside image, journal and exit code all that its verifier needs.
 struct SegmentProof {
   uint32_t journal_end = 0;      // words of the journal that are written when it ends

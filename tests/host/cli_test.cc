@@ -201,7 +201,7 @@ const std::string kReceipt = [] {
 const std::vector<Failure> kFailures{
     {"NoCommand",
      {},
-     "expected a command (run, prove, verify, id, profile, disasm, inspect, new), found "},
+     "expected a command (run, prove, verify, id, profile, disasm, inspect, new, cache), found "},
     {"UnknownCommand", {"walk"}, "found 'walk'"},
     {"RunWithoutElf", {"run"}, "ELF is required"},
     {"RunUnknownOption", {"run", kGuest, "--fast"}, "--fast"},
@@ -474,11 +474,14 @@ TEST(StandardOutput, ThatIsFullOrClosedIsAnError) {
   }
 }
 
-TEST(StandardError, ThatIsClosedDoesNotStopACommand) {
-  const Outcome outcome = run_program(
-      {"bash", "-c", "\"$0\" run \"$1\" -i /dev/null 2>/dev/full", ZKVM_PROGRAM, kGuest});
-  EXPECT_EQ(outcome.status, 0);
-  EXPECT_EQ(outcome.out, "to standard output\n");
+TEST(StandardError, ThatIsFullOrClosedDoesNotStopACommand) {
+  for (const char* where : {"2>/dev/full", "2>&-"}) {
+    const Outcome outcome = run_program(
+        {"bash", "-c", std::string("\"$0\" run \"$1\" -i - ") + where, ZKVM_PROGRAM, kGuest},
+        {.input = words({0})});
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_EQ(outcome.out, "to standard output\n");
+  }
 }
 
 TEST(Dash, IsStandardOutputAndAllElseGoesToStderr) {
@@ -526,7 +529,9 @@ TEST(Dash, IsStandardInputForEveryFileThatIsRead) {
     const Outcome other = zkvm({command, "-"}, {.input = "hello"});
     EXPECT_THAT(other.err, HasSubstr(": standard input: expected a guest"));
   }
-  const Outcome run = zkvm({"run", "-"}, {.input = elf});
+  const TemporaryFolder folder;
+  write_text(folder / "in", words({0}));
+  const Outcome run = zkvm({"run", "-", "-i", folder / "in"}, {.input = elf});
   EXPECT_EQ(run.status, 0);
   EXPECT_THAT(run.err, HasSubstr("standard input: exit 0 after"));
   EXPECT_THAT(zkvm({"verify", "-"}, {.input = elf}).err,
@@ -549,7 +554,7 @@ TEST(Help, EveryCommandExplainsItselfWithAnExample) {
   const Outcome all = zkvm({"--help"});
   EXPECT_EQ(all.status, 0);
   for (const char* command :
-       {"run", "prove", "verify", "id", "profile", "disasm", "inspect", "new"}) {
+       {"run", "prove", "verify", "id", "profile", "disasm", "inspect", "new", "cache"}) {
     EXPECT_THAT(all.out, HasSubstr(std::string("  ") + command + " "));
     const Outcome one = zkvm({command, "--help"});
     EXPECT_EQ(one.status, 0);

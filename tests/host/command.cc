@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 namespace {
 
 [[noreturn]] void become(const std::vector<std::string>& arguments, const Environment& environment,
-                         int in, int out, int err) {
+                         const std::string& caches, int in, int out, int err) {
+  setenv("XDG_CACHE_HOME", caches.c_str(), 0);  // not those of whoever runs the tests
   dup2(in, STDIN_FILENO);
   dup2(out, STDOUT_FILENO);
   dup2(err, STDERR_FILENO);
@@ -40,7 +41,7 @@ Outcome run_program(const std::vector<std::string>& arguments, const Environment
   const int out = open((folder / "out").c_str(), O_WRONLY | O_CREAT, 0600);
   const int err = open((folder / "err").c_str(), O_WRONLY | O_CREAT, 0600);
   const pid_t child = fork();
-  if (child == 0) become(arguments, environment, in, out, err);
+  if (child == 0) become(arguments, environment, folder / "caches", in, out, err);
   for (int fd : {in, out, err}) close(fd);
   if (environment.interrupt_after.count() != 0) {
     std::this_thread::sleep_for(environment.interrupt_after);

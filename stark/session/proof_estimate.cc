@@ -1,0 +1,267 @@
+#include "stark/session/proof_estimate.h"
+
+#include <zk/check.h>
+
+#include <algorithm>
+#include <bit>
+#include <map>
+#include <random>
+#include <string>
+
+#include "stark/chips/buses.h"
+#include "stark/chips/memory/boundary.h"
+#include "stark/chips/rv32im/add.h"
+#include "stark/chips/rv32im/bits.h"
+#include "stark/chips/rv32im/branch.h"
+#include "stark/chips/rv32im/compare.h"
+#include "stark/chips/rv32im/div.h"
+#include "stark/chips/rv32im/jump.h"
+#include "stark/chips/rv32im/load.h"
+#include "stark/chips/rv32im/mul.h"
+#include "stark/chips/rv32im/shift.h"
+#include "stark/chips/rv32im/store.h"
+#include "stark/chips/rv32im/sub_word.h"
+#include "stark/chips/rv32im/system.h"
+#include "stark/chips/rv32im/transfer.h"
+#include "stark/hash/merkle_proof.h"
+#include "stark/machine/circuit.h"
+#include "stark/protocol/proof.h"
+#include "stark/session/execution_params.h"
+#include "stark/session/image/program_rows.h"
+#include "stark/session/rows/table_heights.h"
+#include "vm/code.h"
+
+namespace zkvm::stark::machine {
+namespace {
+
+using namespace chips;
+
+bool is_in_place(const ProgramRow& insn) { return insn.rd == insn.rs1 && insn.rd != insn.rs2; }
+
+/// The chip of an instruction, as chip_rows.cc picks it before rows of narrow chips join others.
+const char* chip_of(vm::Class cls, const ProgramRow& insn) {
+  using vm::Class;
+  switch (cls) {
+    case Class::kAddImm:
+      return is_in_place(insn) ? AddImmInPlace::kName : AddImm::kName;
+    case Class::kAdd:
+      return insn.operation == number(Operation::kAdd) && is_in_place(insn) ? AddInPlace::kName
+                                                                            : Add::kName;
+    case Class::kBits:
+    case Class::kBitsImm:
+      return Bits::kName;
+    case Class::kShift:
+      return Shift::kName;
+    case Class::kShiftImm:
+      return is_in_place(insn) ? ShiftImmInPlace::kName : ShiftImm::kName;
+    case Class::kCompare:
+    case Class::kCompareImm:
+      return Compare::kName;
+    case Class::kBranch:
+      return insn.operation <= number(Operation::kBne) ? BranchEqual::kName : Branch::kName;
+    case Class::kJump:
+      return Jalr::kName;
+    case Class::kLoadWord:
+      return LoadWord::kName;
+    case Class::kStoreWord:
+      return StoreWord::kName;
+    case Class::kLoadSub:
+    case Class::kStoreSub:
+      return SubWord::kName;
+    case Class::kMul:
+      if (insn.operation != number(Operation::kMul)) return MulHigh::kName;
+      return is_in_place(insn) ? MulInPlace::kName : Mul::kName;
+    case Class::kDiv:
+      return Div::kName;
+    case Class::kSystem:
+      return System::kName;
+    default:
+      return nullptr;
+  }
+}
+
+/// As chip_rows.cc: rows of a narrow chip join a wider one's table, where they are few.
+void join_if_few(RowCounts& rows, const char* wide, const char* narrow) {
+  const auto from = rows.find(narrow), to = rows.find(wide);
+  if (from == rows.end() || to == rows.end() || from->second >= uint64_t{5} << kMinLogHeight)
+    return;
+  to->second += from->second;
+  rows.erase(from);
+}
+
+/// Rows of the whole execution by chip, none joined.
+RowCounts rows_of_all(const vm::Program& program, const vm::RunResult& run) {
+  const vm::Region& text = program.text();
+  RowCounts rows;
+  for (uint32_t i = 0; i < run.counts.size(); ++i) {
+    if (run.counts[i] == 0) continue;
+    const uint32_t pc = text.base + 4 * i, word = vm::text_word(text, i);
+    const char* chip = chip_of(vm::class_of(vm::decode(word).op), program_row(text, pc, word));
+    if (chip != nullptr) rows[chip] += run.counts[i];
+  }
+  const uint64_t moved = (run.input_bytes + 3) / 4 + run.journal.size() / 4;
+  if (moved != 0) rows[Transfer::kName] = moved;
+  return rows;
+}
+
+uint8_t log_height_for(uint64_t rows) {
+  return std::max<uint8_t>(kMinLogFixed, static_cast<uint8_t>(std::bit_width(rows - 1)));
+}
+
+/// The image without its roots, which have nothing to do with a proof's shape.
+Image outline_of(const vm::Program& program) {
+  Image image;
+  image.log_blowup = 2;  // serves proofs of both rates
+  image.log_program = log_height_for(program.text().size / 4);
+  struct Content {
+    uint32_t declared = 0;
+    bool filled = false;
+  };
+  for (const bool write : {true, false}) {
+    std::map<uint32_t, Content> banks;  // by place
+    for (const vm::Region& region : program.regions) {
+      if (region.write != write) continue;
+      const uint32_t first = region.base / 4 + (write ? 0 : kReadOnlyBase);
+      const uint32_t end = first + region.size / 4;
+      for (uint32_t word = first; word < end;) {
+        const uint32_t base = word & ~(kBankWords - 1);
+        const uint32_t count = std::min(end, base + kBankWords) - word;
+        banks[base].declared += count;
+        banks[base].filled |= uint64_t{word - first} * 4 < region.bytes.size();
+        word += count;
+      }
+    }
+    for (const auto& [base, content] : banks) {
+      const BankKind kind = content.declared < kBankWords ? BankKind::kPartial
+                            : content.filled              ? BankKind::kWhole
+                                                          : BankKind::kBlank;
+      if (!image.runs.empty() && image.runs.back().kind == kind &&
+          image.runs.back().base + image.runs.back().count * kBankWords == base)
+        ++image.runs.back().count;
+      else
+        image.runs.push_back({base, 1, kind});
+    }
+  }
+  image.volumes.resize(BankMap(image.runs).volume_widths().size());
+  return image;
+}
+
+/// The banks that the run touched. Of a bank of RAM and one of constants in the same 64 KiB, both.
+std::vector<BankUse> uses_of(const Image& image, const vm::RunResult& run) {
+  static_assert(kLogBank + 2 == vm::kLogBlockBytes);
+  const BankMap banks(image.runs);
+  std::vector<BankUse> uses = {{kMachineBank}};
+  for (const bool constant : {false, true})
+    for (const uint16_t block : run.touched_blocks) {
+      const uint32_t place = uint32_t{block} * kBankWords + (constant ? kReadOnlyBase : 0);
+      if (const uint16_t bank = banks.find(place); bank != 0) uses.push_back({bank, constant});
+    }
+  return uses;
+}
+
+/// One segment, and how many others are like it.
+struct SegmentKind {
+  uint64_t cycles;
+  uint64_t count;
+};
+
+/// First, last, and those between.
+std::vector<SegmentKind> kinds_of(uint64_t cycles, uint64_t most) {
+  const uint64_t segments = (cycles + most - 1) / most;
+  if (segments == 1) return {{cycles, 1}};
+  std::vector<SegmentKind> kinds = {{most, 1}};
+  if (segments > 2) kinds.push_back({most, segments - 2});
+  kinds.push_back({cycles - (segments - 1) * most, 1});
+  return kinds;
+}
+
+uint64_t cells_of(const Circuit& circuit, std::span<const TableSpec> tables) {
+  uint64_t cells = 0;
+  for (const TableSpec& table : tables)
+    cells += uint64_t{committed_columns(circuit.key().chips[table.chip])} << table.log_height;
+  return cells;
+}
+
+}  // namespace
+
+RowCounts estimate_rows(const vm::Program& program, const vm::RunResult& run, uint64_t cycles) {
+  ZK_CHECK(run.cycles != 0);
+  RowCounts rows;
+  const double part = static_cast<double>(cycles) / static_cast<double>(run.cycles);
+  for (const auto& [chip, count] : rows_of_all(program, run)) {
+    const auto share = static_cast<uint64_t>(static_cast<double>(count) * part + 0.5);
+    if (share != 0) rows[chip] = share;
+  }
+  join_if_few(rows, AddImm::kName, AddImmInPlace::kName);
+  join_if_few(rows, Add::kName, AddInPlace::kName);
+  join_if_few(rows, Mul::kName, MulInPlace::kName);
+  join_if_few(rows, Branch::kName, BranchEqual::kName);
+  join_if_few(rows, ShiftImm::kName, ShiftImmInPlace::kName);
+  join_if_few(rows, Shift::kName, ShiftImm::kName);
+  join_if_few(rows, Shift::kName, ShiftImmInPlace::kName);
+  rows[Boundary::kName] = 1;
+  return rows;
+}
+
+Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunResult& run,
+                                     const SessionOptions& options) {
+  const Image image = outline_of(program);
+  // A segment's first tick is 1, and its clk stays below the limit.
+  const uint64_t most = segment_ticks(options) - 2;
+  const std::vector<SegmentKind> kinds = kinds_of(run.cycles, most);
+  ProofEstimate out;
+  std::vector<std::vector<BankUse>> all_uses(kinds.size(), uses_of(image, run));
+  std::vector<std::vector<BankUse>*> linked;
+  for (auto& uses : all_uses) linked.push_back(&uses);
+  link_banks(linked);
+  std::vector<SegmentShape> shapes;
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    const SegmentKind& kind = kinds[i];
+    const std::vector<BankUse>& uses = all_uses[i];
+    const auto circuit = machine_circuit(image, uses);
+    if (!circuit) return tl::unexpected<Error>(circuit.error());
+    const auto heights = chip_heights(*circuit, estimate_rows(program, run, kind.cycles));
+    shapes.push_back({circuit->key(), place_tables(*circuit, heights),
+                      run.journal.size() / 4 / kinds.size() + 1});
+    const uint64_t cells = cells_of(*circuit, shapes.back().tables);
+    out.segments += kind.count;
+    out.cells += kind.count * cells;
+    out.largest_cells = std::max(out.largest_cells, cells);
+    out.banks += kind.count * uses.size();
+  }
+  Params wish;
+  wish.log_blowup = options.log_blowup;
+  const auto chosen = choose_execution_params(shapes, out.segments, wish, options.security_bits);
+  if (!chosen) return tl::unexpected<Error>(chosen.error());
+  out.params = chosen->params;
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    const auto shape = make_shape(shapes[i].key, out.params, shapes[i].tables);
+    if (!shape) return tl::unexpected<Error>(shape.error());
+    out.proof_bytes += kinds[i].count * estimate_proof_bytes(*shape);
+  }
+  return out;
+}
+
+uint64_t estimate_proof_bytes(const Shape& shape) {
+  constexpr uint64_t kDigest = 32, kElement = 4 * uint64_t{kExtensionDegree};
+  const Params& params = shape.params;
+  const uint64_t nonce = params.grind_round > 0 ? 8 : 0;
+  uint64_t bytes = 4 + 4 + params.serialise().size() + serialise(shape.tables).size();
+  bytes += 3 * kDigest + kElement * shape.groups.size() + 3 * nonce;
+  bytes += kElement * (uint64_t{shape.openings()} + shape.final_bound);
+  bytes += shape.layers.size() * (kDigest + nonce) + (params.grind_query > 0 ? 8 : 0);
+
+  std::mt19937 random(1);  // which queries does not matter, only that they are anyhow
+  std::vector<uint32_t> indices(params.queries);
+  for (uint32_t& index : indices) index = static_cast<uint32_t>(random());
+  for (size_t tree = 0; tree < opened_trees(shape); ++tree) {
+    const std::vector<uint32_t> rows = opened_rows(shape, tree, indices);
+    std::vector<uint32_t> scratch(2 * rows.size());
+    MerkleProofSize size;
+    ZK_CHECK(merkle_proof_size(tree_heights(shape, tree), rows, scratch, size) == MerkleCheck::kOk);
+    bytes += 4 * size.row_words + 4 + kDigest * size.digests;
+  }
+  return bytes;
+}
+
+}  // namespace zkvm::stark::machine

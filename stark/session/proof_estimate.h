@@ -1,0 +1,46 @@
+// What the proof of an execution will take, from how often each instruction was executed: no record
+// is made, so it costs milliseconds where a session's first run would take seconds.
+//
+// Exact for an execution of one segment, up to the digests in common of a proof's queries. Of more
+// segments it supposes that each does as much of everything, and uses all memory that any uses.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "stark/machine/image.h"
+#include "stark/protocol/error.h"
+#include "stark/protocol/shape.h"
+#include "stark/session/rows/segment_witness.h"
+#include "stark/session/session.h"
+#include "vm/elf.h"
+#include "vm/run.h"
+
+namespace zkvm::stark::machine {
+
+struct ProofEstimate {
+  size_t segments = 0;
+  Params params;
+  uint64_t cells = 0;          // committed, of all segments
+  uint64_t largest_cells = 0;  // of the largest segment
+  uint64_t proof_bytes = 0;    // of all segments' proofs
+  uint64_t banks = 0;          // uses of banks, of all segments
+};
+
+/// Rows of each chip in a segment of `cycles` of the execution's instructions, if they are like all.
+/// With all of them: count_rows() of the record.
+[[nodiscard]] RowCounts estimate_rows(const vm::Program& program, const vm::RunResult& run,
+                                      uint64_t cycles);
+
+/// `run`: as by vm::run(), without a trap. `options`: those of the session that would prove it. Errors: those of machine_circuit and
+/// choose_execution_params.
+[[nodiscard]] Result<ProofEstimate> estimate_proof(const vm::Program& program,
+                                                   const vm::RunResult& run,
+                                                   const SessionOptions& options);
+
+/// Bytes of a proof with this shape: what differs from proof to proof are the digests that its
+/// queries have in common, some hundredths of it; here those of one choice of queries.
+[[nodiscard]] uint64_t estimate_proof_bytes(const Shape& shape);
+
+}  // namespace zkvm::stark::machine
