@@ -6,6 +6,7 @@
 
 #include "stark/machine/chip_list.h"
 #include "stark/session/image/program_image.h"
+#include "stark/session/image/program_rows.h"
 #include "tests/isa/streams.h"
 #include "tests/stark/chips/system_oracle.h"
 #include "vm/code.h"
