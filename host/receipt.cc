@@ -22,7 +22,7 @@ constexpr uint32_t kVersion = 2;
 // The least that a segment takes: journal end, numbers of banks; length of the proof.
 constexpr size_t kSegmentBytes = 4 + 2 + 2 + 4;
 constexpr size_t kRootBytes = 32;
-constexpr size_t kTableBytes = 3;  // of the proof: each bank that a segment uses has one
+constexpr size_t kTableBytes = 3;  // of the proof: each bank that a segment uses should have one
 
 tl::unexpected<Error> malformed(std::string message) {
   return tl::unexpected(Error{ErrorCode::kMalformedReceipt, "receipt: " + std::move(message)});
@@ -82,6 +82,27 @@ Result<void> read_segment(ByteReader& in, size_t index, uint32_t journal_begin, 
   return {};
 }
 
+void link_uses(std::span<ReceiptSegment> segments) {
+  std::vector<std::vector<BankUse>*> uses;
+  for (ReceiptSegment& segment : segments) uses.push_back(&segment.uses);
+  stark::machine::link_banks(uses);
+}
+
+void link_roots(std::span<ReceiptSegment> segments) {
+  for (ReceiptSegment& segment : segments) {
+    const stark::machine::SharedRoots old = std::exchange(segment.roots, {});
+    const auto keep = [](const auto& from, auto& to, stark::machine::OptionalSegment other) {
+      if (!other) return;
+      const auto found = from.find(*other);
+      to[*other] = found == from.end() ? stark::Digest{} : found->second;
+    };
+    for (const BankUse& use : segment.uses) {
+      keep(old.before, segment.roots.before, use.before);
+      keep(old.after, segment.roots.after, use.after);
+    }
+  }
+}
+
 Result<void> read_segments(ByteReader& in, Receipt& receipt) {
   const auto count = in.get<uint32_t>();
   if (auto ok = read_ok(in, "segments"); !ok) return ok;
@@ -104,7 +125,21 @@ Result<void> read_segments(ByteReader& in, Receipt& receipt) {
     return malformed(
         fmt::format("journal: the segments commit {} words, found {}", position, words));
   }
-  link_banks(receipt.segments);
+  link_uses(receipt.segments);
+  // A root for each pair of segments that hand banks on: they must be there before any is put down.
+  uint64_t pairs = 0;
+  std::vector<uint32_t> after;
+  for (const ReceiptSegment& segment : receipt.segments) {
+    after.clear();
+    for (const BankUse& use : segment.uses) {
+      if (use.after) after.push_back(*use.after);
+    }
+    std::ranges::sort(after);
+    pairs += static_cast<uint64_t>(std::ranges::unique(after).begin() - after.begin());
+  }
+  (void)in.can_hold(pairs, kRootBytes);
+  if (auto ok = read_ok(in, "roots"); !ok) return ok;
+  link_roots(receipt.segments);
   return {};
 }
 
@@ -135,21 +170,8 @@ bool is_receipt(std::span<const uint8_t> bytes) {
 }
 
 void link_banks(std::span<ReceiptSegment> segments) {
-  std::vector<std::vector<BankUse>*> uses;
-  for (ReceiptSegment& segment : segments) uses.push_back(&segment.uses);
-  stark::machine::link_banks(uses);
-  for (ReceiptSegment& segment : segments) {
-    const stark::machine::SharedRoots old = std::exchange(segment.roots, {});
-    const auto keep = [](const auto& from, auto& to, stark::machine::OptionalSegment other) {
-      if (!other) return;
-      const auto found = from.find(*other);
-      to[*other] = found == from.end() ? stark::Digest{} : found->second;
-    };
-    for (const BankUse& use : segment.uses) {
-      keep(old.before, segment.roots.before, use.before);
-      keep(old.after, segment.roots.after, use.after);
-    }
-  }
+  link_uses(segments);
+  link_roots(segments);
 }
 
 Result<Receipt> parse_receipt(std::span<const uint8_t> bytes) {

@@ -5,11 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <limits>
 #include <map>
-#include <optional>
-#include <set>
 
 #include "stark/chips/buses.h"
 #include "stark/protocol/proof.h"
@@ -95,14 +92,17 @@ struct UseInShape {
 
 std::vector<UseInShape> in_shape(const stark::machine::BankMap& banks,
                                  std::span<const BankUse> uses) {
-  std::set<uint32_t> before, after;
+  std::map<uint32_t, uint32_t> before, after;  // by segment: its rank among those named, from 1
   for (const BankUse& use : uses) {
-    if (use.before) before.insert(*use.before);
-    if (use.after) after.insert(*use.after);
+    if (use.before) before[*use.before];
+    if (use.after) after[*use.after];
   }
-  const auto rank = [](const std::set<uint32_t>& among, stark::machine::OptionalSegment segment) {
-    return segment ? 1 + static_cast<uint32_t>(std::distance(among.begin(), among.find(*segment)))
-                   : 0;
+  for (auto* ranks : {&before, &after}) {
+    uint32_t next = 1;
+    for (auto& [segment, rank] : *ranks) rank = next++;
+  }
+  const auto rank = [](const auto& among, stark::machine::OptionalSegment segment) {
+    return segment ? among.at(*segment) : 0;
   };
   std::vector<UseInShape> out;
   for (const BankUse& use : uses) {
@@ -119,23 +119,32 @@ std::vector<UseInShape> in_shape(const stark::machine::BankMap& banks,
   return out;
 }
 
-// Calls visit(index, key) for every segment whose banks the image has, with a key whose shapes are
-// those of the segment's own. A key takes time by the banks in it, and each of them takes two bytes
-// of the receipt.
-template <class Visit>
-void visit_keys(const Image& image, const Receipt& receipt, Visit visit) {
-  std::map<std::vector<UseInShape>, std::vector<size_t>> same;
-  for (size_t i = 0; i < receipt.segments.size(); ++i) {
-    if (!check_bank_uses(image, receipt.segments[i].uses)) continue;
-    same[in_shape(stark::machine::BankMap(image.runs), receipt.segments[i].uses)].push_back(i);
+// Keys with the shapes of the segments' own. One serves all segments that use banks of the same kinds
+// in the same places; of others there can be as many as segments, so few are kept.
+class Keys {
+ public:
+  explicit Keys(const Image& image) : image_(image), banks_(image.runs) {}
+
+  [[nodiscard]] const stark::machine::BankMap& banks() const { return banks_; }
+  // REQUIRES: check_bank_uses() agrees.
+  const stark::VerifyingKey& of(std::span<const BankUse> uses) {
+    constexpr size_t kMostKept = 16;
+    auto signature = in_shape(banks_, uses);
+    auto found = made_.find(signature);
+    if (found == made_.end()) {
+      if (made_.size() == kMostKept) made_.clear();
+      auto circuit = stark::machine::machine_circuit(image_, uses);
+      ZK_CHECK(circuit);
+      found = made_.emplace(std::move(signature), circuit->key()).first;
+    }
+    return found->second;
   }
-  for (const auto& [uses, segments] : same) {
-    const auto circuit =
-        stark::machine::machine_circuit(image, receipt.segments[segments.front()].uses);
-    ZK_CHECK(circuit);
-    for (const size_t i : segments) visit(i, circuit->key());
-  }
-}
+
+ private:
+  const Image& image_;
+  stark::machine::BankMap banks_;
+  std::map<std::vector<UseInShape>, stark::VerifyingKey> made_;
+};
 
 // What the head of one proof says.
 struct Head {
@@ -180,16 +189,13 @@ Result<SegmentTask> segment_task(const Image& image, const Receipt& receipt, siz
 }
 
 Result<Outline> outline(const Image& image, const Receipt& receipt) {
-  std::vector<std::optional<stark::Result<Head>>> heads(receipt.segments.size());
-  visit_keys(image, receipt, [&](size_t i, const stark::VerifyingKey& key) {
-    heads[i] = head_of(key, receipt, i);
-  });
+  Keys keys(image);
   Outline out;
-  for (size_t i = 0; i < heads.size(); ++i) {
-    if (auto ok = check_bank_uses(image, receipt.segments[i].uses); !ok) {
+  for (size_t i = 0; i < receipt.segments.size(); ++i) {
+    if (auto ok = check_bank_uses(keys.banks(), receipt.segments[i].uses); !ok) {
       return refuse(i, ok.error());
     }
-    stark::Result<Head>& head = *heads[i];
+    stark::Result<Head> head = head_of(keys.of(receipt.segments[i].uses), receipt, i);
     if (!head) return refuse(i, head.error());
     if (i == 0) out.params = head->params;
     if (auto ok = check_params(out.params, head->params); !ok) {
@@ -211,15 +217,14 @@ stark::Soundness segment_soundness(const Outline& outline, const stark::Verifyin
 
 Result<void> check_security(const Image& image, const Receipt& receipt, const Outline& outline,
                             double bits) {
-  std::vector<double> found(receipt.segments.size());
-  visit_keys(image, receipt, [&](size_t i, const stark::VerifyingKey& key) {
-    found[i] = segment_soundness(outline, key, receipt, i).bits;
-  });
-  for (size_t i = 0; i < found.size(); ++i) {
-    if (!(found[i] >= bits)) {
+  Keys keys(image);
+  for (size_t i = 0; i < receipt.segments.size(); ++i) {
+    const double found =
+        segment_soundness(outline, keys.of(receipt.segments[i].uses), receipt, i).bits;
+    if (!(found >= bits)) {
       return refuse(ErrorCode::kInsecure,
                     fmt::format("segment {}: security: expected {:.2f} bits, found {:.2f}", i, bits,
-                                found[i]));
+                                found));
     }
   }
   return {};

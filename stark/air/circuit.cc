@@ -31,7 +31,8 @@ struct Placing {
 /// Connects a chip to the slots of the circuit, its own being `names`, gives it its height, and adds
 /// the base to the places of its tuples. Complaints go to `errors`.
 void place_chip(ChipKey& chip, std::span<const std::string> names, const Placing& placing,
-                const CircuitOptions& options, std::vector<Slot>& slots,
+                const std::map<std::string, uint16_t, std::less<>>& slot_of,
+                std::vector<Slot>& slots,
                 std::vector<std::string>& errors) {
   const auto complain = [&](const std::string& what) {
     errors.push_back(fmt::format("chip {}: {}", placing.name, what));
@@ -44,13 +45,13 @@ void place_chip(ChipKey& chip, std::span<const std::string> names, const Placing
     if (instance != nullptr)
       if (const auto other = instance->slots.find(name); other != instance->slots.end())
         name = other->second;
-    const auto found = std::ranges::find(options.slots, name, &CircuitOptions::NamedSlot::name);
-    if (found == options.slots.end()) {
+    const auto found = slot_of.find(name);
+    if (found == slot_of.end()) {
       complain(fmt::format("the circuit has no slot {}", name));
       continue;
     }
     ChipKey::SlotColumns& use = chip.slots[i];
-    use.slot = static_cast<uint16_t>(found - options.slots.begin());
+    use.slot = found->second;
     Slot::Row& row = row_at(slots[use.slot], placing.log_height);
     if (instance != nullptr && instance->first_columns.contains(names[i])) {
       use.first = instance->first_columns.at(names[i]);
@@ -81,7 +82,7 @@ Result<Circuit> Circuit::make(const std::vector<ChipType>& list, const CircuitOp
   circuit.kernels_ = options.kernels;
   for (const auto& slot : options.slots) {
     circuit.key_.slots.push_back({.kind = slot.kind, .rows = slot.rows});
-    circuit.slot_names_.push_back(slot.name);
+    circuit.slots_.try_emplace(slot.name, static_cast<uint16_t>(circuit.key_.slots.size() - 1));
   }
   std::vector<std::vector<std::string>> errors;  // of each chip
   circuit.key_.chips.reserve(list.size() + options.instances.size());
@@ -89,7 +90,7 @@ Result<Circuit> Circuit::make(const std::vector<ChipType>& list, const CircuitOp
     const RecordedChip& recorded = list[type].recorded;
     errors.push_back(recorded.errors);
     ChipKey& chip = circuit.key_.chips.emplace_back(recorded.key);
-    place_chip(chip, recorded.slots, placing, options, circuit.key_.slots, errors.back());
+    place_chip(chip, recorded.slots, placing, circuit.slots_, circuit.key_.slots, errors.back());
     circuit.types_.push_back(type);
     circuit.bases_.push_back(placing.instance == nullptr ? Fp{} : Fp::from(placing.instance->base));
   };
@@ -151,9 +152,9 @@ uint16_t Circuit::chip(std::string_view name) const {
 }
 
 uint16_t Circuit::slot(std::string_view name) const {
-  const auto found = std::ranges::find(slot_names_, name);
-  ZK_CHECK(found != slot_names_.end());
-  return static_cast<uint16_t>(found - slot_names_.begin());
+  const auto found = slots_.find(name);
+  ZK_CHECK(found != slots_.end());
+  return found->second;
 }
 
 std::string Circuit::bus_name(uint16_t bus) const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -92,7 +93,7 @@ class Circuit {
   const std::vector<ChipType>* list_ = nullptr;
   std::vector<size_t> types_;  // of the key's chips: places in the list
   std::vector<Fp> bases_;      // of the key's chips
-  std::vector<std::string> slot_names_;
+  std::map<std::string, uint16_t, std::less<>> slots_;  // by name
   const AssertKernels& (*kernels_)() = nullptr;
 };
 

@@ -91,8 +91,7 @@ void link_banks(std::span<std::vector<BankUse>* const> segments) {
   }
 }
 
-Result<void> check_bank_uses(const Image& image, std::span<const BankUse> uses) {
-  const BankMap banks(image.runs);
+Result<void> check_bank_uses(const BankMap& banks, std::span<const BankUse> uses) {
   if (uses.empty() || uses[0].bank != kMachineBank || uses[0].constant)
     return fail(ErrorCode::kStatement, "bank uses: the machine bank is missing");
   for (size_t i = 1; i < uses.size(); ++i) {
@@ -116,8 +115,8 @@ Result<void> check_bank_uses(const Image& image, std::span<const BankUse> uses) 
 // banks stand, the image says.
 Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> uses,
                                 const AssertKernels& (*kernels)()) {
-  if (auto ok = check_bank_uses(image, uses); !ok) return tl::unexpected<Error>(ok.error());
   const BankMap banks(image.runs);
+  if (auto ok = check_bank_uses(banks, uses); !ok) return tl::unexpected<Error>(ok.error());
   CircuitOptions options;
   options.kernels = kernels;
   add_slots(options, banks, uses);

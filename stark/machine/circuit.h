@@ -51,7 +51,7 @@ void link_banks(std::span<std::vector<BankUse>* const> segments);
 
 /// That uses are ascending by bank, of banks that there are and of their kind, the machine bank
 /// among them. Errors: kStatement.
-[[nodiscard]] Result<void> check_bank_uses(const Image& image, std::span<const BankUse> uses);
+[[nodiscard]] Result<void> check_bank_uses(const BankMap& banks, std::span<const BankUse> uses);
 
 // Names of slots, for Circuit::slot(). `image` has all fixed columns but those of the image's banks.
 inline constexpr const char* kImageSlot = "image";

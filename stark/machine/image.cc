@@ -129,6 +129,7 @@ Digest Image::id() const {
 
 BankMap::BankMap(std::span<const Image::Run> runs) : runs_(runs) {
   uint32_t bank = 0, column = 0;
+  ends_.reserve(runs.size());
   for (const Image::Run& run : runs) {
     const uint32_t width = volume_columns(run.kind);
     // A bank's columns stand in one volume: both widths divide a volume's.

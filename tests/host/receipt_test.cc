@@ -204,5 +204,24 @@ TEST(Receipt, LongListsOfBanksTakeLittleMemory) {
   EXPECT_LE(peak, 3 * bytes.size());
 }
 
+// One segment that leaves banks for as many others: a root each, which must be there.
+TEST(Receipt, RootsThatAreNotThereTakeLittleMemory) {
+  constexpr uint16_t kBanks = 20000;
+  Bytes bytes = {'Z', 'K', 'V', 'R', 2, 0, 0, 0};
+  const auto put = [&](uint64_t value, int size) {
+    for (int i = 0; i < size; ++i) bytes.push_back(static_cast<uint8_t>(value >> (8 * i)));
+  };
+  for (int i = 0; i < 3; ++i) put(0, 4);  // image, exit code, journal
+  put(kBanks + 1, 4);
+  put(0, 4), put(kBanks, 2);
+  for (uint16_t bank = 1; bank <= kBanks; ++bank) put(bank, 2);
+  put(0, 2);
+  for (uint16_t bank = 1; bank <= kBanks; ++bank) put(0, 4), put(1, 2), put(bank, 2), put(0, 2);
+  // Enough for each segment's own root and proof, not for those of the first.
+  for (size_t i = 0; i < size_t{kBanks} * 44; ++i) put(0, 1);
+  const size_t peak = test::peak_memory_of([&] { expect_refused(bytes, "roots: the bytes end"); });
+  EXPECT_LE(peak, 6 * bytes.size());
+}
+
 }  // namespace
 }  // namespace zkvm

@@ -12,6 +12,7 @@ FREE_HEIGHT = 255
 MAX_LOG_HEIGHT = 22
 MAX_DEGREE = 3
 MAX_COLUMNS = 4096
+MAX_SLOT_COLUMNS = 1 << 18  # of all slots
 MAX_TUPLE = 32
 MAX_TABLES = 8192
 FIXED, SHARED = 0, 1
@@ -168,7 +169,7 @@ def parse_key(data):
         blowups.append(reader.uint(1) if kind == FIXED else None)
         slots.append(reader.bytes(32) if kind == FIXED else None)
         rows = [(reader.uint(1), reader.uint(2)) for _ in range(reader.uint(1))]
-        require(rows and _ascending([-n for n, _ in rows]) and all(0 < w <= MAX_COLUMNS for _, w in rows), "Key",
+        require(rows and _ascending([-n for n, _ in rows]) and all(w > 0 for _, w in rows), "Key",
                 "rows of a slot: heights not descending or width out of range")
         widths.append(dict(rows))
     chips = [_chip(reader) for _ in range(reader.uint(2))]
@@ -181,6 +182,7 @@ def parse_key(data):
         _check_shared_next(chip, slots)
         _check_nodes(chip)
         _check_interactions(chip, bus_width)
+    require(sum(w for rows in widths for w in rows.values()) <= MAX_SLOT_COLUMNS, "Key", "columns of all slots")
     used = {(slot, chip.log_height) for chip in chips for slot, *_ in chip.slots}
     require(all((slot, n) in used for slot, rows in enumerate(widths) for n in rows), "Key", "rows of a slot that no chip reads")
     widest = max([1, *bus_width.values()])
