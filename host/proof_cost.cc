@@ -8,14 +8,6 @@
 #include "stark/session/proof_estimate.h"
 
 namespace zkvm {
-namespace {
-
-// Bytes at the peak, fitted to the measured proofs of README.md.
-constexpr double kBytesPerProof = 48e6;
-double bytes_per_cell(uint8_t log_blowup) { return log_blowup == 1 ? 10.5 : 20; }
-
-}  // namespace
-
 Result<ProofCost> proof_cost(const vm::Program& program, const vm::RunResult& run,
                              const ProveOptions& options) {
   if (const auto why = why_unprovable(program)) {
@@ -33,10 +25,10 @@ Result<ProofCost> proof_cost(const vm::Program& program, const vm::RunResult& ru
   cost.cells = estimate->cells;
   cost.seconds = typical_seconds(cost.cells, cost.segments, session.log_blowup);
   cost.receipt_bytes = estimate->proof_bytes + run.journal.size() + 40 * estimate->banks + 400;
-  cost.memory =
-      static_cast<uint64_t>(kBytesPerProof + bytes_per_cell(session.log_blowup) *
-                                                 static_cast<double>(estimate->largest_cells)) +
-      4 * cost.receipt_bytes;
+  stark::machine::MemoryUse memory{.largest_cells = estimate->largest_cells,
+                                   .proof_bytes = cost.receipt_bytes};
+  for (const vm::Region& region : program.regions) memory.program_bytes += region.bytes.size();
+  cost.memory = estimate_memory(memory, session.log_blowup);
   return cost;
 }
 

@@ -175,13 +175,6 @@ std::vector<SegmentKind> kinds_of(uint64_t cycles, uint64_t most) {
   return kinds;
 }
 
-uint64_t cells_of(const Circuit& circuit, std::span<const TableSpec> tables) {
-  uint64_t cells = 0;
-  for (const TableSpec& table : tables)
-    cells += uint64_t{committed_columns(circuit.key().chips[table.chip])} << table.log_height;
-  return cells;
-}
-
 }  // namespace
 
 RowCounts estimate_rows(const vm::Program& program, const vm::RunResult& run, uint64_t cycles) {
@@ -223,7 +216,7 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
     const auto heights = chip_heights(*circuit, estimate_rows(program, run, kind.cycles));
     shapes.push_back({circuit->key(), place_tables(*circuit, heights),
                       run.journal.size() / 4 / kinds.size() + 1});
-    const uint64_t cells = cells_of(*circuit, shapes.back().tables);
+    const uint64_t cells = committed_cells(*circuit, shapes.back().tables);
     out.segments += kind.count;
     out.cells += kind.count * cells;
     out.largest_cells = std::max(out.largest_cells, cells);
@@ -240,6 +233,23 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
     out.proof_bytes += kinds[i].count * estimate_proof_bytes(*shape);
   }
   return out;
+}
+
+uint64_t committed_cells(const Circuit& circuit, std::span<const TableSpec> tables) {
+  uint64_t cells = 0;
+  for (const TableSpec& table : tables)
+    cells += uint64_t{committed_columns(circuit.key().chips[table.chip])} << table.log_height;
+  return cells;
+}
+
+uint64_t estimate_memory(const MemoryUse& use, uint8_t log_blowup) {
+  constexpr double kBase = 48e6;
+  constexpr double kVolume = 26e6;  // trace, extension and tree of 64 columns
+  const double per_cell = log_blowup == 1 ? 10.5 : 20;
+  return static_cast<uint64_t>(kBase + per_cell * static_cast<double>(use.largest_cells) +
+                               4 * static_cast<double>(use.proof_bytes) +
+                               3 * static_cast<double>(use.program_bytes) +
+                               kVolume * static_cast<double>(use.volumes));
 }
 
 uint64_t estimate_proof_bytes(const Shape& shape) {

@@ -43,4 +43,17 @@ struct ProofEstimate {
 /// queries have in common, some hundredths of it; here those of one choice of queries.
 [[nodiscard]] uint64_t estimate_proof_bytes(const Shape& shape);
 
+/// Cells that a segment's proof commits to, those of quotients not counted.
+[[nodiscard]] uint64_t committed_cells(const Circuit& circuit, std::span<const TableSpec> tables);
+
+/// Bytes at the peak of a session: of its largest segment's proof, of all proofs so far, and of the
+/// program, whose file, image and touched volumes stay. Fitted to measured proofs.
+struct MemoryUse {
+  uint64_t largest_cells = 0;
+  uint64_t proof_bytes = 0;    // of all segments' proofs
+  uint64_t program_bytes = 0;  // contents of the ELF file's regions
+  uint64_t volumes = 0;        // of the image, that any segment uses
+};
+[[nodiscard]] uint64_t estimate_memory(const MemoryUse& use, uint8_t log_blowup);
+
 }  // namespace zkvm::stark::machine

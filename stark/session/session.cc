@@ -11,9 +11,11 @@
 #include <ranges>
 #include <set>
 
+#include "stark/chips/buses.h"
 #include "stark/protocol/bytes.h"
 #include "stark/session/execution_params.h"
 #include "stark/session/host_memory.h"
+#include "stark/session/proof_estimate.h"
 #include "stark/session/rows/chip_kernels.h"
 #include "stark/session/rows/table_heights.h"
 
@@ -109,20 +111,30 @@ Session::Session(const vm::Program& program, ProgramImage& image, const vm::Io& 
 Result<Session> Session::plan(const vm::Program& program, ProgramImage& image, const vm::Io& io,
                               SessionOptions options) {
   Session session(program, image, io, std::move(options));
-  if (auto ok = session.first_run(); !ok) return forward(ok);
-  if (session.execution_.trap) return session;
-  std::vector<std::vector<BankUse>*> uses;
-  for (SegmentPlan& plan : session.plans_) uses.push_back(&plan.uses);
-  link_banks(uses);
-  if (auto ok = session.choose_params(); !ok) return forward(ok);
-  return session;
+  session.limits_.clk = segment_ticks(session.options_);
+  for (;;) {
+    if (auto ok = session.first_run(); !ok) return forward(ok);
+    if (session.execution_.trap) return session;
+    std::vector<std::vector<BankUse>*> uses;
+    for (SegmentPlan& plan : session.plans_) uses.push_back(&plan.uses);
+    link_banks(uses);
+    double excess = 0;
+    auto ok = session.choose_params(excess);
+    if (ok) return session;
+    uint32_t& clk = session.limits_.clk;
+    if (excess == 0 || session.options_.segment_cycles != 0 || clk <= kLeastTicks)
+      return forward(ok);
+    clk = std::max(kLeastTicks, static_cast<uint32_t>(clk / std::clamp(1.05 * excess, 1.05, 8.0)));
+    session.plans_.clear();
+    session.io_.console = {};  // it has had it all
+  }
 }
 
 // ------------------------------------------------------------------------------------------ plan
 
 Result<void> Session::first_run() {
   const Stopwatch watch(stats_.tracing);
-  auto tracer = vm::Tracer::of(*program_, io_, options_.limits, segment_limits());
+  auto tracer = vm::Tracer::of(*program_, io_, options_.limits, limits_);
   if (!tracer) return no_memory(tracer.error());
   segment_ = std::make_unique<vm::Segment>();
   uint64_t cycles = 0;
@@ -144,8 +156,9 @@ Result<void> Session::first_run() {
   return {};
 }
 
-Result<void> Session::choose_params() {
+Result<void> Session::choose_params(double& excess) {
   std::vector<SegmentShape> shapes;
+  uint64_t cells = 0;          // of the largest segment
   std::vector<Digest> layout;  // all that the proofs' masks must depend on beside the execution
   for (size_t i = 0; i < plans_.size(); ++i) {
     const auto circuit = machine_circuit(image_->image(), plans_[i].uses);
@@ -153,6 +166,17 @@ Result<void> Session::choose_params() {
     plans_[i].heights = chip_heights(*circuit, plans_[i].rows);
     SegmentShape shape{circuit->key(), place_tables(*circuit, plans_[i].heights),
                        segment_publics(claim_of(i)).size()};
+    uint64_t rows = 0;
+    for (const TableSpec& table : shape.tables) rows += uint64_t{1} << table.log_height;
+    if (rows > chips::kMaxRows) {
+      excess = static_cast<double>(rows) / chips::kMaxRows;
+      return fail(ErrorCode::kFormat,
+                  fmt::format("segment {}: of {} instructions, which touch {} MiB of memory: expected "
+                              "at most {} rows in its tables, found {}",
+                              i, plans_[i].cycles, plans_[i].uses.size() * kBankWords * 4 >> 20,
+                              chips::kMaxRows, rows));
+    }
+    cells = std::max(cells, committed_cells(*circuit, shape.tables));
     layout.push_back(blake3_hash(shape.key.serialise()));
     layout.push_back(blake3_hash(serialise(shape.tables)));
     const auto same = std::ranges::find_if(shapes, [&](const SegmentShape& other) {
@@ -175,18 +199,50 @@ Result<void> Session::choose_params() {
     params_ = common->params;
     least_rate_ = common->least_rate;
   }
+  if (auto ok = check_memory(cells, shapes, excess); !ok) return ok;
   SeedHash seed("zkvm session");
   seed.add(kWitnessVersion)
       .add(options_.seed ? *options_.seed : Randomness::fresh_seed())
       .add(image_->image().id())
       .add(blake3_hash(io_.input))
-      .add(segment_limits().clk)
+      .add(limits_.clk)
       .add(params_.serialise());
   // ZERO-KNOWLEDGE: a shared tree with the same masks must not be opened by proofs of another shape
   // (of another build, say): their queries would be others, and four openings of a column show it.
   for (const Digest& digest : layout) seed.add(digest);
   seed_ = seed.seed();
   return {};
+}
+
+Result<void> Session::check_memory(uint64_t cells, std::span<const SegmentShape> shapes,
+                                   double& excess) const {
+  MemoryUse use{.largest_cells = cells};
+  uint64_t longest = 0;
+  for (const SegmentShape& segment : shapes) {
+    const auto shape = make_shape(segment.key, params_, segment.tables);
+    if (!shape) return forward(shape);
+    longest = std::max(longest, estimate_proof_bytes(*shape));
+  }
+  use.proof_bytes = plans_.size() * longest + execution_.journal.size();
+  for (const vm::Region& region : program_->regions) use.program_bytes += region.bytes.size();
+  std::set<uint32_t> volumes;
+  for (const SegmentPlan& plan : plans_)
+    for (const BankUse& bank : std::span(plan.uses).subspan(1))
+      if (const auto at = image_->banks()[bank.bank]; at.kind != BankKind::kBlank)
+        volumes.insert(at.volume);
+  use.volumes = volumes.size();
+  const uint64_t needed = estimate_memory(use, options_.log_blowup);
+  const uint64_t limit = options_.memory_bytes ? options_.memory_bytes : machine_memory();
+  if (needed <= limit) return {};
+  MemoryUse fixed = use;
+  fixed.largest_cells = 0;
+  const uint64_t least = estimate_memory(fixed, options_.log_blowup);
+  excess = limit <= least ? 8
+                          : static_cast<double>(needed - least) / static_cast<double>(limit - least);
+  return fail(ErrorCode::kMemory,
+              fmt::format("memory: expected at least {} MiB for segments of at most {} instructions, "
+                          "found {} MiB",
+                          (needed >> 20) + 1, limits_.clk, limit >> 20));
 }
 
 uint32_t segment_ticks(const SessionOptions& options) {
@@ -196,12 +252,6 @@ uint32_t segment_ticks(const SessionOptions& options) {
   const uint64_t ticks =
       options.segment_cycles ? options.segment_cycles : std::max<uint64_t>(affordable, kLeastTicks);
   return static_cast<uint32_t>(std::clamp<uint64_t>(ticks, 4, vm::kMaxClk));
-}
-
-vm::SegmentLimits Session::segment_limits() const {
-  vm::SegmentLimits limits;
-  limits.clk = segment_ticks(options_);
-  return limits;
 }
 
 SegmentClaim Session::claim_of(size_t index) const {
@@ -266,7 +316,7 @@ Result<vm::Segment*> Session::next_segment(size_t index) {
   const Stopwatch watch(stats_.tracing);
   if (index == 0) {
     vm::Io io{.input = io_.input, .console = {}};  // the console has had it all
-    auto tracer = vm::Tracer::of(*program_, io, options_.limits, segment_limits());
+    auto tracer = vm::Tracer::of(*program_, io, options_.limits, limits_);
     if (!tracer) return no_memory(tracer.error());
     tracer_ = std::move(*tracer);
     segment_ = std::make_unique<vm::Segment>();

@@ -29,6 +29,7 @@
 #include "stark/protocol/error.h"
 #include "stark/protocol/soundness.h"
 #include "stark/prover/prover.h"
+#include "stark/session/execution_params.h"
 #include "stark/session/image/program_image.h"
 #include "stark/session/rows/segment_witness.h"
 #include "vm/run.h"
@@ -89,7 +90,10 @@ struct SessionStats {
 class Session {
  public:
   /// The first run. `program`, its `image` and what `io` refers to must outlive the session. A
-  /// guest that traps is no error: see execution().trap. Errors: kMemory, kCancelled, those of
+  /// guest that traps is no error: see execution().trap. Where segments turn out too large for the
+  /// memory or for a verifier, they are cut anew, shorter. Errors: kMemory, also if memory_bytes is
+  /// less than the least that is possible; kFormat: a segment's tables have too many rows for a
+  /// verifier, however short it is; kCancelled, those of
   /// machine_circuit and choose_params.
   [[nodiscard]] static Result<Session> plan(const vm::Program& program, ProgramImage& image,
                                             const vm::Io& io, SessionOptions options);
@@ -129,8 +133,10 @@ class Session {
           SessionOptions options);
 
   Result<void> first_run();
-  Result<void> choose_params();
-  [[nodiscard]] vm::SegmentLimits segment_limits() const;
+  /// `excess`: if what is wrong is the segments' size, by how many times they are too large.
+  Result<void> choose_params(double& excess);
+  [[nodiscard]] Result<void> check_memory(uint64_t cells, std::span<const SegmentShape> shapes,
+                                          double& excess) const;
   [[nodiscard]] SegmentClaim claim_of(size_t index) const;
 
   template <class Body>
@@ -153,6 +159,7 @@ class Session {
   ProgramImage* image_;
   vm::Io io_;
   SessionOptions options_;
+  vm::SegmentLimits limits_;
   Randomness::Seed seed_;  // of this very execution
   vm::RunResult execution_;
   std::vector<SegmentPlan> plans_;
