@@ -13,7 +13,7 @@ constexpr size_t bit_reverse(size_t index, int bits) {
   x = (x & 0x33333333) << 2 | (x >> 2 & 0x33333333);
   x = (x & 0x0f0f0f0f) << 4 | (x >> 4 & 0x0f0f0f0f);
   x = (x & 0x00ff00ff) << 8 | (x >> 8 & 0x00ff00ff);
-  return (uint64_t{x << 16 | x >> 16} << bits) >> 32;
+  return static_cast<size_t>((uint64_t{x << 16 | x >> 16} << bits) >> 32);
 }
 
 }  // namespace zkvm::stark

@@ -441,7 +441,9 @@ class Expectations : public ::testing::Test {
 };
 
 TEST_F(Expectations, ProgramByElfAndIdBoth) {
-  EXPECT_EQ(verified({"--elf", kGuest, "--image-id", id_}).status, 0);
+  const Outcome both = verified({"--elf", kGuest, "--image-id", id_});
+  EXPECT_EQ(both.status, 0);
+  EXPECT_THAT(both.out, HasSubstr("ELF's image id  in "));  // what was spent on it
   const Outcome other = verified({"--elf", kGuest, "--image-id", std::string(64, '0')});
   EXPECT_EQ(other.status, 2);
   EXPECT_THAT(other.err, HasSubstr("--image-id: expected " + id_ + ", the image id of '"));
