@@ -68,6 +68,7 @@ struct HollowReceipt {
     stark::Proof out;
     out.params = segment.params;
     out.tables = tables;
+    out.roots.resize(shape.phases.size());
     out.sums.resize(shape.groups.size());
     out.openings.resize(shape.openings());
     out.layers.resize(shape.layers.size());
