@@ -98,7 +98,7 @@ case $mode in
     stage "2,000 streams proven" env ZKVM_STREAMS=2000 \
       build/release/bin/machine_session_test --gtest_filter=Session.ProvesRandomInstructions
     stage "Mutations" mutations 1000000 elf_mutation_test stark_mutations_test host_receipt_test
-    stage "Mutations of whole receipts" mutations 100000 host_tampered_receipt_test
+    stage "Mutations of whole receipts" mutations 100000 host_tampered_receipt_test host_verify_test
     stage "Every benchmark once" benchmarks
     stage "Guests in other languages" other_languages
     stage "AVX-512 in an emulator" bash tests/avx512.sh

@@ -165,7 +165,7 @@ TEST(Receipt, OtherFilesAreNoReceipts) {
 
 // What parses is the one byte string of what it says: so no byte is free.
 TEST(Receipt, MutationsAreRefusedOrCanonical) {
-  const uint64_t count = test::from_environment("ZKVM_MUTATIONS", 20000);
+  const uint64_t count = test::from_environment("ZKVM_MUTATIONS", 8000);
   const uint64_t seed = test::from_environment("ZKVM_MUTATION_SEED", 1);
   test::ReceiptMutator mutator(sample_bytes(), seed);
   uint64_t parsed = 0;

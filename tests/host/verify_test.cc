@@ -273,7 +273,7 @@ TEST(Verify, EverySegmentHasItsPartOfTheJournalAndTheLastOneTheExitCode) {
 // Under sanitizers this meets all but the openings of the proofs; true receipts are in
 // tampered_receipt_test.cc.
 TEST(Verify, MutationsOfHollowReceiptsAreRefused) {
-  const uint64_t count = test::from_environment("ZKVM_MUTATIONS", 500);
+  const uint64_t count = test::from_environment("ZKVM_MUTATIONS", 250);
   const uint64_t seed = test::from_environment("ZKVM_MUTATION_SEED", 1);
   auto receipt = sample(3);
   receipt.journal = {1, 0, 0, 0, 2, 1, 0, 0};
