@@ -1,6 +1,4 @@
 // The image of a guest and its id: see stark/machine/image.h.
-#include <chrono>
-#include <optional>
 #include <utility>
 
 #include "host/image_cache.h"
@@ -11,14 +9,22 @@
 
 namespace zkvm {
 
+stark::Result<stark::machine::ProgramImage> program_image(const vm::Program& program,
+                                                          const stark::Digest& key) {
+  const auto known = cached_image(key);
+  auto image =
+      stark::machine::ProgramImage::of(program, kImageLogBlowup, known ? &*known : nullptr);
+  if (image && !known) keep_image(key, image->image());
+  return image;
+}
+
 Result<ImageId> image_id(std::span<const uint8_t> elf) {
   const stark::Digest key = image_key(elf, kImageLogBlowup);
   if (const auto known = cached_image(key)) return to_api(known->id());
   const Result<vm::Program> program = load_program(elf);
   if (!program) return tl::unexpected(program.error());
-  const auto image = stark::machine::ProgramImage::of(*program, kImageLogBlowup);
+  const auto image = program_image(*program, key);
   if (!image) return tl::unexpected(Error{ErrorCode::kUnfitElf, image.error().message});
-  keep_image(key, image->image());
   return to_api(image->image().id());
 }
 

@@ -11,6 +11,9 @@
 #include <span>
 
 #include "stark/machine/image.h"
+#include "stark/protocol/error.h"
+#include "stark/session/image/program_image.h"
+#include "vm/elf.h"
 
 namespace zkvm {
 
@@ -23,6 +26,11 @@ namespace zkvm {
 /// Keeps it, and drops the oldest images where there are more than kMaxCachedImages or
 /// kMaxCachedBytes. That it cannot be kept does no harm.
 void keep_image(const stark::Digest& key, const stark::machine::Image& image);
+
+/// The program with its image, found under `key` or made and kept there. Errors: those of
+/// ProgramImage::of.
+[[nodiscard]] stark::Result<stark::machine::ProgramImage> program_image(
+    const vm::Program& program, const stark::Digest& key);
 
 inline constexpr uint64_t kMaxCachedImages = 256;
 inline constexpr uint64_t kMaxCachedBytes = uint64_t{16} << 20;

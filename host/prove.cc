@@ -204,12 +204,9 @@ Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
   if (options.progress && !options.progress({.cycles = proved.run.cycles, .stage = "image"})) {
     return tl::unexpected(Error{ErrorCode::kCancelled, "the proof was cancelled"});
   }
-  const stark::Digest key = image_key(elf, kImageLogBlowup);
-  const auto known = cached_image(key);
   stark::Result<ProgramImage> image =
-      ProgramImage::of(*program, kImageLogBlowup, known ? &*known : nullptr);
+      program_image(*program, image_key(elf, kImageLogBlowup));
   if (!image) return refused(image.error());
-  if (!known) keep_image(key, image->image());
   const double image_seconds = seconds_since(image_start);
   proved.image_id = to_api(image->image().id());
 
