@@ -6,7 +6,7 @@
 #include <string>
 
 #include "stark/poly/lde.h"
-#include "stark/prover/quotient.h"
+#include "stark/prover/stages/quotient.h"
 
 namespace zkvm::stark {
 

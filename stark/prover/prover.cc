@@ -7,13 +7,13 @@
 
 #include "stark/hash/blake3.h"
 #include "stark/pcs/open/deep.h"
-#include "stark/pcs/open/fri.h"
-#include "stark/pcs/open/grind.h"
+#include "stark/pcs/fri/fri.h"
+#include "stark/pcs/fri/grind.h"
 #include "stark/pcs/open/ood.h"
-#include "stark/prover/constraints.h"
-#include "stark/prover/logup.h"
+#include "stark/prover/stages/constraints.h"
+#include "stark/prover/stages/logup.h"
 #include "stark/prover/phases.h"
-#include "stark/prover/quotient.h"
+#include "stark/prover/stages/quotient.h"
 
 namespace zkvm::stark {
 namespace {

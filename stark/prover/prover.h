@@ -13,7 +13,7 @@
 #include "stark/protocol/error.h"
 #include "stark/protocol/proof.h"
 #include "stark/protocol/statement.h"
-#include "stark/protocol/transcript.h"
+#include "stark/transcript/transcript.h"
 #include "stark/prover/stage_timer.h"
 
 namespace zkvm::stark {

@@ -10,7 +10,7 @@
 #include "stark/protocol/error.h"
 #include "stark/protocol/proof.h"
 #include "stark/protocol/shape.h"
-#include "stark/protocol/transcript.h"
+#include "stark/transcript/transcript.h"
 
 namespace zkvm::stark {
 

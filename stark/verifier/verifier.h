@@ -10,7 +10,7 @@
 #include "stark/protocol/shape.h"
 #include "stark/protocol/soundness.h"
 #include "stark/protocol/statement.h"
-#include "stark/protocol/transcript.h"
+#include "stark/transcript/transcript.h"
 
 namespace zkvm::stark {
 

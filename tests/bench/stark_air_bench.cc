@@ -13,8 +13,8 @@
 #include <memory>
 #include <random>
 
-#include "stark/prover/constraints.h"
-#include "stark/prover/logup.h"
+#include "stark/prover/stages/constraints.h"
+#include "stark/prover/stages/logup.h"
 #include "tests/bench/stark_air_bench_chip.h"
 
 namespace zkvm::stark {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "stark/pcs/open/deep.h"
-#include "stark/pcs/open/fri.h"
+#include "stark/pcs/fri/fri.h"
 
 namespace zkvm::stark {
 namespace {

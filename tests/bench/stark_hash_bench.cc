@@ -23,7 +23,7 @@
 #include "stark/hash/merkle_lanes.h"
 #include "stark/pcs/commit/merkle_tree.h"
 #include "stark/pcs/commit/randomness.h"
-#include "stark/pcs/open/grind.h"
+#include "stark/pcs/fri/grind.h"
 #include "stark/poly/tile_matrix.h"
 
 namespace zkvm::stark {

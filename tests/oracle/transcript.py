@@ -1,6 +1,6 @@
 """The Fiat-Shamir transcript (stark/doc/protocol.md, section 4).
 
-    python3 tests/oracle/transcript.py      prints the golden challenges that tests/stark/protocol/transcript_test.cc expects
+    python3 tests/oracle/transcript.py      prints the golden challenges that tests/stark/transcript/transcript_test.cc expects
 """
 
 import contextlib

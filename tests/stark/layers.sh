@@ -2,8 +2,8 @@
 # layers.sh ROOT: fails if a room of stark/ includes one that does not stand before it, if the verifier's rooms
 # use threads, BoringSSL or the VM, or if another room than session/ includes the VM.
 cd "$1/stark" || exit 2
-rooms='field simd hash protocol verifier air chips chips/rv32im chips/memory chips/tables machine
-  witness poly pcs/commit pcs/open prover session/image session/rows session'
+rooms='field simd hash transcript protocol verifier air chips chips/rv32im chips/memory chips/tables machine
+  witness poly pcs/commit pcs/fri pcs/open prover/stages prover session/image session/rows session'
 bad=$(
   above=
   for room in $rooms; do
@@ -18,7 +18,7 @@ bad=$(
   # What stands in no room is in nobody's order.
   find . -name '*.h' -o -name '*.cc' | sed 's|^\./||; s|/[^/]*$||' | sort -u |
     grep -vxE "$(echo $rooms | tr ' ' '|')" | sed 's|$|: no room of layers.sh|'
-  grep -rnE '#include [<"](tbb|openssl|vm)/' field simd hash protocol verifier air chips machine
+  grep -rnE '#include [<"](tbb|openssl|vm)/' field simd hash transcript protocol verifier air chips machine
   grep -rnE '#include "vm/' . --include='*.h' --include='*.cc' | grep -v '^\./session/'
 )
 [ -z "$bad" ] && exit 0

@@ -5,7 +5,7 @@
 #include <span>
 
 #include "stark/field/field.h"
-#include "stark/pcs/open/codeword.h"
+#include "stark/pcs/fri/codeword.h"
 #include "stark/poly/tile_matrix.h"
 #include "stark/protocol/shape.h"
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "stark/hash/blake3.h"
-#include "stark/protocol/transcript.h"
+#include "stark/transcript/transcript.h"
 #include "tests/stark/support/simd_target_test.h"
 
 namespace zkvm::stark {

@@ -10,8 +10,8 @@
 
 #include "stark/hash/merkle_lanes.h"
 #include "stark/pcs/commit/merkle_tree.h"
-#include "stark/pcs/open/codeword.h"
-#include "stark/pcs/open/fri.h"
+#include "stark/pcs/fri/codeword.h"
+#include "stark/pcs/fri/fri.h"
 #include "tests/stark/support/simd_target_test.h"
 
 namespace zkvm::stark {

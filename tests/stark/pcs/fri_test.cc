@@ -1,9 +1,9 @@
-#include "stark/pcs/open/fri.h"
+#include "stark/pcs/fri/fri.h"
 
 #include <functional>
 
 #include "stark/hash/merkle_proof.h"
-#include "stark/pcs/open/grind.h"
+#include "stark/pcs/fri/grind.h"
 #include "stark/verifier/fri.h"
 #include "tests/stark/support/proof_shapes.h"
 #include "tests/stark/support/simd_target_test.h"

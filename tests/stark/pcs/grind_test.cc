@@ -1,4 +1,4 @@
-#include "stark/pcs/open/grind.h"
+#include "stark/pcs/fri/grind.h"
 
 #include <gtest/gtest.h>
 #include <tbb/global_control.h>

@@ -7,7 +7,7 @@
 #include <optional>
 #include <sstream>
 
-#include "stark/protocol/transcript_log.h"
+#include "stark/transcript/transcript_log.h"
 #include "tests/stark/support/proving.h"
 #include "tests/stark/toys/all.h"
 

@@ -6,8 +6,8 @@
 #include <memory>
 #include <random>
 
-#include "stark/prover/constraints.h"
-#include "stark/prover/logup.h"
+#include "stark/prover/stages/constraints.h"
+#include "stark/prover/stages/logup.h"
 #include "tests/stark/toys/all.h"
 
 namespace zkvm::stark {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "stark/field/field.h"
-#include "stark/pcs/open/codeword.h"
+#include "stark/pcs/fri/codeword.h"
 #include "stark/protocol/key.h"
 #include "stark/protocol/shape.h"
 

@@ -12,7 +12,7 @@
 
 #include "stark/protocol/proof.h"
 #include "stark/protocol/shape.h"
-#include "stark/protocol/transcript.h"
+#include "stark/transcript/transcript.h"
 #include "stark/witness/witness.h"
 
 namespace zkvm::stark {

@@ -2,7 +2,7 @@
 // reference prover with one step replaced, so that everything after the lie is consistent with it.
 #include <gtest/gtest.h>
 
-#include "stark/protocol/transcript_log.h"
+#include "stark/transcript/transcript_log.h"
 #include "stark/prover/prover.h"
 #include "stark/verifier/constraints.h"
 #include "tests/peak_memory.h"

@@ -1,4 +1,4 @@
-#include "stark/pcs/open/fri.h"
+#include "stark/pcs/fri/fri.h"
 
 #include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
@@ -8,8 +8,8 @@
 
 #include "stark/field/bit_reverse.h"
 #include "stark/field/factor.h"
-#include "stark/pcs/open/fri_kernels.h"
-#include "stark/pcs/open/grind.h"
+#include "stark/pcs/fri/fri_kernels.h"
+#include "stark/pcs/fri/grind.h"
 #include "stark/verifier/fri.h"
 
 namespace zkvm::stark {

@@ -1,4 +1,4 @@
-#include "stark/protocol/transcript_log.h"
+#include "stark/transcript/transcript_log.h"
 
 #include <fmt/format.h>
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "stark/protocol/transcript.h"
+#include "stark/transcript/transcript.h"
 
 namespace zkvm::stark {
 

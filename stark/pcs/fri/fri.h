@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "stark/pcs/commit/merkle_tree.h"
-#include "stark/pcs/open/codeword.h"
+#include "stark/pcs/fri/codeword.h"
 #include "stark/protocol/proof.h"
 #include "stark/protocol/shape.h"
-#include "stark/protocol/transcript.h"
+#include "stark/transcript/transcript.h"
 
 namespace zkvm::stark {
 

@@ -1,6 +1,6 @@
 // The transcript: golden values from an independent implementation, and that every part of a
 // message counts.
-#include "stark/protocol/transcript.h"
+#include "stark/transcript/transcript.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "stark/protocol/transcript_log.h"
+#include "stark/transcript/transcript_log.h"
 
 namespace zkvm::stark {
 namespace {

@@ -1,4 +1,4 @@
-#include "stark/prover/logup.h"
+#include "stark/prover/stages/logup.h"
 
 #include <tbb/enumerable_thread_specific.h>
 #include <tbb/parallel_for.h>
@@ -8,8 +8,8 @@
 #include <bit>
 #include <vector>
 
-#include "stark/prover/interactions.h"
-#include "stark/prover/logup_kernels.h"
+#include "stark/prover/stages/interactions.h"
+#include "stark/prover/stages/logup_kernels.h"
 
 namespace zkvm::stark {
 namespace {

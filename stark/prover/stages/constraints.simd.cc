@@ -1,6 +1,6 @@
 // One chunk of the constraint stage: see constraints.h.
-#include "stark/prover/constraint_kernels.h"
-#include "stark/prover/interactions.simd.h"
+#include "stark/prover/stages/constraint_kernels.h"
+#include "stark/prover/stages/interactions.simd.h"
 
 namespace zkvm::stark::ZKVM_SIMD_TARGET {
 namespace {

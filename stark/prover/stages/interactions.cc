@@ -1,4 +1,4 @@
-#include "stark/prover/interactions.h"
+#include "stark/prover/stages/interactions.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "stark/prover/constraints.h"
+#include "stark/prover/stages/constraints.h"
 
 #include <tbb/enumerable_thread_specific.h>
 #include <tbb/parallel_for.h>
@@ -8,8 +8,8 @@
 #include <array>
 #include <vector>
 
-#include "stark/prover/constraint_kernels.h"
-#include "stark/prover/interactions.h"
+#include "stark/prover/stages/constraint_kernels.h"
+#include "stark/prover/stages/interactions.h"
 
 namespace zkvm::stark {
 namespace {

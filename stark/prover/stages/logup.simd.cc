@@ -1,6 +1,6 @@
 // One chunk of the LogUp stage: see logup.h.
-#include "stark/prover/interactions.simd.h"
-#include "stark/prover/logup_kernels.h"
+#include "stark/prover/stages/interactions.simd.h"
+#include "stark/prover/stages/logup_kernels.h"
 
 namespace zkvm::stark::ZKVM_SIMD_TARGET {
 namespace {

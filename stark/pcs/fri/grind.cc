@@ -1,4 +1,4 @@
-#include "stark/pcs/open/grind.h"
+#include "stark/pcs/fri/grind.h"
 
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>

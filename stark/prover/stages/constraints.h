@@ -13,7 +13,7 @@
 #include "stark/field/field.h"
 #include "stark/poly/tile_matrix.h"
 #include "stark/protocol/shape.h"
-#include "stark/prover/logup.h"
+#include "stark/prover/stages/logup.h"
 
 namespace zkvm::stark {
 

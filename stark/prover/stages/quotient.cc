@@ -1,4 +1,4 @@
-#include "stark/prover/quotient.h"
+#include "stark/prover/stages/quotient.h"
 
 #include <tbb/parallel_for.h>
 #include <zk/check.h>

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "stark/air/assert_kernels.h"
-#include "stark/prover/interactions.h"
+#include "stark/prover/stages/interactions.h"
 #include "stark/simd/simd_dispatch.h"
 
 namespace zkvm::stark {

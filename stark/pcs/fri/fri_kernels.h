@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "stark/field/field.h"
-#include "stark/pcs/open/codeword.h"
+#include "stark/pcs/fri/codeword.h"
 #include "stark/simd/simd_dispatch.h"
 
 namespace zkvm::stark {

@@ -1,7 +1,7 @@
 // Fingerprints and multiplicities on kLanes rows at once. Only for *.simd.cc files.
 #pragma once
 
-#include "stark/prover/interactions.h"
+#include "stark/prover/stages/interactions.h"
 #include "stark/simd/simd.h"
 
 namespace zkvm::stark::ZKVM_SIMD_TARGET {

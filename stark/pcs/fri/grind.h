@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include "stark/protocol/transcript.h"
+#include "stark/transcript/transcript.h"
 
 namespace zkvm::stark {
 
