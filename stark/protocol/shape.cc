@@ -132,10 +132,16 @@ class Builder {
       TreeShape& tree = shape_.trees.emplace_back();
       tree.kind = fixed ? TreeShape::Kind::kFixed : TreeShape::Kind::kShared;
       tree.slot = static_cast<uint16_t>(s);
+      tree.log_height = slot.rows[0].log_height;
       if (fixed) tree.log_stride = slot.log_blowup - shape_.params.log_blowup;
     }
     shape_.phases = {Phase::kMain, Phase::kAux, Phase::kQuotient};
-    for (const Phase phase : shape_.phases) shape_.trees.push_back({kind_of(phase)});
+    shape_.log_height = shape_.tables[0].log_height + shape_.params.log_stack;
+    for (const Phase phase : shape_.phases) {
+      TreeShape& tree = shape_.trees.emplace_back();
+      tree.kind = kind_of(phase);
+      tree.log_height = shape_.log_height;
+    }
   }
 
   void add_groups() {
@@ -144,38 +150,31 @@ class Builder {
       GroupShape group;
       group.log_height = tables[i].log_height;
       group.width.assign(shape_.trees.size(), 0);
+      group.first_word.assign(shape_.trees.size(), 0);
       group.mask.resize(shape_.trees.size());
       add_slot_columns(group);
       for (; i < tables.size() && tables[i].log_height == group.log_height; ++i)
         add_table(group, static_cast<uint32_t>(i));
       if (shape_.params.zk) add_blind(group, i == tables.size());
       add_prover_columns(group);
+      open_whole_stacks(group);
+      set_masks(group);
       set_degrees(group);
-      set_salts(group);
       shape_.groups.push_back(std::move(group));
     }
+    set_rows();
   }
 
  private:
-  uint32_t mask_of(TreeShape::Kind kind, bool next) const {
-    if (kind == TreeShape::Kind::kFixed) return 0;
-    const bool twice = next || kind == TreeShape::Kind::kShared;
-    return twice ? shape_.params.mask_for_two() : shape_.params.mask_for_one_opening();
-  }
-
   ColumnRef add_column(GroupShape& group, uint32_t tree, bool next) {
-    group.mask[tree].push_back(mask_of(shape_.trees[tree].kind, next));
     const ColumnRef ref{tree, group.width[tree]++};
     if (next) group.next.push_back(ref);
     return ref;
   }
 
   void add_slot_columns(GroupShape& group) {
-    for (uint32_t tree = 0; tree < shape_.tree(Phase::kMain); ++tree) {
-      const uint32_t width = key_.slots[shape_.trees[tree].slot].width(group.log_height);
-      group.width[tree] = width;
-      group.mask[tree].assign(width, mask_of(shape_.trees[tree].kind, false));
-    }
+    for (uint32_t tree = 0; tree < shape_.tree(Phase::kMain); ++tree)
+      group.width[tree] = key_.slots[shape_.trees[tree].slot].width(group.log_height);
   }
 
   void add_table(GroupShape& group, uint32_t index) {
@@ -217,14 +216,44 @@ class Builder {
   }
 
   void add_prover_columns(GroupShape& group) {
-    for (uint32_t i = 0; i < group.pairs() * kExtensionDegree; ++i)
-      add_column(group, shape_.tree(Phase::kAux), false);
-    for (uint32_t i = 0; i < kExtensionDegree; ++i)
-      add_column(group, shape_.tree(Phase::kAux), true);
-    const uint32_t quotient = kQuotientOpened + (shape_.params.zk ? kExtensionDegree : 0);
-    for (uint32_t i = 0; i < quotient; ++i) add_column(group, shape_.tree(Phase::kQuotient), false);
-    std::ranges::sort(group.next);  // tables interleave the trees
-    group.next.erase(std::unique(group.next.begin(), group.next.end()), group.next.end());
+    const uint32_t aux = shape_.tree(Phase::kAux), quotient = shape_.tree(Phase::kQuotient);
+    group.width[aux] = group.pairs() * kExtensionDegree;
+    group.restart = group.width;
+    for (uint32_t i = 0; i < kExtensionDegree; ++i) add_column(group, aux, true);
+    group.width[quotient] = group.restart[quotient] = kQuotientOpened;
+    if (shape_.params.zk && shape_.groups.empty())  // the tallest
+      group.width[quotient] += kExtensionDegree << shape_.params.log_stack;
+  }
+
+  /// What is known of a stack at w zeta is known of all its columns, or it could not be divided by
+  /// X^(2^s) - w zeta.
+  void open_whole_stacks(GroupShape& group) const {
+    std::vector<std::vector<bool>> opened(shape_.trees.size());  // by word
+    for (const ColumnRef ref : group.next) {
+      const uint32_t word = shape_.place(group, ref).word;
+      auto& words = opened[ref.tree];
+      if (words.size() <= word) words.resize(word + 1);
+      words[word] = true;
+    }
+    group.next.clear();
+    for (uint32_t tree = 0; tree < shape_.trees.size(); ++tree)
+      for (uint32_t column = 0; column < group.width[tree]; ++column) {
+        const uint32_t word = shape_.place(group, {tree, column}).word;
+        if (word < opened[tree].size() && opened[tree][word]) group.next.push_back({tree, column});
+      }
+  }
+
+  void set_masks(GroupShape& group) const {
+    for (uint32_t tree = 0; tree < shape_.trees.size(); ++tree) {
+      const TreeShape::Kind kind = shape_.trees[tree].kind;
+      const uint32_t once = kind == TreeShape::Kind::kFixed    ? 0
+                            : kind == TreeShape::Kind::kShared ? shape_.params.mask_for_two()
+                                                               : shape_.params.mask_for_one_opening();
+      group.mask[tree].assign(group.width[tree], once);
+    }
+    for (const ColumnRef ref : group.next)
+      if (shape_.trees[ref.tree].kind != TreeShape::Kind::kFixed)
+        group.mask[ref.tree][ref.column] = shape_.params.mask_for_two();
   }
 
   void set_degrees(GroupShape& group) const {
@@ -243,11 +272,15 @@ class Builder {
     group.extra_coset = std::bit_ceil(std::max<uint32_t>(3 * k, 1));
   }
 
-  void set_salts(GroupShape& group) const {
-    for (uint32_t tree = 0; tree < shape_.trees.size(); ++tree)
-      group.salted.push_back(shape_.params.zk &&
-                             shape_.trees[tree].kind != TreeShape::Kind::kFixed &&
-                             group.width[tree] > 0 && group.width[tree] < kSaltThreshold);
+  /// The words of every tree's rows, group after group.
+  void set_rows() {
+    for (GroupShape& group : shape_.groups)
+      for (uint32_t tree = 0; tree < shape_.trees.size(); ++tree) {
+        group.first_word[tree] = shape_.trees[tree].row_words;
+        if (group.width[tree] > 0) shape_.trees[tree].row_words += shape_.stacks(group, tree);
+      }
+    for (TreeShape& tree : shape_.trees)
+      if (shape_.params.zk && tree.kind == TreeShape::Kind::kShared) tree.row_words += kSaltWords;
   }
 
   const VerifyingKey& key_;
@@ -255,30 +288,45 @@ class Builder {
   std::vector<uint32_t> tree_of_slot_;
 };
 
-/// The folds of protocol.md section 10.
+/// The bound of all stacks, and the folds of protocol.md section 10. REQUIRES: check_sizes().
 void add_layers(Shape& shape) {
-  uint32_t joined = 1;  // groups that are in
-  unsigned log_size = shape.log_domain(shape.groups[0]);
-  uint32_t bound = shape.groups[0].bound;
-  const auto folded = [](uint32_t coefficients, unsigned log_arity) {
-    return (coefficients + (1u << log_arity) - 1) >> log_arity;
-  };
-  while (log_size > shape.params.log_final || joined < shape.groups.size()) {
+  for (const GroupShape& group : shape.groups)
+    shape.bound = std::max(shape.bound, group.bound << (shape.log_height - group.log_height));
+  unsigned log_size = shape.log_domain();
+  uint32_t bound = shape.bound;
+  while (log_size > shape.params.log_final) {
     const unsigned arity = std::min(kMaxLogArity, log_size);
-    FriLayerShape layer{static_cast<uint8_t>(log_size), static_cast<uint8_t>(arity), bound, {}};
+    shape.layers.push_back({static_cast<uint8_t>(log_size), static_cast<uint8_t>(arity), bound});
     log_size -= arity;
-    bound = folded(bound, arity);
-    for (; joined < shape.groups.size(); ++joined) {
-      const GroupShape& group = shape.groups[joined];
-      if (shape.log_domain(group) < log_size) break;
-      const unsigned gap = shape.log_domain(group) - log_size;
-      layer.joins.push_back({joined, static_cast<uint8_t>(gap)});
-      bound = std::max(bound, folded(group.bound, gap));
-    }
-    shape.layers.push_back(std::move(layer));
+    bound = (bound + (1u << arity) - 1) >> arity;
   }
   shape.log_final_size = static_cast<uint8_t>(log_size);
   shape.final_bound = bound;
+}
+
+/// Whether the domains are there, and tables tall and rows wide enough.
+Result<void> check_sizes(const Shape& shape) {
+  const auto no_domain = [](unsigned log_domain) {
+    return fail(ErrorCode::kTables, fmt::format("domain 2^{} exceeds the field's 2^{}", log_domain,
+                                                Fp::kTwoAdicity));
+  };
+  if (shape.log_domain() > unsigned{Fp::kTwoAdicity}) return no_domain(shape.log_domain());
+  for (const TreeShape& tree : shape.trees)
+    if (const unsigned log = tree.log_height + shape.params.log_blowup + tree.log_stride;
+        log > unsigned{Fp::kTwoAdicity})
+      return no_domain(log);
+  for (const GroupShape& group : shape.groups)
+    if (group.height() < group.extra_coset)
+      return fail(ErrorCode::kTables,
+                  fmt::format("height 2^{} is too small for masks of {} coefficients: at least {}",
+                              group.log_height, group.mask_max, group.extra_coset));
+  // ZERO-KNOWLEDGE: whoever can guess the words of a row that is not opened finds it by its hash.
+  for (const Phase phase : shape.phases)
+    if (const uint32_t words = shape.trees[shape.tree(phase)].row_words;
+        shape.params.zk && words < kMinRowWords)
+      return fail(ErrorCode::kTables, fmt::format("rows of {}: at least {} words, found {}",
+                                                  name(phase), kMinRowWords, words));
+  return {};
 }
 
 }  // namespace
@@ -294,6 +342,7 @@ Result<void> Params::check() const {
   if (grind_query > kMaxGrind) return out_of_range("grind_query", 0, kMaxGrind, grind_query);
   if (grind_round > kMaxGrind) return out_of_range("grind_round", 0, kMaxGrind, grind_round);
   if (log_final > 12) return out_of_range("log_final", 0, 12, log_final);
+  if (log_stack > kMaxLogStack) return out_of_range("log_stack", 0, kMaxLogStack, log_stack);
   return {};
 }
 
@@ -305,6 +354,7 @@ std::vector<uint8_t> Params::serialise() const {
   out.put(grind_query);
   out.put(grind_round);
   out.put(log_final);
+  out.put(log_stack);
   return std::move(out).take();
 }
 
@@ -316,19 +366,6 @@ std::vector<uint8_t> serialise(std::span<const TableSpec> tables) {
     out.put(table.log_height);
   }
   return std::move(out).take();
-}
-
-uint32_t FriLayerShape::parts() const {
-  uint32_t count = 1u << log_arity;
-  for (const FriJoin& join : joins) count += 1u << join.log_arity;
-  return count;
-}
-
-uint32_t FriLayerShape::row_words() const {
-  uint32_t elements = 1u << log_arity;
-  for (const FriJoin& join : joins)
-    if (join.log_arity > 0) elements += 1u << join.log_arity;
-  return elements * kExtensionDegree;
 }
 
 const char* name(Phase phase) {
@@ -347,6 +384,30 @@ uint32_t Shape::place(Phase phase) const {
   return static_cast<uint32_t>(std::ranges::find(phases, phase) - phases.begin());
 }
 
+StackPlace Shape::place(const GroupShape& group, ColumnRef column) const {
+  const unsigned s = log_stack(group, column.tree);
+  const auto words = [&](uint32_t columns) { return (columns + (1u << s) - 1) >> s; };
+  const uint32_t restart = group.restart[column.tree];
+  const bool again = column.column >= restart;
+  const uint32_t at = column.column - (again ? restart : 0);
+  return {group.first_word[column.tree] + (again ? words(restart) : 0) + (at >> s),
+          at & ((1u << s) - 1)};
+}
+
+uint32_t Shape::stacks(const GroupShape& group, uint32_t tree) const {
+  if (group.width[tree] == 0) return 0;
+  return place(group, {tree, group.width[tree] - 1}).word + 1 - group.first_word[tree];
+}
+
+uint32_t Shape::opened_stacks(const GroupShape& group, uint32_t tree) const {
+  if (group.width[tree] == 0) return 0;
+  return place(group, {tree, opened_width(group, tree) - 1}).word + 1 - group.first_word[tree];
+}
+
+uint32_t Shape::blinding_word() const {
+  return place(groups[0], {tree(Phase::kQuotient), kQuotientOpened}).word;
+}
+
 uint32_t Shape::opened_width(const GroupShape& group, uint32_t tree) const {
   return tree == Shape::tree(Phase::kQuotient) ? kQuotientOpened : group.width[tree];
 }
@@ -360,6 +421,21 @@ uint32_t Shape::openings(const GroupShape& group) const {
 uint32_t Shape::openings() const {
   uint32_t count = 0;
   for (const GroupShape& group : groups) count += openings(group);
+  return count;
+}
+
+uint32_t Shape::batched(const GroupShape& group) const {
+  uint32_t count = 0;
+  for (uint32_t tree = 0; tree < trees.size(); ++tree) count += opened_stacks(group, tree);
+  for (size_t i = 0; i < group.next.size(); ++i)
+    count += i == 0 || group.next[i].tree != group.next[i - 1].tree ||
+             place(group, group.next[i]).word != place(group, group.next[i - 1]).word;
+  return count;
+}
+
+uint32_t Shape::batched() const {
+  uint32_t count = 0;
+  for (const GroupShape& group : groups) count += batched(group);
   return count;
 }
 
@@ -377,23 +453,12 @@ Result<Shape> make_shape(const VerifyingKey& key, const Params& params,
   Builder builder(key, shape);
   builder.add_trees(*present);
   builder.add_groups();
-  for (const GroupShape& group : shape.groups) {
-    if (group.height() < group.extra_coset)
-      return fail(ErrorCode::kTables,
-                  fmt::format("height 2^{} is too small for masks of {} coefficients: at least {}",
-                              group.log_height, group.mask_max, group.extra_coset));
-    for (uint32_t t = 0; t < shape.trees.size(); ++t) {
-      const unsigned log_domain = shape.log_domain(group) + shape.trees[t].log_stride;
-      if (group.width[t] > 0 && log_domain > unsigned{Fp::kTwoAdicity})
-        return fail(ErrorCode::kTables, fmt::format("domain 2^{} exceeds the field's 2^{}",
-                                                    log_domain, Fp::kTwoAdicity));
-    }
-  }
   const auto in_main = [&](const GroupShape& group) {
     return group.width[shape.tree(Phase::kMain)] > 0;
   };
   if (std::ranges::none_of(shape.groups, in_main))
     return fail(ErrorCode::kTables, "no table has main columns");
+  if (auto ok = check_sizes(shape); !ok) return propagate(ok);
   add_layers(shape);
   return shape;
 }

@@ -16,16 +16,25 @@
 namespace zkvm::stark {
 
 inline constexpr uint32_t kExtensionDegree = 5;
-/// g: point e of the LDE domain of 2^n points is g root(n)^e, which is in no trace domain.
-inline constexpr Fp kLdeShift = Fp::from(Fp::kGenerator);
-inline constexpr uint32_t kSaltThreshold = 5;  // rows of fewer words are salted ...
-inline constexpr uint32_t kSaltWords = 5;      // ... with this many
+inline constexpr uint32_t kSaltWords = 5;     // of a shared tree's rows
+inline constexpr uint32_t kMinRowWords = 5;   // of a phase's tree, with zk: 155 bits nobody can guess
+inline constexpr uint8_t kMaxLogStack = 4;
 inline constexpr uint32_t kMaxTables = 8192;
 inline constexpr uint64_t kMaxNodes = uint64_t{1} << 22;  // of the expressions of all tables
 inline constexpr uint64_t kMaxTerms = uint64_t{1} << 22;  // of their affine forms, and one a form
 inline constexpr uint32_t kBlindRows = 32;  // stark/doc/zero_knowledge.md, "The published sums"
 inline constexpr uint32_t kMaxQueries = 4096;
 inline constexpr unsigned kMaxGrind = 30;
+
+/// Point e of the LDE domain of a height 2^h at rate 2^-b is lde_shift(h) root(h + b)^e. The shifts
+/// square into one another, so that the points of a lower height are powers of those of a greater
+/// one: x_e^2 at height h + 1 is point e mod 2^(h + b) at height h. No power of 2 kills the order of
+/// 3, so that no domain meets a trace domain. REQUIRES: log_height <= 24.
+[[nodiscard]] constexpr Fp lde_shift(unsigned log_height) {
+  Fp shift = Fp::from(Fp::kGenerator);
+  for (unsigned h = log_height; h < Fp::kTwoAdicity; ++h) shift *= shift;
+  return shift;
+}
 
 /// What the prover may choose; absorbed by the transcript, judged by the soundness calculator.
 struct Params {
@@ -35,6 +44,7 @@ struct Params {
   uint8_t grind_query = 20;
   uint8_t grind_round = 0;
   uint8_t log_final = 10;  // FRI stops at a domain of at most 2^log_final
+  uint8_t log_stack = 0;   // 0..4: columns of the tallest tables in one word of a row
   bool operator==(const Params&) const = default;
 
   [[nodiscard]] Result<void> check() const;
@@ -68,9 +78,11 @@ struct TreeShape {
   uint16_t slot = 0;  // kFixed and kShared
   // A fixed tree may be of a larger blowup: index e of a domain is row e 2^log_stride of the tree.
   uint8_t log_stride = 0;
+  uint8_t log_height = 0;  // of its rows: the shape's, or that of the slot's tallest columns
+  uint32_t row_words = 0;  // salt included
 };
 
-/// A column of a group: the tree, and the column in the group's row of that tree.
+/// A column of a group: the tree, and its number among the group's columns there.
 struct ColumnRef {
   uint32_t tree;
   uint32_t column;
@@ -104,10 +116,12 @@ struct TableShape {
 struct GroupShape {
   uint8_t log_height = 0;
   std::vector<TableShape> tables;
-  std::vector<uint32_t> width;  // per tree: polynomial columns (salt not counted), 0 if none
-  std::vector<bool> salted;     // per tree
-  std::vector<std::vector<uint32_t>> mask;  // per tree and column: mask length
-  std::vector<ColumnRef> next;              // columns opened at w zeta, in tree and column order
+  std::vector<uint32_t> width;  // per tree: columns, those of R included; 0 if none
+  // Per tree: its stacks are words [first_word, ..) of the row. Columns fill stacks in order; the
+  // one numbered `restart` (acc, R) begins a new one.
+  std::vector<uint32_t> first_word, restart;
+  std::vector<std::vector<uint32_t>> mask;  // per tree and column: mask length; not of R
+  std::vector<ColumnRef> next;  // columns opened at w zeta, in tree and column order: whole stacks
   std::vector<GroupInteraction> interactions;
   uint32_t asserts = 0;
 
@@ -124,32 +138,26 @@ struct GroupShape {
   }
   /// Asserts, pair equations, running sum.
   [[nodiscard]] uint32_t constraints() const { return asserts + pairs() + 1; }
-  [[nodiscard]] uint32_t row_words(uint32_t tree) const {
-    return width[tree] + (salted[tree] ? kSaltWords : 0);
-  }
 };
 
-/// A group whose batch codeword joins FRI in a layer, folded by 2^log_arity (0..2) to the size that
-/// the layer is folded to.
-struct FriJoin {
-  uint32_t group;
-  uint8_t log_arity;
-};
-
-/// Layer i of FRI: a codeword of 2^log_size values, folded by 2^log_arity, and with it the
-/// codewords of the groups whose sizes lie between.
+/// Layer i of FRI: a codeword of 2^log_size values, folded by 2^log_arity.
 struct FriLayerShape {
   uint8_t log_size;
   uint8_t log_arity;
-  uint32_t bound;              // coefficients of this layer's polynomial
-  std::vector<FriJoin> joins;  // tallest first
+  uint32_t bound;  // coefficients of this layer's polynomial
 
   /// Log of the size after the fold, and of the number of rows of the layer's tree.
   [[nodiscard]] unsigned log_rows() const { return log_size - log_arity; }
   /// Polynomials that one challenge combines.
-  [[nodiscard]] uint32_t parts() const;
-  /// Of a row of its tree: the fibre of the layer, then of each group that is folded with it.
-  [[nodiscard]] uint32_t row_words() const;
+  [[nodiscard]] uint32_t parts() const { return 1u << log_arity; }
+  /// Of a row of its tree: a fibre.
+  [[nodiscard]] uint32_t row_words() const { return parts() * kExtensionDegree; }
+};
+
+/// Where a column stands in the rows of its tree.
+struct StackPlace {
+  uint32_t word;   // its stack
+  uint32_t place;  // j: the stack is F(X) = sum_j X^j f_j(X^(2^s))
 };
 
 struct Shape {
@@ -158,6 +166,8 @@ struct Shape {
   std::vector<Phase> phases;       // in their order
   std::vector<TreeShape> trees;    // present slots in key order, then one of each phase
   std::vector<GroupShape> groups;  // tallest first
+  uint8_t log_height = 0;          // H: of the phases' trees, log_stack above the tallest group
+  uint32_t bound = 0;              // coefficients of the batch, of R and of any stack
   std::vector<FriLayerShape> layers;
   uint8_t log_final_size = 0;
   uint32_t final_bound = 0;
@@ -169,15 +179,33 @@ struct Shape {
   /// Place of a phase among the phases, and of its tree among the trees. REQUIRES: the shape has it.
   [[nodiscard]] uint32_t place(Phase phase) const;
   [[nodiscard]] uint32_t tree(Phase phase) const { return slot_trees() + place(phase); }
-  /// Log of a group's LDE domain.
+  /// Log of a group's LDE domain, and of the common one.
   [[nodiscard]] unsigned log_domain(const GroupShape& group) const {
     return group.log_height + params.log_blowup;
   }
-  /// Columns of a tree's row that are opened at zeta: all but R.
+  [[nodiscard]] unsigned log_domain() const { return log_height + params.log_blowup; }
+  /// s: a stack of the group in this tree holds up to 2^s columns.
+  [[nodiscard]] unsigned log_stack(const GroupShape& group, uint32_t tree) const {
+    return trees[tree].log_height - group.log_height;
+  }
+  /// Where a column of a group stands.
+  [[nodiscard]] StackPlace place(const GroupShape& group, ColumnRef column) const;
+  /// Words of a group in a tree's row: of all its columns, of those that are opened at zeta.
+  [[nodiscard]] uint32_t stacks(const GroupShape& group, uint32_t tree) const;
+  [[nodiscard]] uint32_t opened_stacks(const GroupShape& group, uint32_t tree) const;
+  /// The words of R in the row of the quotient's tree: five from this one on. REQUIRES: zk.
+  [[nodiscard]] uint32_t blinding_word() const;
+  /// Coefficients of each of R's columns, of which 2^log_stack make up a coordinate.
+  [[nodiscard]] uint32_t blinding_size() const { return bound >> params.log_stack; }
+  /// Columns of a group in a tree that are opened at zeta: all but R's.
   [[nodiscard]] uint32_t opened_width(const GroupShape& group, uint32_t tree) const;
   /// Opened values of a group, and of the whole proof.
   [[nodiscard]] uint32_t openings(const GroupShape& group) const;
   [[nodiscard]] uint32_t openings() const;
+  /// Challenges of the batch: one for each stack that is opened at zeta, then one for each that is
+  /// opened at w zeta; of a group, and of the whole proof.
+  [[nodiscard]] uint32_t batched(const GroupShape& group) const;
+  [[nodiscard]] uint32_t batched() const;
 };
 
 /// The shape of a proof of `key` with these tables, or why there is none.
