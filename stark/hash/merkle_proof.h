@@ -1,13 +1,11 @@
-// Multi-proofs of a Merkle tree over rows of mixed heights, the verifier's side
-// (stark/doc/protocol.md, section 3). Header-only; the checks allocate nothing and throw nothing,
-// and are safe on hostile input.
+// Multi-proofs of a Merkle tree over rows of words, the verifier's side (stark/doc/protocol.md,
+// section 3). Header-only; the checks allocate nothing and throw nothing, and are safe on hostile
+// input.
 //
-// Level m has 2^m nodes. Node i of level m has children i and i + 2^m, so the row of a matrix with
-// 2^m rows that belongs to index e of a taller one is e mod 2^m:
+// Level m has 2^m nodes. Node i of level m has children i and i + 2^m:
 //
-//   rows of 8      leaf_0 .. leaf_7                    leaf_i = RowHash(row_i)
-//   level 2        node_i = Node(leaf_i, leaf_(i+4))
-//   rows of 4      node_i = Node(node_i, RowHash(row_i))
+//   rows of 8      node_i = RowHash(row_i)
+//   level 2        node_i = Node(node_i, node_(i+4))
 //   level 0        node_0 = root
 //
 // SOUNDNESS: which compression takes which words is fixed by the shape and the indices alone, and
@@ -25,16 +23,16 @@
 
 namespace zkvm::stark {
 
-/// All rows of one height in a tree, side by side: 2^log_size rows of `width` words.
-struct MerkleHeight {
+/// The rows of a tree: 2^log_size of `width` words.
+struct MerkleShape {
   unsigned log_size;
   uint32_t width;
 };
 
 enum class MerkleCheck {
   kOk,
-  kShape,    // heights are not strictly descending, above 2^31 or there is none; a width is 0
-  kIndices,  // none, not ascending, not distinct, or above the tallest height
+  kShape,    // more than 2^31 rows, or rows of no words
+  kIndices,  // none, not ascending, not distinct, or not below the number of rows
   kScratch,  // too little scratch
   kRows,     // not the number of words that shape and indices ask for
   kDigests,  // not the number of digests that shape and indices ask for
@@ -69,18 +67,14 @@ constexpr void for_each_parent(std::span<const uint32_t> children, unsigned leve
   }
 }
 
-[[nodiscard]] constexpr MerkleCheck check_shape(std::span<const MerkleHeight> shape,
+[[nodiscard]] constexpr MerkleCheck check_shape(const MerkleShape& shape,
                                                 std::span<const uint32_t> indices) {
-  if (shape.empty() || shape[0].log_size > kMaxMerkleLogSize) return MerkleCheck::kShape;
-  for (size_t k = 0; k < shape.size(); ++k) {
-    if (shape[k].width == 0) return MerkleCheck::kShape;
-    if (k > 0 && shape[k].log_size >= shape[k - 1].log_size) return MerkleCheck::kShape;
-  }
+  if (shape.log_size > kMaxMerkleLogSize || shape.width == 0) return MerkleCheck::kShape;
   if (indices.empty()) return MerkleCheck::kIndices;
   for (size_t k = 1; k < indices.size(); ++k) {
     if (indices[k] <= indices[k - 1]) return MerkleCheck::kIndices;
   }
-  if (indices.back() >> shape[0].log_size != 0) return MerkleCheck::kIndices;
+  if (indices.back() >> shape.log_size != 0) return MerkleCheck::kIndices;
   return MerkleCheck::kOk;
 }
 
@@ -92,9 +86,9 @@ struct MerkleProofSize {
   uint64_t digests = 0;
 };
 
-/// Computes the size. `indices` ascending, distinct, below the tallest height; `scratch` 2 *
+/// Computes the size. `indices` ascending, distinct, below the number of rows; `scratch` 2 *
 /// indices.size() words.
-[[nodiscard]] constexpr MerkleCheck merkle_proof_size(std::span<const MerkleHeight> shape,
+[[nodiscard]] constexpr MerkleCheck merkle_proof_size(const MerkleShape& shape,
                                                       std::span<const uint32_t> indices,
                                                       std::span<uint32_t> scratch,
                                                       MerkleProofSize& out) {
@@ -102,13 +96,9 @@ struct MerkleProofSize {
   if (check != MerkleCheck::kOk) return check;
   const size_t n = indices.size();
   if (scratch.size() / 2 < n) return MerkleCheck::kScratch;
-  out = {};
+  out = {.row_words = uint64_t{shape.width} * n};
   std::span<const uint32_t> known = indices;
-  size_t next_height = 0;
-  for (unsigned level = shape[0].log_size;; --level) {
-    if (next_height < shape.size() && shape[next_height].log_size == level) {
-      out.row_words += uint64_t{shape[next_height++].width} * known.size();
-    }
+  for (unsigned level = shape.log_size;; --level) {
     if (level == 0) return MerkleCheck::kOk;
     const std::span<uint32_t> parents = scratch.subspan((level % 2) * n, n);
     size_t count = 0;
@@ -122,7 +112,7 @@ struct MerkleProofSize {
 
 /// What a tree shows at a set of indices: a multi-proof.
 struct TreeOpening {
-  std::vector<uint32_t> rows;   // words, heights from the tallest, indices ascending, salt included
+  std::vector<uint32_t> rows;   // words, indices ascending, salt included
   std::vector<Digest> digests;  // in the order of protocol.md section 3
   bool operator==(const TreeOpening&) const = default;
 };
@@ -142,19 +132,18 @@ struct MerkleHasher {
   }
 };
 
-/// Checks that `rows` are the rows of the tree with this root at `indices`: for each height, the
-/// tallest first, for each distinct index e mod 2^log_size, ascending, a row. `digests`: for each
+/// Checks that `rows` are the rows of the tree with this root at `indices`. `digests`: for each
 /// level, the lowest first, for each parent of known nodes, ascending, the child that is not known.
 /// Every word of both is used and none is missing.
 ///
-/// scratch_indices: 2 * indices.size(), scratch_digests: 4 * indices.size(). Time: linear in the
+/// scratch_indices: 2 * indices.size(), scratch_digests: 3 * indices.size(). Time: linear in the
 /// proof times the tree's height.
 ///
 /// SOUNDNESS: a hasher gets rows and pairs in order and knows nothing of the tree, so which digest
 /// goes where is decided here, for every hasher alike.
 template <class Hasher = MerkleHasher>
 [[nodiscard]] constexpr MerkleCheck verify_merkle_proof(
-    const Digest& root, std::span<const MerkleHeight> shape, std::span<const uint32_t> indices,
+    const Digest& root, const MerkleShape& shape, std::span<const uint32_t> indices,
     std::span<const uint32_t> rows, std::span<const Digest> digests,
     std::span<uint32_t> scratch_indices, std::span<Digest> scratch_digests,
     const Hasher& hasher = {}) {
@@ -162,35 +151,16 @@ template <class Hasher = MerkleHasher>
   const MerkleCheck check = merkle_proof_size(shape, indices, scratch_indices, size);
   if (check != MerkleCheck::kOk) return check;
   const size_t n = indices.size();
-  if (scratch_digests.size() / 4 < n) return MerkleCheck::kScratch;
+  if (scratch_digests.size() / 3 < n) return MerkleCheck::kScratch;
   if (rows.size() != size.row_words) return MerkleCheck::kRows;
   if (digests.size() != size.digests) return MerkleCheck::kDigests;
 
   std::span<const uint32_t> known = indices;
   const std::span<Digest> nodes = scratch_digests.subspan(0, n);  // of the known indices
-  const std::span<Digest> row_digests = scratch_digests.subspan(n, n);
-  const std::span<Digest> pairs = scratch_digests.subspan(2 * n, 2 * n);
-  const auto hash_pairs = [&](size_t count) {
-    hasher.nodes(pairs.first(2 * count), nodes.first(count));
-  };
-  size_t next_height = 0, next_digest = 0;
-  for (unsigned level = shape[0].log_size;; --level) {
-    if (next_height < shape.size() && shape[next_height].log_size == level) {
-      const size_t count = known.size();
-      const uint32_t width = shape[next_height].width;
-      const auto words = rows.first(count * width);
-      rows = rows.subspan(words.size());
-      if (next_height++ == 0) {
-        hasher.rows(words, width, nodes.first(count));
-      } else {
-        hasher.rows(words, width, row_digests.first(count));
-        for (size_t k = 0; k < count; ++k) {
-          pairs[2 * k] = nodes[k];
-          pairs[2 * k + 1] = row_digests[k];
-        }
-        hash_pairs(count);
-      }
-    }
+  const std::span<Digest> pairs = scratch_digests.subspan(n, 2 * n);
+  size_t next_digest = 0;
+  hasher.rows(rows, shape.width, nodes);
+  for (unsigned level = shape.log_size;; --level) {
     if (level == 0) return nodes[0] == root ? MerkleCheck::kOk : MerkleCheck::kRoot;
     const std::span<uint32_t> parents = scratch_indices.subspan((level % 2) * n, n);
     size_t count = 0;
@@ -202,7 +172,7 @@ template <class Hasher = MerkleHasher>
       pairs[2 * count + 1] = child(right);
       parents[count++] = i;
     });
-    hash_pairs(count);
+    hasher.nodes(pairs.first(2 * count), nodes.first(count));
     known = parents.first(count);
   }
 }

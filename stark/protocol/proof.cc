@@ -8,7 +8,7 @@
 namespace zkvm::stark {
 namespace {
 
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kElementBytes = 4 * Fp5::kDegree;
 constexpr size_t kDigestBytes = 32;
 
@@ -57,6 +57,7 @@ Result<void> read_params(ByteReader& in, Params& params) {
   params.grind_query = in.get<uint8_t>();
   params.grind_round = in.get<uint8_t>();
   params.log_final = in.get<uint8_t>();
+  params.log_stack = in.get<uint8_t>();
   if (auto ok = read_ok(in, "parameters"); !ok) return ok;
   if (zk > 1)
     return fail(ErrorCode::kParams, fmt::format("proof: zk: expected 0..1, found {}", zk));
@@ -79,13 +80,14 @@ Result<void> read_tables(ByteReader& in, std::vector<TableSpec>& tables) {
 }
 
 /// Whether the opened values that these tables promise can follow, before a shape is built for
-/// them: each column and each pair of interactions has one of E or five.
+/// them: each main column has one element of E, each pair of interactions five. (Columns of slots may be
+/// several chips'.)
 Result<void> check_room(const VerifyingKey& key, std::span<const TableSpec> tables,
                         ByteReader& in) {
   uint64_t values = 0;
   for (const TableSpec& table : tables)
     if (table.chip < key.chips.size())
-      values += key.chips[table.chip].columns() +
+      values += key.chips[table.chip].main_width +
                 kExtensionDegree * (key.chips[table.chip].interactions.size() / 2);
   (void)in.can_hold(values, kElementBytes);
   return read_ok(in, "opened values of the tables");
@@ -121,22 +123,19 @@ std::vector<uint8_t> Proof::serialise() const {
   return std::move(out).take();
 }
 
-std::vector<MerkleHeight> tree_heights(const Shape& shape, size_t tree) {
+MerkleShape merkle_shape(const Shape& shape, size_t tree) {
   if (tree >= shape.trees.size()) {
     const FriLayerShape& layer = shape.layers[tree - shape.trees.size()];
-    return {{layer.log_rows(), layer.row_words()}};
+    return {layer.log_rows(), layer.row_words()};
   }
-  std::vector<MerkleHeight> heights;
-  for (const GroupShape& group : shape.groups)
-    if (const uint32_t words = group.row_words(static_cast<uint32_t>(tree)); words > 0)
-      heights.push_back({shape.log_domain(group) + shape.trees[tree].log_stride, words});
-  return heights;
+  const TreeShape& made = shape.trees[tree];
+  return {unsigned{made.log_height} + shape.params.log_blowup + made.log_stride, made.row_words};
 }
 
 std::vector<uint32_t> opened_rows(const Shape& shape, size_t tree,
                                   std::span<const uint32_t> indices) {
   const unsigned log_stride = tree < shape.trees.size() ? shape.trees[tree].log_stride : 0;
-  auto rows = distinct_below(indices, tree_heights(shape, tree)[0].log_size - log_stride);
+  auto rows = distinct_below(indices, merkle_shape(shape, tree).log_size - log_stride);
   for (uint32_t& row : rows) row <<= log_stride;
   return rows;
 }
@@ -183,11 +182,11 @@ Result<void> read_openings(const Shape& shape, std::span<const uint32_t> indices
   proof.trees.resize(opened_trees(shape));
   for (size_t t = 0; t < proof.trees.size(); ++t) {
     TreeOpening& tree = proof.trees[t];
-    const auto heights = tree_heights(shape, t);
+    const MerkleShape rows = merkle_shape(shape, t);
     const auto opened = opened_rows(shape, t, indices);
     std::vector<uint32_t> scratch(2 * opened.size());
     MerkleProofSize size;
-    ZK_CHECK(merkle_proof_size(heights, opened, scratch, size) == MerkleCheck::kOk);
+    ZK_CHECK(merkle_proof_size(rows, opened, scratch, size) == MerkleCheck::kOk);
     if (in.can_hold(size.row_words, 4)) {
       tree.rows.resize(static_cast<size_t>(size.row_words));
       in.get_fields(tree.rows);

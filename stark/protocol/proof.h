@@ -47,14 +47,14 @@ struct Proof {
   [[nodiscard]] std::vector<uint8_t> serialise() const;
 };
 
-/// The heights of a tree of the shape, or of FRI layer `tree - shape.trees.size()`, tallest first.
-[[nodiscard]] std::vector<MerkleHeight> tree_heights(const Shape& shape, size_t tree);
+/// The rows of a tree of the shape, or of FRI layer `tree - shape.trees.size()`.
+[[nodiscard]] MerkleShape merkle_shape(const Shape& shape, size_t tree);
 /// Number of trees that a proof opens: the shape's and the layers'.
 [[nodiscard]] inline size_t opened_trees(const Shape& shape) {
   return shape.trees.size() + shape.layers.size();
 }
 
-/// The rows of such a tree that queries open: of its tallest height, ascending.
+/// The rows of such a tree that queries open, ascending.
 [[nodiscard]] std::vector<uint32_t> opened_rows(const Shape& shape, size_t tree,
                                                 std::span<const uint32_t> indices);
 

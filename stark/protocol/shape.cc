@@ -246,9 +246,10 @@ class Builder {
   void set_masks(GroupShape& group) const {
     for (uint32_t tree = 0; tree < shape_.trees.size(); ++tree) {
       const TreeShape::Kind kind = shape_.trees[tree].kind;
-      const uint32_t once = kind == TreeShape::Kind::kFixed    ? 0
-                            : kind == TreeShape::Kind::kShared ? shape_.params.mask_for_two()
-                                                               : shape_.params.mask_for_one_opening();
+      const uint32_t once = kind == TreeShape::Kind::kFixed ? 0
+                            : kind == TreeShape::Kind::kShared
+                                ? shape_.params.mask_for_two()
+                                : shape_.params.mask_for_one_opening();
       group.mask[tree].assign(group.width[tree], once);
     }
     for (const ColumnRef ref : group.next)
@@ -307,8 +308,8 @@ void add_layers(Shape& shape) {
 /// Whether the domains are there, and tables tall and rows wide enough.
 Result<void> check_sizes(const Shape& shape) {
   const auto no_domain = [](unsigned log_domain) {
-    return fail(ErrorCode::kTables, fmt::format("domain 2^{} exceeds the field's 2^{}", log_domain,
-                                                Fp::kTwoAdicity));
+    return fail(ErrorCode::kTables,
+                fmt::format("domain 2^{} exceeds the field's 2^{}", log_domain, Fp::kTwoAdicity));
   };
   if (shape.log_domain() > unsigned{Fp::kTwoAdicity}) return no_domain(shape.log_domain());
   for (const TreeShape& tree : shape.trees)

@@ -16,8 +16,9 @@
 namespace zkvm::stark {
 
 inline constexpr uint32_t kExtensionDegree = 5;
-inline constexpr uint32_t kSaltWords = 5;     // of a shared tree's rows
-inline constexpr uint32_t kMinRowWords = 5;   // of a phase's tree, with zk: 155 bits nobody can guess
+inline constexpr uint32_t kSaltWords = 5;  // of a shared tree's rows
+inline constexpr uint32_t kMinRowWords =
+    5;  // of a phase's tree, with zk: 155 bits nobody can guess
 inline constexpr uint8_t kMaxLogStack = 4;
 inline constexpr uint32_t kMaxTables = 8192;
 inline constexpr uint64_t kMaxNodes = uint64_t{1} << 22;  // of the expressions of all tables

@@ -78,9 +78,7 @@ Soundness soundness(const Shape& shape, unsigned tuple_width, size_t publics, do
   const double tallest = power_of_two(shape.log_domain(shape.groups[0]));
   add("zeta", "(3 (B + 1) + B - 1)/(|E| - p)  [ethSTARK]",
       soundness_bits::out_of_domain(out.rho * tallest) + grind);
-  double batch = 0;
-  for (const GroupShape& group : shape.groups) batch += size(shape.log_domain(group));
-  add("batch", "sum of (theta n + 1)/|E|  [BCHKS25]", over_field(batch) + grind);
+  add("batch", "(theta n + 1)/|E|  [BCHKS25]", over_field(size(shape.log_domain())) + grind);
   for (size_t i = 0; i < shape.layers.size(); ++i) {
     const FriLayerShape& layer = shape.layers[i];
     // SOUNDNESS: the curve lies over the domain that the layer is folded to. The first term is the

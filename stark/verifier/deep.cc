@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "stark/field/factor.h"
+#include "stark/protocol/proof.h"
 
 namespace zkvm::stark {
 namespace {
@@ -15,68 +16,142 @@ void put_centred(const Fp5& element, uint32_t* words) {
 
 }  // namespace
 
-DeepBatch::DeepBatch(const Shape& shape, const GroupShape& group, const Fp5& zeta,
-                     std::span<const Fp5> opened, std::span<const Fp5> coefficients)
-    : shape_(shape),
-      group_(group),
-      zeta_(zeta),
-      next_zeta_(zeta * Fp::root_of_unity(group.log_height)) {
-  std::vector<size_t> tree_tiles;  // per tree: its first tile
-  size_t i = 0;
-  for (uint32_t tree = 0; tree < shape.trees.size(); ++tree) {
-    tree_tiles.push_back(tiles_.size());
-    const uint32_t width = shape.opened_width(group, tree);
-    for (uint32_t column = 0; column < width; ++column, ++i) {
-      const uint32_t lane = column % kTileColumns;
-      if (lane == 0)
-        tiles_.push_back({tree, column, std::min(kTileColumns, width - column), {}, {}});
-      put_centred(coefficients[i], &tiles_.back().coefficients[kExtensionDegree * lane]);
-      at_zeta_ += coefficients[i] * (centre() - opened[i]);
+DeepBatch::Known& DeepBatch::Group::known_at(uint8_t height) {
+  const auto found = std::ranges::find(known, height, &Known::log_height);
+  return found != known.end() ? *found : known.emplace_back(Known{height, {}, {}});
+}
+
+void DeepBatch::add(Group& group, uint32_t tree, uint32_t word, const Fp5& coefficient) {
+  auto& tiles = group.tiles;
+  if (tiles.empty() || tiles.back().tree != tree || tiles.back().words == kTileColumns)
+    tiles.push_back({tree, word, 0, {}, {}});
+  Tile& tile = tiles.back();
+  put_centred(coefficient, &tile.coefficients[kExtensionDegree * size_t{tile.words++}]);
+  group.at_zeta += coefficient * centre();
+}
+
+void DeepBatch::add_next(Group& group, uint32_t tree, uint32_t word, const Fp5& coefficient) {
+  const auto tile = std::ranges::find_if(group.tiles, [&](const Tile& t) {
+    return t.tree == tree && t.first <= word && word < t.first + t.words;
+  });
+  OpenedNext next{word - tile->first, {}};
+  put_centred(coefficient, next.coefficients);
+  tile->next.push_back(next);
+  group.at_next += coefficient * centre();
+}
+
+DeepBatch::DeepBatch(const Shape& shape, const Fp5& zeta, std::span<const Fp5> opened,
+                     std::span<const Fp5> coefficients)
+    : shape_(shape), zeta_(zeta) {
+  const Fp5* value = opened.data();
+  const Fp5* challenge = coefficients.data() - 1;  // of the stack that was begun last
+  const auto know = [&](std::vector<Fp5>& known, uint32_t place) {
+    if (known.size() <= place) known.resize(place + 1);
+    known[place] -= *challenge * *value++;
+  };
+  for (const GroupShape& group : shape.groups) {
+    Group& out = groups_.emplace_back();
+    out.log_height = group.log_height;
+    out.next_zeta = zeta * Fp::root_of_unity(group.log_height);
+    for (uint32_t tree = 0; tree < shape.trees.size(); ++tree)
+      for (uint32_t column = 0; column < shape.opened_width(group, tree); ++column) {
+        const auto [word, place] = shape.place(group, {tree, column});
+        if (place == 0) add(out, tree, word, *++challenge);
+        know(out.known_at(shape.trees[tree].log_height).at_zeta, place);
+      }
+    for (const ColumnRef column : group.next) {  // whole stacks
+      const auto [word, place] = shape.place(group, column);
+      if (place == 0) add_next(out, column.tree, word, *++challenge);
+      know(out.known_at(shape.trees[column.tree].log_height).at_next, place);
     }
   }
-  for (const ColumnRef column : group.next) {
-    OpenedNext next{column.column % kTileColumns, {}};
-    put_centred(coefficients[i], next.coefficients);
-    tiles_[tree_tiles[column.tree] + column.column / kTileColumns].next.push_back(next);
-    next_ += coefficients[i] * (centre() - opened[i]);
-    ++i;
-  }
 }
+
+namespace {
+
+Fp5 evaluate(std::span<const Fp5> polynomial, Fp x) {
+  Fp5 value;
+  for (size_t i = polynomial.size(); i-- > 0;) value = value * x + polynomial[i];
+  return value;
+}
+
+}  // namespace
 
 std::vector<Fp5> DeepBatch::at(std::span<const uint32_t> indices,
                                std::span<const uint32_t* const> rows) const {
   const size_t count = indices.size();
+  // points[k]: of height H - k, by index.
+  const unsigned lowest = groups_.back().log_height;
+  std::vector<std::vector<Fp>> points(shape_.log_height - lowest + 1u, std::vector<Fp>(count));
+  for (size_t q = 0; q < count; ++q) {
+    Fp x = lde_shift(shape_.log_height) *
+           root_power(static_cast<int>(shape_.log_domain()), indices[q]);
+    for (auto& of_height : points) {
+      of_height[q] = x;
+      x *= x;
+    }
+  }
+  const auto points_at = [&](unsigned log_height) -> const std::vector<Fp>& {
+    return points[shape_.log_height - log_height];
+  };
+
+  // Rows of lower trees, which several indices share, once for each index.
+  std::vector<std::vector<uint32_t>> copies(shape_.trees.size());
+  std::vector<const uint32_t*> first_rows(rows.begin(), rows.end());
+  for (size_t t = 0; t < copies.size(); ++t) {
+    const TreeShape& tree = shape_.trees[t];
+    if (tree.log_height == shape_.log_height) continue;
+    const unsigned log_domain = unsigned{tree.log_height} + shape_.params.log_blowup;
+    const auto distinct = distinct_below(indices, log_domain);
+    for (const uint32_t index : indices) {
+      const auto at = std::ranges::lower_bound(distinct, index & ((1u << log_domain) - 1));
+      const uint32_t* row = rows[t] + static_cast<size_t>(at - distinct.begin()) * tree.row_words;
+      copies[t].insert(copies[t].end(), row, row + tree.row_words);
+    }
+    first_rows[t] = copies[t].data();
+  }
+
   std::vector<Fp5> denominators(2 * count), inverses(2 * count), values(count);
-  const auto log_domain = static_cast<int>(shape_.log_domain(group_));
-  for (size_t q = 0; q < count; ++q) {
-    const Fp x = kLdeShift * root_power(log_domain, indices[q]);
-    denominators[2 * q] = x - zeta_;
-    denominators[2 * q + 1] = x - next_zeta_;
-  }
-  batch_inverse(denominators.data(), inverses.data(), 2 * count);
-
-  std::vector<OpenedTile> tiles;
-  for (const Tile& tile : tiles_) {
-    const size_t row_words = group_.row_words(tile.tree);
-    tiles.push_back({.first = rows[tile.tree] + tile.first,
-                     .row_words = row_words,
-                     .words = tile.words,
-                     .readable = count * row_words - tile.first,
-                     .coefficients = tile.coefficients.data(),
-                     .next = tile.next.data(),
-                     .next_count = tile.next.size()});
-  }
   std::vector<uint32_t> sums(2 * kExtensionDegree * count);
-  verifier_deep_kernels().sums(tiles.data(), tiles.size(), count, sums.data());
+  std::vector<OpenedTile> tiles;
+  for (const Group& group : groups_) {
+    const std::vector<Fp>& x = points_at(group.log_height);
+    for (size_t q = 0; q < count; ++q) {
+      denominators[2 * q] = x[q] - zeta_;
+      denominators[2 * q + 1] = x[q] - group.next_zeta;
+    }
+    batch_inverse(denominators.data(), inverses.data(), 2 * count);
 
-  const uint32_t quotient = shape_.tree(Phase::kQuotient);
-  const uint32_t blinding = shape_.opened_width(group_, quotient);
-  for (size_t q = 0; q < count; ++q) {
-    const uint32_t* sum = &sums[2 * kExtensionDegree * q];
-    values[q] = (element_at(sum) + at_zeta_) * inverses[2 * q] +
-                (element_at(sum + kExtensionDegree) + next_) * inverses[2 * q + 1];
-    if (shape_.params.zk)
-      values[q] += element_at(rows[quotient] + q * group_.row_words(quotient) + blinding);
+    tiles.clear();
+    for (const Tile& tile : group.tiles) {
+      const size_t row_words = shape_.trees[tile.tree].row_words;
+      tiles.push_back({.first = first_rows[tile.tree] + tile.first,
+                       .row_words = row_words,
+                       .words = tile.words,
+                       .readable = count * row_words - tile.first,
+                       .coefficients = tile.coefficients.data(),
+                       .next = tile.next.data(),
+                       .next_count = tile.next.size()});
+    }
+    verifier_deep_kernels().sums(tiles.data(), tiles.size(), count, sums.data());
+
+    for (size_t q = 0; q < count; ++q) {
+      const uint32_t* sum = &sums[2 * kExtensionDegree * q];
+      Fp5 at_zeta = element_at(sum) + group.at_zeta;
+      Fp5 at_next = element_at(sum + kExtensionDegree) + group.at_next;
+      for (const Known& known : group.known) {
+        const Fp point = points_at(known.log_height)[q];
+        at_zeta += evaluate(known.at_zeta, point);
+        at_next += evaluate(known.at_next, point);
+      }
+      values[q] += at_zeta * inverses[2 * q] + at_next * inverses[2 * q + 1];
+    }
+  }
+  if (shape_.params.zk) {
+    const uint32_t quotient = shape_.tree(Phase::kQuotient);
+    const uint32_t* blinding = rows[quotient] + shape_.blinding_word();
+    for (size_t q = 0; q < count; ++q)
+      values[q] += element_at(blinding + q * shape_.trees[quotient].row_words);
   }
   return values;
 }

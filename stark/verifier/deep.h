@@ -28,35 +28,51 @@ inline Fp root_power(int log, uint32_t exponent) {
   return power;
 }
 
-/// The batch of one group: B(x) = R(x) + sum c_i (f_i(x) - y_i)/(x - zeta)
-///                                     + sum d_i (f_i(x) - z_i)/(x - w zeta).
+/// The batch: B(e) = R(x) + sum over groups of
+///   sum c (F(x_h) - V(x_h)) / (x_n - zeta) + sum d (F(x_h) - W(x_h)) / (x_n - w zeta).
 class DeepBatch {
  public:
-  /// `opened`: the group's opened values, `coefficients`: of squeeze "batch", as many, same order.
-  /// Shape and group must outlive the object.
-  DeepBatch(const Shape& shape, const GroupShape& group, const Fp5& zeta,
-            std::span<const Fp5> opened, std::span<const Fp5> coefficients);
+  /// `opened`: all opened values, `coefficients`: shape.batched() challenges, in the order of
+  /// sections 8 and 10. The shape must outlive the object.
+  DeepBatch(const Shape& shape, const Fp5& zeta, std::span<const Fp5> opened,
+            std::span<const Fp5> coefficients);
 
-  /// B at every index of `indices` (below the group's domain size).
-  /// `rows[tree]`: that tree's rows of this group at these indices, group.row_words(tree) canonical
-  /// words each. zeta must not be in F.
+  /// B at every one of `indices`, distinct and ascending, below the common domain.
+  /// `rows[tree]`: that tree's rows at the distinct indices e mod its domain, ascending; canonical
+  /// words. zeta must not be in F.
   [[nodiscard]] std::vector<Fp5> at(std::span<const uint32_t> indices,
                                     std::span<const uint32_t* const> rows) const;
 
  private:
-  /// Up to 16 columns, without their rows.
+  /// Up to 16 words of a row, without their rows.
   struct Tile {
     uint32_t tree, first, words;
     std::array<uint32_t, 16 * kExtensionDegree> coefficients{};  // centred words of c
     std::vector<OpenedNext> next;
   };
+  /// What is known of stacks of trees of one height, with the sign of the numerator:
+  /// - sum c V and - sum d W, coefficients of X^j by j.
+  struct Known {
+    uint8_t log_height;
+    std::vector<Fp5> at_zeta, at_next;
+  };
+  struct Group {
+    uint8_t log_height;
+    Fp5 next_zeta;
+    std::vector<Tile> tiles;
+    std::vector<Known> known;
+    Fp5 at_zeta, at_next;  // what the sums of the kernel lack to be sums of c F and d F
+
+    [[nodiscard]] Known& known_at(uint8_t height);
+  };
+
+  /// Adds a stack opened at zeta, or at w zeta, with its challenge.
+  static void add(Group& group, uint32_t tree, uint32_t word, const Fp5& coefficient);
+  static void add_next(Group& group, uint32_t tree, uint32_t word, const Fp5& coefficient);
 
   const Shape& shape_;
-  const GroupShape& group_;
-  Fp5 zeta_, next_zeta_;
-  std::vector<Tile> tiles_;
-  Fp5 at_zeta_;  // what the sums of the kernel lack to be sum c_i (f_i(x) - y_i) ...
-  Fp5 next_;     // ... and sum d_i (f_i(x) - z_i)
+  Fp5 zeta_;
+  std::vector<Group> groups_;
 };
 
 }  // namespace zkvm::stark

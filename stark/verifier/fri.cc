@@ -64,7 +64,7 @@ Result<FriChallenges> replay_fri(const Shape& shape, const Proof& proof, Transcr
     return fail(ErrorCode::kNonce,
                 fmt::format("queries: the nonce lacks its {} bits", shape.params.grind_query));
   out.indices.resize(shape.params.queries);
-  transcript.squeeze_indices("queries", shape.log_domain(shape.groups[0]), out.indices);
+  transcript.squeeze_indices("queries", shape.log_domain(), out.indices);
   return out;
 }
 
@@ -89,58 +89,21 @@ Fp5 fold_fibre(std::span<const Fp5> fibre, Fp y_inverse, const Fp5& beta) {
   return values[0];
 }
 
-namespace {
-
-/// The opened rows of a layer, and a codeword's fibres in them.
-struct LayerRows {
-  const uint32_t* words;
-  uint32_t row_words;
-
-  [[nodiscard]] Fp5 at(size_t row, size_t element) const {
-    return element_at(words + row * row_words + element * Fp5::kDegree);
-  }
-  /// The fold of the 2^log_arity elements from `first` on; `inverse_point`: of the first.
-  [[nodiscard]] Fp5 fold(size_t row, size_t first, unsigned log_arity, Fp inverse_point,
-                         const Fp5& beta) const {
-    Fp5 fibre[8];
-    const size_t arity = size_t{1} << log_arity;
-    for (size_t j = 0; j < arity; ++j) fibre[j] = at(row, first + j);
-    return fold_fibre({fibre, arity}, inverse_point, beta);
-  }
-};
-
-/// Whether a layer holds `values` at `positions` of the codeword whose fibres start at element
-/// `first`: the place of the first that it does not hold, or their number. `leaves`: of the rows.
-size_t first_difference(const LayerRows& rows, std::span<const uint32_t> leaves, unsigned log_rows,
-                        size_t first, std::span<const uint32_t> positions,
-                        std::span<const Fp5> values) {
-  for (size_t k = 0; k < positions.size(); ++k) {
-    const uint32_t leaf = positions[k] & ((1u << log_rows) - 1);
-    if (!(rows.at(rank(leaves, leaf), first + (positions[k] >> log_rows)) == values[k])) return k;
-  }
-  return positions.size();
-}
-
-}  // namespace
-
 Result<void> check_queries(const Shape& shape, const FriChallenges& challenges,
-                           std::span<const std::vector<Fp5>> batch,
-                           std::span<const uint32_t* const> layer_rows,
+                           std::span<const Fp5> batch, std::span<const uint32_t* const> layer_rows,
                            std::span<const Fp5> final_polynomial) {
   // Layer by layer: `values` are what the codeword must be at `positions`.
-  std::vector<uint32_t> positions =
-      distinct_below(challenges.indices, shape.log_domain(shape.groups[0]));
-  std::vector<Fp5> values = batch[0];
+  std::vector<uint32_t> positions = distinct_below(challenges.indices, shape.log_domain());
+  std::vector<Fp5> values(batch.begin(), batch.end());
   for (size_t i = 0; i < shape.layers.size(); ++i) {
     const FriLayerShape& layer = shape.layers[i];
-    const LayerRows rows{layer_rows[i], layer.row_words()};
     const auto leaves = distinct_below(positions, layer.log_rows());
-    const auto check = [&](size_t first, std::span<const uint32_t> at,
-                           std::span<const Fp5> expected) {
-      return first_difference(rows, leaves, layer.log_rows(), first, at, expected);
+    const auto element = [&](size_t row, size_t place) {
+      return element_at(layer_rows[i] + row * layer.row_words() + place * kExtensionDegree);
     };
-
-    if (const size_t k = check(0, positions, values); k < positions.size()) {
+    for (size_t k = 0; k < positions.size(); ++k) {
+      const size_t row = rank(leaves, positions[k] & ((1u << layer.log_rows()) - 1));
+      if (element(row, positions[k] >> layer.log_rows()) == values[k]) continue;
       if (i > 0)
         return fail(ErrorCode::kFold,
                     fmt::format("queries: position {} of layer {} is not the fold of layer {}",
@@ -150,31 +113,11 @@ Result<void> check_queries(const Shape& shape, const FriChallenges& challenges,
                               positions[k]));
     }
     values.resize(leaves.size());
-    const Fp5& beta = challenges.beta[i];
-    for (size_t k = 0; k < leaves.size(); ++k)
-      values[k] = rows.fold(k, 0, layer.log_arity, inverse_point(layer.log_size, leaves[k]), beta);
-
-    Fp5 power = pow(beta, 1u << layer.log_arity);
-    size_t first = size_t{1} << layer.log_arity;
-    for (const auto& [group, log_arity] : layer.joins) {
-      const std::vector<Fp5>& joining = batch[group];
-      if (log_arity == 0) {
-        for (size_t k = 0; k < leaves.size(); ++k) values[k] += power * joining[k];
-      } else {
-        // SOUNDNESS: the rest of the fibre counts as well, so it is committed before beta.
-        const unsigned log_size = layer.log_rows() + log_arity;
-        const auto at = distinct_below(challenges.indices, log_size);
-        if (const size_t k = check(first, at, joining); k < at.size())
-          return fail(ErrorCode::kDeep,
-                      fmt::format("queries: position {}: layer {} does not hold the batch of the "
-                                  "opened rows of height 2^{}",
-                                  at[k], i, shape.groups[group].log_height));
-        for (size_t k = 0; k < leaves.size(); ++k)
-          values[k] +=
-              power * rows.fold(k, first, log_arity, inverse_point(log_size, leaves[k]), beta);
-        first += size_t{1} << log_arity;
-      }
-      power *= pow(beta, 1u << log_arity);
+    for (size_t k = 0; k < leaves.size(); ++k) {
+      Fp5 fibre[8];
+      for (size_t j = 0; j < layer.parts(); ++j) fibre[j] = element(k, j);
+      values[k] = fold_fibre({fibre, layer.parts()}, inverse_point(layer.log_size, leaves[k]),
+                             challenges.beta[i]);
     }
     positions = leaves;
   }

@@ -16,7 +16,7 @@ namespace zkvm::stark {
 
 struct FriChallenges {
   std::vector<Fp5> beta;          // per layer
-  std::vector<uint32_t> indices;  // of the queries, in the order drawn, below the tallest domain
+  std::vector<uint32_t> indices;  // of the queries, in the order drawn, below the common domain
 };
 
 /// Replays "fri/..." and "queries". Errors: kNonce, with the layer.
@@ -27,14 +27,13 @@ struct FriChallenges {
 /// `fibre` (a = 2^log_arity <= 8 of them): sum_u beta^u G_u(y^a). `y_inverse` = 1/y.
 [[nodiscard]] Fp5 fold_fibre(std::span<const Fp5> fibre, Fp y_inverse, const Fp5& beta);
 
-/// Every query from the tallest batch codeword to the final polynomial.
-/// `batch[g]`: values of group g's batch codeword at the distinct positions below its domain size,
-/// ascending. `layer_rows[i]`: rows of layer i at the distinct leaf indices, ascending; canonical
+/// Every query from the batch codeword to the final polynomial.
+/// `batch`: its values at the distinct indices, ascending. `layer_rows[i]`: rows of layer i at the distinct leaf indices, ascending; canonical
 /// words that were checked against the layer's root.
-/// Errors: kDeep (a layer does not hold the batch of a group), kFold (with the layer), kFinal; each
+/// Errors: kDeep (layer 0 does not hold the batch), kFold (with the layer), kFinal; each
 /// with the index.
 [[nodiscard]] Result<void> check_queries(const Shape& shape, const FriChallenges& challenges,
-                                         std::span<const std::vector<Fp5>> batch,
+                                         std::span<const Fp5> batch,
                                          std::span<const uint32_t* const> layer_rows,
                                          std::span<const Fp5> final_polynomial);
 

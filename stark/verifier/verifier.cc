@@ -16,7 +16,7 @@ namespace {
 
 struct Challenges {
   OpeningChallenges constraints;
-  std::vector<Fp5> batch;  // one per opened value
+  std::vector<Fp5> batch;  // one per opened stack
   FriChallenges fri;
 };
 
@@ -82,7 +82,7 @@ Result<Challenges> replay(const VerifyingKey& key, const Shape& shape, const Sta
   if (!transcript.check_grind("grind batch", grind, proof.nonce_batch)) return no_work("batch");
 
   // Fri, queries.
-  out.batch.resize(proof.openings.size());
+  out.batch.resize(shape.batched());
   transcript.squeeze("batch", out.batch);
   auto fri = replay_fri(shape, proof, transcript);
   if (!fri) return propagate(fri);
@@ -103,11 +103,11 @@ Result<void> check_trees(const Shape& shape, std::span<const Digest> slots,
   roots.insert(roots.end(), proof.roots.begin(), proof.roots.end());
   for (const Proof::Layer& layer : proof.layers) roots.push_back(layer.root);
   for (size_t t = 0; t < roots.size(); ++t) {
-    const auto heights = tree_heights(shape, t);
+    const MerkleShape rows = merkle_shape(shape, t);
     const auto opened = opened_rows(shape, t, indices);
     std::vector<uint32_t> scratch(2 * opened.size());
-    std::vector<Digest> nodes(4 * opened.size());
-    if (verify_merkle_proof(roots[t], heights, opened, proof.trees[t].rows, proof.trees[t].digests,
+    std::vector<Digest> nodes(3 * opened.size());
+    if (verify_merkle_proof(roots[t], rows, opened, proof.trees[t].rows, proof.trees[t].digests,
                             scratch, nodes, MerkleLaneHasher()) != MerkleCheck::kOk)
       return fail(ErrorCode::kMerkle,
                   t < shape.trees.size()
@@ -118,26 +118,13 @@ Result<void> check_trees(const Shape& shape, std::span<const Digest> slots,
   return {};
 }
 
-/// The batch codeword of each group at the distinct queried positions.
-std::vector<std::vector<Fp5>> batch_values(const Shape& shape, const Challenges& challenges,
-                                           const Proof& proof) {
-  std::vector<std::vector<Fp5>> values;
-  std::vector<const uint32_t*> rows;  // per tree: the rows not yet used, this group's first
+/// The batch codeword at the distinct queried positions.
+std::vector<Fp5> batch_values(const Shape& shape, const Challenges& challenges,
+                              const Proof& proof) {
+  std::vector<const uint32_t*> rows;
   for (size_t t = 0; t < shape.trees.size(); ++t) rows.push_back(proof.trees[t].rows.data());
-  std::span<const Fp5> opened = proof.openings;
-  std::span<const Fp5> coefficients = challenges.batch;
-  for (const GroupShape& group : shape.groups) {
-    const auto positions = distinct_below(challenges.fri.indices, shape.log_domain(group));
-    const size_t count = shape.openings(group);
-    const DeepBatch batch(shape, group, challenges.constraints.zeta, opened.first(count),
-                          coefficients.first(count));
-    values.push_back(batch.at(positions, rows));
-    opened = opened.subspan(count);
-    coefficients = coefficients.subspan(count);
-    for (uint32_t t = 0; t < shape.trees.size(); ++t)
-      rows[t] += positions.size() * group.row_words(t);
-  }
-  return values;
+  const DeepBatch batch(shape, challenges.constraints.zeta, proof.openings, challenges.batch);
+  return batch.at(distinct_below(challenges.fri.indices, shape.log_domain()), rows);
 }
 
 std::vector<const uint32_t*> layer_rows(const Shape& shape, const Proof& proof) {
