@@ -23,6 +23,7 @@ class Cheater : public ReferenceProver {
   std::function<void(Statement&)> statement_step;
   std::function<void(uint32_t tree, uint32_t group, Columns&)> columns_step;
   std::function<void(uint32_t tree, uint32_t group, Columns&)> polynomials_step;
+  std::function<void(uint32_t tree, ReferenceTree&)> rows_step;
   std::function<void(std::vector<Fp5>&)> sums_step, openings_step, final_step;
   std::function<void(size_t layer, std::vector<Fp5>&)> codeword_step;
 
@@ -39,6 +40,9 @@ class Cheater : public ReferenceProver {
   }
   void on_polynomials(uint32_t tree, uint32_t group, Columns& coefficients) override {
     if (polynomials_step) polynomials_step(tree, group, coefficients);
+  }
+  void on_rows(uint32_t tree, ReferenceTree& made) override {
+    if (rows_step) rows_step(tree, made);
   }
   void on_sums(std::vector<Fp5>& sums) override {
     if (sums_step) sums_step(sums);

@@ -41,6 +41,7 @@ std::vector<ProofBytes> proof_layout(const Proof& proof) {
   add("grind_query", Kind::kInteger, 1, 1);
   add("grind_round", Kind::kInteger, 1, 1);
   add("log_final", Kind::kInteger, 1, 1);
+  add("log_stack", Kind::kInteger, 1, 1);
   add("number of tables", Kind::kInteger, 1, 2);
   for (size_t i = 0; i < proof.tables.size(); ++i) {
     add(fmt::format("table {}: chip", i), Kind::kInteger, 1, 2);

@@ -20,13 +20,20 @@ inline constexpr Randomness::Seed kSlotSeed = {4, 5, 6};
 [[nodiscard]] RandomSource random_source(const Randomness::Seed& seed, unsigned log_blowup);
 
 /// Parameters for fast tests: few queries, little work, far from secure.
-[[nodiscard]] inline Params quick_params(bool zk = true) {
+[[nodiscard]] inline Params quick_params(bool zk = true, uint8_t log_stack = 0) {
   Params params;
   params.zk = zk;
+  params.log_stack = log_stack;
   params.queries = 20;
   params.grind_query = 4;
   params.grind_round = 2;
   return params;
+}
+
+/// Whether the toy's rows are wide enough for these parameters: masked ones have a least width.
+[[nodiscard]] inline bool fits(toys::Toy& toy, const Params& params) {
+  toy.witness.sort();
+  return make_shape(toy.circuit.key(), params, toy.witness.specs()).has_value();
 }
 
 /// The default parameters for the toy at the default security level.

@@ -52,7 +52,17 @@ std::vector<Field> evaluate(const std::vector<Field>& coefficients, unsigned log
   return values;
 }
 
-Fp5 value_at(const std::vector<Fp>& coefficients, const Fp5& x) {
+/// The LDE domain of a height, by index.
+std::vector<Fp> lde_points(unsigned log_height, unsigned log_blowup) {
+  std::vector<Fp> points(size_t{1} << (log_height + log_blowup), lde_shift(log_height));
+  const Fp root = Fp::root_of_unity(static_cast<int>(log_height + log_blowup));
+  for (size_t e = 1; e < points.size(); ++e) points[e] = points[e - 1] * root;
+  return points;
+}
+
+/// sum_i a_i x^i
+template <class Field, class Point>
+Fp5 value_at(const std::vector<Field>& coefficients, const Point& x) {
   Fp5 sum;
   for (size_t i = coefficients.size(); i-- > 0;) sum = sum * x + coefficients[i];
   return sum;
@@ -138,47 +148,51 @@ const ReferenceTree::Group& ReferenceTree::group(uint8_t log_height) const {
   return *found;
 }
 
-void ReferenceTree::commit(unsigned log_blowup) {
-  std::map<unsigned, const Group*> by_level;
-  for (Group& group : groups) {
-    const unsigned log_domain = group.log_height + log_blowup;
-    {
-      std::vector<std::vector<Fp>> values;
-      for (const auto& polynomial : group.polynomials)
-        values.push_back(evaluate(polynomial, log_domain, integer(Fp::kGenerator)));
-      for (const auto& salt : group.salts) values.push_back(salt);
-      group.rows.assign(size_t{1} << log_domain, {});
-      for (size_t e = 0; e < group.rows.size(); ++e)
-        for (const auto& column : values) group.rows[e].push_back(column[e]);
+std::vector<Fp> stack_words(std::span<const std::vector<Fp>> columns, unsigned log_height,
+                            unsigned tree_log_height, unsigned log_blowup) {
+  const size_t domain = size_t{1} << (log_height + log_blowup);
+  const std::vector<Fp> points = lde_points(tree_log_height, log_blowup);
+  std::vector<Fp> words(points.size()), powers(points.size(), Fp::one());
+  for (const std::vector<Fp>& column : columns) {
+    const auto values = evaluate(column, log_height + log_blowup, lde_shift(log_height));
+    for (size_t e = 0; e < points.size(); ++e) {
+      words[e] += powers[e] * values[e % domain];
+      powers[e] *= points[e];
     }
-    by_level[log_domain] = &group;
   }
-  const unsigned top = by_level.rbegin()->first;
+  return words;
+}
+
+void ReferenceTree::stack(unsigned log_height, unsigned log_blowup) {
+  rows.assign(size_t{1} << (log_height + log_blowup), {});
+  const auto append = [&](const std::vector<Fp>& word) {
+    for (size_t e = 0; e < rows.size(); ++e) rows[e].push_back(word[e]);
+  };
+  for (const Group& group : groups) {
+    const std::span<const std::vector<Fp>> columns = group.polynomials;
+    const size_t full = size_t{1} << (log_height - group.log_height);
+    for (const auto& part : {columns.first(group.restart), columns.subspan(group.restart)})
+      for (size_t c = 0; c < part.size(); c += full)
+        append(stack_words(part.subspan(c, std::min(full, part.size() - c)), group.log_height,
+                           log_height, log_blowup));
+  }
+  for (const auto& salt : salts) append(salt);
+}
+
+void ReferenceTree::hash() {
+  const auto top = static_cast<unsigned>(std::countr_zero(rows.size()));
   levels.assign(top + 1, {});
-  for (unsigned m = top + 1; m-- > 0;) {
-    const auto joined = by_level.find(m);
-    for (size_t i = 0; i < size_t{1} << m; ++i) {
-      Digest node{};
-      if (m < top) node = node_hash(levels[m + 1][i], levels[m + 1][i + (size_t{1} << m)]);
-      if (joined != by_level.end()) {
-        const Digest leaf = row_hash(words(joined->second->rows[i]));
-        node = m < top ? node_hash(node, leaf) : leaf;
-      }
-      levels[m].push_back(node);
-    }
-  }
+  for (const auto& row : rows) levels[top].push_back(row_hash(words(row)));
+  for (unsigned m = top; m-- > 0;)
+    for (size_t i = 0; i < size_t{1} << m; ++i)
+      levels[m].push_back(node_hash(levels[m + 1][i], levels[m + 1][i + (size_t{1} << m)]));
 }
 
 TreeOpening ReferenceTree::open(const std::vector<uint32_t>& indices) const {
   TreeOpening out;
-  const auto top = static_cast<unsigned>(levels.size()) - 1;
-  for (const Group& group : groups) {
-    unsigned log_domain = 0;
-    while (size_t{1} << log_domain < group.rows.size()) ++log_domain;
-    for (const uint32_t i : distinct_below(indices, log_domain))
-      for (const Fp x : group.rows[i]) out.rows.push_back(x.wire);
-  }
-  for (unsigned m = top; m-- > 0;) {
+  for (const uint32_t i : indices)
+    for (const Fp x : rows[i]) out.rows.push_back(x.wire);
+  for (auto m = static_cast<unsigned>(levels.size()) - 1; m-- > 0;) {
     const auto known = distinct_below(indices, m + 1);
     for (const uint32_t parent : distinct_below(indices, m))
       for (const uint32_t child : {parent, parent + (1u << m)})
@@ -286,17 +300,16 @@ void ReferenceProver::commit_quotient() {
     for (uint32_t c = 0; c < Fp5::kDegree; ++c) {
       std::vector<Fp>& a = columns[c];
       std::vector<Fp>& b = columns[Fp5::kDegree + c];
-      for (size_t i = 0; i < group.quotient_size; ++i)
-        (i < group.split ? a : b).push_back(q[i].c[c]);
+      for (size_t i = 0; i < q.size(); ++i) (i < group.split ? a : b).push_back(q[i].c[c]);
       const auto ra = random_({Kind::kChunkMask, place, group.log_height, c}, group.chunk_mask);
       for (size_t i = 0; i < ra.size(); ++i) {
         a.push_back(ra[i]);
         b[i] -= ra[i];
       }
-      if (shape_.params.zk)
-        columns[2 * Fp5::kDegree + c] =
-            random_({Kind::kBlinding, place, group.log_height, c}, group.bound);
     }
+    for (uint32_t c = 2 * Fp5::kDegree; c < columns.size(); ++c)  // R
+      columns[c] = random_({Kind::kBlinding, place, group.log_height, c - 2 * Fp5::kDegree},
+                           shape_.blinding_size());
     coefficients.push_back(std::move(columns));
   }
   finish_tree(shape_.tree(Phase::kQuotient), std::move(coefficients));
@@ -307,9 +320,8 @@ void ReferenceProver::commit_quotient() {
 void ReferenceProver::open_columns() {
   zeta_ = transcript_.squeeze("zeta");
   for (const GroupShape& group : shape_.groups) {
-    for (uint32_t t = 0; t < shape_.trees.size(); ++t)
-      for (uint32_t c = 0; c < shape_.opened_width(group, t); ++c)
-        proof_.openings.push_back(value_at(polynomial(group, {t, c}), zeta_));
+    for (const ColumnRef ref : opened_columns(group))
+      proof_.openings.push_back(value_at(polynomial(group, ref), zeta_));
     for (const ColumnRef ref : group.next)
       proof_.openings.push_back(
           value_at(polynomial(group, ref), zeta_ * Fp::root_of_unity(group.log_height)));
@@ -320,66 +332,38 @@ void ReferenceProver::open_columns() {
 }
 
 void ReferenceProver::run_fri() {
-  std::vector<Fp5> coefficients(shape_.openings());
+  std::vector<Fp5> coefficients(shape_.batched());
   transcript_.squeeze("batch", coefficients);
-  std::vector<std::vector<Fp5>> batches;
-  const Fp5* next = coefficients.data();
-  for (size_t g = 0; g < shape_.groups.size(); ++g) {
-    batches.push_back(batch_codeword(g, next));
-    next += shape_.openings(shape_.groups[g]);
-  }
+  std::vector<Fp5> word = batch_codeword(coefficients);
   const auto scope = transcript_.scope("fri");
-  std::vector<Fp5> word = batches[0];
   for (size_t i = 0; i < shape_.layers.size(); ++i) {
     const FriLayerShape& layer = shape_.layers[i];
     const auto layer_scope = transcript_.scope("layer", static_cast<uint32_t>(i));
     on_codeword(i, word);
-    // The codewords that are folded, each with its arity: the layer's own, those of groups.
-    struct Folded {
-      const std::vector<Fp5>* word;
-      size_t arity;
-    };
-    std::vector<Folded> folded = {{&word, size_t{1} << layer.log_arity}};
-    for (const FriJoin& join : layer.joins) {
-      if (join.log_arity > 0) on_joining(join.group, batches[join.group]);
-      folded.push_back({&batches[join.group], size_t{1} << join.log_arity});
-    }
-    const size_t rows = size_t{1} << layer.log_rows();
+    const size_t arity = size_t{1} << layer.log_arity, rows = word.size() / arity;
     ReferenceTree& tree = layer_trees_.emplace_back();
-    auto& group = tree.groups.emplace_back();
-    group.log_height = static_cast<uint8_t>(layer.log_rows());
-    tree.levels.assign(group.log_height + 1u, {});
     for (size_t e = 0; e < rows; ++e) {
-      std::vector<Fp>& row = group.rows.emplace_back();
-      for (const auto& [values, arity] : folded)
-        for (size_t j = 0; arity > 1 && j < arity; ++j)
-          row.insert(row.end(), (*values)[e + j * rows].c,
-                     (*values)[e + j * rows].c + Fp5::kDegree);
-      tree.levels.back().push_back(row_hash(words(row)));
+      std::vector<Fp>& row = tree.rows.emplace_back();
+      for (size_t j = 0; j < arity; ++j)
+        row.insert(row.end(), word[e + j * rows].c, word[e + j * rows].c + Fp5::kDegree);
     }
-    for (unsigned m = group.log_height; m-- > 0;)
-      for (size_t k = 0; k < size_t{1} << m; ++k)
-        tree.levels[m].push_back(
-            node_hash(tree.levels[m + 1][k], tree.levels[m + 1][k + (size_t{1} << m)]));
+    tree.hash();
     Proof::Layer sent{tree.root(), 0};
     transcript_.absorb("root", sent.root);
     sent.nonce = grind("grind", proof_.params.grind_round);
     proof_.layers.push_back(sent);
 
     const Fp5 beta = transcript_.squeeze("fold");
+    const Fp root_inverse = inverse(Fp::root_of_unity(layer.log_size));
+    const Fp scale = inverse(integer(arity));
     std::vector<Fp5> next_word(rows);
     Fp5 power = Fp5::one();
-    for (const auto& [values, arity] : folded) {
-      const Fp root_inverse =
-          inverse(Fp::root_of_unity(std::countr_zero(rows) + std::countr_zero(arity)));
-      const Fp scale = inverse(integer(arity));
-      for (size_t u = 0; u < arity; ++u, power *= beta) {
-        for (size_t e = 0; e < rows; ++e) {
-          Fp5 part;  // G_u at the fibre's point: sum over the fibre of value * x^-u, over the arity
-          for (size_t j = 0; j < arity; ++j)
-            part += (*values)[e + j * rows] * pow(root_inverse, (e + j * rows) * u);
-          next_word[e] += part * scale * power;
-        }
+    for (size_t u = 0; u < arity; ++u, power *= beta) {
+      for (size_t e = 0; e < rows; ++e) {
+        Fp5 part;  // G_u at the fibre's point: sum over the fibre of value * x^-u, over the arity
+        for (size_t j = 0; j < arity; ++j)
+          part += word[e + j * rows] * pow(root_inverse, (e + j * rows) * u);
+        next_word[e] += part * scale * power;
       }
     }
     word = std::move(next_word);
@@ -393,16 +377,11 @@ void ReferenceProver::run_fri() {
 void ReferenceProver::answer_queries() {
   proof_.nonce_query = grind("grind query", proof_.params.grind_query);
   indices_.resize(proof_.params.queries);
-  transcript_.squeeze_indices("queries", shape_.log_domain(shape_.groups[0]), indices_);
-  for (uint32_t t = 0; t < shape_.trees.size(); ++t) {
-    const auto top = static_cast<unsigned>(tree(t).levels.size()) - 1;
-    std::vector<uint32_t> rows = indices_;
-    for (uint32_t& row : rows) row <<= shape_.trees[t].log_stride;
-    proof_.trees.push_back(tree(t).open(distinct_below(rows, top)));
-  }
-  for (const ReferenceTree& layer : layer_trees_) {
-    const auto top = static_cast<unsigned>(layer.levels.size()) - 1;
-    proof_.trees.push_back(layer.open(distinct_below(indices_, top)));
+  transcript_.squeeze_indices("queries", shape_.log_domain(), indices_);
+  for (uint32_t t = 0; t < opened_trees(shape_); ++t) {
+    const bool of_shape = t < shape_.trees.size();
+    proof_.trees.push_back((of_shape ? tree(t) : layer_trees_[t - shape_.trees.size()])
+                               .open(opened_rows(shape_, t, indices_)));
   }
 }
 
@@ -452,15 +431,11 @@ void ReferenceProver::finish_tree(uint32_t tree, std::vector<Columns> coefficien
   for (uint32_t g = 0; g < shape_.groups.size(); ++g) {
     const GroupShape& group = shape_.groups[g];
     on_polynomials(tree, g, coefficients[g]);
-    auto& made = out.groups.emplace_back();
-    made.log_height = group.log_height;
-    made.polynomials = std::move(coefficients[g]);
-    if (group.salted[tree])
-      for (uint32_t s = 0; s < kSaltWords; ++s)
-        made.salts.push_back(random_({Kind::kSalt, shape_.trees[tree], group.log_height, s},
-                                     size_t{1} << shape_.log_domain(group)));
+    out.groups.push_back({group.log_height, std::move(coefficients[g]), group.restart[tree]});
   }
-  out.commit(shape_.params.log_blowup);
+  out.stack(shape_.log_height, shape_.params.log_blowup);
+  on_rows(tree, out);
+  out.hash();
 }
 
 ReferenceTree ReferenceProver::make_slot(const VerifyingKey& key, const Params& params,
@@ -485,8 +460,7 @@ ReferenceTree ReferenceProver::make_slot(const VerifyingKey& key, const Params& 
         first += use.width;
       }
     }
-    auto& group = out.groups.emplace_back();
-    group.log_height = height.log_height;
+    auto& group = out.groups.emplace_back(height.log_height, Columns{}, height.width);
     for (const std::vector<Fp>& values : columns) {
       std::vector<Fp> f = interpolate(values, height.log_height);
       if (place.kind == TreeShape::Kind::kShared) {
@@ -500,13 +474,13 @@ ReferenceTree ReferenceProver::make_slot(const VerifyingKey& key, const Params& 
       group.polynomials.push_back(std::move(f));
     }
   }
-  for (auto& group : out.groups)
-    if (place.kind == TreeShape::Kind::kShared && params.zk &&
-        group.polynomials.size() < kSaltThreshold)
-      for (uint32_t s = 0; s < kSaltWords; ++s)
-        group.salts.push_back(random({Kind::kSalt, place, group.log_height, s},
-                                     size_t{1} << (group.log_height + params.log_blowup)));
-  out.commit(params.log_blowup);
+  const uint8_t log_height = out.groups[0].log_height;
+  if (place.kind == TreeShape::Kind::kShared && params.zk)
+    for (uint32_t s = 0; s < kSaltWords; ++s)
+      out.salts.push_back(random({Kind::kSalt, place, log_height, s},
+                                 size_t{1} << (log_height + params.log_blowup)));
+  out.stack(log_height, params.log_blowup);
+  out.hash();
   return out;
 }
 
@@ -574,10 +548,16 @@ ReferenceProver::Columns ReferenceProver::aux_columns(size_t g, Fp5& total) {
   return columns;
 }
 
-/// The coefficients of Q, from the constraints on a coset of 4N points.
+/// The coefficients of Q, from the constraints on a coset of at least as many points.
 std::vector<Fp5> ReferenceProver::quotient(size_t g) const {
   const GroupShape& group = shape_.groups[g];
-  const unsigned log_size = group.log_height + 2;
+  size_t longest = 0;  // polynomial; three of them in a constraint
+  for (uint32_t t = 0; t < shape_.tree(Phase::kQuotient); ++t)
+    for (uint32_t c = 0; c < group.width[t]; ++c)
+      longest = std::max(longest, polynomial(group, {t, c}).size());
+  unsigned log_size = group.log_height;
+  while (size_t{1} << log_size < 3 * longest - group.height()) ++log_size;
+  const size_t step = size_t{1} << (log_size - group.log_height);  // to the next row
   const Fp shift = integer(Fp::kGenerator);
   std::vector<std::vector<std::vector<Fp>>> values(shape_.tree(Phase::kQuotient));
   for (uint32_t t = 0; t < shape_.tree(Phase::kQuotient); ++t)
@@ -590,7 +570,9 @@ std::vector<Fp5> ReferenceProver::quotient(size_t g) const {
   Fp x = shift;
   for (size_t e = 0; e < size; ++e, x *= Fp::root_of_unity(static_cast<int>(log_size))) {
     const Cell row = [&](ColumnRef ref) { return values[ref.tree][ref.column][e]; };
-    const Cell next = [&](ColumnRef ref) { return values[ref.tree][ref.column][(e + 4) % size]; };
+    const Cell next = [&](ColumnRef ref) {
+      return values[ref.tree][ref.column][(e + step) % size];
+    };
     Fp5 power = Fp5::one(), sum;
     const auto add = [&](const Fp5& constraint) {
       sum += power * constraint;
@@ -615,7 +597,7 @@ std::vector<Fp5> ReferenceProver::quotient(size_t g) const {
       add(h * a.denominator * b.denominator - b.denominator * a.numerator -
           a.denominator * b.numerator);
     }
-    add(element(values[aux], 5 * group.pairs(), (e + 4) % size) -
+    add(element(values[aux], 5 * group.pairs(), (e + step) % size) -
         element(values[aux], 5 * group.pairs(), e) - pair_sum +
         proof_.sums[g] * inverse(integer(group.height())));
     q[e] = sum * inverse(pow(x, group.height()) - Fp::one());
@@ -626,40 +608,70 @@ std::vector<Fp5> ReferenceProver::quotient(size_t g) const {
     coefficient = coefficient * inverse(power);
     power *= shift;
   }
-  q.resize(group.quotient_size);  // a cheater's higher coefficients fall off
+  // A cheater may have more coefficients, as many as a domain knows.
+  while (q.size() > group.quotient_size && q.back() == Fp5{}) q.pop_back();
+  q.resize(std::min(q.size(), group.split + (size_t{1} << shape_.log_domain(group))));
   return q;
 }
 
-/// B of protocol.md section 10 on the group's LDE domain.
-std::vector<Fp5> ReferenceProver::batch_codeword(size_t g, const Fp5* coefficients) const {
-  const GroupShape& group = shape_.groups[g];
-  const unsigned log_domain = shape_.log_domain(group);
-  size_t opened = 0;
-  for (size_t h = 0; h < g; ++h) opened += shape_.openings(shape_.groups[h]);
-  const Fp5 shifted = zeta_ * Fp::root_of_unity(group.log_height);
-  std::vector<Fp5> out(size_t{1} << log_domain);
-  Fp x = integer(Fp::kGenerator);
-  for (size_t e = 0; e < out.size(); ++e, x *= Fp::root_of_unity(static_cast<int>(log_domain))) {
-    const auto row_of = [&](uint32_t t) -> const auto& {
-      return tree(t).group(group.log_height).rows[e << shape_.trees[t].log_stride];
+/// All but R's, in the order in which their values are sent.
+std::vector<ColumnRef> ReferenceProver::opened_columns(const GroupShape& group) const {
+  std::vector<ColumnRef> columns;
+  for (uint32_t t = 0; t < shape_.trees.size(); ++t)
+    for (uint32_t c = 0; c < shape_.opened_width(group, t); ++c) columns.push_back({t, c});
+  return columns;
+}
+
+/// B of protocol.md section 10.
+std::vector<Fp5> ReferenceProver::batch_codeword(std::span<const Fp5> coefficients) const {
+  const unsigned log_blowup = shape_.params.log_blowup;
+  std::vector<std::vector<Fp>> points;  // by height
+  for (unsigned h = 0; h <= shape_.log_height; ++h) points.push_back(lde_points(h, log_blowup));
+  // At index e of the common domain.
+  const auto point = [&](unsigned h, size_t e) { return points[h][e % points[h].size()]; };
+  const auto row = [&](uint32_t t, size_t e) -> const auto& {
+    const TreeShape& place = shape_.trees[t];
+    return tree(t).rows[e % points[place.log_height].size() << place.log_stride];
+  };
+
+  std::vector<Fp5> out(points.back().size());
+  auto coefficient = coefficients.begin();
+  auto opened = proof_.openings.begin();
+  const auto add_stacks = [&](const GroupShape& group, std::span<const ColumnRef> columns,
+                              const Fp5& opened_at) {
+    struct Stack {
+      uint32_t tree, word;
+      Fp5 coefficient;
+      std::vector<Fp5> known;  // V, or W
     };
-    size_t i = 0;
-    Fp5 at_zeta, at_next;
-    for (uint32_t t = 0; t < shape_.trees.size(); ++t)
-      for (uint32_t c = 0; c < shape_.opened_width(group, t); ++c, ++i)
-        at_zeta += coefficients[i] * (row_of(t)[c] - proof_.openings[opened + i]);
-    for (const ColumnRef ref : group.next) {
-      at_next += coefficients[i] * (row_of(ref.tree)[ref.column] - proof_.openings[opened + i]);
-      ++i;
+    std::vector<Stack> stacks;
+    for (const ColumnRef ref : columns) {
+      const auto [word, place] = shape_.place(group, ref);
+      if (place == 0) stacks.push_back({ref.tree, word, *coefficient++, {}});
+      stacks.back().known.push_back(*opened++);
     }
-    out[e] = at_zeta * inverse(x - zeta_) + at_next * inverse(x - shifted);
-    if (shape_.params.zk) {
-      const auto& row = row_of(shape_.tree(Phase::kQuotient));
+    std::vector<Fp5> inverses;
+    for (const Fp x : points[group.log_height]) inverses.push_back(inverse(x - opened_at));
+    for (size_t e = 0; e < out.size(); ++e) {
+      Fp5 sum;
+      for (const Stack& stack : stacks) {
+        const Fp x = point(shape_.trees[stack.tree].log_height, e);
+        sum += stack.coefficient * (row(stack.tree, e)[stack.word] - value_at(stack.known, x));
+      }
+      out[e] += sum * inverses[e % inverses.size()];
+    }
+  };
+  for (const GroupShape& group : shape_.groups) {
+    add_stacks(group, opened_columns(group), zeta_);
+    add_stacks(group, group.next, zeta_ * Fp::root_of_unity(group.log_height));
+  }
+  if (shape_.params.zk)
+    for (size_t e = 0; e < out.size(); ++e) {
       Fp5 r;
-      std::copy_n(row.begin() + 2 * Fp5::kDegree, Fp5::kDegree, r.c);
+      std::copy_n(row(shape_.tree(Phase::kQuotient), e).begin() + shape_.blinding_word(),
+                  Fp5::kDegree, r.c);
       out[e] += r;
     }
-  }
   return out;
 }
 

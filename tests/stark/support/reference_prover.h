@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "stark/protocol/proof.h"
@@ -18,7 +19,7 @@
 namespace zkvm::stark {
 
 /// Random words of one purpose: `count` elements for column `column` of group `log_height` in a
-/// tree.
+/// tree; of salt, for salt word `column` of the rows of a tree of that height.
 struct RandomPurpose {
   enum class Kind : uint8_t { kMask, kSalt, kBlindColumn, kChunkMask, kBlinding };
   Kind kind;
@@ -28,21 +29,31 @@ struct RandomPurpose {
 };
 using RandomSource = std::function<std::vector<Fp>(const RandomPurpose&, size_t count)>;
 
-/// One committed tree: polynomials and salts by group, rows on the LDE domain, and all digests.
+/// F(x) = sum_j x^j f_j(x^(2^s)) at every point x of the LDE domain of a tree's height, s above the
+/// columns': what a stack of the columns f_j is in the tree's rows.
+[[nodiscard]] std::vector<Fp> stack_words(std::span<const std::vector<Fp>> columns,
+                                          unsigned log_height, unsigned tree_log_height,
+                                          unsigned log_blowup);
+
+/// One committed tree: polynomials by group, rows on the LDE domain, and all digests.
 struct ReferenceTree {
   struct Group {
     uint8_t log_height;
     std::vector<std::vector<Fp>> polynomials;  // coefficients, by column
-    std::vector<std::vector<Fp>> salts;        // by salt word, over the LDE domain
-    std::vector<std::vector<Fp>> rows;         // by LDE index: columns, then salt
+    uint32_t restart;                          // the column that begins a new stack
   };
   std::vector<Group> groups;                // tallest first
+  std::vector<std::vector<Fp>> salts;       // by salt word, over the rows
+  std::vector<std::vector<Fp>> rows;        // stacks, group after group, then salt
   std::vector<std::vector<Digest>> levels;  // levels[m] has 2^m nodes
 
   [[nodiscard]] const Digest& root() const { return levels[0][0]; }
   [[nodiscard]] const Group& group(uint8_t log_height) const;
-  /// Evaluates polynomials on the LDE domains and hashes.
-  void commit(unsigned log_blowup);
+  /// Fills the rows of a tree of this height.
+  void stack(unsigned log_height, unsigned log_blowup);
+  /// Fills the levels from the rows.
+  void hash();
+  /// `indices`: of rows, distinct and ascending.
   [[nodiscard]] TreeOpening open(const std::vector<uint32_t>& indices) const;
 };
 
@@ -69,11 +80,11 @@ class ReferenceProver {
   virtual void on_polynomials(uint32_t tree, uint32_t group, Columns& coefficients) {
     (void)tree, (void)group, (void)coefficients;
   }
+  /// The rows as they will be hashed.
+  virtual void on_rows(uint32_t tree, ReferenceTree& made) { (void)tree, (void)made; }
   virtual void on_sums(std::vector<Fp5>&) {}
   virtual void on_openings(std::vector<Fp5>&) {}
   virtual void on_codeword(size_t layer, std::vector<Fp5>&) { (void)layer; }
-  /// What a layer commits of a group that is folded as it joins.
-  virtual void on_joining(uint32_t group, std::vector<Fp5>&) { (void)group; }
   virtual void on_final(std::vector<Fp5>&) {}
 
   Shape shape_;
@@ -99,7 +110,8 @@ class ReferenceProver {
   [[nodiscard]] Columns main_columns(size_t group);
   [[nodiscard]] Columns aux_columns(size_t group, Fp5& sum);
   [[nodiscard]] std::vector<Fp5> quotient(size_t group) const;
-  [[nodiscard]] std::vector<Fp5> batch_codeword(size_t group, const Fp5* coefficients) const;
+  [[nodiscard]] std::vector<ColumnRef> opened_columns(const GroupShape& group) const;
+  [[nodiscard]] std::vector<Fp5> batch_codeword(std::span<const Fp5> coefficients) const;
 
   const VerifyingKey& key_;
   Witness witness_;
