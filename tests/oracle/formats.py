@@ -346,6 +346,7 @@ class Params:
     grind_query: int
     grind_round: int
     log_final: int
+    log_stack: int
 
     @property
     def mask_for_one_opening(self):
@@ -357,13 +358,13 @@ class Params:
 
 
 def read_params(reader):
-    reader.magic(b"ZKPF", 1)
+    reader.magic(b"ZKPF", 2)
     start = reader.position
     zk, log_blowup, queries = reader.uint(1), reader.uint(1), reader.uint(2)
-    grind_query, grind_round, log_final = reader.uint(1), reader.uint(1), reader.uint(1)
-    params = Params(reader.data[start:reader.position], zk, log_blowup, queries, grind_query, grind_round, log_final)
+    rest = reader.uints(1, 4)  # grind_query, grind_round, log_final, log_stack
+    params = Params(reader.data[start:reader.position], zk, log_blowup, queries, *rest)
     for name, low, high in (("zk", 0, 1), ("log_blowup", 1, 4), ("queries", 1, 4096), ("grind_query", 0, 30),
-                            ("grind_round", 0, 30), ("log_final", 0, 12)):
+                            ("grind_round", 0, 30), ("log_final", 0, 12), ("log_stack", 0, 4)):
         found = getattr(params, name)
         require(low <= found <= high, "Params", f"{name}: expected {low}..{high}, found {found}")
     return params
@@ -386,7 +387,7 @@ class Layer:
 @dataclass
 class Head:
     """A proof up to the query nonce: all that the query indices depend on."""
-    roots: dict  # by phase
+    roots: list  # main, aux, quotient
     sums: list
     nonces: list  # logup, zeta, batch; 0 if there is no grinding
     openings: list
@@ -402,10 +403,10 @@ def read_head(reader, shape):
         return reader.uint(8) if bits > 0 else 0
 
     return Head(
-        roots={phase: reader.bytes(32) for phase in shape.phases},
+        roots=[reader.bytes(32) for _ in range(3)],
         sums=reader.extensions(len(shape.groups)),
         nonces=[nonce(params.grind_round) for _ in range(3)],
-        openings=reader.extensions(sum(shape.openings(group) for group in shape.groups)),
+        openings=reader.extensions(shape.openings),
         layers=[Layer(reader.bytes(32), nonce(params.grind_round)) for _ in shape.layers],
         final=reader.extensions(shape.final_bound),
         query_nonce=nonce(params.grind_query))

@@ -76,7 +76,7 @@ class Image:
 
 def parse_image(data):
     reader = Reader(data, "image")
-    reader.magic(b"ZKVI", 2)
+    reader.magic(b"ZKVI", 3)
 
     def ranged(what, value, low, high):
         require(low <= value <= high, "Format", f"image: {what}: expected {low}..{high}, found {value}")
@@ -139,7 +139,7 @@ class Receipt:
 
 def parse_receipt(data):
     reader = Reader(data, "receipt")
-    reader.magic(b"ZKVR", 2)
+    reader.magic(b"ZKVR", 3)
     image, exit_code, words = reader.bytes(reader.uint(4)), reader.uint(4), reader.uint(4)
     require(words <= MAX_JOURNAL_WORDS, "Format", f"journal: {words} words")
     receipt = Receipt(image, exit_code, reader.uints(4, words))

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-from field import G, P, from_wire, root
+from field import P, from_wire, root
 from formats import parse_key
 from receipt import parse_image, parse_receipt, segment_key, segment_statement
 from verify import open_proof, read_trees, replay
@@ -35,10 +35,10 @@ def opened_constants(machine, data):
         trees = read_trees(opening.reader, shape, replay(key, statement, opening, slot_roots).indices)
         first = next(f"bank {use.bank}" for use in segment.uses if use.constant)
         group, table = next((group, table) for group in shape.groups for table in group.tables if table.chip.name == first)
-        tree, log_rows = table.columns[LOW][0], shape.log_rows(table.columns[LOW][0], group)
-        for (log_size, row), words in trees[tree].rows.items():
-            if log_size == log_rows:
-                points[G * pow(root(log_rows), row, P) % P] = [from_wire(words[table.columns[c][1]]) for c in (LOW, HIGH)]
+        tree = trees[table.columns[LOW][0]]  # a volume's, of one height: each column is a word
+        for row, words in tree.rows.items():
+            x = shape.point(group.log_height, row >> tree.log_stride)
+            points[x] = [from_wire(words[table.columns[c][1]]) for c in (LOW, HIGH)]
     return group.height, points
 
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from math import log2
 
-from field import DEGREE, P
+from field import DEGREE, G, P, root
 from formats import FREE_HEIGHT, MAX_LOG_HEIGHT, SEND, AffineForm, require
 
 SALT_WORDS = 5
+LEAST_WORDS = 5  # of a row of masked columns without salt
 PHASES = ["main", "aux", "quotient"]  # those in which a proof commits a tree of its own, after the slots'
+MAX_LOG_ROWS = 24
 MAX_NODES = 1 << 22  # of the expressions of all tables
 MAX_TERMS = 1 << 22  # of their affine forms, and one a form
 QUOTIENT_OPENED = 2 * DEGREE  # chunks a and b
@@ -18,7 +20,7 @@ QUOTIENT_OPENED = 2 * DEGREE  # chunks a and b
 @dataclass
 class Table:
     chip: object
-    columns: list  # chip column -> (tree, column of the group's row in that tree)
+    columns: list  # chip column -> (tree, column of the group in that tree)
 
 
 @dataclass
@@ -31,15 +33,34 @@ class GroupInteraction:
 
 
 @dataclass
+class Tree:
+    kind: str  # "fixed" or "shared" for a slot's, or the phase
+    log_height: int
+    log_blowup: int
+    row_words: int = 0
+
+    @property
+    def log_rows(self):
+        return self.log_height + self.log_blowup
+
+
+@dataclass
+class Stack:
+    """Columns of a group that are one word of a tree's row."""
+    tree: int
+    columns: range
+    word: int
+
+
+@dataclass
 class Group:
     log_height: int
     tables: list
-    masks: list  # per tree, per column; R is counted among the quotient's
-    next: list  # (tree, column), in the order in which they are opened
     interactions: list
-    salted: list  # per tree
+    stacks: list  # of every tree in order; R's are not among them
+    next: list  # those of them that are opened at w zeta, too
     split: int = 0  # m
-    bound: int = 0  # B
+    bound: int = 0  # B_N
 
     @property
     def height(self):
@@ -53,86 +74,67 @@ class Group:
     def constraints(self):
         return sum(len(table.chip.asserts) for table in self.tables) + self.pairs + 1
 
-    def width(self, tree):
-        return len(self.masks[tree])
-
-    def row_words(self, tree):
-        return self.width(tree) + (SALT_WORDS if self.salted[tree] else 0)
-
 
 @dataclass
 class FriLayer:
     log_size: int
     log_arity: int
-    joins: list = field(default_factory=list)  # (group, log of the arity of its fold), tallest first
 
     @property
     def log_rows(self):
         return self.log_size - self.log_arity
-
-    @property
-    def parts(self):
-        return 2**self.log_arity + sum(2**log_arity for _, log_arity in self.joins)
-
-    @property
-    def row_words(self):
-        folded = [self.log_arity] + [log_arity for _, log_arity in self.joins if log_arity > 0]
-        return DEGREE * sum(2**log_arity for log_arity in folded)
 
 
 @dataclass
 class Shape:
     params: object
     slots: list  # present ones, in key order
-    trees: list  # "fixed" and "shared" for the slots, then the phases
-    log_strides: list  # per tree: index e of a domain is row e 2^stride of the tree
+    trees: list  # the slots', then the phases'
     groups: list  # tallest first
+    r_word: int = 0  # of the quotient tree's row; only with zk
     layers: list = field(default_factory=list)
     log_final_size: int = 0
     final_bound: int = 0
 
-    @property
-    def phases(self):
-        return self.trees[len(self.slots):]
-
     def tree(self, phase):
-        return self.trees.index(phase)
+        return len(self.slots) + PHASES.index(phase)
 
-    def log_rows(self, tree, group):
-        """Log of the rows that a tree has of a group: a fixed one may be of a larger blowup."""
-        return self.log_domain(group) + self.log_strides[tree]
+    @property
+    def log_domain(self):
+        """Of the batch."""
+        return self.trees[-1].log_rows
 
-    def log_domain(self, group):
-        return group.log_height + self.params.log_blowup
+    def point(self, log_height, e):
+        """x of index e at a height."""
+        return pow(G, 1 << (24 - log_height), P) * pow(root(log_height + self.params.log_blowup), e, P) % P
 
     @property
     def rate(self):
         return self.final_bound / 2**self.log_final_size
 
-    def opened_columns(self, group):
-        """(tree, column) of everything opened at zeta, then of everything opened at w zeta."""
-        quotient = self.tree("quotient")
-        return [(tree, column) for tree in range(len(self.trees))
-                for column in range(QUOTIENT_OPENED if tree == quotient else group.width(tree))], group.next
-
-    def openings(self, group):
-        return sum(map(len, self.opened_columns(group)))
+    @property
+    def openings(self):
+        return sum(len(stack.columns) for group in self.groups for stack in group.stacks + group.next)
 
 
 def make_shape(key, params, tables):
     _check_tables(key, tables)
     slots = _present_slots(key, tables)
-    trees = ["fixed" if key.slots[slot] else "shared" for slot in slots] + PHASES
-    strides = [(key.slot_blowups[slot] or params.log_blowup) - params.log_blowup for slot in slots] + [0] * len(PHASES)
-    require(min(strides) >= 0, "Params", f"log_blowup {params.log_blowup} exceeds that of a fixed slot")
-    shape = Shape(params, slots, trees, strides, [])
-    by_height = [(n, [key.chips[chip] for chip, _ in members]) for n, members in groupby(tables, key=lambda t: t[1])]
-    for i, (n, chips) in enumerate(by_height):
-        shape.groups.append(_make_group(key, shape, n, chips, smallest=i == len(by_height) - 1))
-    for group in shape.groups:
-        for tree in range(len(trees)):
-            require(not group.width(tree) or shape.log_rows(tree, group) <= 24, "Tables",
-                    f"domain 2^{shape.log_rows(tree, group)}: at most 2^24")
+    trees = [Tree("fixed" if key.slots[slot] else "shared", max(key.slot_widths[slot]),
+                  key.slot_blowups[slot] or params.log_blowup) for slot in slots]
+    trees += [Tree(phase, tables[0][1] + params.log_stack, params.log_blowup) for phase in PHASES]
+    require(all(tree.log_blowup >= params.log_blowup for tree in trees), "Params",
+            f"log_blowup {params.log_blowup} exceeds that of a fixed slot")
+    for tree in trees:
+        require(tree.log_rows <= MAX_LOG_ROWS, "Tables", f"domain 2^{tree.log_rows}: at most 2^{MAX_LOG_ROWS}")
+    shape = Shape(params, slots, trees, [])
+    for n, members in groupby(tables, key=lambda table: table[1]):
+        _add_group(key, shape, n, [key.chips[chip] for chip, _ in members], smallest=n == tables[-1][1])
+    if params.zk:
+        for tree in trees:
+            tree.row_words += SALT_WORDS if tree.kind == "shared" else 0
+            require(tree.kind == "fixed" or tree.row_words >= LEAST_WORDS, "Tables",
+                    f"{tree.kind}: rows of {tree.row_words} words: at least {LEAST_WORDS}")
     _add_layers(shape)
     return shape
 
@@ -167,24 +169,20 @@ def _present_slots(key, tables):
     return sorted(slot for slot, found in counts.items() if found == {1})
 
 
-def _make_group(key, shape, n, chips, smallest):
-    params, trees = shape.params, shape.trees
-    once, twice = params.mask_for_one_opening, params.mask_for_two
-    main, aux = shape.tree("main"), shape.tree("aux")
-    group = Group(n, [Table(chip, []) for chip in chips], [[] for _ in trees], [], [], [])
+def _add_group(key, shape, n, chips, smallest):
+    params, main, aux, quotient = shape.params, *map(shape.tree, PHASES)
+    group = Group(n, [Table(chip, []) for chip in chips], [], [], [])
+    shape.groups.append(group)
 
     # Slots' columns stand where the key says, main columns table after table; a chip's own numbering has its slots first.
-    for tree, slot in enumerate(shape.slots):
-        width = key.slot_widths[slot].get(n, 0)
-        group.masks[tree] = [0 if trees[tree] == "fixed" else twice] * width
+    widths = [key.slot_widths[slot].get(n, 0) for slot in shape.slots] + [0] * len(PHASES)
     for table in group.tables:
         chip = table.chip
         for slot, first, width in chip.slots:
             table.columns += [(shape.slots.index(slot), first + i) for i in range(width)]
-        for _ in range(chip.main_width):
-            group.masks[main].append(twice if len(table.columns) in chip.next else once)
-            table.columns.append((main, len(group.masks[main]) - 1))
-    group.next = sorted({table.columns[column] for table in group.tables for column in table.chip.next})
+        table.columns += [(main, widths[main] + i) for i in range(chip.main_width)]
+        widths[main] += chip.main_width
+    read_next = {table.columns[column] for table in group.tables for column in table.chip.next}
 
     for table in group.tables:
         for item in table.chip.interactions:
@@ -192,52 +190,58 @@ def _make_group(key, shape, n, chips, smallest):
                 item.bus, 1 if item.kind == SEND else -1, item.max_multiplicity,
                 *(_in_group(item.multiplicity, table), [_in_group(form, table) for form in item.tuple])))
     if params.zk:
-        _add_implicit_columns(group, main, once, smallest)
+        blind, value, count = (AffineForm(0, [((main, widths[main] + i), 1)]) for i in range(3))
+        group.interactions.append(GroupInteraction(0, 1, 1, AffineForm(1, []), [blind]))
+        if smallest:
+            group.interactions.append(GroupInteraction(0, -1, 0, count, [value]))
+        widths[main] += 3 if smallest else 1
 
-    longest = max(max(masks, default=0) for masks in group.masks)
-    group.masks[aux] = [once] * (DEGREE * group.pairs) + [twice] * DEGREE
-    group.next += [(aux, DEGREE * group.pairs + j) for j in range(DEGREE)]
-    group.masks[shape.tree("quotient")] = [once] * QUOTIENT_OPENED + ([0] * DEGREE if params.zk else [])
-    group.salted = [bool(params.zk and kind != "fixed" and 0 < group.width(tree) < SALT_WORDS)
-                    for tree, kind in enumerate(trees)]
+    # Others in a stack have its longer masks, too, which changes no degree.
+    once, twice = params.mask_for_one_opening, params.mask_for_two
+    masked_twice = [width and tree.kind == "shared" for tree, width in zip(shape.trees, widths)]
+    longest = twice if any(masked_twice) or any(tree == main for tree, _ in read_next) else once
+
+    for tree, width in enumerate(widths):
+        _add_stacks(shape, group, tree, range(width))
+    acc = range(DEGREE * group.pairs, DEGREE * (group.pairs + 1))
+    _add_stacks(shape, group, aux, range(acc.start))
+    _add_stacks(shape, group, aux, acc)
+    _add_stacks(shape, group, quotient, range(QUOTIENT_OPENED))
+    if params.zk and len(shape.groups) == 1:
+        shape.r_word = shape.trees[quotient].row_words
+        shape.trees[quotient].row_words += DEGREE
+    read_next |= {(aux, column) for column in acc}
+    group.next = [stack for stack in group.stacks if any((stack.tree, c) in read_next for c in stack.columns)]
+
     size = group.height
     group.split = size + (3 * longest - once + 1) // 2
     group.bound = max(size + twice, group.split + once)
-    least = 1
-    while least < 3 * longest:
-        least *= 2
+    least = 1 << max(0, 3 * longest - 1).bit_length()
     require(least <= size, "Tables", f"height {size}: at least {least} for masks of {longest} coefficients")
-    return group
 
 
 def _in_group(form, table):
     return AffineForm(form.constant, [(table.columns[column], k) for column, k in form.terms])
 
 
-def _add_implicit_columns(group, main, once, smallest):
-    def new_column():
-        group.masks[main].append(once)
-        return AffineForm(0, [((main, len(group.masks[main]) - 1), 1)])
-
-    group.interactions.append(GroupInteraction(0, 1, 1, AffineForm(1, []), [new_column()]))
-    if smallest:
-        value, count = new_column(), new_column()
-        group.interactions.append(GroupInteraction(0, -1, 0, count, [value]))
+def _add_stacks(shape, group, index, columns):
+    """Those of these columns, which begin a new one: the next words of the tree's row."""
+    tree = shape.trees[index]
+    while columns:
+        size = 1 << (tree.log_height - group.log_height)
+        group.stacks.append(Stack(index, columns[:size], tree.row_words))
+        columns = columns[size:]
+        tree.row_words += 1
 
 
 def _add_layers(shape):
-    groups, params = shape.groups, shape.params
-    log_size, bound, joined = shape.log_domain(groups[0]), groups[0].bound, 1
-    while log_size > params.log_final or joined < len(groups):
+    log_size = shape.log_domain
+    bound = max(group.bound << (shape.trees[-1].log_height - group.log_height) for group in shape.groups)
+    while log_size > shape.params.log_final:
         layer = FriLayer(log_size, min(3, log_size))
         shape.layers.append(layer)
         log_size = layer.log_rows
         bound = -(-bound // 2**layer.log_arity)
-        while joined < len(groups) and shape.log_domain(groups[joined]) >= log_size:
-            log_arity = shape.log_domain(groups[joined]) - log_size
-            layer.joins.append((joined, log_arity))
-            bound = max(bound, -(-groups[joined].bound // 2**log_arity))
-            joined += 1
     shape.log_final_size, shape.final_bound = log_size, bound
 
 
@@ -272,14 +276,14 @@ def soundness(key, shape, statement, least_rate=0):
         return theta * 2**log_size + 1
 
     interactions = len(statement.publics) + sum(len(g.interactions) * g.height for g in shape.groups)
-    bound = rho * 2**shape.log_domain(shape.groups[0])
+    bound = rho * 2**(shape.groups[0].log_height + params.log_blowup)
     rounds = [
         ("logup", log_field - log2(max(1, interactions) * (key.tuple_width + 2)) + params.grind_round),
         ("alpha", log_field - log2(sum(g.constraints for g in shape.groups))),
         ("zeta", log2(P**5 - P) - log2(3 * (bound + 1) + bound - 1) + params.grind_round),
-        ("batch", log_field - log2(sum(gap(shape.log_domain(g)) for g in shape.groups)) + params.grind_round)]
+        ("batch", log_field - log2(gap(shape.log_domain)) + params.grind_round)]
     for i, layer in enumerate(shape.layers):
-        error = (layer.parts - 1) * max(gap(layer.log_size), 2**layer.log_rows)
+        error = (2**layer.log_arity - 1) * max(gap(layer.log_size), 2**layer.log_rows)
         rounds.append((f"fold {i}", log_field - log2(error) + params.grind_round))
     rounds.append(("queries", -params.queries * log2(1 - theta) + params.grind_query))
     return rounds

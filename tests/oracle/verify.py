@@ -10,10 +10,11 @@ Exit status 0: valid. 1: invalid; the reason is printed, its first word is its t
 import argparse
 import sys
 from dataclasses import dataclass
+from itertools import zip_longest
 from operator import mul
 
 from blake3 import blake3, node_hash, row_hash
-from field import DEGREE, E, G, P, ONE, ZERO, evaluate, from_wire, join, root, weighted_sum
+from field import DEGREE, E, P, ONE, ZERO, evaluate, from_wire, join, root, weighted_sum
 from formats import (ADD, COLUMN, CONST, NEXT, SUB, Reader, Refused, parse_key, parse_statement, read_head, read_params,
                      read_tables, require)
 from shape import check_multiplicities, check_statement, make_shape, soundness
@@ -70,10 +71,10 @@ def verify(key, statement, proof, security=128.0, least_rate=0):
         check_constraints(shape, group, head.sums[number], opened[number], drawn)
 
     trees = read_trees(opening.reader, shape, drawn.indices)
-    for number, (tree, merkle_root) in enumerate(zip(trees, slot_roots + [*head.roots.values()] + [l.root for l in head.layers])):
+    for number, (tree, merkle_root) in enumerate(zip(trees, slot_roots + head.roots + [l.root for l in head.layers])):
         tree.check(merkle_root, f"tree {number}")
 
-    check_queries(shape, head, drawn, trees)
+    check_queries(shape, head, opened, drawn, trees)
     return rounds
 
 
@@ -85,12 +86,11 @@ class HeadBytes:
 
     def __init__(self, data, shape):
         element, nonce = 4 * DEGREE, 8 if shape.params.grind_round else 0
-        openings = sum(shape.openings(group) for group in shape.groups)
         reader = Reader(data, "head")
         reader.bytes(3 * 32)
         self.sums = reader.bytes(element * len(shape.groups))
         reader.bytes(3 * nonce)
-        self.openings = reader.bytes(element * openings)
+        self.openings = reader.bytes(element * shape.openings)
         reader.bytes((32 + nonce) * len(shape.layers))
         self.final = reader.bytes(element * shape.final_bound)
 
@@ -100,7 +100,7 @@ class Challenges:
     fingerprints: "Fingerprints"  # gamma and beta
     alpha: E
     zeta: E
-    batch: list  # one per opened value
+    batch: list  # one per opened stack
     folds: list  # beta, per layer
     indices: list
 
@@ -120,18 +120,18 @@ def replay(key, statement, opening, slot_roots):
     transcript.absorb("statement", statement.bytes)
     transcript.absorb("tables", opening.table_bytes)
     transcript.absorb("slots", b"".join(slot_roots))
-    transcript.absorb("main", head.roots["main"])
+    transcript.absorb("main", head.roots[0])
     grind("grind logup", params.grind_round, head.nonces[0])
     gamma, beta = squeeze("logup", 2)
-    transcript.absorb("aux", head.roots["aux"])
+    transcript.absorb("aux", head.roots[1])
     transcript.absorb("sums", head_bytes.sums)
     alpha, = squeeze("alpha", 1)
-    transcript.absorb("quotient", head.roots["quotient"])
+    transcript.absorb("quotient", head.roots[2])
     grind("grind zeta", params.grind_round, head.nonces[1])
     zeta, = squeeze("zeta", 1)
     transcript.absorb("openings", head_bytes.openings)
     grind("grind batch", params.grind_round, head.nonces[2])
-    batch = squeeze("batch", len(head.openings))
+    batch = squeeze("batch", sum(len(group.stacks + group.next) for group in shape.groups))
     folds = []
     with transcript.scope("fri"):
         for i, (layer, sent) in enumerate(zip(shape.layers, head.layers)):
@@ -141,7 +141,7 @@ def replay(key, statement, opening, slot_roots):
                 folds += squeeze("fold", 1)
         transcript.absorb("final", head_bytes.final)
     grind("grind query", params.grind_query, head.query_nonce)
-    indices = transcript.squeeze_indices("queries", shape.log_domain(shape.groups[0]), params.queries)
+    indices = transcript.squeeze_indices("queries", shape.log_domain, params.queries)
     return Challenges(Fingerprints(key.tuple_width, gamma, beta), alpha, zeta, batch, folds, indices)
 
 
@@ -188,8 +188,9 @@ class Opened:
 def place_openings(shape, head):
     values, result = iter(head.openings), []
     for group in shape.groups:
-        now, after = shape.opened_columns(group)
-        result.append(Opened({ref: next(values) for ref in now}, {ref: next(values) for ref in after}))
+        at_zeta, at_next = ({(stack.tree, column): next(values) for stack in stacks for column in stack.columns}
+                            for stacks in (group.stacks, group.next))
+        result.append(Opened(at_zeta, at_next))
     return result
 
 
@@ -258,26 +259,27 @@ def check_constraints(shape, group, total, opened, drawn):
 # Openings (section 3)
 
 
-def distinct(indices, log_size):
-    return sorted({e % (1 << log_size) for e in indices})
-
-
 class OpenedTree:
-    """What a tree shows at some indices: rows by (log size, index), as wire words, and the digests of the multi-proof."""
+    """What a tree shows at some indices of its domain: rows as wire words, and the digests of the multi-proof."""
 
-    def __init__(self, reader, heights, indices):
-        """`heights`: (log size, words per row), tallest first."""
-        self.heights, self.top = dict(heights), heights[0][0]
-        self.indices = distinct(indices, self.top)
-        self.rows = {(m, i): reader.words(words) for m, words in heights for i in distinct(indices, m)}
+    def __init__(self, reader, log_rows, row_words, indices, log_stride=0):
+        self.log_rows, self.log_stride = log_rows, log_stride
+        self.rows = {i: reader.words(row_words) for i in sorted({self.place(e) for e in indices})}
         count, expected = reader.uint(4), self.missing()
         require(count == expected, "Format", f"digests: expected {expected}, found {count}")
         self.digests = [reader.bytes(32) for _ in range(count)]
 
+    def place(self, e):
+        return (e << self.log_stride) % (1 << self.log_rows)
+
+    def row(self, e):
+        """At index e of the tree's domain, or of a taller one."""
+        return self.rows[self.place(e)]
+
     def missing(self):
         """The number of digests that these indices need."""
-        count, known = 0, set(self.indices)
-        for m in reversed(range(self.top)):
+        count, known = 0, set(self.rows)
+        for m in reversed(range(self.log_rows)):
             parents = {i % (1 << m) for i in known}
             count += 2 * len(parents) - len(known)
             known = parents
@@ -285,25 +287,20 @@ class OpenedTree:
 
     def check(self, merkle_root, where):
         digests = iter(self.digests)
-        known = {i: row_hash(self.rows[self.top, i]) for i in self.indices}
-        for m in reversed(range(self.top)):
+        known = {i: row_hash(row) for i, row in self.rows.items()}
+        for m in reversed(range(self.log_rows)):
             parents = {}
             for i in sorted({i % (1 << m) for i in known}):
                 left, right = (known[j] if j in known else next(digests) for j in (i, i + (1 << m)))
                 parents[i] = node_hash(left, right)
-                if m in self.heights:
-                    parents[i] = node_hash(parents[i], row_hash(self.rows[m, i]))
             known = parents
         require(known[0] == merkle_root, "Merkle", f"{where}: expected root {merkle_root.hex()}, found {known[0].hex()}")
 
 
 def read_trees(reader, shape, indices):
-    trees = []
-    for tree in range(len(shape.trees)):
-        heights = [(shape.log_rows(tree, group), group.row_words(tree)) for group in shape.groups if group.width(tree)]
-        trees.append(OpenedTree(reader, heights, [e << shape.log_strides[tree] for e in indices]))
-    for layer in shape.layers:
-        trees.append(OpenedTree(reader, [(layer.log_rows, layer.row_words)], indices))
+    trees = [OpenedTree(reader, tree.log_rows, tree.row_words, indices, tree.log_blowup - shape.params.log_blowup)
+             for tree in shape.trees]
+    trees += [OpenedTree(reader, layer.log_rows, DEGREE << layer.log_arity, indices) for layer in shape.layers]
     reader.end()
     return trees
 
@@ -311,35 +308,41 @@ def read_trees(reader, shape, indices):
 # DEEP batch and FRI (section 10)
 
 
-class GroupBatch:
-    """B_N at the opened rows of one group."""
+@dataclass
+class BatchPart:
+    """(sum c F(x_h) - sum c V(x_h)) / (x_n - point), over stacks of one group."""
+    log_height: int  # n
+    point: E
+    words: list  # (tree, word) of each F
+    coordinates: list  # of all c: five lists
+    values: dict  # by tree: coefficients of sum c V
 
-    def __init__(self, shape, group, opened, coefficients, zeta):
-        """`coefficients`: iterator over the batch challenges, of which it takes this group's."""
-        self.shape, self.log_size, self.points = shape, shape.log_domain(group), []
-        self.r = [(shape.tree("quotient"), 2 * DEGREE + j) for j in range(DEGREE)] if shape.params.zk else []
-        for point, values in ((zeta, opened.at_zeta), (zeta.scale(root(group.log_height)), opened.at_next)):
-            drawn = [next(coefficients) for _ in values]
-            at_point = ZERO
-            for c, y in zip(drawn, values.values()):
-                at_point = at_point + c * y
-            self.points.append((point, list(values), list(zip(*drawn)), at_point))
 
-    def at(self, e, trees):
-        """At index e of any taller domain."""
-        e %= 1 << self.log_size
-        x = E.of(G * pow(root(self.log_size), e, P))
+def batch_parts(shape, opened, drawn):
+    coefficients, parts = iter(drawn.batch), []
+    for group, values in zip(shape.groups, opened):
+        w_zeta = drawn.zeta.scale(root(group.log_height))
+        for point, stacks, at_point in ((drawn.zeta, group.stacks, values.at_zeta), (w_zeta, group.next, values.at_next)):
+            chosen, sums = [next(coefficients) for _ in stacks], {}
+            for c, stack in zip(chosen, stacks):
+                terms = [c * at_point[stack.tree, column] for column in stack.columns]
+                sums[stack.tree] = [a + b for a, b in zip_longest(sums.get(stack.tree, []), terms, fillvalue=ZERO)]
+            words = [(stack.tree, stack.word) for stack in stacks]
+            parts.append(BatchPart(group.log_height, point, words, list(zip(*chosen)), sums))
+    return parts
 
-        def cell(tree, column):
-            stride = self.shape.log_strides[tree]
-            return from_wire(trees[tree].rows[self.log_size + stride, e << stride][column])
 
-        value = E(cell(tree, column) for tree, column in self.r) if self.r else ZERO
-        for point, refs, coordinates, at_point in self.points:
-            cells = [cell(tree, column) for tree, column in refs]
-            combined = E(sum(map(mul, coordinate, cells)) % P for coordinate in coordinates)
-            value = value + (combined - at_point) * (x - point).inverse()
-        return value
+def batch_at(shape, parts, trees, e):
+    """B(e), from the opened rows."""
+    cells = [list(map(from_wire, tree.row(e))) for tree in trees]
+    value = E(cells[-1][shape.r_word:][:DEGREE]) if shape.params.zk else ZERO
+    for part in parts:
+        found = [cells[tree][word] for tree, word in part.words]
+        numerator = E(sum(map(mul, coordinate, found)) % P for coordinate in part.coordinates)
+        for tree, expected in part.values.items():
+            numerator = numerator - evaluate(expected, shape.point(shape.trees[tree].log_height, e))
+        value = value + numerator * (E.of(shape.point(part.log_height, e)) - part.point).inverse()
+    return value
 
 
 def fold(values, log_size, e, beta):
@@ -354,34 +357,18 @@ def fold(values, log_size, e, beta):
     return result
 
 
-def check_queries(shape, head, drawn, trees):
-    coefficients = iter(drawn.batch)
-    batches = [GroupBatch(shape, group, opened, coefficients, drawn.zeta)
-               for group, opened in zip(shape.groups, place_openings(shape, head))]
+def check_queries(shape, head, opened, drawn, trees):
+    parts = batch_parts(shape, opened, drawn)
     columns, layers = trees[:len(shape.trees)], trees[len(shape.trees):]
-    for e in distinct(drawn.indices, batches[0].log_size):
-        value, code = batches[0].at(e, columns), "Deep"
+    for e in sorted(set(drawn.indices)):
+        value, code = batch_at(shape, parts, columns, e), "Deep"
         for i, (layer, tree, beta) in enumerate(zip(shape.layers, layers, drawn.folds)):
-            row = e % (1 << layer.log_rows)
-            words = tree.rows[layer.log_rows, row]
-            elements = iter([E.from_wire(words[j:j + DEGREE]) for j in range(0, len(words), DEGREE)])
-
-            def opened_fold(value, code, log_arity):
-                """Of the next fibre in the row, which must hold `value`."""
-                log_size = layer.log_rows + log_arity
-                fibre = [next(elements) for _ in range(1 << log_arity)]
-                found = fibre[e % (1 << log_size) >> layer.log_rows]
-                require(found == value, code, f"query {e}: layer {i}: expected {value}, found {found}")
-                return fold(fibre, log_size, row, beta)
-
-            value, code, factor = opened_fold(value, code, layer.log_arity), "Fold", beta.power(1 << layer.log_arity)
-            for group, log_arity in layer.joins:
-                joining = batches[group].at(e, columns)
-                if log_arity > 0:
-                    joining = opened_fold(joining, "Deep", log_arity)
-                value, factor = value + factor * joining, factor * beta.power(1 << log_arity)
-        x = pow(root(shape.log_final_size), e, P)
-        found = evaluate(head.final, x)
+            row, words = e % (1 << layer.log_rows), tree.row(e)
+            fibre = [E.from_wire(words[j:j + DEGREE]) for j in range(0, len(words), DEGREE)]
+            found = fibre[e % (1 << layer.log_size) >> layer.log_rows]
+            require(found == value, code, f"query {e}: layer {i}: expected {value}, found {found}")
+            value, code = fold(fibre, layer.log_size, row, beta), "Fold"
+        found = evaluate(head.final, pow(root(shape.log_final_size), e, P))
         require(found == value, "Final", f"query {e}: expected {value}, found {found}")
 
 
