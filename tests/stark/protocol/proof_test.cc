@@ -18,7 +18,13 @@ const Case kCases[] = {
     {"nonces",
      {.zk = false, .queries = 3, .grind_query = 7, .grind_round = 5, .log_final = 2},
      {{1, 5}, {1, 3}}},
-    {"masks, salts, a slot", {.zk = true, .queries = 3, .log_final = 3}, {{0, 10}, {2, 9}, {1, 6}}},
+    {"masks, a salted slot", {.zk = true, .queries = 3, .log_final = 3}, {{0, 10}, {2, 9}, {1, 6}}},
+    {"stacks of two",
+     {.zk = false, .queries = 3, .log_final = 2, .log_stack = 1},
+     {{1, 5}, {1, 3}}},
+    {"masks, a salted slot, stacks of four",
+     {.zk = true, .queries = 3, .log_final = 3, .log_stack = 2},
+     {{0, 10}, {2, 9}, {1, 6}}},
 };
 
 /// A proof of the right lengths full of random values, for these query indices.
@@ -45,11 +51,10 @@ Proof random_proof(const Shape& shape, std::span<const uint32_t> indices, uint64
   proof.final_polynomial = random_elements(shape.final_bound, random);
   if (shape.params.grind_query > 0) proof.nonce_query = random();
   for (size_t t = 0; t < opened_trees(shape); ++t) {
-    const auto heights = tree_heights(shape, t);
-    const auto opened = distinct_below(indices, heights[0].log_size);
+    const auto opened = opened_rows(shape, t, indices);
     std::vector<uint32_t> scratch(2 * opened.size());
     MerkleProofSize size;
-    EXPECT_EQ(merkle_proof_size(heights, opened, scratch, size), MerkleCheck::kOk);
+    EXPECT_EQ(merkle_proof_size(merkle_shape(shape, t), opened, scratch, size), MerkleCheck::kOk);
     TreeOpening& tree = proof.trees.emplace_back();
     for (size_t i = 0; i < size.row_words; ++i) tree.rows.push_back(random_fp(random).wire);
     for (size_t i = 0; i < size.digests; ++i) tree.digests.push_back(digest());
@@ -184,7 +189,8 @@ TEST(ProofHead, RefusesWhatIsNotAProof) {
     return result ? ErrorCode::kFormat : result.error().code;
   };
   EXPECT_EQ(refused(0, 'X'), ErrorCode::kFormat);  // magic
-  EXPECT_EQ(refused(4, 2), ErrorCode::kFormat);    // version
+  EXPECT_EQ(refused(4, 1), ErrorCode::kFormat);    // version
+  EXPECT_EQ(refused(4, 3), ErrorCode::kFormat);
   EXPECT_EQ(refused(8, 2), ErrorCode::kParams);    // zk
   EXPECT_EQ(refused(9, 0), ErrorCode::kParams);    // log_blowup
   EXPECT_EQ(refused(9, 5), ErrorCode::kParams);
@@ -193,11 +199,13 @@ TEST(ProofHead, RefusesWhatIsNotAProof) {
   EXPECT_EQ(refused(12, 31), ErrorCode::kParams);    // grind_query
   EXPECT_EQ(refused(13, 31), ErrorCode::kParams);    // grind_round
   EXPECT_EQ(refused(14, 13), ErrorCode::kParams);    // log_final
-  EXPECT_EQ(refused(15, 0), ErrorCode::kTables);     // no table
-  EXPECT_EQ(refused(16, 0xff), ErrorCode::kTables);  // 65,281 tables
-  EXPECT_EQ(refused(17, 9), ErrorCode::kTables);     // no such chip
-  EXPECT_EQ(refused(19, 23), ErrorCode::kTables);    // too high
-  (void)refused(19, 22);                             // other lengths than these bytes have
+  EXPECT_EQ(refused(15, 5), ErrorCode::kParams);     // log_stack
+  EXPECT_EQ(refused(16, 0), ErrorCode::kTables);     // no table
+  EXPECT_EQ(refused(17, 0xff), ErrorCode::kTables);  // 65,281 tables
+  EXPECT_EQ(refused(18, 9), ErrorCode::kTables);     // no such chip
+  EXPECT_EQ(refused(20, 23), ErrorCode::kTables);    // too high
+  (void)refused(15, 4);                              // other lengths than these bytes have
+  (void)refused(20, 22);
 }
 
 TEST(Verifier, AsksForTheSecurityItWasTold) {

@@ -242,37 +242,140 @@ TEST(Shape, CountsColumnsMasksAndDegrees) {
 
   const GroupShape& low = shape->groups[1];
   EXPECT_EQ(low.width[0], 1u);
-  EXPECT_FALSE(low.salted[0]);                                  // fixed columns are public
   EXPECT_EQ(low.width[shape->tree(Phase::kMain)], 1u + 1 + 2);  // own, blind, value and count
-  EXPECT_TRUE(low.salted[shape->tree(Phase::kMain)]);
+  EXPECT_EQ(low.width[shape->tree(Phase::kAux)], 5u * 2 + 5);
+  EXPECT_EQ(low.width[shape->tree(Phase::kQuotient)], 10u);  // R is the tallest group's alone
   EXPECT_EQ(low.mask[0][0], 0u);
   EXPECT_EQ(low.mask_max, 26u);
   EXPECT_EQ(low.bound, low.height() + 52);
   EXPECT_EQ(low.extra_coset, 128u);
 }
 
-TEST(Shape, FriFoldsToEveryGroupAndEndsSmall) {
+// Words are counted by hand: the tallest group of 2^12 rows first, then that of 2^9.
+TEST(Shape, StacksFillTheRows) {
+  VerifyingKey key = sample_key();
+  const std::vector<TableSpec> tables = {{0, 12}, {1, 12}, {2, 9}};
+  Params params = small_params();
+  auto shape = make_shape(key, params, tables);
+  ASSERT_TRUE(shape) << shape.error().message;
+  const auto expect_tree = [&](uint32_t tree, unsigned log_height, uint32_t words) {
+    EXPECT_EQ(shape->trees[tree].log_height, log_height) << tree;
+    EXPECT_EQ(shape->trees[tree].row_words, words) << tree;
+    EXPECT_EQ(merkle_shape(*shape, tree).log_size, log_height + 1) << tree;
+    EXPECT_EQ(merkle_shape(*shape, tree).width, words) << tree;
+  };
+  EXPECT_EQ(shape->log_height, 12);
+  expect_tree(0, 9, 1);
+  expect_tree(1, 12, 12 + 1);
+  expect_tree(2, 12, 15 + 5 + 2 + 1);
+  expect_tree(3, 12, 10 + 5 + 2);
+  EXPECT_EQ(shape->blinding_word(), 10u);
+  EXPECT_EQ(shape->bound, 8 * shape->groups[1].bound);  // the smaller group's masks count 8-fold
+  EXPECT_EQ(shape->blinding_size(), shape->bound);
+
+  params.log_stack = 1;
+  shape = make_shape(key, params, tables);
+  ASSERT_TRUE(shape) << shape.error().message;
+  EXPECT_EQ(shape->log_height, 13);
+  expect_tree(0, 9, 1);
+  expect_tree(1, 13, 6 + 1);
+  expect_tree(2, 13, 8 + 3 + 1 + 1);  // acc begins a new stack
+  expect_tree(3, 13, 5 + 5 + 1);      // and so does R
+  EXPECT_EQ(shape->blinding_word(), 5u);
+  EXPECT_EQ(shape->bound, 16 * shape->groups[1].bound);
+  EXPECT_EQ(shape->blinding_size(), shape->bound / 2);
+  const GroupShape& tall = shape->groups[0];
+  const GroupShape& low = shape->groups[1];
+  const auto place = [&](const GroupShape& group, uint32_t tree, uint32_t column) {
+    const StackPlace at = shape->place(group, {tree, column});
+    return std::pair(at.word, at.place);
+  };
+  EXPECT_EQ(place(tall, 1, 5), std::pair(2u, 1u));
+  EXPECT_EQ(place(tall, 2, 14), std::pair(7u, 0u));
+  EXPECT_EQ(place(tall, 2, 15), std::pair(8u, 0u));  // acc
+  EXPECT_EQ(place(tall, 2, 19), std::pair(10u, 0u));
+  EXPECT_EQ(place(tall, 3, 9), std::pair(4u, 1u));
+  EXPECT_EQ(place(tall, 3, 13), std::pair(6u, 1u));  // R
+  EXPECT_EQ(place(low, 0, 0), std::pair(0u, 0u));
+  EXPECT_EQ(place(low, 1, 3), std::pair(6u, 3u));
+  EXPECT_EQ(place(low, 2, 9), std::pair(11u, 9u));
+  EXPECT_EQ(place(low, 2, 14), std::pair(12u, 4u));
+  EXPECT_EQ(place(low, 3, 9), std::pair(10u, 9u));
+
+  // Whoever shares a stack with a column that is read on the next row is opened there, too.
+  EXPECT_EQ(std::vector(tall.next.begin(), tall.next.begin() + 3),
+            (std::vector<ColumnRef>{{1, 6}, {1, 7}, {2, 15}}));
+  EXPECT_EQ(tall.next.size(), 2u + 5);
+  EXPECT_EQ(tall.mask[1][6], 2u * 20 + 11);
+  EXPECT_EQ(tall.mask[1][7], 2u * 20 + 11);
+  EXPECT_EQ(tall.mask[1][8], 20u + 6);
+  EXPECT_EQ(shape->openings(tall), 12u + 20 + 10 + 7);
+  EXPECT_EQ(shape->batched(tall), 6u + 11 + 5 + 1 + 3);
+  EXPECT_EQ(shape->batched(low), 1u + 1 + 2 + 1 + 1);
+  EXPECT_EQ(shape->batched(), 32u);
+
+  // A shared tree has salt whatever its width.
+  key.slots[0].kind = Slot::Kind::kShared;
+  key.slots[0].root = {};
+  shape = make_shape(key, params, tables);
+  ASSERT_TRUE(shape) << shape.error().message;
+  expect_tree(0, 9, 1 + 5);
+  expect_tree(1, 13, 6 + 1);
+  params.zk = false;
+  shape = make_shape(key, params, tables);
+  ASSERT_TRUE(shape) << shape.error().message;
+  expect_tree(0, 9, 1);
+  expect_tree(3, 13, 5 + 1);
+  EXPECT_EQ(shape->bound, 1u << 13);
+}
+
+TEST(Shape, PointsOfALowerHeightAreSquares) {
+  for (const unsigned log_blowup : {1u, 4u})
+    for (unsigned h = 1; h + log_blowup <= 24; ++h)
+      for (const uint32_t e : {0u, 1u, (1u << h) + 1}) {
+        const auto point = [&](unsigned height) {
+          const auto log = static_cast<int>(height + log_blowup);
+          return lde_shift(height) * pow(Fp::root_of_unity(log), e % (1u << log));
+        };
+        EXPECT_EQ(point(h) * point(h), point(h - 1)) << h;
+        EXPECT_NE(pow(point(h), uint64_t{1} << h), Fp::one()) << h;  // no trace domain's point
+      }
+}
+
+TEST(Shape, OneCodewordIsFoldedToASmallOne) {
   const VerifyingKey key = sample_key();
-  const auto shape =
-      make_shape(key, small_params(), std::vector<TableSpec>{{0, 14}, {1, 13}, {2, 9}});
-  ASSERT_TRUE(shape);
-  std::vector<std::pair<int, int>> folds;
-  for (const auto& layer : shape->layers) folds.emplace_back(layer.log_size, layer.log_arity);
-  EXPECT_EQ(folds, (std::vector<std::pair<int, int>>{{15, 3}, {12, 3}}));
-  const auto joins = [&](size_t layer) {
+  const std::vector<TableSpec> tables = {{0, 14}, {1, 13}, {2, 9}};
+  const auto folds = [](const Shape& shape) {
     std::vector<std::pair<int, int>> out;
-    for (const FriJoin& join : shape->layers[layer].joins)
-      out.emplace_back(join.group, join.log_arity);
+    for (const auto& layer : shape.layers) out.emplace_back(layer.log_size, layer.log_arity);
     return out;
   };
-  EXPECT_EQ(joins(0), (std::vector<std::pair<int, int>>{{1, 2}}));
-  EXPECT_EQ(joins(1), (std::vector<std::pair<int, int>>{{2, 1}}));
-  EXPECT_EQ(shape->layers[0].parts(), 8u + 4);
-  EXPECT_EQ(shape->layers[0].row_words(), 5 * (8u + 4));
-  EXPECT_EQ(shape->layers[1].parts(), 8u + 2);
+  Params params = small_params();
+  auto shape = make_shape(key, params, tables);
+  ASSERT_TRUE(shape);
+  EXPECT_EQ(folds(*shape), (std::vector<std::pair<int, int>>{{15, 3}, {12, 3}}));
+  EXPECT_EQ(shape->layers[0].parts(), 8u);
+  EXPECT_EQ(shape->layers[0].row_words(), 5 * 8u);
+  EXPECT_EQ(shape->layers[0].bound, 32 * shape->groups[2].bound);
   EXPECT_EQ(shape->log_final_size, 9);
-  EXPECT_EQ(shape->final_bound, (shape->groups[2].bound + 1) / 2);
+  EXPECT_EQ(shape->final_bound, shape->groups[2].bound / 2);
   EXPECT_LT(shape->final_bound, 512u);
+
+  const std::vector<TableSpec> wide = {{0, 14}, {0, 14}, {1, 14}, {1, 13}, {2, 9}};
+  params.log_stack = 2;
+  shape = make_shape(key, params, wide);
+  ASSERT_TRUE(shape) << shape.error().message;
+  EXPECT_EQ(folds(*shape), (std::vector<std::pair<int, int>>{{17, 3}, {14, 3}, {11, 3}}));
+  EXPECT_EQ(shape->log_final_size, 8);
+  EXPECT_EQ(shape->final_bound, shape->groups[2].bound / 4);
+
+  params.log_stack = 0;
+  params.log_final = 1;  // the last fold is by less than 8
+  shape = make_shape(key, params, tables);
+  ASSERT_TRUE(shape);
+  EXPECT_EQ(folds(*shape),
+            (std::vector<std::pair<int, int>>{{15, 3}, {12, 3}, {9, 3}, {6, 3}, {3, 3}}));
+  EXPECT_EQ(shape->final_bound, 1u);
 }
 
 TEST(Shape, RefusesTablesThatDoNotFit) {
@@ -298,6 +401,29 @@ TEST(Shape, RefusesTablesThatDoNotFit) {
   Params too_wide = small_params();
   too_wide.log_blowup = 4;
   EXPECT_EQ(code({{0, 21}}, too_wide), ErrorCode::kTables);  // beyond the field's two-adicity
+  Params stacked = small_params();
+  stacked.log_stack = 1;
+  EXPECT_EQ(code({{0, 22}, {0, 22}}, stacked), std::nullopt);
+  stacked.log_stack = 2;
+  EXPECT_EQ(code({{0, 22}, {0, 22}, {0, 22}}, stacked), ErrorCode::kTables);
+  stacked.log_stack = 5;
+  EXPECT_EQ(code({{0, 12}}, stacked), ErrorCode::kParams);
+}
+
+// ZERO-KNOWLEDGE: no salt but for shared trees, so rows must be too many words to be guessed.
+TEST(Shape, RefusesMaskedRowsOfFewWords) {
+  const VerifyingKey key = sample_key();
+  const std::vector<TableSpec> narrow = {{0, 12}};  // 4 + 3 main columns
+  Params params = small_params();
+  EXPECT_TRUE(make_shape(key, params, narrow));
+  params.log_stack = 1;
+  const auto refused = make_shape(key, params, narrow);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kTables);
+  EXPECT_EQ(refused.error().message, "rows of main: at least 5 words, found 4");
+  EXPECT_TRUE(make_shape(key, params, std::vector<TableSpec>{{0, 12}, {0, 12}}));
+  params.zk = false;
+  EXPECT_TRUE(make_shape(key, params, narrow));
 }
 
 TEST(Shape, AFixedTreeMayBeOfALargerBlowup) {
@@ -309,7 +435,7 @@ TEST(Shape, AFixedTreeMayBeOfALargerBlowup) {
   ASSERT_EQ(shape->params.log_blowup, 1);
   EXPECT_EQ(shape->trees[0].log_stride, 2);
   EXPECT_EQ(shape->trees[shape->tree(Phase::kMain)].log_stride, 0);
-  EXPECT_EQ(tree_heights(*shape, 0)[0].log_size, 9u + 3);
+  EXPECT_EQ(merkle_shape(*shape, 0).log_size, 9u + 3);
   const std::vector<uint32_t> indices = {5, 5 + (1 << 10), 4000, 7};
   EXPECT_EQ(opened_rows(*shape, 0, indices),
             (std::vector<uint32_t>{5 << 2, 7 << 2, (4000 % 1024) << 2}));
@@ -320,9 +446,9 @@ TEST(Shape, AFixedTreeMayBeOfALargerBlowup) {
   EXPECT_TRUE(make_shape(key, params, std::vector<TableSpec>{{0, 12}}));  // the slot is absent
   key.slots[0].log_blowup = 4;  // 2^21 rows at blowup 16 pass the field's two-adicity
   key.chips[2].log_height = key.slots[0].rows[0].log_height = 20;
-  EXPECT_TRUE(make_shape(key, small_params(), std::vector<TableSpec>{{2, 20}}));
+  EXPECT_TRUE(make_shape(key, small_params(), std::vector<TableSpec>{{0, 20}, {2, 20}}));
   key.chips[2].log_height = key.slots[0].rows[0].log_height = 21;
-  EXPECT_EQ(make_shape(key, small_params(), std::vector<TableSpec>{{2, 21}}).error().code,
+  EXPECT_EQ(make_shape(key, small_params(), std::vector<TableSpec>{{0, 21}, {2, 21}}).error().code,
             ErrorCode::kTables);
   for (const uint8_t bad : {uint8_t{0}, uint8_t{5}, uint8_t{255}}) {
     key.slots[0].log_blowup = bad;
@@ -367,7 +493,6 @@ TEST(Shape, StatementMustFit) {
   key.slots[0].root = {};
   const auto shape = make_shape(key, small_params(), std::vector<TableSpec>{{0, 12}, {2, 9}});
   ASSERT_TRUE(shape);
-  EXPECT_TRUE(shape->groups[1].salted[0]);
   EXPECT_EQ(shape->groups[1].mask[0][0], 2u * 20 + 11);  // two proofs open it
   Statement good;
   good.shared = {{0, {}}};

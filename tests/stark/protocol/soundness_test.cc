@@ -93,24 +93,43 @@ TEST(Soundness, GrindingCountsWhereTheNoncePrecedesTheChallenge) {
   }
 }
 
-TEST(Soundness, JoiningGroupsCost) {
+// All groups are in one codeword, so lower ones cost rows and constraints and no fold.
+TEST(Soundness, LowerGroupsCostNoFold) {
   const auto key = one_chip(2);
   const Params params{.zk = false, .queries = 261};
   const Soundness one = soundness(shape_of(key, params, {{0, 20}}), 1, 0);
-  const Soundness two = soundness(shape_of(key, params, {{0, 20}, {0, 17}}), 1, 0);
-  EXPECT_LT(round_of(two, "batch").bits, round_of(one, "batch").bits);
-  EXPECT_LT(round_of(two, "fri/layer 0").bits, round_of(one, "fri/layer 0").bits);
-  EXPECT_LT(round_of(two, "logup").bits, round_of(one, "logup").bits);
-  EXPECT_LT(round_of(two, "alpha").bits, round_of(one, "alpha").bits);
+  const Soundness four =
+      soundness(shape_of(key, params, {{0, 20}, {0, 19}, {0, 18}, {0, 17}}), 1, 0);
+  ASSERT_EQ(four.rounds.size(), one.rounds.size());
+  for (size_t i = 0; i < one.rounds.size(); ++i) {
+    const std::string& name = one.rounds[i].name;
+    if (name == "logup" || name == "alpha")
+      EXPECT_LT(four.rounds[i].bits, one.rounds[i].bits) << name;
+    else
+      EXPECT_EQ(four.rounds[i].bits, one.rounds[i].bits) << name;
+  }
+  EXPECT_NEAR(round_of(four, "fri/layer 0").bits, 154.943 - std::log2(7) - 19, 0.001);
+  EXPECT_NEAR(round_of(four, "fri/layer 1").bits, 154.943 - std::log2(7) - 16, 0.001);
 }
 
-// 8 + 4 + 2 + 1 parts on one curve in the first layer, and 8 in each of the others.
-TEST(Soundness, GroupsThatJoinALayerArePartsOfItsCurve) {
+// A stack of 2^s columns is a polynomial of 2^s times the degree: batch and folds lose s bits.
+// zeta is about the columns themselves.
+TEST(Soundness, StacksCostTheirHeight) {
   const auto key = one_chip(2);
-  const Params params{.zk = false, .queries = 261};
-  const Soundness s = soundness(shape_of(key, params, {{0, 20}, {0, 19}, {0, 18}, {0, 17}}), 1, 0);
-  EXPECT_NEAR(round_of(s, "fri/layer 0").bits, 154.943 - std::log2(14) - 19, 0.001);
-  EXPECT_NEAR(round_of(s, "fri/layer 1").bits, 154.943 - std::log2(7) - 16, 0.001);
+  const auto at = [&](uint8_t log_stack) {
+    return soundness(
+        shape_of(key, {.zk = false, .queries = 261, .log_stack = log_stack}, {{0, 18}}), 1, 0);
+  };
+  const Soundness flat = at(0);
+  for (const uint8_t s : {uint8_t{1}, uint8_t{2}, uint8_t{4}}) {
+    const Soundness stacked = at(s);
+    EXPECT_EQ(stacked.rho, flat.rho);
+    EXPECT_NEAR(round_of(flat, "batch").bits - round_of(stacked, "batch").bits, s, 0.001);
+    EXPECT_NEAR(round_of(flat, "fri/layer 0").bits - round_of(stacked, "fri/layer 0").bits, s,
+                0.001);
+    for (const char* name : {"logup", "alpha", "zeta", "queries"})
+      EXPECT_EQ(round_of(stacked, name).bits, round_of(flat, name).bits) << name;
+  }
 }
 
 // The theorem on curves speaks of the domain that a layer is folded to, which beyond a rate of 3/4
