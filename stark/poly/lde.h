@@ -26,15 +26,16 @@ struct ExtraCoset {
   TileMatrix* values;
 };
 
-// Coset c of a blowup 2^b is kLdeShift * w_(2^b N)^c * H_N.
+// Coset c of a blowup 2^b is lde_shift(log N) * w_(2^b N)^c * H_N.
 constexpr Fp coset_shift(int log_rows, int log_blowup, size_t c) {
-  return kLdeShift * pow(Fp::root_of_unity(log_rows + log_blowup), c);
+  return lde_shift(static_cast<unsigned>(log_rows)) *
+         pow(Fp::root_of_unity(log_rows + log_blowup), c);
 }
 
 // trace: N rows, the columns' values on H_N in natural order. It is only read, and may be
 // cosets[0], which then replaces it. cosets: 2^b matrices shaped like the trace, or none; coset c
 // gets fhat at coset_shift(log N, b, c) * w_N^r in row r.
-//   Point e = 2^b r + c of the LDE domain, kLdeShift * w_(2^b N)^e, is row r of coset c.
+//   Point e = 2^b r + c of the LDE domain, lde_shift(log N) * w_(2^b N)^e, is row r of coset c.
 // extra: any number of extra cosets, each with masks.count <= M <= N, M >= 2, as many columns as
 // the trace. REQUIRES: log N >= 1, log N + b <= 24, masks.count <= N, masks for every column or
 // none. Time: that of 1 + 2^b transforms of N rows a column; memory: two blocks of a tile per

@@ -52,7 +52,7 @@ void Phases::extend_to_extra(uint32_t tree, const GroupShape& group, const TileM
 const Digest& Phases::commit(Phase phase, std::vector<CommittedGroup> groups) {
   ZK_CHECK(shape_.place(phase) == made_.size());
   const uint32_t tree = shape_.tree(phase);
-  for (size_t g = 0; g < groups.size(); ++g) groups[g].salted = shape_.groups[g].salted[tree];
+  for (size_t g = 0; g < groups.size(); ++g) groups[g].restart = shape_.groups[g].restart[tree];
   timed_("hash rows", cells(shape_, tree), "cell", [&] {
     made_.push_back(std::make_unique<CommittedTree>(shape_.params, std::move(groups),
                                                     shape_.trees[tree], randomness_));

@@ -4,15 +4,16 @@
 #include <zk/check.h>
 
 #include <map>
+#include <numeric>
 
 #include "stark/hash/blake3.h"
-#include "stark/pcs/open/deep.h"
 #include "stark/pcs/fri/fri.h"
 #include "stark/pcs/fri/grind.h"
+#include "stark/pcs/open/deep.h"
 #include "stark/pcs/open/ood.h"
+#include "stark/prover/phases.h"
 #include "stark/prover/stages/constraints.h"
 #include "stark/prover/stages/logup.h"
-#include "stark/prover/phases.h"
 #include "stark/prover/stages/quotient.h"
 
 namespace zkvm::stark {
@@ -179,7 +180,7 @@ class Prover {
   /// extra one determine it.
   TileMatrix quotient_on_cosets(size_t g) {
     const GroupShape& group = shape_.groups[g];
-    TileMatrix out(group.log_height, 10);
+    TileMatrix out(group.log_height, static_cast<int>(kBlinding));
     for (const size_t half : {0u, 1u}) {
       const size_t c = half * phases_.coset_count() / 2;
       const std::vector<const TileMatrix*> columns = phases_.on_coset(group, c);
@@ -194,8 +195,7 @@ class Prover {
   TileMatrix quotient_on_extra_coset(size_t g) {
     const GroupShape& group = shape_.groups[g];
     const auto [at, next] = phases_.on_extra_coset(group);
-    TileMatrix out(Phases::log_extra(group),
-                   static_cast<int>(group.width[shape_.tree(Phase::kQuotient)]));
+    TileMatrix out(Phases::log_extra(group), static_cast<int>(kBlinding));
     evaluate_quotient(circuit_, shape_, group, {logup_, alpha_, proof_.sums[g]},
                       inverse_vanishing(group, kExtraShift), {at, next}, out, kChunkB);
     return out;
@@ -220,9 +220,9 @@ class Prover {
     const OutOfDomainPoint zeta(group.log_height, zeta_);
     for (uint32_t t = 0; t < shape_.trees.size(); ++t)
       if (const CommittedGroup* found = phases_.trees()[t]->group(group.log_height)) {
-        std::vector<Fp5> values = zeta.evaluate(found->cosets[0], found->masks.view());
-        values.resize(shape_.opened_width(group, t));  // R is not opened
-        append(values);
+        std::vector<int> columns(shape_.opened_width(group, t));
+        std::iota(columns.begin(), columns.end(), 0);
+        append(zeta.evaluate(found->cosets[0], found->masks.view(), columns));
       }
     const OutOfDomainPoint next(group.log_height, zeta_ * Fp::root_of_unity(group.log_height));
     for (uint32_t t = 0; t < shape_.trees.size(); ++t) {
@@ -242,20 +242,14 @@ class Prover {
   // ---------------------------------------------------------------------------------------- fri
 
   bool run_fri() {
-    std::vector<Fp5> coefficients(proof_.openings.size());
+    std::vector<Fp5> coefficients(shape_.batched());
     transcript_.squeeze("batch", coefficients);
-    std::vector<Codeword> batch;
-    size_t first = 0;
-    for (const GroupShape& group : shape_.groups) {
-      const size_t count = shape_.openings(group);
-      batch.push_back(timed_("deep", deep_cells(group), "LDE cell", [&] {
-        return deep_batch(shape_, group, phases_.extensions(group), zeta_,
-                          std::span(proof_.openings).subspan(first, count),
-                          std::span(coefficients).subspan(first, count));
-      }));
-      first += count;
-    }
-    const uint64_t points = batch[0].size();
+    std::vector<std::vector<TreeLde>> extensions;
+    for (const GroupShape& group : shape_.groups) extensions.push_back(phases_.extensions(group));
+    Codeword batch = timed_("deep", total_cells() << shape_.params.log_blowup, "LDE cell", [&] {
+      return deep_batch(shape_, extensions, zeta_, proof_.openings, coefficients);
+    });
+    const uint64_t points = batch.size();
     auto fri = timed_("fri", points, "point",
                       [&] { return fri_commit(shape_, std::move(batch), transcript_); });
     fri_ = std::move(*fri);
@@ -265,18 +259,12 @@ class Prover {
     return true;
   }
 
-  [[nodiscard]] uint64_t deep_cells(const GroupShape& group) const {
-    uint64_t count = 0;
-    for (uint32_t t = 0; t < shape_.trees.size(); ++t) count += cells(group, t);
-    return count << shape_.params.log_blowup;
-  }
-
   // ------------------------------------------------------------------------------------ queries
 
   bool answer_queries() {
     if (!grind_for("grind query", proof_.params.grind_query, proof_.nonce_query)) return false;
     std::vector<uint32_t> indices(proof_.params.queries);
-    transcript_.squeeze_indices("queries", shape_.log_domain(shape_.groups[0]), indices);
+    transcript_.squeeze_indices("queries", shape_.log_domain(), indices);
     timed_("queries", indices.size(), "query", [&] {
       for (uint32_t t = 0; t < shape_.trees.size(); ++t) {
         const MerkleTree& tree = phases_.trees()[t]->merkle();

@@ -13,8 +13,8 @@
 #include "stark/protocol/error.h"
 #include "stark/protocol/proof.h"
 #include "stark/protocol/statement.h"
-#include "stark/transcript/transcript.h"
 #include "stark/prover/stage_timer.h"
+#include "stark/transcript/transcript.h"
 
 namespace zkvm::stark {
 

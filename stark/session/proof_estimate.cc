@@ -268,7 +268,7 @@ uint64_t estimate_proof_bytes(const Shape& shape) {
     const std::vector<uint32_t> rows = opened_rows(shape, tree, indices);
     std::vector<uint32_t> scratch(2 * rows.size());
     MerkleProofSize size;
-    ZK_CHECK(merkle_proof_size(tree_heights(shape, tree), rows, scratch, size) == MerkleCheck::kOk);
+    ZK_CHECK(merkle_proof_size(merkle_shape(shape, tree), rows, scratch, size) == MerkleCheck::kOk);
     bytes += 4 * size.row_words + 4 + kDigest * size.digests;
   }
   return bytes;

@@ -26,16 +26,14 @@ uint64_t random_stream(const TreeShape& tree, uint8_t log_height) {
 CommittedTree::CommittedTree(const Params& params, std::vector<CommittedGroup> groups,
                              const TreeShape& place, const Randomness& salt_from)
     : params_(params), groups_(std::move(groups)) {
-  std::vector<TreeRows> rows;
-  for (const CommittedGroup& group : groups_) {
-    TreeRows& height = rows.emplace_back();
-    height.log_rows = group.log_height + params.log_blowup;
-    height.salted = group.salted;
-    for (const TileMatrix& coset : group.cosets)
-      append_columns(coset, height.cosets.emplace_back());
-  }
-  tree_ = std::make_unique<MerkleTree>(params.log_blowup, std::move(rows),
-                                       TreeSalt{salt_from, random_stream(place, 0)});
+  std::vector<StackedGroup> stacked;
+  for (const CommittedGroup& group : groups_)
+    stacked.push_back({group.log_height, group.cosets, group.restart});
+  std::optional<TreeSalt> salt;
+  if (params.zk && place.kind == TreeShape::Kind::kShared)
+    salt = TreeSalt{salt_from, random_stream(place, 0)};
+  tree_ = std::make_unique<MerkleTree>(std::make_unique<StackedRows>(
+      place.log_height, params.log_blowup, std::move(stacked), std::move(salt)));
 }
 
 const CommittedGroup* CommittedTree::group(uint8_t log_height) const {
@@ -52,7 +50,8 @@ TileMatrix gather_columns(uint8_t log_height, uint32_t width, std::span<const Co
   const size_t chunk = std::min(kChunk, out.rows());
   tbb::parallel_for(size_t{0}, out.rows() / chunk, [&](size_t index) {
     for (int tile = 0; tile < out.tiles(); ++tile) {
-      const auto columns = std::span(copied).subspan(static_cast<size_t>(tile) * kTileWidth, kTileWidth);
+      const auto columns =
+          std::span(copied).subspan(static_cast<size_t>(tile) * kTileWidth, kTileWidth);
       if (std::ranges::find(columns, 0) != columns.end())
         std::fill_n(out.row(tile, index * chunk), chunk * kTileWidth, 0);
     }
@@ -76,7 +75,9 @@ TileMatrix gather_columns(uint8_t log_height, uint32_t width, std::span<const Co
 CommittedTree commit_slot(const VerifyingKey& key, const Params& params, uint16_t slot,
                           const Witness& witness, const Randomness::Seed& seed) {
   const bool shared = key.slots[slot].kind == Slot::Kind::kShared;
-  const TreeShape place{shared ? TreeShape::Kind::kShared : TreeShape::Kind::kFixed, slot};
+  const TreeShape place{.kind = shared ? TreeShape::Kind::kShared : TreeShape::Kind::kFixed,
+                        .slot = slot,
+                        .log_height = key.slots[slot].rows[0].log_height};
   const Randomness randomness(seed);
   std::vector<CommittedGroup> groups;
   for (size_t i = 0; i < witness.tables.size();) {  // sorted: equal heights stand together
@@ -96,7 +97,7 @@ CommittedTree commit_slot(const VerifyingKey& key, const Params& params, uint16_
     CommittedGroup group;
     group.log_height = log_height;
     group.on_trace_domain = gather_columns(log_height, width, copies);
-    group.salted = shared && params.zk && width < kSaltThreshold;
+    group.restart = width;
     const std::vector<uint32_t> lengths(width, shared ? params.mask_for_two() : 0);
     group.masks = GroupMasks::draw(randomness, random_stream(place, log_height), lengths);
     for (size_t c = 0; c < size_t{1} << params.log_blowup; ++c)

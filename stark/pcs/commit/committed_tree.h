@@ -11,6 +11,7 @@
 
 #include "stark/pcs/commit/merkle_tree.h"
 #include "stark/pcs/commit/randomness.h"
+#include "stark/pcs/commit/stacked_rows.h"
 #include "stark/poly/lde.h"
 #include "stark/poly/tile_matrix.h"
 #include "stark/protocol/key.h"
@@ -37,17 +38,18 @@ struct CommittedGroup {
   TileMatrix on_trace_domain;      // without rows where nobody needs it any more
   std::vector<TileMatrix> cosets;  // 2^log_blowup
   GroupMasks masks;
-  bool salted = false;
+  uint32_t restart = 0;  // the column that begins a new stack; their number if none does
 };
 
 /// First stream of the prover's randomness for a group of a tree: columns follow (up to 2^32).
 /// Trees of different slots have different streams, even from one seed.
 [[nodiscard]] uint64_t random_stream(const TreeShape& tree, uint8_t log_height);
 
-/// One tree over the rows of its groups, tallest first.
+/// One tree over the stacks of its groups, tallest first.
 class CommittedTree {
  public:
-  /// Hashes. `salt_from`: where salt is drawn, if any group is salted.
+  /// Hashes. `place`: its height is that of the rows. `salt_from`: where salt is drawn, if it is a
+  /// shared tree's.
   CommittedTree(const Params& params, std::vector<CommittedGroup> groups, const TreeShape& place,
                 const Randomness& salt_from);
 

@@ -10,6 +10,7 @@
 
 #include "stark/field/field.h"
 #include "stark/poly/aligned_words.h"
+#include "stark/poly/point_run.h"
 #include "stark/simd/simd_dispatch.h"
 
 namespace zkvm::stark {
@@ -46,25 +47,5 @@ class Codeword {
   unsigned log_size_ = 0;
   AlignedWords words_;
 };
-
-/// The points x_i = first * root^i of a run of rows, or their inverses.
-struct PointRun {
-  Fp first;
-  alignas(64) uint32_t powers[16];  // root^0 .. root^15
-  Fp step;                          // root^16
-};
-
-/// The points root^i * first of a run of packs, for the kernels.
-[[nodiscard]] inline PointRun make_point_run(Fp first, Fp root) {
-  PointRun run{};
-  Fp power = Fp::one();
-  for (uint32_t& word : run.powers) {
-    word = power.wire;
-    power *= root;
-  }
-  run.step = power;
-  run.first = first;
-  return run;
-}
 
 }  // namespace zkvm::stark

@@ -43,20 +43,20 @@ Codeword short_fold(const Codeword& in, unsigned log_arity, const Fp5& beta) {
 
 }  // namespace
 
-TreeRows fri_layer_rows(unsigned log_rows, std::span<const FriFibres> codewords) {
+std::unique_ptr<RowSource> fri_layer_rows(const Codeword& codeword, unsigned log_arity) {
+  const unsigned log_rows = codeword.log_size() - log_arity;
   std::vector<RowColumns> columns;
-  for (const auto& [codeword, log_arity] : codewords) {
-    for (size_t j = 0; j < size_t{1} << log_arity; ++j) {
-      const size_t first = j << log_rows;
-      const uint32_t* pack = codeword + first / kPackLanes * kCodewordPackWords;
-      for (size_t k = 0; k < 5; ++k)
-        columns.push_back({.first = pack + k * kPackLanes + first % kPackLanes,
-                           .words = 1,
-                           .row_stride = 1,
-                           .pack_stride = kCodewordPackWords});
-    }
+  for (size_t j = 0; j < size_t{1} << log_arity; ++j) {
+    const size_t first = j << log_rows;
+    const uint32_t* pack = codeword.pack(first / kPackLanes);
+    for (size_t k = 0; k < 5; ++k)
+      columns.push_back({.first = pack + k * kPackLanes + first % kPackLanes,
+                         .words = 1,
+                         .row_stride = 1,
+                         .pack_stride = kCodewordPackWords});
   }
-  return {.log_rows = log_rows, .cosets = {std::move(columns)}};
+  return std::make_unique<ColumnRows>(log_rows,
+                                      std::vector<std::vector<RowColumns>>{std::move(columns)});
 }
 
 Codeword fold(const Codeword& codeword, unsigned log_arity, const Fp5& beta) {
@@ -88,23 +88,6 @@ Codeword fold(const Codeword& codeword, unsigned log_arity, const Fp5& beta) {
   return out;
 }
 
-void add_multiple(Codeword& codeword, const Codeword& other, const Fp5& factor) {
-  ZK_CHECK(codeword.log_size() == other.log_size());
-  if (codeword.size() < kPackLanes) {
-    for (size_t e = 0; e < codeword.size(); ++e)
-      codeword.set(e, codeword.at(e) + factor * other.at(e));
-    return;
-  }
-  uint32_t matrix[25];
-  Fp5 constant;
-  put_matrix(factor, matrix, constant);
-  const tbb::blocked_range<size_t> all(0, codeword.packs(), kPacksPerTask);
-  tbb::parallel_for(all, [&](const auto& range) {
-    fri_kernels().add_multiple(other.pack(range.begin()), matrix, constant, range.size(),
-                               codeword.pack(range.begin()));
-  });
-}
-
 std::vector<Fp5> interpolate(const Codeword& codeword) {
   // Decimation in frequency by the inverse root, then bit reversal: the final codeword is short.
   std::vector<Fp5> values(codeword.size());
@@ -127,38 +110,20 @@ std::vector<Fp5> interpolate(const Codeword& codeword) {
   return coefficients;
 }
 
-std::optional<FriCommitment> fri_commit(const Shape& shape, std::vector<Codeword> batch,
-                                        Transcript& transcript,
+std::optional<FriCommitment> fri_commit(const Shape& shape, Codeword batch, Transcript& transcript,
                                         const std::atomic<bool>* cancelled) {
   const auto scope = transcript.scope("fri");
   FriCommitment out;
-  Codeword codeword = std::move(batch[0]);
+  Codeword codeword = std::move(batch);
   for (uint32_t i = 0; i < shape.layers.size(); ++i) {
     const FriLayerShape& layer = shape.layers[i];
     const auto layer_scope = transcript.scope("layer", i);
-
-    std::vector<FriFibres> fibres = {{codeword.pack(0), layer.log_arity}};
-    for (const auto& [group, log_arity] : layer.joins)
-      if (log_arity > 0) fibres.push_back({batch[group].pack(0), log_arity});
-    MerkleTree tree(0, {fri_layer_rows(layer.log_rows(), fibres)});
+    MerkleTree tree(fri_layer_rows(codeword, layer.log_arity));
     transcript.absorb("root", tree.root());
     const auto nonce = grind(transcript, "grind", shape.params.grind_round, cancelled);
     if (!nonce) return std::nullopt;
-    const Fp5 beta = transcript.squeeze("fold");
-
-    Codeword next = fold(codeword, layer.log_arity, beta);
-    Fp5 power = pow(beta, 1u << layer.log_arity);
-    std::vector<Codeword> joined;
-    for (const auto& [group, log_arity] : layer.joins) {
-      if (log_arity > 0) {
-        add_multiple(next, fold(batch[group], log_arity, beta), power);
-        joined.push_back(std::move(batch[group]));
-      } else {
-        add_multiple(next, batch[group], power);
-      }
-      power *= pow(beta, 1u << log_arity);
-    }
-    out.layers.push_back({std::move(codeword), std::move(joined), std::move(tree), *nonce});
+    Codeword next = fold(codeword, layer.log_arity, transcript.squeeze("fold"));
+    out.layers.push_back({std::move(codeword), std::move(tree), *nonce});
     codeword = std::move(next);
   }
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -16,11 +17,9 @@
 
 namespace zkvm::stark {
 
-/// A committed layer: its codeword, those of groups that are folded with it, and the tree over the
-/// fibres of all.
+/// A committed layer: its codeword and the tree over its fibres.
 struct FriLayer {
   Codeword codeword;
-  std::vector<Codeword> joined;
   MerkleTree tree;
   uint64_t nonce = 0;
 };
@@ -30,24 +29,17 @@ struct FriCommitment {
   std::vector<Fp5> final_polynomial;  // shape.final_bound coefficients
 };
 
-/// The commit phase of protocol.md section 10. `batch`: the codeword of every group, tallest first;
-/// group g's polynomial must have fewer coefficients than its bound; if not, the proof will not
-/// verify. All threads.
+/// The commit phase of protocol.md section 10. `batch` must have fewer coefficients than the shape's
+/// bound; if not, the proof will not verify. All threads.
 /// nullopt only if `cancelled` became true; the transcript is then of no more use.
-[[nodiscard]] std::optional<FriCommitment> fri_commit(const Shape& shape,
-                                                      std::vector<Codeword> batch,
+[[nodiscard]] std::optional<FriCommitment> fri_commit(const Shape& shape, Codeword batch,
                                                       Transcript& transcript,
                                                       const std::atomic<bool>* cancelled = nullptr);
 
-/// A codeword of 2^(log_rows + log_arity) elements that lies as codeword.h says.
-struct FriFibres {
-  const uint32_t* codeword;
-  unsigned log_arity;
-};
-
-/// A leaf of a FRI layer (protocol.md, section 10) is, for each codeword, for each j < 2^log_arity,
-/// element index + j * 2^log_rows.
-[[nodiscard]] TreeRows fri_layer_rows(unsigned log_rows, std::span<const FriFibres> codewords);
+/// The rows of a FRI layer (protocol.md, section 10): fibres of a codeword, elements e + j 2^log_rows
+/// for each j < 2^log_arity. The codeword must outlive them.
+[[nodiscard]] std::unique_ptr<RowSource> fri_layer_rows(const Codeword& codeword,
+                                                        unsigned log_arity);
 
 /// What layer i opens for these query indices (below the tallest domain; any order).
 [[nodiscard]] TreeOpening open_layer(const Shape& shape, const FriCommitment& fri, size_t i,
@@ -56,9 +48,6 @@ struct FriFibres {
 /// F' with F'(Y) = sum_u beta^u G_u(Y), F(X) = sum_u X^u G_u(X^(2^log_arity)). log_arity 1, 2 or 3,
 /// at most the codeword's log size. All threads.
 [[nodiscard]] Codeword fold(const Codeword& codeword, unsigned log_arity, const Fp5& beta);
-
-/// codeword += factor * other; equal sizes. All threads.
-void add_multiple(Codeword& codeword, const Codeword& other, const Fp5& factor);
 
 /// Coefficients of the polynomial with these values on the subgroup, lowest first.
 [[nodiscard]] std::vector<Fp5> interpolate(const Codeword& codeword);

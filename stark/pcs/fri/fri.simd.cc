@@ -110,26 +110,8 @@ void fold(const FoldRun& run) {
   }
 }
 
-void add_multiple(const uint32_t* from, const uint32_t* matrix, const Fp5& constant, size_t packs,
-                  uint32_t* into) {
-  for (size_t g = 0; g < packs; ++g) {
-    for (size_t lane = 0; lane < 16; lane += kLanes) {
-      const size_t at = g * kCodewordPackWords + lane;
-      PFp a[5];
-      for (size_t k = 0; k < 5; ++k) a[k] = load_fp(from + at + 16 * k);
-      CentredAcc acc[5];
-      mac_matrix<0>(acc, a, matrix);
-      for (size_t k = 0; k < 5; ++k) {
-        const PFp sum = acc[k].reduce() + broadcast(constant.c[k]);
-        store(into + at + 16 * k, (load_fp(into + at + 16 * k) + sum).v);
-      }
-    }
-  }
-}
-
 }  // namespace
 
-extern const FriKernels fri_kernels = {.fold = {&fold<2>, &fold<4>, &fold<8>},
-                                       .add_multiple = &add_multiple};
+extern const FriKernels fri_kernels = {.fold = {&fold<2>, &fold<4>, &fold<8>}};
 
 }  // namespace zkvm::stark::ZKVM_SIMD_TARGET

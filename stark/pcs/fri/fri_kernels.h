@@ -27,9 +27,6 @@ struct FoldRun {
 struct FriKernels {
   /// log_arity 1, 2, 3: fold[log_arity - 1].
   void (*fold[3])(const FoldRun& run);
-  /// into[e] += factor * from[e], `packs` packs; matrix as above, 25 words.
-  void (*add_multiple)(const uint32_t* from, const uint32_t* matrix, const Fp5& constant,
-                       size_t packs, uint32_t* into);
 };
 ZKVM_SIMD_KERNELS(FriKernels, fri_kernels);
 

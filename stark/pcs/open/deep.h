@@ -1,8 +1,15 @@
-// The prover's section "deep": the batch codeword of a group, in one pass over all its columns.
+// The prover's section "deep": the batch codeword, in one pass over all columns.
 // Protocol: stark/doc/protocol.md section 10; the verifier's counterpart: stark/verifier/deep.h.
+//
+// Stacks are not made for it. With f = 2^s columns in a stack, what a group adds is
+//   sum_u x^u A_u(x_n),   A_u = sum c (f_u - y_u)/(x_n - zeta) + sum d (f_u - z_u)/(x_n - w zeta),
+// over the stacks' columns of place u: f words on the group's own domain. Two of them at height n are
+// one at height n + 1, A_u(Y^2) + Y A_(u + f/2)(Y^2): so the groups are added from the lowest up, and
+// all that they add is lifted together.
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "stark/field/field.h"
 #include "stark/pcs/fri/codeword.h"
@@ -16,12 +23,11 @@ namespace zkvm::stark {
 /// none in that tree.
 using TreeLde = std::vector<const TileMatrix*>;
 
-/// B_N(e) = R(x) + sum c_i (f_i(x) - y_i)/(x - zeta) + sum d_i (f_i(x) - z_i)/(x - w zeta) at every
-/// index e of the group's domain. `lde`: one for each tree of the shape. `opened` and
-/// `coefficients`: the group's opened values and its part of squeeze "batch", in the order of
-/// section 8. zeta is not in F. All threads.
-[[nodiscard]] Codeword deep_batch(const Shape& shape, const GroupShape& group,
-                                  std::span<const TreeLde> lde, const Fp5& zeta,
-                                  std::span<const Fp5> opened, std::span<const Fp5> coefficients);
+/// B at every index of the common domain. `lde`: of each group, one for each tree of the shape.
+/// `opened`: all opened values, `coefficients`: shape.batched() challenges, in the orders of
+/// sections 8 and 10. zeta is not in F. All threads.
+[[nodiscard]] Codeword deep_batch(const Shape& shape, std::span<const std::vector<TreeLde>> lde,
+                                  const Fp5& zeta, std::span<const Fp5> opened,
+                                  std::span<const Fp5> coefficients);
 
 }  // namespace zkvm::stark

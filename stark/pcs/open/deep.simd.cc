@@ -1,5 +1,5 @@
 // See deep_kernels.h. Rows of a tile are transposed, so that lanes are rows; the products of a
-// row's columns with their coefficients are summed in 64 bits and reduced once a row.
+// row's columns with their coefficients are summed in 64 bits and reduced once a row and place.
 #include "stark/pcs/open/deep_kernels.h"
 #include "stark/simd/simd.h"
 
@@ -8,43 +8,32 @@ namespace {
 
 constexpr size_t kMaxRows = 16 * (kMaxDeepPacks + 1);  // with the pack before the run
 
-ZKVM_SIMD_INLINE void mac(CentredAcc5& acc, const uint32_t* column, const uint32_t* coefficients) {
-  acc.mac(split(shifted(load_fp(column))), coefficients);
-}
-ZKVM_SIMD_INLINE PFp5 reduce(const CentredAcc5& acc, const Fp5& constant) {
+ZKVM_SIMD_INLINE PFp5 sum_of(const DeepSum& sum, const uint32_t* words) {
+  CentredAcc5 acc;
+  const uint32_t* coefficients = sum.coefficients;
+  const uint32_t* columns = sum.columns;
+  for (size_t quad = 0; quad < sum.quads; ++quad) {
+    acc.fold();  // room for four, whatever came before: no count in this loop
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; ++i)
+      acc.mac(split(shifted(load_fp(words + columns[i] * kLanes))), coefficients + 5 * i);
+    columns += 4;
+    coefficients += 20;
+  }
   PFp5 out;
-  for (int k = 0; k < 5; ++k) out.c[k] = acc.c[k].reduce() + broadcast(constant.c[k]);
+  for (int k = 0; k < 5; ++k) out.c[k] = acc.c[k].reduce() + broadcast(sum.constant.c[k]);
   return out;
 }
 
-// The numerators sum c (f(x) - y) and sum d / w (f(x) - y') of kLanes rows from `row` on.
-struct Numerators {
-  PFp5 at_z, at_next;
-};
-ZKVM_SIMD_INLINE Numerators numerators(const DeepRun& run, size_t row) {
-  CentredAcc5 acc, next_acc;
-  for (size_t t = 0; t < run.tile_count; ++t) {
-    const DeepTile& tile = run.tiles[t];
-    const uint32_t* rows = tile.rows + 16 * row;
+// Columns of kLanes rows from `row` on, one vector each.
+ZKVM_SIMD_INLINE void load_columns(const DeepRun& run, size_t row, uint32_t* words) {
+  for (size_t t = 0; t < run.tile_count; ++t, words += 16 * kLanes) {
+    const uint32_t* rows = run.tiles[t] + 16 * row;
     for (size_t r = 0; r < kLanes; ++r) prefetch(rows + 16 * (kLanes + r));
     U32 columns[16];
     transpose_in(rows, 16, columns);
-    alignas(64) uint32_t words[16 * kLanes];
     for (size_t i = 0; i < 16; ++i) store(words + i * kLanes, columns[i]);
-    const uint32_t* coefficients = tile.coefficients;
-    for (size_t quad = 0; quad < tile.quads; ++quad) {
-      acc.fold();  // room for four, whatever came before: no count in this loop
-#pragma GCC unroll 4
-      for (size_t i = 0; i < 4; ++i)
-        mac(acc, words + (4 * quad + i) * kLanes, coefficients + 5 * i);
-      coefficients += 20;
-    }
-    for (size_t n = 0; n < tile.next_count; ++n) {
-      next_acc.make_room(1);
-      mac(next_acc, words + tile.next[n].lane * kLanes, tile.next[n].coefficients);
-    }
   }
-  return {reduce(acc, run.constant), reduce(next_acc, run.next_constant)};
 }
 
 // sum_i a[i] b[i], four products.
@@ -128,35 +117,57 @@ ZKVM_SIMD_INLINE PFp5 sum_of_products(const PFp5& a, const PFp5& b, const PFp5& 
   return out;
 }
 
-// R at kLanes rows.
-ZKVM_SIMD_INLINE PFp5 random_at(const DeepRun& run, size_t row) {
-  U32 columns[16];
-  transpose_in(run.blinding_tile + 16 * row, 16, columns);
-  PFp5 out;
-  for (size_t k = 0; k < 5; ++k) out.c[k] = {columns[run.blinding_first + k]};
-  return out;
-}
-
 void batch(const DeepRun& run) {
   alignas(64) uint32_t inverses[5 * kMaxRows];
   invert(run, inverses);
   for (size_t row = 0; row < 16 * run.packs; row += kLanes) {
-    const Numerators n = numerators(run, row);
+    load_columns(run, row, run.scratch);
     PFp5 here, before;  // 1/(x - z) of these rows and of the ones before
     for (size_t k = 0; k < 5; ++k) {
       const uint32_t* at = inverses + k * kMaxRows + 16 + row;
       here.c[k] = load_fp(at);
       before.c[k] = {load_unaligned(at - 1)};
     }
-    PFp5 sum = sum_of_products(n.at_z, here, n.at_next, before);
-    if (run.blinding_tile != nullptr) sum = sum + random_at(run, row);
-    uint32_t* out = run.out + row / 16 * kCodewordPackWords + row % 16;
-    for (size_t k = 0; k < 5; ++k) store(out + 16 * k, sum.c[k].v);
+    for (size_t p = 0; p < run.place_count; ++p) {
+      const DeepPlace& place = run.places[p];
+      const PFp5 at_z = sum_of(place.at_z, run.scratch);
+      PFp5 sum;
+      if (place.at_next.quads == 0)
+        sum = at_z * here;
+      else
+        sum = sum_of_products(at_z, here, sum_of(place.at_next, run.scratch), before);
+      if (place.blinding != nullptr) {
+        for (size_t k = 0; k < 5; ++k)
+          sum.c[k] = sum.c[k] + load_fp(run.scratch + place.blinding[k] * kLanes);
+      }
+      uint32_t* out = place.out + row / 16 * kCodewordPackWords + row % 16;
+      for (size_t k = 0; k < 5; ++k) store(out + 16 * k, sum.c[k].v);
+    }
+  }
+}
+
+void add(const uint32_t* from, size_t packs, uint32_t* to) {
+  for (size_t i = 0; i < 16 * packs; i += kLanes)
+    store(to + i, (load_fp(to + i) + load_fp(from + i)).v);
+}
+
+void lift(uint32_t* low, uint32_t* high, size_t packs, const PointRun* points) {
+  PFp first = broadcast(points->first);
+  for (size_t row = 0; row < 16 * packs; row += kLanes) {
+    const Split y = split(first * load_fp(points->powers + row % 16));
+    if (row % 16 + kLanes == 16) first = first * broadcast(points->step);
+    const size_t at = row / 16 * kCodewordPackWords + row % 16;
+    for (size_t k = 0; k < 5; ++k) {
+      const PFp a = load_fp(low + at + 16 * k);
+      const PFp b = reduce(mul(split(load_fp(high + at + 16 * k)), y));
+      store(low + at + 16 * k, (a + b).v);
+      store(high + at + 16 * k, (a - b).v);
+    }
   }
 }
 
 }  // namespace
 
-extern const DeepKernels deep_kernels = {.batch = &batch};
+extern const DeepKernels deep_kernels = {.batch = &batch, .add = &add, .lift = &lift};
 
 }  // namespace zkvm::stark::ZKVM_SIMD_TARGET

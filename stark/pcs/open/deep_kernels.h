@@ -11,19 +11,21 @@
 
 namespace zkvm::stark {
 
-/// A column that is also opened at w z.
-struct DeepNext {
-  uint32_t lane;             // of the tile
-  uint32_t coefficients[5];  // centred words of d / w
-};
-
-struct DeepTile {
-  const uint32_t* rows;  // the run's first row
-  /// Centred words of c, five for each of the first 4 * quads columns; 0 for those not opened.
+/// A sum of columns, four at a time: column 16 t + i is word i of tile t. Coefficients are centred
+/// words, five a column; those of columns that only fill a four up are 0.
+struct DeepSum {
+  const uint32_t* columns;
   const uint32_t* coefficients;
   size_t quads;
-  const DeepNext* next;
-  size_t next_count;
+  Fp5 constant;  // centre() * sum c - sum c y; see shifted() in simd.h
+};
+
+/// What has one place in the stacks: A_u of deep.h.
+struct DeepPlace {
+  DeepSum at_z;              // sum c (f - y)
+  DeepSum at_next;           // sum d / w (f - y')
+  const uint32_t* blinding;  // the columns of R's five coordinates, or null
+  uint32_t* out;             // packs * kCodewordPackWords: A_u at these rows
 };
 
 inline constexpr size_t kMaxDeepPacks = 64;  // of 16 rows: what one batch inversion spans
@@ -35,18 +37,20 @@ struct DeepRun {
   /// The points from 16 rows before the run on: 1/(x_r - w z) = 1/(x_(r-1) - z) / w.
   const PointRun* points;
   MinimalPolynomial z;
-  const DeepTile* tiles;
+  const uint32_t* const* tiles;  // the run's first row in each
   size_t tile_count;
-  /// centre() * sum c - sum c y, and of d / w; see shifted() in simd.h.
-  Fp5 constant, next_constant;
-  /// The tile that holds R's five columns, from word blinding_first on; null if there is no R.
-  const uint32_t* blinding_tile;
-  size_t blinding_first;
-  uint32_t* out;  // packs * kCodewordPackWords: the batch at these rows
+  const DeepPlace* places;
+  size_t place_count;
+  uint32_t* scratch;  // 16 * kPackLanes words a tile, 64-byte aligned
 };
 
 struct DeepKernels {
   void (*batch)(const DeepRun& run);
+  /// to[i] += from[i], words of F, 16 a pack.
+  void (*add)(const uint32_t* from, size_t packs, uint32_t* to);
+  /// low, high = low + y high, low - y high, packs of a codeword; y: points of the pack from `low`
+  /// on.
+  void (*lift)(uint32_t* low, uint32_t* high, size_t packs, const PointRun* points);
 };
 ZKVM_SIMD_KERNELS(DeepKernels, deep_kernels);
 

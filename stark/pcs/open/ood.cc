@@ -33,6 +33,7 @@ OutOfDomainPoint::OutOfDomainPoint(int log_rows, const Fp5& zeta)
   ZK_CHECK(1 <= log_rows && log_rows <= Fp::kTwoAdicity);
   const MinimalPolynomial point = minimal_polynomial(zeta);
   const Fp root = Fp::root_of_unity(log_rows);
+  const Fp shift = lde_shift(static_cast<unsigned>(log_rows));
   const size_t rows = block_rows(log_rows), blocks = (size_t{1} << log_rows) / rows;
   uint32_t powers[17];
   Fp power = Fp::one();
@@ -40,7 +41,7 @@ OutOfDomainPoint::OutOfDomainPoint(int log_rows, const Fp5& zeta)
   weights_ = AlignedWords(blocks * 5 * kBlockRows);
   tbb::parallel_for(size_t{0}, blocks, [&](size_t block) {
     // Below 16 rows the points go round again; nobody reads those weights.
-    ood_kernels().weights(point, kLdeShift * pow(root, block * rows), powers,
+    ood_kernels().weights(point, shift * pow(root, block * rows), powers,
                           std::max<size_t>(rows, 16), weights_.data() + block * 5 * kBlockRows);
   });
 }
@@ -77,7 +78,7 @@ std::vector<Fp5> OutOfDomainPoint::evaluate(const TileMatrix& coset0, const Colu
     }
   });
 
-  const Fp n = Fp::from(coset0.rows()), s_n = pow(kLdeShift, coset0.rows());
+  const Fp n = Fp::from(coset0.rows()), s_n = pow(lde_shift(static_cast<unsigned>(log_rows_)), coset0.rows());
   const Fp5 vanishing = pow(zeta_, coset0.rows()) - s_n;  // of coset 0, at zeta
   const Fp5 scale = vanishing * inverse(n * s_n);
   std::vector<Fp5> zeta_powers(masks.count);

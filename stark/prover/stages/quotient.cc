@@ -46,25 +46,55 @@ void for_each_row(size_t rows, const Body& body) {
 /// Q is known on two cosets s0 H and s1 H with s1 = s0 w_2N, so s1^N = -s0^N. Modulo X^2N - s0^2N
 /// it is lo + X^N hi, and modulo X^N - s^N it is lo + s^N hi on either coset.
 /// `values`: columns 0..4 on s0 H, 5..9 on s1 H. Writes coefficients in bit-reversed order, lo to
-/// columns 0..4, hi to 5..9, and hi to `values` as well; to kBlinding.. those of R, whose column c
-/// has `stride` words.
-void interpolate_halves(const GroupShape& group, TileMatrix& values, std::span<const Fp> blinding,
-                        size_t stride, TileMatrix& coefficients) {
-  interpolate(values, coefficients, kLdeShift);  // on s1 H too: gives Q(X w_2N)
+/// columns 0..4, hi to 5..9, and hi to `values` as well.
+void interpolate_halves(const GroupShape& group, TileMatrix& values, TileMatrix& coefficients) {
+  const Fp shift = lde_shift(group.log_height);
+  interpolate(values, shift);  // on s1 H too: gives Q(X w_2N)
   const Fp inverse_2 = inverse(Fp::from(2));
-  const Fp inverse_2_shift_n = inverse_2 * inverse(pow(kLdeShift, group.height()));
+  const Fp inverse_2_shift_n = inverse_2 * inverse(pow(shift, group.height()));
   const Powers unshift(inverse(Fp::root_of_unity(group.log_height + 1)), group.log_height);
   for_each_row(values.rows(), [&](size_t r) {
     const Fp scale = unshift[bit_reverse(r, group.log_height)];
+    uint32_t* at = values.row(0, r);
     uint32_t* row = coefficients.row(0, r);
     for (size_t c = 0; c < kDegree; ++c) {
-      const Fp u0 = Fp::from_wire(row[c]), u1 = Fp::from_wire(row[kDegree + c]) * scale;
+      const Fp u0 = Fp::from_wire(at[c]), u1 = Fp::from_wire(at[kDegree + c]) * scale;
       row[c] = ((u0 + u1) * inverse_2).wire;
-      row[kDegree + c] = ((u0 - u1) * inverse_2_shift_n).wire;
-      values.row(0, r)[kDegree + c] = row[kDegree + c];
-      row[kBlinding + c] = blinding.empty() ? 0 : blinding[stride * c + r].wire;
+      row[kDegree + c] = at[kDegree + c] = ((u0 - u1) * inverse_2_shift_n).wire;
     }
-    row[kTileWidth - 1] = 0;
+    for (size_t c = kBlinding; c < kTileWidth; ++c) row[c] = 0;
+  });
+}
+
+/// R's coefficients: below N in the order of storage, which is as random as any; those of a column
+/// follow one another.
+struct Blinding {
+  size_t columns = 0, size = 0;  // size: of a column
+  std::vector<Fp> words;
+};
+
+Blinding draw_blinding(const Shape& shape, const GroupShape& group, const Randomness& randomness) {
+  Blinding out;
+  const uint32_t width = group.width[shape.tree(Phase::kQuotient)];
+  if (width == kBlinding) return out;
+  out.columns = width - kBlinding;
+  out.size = shape.blinding_size();
+  out.words.resize(out.columns * out.size);
+  const uint64_t stream = random_stream({TreeShape::Kind::kQuotient}, group.log_height);
+  for (size_t i = 0; i < out.columns; ++i)
+    randomness.fill_column(RandomUse::kBlinding, stream + i,
+                           std::span(out.words).subspan(i * out.size, out.size));
+  return out;
+}
+
+void put_blinding(const Blinding& blinding, TileMatrix& coefficients) {
+  coefficients.zero_spare_columns();
+  for_each_row(coefficients.rows(), [&](size_t r) {
+    for (size_t i = 0; i < blinding.columns; ++i) {
+      const size_t column = kBlinding + i;
+      coefficients.row(static_cast<int>(column) / kTileWidth, r)[column % kTileWidth] =
+          blinding.words[i * blinding.size + r].wire;
+    }
   });
 }
 
@@ -113,13 +143,13 @@ void shift_to_chunk_b(const GroupShape& group, const TileMatrix& values, const T
 /// Coefficients from N on of chunk a, chunk b and R. Coefficient 2N + i of Q is top_i, and those of
 /// chunk b from N on are the ones of Q from m + N on. `values`: hi.
 GroupMasks tails(const Shape& shape, const GroupShape& group, const TileMatrix& values,
-                 const TileMatrix& top, std::span<const Fp> chunk_mask,
-                 std::span<const Fp> blinding) {
+                 const TileMatrix& top, std::span<const Fp> chunk_mask, const Blinding& blinding) {
   const size_t n = group.height(), from_hi = group.split - n;
   GroupMasks out;
-  out.count = group.bound - group.height();
   if (!shape.params.zk) return out;
-  out.words.resize(3 * kDegree * out.count);
+  const size_t most = std::max<size_t>(group.bound, blinding.size);
+  out.count = static_cast<uint32_t>(most - n);
+  out.words.resize((kBlinding + blinding.columns) * out.count);
   const auto at = [&](size_t column, size_t i) -> Fp& { return out.words[column * out.count + i]; };
   for (size_t c = 0; c < kDegree; ++c) {
     const auto column = static_cast<int>(c);
@@ -129,8 +159,10 @@ GroupMasks tails(const Shape& shape, const GroupShape& group, const TileMatrix& 
       at(kChunkA + c, from_hi + i) = chunk_mask[c * group.chunk_mask + i];
     for (size_t i = 0; from_hi + i < 3 * size_t{group.mask_max}; ++i)
       at(kChunkB + c, i) = top.at(bit_reverse(from_hi + i, top.log_rows()), column);
-    for (size_t i = 0; i < out.count; ++i) at(kBlinding + c, i) = blinding[group.bound * c + n + i];
   }
+  for (size_t c = 0; c < blinding.columns; ++c)
+    for (size_t i = 0; n + i < blinding.size; ++i)
+      at(kBlinding + c, i) = blinding.words[blinding.size * c + n + i];
   return out;
 }
 
@@ -140,20 +172,12 @@ GroupMasks split_quotient(const Shape& shape, const GroupShape& group, const Ran
                           TileMatrix& values, const TileMatrix* extra,
                           std::span<TileMatrix> cosets) {
   const int log_n = group.log_height;
-  // R's coefficients: below N in the order of storage, which is as random as any.
-  std::vector<Fp> blinding(shape.params.zk ? kDegree * group.bound : 0);
-  const uint64_t stream = random_stream({TreeShape::Kind::kQuotient}, group.log_height);
-  if (shape.params.zk)
-    for (size_t c = 0; c < kDegree; ++c)
-      randomness.fill_column(RandomUse::kBlinding, stream + c,
-                             std::span(blinding).subspan(group.bound * c, group.bound));
-
   TileMatrix& coefficients = cosets[0];
-  interpolate_halves(group, values, blinding, group.bound, coefficients);
+  interpolate_halves(group, values, coefficients);
   TileMatrix top;
   std::vector<Fp> chunk_mask;
   if (extra != nullptr) {
-    const Fp modulus = pow(kLdeShift, 2ull * group.height());
+    const Fp modulus = pow(lde_shift(group.log_height), 2ull * group.height());
     top = top_coefficients(coefficients, modulus, *extra);
     for (size_t i = 0; i < top.rows(); ++i)
       for (int c = 0; c < kDegree; ++c) {
@@ -164,6 +188,8 @@ GroupMasks split_quotient(const Shape& shape, const GroupShape& group, const Ran
     chunk_mask = draw_chunk_masks(group, randomness);
     shift_to_chunk_b(group, values, top, chunk_mask, coefficients);
   }
+  const Blinding blinding = draw_blinding(shape, group, randomness);
+  if (blinding.columns > 0) put_blinding(blinding, coefficients);
   GroupMasks tail = tails(shape, group, values, top, chunk_mask, blinding);
   evaluate_on_cosets(tail.view(), cosets);
   return tail;

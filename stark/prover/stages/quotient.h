@@ -12,11 +12,12 @@
 
 namespace zkvm::stark {
 
-/// Columns of the quotient matrix: chunk a, chunk b, and R, which blinds the batch.
+/// Columns of the quotient matrix: chunk a, chunk b, and, in the tallest group, those of R, which
+/// blinds the batch.
 inline constexpr uint32_t kChunkA = 0, kChunkB = 5, kBlinding = 10;
 
 /// The extra coset that shows the quotient's coefficients beyond 2N: off H and off the LDE domain,
-/// because 3 generates F* and neither 9^N nor (9/3)^(2N) is 1.
+/// because 3 generates F* and neither 9^N nor (9 / lde_shift)^(2N) = 3^(4N - 2^25) is 1.
 inline constexpr Fp kExtraShift = Fp::from(9);
 
 /// `values`: Q on two LDE cosets: columns 0..4 on the first, 5..9 on that at half of their number;

@@ -1,0 +1,233 @@
+#include "stark/pcs/commit/stacked_rows.h"
+
+#include <tbb/blocked_range.h>
+#include <tbb/enumerable_thread_specific.h>
+#include <tbb/parallel_for.h>
+#include <zk/check.h>
+
+#include <algorithm>
+#include <array>
+
+#include "stark/field/bit_reverse.h"
+#include "stark/pcs/commit/stack_kernels.h"
+#include "stark/protocol/shape.h"
+
+namespace zkvm::stark {
+namespace {
+
+constexpr size_t kSaltRun = 128;  // rows whose salt is drawn at once
+constexpr size_t kSaltPackWords = kSaltWords * kPackLanes;
+constexpr size_t kRunRows = 128;  // of a group, stacked at once
+
+uint32_t stacks(const StackedGroup& group, unsigned log_stack) {
+  const auto columns = static_cast<uint32_t>(group.cosets[0].columns());
+  const auto words = [&](uint32_t count) { return (count + (1u << log_stack) - 1) >> log_stack; };
+  return words(group.restart) + words(columns - group.restart);
+}
+
+uint32_t words_of(uint8_t log_height, std::span<const StackedGroup> groups, bool salted) {
+  uint32_t words = salted ? kSaltWords : 0;
+  for (const StackedGroup& group : groups)
+    words += stacks(group, log_height - unsigned{group.log_height});
+  return words;
+}
+
+}  // namespace
+
+StackedRows::StackedRows(uint8_t log_height, unsigned log_blowup, std::vector<StackedGroup> groups,
+                         std::optional<TreeSalt> salt)
+    : RowSource(log_height + log_blowup, log_blowup,
+                words_of(log_height, groups, salt.has_value())),
+      log_height_(log_height),
+      salt_(std::move(salt)) {
+  for (const StackedGroup& group : groups) {
+    ZK_CHECK(group.log_height <= log_height && group.cosets.size() == size_t{1} << log_blowup);
+    Part& part = parts_.emplace_back();
+    part.group = group;
+    part.log_stack = log_height - unsigned{group.log_height};
+    part.words = stacks(group, part.log_stack);
+    for (unsigned l = 0; l < part.log_stack; ++l) {
+      const Fp root = Fp::root_of_unity(static_cast<int>(l) + 1);
+      Fp power = Fp::one();
+      for (size_t i = 0; i < size_t{1} << l; ++i, power *= root) part.roots.push_back(power.wire);
+    }
+    for (size_t j = 0; j < size_t{1} << part.log_stack; ++j)
+      part.reversed.push_back(
+          static_cast<uint32_t>(bit_reverse(j, static_cast<int>(part.log_stack))));
+  }
+}
+
+// Stacks of few columns are made of the very rows that a run asks for. Those of many, of which a run
+// would use but a part, are made for the whole coset: there are few words of them.
+class StackedRows::StackedCoset : public RowSource::Coset {
+ public:
+  StackedCoset(const StackedRows& rows, size_t index, unsigned log_count)
+      : rows_(rows), index_(index), log_count_(log_count) {
+    whole_.resize(rows.parts_.size());
+    const Fp x = lde_shift(rows.log_height_) *
+                 pow(Fp::root_of_unity(static_cast<int>(rows.log_rows())), index);
+    points_ = make_point_run(x, Fp::root_of_unity(rows.log_height_));
+    for (size_t p = 0; p < rows.parts_.size(); ++p) {
+      const Part& part = rows.parts_[p];
+      if (part.log_stack > log_count)
+        make_whole(part, whole_[p]);
+      else if (part.log_stack > 0)
+        words_ += part.words;
+    }
+  }
+
+  void load(size_t row, size_t packs, RowRuns& out) const override {
+    const size_t count = size_t{1} << log_count_, step = rows_.coset_rows() >> log_count_;
+    const size_t run_rows = kPackLanes * packs;
+    const size_t run_words = words_ * run_rows;
+    const size_t salt_words = rows_.salt_ ? kSaltWords * kSaltRun : 0;
+    const size_t needed = count * (run_words + salt_words);
+    if (out.words.size() < needed) out.words = AlignedWords(needed);
+    out.pieces.resize(count);
+    for (auto& pieces : out.pieces) pieces.clear();
+    uint32_t* made = out.words.data();  // the part's words in the first run
+    for (size_t p = 0; p < rows_.parts_.size(); ++p) {
+      const Part& part = rows_.parts_[p];
+      const size_t height = size_t{1} << part.group.log_height;
+      if (part.log_stack > log_count_) {
+        for (size_t m = 0; m < count; ++m)
+          add_columns(whole_[p].data() + row + m * step, rows_.coset_rows(), part.words,
+                      out.pieces[m]);
+      } else if (part.log_stack == 0) {
+        const TileMatrix& matrix = part.group.cosets[index_];
+        for (size_t m = 0; m < count; ++m)
+          for (int tile = 0; tile < matrix.tiles(); ++tile)
+            out.pieces[m].push_back({matrix.row(tile, row + m * step),
+                                     static_cast<uint32_t>(matrix.used_words(tile)), kTileWidth,
+                                     kPackLanes * kTileWidth});
+      } else {
+        for (size_t m = 0; m < count >> part.log_stack; ++m)
+          stack(part, row + m * step, packs, made + m * run_words, run_words * (height / step),
+                run_rows);
+        for (size_t m = 0; m < count; ++m)
+          add_columns(made + m * run_words, run_rows, part.words, out.pieces[m]);
+        made += part.words * run_rows;
+      }
+    }
+    if (rows_.salt_) add_salt(row, step, out.words.data() + count * run_words, out);
+  }
+
+ private:
+  static void add_columns(const uint32_t* first, size_t stride, uint32_t count,
+                          std::vector<RowPiece>& to) {
+    for (uint32_t w = 0; w < count; ++w)
+      to.push_back({first + w * stride, 1, 1, static_cast<uint32_t>(kPackLanes)});
+  }
+
+  /// Words of rows [row, row + 16 packs) of the group, and of the rows of the tree that they make.
+  void stack(const Part& part, size_t row, size_t packs, uint32_t* out, size_t place_stride,
+             size_t word_stride) const {
+    const TileMatrix& matrix = part.group.cosets[index_];
+    std::array<const uint32_t*, 64> few;
+    std::vector<const uint32_t*> many;
+    const auto tile_count = static_cast<size_t>(matrix.tiles());
+    const uint32_t** tiles = few.data();
+    if (tile_count > few.size()) {
+      many.resize(tile_count);
+      tiles = many.data();
+    }
+    for (size_t t = 0; t < tile_count; ++t) tiles[t] = matrix.row(static_cast<int>(t), row);
+    PointRun points = points_;
+    points.first *= pow(Fp::root_of_unity(rows_.log_height_), row);
+    AlignedWords& scratch = scratch_.local();
+    const size_t needed = kPackLanes << (part.log_stack + 1);
+    if (scratch.size() < needed) scratch = AlignedWords(needed);
+    stack_kernels().stack({.tiles = tiles,
+                           .columns = static_cast<size_t>(matrix.columns()),
+                           .restart = part.group.restart,
+                           .log_stack = part.log_stack,
+                           .packs = packs,
+                           .points = &points,
+                           .roots = part.roots.data(),
+                           .reversed = part.reversed.data(),
+                           .scratch = scratch.data(),
+                           .out = out,
+                           .place_stride = place_stride,
+                           .word_stride = word_stride});
+  }
+
+  /// Word after word, all rows of the coset.
+  void make_whole(const Part& part, AlignedWords& out) {
+    const size_t rows = rows_.coset_rows(), height = size_t{1} << part.group.log_height;
+    out = AlignedWords(part.words * rows);
+    if (height < kPackLanes) {  // no whole vectors
+      std::vector<uint32_t> words;
+      for (size_t row = 0; row < rows; ++row) {
+        words.clear();
+        rows_.append_words(part, static_cast<uint32_t>(row << rows_.log_cosets() | index_), words);
+        for (size_t w = 0; w < words.size(); ++w) out.data()[w * rows + row] = words[w];
+      }
+      return;
+    }
+    const size_t run = std::min(kRunRows, height);
+    tbb::parallel_for(size_t{0}, height / run, [&](size_t i) {
+      stack(part, i * run, run / kPackLanes, out.data() + i * run, height, rows);
+    });
+  }
+
+  void add_salt(size_t row, size_t step, uint32_t* words, RowRuns& out) const {
+    for (size_t m = 0; m < out.pieces.size(); ++m, words += kSaltWords * kSaltRun) {
+      const size_t at = row + m * step;
+      const size_t rows = std::min(kSaltRun, rows_.coset_rows());
+      rows_.draw_salt(index_, at / kSaltRun, {reinterpret_cast<Fp*>(words), kSaltWords * rows});
+      const uint32_t* first = words + at % kSaltRun / kPackLanes * kSaltPackWords;
+      for (size_t j = 0; j < kSaltWords; ++j)
+        out.pieces[m].push_back(
+            {first + j * kPackLanes, 1, 1, static_cast<uint32_t>(kSaltPackWords)});
+    }
+  }
+
+  const StackedRows& rows_;
+  size_t index_;
+  unsigned log_count_;
+  PointRun points_;
+  size_t words_ = 0;                 // that runs make
+  std::vector<AlignedWords> whole_;  // by part
+  mutable tbb::enumerable_thread_specific<AlignedWords> scratch_;
+};
+
+std::unique_ptr<RowSource::Coset> StackedRows::coset(size_t index, unsigned log_count) const {
+  return std::make_unique<StackedCoset>(*this, index, log_count);
+}
+
+void StackedRows::append_row(uint32_t index, std::vector<uint32_t>& out) const {
+  for (const Part& part : parts_) append_words(part, index, out);
+  if (!salt_) return;
+  std::array<Fp, kSaltWords * kSaltRun> salt;
+  const size_t row = index >> log_cosets(), rows = std::min(kSaltRun, coset_rows());
+  draw_salt(index & ((1u << log_cosets()) - 1), row / kSaltRun,
+            std::span(salt).first(kSaltWords * std::max(rows, kPackLanes)));
+  const size_t pack = row % kSaltRun / kPackLanes, lane = row % kPackLanes;
+  for (size_t j = 0; j < kSaltWords; ++j)
+    out.push_back(salt[(kSaltWords * pack + j) * kPackLanes + lane].wire);
+}
+
+void StackedRows::append_words(const Part& part, uint32_t index, std::vector<uint32_t>& out) const {
+  const TileMatrix& matrix = part.group.cosets[index & ((1u << log_cosets()) - 1)];
+  const size_t row = (index >> log_cosets()) & (matrix.rows() - 1);
+  const Fp x = lde_shift(log_height_) * pow(Fp::root_of_unity(static_cast<int>(log_rows())), index);
+  const auto columns = static_cast<uint32_t>(matrix.columns());
+  const uint32_t height = 1u << part.log_stack;
+  for (uint32_t first = 0; first < columns;) {
+    const uint32_t end =
+        std::min(first < part.group.restart ? part.group.restart : columns, first + height);
+    Fp word;
+    for (uint32_t c = end; c-- > first;) word = word * x + matrix.at(row, static_cast<int>(c));
+    out.push_back(word.wire);
+    first = end;
+  }
+}
+
+// Salt of the rows [run * kSaltRun, ..) of a coset: word j of lane l of pack g is element
+// (kSaltWords g + j) * 16 + l.
+void StackedRows::draw_salt(size_t coset, size_t run, std::span<Fp> out) const {
+  const size_t runs = std::max<size_t>(1, coset_rows() / kSaltRun);
+  salt_->randomness.fill(RandomUse::kSalt, salt_->index + log_rows(), coset * runs + run, out);
+}
+
+}  // namespace zkvm::stark
