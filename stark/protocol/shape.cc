@@ -274,14 +274,24 @@ class Builder {
   }
 
   /// The words of every tree's rows, group after group.
+  /// ZERO-KNOWLEDGE: a word of a full stack is uniform at a row that is not opened, whatever is
+  /// opened of the others that are made of the same cells; one of a stack in part is not, and R is
+  /// known to whoever knows all the rest. Who can guess all words of a row finds it by its hash.
   void set_rows() {
-    for (GroupShape& group : shape_.groups)
-      for (uint32_t tree = 0; tree < shape_.trees.size(); ++tree) {
-        group.first_word[tree] = shape_.trees[tree].row_words;
-        if (group.width[tree] > 0) shape_.trees[tree].row_words += shape_.stacks(group, tree);
+    for (uint32_t t = 0; t < shape_.trees.size(); ++t) {
+      TreeShape& tree = shape_.trees[t];
+      uint32_t full = 0;
+      for (GroupShape& group : shape_.groups) {
+        group.first_word[t] = tree.row_words;
+        if (group.width[t] == 0) continue;
+        tree.row_words += shape_.stacks(group, t);
+        const unsigned s = shape_.log_stack(group, t);
+        const uint32_t opened = shape_.opened_width(group, t);
+        full += (group.restart[t] >> s) + ((opened - group.restart[t]) >> s);
       }
-    for (TreeShape& tree : shape_.trees)
-      if (shape_.params.zk && tree.kind == TreeShape::Kind::kShared) tree.row_words += kSaltWords;
+      tree.salted = shape_.params.zk && tree.kind != TreeShape::Kind::kFixed && full < kSaltStacks;
+      if (tree.salted) tree.row_words += kSaltWords;
+    }
   }
 
   const VerifyingKey& key_;
@@ -305,7 +315,7 @@ void add_layers(Shape& shape) {
   shape.final_bound = bound;
 }
 
-/// Whether the domains are there, and tables tall and rows wide enough.
+/// Whether the domains are there, and tables tall enough.
 Result<void> check_sizes(const Shape& shape) {
   const auto no_domain = [](unsigned log_domain) {
     return fail(ErrorCode::kTables,
@@ -321,12 +331,6 @@ Result<void> check_sizes(const Shape& shape) {
       return fail(ErrorCode::kTables,
                   fmt::format("height 2^{} is too small for masks of {} coefficients: at least {}",
                               group.log_height, group.mask_max, group.extra_coset));
-  // ZERO-KNOWLEDGE: whoever can guess the words of a row that is not opened finds it by its hash.
-  for (const Phase phase : shape.phases)
-    if (const uint32_t words = shape.trees[shape.tree(phase)].row_words;
-        shape.params.zk && words < kMinRowWords)
-      return fail(ErrorCode::kTables, fmt::format("rows of {}: at least {} words, found {}",
-                                                  name(phase), kMinRowWords, words));
   return {};
 }
 
@@ -367,6 +371,13 @@ std::vector<uint8_t> serialise(std::span<const TableSpec> tables) {
     out.put(table.log_height);
   }
   return std::move(out).take();
+}
+
+bool is_salted(const Slot& slot, const Params& params) {
+  uint32_t full = 0;
+  for (const Slot::Row& row : slot.rows)
+    full += row.width >> (slot.rows[0].log_height - row.log_height);
+  return params.zk && slot.kind == Slot::Kind::kShared && full < kSaltStacks;
 }
 
 const char* name(Phase phase) {

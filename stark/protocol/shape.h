@@ -16,9 +16,8 @@
 namespace zkvm::stark {
 
 inline constexpr uint32_t kExtensionDegree = 5;
-inline constexpr uint32_t kSaltWords = 5;  // of a shared tree's rows
-inline constexpr uint32_t kMinRowWords =
-    5;  // of a phase's tree, with zk: 155 bits nobody can guess
+inline constexpr uint32_t kSaltStacks = 5;  // a tree of fewer full stacks is salted ...
+inline constexpr uint32_t kSaltWords = 5;   // ... with so many words a row
 inline constexpr uint8_t kMaxLogStack = 4;
 inline constexpr uint32_t kMaxTables = 8192;
 inline constexpr uint64_t kMaxNodes = uint64_t{1} << 22;  // of the expressions of all tables
@@ -65,6 +64,9 @@ struct TableSpec {
 
 [[nodiscard]] std::vector<uint8_t> serialise(std::span<const TableSpec> tables);
 
+/// Whether the rows of a shared slot's tree have salt. ZERO-KNOWLEDGE: shape.cc, set_rows().
+[[nodiscard]] bool is_salted(const Slot& slot, const Params& params);
+
 /// The phases in which a proof commits a tree of its own, in the transcript's order. Which of them a
 /// proof has, Shape::phases says.
 enum class Phase : uint8_t { kMain, kAux, kQuotient };
@@ -80,6 +82,7 @@ struct TreeShape {
   // A fixed tree may be of a larger blowup: index e of a domain is row e 2^log_stride of the tree.
   uint8_t log_stride = 0;
   uint8_t log_height = 0;  // of its rows: the shape's, or that of the slot's tallest columns
+  bool salted = false;
   uint32_t row_words = 0;  // salt included
 };
 

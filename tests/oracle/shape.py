@@ -9,7 +9,7 @@ from field import DEGREE, G, P, root
 from formats import FREE_HEIGHT, MAX_LOG_HEIGHT, SEND, AffineForm, require
 
 SALT_WORDS = 5
-LEAST_WORDS = 5  # of a row of masked columns without salt
+SALT_STACKS = 5  # trees of fewer full ones are salted
 PHASES = ["main", "aux", "quotient"]  # those in which a proof commits a tree of its own, after the slots'
 MAX_LOG_ROWS = 24
 MAX_NODES = 1 << 22  # of the expressions of all tables
@@ -38,6 +38,7 @@ class Tree:
     log_height: int
     log_blowup: int
     row_words: int = 0
+    full_stacks: int = 0  # R's not counted
 
     @property
     def log_rows(self):
@@ -132,9 +133,8 @@ def make_shape(key, params, tables):
         _add_group(key, shape, n, [key.chips[chip] for chip, _ in members], smallest=n == tables[-1][1])
     if params.zk:
         for tree in trees:
-            tree.row_words += SALT_WORDS if tree.kind == "shared" else 0
-            require(tree.kind == "fixed" or tree.row_words >= LEAST_WORDS, "Tables",
-                    f"{tree.kind}: rows of {tree.row_words} words: at least {LEAST_WORDS}")
+            if tree.kind != "fixed" and tree.full_stacks < SALT_STACKS:
+                tree.row_words += SALT_WORDS
     _add_layers(shape)
     return shape
 
@@ -230,6 +230,7 @@ def _add_stacks(shape, group, index, columns):
     while columns:
         size = 1 << (tree.log_height - group.log_height)
         group.stacks.append(Stack(index, columns[:size], tree.row_words))
+        tree.full_stacks += len(columns) >= size
         columns = columns[size:]
         tree.row_words += 1
 

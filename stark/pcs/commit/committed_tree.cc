@@ -30,8 +30,7 @@ CommittedTree::CommittedTree(const Params& params, std::vector<CommittedGroup> g
   for (const CommittedGroup& group : groups_)
     stacked.push_back({group.log_height, group.cosets, group.restart});
   std::optional<TreeSalt> salt;
-  if (params.zk && place.kind == TreeShape::Kind::kShared)
-    salt = TreeSalt{salt_from, random_stream(place, 0)};
+  if (place.salted) salt = TreeSalt{salt_from, random_stream(place, 0)};
   tree_ = std::make_unique<MerkleTree>(std::make_unique<StackedRows>(
       place.log_height, params.log_blowup, std::move(stacked), std::move(salt)));
 }
@@ -77,7 +76,8 @@ CommittedTree commit_slot(const VerifyingKey& key, const Params& params, uint16_
   const bool shared = key.slots[slot].kind == Slot::Kind::kShared;
   const TreeShape place{.kind = shared ? TreeShape::Kind::kShared : TreeShape::Kind::kFixed,
                         .slot = slot,
-                        .log_height = key.slots[slot].rows[0].log_height};
+                        .log_height = key.slots[slot].rows[0].log_height,
+                        .salted = is_salted(key.slots[slot], params)};
   const Randomness randomness(seed);
   std::vector<CommittedGroup> groups;
   for (size_t i = 0; i < witness.tables.size();) {  // sorted: equal heights stand together

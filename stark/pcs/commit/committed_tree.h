@@ -48,8 +48,8 @@ struct CommittedGroup {
 /// One tree over the stacks of its groups, tallest first.
 class CommittedTree {
  public:
-  /// Hashes. `place`: its height is that of the rows. `salt_from`: where salt is drawn, if it is a
-  /// shared tree's.
+  /// Hashes. `place`: its height is that of the rows. `salt_from`: where salt is drawn, if it is
+  /// salted.
   CommittedTree(const Params& params, std::vector<CommittedGroup> groups, const TreeShape& place,
                 const Randomness& salt_from);
 

@@ -433,6 +433,10 @@ void ReferenceProver::finish_tree(uint32_t tree, std::vector<Columns> coefficien
     on_polynomials(tree, g, coefficients[g]);
     out.groups.push_back({group.log_height, std::move(coefficients[g]), group.restart[tree]});
   }
+  if (shape_.trees[tree].salted)
+    for (uint32_t s = 0; s < kSaltWords; ++s)
+      out.salts.push_back(random_({Kind::kSalt, shape_.trees[tree], shape_.log_height, s},
+                                  size_t{1} << shape_.log_domain()));
   out.stack(shape_.log_height, shape_.params.log_blowup);
   on_rows(tree, out);
   out.hash();
@@ -475,7 +479,7 @@ ReferenceTree ReferenceProver::make_slot(const VerifyingKey& key, const Params& 
     }
   }
   const uint8_t log_height = out.groups[0].log_height;
-  if (place.kind == TreeShape::Kind::kShared && params.zk)
+  if (is_salted(key.slots[slot], params))
     for (uint32_t s = 0; s < kSaltWords; ++s)
       out.salts.push_back(random({Kind::kSalt, place, log_height, s},
                                  size_t{1} << (log_height + params.log_blowup)));
