@@ -59,7 +59,7 @@ TEST(Receipt, BytesAreAsDocumented) {
     for (int i = 0; i < bytes; ++i) expected.push_back(static_cast<uint8_t>(value >> (8 * i)));
   };
   for (const char c : {'Z', 'K', 'V', 'R'}) put(static_cast<uint8_t>(c), 1);
-  put(2, 4);  // version
+  put(3, 4);  // version
   put(3, 4), put(0x030201, 3);
   put(9, 4);  // exit code
   put(5, 4);  // journal
@@ -143,7 +143,7 @@ TEST(Receipt, DefectsAreNamed) {
   };
   const size_t segments = 4 + 4 + 4 + 3 + 4 + 4 + 20;
   expect_refused(changed(0, 'Y'), "magic: expected ZKVR");
-  expect_refused(changed(4, 1), "version: expected 2, found 1: made by an older zkvm");
+  expect_refused(changed(4, 1), "version: expected 3, found 1: made by an older zkvm");
   expect_refused(changed(10, 1), "image: the bytes end");
   expect_refused(changed(22, 0x02), "journal: expected at most 16777216 words");
   expect_refused(changed(19, 4), "");
