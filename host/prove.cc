@@ -81,6 +81,7 @@ ProveProgress to_api(const SessionProgress& progress, uint64_t cycles) {
 SessionOptions session_options(const ProveOptions& options, uint64_t cycles) {
   SessionOptions result;
   result.log_blowup = log_blowup(options.rate, cycles);
+  if (const char* s = std::getenv("ZKVM_LOG_STACK")) result.log_stack = static_cast<uint8_t>(std::atoi(s));
   result.segment_cycles = options.segment_cycles;
   result.memory_bytes = options.memory_limit;
   result.security_bits = options.security_bits;

@@ -22,9 +22,14 @@ Result<double> greatest_rate(std::span<const SegmentShape> shapes, const Params&
 }  // namespace
 
 Result<ExecutionParams> choose_execution_params(std::span<const SegmentShape> shapes,
-                                                size_t segments, const Params& wish,
+                                                size_t segments, Params wish,
                                                 double security_bits) {
   const double bits = security_bits + std::log2(static_cast<double>(segments));
+  // All proofs have one form, so the tallest segment's domain decides.
+  for (const SegmentShape& segment : shapes)
+    while (wish.log_stack > 0 && segment.tables[0].log_height + wish.log_blowup + wish.log_stack >
+                                     Fp::kTwoAdicity)
+      --wish.log_stack;
   ExecutionParams common{wish, 0};
   // Least fixed point: starts at 1 query; a round can only raise queries and rate, so it ends.
   for (;;) {

@@ -29,7 +29,7 @@ struct ExecutionParams {
 /// security_bits + log2(segments) bits, at their common rate. `wish`: as for choose_params.
 /// REQUIRES: shapes is not empty; it may leave out repetitions. Errors: those of choose_params.
 [[nodiscard]] Result<ExecutionParams> choose_execution_params(std::span<const SegmentShape> shapes,
-                                                              size_t segments, const Params& wish,
+                                                              size_t segments, Params wish,
                                                               double security_bits);
 
 }  // namespace zkvm::stark::machine

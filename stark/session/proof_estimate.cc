@@ -224,6 +224,7 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
   }
   Params wish;
   wish.log_blowup = options.log_blowup;
+  wish.log_stack = options.log_stack;
   const auto chosen = choose_execution_params(shapes, out.segments, wish, options.security_bits);
   if (!chosen) return tl::unexpected<Error>(chosen.error());
   out.params = chosen->params;

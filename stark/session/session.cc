@@ -190,6 +190,7 @@ Result<void> Session::choose_params(double& excess) {
   Params wish;
   wish.zk = options_.zk;
   wish.log_blowup = options_.log_blowup;
+  wish.log_stack = options_.log_stack;
   if (options_.params) {
     params_ = *options_.params;
   } else {
