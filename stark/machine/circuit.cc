@@ -1,6 +1,7 @@
 #include "stark/machine/circuit.h"
 
 #include <fmt/format.h>
+
 #include <set>
 
 #include "stark/machine/chip_list.h"
@@ -17,20 +18,16 @@ const char* chip_for(const BankUse& use) {
 
 /// Slots in the order of the key, those of the uses ascending.
 void add_slots(CircuitOptions& options, const BankMap& banks, std::span<const BankUse> uses) {
-  bool blank = false;
   std::set<uint32_t> volumes, before, after;
   for (const BankUse& use : uses) {
     if (use.before) before.insert(*use.before);
     if (use.after) after.insert(*use.after);
     if (use.bank == kMachineBank) continue;
     const BankMap::Bank bank = banks[use.bank];
-    blank |= bank.kind != BankKind::kPartial;
-    if (bank.kind != BankKind::kBlank) volumes.insert(bank.volume);
+    if (bank.kind != BankKind::kBlank && bank.volume) volumes.insert(*bank.volume);
   }
   const std::vector<uint16_t> widths = banks.volume_widths();
-  options.slots = {{kImageSlot, Slot::Kind::kFixed}};
-  if (blank)
-    options.slots.push_back({kBlankSlot, Slot::Kind::kFixed, {{kLogBank, kBlankColumns}}});
+  options.slots = {{kImageSlot, Slot::Kind::kFixed, {{kLogBank, banks.image_width()}}}};
   for (const uint32_t volume : volumes)
     options.slots.push_back(
         {volume_slot(volume), Slot::Kind::kFixed, {{kLogBank, widths[volume]}}});
@@ -52,18 +49,19 @@ ChipInstance bank_instance(const BankMap& banks, const BankUse& use) {
   }
   const BankMap::Bank bank = banks[use.bank];
   out.base = bank.base;
-  const auto place = [&](const char* slot, std::string where, uint32_t column) {
-    out.slots[slot] = std::move(where);
+  const std::string own = bank.volume ? volume_slot(*bank.volume) : kImageSlot;
+  const auto place = [&](const char* slot, const std::string& where, uint32_t column) {
+    out.slots[slot] = where;
     out.first_columns[slot] = static_cast<uint16_t>(column);
   };
   if (bank.kind == BankKind::kPartial)
-    place("rows", volume_slot(bank.volume), bank.column);
+    place("rows", own, bank.column);
   else
-    place("rows", kBlankSlot, 0);
+    place("rows", kImageSlot, 0);
   if (bank.kind == BankKind::kBlank)
-    place("bank", kBlankSlot, 2);
+    place("bank", kImageSlot, 2);
   else
-    place("bank", volume_slot(bank.volume), bank.column + (bank.kind == BankKind::kPartial ? 2 : 0));
+    place("bank", own, bank.column + (bank.kind == BankKind::kPartial ? 2 : 0));
   return out;
 }
 
@@ -102,17 +100,16 @@ Result<void> check_bank_uses(const BankMap& banks, std::span<const BankUse> uses
     if (uses[i].bank <= uses[i - 1].bank)
       return fail(ErrorCode::kStatement, fmt::format("bank use {}: banks are not ascending", i));
     if (const bool constant = banks[uses[i].bank].constant; constant != uses[i].constant)
-      return fail(ErrorCode::kStatement,
-                  fmt::format("bank use {}: bank {} is one of {}", i, uses[i].bank,
-                              constant ? "constants" : "RAM"));
+      return fail(ErrorCode::kStatement, fmt::format("bank use {}: bank {} is one of {}", i,
+                                                     uses[i].bank, constant ? "constants" : "RAM"));
   }
   return {};
 }
 
 // SOUNDNESS: tree and column of every fixed column must not depend on the uses, or a root would
 // mean other columns in other segments. `image` holds the same chips in the same order for every
-// use (the machine bank follows the others, whatever its variant); where the columns of the image's
-// banks stand, the image says.
+// use (the machine bank follows the others, whatever its variant), behind the columns of the image's
+// banks; where those stand, the image says.
 Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> uses,
                                 const AssertKernels& (*kernels)()) {
   const BankMap banks(image.runs);
@@ -131,15 +128,11 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
 
   auto circuit = Circuit::make(MachineChips{}, options);
   if (!circuit) return circuit;
-  for (uint16_t slot = 0; slot < options.slots.size(); ++slot) {
-    const std::string& name = options.slots[slot].name;
-    if (name == kImageSlot) circuit->set_fixed_root(slot, image.root, image.log_blowup);
-    if (name == kBlankSlot) circuit->set_fixed_root(slot, image.blank_root, image.log_blowup);
-  }
+  circuit->set_fixed_root(circuit->slot(kImageSlot), image.root, image.log_blowup);
   for (const BankUse& use : uses.subspan(1)) {
     const BankMap::Bank bank = banks[use.bank];
-    if (bank.kind != BankKind::kBlank)
-      circuit->set_fixed_root(circuit->slot(volume_slot(bank.volume)), image.volumes[bank.volume],
+    if (bank.kind != BankKind::kBlank && bank.volume)
+      circuit->set_fixed_root(circuit->slot(volume_slot(*bank.volume)), image.volumes[*bank.volume],
                               image.log_blowup);
   }
   return circuit;

@@ -53,9 +53,8 @@ void link_banks(std::span<std::vector<BankUse>* const> segments);
 /// among them. Errors: kStatement.
 [[nodiscard]] Result<void> check_bank_uses(const BankMap& banks, std::span<const BankUse> uses);
 
-// Names of slots, for Circuit::slot(). `image` has all fixed columns but those of the image's banks.
+// Names of slots, for Circuit::slot(). `image` has all fixed columns but those of volumes.
 inline constexpr const char* kImageSlot = "image";
-inline constexpr const char* kBlankSlot = "blank";
 [[nodiscard]] std::string volume_slot(uint32_t volume);   // fixed
 [[nodiscard]] std::string before_slot(uint32_t segment);  // shared: words that it left
 [[nodiscard]] std::string after_slot(uint32_t segment);   // shared: words left for it

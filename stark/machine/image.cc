@@ -15,7 +15,6 @@ constexpr std::string_view kMagic = "ZKVI";
 constexpr uint32_t kVersion = 3;  // of the format, the chips and the heights of the tables
 constexpr std::string_view kIdPrefix = "zkvm image";
 constexpr uint32_t kWordEnd = chips::kAddressEnd / 4;
-constexpr unsigned kMaxLogDomain = 24;
 constexpr uint64_t kRunBytes = 4 + 2 + 1;
 static_assert(chips::kReadOnlyBase % kBankWords == 0 && kWordEnd % kBankWords == 0);
 static_assert(2 * (kWordEnd / kBankWords) <= UINT16_MAX);  // numbers of banks
@@ -63,7 +62,6 @@ std::vector<uint8_t> Image::serialise() const {
     out.put(static_cast<uint8_t>(run.kind));
   }
   for (const Digest& volume : volumes) out.put(volume);
-  out.put(blank_root);
   out.put(root);
   return std::move(out).take();
 }
@@ -92,7 +90,6 @@ Result<Image> Image::parse(std::span<const uint8_t> bytes) {
     if (in.can_hold(volumes, sizeof(Digest)))
       for (size_t i = 0; i < volumes; ++i) image.volumes.push_back(in.get_digest());
   }
-  image.blank_root = in.get_digest();
   image.root = in.get_digest();
   if (in.truncated()) return complain(ErrorCode::kTruncated, "ends at byte {}", bytes.size());
   if (in.remaining() != 0)
@@ -106,7 +103,7 @@ Result<void> Image::check() const {
     return complain(ErrorCode::kFormat, "{}: expected {}..{}, found {}", what, low, high, found);
   };
   if (log_blowup < 1 || log_blowup > 4) return range("log_blowup", 1, 4, log_blowup);
-  const unsigned highest = std::min<unsigned>(kMaxLogHeight, kMaxLogDomain - log_blowup);
+  const unsigned highest = std::min<unsigned>(kMaxLogHeight, Fp::kTwoAdicity - log_blowup);
   if (entry % 4 != 0 || entry >= chips::kAddressEnd)
     return complain(ErrorCode::kFormat, "entry: expected a multiple of 4 below {:#x}, found {:#x}",
                     chips::kAddressEnd, entry);
@@ -128,12 +125,12 @@ Digest Image::id() const {
 }
 
 BankMap::BankMap(std::span<const Image::Run> runs) : runs_(runs) {
-  uint32_t bank = 0, column = 0;
+  uint32_t bank = 0, column = kBlankColumns;
   ends_.reserve(runs.size());
   for (const Image::Run& run : runs) {
     const uint32_t width = volume_columns(run.kind);
-    // A bank's columns stand in one volume: both widths divide a volume's.
-    static_assert(kVolumeColumns % 4 == 0);
+    // A bank's columns stand in one tree: both widths divide what a tree takes of them.
+    static_assert(kVolumeColumns % 4 == 0 && kImageColumns % 4 == 0);
     if (width != 0) column = (column + width - 1) / width * width;
     bank += run.count;
     ends_.push_back({bank, column, column + run.count * width});
@@ -150,8 +147,11 @@ BankMap::Bank BankMap::operator[](uint16_t bank) const {
   return {.base = run.base + index * kBankWords,
           .kind = run.kind,
           .constant = run.base >= chips::kReadOnlyBase,
-          .volume = column / kVolumeColumns,
-          .column = static_cast<uint16_t>(column % kVolumeColumns)};
+          .volume = column < kImageColumns
+                        ? std::nullopt
+                        : std::optional((column - kImageColumns) / kVolumeColumns),
+          .column = static_cast<uint16_t>(
+              column < kImageColumns ? column : (column - kImageColumns) % kVolumeColumns)};
 }
 
 uint16_t BankMap::find(uint32_t place) const {
@@ -164,8 +164,14 @@ uint16_t BankMap::find(uint32_t place) const {
   return static_cast<uint16_t>(end.bank - run->count + 1 + index);
 }
 
+uint16_t BankMap::image_width() const {
+  const uint32_t columns = ends_.empty() ? kBlankColumns : ends_.back().end_column;
+  return static_cast<uint16_t>(std::min(columns, kImageColumns));
+}
+
 std::vector<uint16_t> BankMap::volume_widths() const {
-  const uint32_t columns = ends_.empty() ? 0 : ends_.back().end_column;
+  const uint32_t end = ends_.empty() ? 0 : ends_.back().end_column;
+  const uint32_t columns = std::max(end, kImageColumns) - kImageColumns;
   std::vector<uint16_t> widths(columns / kVolumeColumns, kVolumeColumns);
   if (const uint32_t rest = columns % kVolumeColumns; rest != 0)
     widths.push_back(static_cast<uint16_t>(rest));

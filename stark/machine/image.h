@@ -5,9 +5,10 @@
 // memory, the entry point among it. Format: stark/doc/format.md.
 //
 // Memory lies in banks of 64 KiB, whatever a program declares. Banks are numbered from 1 by place:
-// RAM, then constants. Most are blank: all their words declared, all zero. One tree serves them all,
-// because the place of a word is relative to its bank and a bank's base is the image's. What the
-// others hold stands in volumes: trees with the columns of up to 32 banks side by side.
+// RAM, then constants. Most are blank: all their words declared, all zero. The same four columns
+// serve them all, because the place of a word is relative to its bank and a bank's base is the
+// image's. What the others hold stands beside these in the slot `image`, as far as 32 columns go, and
+// then in volumes: trees with the columns of up to 32 banks side by side.
 #pragma once
 
 #include <cstdint>
@@ -28,15 +29,16 @@ inline constexpr uint8_t kMinLogHeight = 12;  // of tables without fixed columns
 inline constexpr uint8_t kMinLogFixed = 14;
 inline constexpr uint8_t kLogBank = kMinLogFixed;
 inline constexpr uint32_t kBankWords = 1u << kLogBank;
-inline constexpr uint32_t kBlankColumns = 4;    // of the tree of blank banks: place declared word[2]
+inline constexpr uint32_t kBlankColumns = 4;    // of blank banks: place declared word[2]
+inline constexpr uint32_t kImageColumns = 32;   // of banks in the slot `image`, those included
 inline constexpr uint32_t kVolumeColumns = 64;  // of a volume's row; the last one may have fewer
 
 enum class BankKind : uint8_t {
   kBlank = 0,    // all words are declared, and zero: no column of its own
-  kWhole = 1,    // all words are declared: word[2] in a volume
-  kPartial = 2,  // place declared word[2] in a volume
+  kWhole = 1,    // all words are declared: word[2]
+  kPartial = 2,  // place declared word[2]
 };
-/// Columns of such a bank in its volume.
+/// Columns of such a bank, beside those of blank ones.
 [[nodiscard]] constexpr uint32_t volume_columns(BankKind kind) {
   return 2 * static_cast<uint32_t>(kind);
 }
@@ -56,7 +58,6 @@ struct Image {
   uint8_t log_program = kMinLogFixed;
   std::vector<Run> runs;        // by base, as long as can be
   std::vector<Digest> volumes;  // roots; as many as the runs' columns fill
-  Digest blank_root{};          // of the tree of blank banks: the same in all programs
   Digest root{};                // of the slot `image`, which every segment has
 
   bool operator==(const Image&) const = default;
@@ -79,9 +80,10 @@ class BankMap {
   struct Bank {
     uint32_t base;  // place of its first word
     BankKind kind;
-    bool constant;    // of read-only words
-    uint32_t volume;  // unless it is blank
-    uint16_t column;  // its first one in the volume's row
+    bool constant;  // of read-only words
+    // Where its columns stand, unless it is blank: a volume, or none: `image`; its first one there.
+    std::optional<uint32_t> volume;
+    uint16_t column;
   };
 
   /// REQUIRES: the runs are checked, and outlive this.
@@ -95,13 +97,15 @@ class BankMap {
   [[nodiscard]] Bank operator[](uint16_t bank) const;
   /// The bank that a place falls in; 0 if none does.
   [[nodiscard]] uint16_t find(uint32_t place) const;
+  /// Columns of banks in the slot `image`, those of blank ones included.
+  [[nodiscard]] uint16_t image_width() const;
   /// Columns of each volume.
   [[nodiscard]] std::vector<uint16_t> volume_widths() const;
 
  private:
   struct End {
     uint32_t bank;          // the run's last one
-    uint32_t first_column;  // of the run, counted through all volumes
+    uint32_t first_column;  // of the run, counted from those of blank banks on
     uint32_t end_column;
   };
   std::span<const Image::Run> runs_;

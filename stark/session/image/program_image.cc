@@ -16,7 +16,6 @@
 namespace zkvm::stark::machine {
 namespace {
 
-constexpr unsigned kMaxLogDomain = 24;
 constexpr size_t kKeptVolumes = 4;  // trees of so many are kept when all roots are computed
 
 uint8_t log_height_for(uint64_t rows) {
@@ -62,8 +61,8 @@ std::vector<LaidOut> lay_out(const vm::Program& program, bool write, uint32_t sp
     for (uint32_t word = first; word < end;) {
       const uint32_t base = word & ~(kBankWords - 1);
       const uint32_t count = std::min(end, base + kBankWords) - word;
-      const bool untouched = count == kBankWords &&
-                             uint64_t{word - first} * 4 >= region.bytes.size();
+      const bool untouched =
+          count == kBankWords && uint64_t{word - first} * 4 >= region.bytes.size();
       if (banks.empty() || banks.back().base != base) {
         banks.push_back({base, {}});
         if (!untouched) banks.back().layout.emplace();
@@ -140,19 +139,16 @@ Witness image_tables(const Circuit& circuit, uint8_t log_program,
       circuit, ByteTable::kName, ByteTable::kLogHeight, [](auto& row, uint32_t i) {
         ByteTable::fill(row, i, [](uint32_t) { return ByteTable::Counts{}; });
       }));
-  out.tables.push_back(table_of<ShiftTable>(circuit, ShiftTable::kName, ShiftTable::kLogHeight,
-                                            [](auto& row, uint32_t i) {
-                                              ShiftTable::fill(row, i, 0);
-                                            }));
-  out.tables.push_back(table_of<Refresh>(circuit, Refresh::kName, Refresh::kLogHeight,
-                                         [](auto& row, uint32_t i) {
-                                           Refresh::fill_padding(row, i);
-                                         }));
-  out.tables.push_back(table_of<ProgramTable>(circuit, ProgramTable::kName, log_program,
-                                              [&](auto& row, uint32_t i) {
-                                                if (i < program.size())
-                                                  ProgramTable::fill(row, program[i], 0);
-                                              }));
+  out.tables.push_back(
+      table_of<ShiftTable>(circuit, ShiftTable::kName, ShiftTable::kLogHeight,
+                           [](auto& row, uint32_t i) { ShiftTable::fill(row, i, 0); }));
+  out.tables.push_back(
+      table_of<Refresh>(circuit, Refresh::kName, Refresh::kLogHeight,
+                        [](auto& row, uint32_t i) { Refresh::fill_padding(row, i); }));
+  out.tables.push_back(
+      table_of<ProgramTable>(circuit, ProgramTable::kName, log_program, [&](auto& row, uint32_t i) {
+        if (i < program.size()) ProgramTable::fill(row, program[i], 0);
+      }));
   out.tables.push_back(bank_table(circuit, kMachineBank, false, machine));
   return out;
 }
@@ -184,7 +180,7 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, uint8_t log_bl
   ZK_CHECK(log_blowup >= 1 && log_blowup <= 4);
   check_program(program);
   const vm::Region& text = program.text();
-  const unsigned log_greatest = std::min<unsigned>(kMaxLogHeight, kMaxLogDomain - log_blowup);
+  const unsigned log_greatest = std::min<unsigned>(kMaxLogHeight, Fp::kTwoAdicity - log_blowup);
   if (text.size / 4 > uint32_t{1} << log_greatest)
     return fail(ErrorCode::kFormat,
                 fmt::format("text: expected at most {} instructions ({} MiB), found {}",
@@ -210,11 +206,9 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, uint8_t log_bl
   if (known != nullptr && known->runs == image.runs && known->log_blowup == log_blowup &&
       known->entry == image.entry && known->log_program == image.log_program) {
     image.volumes = known->volumes;
-    image.blank_root = known->blank_root;
     image.root = known->root;
     return out;
   }
-  image.blank_root = out.tree(kBlankSlot).root();
   image.root = out.tree(kImageSlot).root();
   const size_t volumes = out.banks_.volume_widths().size();
   for (uint32_t v = 0; v < volumes; ++v)
@@ -233,7 +227,7 @@ uint32_t ProgramImage::place_of(uint16_t bank, uint32_t row) {
   return bank == kMachineBank ? chips::kMachineBase + row : row;
 }
 
-std::vector<uint16_t> ProgramImage::banks_of(uint32_t volume) const {
+std::vector<uint16_t> ProgramImage::banks_of(std::optional<uint32_t> volume) const {
   std::vector<uint16_t> out;
   for (const auto& [number, layout] : layouts_)
     if (number != kMachineBank && banks_[number].volume == volume) out.push_back(number);
@@ -245,26 +239,26 @@ CommittedTree ProgramImage::commit(const std::string& slot) const {
   Image image;
   image.log_blowup = image_->log_blowup;
   image.log_program = image_->log_program;
+  image.runs = image_->runs;
+  image.volumes = image_->volumes;
+  image.volumes.resize(banks_.volume_widths().size());
+  // A blank bank, whether the program has one or not: above all places, so that no other moves.
+  const auto blank = static_cast<uint16_t>(banks_.count() + 1);
+  image.runs.push_back({2 * chips::kReadOnlyBase, 1, BankKind::kBlank});
+  std::optional<uint32_t> volume;
+  for (uint32_t v = 0; slot != kImageSlot && !volume; ++v)
+    if (volume_slot(v) == slot) volume = v;
+  const std::vector<uint16_t> banks = banks_of(volume);
   std::vector<BankUse> uses = {{kMachineBank}};
-  std::vector<uint16_t> banks;
-  if (slot == kBlankSlot) {
-    image.runs = {{0, 1, BankKind::kBlank}};
-    uses.push_back({1});
-  } else if (slot != kImageSlot) {
-    image.runs = image_->runs;
-    uint32_t volume = 0;
-    while (volume_slot(volume) != slot) ++volume;
-    banks = banks_of(volume);
-    for (const uint16_t bank : banks) uses.push_back({bank, banks_[bank].constant});
-  }
-  image.volumes.resize(BankMap(image.runs).volume_widths().size());
+  for (const uint16_t bank : banks) uses.push_back({bank, banks_[bank].constant});
+  if (!volume) uses.push_back({blank, true});
   const auto circuit = machine_circuit(image, uses);
   ZK_CHECK(circuit);
   Witness tables;
-  if (slot == kImageSlot)
+  if (!volume) {
     tables = image_tables(*circuit, image.log_program, program_, layouts_.at(kMachineBank));
-  else if (slot == kBlankSlot)
-    tables.tables.push_back(bank_table(*circuit, 1, false, blank_bank()));
+    tables.tables.push_back(bank_table(*circuit, blank, true, blank_bank()));
+  }
   for (const uint16_t bank : banks)
     tables.tables.push_back(bank_table(*circuit, bank, banks_[bank].constant, layouts_.at(bank)));
   tables.sort();
@@ -285,8 +279,7 @@ SlotTrees ProgramImage::fixed_trees(const Circuit& circuit, std::span<const Bank
   add(kImageSlot);
   for (const BankUse& use : uses.subspan(1)) {
     const BankMap::Bank bank = banks_[use.bank];
-    if (bank.kind != BankKind::kPartial) add(kBlankSlot);
-    if (bank.kind != BankKind::kBlank) add(volume_slot(bank.volume));
+    if (bank.kind != BankKind::kBlank && bank.volume) add(volume_slot(*bank.volume));
   }
   return out;
 }

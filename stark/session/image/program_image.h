@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -59,12 +60,13 @@ class ProgramImage {
   ProgramImage() = default;
   [[nodiscard]] const CommittedTree& tree(const std::string& slot);
   [[nodiscard]] CommittedTree commit(const std::string& slot) const;
-  [[nodiscard]] std::vector<uint16_t> banks_of(uint32_t volume) const;
+  /// Those whose columns stand in a volume, or none: in `image`.
+  [[nodiscard]] std::vector<uint16_t> banks_of(std::optional<uint32_t> volume) const;
 
   std::unique_ptr<Image> image_;  // stays where it is: banks_ refers to it
   BankMap banks_{std::span<const Image::Run>{}};
   std::vector<chips::ProgramRow> program_;
-  std::map<uint16_t, BankLayout> layouts_;  // of all banks but blank ones
+  std::map<uint16_t, BankLayout> layouts_;                       // of all banks but blank ones
   std::map<std::string, std::unique_ptr<CommittedTree>> trees_;  // by slot
 };
 
