@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "stark/field/bit_reverse.h"
+
 namespace zkvm::stark {
 namespace {
 
@@ -16,19 +18,18 @@ Fp integer(uint64_t a) { return Fp::from(a); }
 template <class Field>
 void transform(std::vector<Field>& values, Fp root) {
   const size_t n = values.size();
-  if (n == 1) return;
-  std::vector<Field> even(n / 2), odd(n / 2);
-  for (size_t i = 0; i < n / 2; ++i) {
-    even[i] = values[2 * i];
-    odd[i] = values[2 * i + 1];
-  }
-  transform(even, root * root);
-  transform(odd, root * root);
-  Fp power = Fp::one();
-  for (size_t i = 0; i < n / 2; ++i, power *= root) {
-    const Field t = odd[i] * power;
-    values[i] = even[i] + t;
-    values[i + n / 2] = even[i] - t;
+  for (size_t i = 0; i < n; ++i)
+    if (const size_t j = bit_reverse(i, std::countr_zero(n)); i < j)
+      std::swap(values[i], values[j]);
+  for (size_t half = 1; half < n; half *= 2) {
+    const Fp step = pow(root, n / (2 * half));
+    Fp power = Fp::one();
+    for (size_t j = 0; j < half; ++j, power *= step)
+      for (size_t i = j; i < n; i += 2 * half) {
+        const Field even = values[i], odd = values[i + half] * power;
+        values[i] = even + odd;
+        values[i + half] = even - odd;
+      }
   }
 }
 

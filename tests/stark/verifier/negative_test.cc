@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "stark/transcript/transcript_log.h"
-#include "stark/prover/prover.h"
 #include "stark/verifier/constraints.h"
 #include "tests/peak_memory.h"
 #include "tests/stark/support/cheater.h"
@@ -17,19 +16,22 @@ using Columns = Cheater::Columns;
 const Fp kOne = Fp::one();
 const Fp5 kOneE = Fp5::one();
 
-/// A toy with several groups, several FRI layers and joins.
-toys::Toy layered_toy() { return toys::mixed({8, 11, 9, 8}); }
-Params layered_params() {
-  Params params = quick_params();
-  params.log_final = 3;
+constexpr uint8_t kLogStacks[] = {0, 1, 2};
+
+/// A toy with several groups and several FRI layers. Lower groups stand in stacks even if the
+/// tallest does not.
+toys::Toy layered_toy() { return toys::mixed({8, 10, 10, 9, 8}); }
+Params layered_params(uint8_t log_stack = 0) {
+  Params params = quick_params(/*zk=*/true, log_stack);
+  params.log_final = 4;  // smaller, and a last codeword of two values would be any polynomial's
   return params;
 }
 
 /// Proves `toy` as it is (a lie), shared trees included; the key is the honest one.
-void expect_lie_refused(toys::Toy& toy, const VerifyingKey& honest_key,
+void expect_lie_refused(toys::Toy& toy, const Params& params, const VerifyingKey& honest_key,
                         const Statement& honest_statement, const std::string& what) {
-  const ToyProver prover(toy, quick_params());
-  const Proof proof = make_cheater(prover, toy, quick_params()).prove();
+  const ToyProver prover(toy, params);
+  const Proof proof = make_cheater(prover, toy, params).prove();
   expect_refused(honest_key, prover.statement(), proof, what + ", its own statement");
   expect_refused(honest_key, honest_statement, proof, what + ", the honest statement");
 }
@@ -73,21 +75,25 @@ TEST(Negative, EveryPublicInteractionCounts) {
 // ------------------------------------------------------------------------------------- witnesses
 
 TEST(Negative, EveryCheatOfEveryToy) {
-  for (toys::Toy& toy : small_toys()) {
-    const ToyProver honest(toy, quick_params());
-    ASSERT_TRUE(check(honest.key(), honest.statement(), honest.prove())) << toy.name;
-    for (const toys::Cheat& cheat : toy.cheats) {
-      SCOPED_TRACE(toy.name + ": " + cheat.name);
-      toys::Toy lie = toy;
-      cheat.apply(lie.witness);
-      const CheckReport report = check_witness(lie.circuit, lie.witness);
-      EXPECT_FALSE(report.ok());
-      EXPECT_TRUE(std::ranges::any_of(report.failures, [&](const CheckFailure& failure) {
-        return failure.label.find(cheat.caught_by) != std::string::npos;
-      })) << report.to_string();
-      expect_lie_refused(lie, honest.key(), honest.statement(), cheat.name);
+  for (toys::Toy& toy : small_toys())
+    for (const uint8_t log_stack : kLogStacks) {
+      const Params params = quick_params(/*zk=*/true, log_stack);
+      if (!fits(toy, params)) continue;
+      SCOPED_TRACE(toy.name + " in stacks of 2^" + std::to_string(log_stack));
+      const ToyProver honest(toy, params);
+      ASSERT_TRUE(check(honest.key(), honest.statement(), honest.prove()));
+      for (const toys::Cheat& cheat : toy.cheats) {
+        SCOPED_TRACE(cheat.name);
+        toys::Toy lie = toy;
+        cheat.apply(lie.witness);
+        const CheckReport report = check_witness(lie.circuit, lie.witness);
+        EXPECT_FALSE(report.ok());
+        EXPECT_TRUE(std::ranges::any_of(report.failures, [&](const CheckFailure& failure) {
+          return failure.label.find(cheat.caught_by) != std::string::npos;
+        })) << report.to_string();
+        expect_lie_refused(lie, params, honest.key(), honest.statement(), cheat.name);
+      }
     }
-  }
 }
 
 // Every column that is not fixed of every table: in the first live row and, by turns, in a middle
@@ -116,9 +122,9 @@ TEST(Negative, EveryCellOfSomeRows) {
           toys::Toy lie = toy;
           lie.witness.tables[t].cell(row, c) += Fp::from(1000 + c);
           EXPECT_FALSE(check_witness(lie.circuit, lie.witness).ok()) << what;
-          const ToyProver prover(lie, quick_params());
-          expect_refused(key, prover.statement(), make_cheater(prover, lie, quick_params()).prove(),
-                         what);
+          const Params params = params_by_turn(lie, c);
+          const ToyProver prover(lie, params);
+          expect_refused(key, prover.statement(), make_cheater(prover, lie, params).prove(), what);
         }
       }
     }
@@ -130,9 +136,11 @@ TEST(Negative, EveryCellOfSomeRows) {
 /// Every column of aux and quotient, and the implicit main columns, of every group: one cell, or
 /// one coefficient.
 TEST(Negative, EveryAuxAndQuotientColumn) {
+  size_t turn = 0;
   for (toys::Toy& toy : small_toys()) {
-    const ToyProver prover(toy, quick_params());
-    const Shape shape = make_cheater(prover, toy, quick_params()).shape();
+    const Params params = params_by_turn(toy, turn++);
+    const ToyProver prover(toy, params);
+    const Shape shape = make_cheater(prover, toy, params).shape();
     const Statement statement = prover.statement();
     for (uint32_t g = 0; g < shape.groups.size(); ++g) {
       const GroupShape& group = shape.groups[g];
@@ -140,7 +148,7 @@ TEST(Negative, EveryAuxAndQuotientColumn) {
         for (uint32_t c = 0; c < shape.opened_width(group, tree); ++c) {
           const std::string what = toy.name + ": tree " + std::to_string(tree) + " group " +
                                    std::to_string(g) + " column " + std::to_string(c);
-          Cheater cheater = make_cheater(prover, toy, quick_params());
+          Cheater cheater = make_cheater(prover, toy, params);
           const auto lie = [&](uint32_t at, uint32_t in, Columns& columns) {
             if (at == tree && in == g) columns[c][17 + c] += kOne;
           };
@@ -156,7 +164,7 @@ TEST(Negative, EveryAuxAndQuotientColumn) {
     }
     const auto smallest = static_cast<uint32_t>(shape.groups.size() - 1);
     for (uint32_t back = 1; back <= 3; ++back) {  // blind, value, count
-      Cheater cheater = make_cheater(prover, toy, quick_params());
+      Cheater cheater = make_cheater(prover, toy, params);
       cheater.columns_step = [&](uint32_t at, uint32_t in, Columns& columns) {
         if (at == shape.tree(Phase::kMain) && in == smallest)
           columns[columns.size() - back][5] += kOne;
@@ -167,61 +175,291 @@ TEST(Negative, EveryAuxAndQuotientColumn) {
   }
 }
 
+// ----------------------------------------------------------------------------------------- degrees
+
+/// Coefficients that the folds let pass: the batch's bound, rounded up by them.
+uint64_t folded_bound(const Shape& shape) {
+  uint64_t bound = shape.final_bound;
+  for (const FriLayerShape& layer : shape.layers) bound <<= layer.log_arity;
+  return bound;
+}
+
+/// The first place, the last one and one between.
+std::vector<uint32_t> some_places(unsigned log_stack, uint32_t columns) {
+  const uint32_t last = std::min(1u << log_stack, columns) - 1;
+  std::vector<uint32_t> places = {0, last / 2, last};
+  places.erase(std::unique(places.begin(), places.end()), places.end());
+  return places;
+}
+
 TEST(Negative, TheRandomPolynomialIsFreeUpToItsDegree) {
   toys::Toy toy = layered_toy();
-  const Params params = layered_params();
-  const ToyProver prover(toy, params);
-  const Shape shape = make_cheater(prover, toy, params).shape();
-  ASSERT_GE(shape.layers.size(), 3u);
-  for (uint32_t g = 0; g < shape.groups.size(); ++g) {
-    // Folds from where the group joins to the end divide the degree by so much.
-    unsigned log_folds = 0;
-    for (const FriLayerShape& layer : shape.layers) {
-      if (layer.log_size <= shape.log_domain(shape.groups[g])) log_folds += layer.log_arity;
-      for (const FriJoin& join : layer.joins)
-        if (join.group == g) log_folds += join.log_arity;
-    }
-    const uint32_t refused_from = shape.final_bound << log_folds;
-    const auto with = [&](uint32_t coefficient) {
+  for (const uint8_t log_stack : kLogStacks) {
+    SCOPED_TRACE(int{log_stack});
+    const Params params = layered_params(log_stack);
+    const ToyProver prover(toy, params);
+    const Shape shape = make_cheater(prover, toy, params).shape();
+    ASSERT_GE(shape.layers.size(), 3u);
+    const auto with = [&](uint32_t place, uint64_t coefficient) {
       Cheater cheater = make_cheater(prover, toy, params);
-      cheater.polynomials_step = [&, coefficient](uint32_t tree, uint32_t in, Columns& columns) {
-        if (tree != shape.tree(Phase::kQuotient) || in != g) return;
-        auto& column = columns.back();
+      cheater.polynomials_step = [&, place, coefficient](uint32_t tree, uint32_t in,
+                                                         Columns& columns) {
+        if (tree != shape.tree(Phase::kQuotient) || in != 0) return;
+        auto& column = columns[columns.size() - (1u << log_stack) + place];  // coordinate 4
         column.resize(std::max<size_t>(column.size(), coefficient + 1));
         column[coefficient] += kOne;
       };
       return cheater.prove();
     };
-    const auto ok = check(prover.key(), prover.statement(), with(shape.groups[g].bound - 1));
-    EXPECT_TRUE(ok) << "group " << g << ": " << ok.error().message;
-    const uint32_t domain = 1u << shape.log_domain(shape.groups[g]);
-    ASSERT_LT(refused_from, domain);
-    for (const uint32_t coefficient : {refused_from, (refused_from + domain) / 2, domain - 1})
-      expect_refused(prover.key(), prover.statement(), with(coefficient),
-                     "group " + std::to_string(g) + ": degree " + std::to_string(coefficient),
-                     ErrorCode::kFinal);
+    const uint64_t domain = uint64_t{1} << shape.log_domain(shape.groups[0]);
+    for (const uint32_t place : some_places(log_stack, ~0u)) {
+      const uint64_t refused_from =
+          (folded_bound(shape) - place + (1u << log_stack) - 1) >> log_stack;
+      ASSERT_LT(refused_from, domain);
+      for (const uint64_t coefficient : {uint64_t{shape.blinding_size()} - 1, refused_from - 1}) {
+        const auto ok = check(prover.key(), prover.statement(), with(place, coefficient));
+        EXPECT_TRUE(ok) << "place " << place << ": " << ok.error().message;
+      }
+      for (const uint64_t coefficient : {refused_from, (refused_from + domain) / 2, domain - 1})
+        expect_refused(prover.key(), prover.statement(), with(place, coefficient),
+                       "place " + std::to_string(place) + ": degree " + std::to_string(coefficient),
+                       ErrorCode::kFinal);
+    }
   }
 }
 
-// One coefficient too many in one column of each tree: times Z_H, so that the rows are honest.
+// One column of a stack has too many coefficients, and nothing else is wrong: X^d more in a
+// coordinate of chunk a is X^(d - m) less in chunk b. The quotient by X^(2^s) - zeta is what folds
+// see of it.
+TEST(Negative, OneColumnOfAStackOfTooHighADegree) {
+  toys::Toy toy = layered_toy();
+  for (const uint8_t log_stack : kLogStacks) {
+    const Params params = layered_params(log_stack);
+    const ToyProver prover(toy, params);
+    const Shape shape = make_cheater(prover, toy, params).shape();
+    const uint32_t tree = shape.tree(Phase::kQuotient);
+    for (const uint32_t g : {0u, static_cast<uint32_t>(shape.groups.size() - 1)}) {
+      const GroupShape& group = shape.groups[g];
+      const unsigned s = shape.log_stack(group, tree);
+      const auto with = [&](uint32_t column, uint64_t degree) {
+        Cheater cheater = make_cheater(prover, toy, params);
+        cheater.polynomials_step = [&, column, degree](uint32_t at, uint32_t in, Columns& columns) {
+          if (at != tree || in != g) return;
+          const auto add = [&](uint32_t c, uint64_t coefficient, Fp value) {
+            columns[c].resize(std::max<size_t>(columns[c].size(), coefficient + 1));
+            columns[c][coefficient] += value;
+          };
+          add(column, degree, kOne);
+          add(5 + column, degree - group.split, -kOne);
+        };
+        return cheater.prove();
+      };
+      for (const uint32_t column : some_places(s, 5)) {
+        const std::string what = "stacks of 2^" + std::to_string(log_stack) + ": group " +
+                                 std::to_string(g) + " column " + std::to_string(column);
+        const uint32_t place = shape.place(group, {tree, column}).place;
+        const uint64_t refused_from = ((folded_bound(shape) - place + (1u << s) - 1) >> s) + 1;
+        ASSERT_LT(refused_from, uint64_t{1} << shape.log_domain(group));
+        const auto ok = check(prover.key(), prover.statement(), with(column, refused_from - 1));
+        EXPECT_TRUE(ok) << what << ": " << ok.error().message;
+        expect_refused(prover.key(), prover.statement(), with(column, refused_from), what,
+                       ErrorCode::kFinal);
+      }
+    }
+  }
+}
+
+// A column of main or aux, times Z_H so that its rows are honest; the quotient is made to fit.
 TEST(Negative, DegreeTooHigh) {
   toys::Toy toy = layered_toy();
-  const Params params = layered_params();
-  const ToyProver prover(toy, params);
-  const Shape shape = make_cheater(prover, toy, params).shape();
-  for (uint32_t tree = shape.tree(Phase::kMain); tree < shape.trees.size(); ++tree)
-    for (uint32_t g = 0; g < shape.groups.size(); ++g) {
-      Cheater cheater = make_cheater(prover, toy, params);
-      cheater.polynomials_step = [&](uint32_t at, uint32_t in, Columns& columns) {
-        if (at != tree || in != g) return;
-        const size_t n = shape.groups[g].height();
-        columns[0].resize(2 * n);
-        columns[0][2 * n - 1] += kOne;
-        columns[0][n - 1] -= kOne;
-      };
-      expect_refused(prover.key(), prover.statement(), cheater.prove(),
-                     "tree " + std::to_string(tree) + " group " + std::to_string(g));
+  for (const uint8_t log_stack : kLogStacks) {
+    const Params params = layered_params(log_stack);
+    const ToyProver prover(toy, params);
+    const Shape shape = make_cheater(prover, toy, params).shape();
+    for (const Phase phase : {Phase::kMain, Phase::kAux})
+      for (uint32_t g = 0; g < shape.groups.size(); ++g) {
+        Cheater cheater = make_cheater(prover, toy, params);
+        cheater.polynomials_step = [&](uint32_t at, uint32_t in, Columns& columns) {
+          if (at != shape.tree(phase) || in != g) return;
+          const size_t n = shape.groups[g].height(), degree = n + 5 * n / 8;
+          auto& column = columns[4];  // of main, the value that a bus alone reads
+          column.resize(degree + 1);
+          column[degree] += kOne;
+          column[degree - n] -= kOne;
+        };
+        expect_refused(prover.key(), prover.statement(), cheater.prove(),
+                       std::string(name(phase)) + ", group " + std::to_string(g),
+                       ErrorCode::kFinal);
+      }
+  }
+}
+
+// ------------------------------------------------------------------------------------------ stacks
+
+/// Commits other rows of a phase's tree than its polynomials have, and goes on with them.
+class WrongRows {
+ public:
+  using Change = std::function<void(ReferenceTree&)>;
+
+  explicit WrongRows(uint8_t log_stack)
+      : params_(layered_params(log_stack)),
+        prover_(toy_, params_),
+        shape_(make_cheater(prover_, toy_, params_).shape()) {}
+
+  [[nodiscard]] const Shape& shape() const { return shape_; }
+  [[nodiscard]] Result<Verified> verdict(Phase phase, const Change& change) const {
+    Cheater cheater = make_cheater(prover_, toy_, params_);
+    cheater.rows_step = [&](uint32_t tree, ReferenceTree& made) {
+      if (tree == shape_.tree(phase)) change(made);
+    };
+    return check(prover_.key(), prover_.statement(), cheater.prove());
+  }
+  void expect_refused(Phase phase, const std::string& what, const Change& change) const {
+    const auto refused = verdict(phase, change);
+    ASSERT_FALSE(refused) << "SOUNDNESS: accepted: " << what << " in " << name(phase);
+    EXPECT_EQ(static_cast<int>(refused.error().code), static_cast<int>(ErrorCode::kFinal))
+        << what << " in " << name(phase) << ": " << refused.error().message;
+  }
+  /// Sets the word of a group's first stack.
+  void set_first_stack(ReferenceTree& made, size_t g, const std::vector<Fp>& words) const {
+    size_t word = 0;
+    for (size_t h = 0; h < g; ++h) word += full_stacks(made.groups[h]);
+    for (size_t e = 0; e < made.rows.size(); ++e) made.rows[e][word] = words[e % words.size()];
+  }
+  [[nodiscard]] std::span<const std::vector<Fp>> first_stack(
+      const ReferenceTree::Group& group) const {
+    const size_t full = size_t{1} << (shape_.log_height - group.log_height);
+    return std::span(group.polynomials).first(std::min<size_t>(full, group.restart));
+  }
+
+ private:
+  [[nodiscard]] size_t full_stacks(const ReferenceTree::Group& group) const {
+    const size_t full = size_t{1} << (shape_.log_height - group.log_height);
+    const size_t rest = group.polynomials.size() - group.restart;
+    return (group.restart + full - 1) / full + (rest + full - 1) / full;
+  }
+
+  toys::Toy toy_ = layered_toy();
+  Params params_;
+  ToyProver prover_;
+  Shape shape_;
+};
+
+TEST(Negative, ColumnsInAWrongPlaceOfTheirStack) {
+  for (const uint8_t log_stack : kLogStacks) {
+    SCOPED_TRACE(int{log_stack});
+    const WrongRows rows(log_stack);
+    for (const Phase phase : rows.shape().phases)
+      for (size_t g = 0; g < rows.shape().groups.size(); ++g) {
+        const auto swap_places = [&](ReferenceTree& made) {
+          auto& columns = made.groups[g].polynomials;
+          const size_t last = rows.first_stack(made.groups[g]).size() - 1;
+          std::swap(columns[last / 2], columns[last]);
+        };
+        const auto restacked = [&](ReferenceTree& made) {
+          made.stack(rows.shape().log_height, rows.shape().params.log_blowup);
+        };
+        if (rows.shape().log_stack(rows.shape().groups[g], 0) == 0) continue;  // no neighbours
+        rows.expect_refused(phase, "two columns", [&](ReferenceTree& made) {
+          swap_places(made);
+          restacked(made);
+          swap_places(made);  // what is opened is as it was
+        });
+        if (g > 0) continue;
+        const auto ok = rows.verdict(phase, [&](ReferenceTree& made) {
+          swap_places(made);
+          swap_places(made);
+          restacked(made);
+        });
+        EXPECT_TRUE(ok) << ok.error().message;
+      }
+  }
+}
+
+TEST(Negative, WordsInAWrongPlaceOfTheirRow) {
+  for (const uint8_t log_stack : kLogStacks) {
+    SCOPED_TRACE(int{log_stack});
+    const WrongRows rows(log_stack);
+    for (const Phase phase : rows.shape().phases) {
+      const uint32_t words = rows.shape().trees[rows.shape().tree(phase)].row_words;
+      for (const auto& [a, b] : {std::pair{0u, 1u}, {0u, words - 1}})
+        rows.expect_refused(phase, "two words", [a, b](ReferenceTree& made) {
+          for (auto& row : made.rows) std::swap(row[a], row[b]);
+        });
     }
+  }
+}
+
+// The stack of a group as if its tables were twice as tall, or half as tall, or the tree were: F is
+// of a low degree, and its points are others'.
+TEST(Negative, StacksOfAnotherHeight) {
+  for (const uint8_t log_stack : kLogStacks) {
+    SCOPED_TRACE(int{log_stack});
+    const WrongRows rows(log_stack);
+    const unsigned height = rows.shape().log_height, blowup = rows.shape().params.log_blowup;
+    const auto stacked = [&](size_t g, int columns_up, int tree_down) {
+      return [&rows, height, blowup, g, columns_up, tree_down](ReferenceTree& made) {
+        const auto& group = made.groups[g];
+        rows.set_first_stack(made, g,
+                             stack_words(rows.first_stack(group),
+                                         static_cast<unsigned>(group.log_height + columns_up),
+                                         height - static_cast<unsigned>(tree_down), blowup));
+      };
+    };
+    for (const Phase phase : rows.shape().phases)
+      for (size_t g = 0; g < rows.shape().groups.size(); ++g) {
+        const auto& group = rows.shape().groups[g];
+        const int s = height - group.log_height;
+        if (s == 0) continue;  // it is no stack
+        rows.expect_refused(phase, "of columns twice as tall", stacked(g, 1, 0));
+        rows.expect_refused(phase, "of a tree half as tall", stacked(g, 0, 1));
+        rows.expect_refused(phase, "of a tree of the columns' height", stacked(g, 0, s));
+        if (g > 0) continue;
+        const auto ok = rows.verdict(phase, stacked(g, 0, 0));
+        EXPECT_TRUE(ok) << ok.error().message;
+      }
+  }
+}
+
+// Opened values that no constraint reads: of columns that share a stack with one that is read on
+// the next row. V, or rather W, is wrong at one place, lacks one, or has its neighbour's.
+TEST(Negative, OpeningsThatOnlyTheirStackNeeds) {
+  toys::Toy toy = layered_toy();
+  for (const uint8_t log_stack : kLogStacks) {
+    const Params params = layered_params(log_stack);
+    const ToyProver prover(toy, params);
+    const Shape shape = make_cheater(prover, toy, params).shape();
+    size_t end = 0;
+    for (const GroupShape& group : shape.groups) {
+      end += shape.openings(group);
+      std::vector<size_t> unread;
+      for (size_t i = 0; i < group.next.size(); ++i) {
+        const auto is_x = [&](const TableShape& table) {
+          return table.columns[0] == group.next[i];
+        };
+        if (group.next[i].tree == shape.tree(Phase::kMain) &&
+            std::ranges::none_of(group.tables, is_x))
+          unread.push_back(end - group.next.size() + i);
+      }
+      const unsigned s = shape.log_stack(group, shape.tree(Phase::kMain));
+      EXPECT_EQ(unread.empty(), s == 0);
+      for (size_t k = 0; k < unread.size(); k += unread.size() > 4 ? unread.size() - 2 : 1) {
+        const auto expect_final = [&](const char* what, auto change) {
+          Cheater cheater = make_cheater(prover, toy, params);
+          cheater.openings_step = change;
+          expect_refused(prover.key(), prover.statement(), cheater.prove(),
+                         std::string(what) + " in a stack of 2^" + std::to_string(s),
+                         ErrorCode::kFinal);
+        };
+        const size_t i = unread[k];
+        expect_final("wrong", [i](std::vector<Fp5>& values) { values[i] += kOneE; });
+        expect_final("missing", [i](std::vector<Fp5>& values) { values[i] = Fp5{}; });
+        if (k > 0 && unread[k - 1] == i - 1)
+          expect_final("its neighbour's",
+                       [i](std::vector<Fp5>& values) { std::swap(values[i - 1], values[i]); });
+      }
+    }
+  }
 }
 
 // ---------------------------------------------------------------------------------- sent messages
@@ -258,50 +496,65 @@ TEST(Negative, WrongOpenings) {
   }
 }
 
-// A change of openings that keeps the constraint identity: it must fall in the queries. The
-// chunks a and b of the quotient: Qa + d zeta^m and Qb - d, with d in E, need the value of zeta.
+// A change of openings that keeps the constraint identity must fall in the queries: coordinate c of
+// chunk a gets d more and that of chunk b d/zeta^m less, with d in E. Then V is wrong at one place
+// of a stack, or lacks it.
 TEST(Negative, OpeningsThatSatisfyTheConstraintsButNotTheCommitments) {
   toys::Toy toy = layered_toy();
-  const Params params = layered_params();
-  const ToyProver prover(toy, params);
-  Cheater cheater = make_cheater(prover, toy, params);
-  const Shape& shape = cheater.shape();
-  cheater.openings_step = [&](std::vector<Fp5>& values) {
-    const GroupShape& group = shape.groups[0];
-    const size_t first = shape.openings(group) - group.next.size() - 10;
-    values[first] += pow(cheater.zeta(), group.split);
-    values[first + 5] -= kOneE;
-  };
-  expect_refused(prover.key(), prover.statement(), cheater.prove(), "chunks");
-  const auto result =
-      check(prover.key(), prover.statement(), make_cheater(prover, toy, params).prove());
-  EXPECT_TRUE(result);
+  for (const uint8_t log_stack : kLogStacks) {
+    SCOPED_TRACE(int{log_stack});
+    const Params params = layered_params(log_stack);
+    const ToyProver prover(toy, params);
+    const Shape shape = make_cheater(prover, toy, params).shape();
+    size_t end = 0;
+    for (const GroupShape& group : shape.groups) {
+      end += shape.openings(group);
+      for (size_t c = 0; c < 5; c += 2)
+        for (const bool missing : {false, true}) {
+          Cheater cheater = make_cheater(prover, toy, params);
+          cheater.openings_step = [&](std::vector<Fp5>& values) {
+            const size_t first = end - group.next.size() - 10 + c;
+            const Fp5 more = missing ? -values[first] : kOneE;
+            values[first] += more;
+            values[first + 5] -= more * inverse(pow(cheater.zeta(), group.split));
+          };
+          expect_refused(prover.key(), prover.statement(), cheater.prove(),
+                         "chunks of 2^" + std::to_string(group.log_height), ErrorCode::kFinal);
+        }
+    }
+    const auto ok =
+        check(prover.key(), prover.statement(), make_cheater(prover, toy, params).prove());
+    EXPECT_TRUE(ok) << ok.error().message;
+  }
 }
 
 TEST(Negative, SwappedOpenings) {
   toys::Toy toy = layered_toy();
-  const Params params = layered_params();
-  const ToyProver prover(toy, params);
-  const Shape shape = make_cheater(prover, toy, params).shape();
-  const uint32_t group = shape.openings(shape.groups[0]);
-  const uint32_t point = group - static_cast<uint32_t>(shape.groups[0].next.size());
-  const std::pair<uint32_t, uint32_t> swaps[] = {
-      {0, 1},                                                // columns
-      {0, shape.groups[0].width[shape.tree(Phase::kMain)]},  // trees
-      {0, point},                                            // points: column x at zeta and w zeta
-      {0, group},                                            // groups
-      {group - 1, shape.openings() - 1}};
-  for (const auto& [a, b] : swaps) {
-    Cheater cheater = make_cheater(prover, toy, params);
-    cheater.openings_step = [&](std::vector<Fp5>& values) { std::swap(values[a], values[b]); };
-    expect_refused(prover.key(), prover.statement(), cheater.prove(),
-                   "openings " + std::to_string(a) + " and " + std::to_string(b));
+  for (const uint8_t log_stack : kLogStacks) {
+    const Params params = layered_params(log_stack);
+    const ToyProver prover(toy, params);
+    const Shape shape = make_cheater(prover, toy, params).shape();
+    const uint32_t group = shape.openings(shape.groups[0]);
+    const uint32_t point = group - static_cast<uint32_t>(shape.groups[0].next.size());
+    const std::pair<uint32_t, uint32_t> swaps[] = {
+        {0, 1},                                                // columns, with stacks of one stack
+        {0, shape.groups[0].width[shape.tree(Phase::kMain)]},  // trees
+        {0, point},  // points: column x at zeta and w zeta
+        {0, group},  // groups
+        {group - 1, shape.openings() - 1}};
+    for (const auto& [a, b] : swaps) {
+      Cheater cheater = make_cheater(prover, toy, params);
+      cheater.openings_step = [&](std::vector<Fp5>& values) { std::swap(values[a], values[b]); };
+      expect_refused(prover.key(), prover.statement(), cheater.prove(),
+                     "openings " + std::to_string(a) + " and " + std::to_string(b),
+                     ErrorCode::kConstraints);
+    }
   }
 }
 
 TEST(Negative, ALayerThatIsNotTheFold) {
   toys::Toy toy = layered_toy();
-  const Params params = layered_params();
+  const Params params = layered_params(/*log_stack=*/1);
   const ToyProver prover(toy, params);
   const Shape shape = make_cheater(prover, toy, params).shape();
   for (size_t layer = 0; layer < shape.layers.size(); ++layer) {
@@ -438,7 +691,7 @@ TEST(Negative, MultiplicitiesNearP) {
 
 TEST(Negative, RowsSwappedBetweenTreesColumnsQueriesAndProofs) {
   toys::Toy toy = layered_toy();
-  const Params params = layered_params();
+  const Params params = layered_params(/*log_stack=*/1);
   const ToyProver prover(toy, params);
   const Proof good = prover.prove();
   const Shape shape = make_cheater(prover, toy, params).shape();
@@ -448,26 +701,33 @@ TEST(Negative, RowsSwappedBetweenTreesColumnsQueriesAndProofs) {
                               random_source(other_seed, params.log_blowup))
                           .prove();
   ASSERT_TRUE(check(prover.key(), prover.statement(), other));
-  const auto lie = [&](const std::string& what, auto change) {
+  const auto lie = [&](const std::string& what, auto change, std::optional<ErrorCode> code = {}) {
     Proof proof = good;
     change(proof);
     ASSERT_FALSE(proof == good) << what;
-    expect_refused(prover.key(), prover.statement(), proof, what);
+    expect_refused(prover.key(), prover.statement(), proof, what, code);
   };
   for (size_t t = 0; t < good.trees.size(); ++t) {
     const std::string name = "tree " + std::to_string(t);
-    const uint32_t width = tree_heights(shape, t)[0].width;
-    lie(name + ": columns of a row",
-        [&](Proof& p) { std::swap(p.trees[t].rows[0], p.trees[t].rows[1]); });
-    lie(name + ": columns of all rows", [&](Proof& p) {
-      for (size_t r = 0; r + width <= p.trees[t].rows.size() && r < 5 * width; r += width)
-        std::swap(p.trees[t].rows[r], p.trees[t].rows[r + 1]);
-    });
+    const uint32_t width = merkle_shape(shape, t).width;
+    lie(
+        name + ": words of a row",
+        [&](Proof& p) { std::swap(p.trees[t].rows[0], p.trees[t].rows[1]); }, ErrorCode::kMerkle);
+    lie(
+        name + ": words of all rows",
+        [&](Proof& p) {
+          for (size_t r = 0; r < p.trees[t].rows.size(); r += width)
+            std::swap(p.trees[t].rows[r], p.trees[t].rows[r + 1]);
+        },
+        ErrorCode::kMerkle);
     if (good.trees[t].rows.size() >= 2 * width)
-      lie(name + ": two rows", [&](Proof& p) {
-        std::swap_ranges(p.trees[t].rows.begin(), p.trees[t].rows.begin() + width,
-                         p.trees[t].rows.begin() + width);
-      });
+      lie(
+          name + ": two rows",
+          [&](Proof& p) {
+            std::swap_ranges(p.trees[t].rows.begin(), p.trees[t].rows.begin() + width,
+                             p.trees[t].rows.begin() + width);
+          },
+          ErrorCode::kMerkle);
     lie(name + ": of another proof", [&](Proof& p) { p.trees[t] = other.trees[t]; });
     lie(name + ": rows of another proof", [&](Proof& p) { p.trees[t].rows = other.trees[t].rows; });
     if (t + 1 < good.trees.size())
@@ -514,7 +774,11 @@ TEST(Negative, Heads) {
   lie("giant blowup", [](Proof& p) { p.params.log_blowup = 200; }, ErrorCode::kParams);
   lie("no work", [](Proof& p) { p.params.grind_query = p.params.grind_round = 0; });
   lie("endless work", [](Proof& p) { p.params.grind_query = 255; }, ErrorCode::kParams);
-  lie("a final polynomial of 2^255", [](Proof& p) { p.params.log_final = 255; });
+  lie(
+      "a final polynomial of 2^255", [](Proof& p) { p.params.log_final = 255; },
+      ErrorCode::kParams);
+  for (const int log_stack : {1, 2, 4, 5, 255})
+    lie("stacks", [&](Proof& p) { p.params.log_stack = static_cast<uint8_t>(log_stack); });
   const auto bytes = good.serialise();
   for (size_t length = 0; length < bytes.size(); length += length < 200 ? 1 : bytes.size() / 50)
     ASSERT_FALSE(verify(prover.key(), prover.statement(), std::span(bytes).first(length),
@@ -542,11 +806,21 @@ TEST(Negative, WeakParametersAreRefusedByDefault) {
 // A prover that leaves out masks and salt harms itself alone: the verifier cannot see it (and
 // soundness does not rest on it). zero_knowledge_test.cc shows what such a proof gives away.
 TEST(Negative, OmittedMasksAndSaltStillVerify) {
-  toys::Toy toy = toys::fibonacci(8);
-  const ToyProver prover(toy, quick_params());
-  Cheater bare(prover.key(), quick_params(), toy.witness, prover.reference_slots(),
-               [](const RandomPurpose&, size_t count) { return std::vector<Fp>(count); });
-  EXPECT_TRUE(check(prover.key(), prover.statement(), bare.prove()));
+  const RandomSource zeros = [](const RandomPurpose&, size_t count) {
+    return std::vector<Fp>(count);
+  };
+  for (const uint8_t log_stack : {uint8_t{0}, uint8_t{1}}) {
+    toys::Toy toy = toys::memory(8, 8, /*shared=*/true);
+    const Params params = quick_params(/*zk=*/true, log_stack);
+    const ToyProver prover(toy, params);
+    auto slots = prover.reference_slots();
+    const ReferenceTree bare_slot = ReferenceProver::make_slot(
+        prover.key(), params, toy.circuit.slot("before"), toy.witness, zeros);
+    slots[toy.circuit.slot("before")] = &bare_slot;
+    Cheater bare(prover.key(), params, toy.witness, slots, zeros);
+    const auto ok = check(prover.key(), bare.statement(), bare.prove());
+    EXPECT_TRUE(ok) << ok.error().message;
+  }
 }
 
 // Every message binds all challenges after it.
@@ -593,6 +867,135 @@ TEST(Negative, EveryFlippedMessageChangesAllLaterChallenges) {
   EXPECT_GE(changed_messages, 6 + proof.layers.size());
 }
 
+// ------------------------------------------------------------------------------------------- slots
+
+/// Slots of fewer rows than the proof's trees, one of them shared.
+class LowSlots {
+ public:
+  explicit LowSlots(uint8_t log_stack, bool zk = true, uint8_t log_stride = 0)
+      : params_(quick_params(zk, log_stack)), prover_(toy_, params_, log_stride) {}
+
+  [[nodiscard]] uint16_t before() const { return toy_.circuit.slot("before"); }
+  [[nodiscard]] const Params& params() const { return params_; }
+  [[nodiscard]] ReferenceTree tree(uint16_t slot) const {
+    return *prover_.reference_slots().at(slot);
+  }
+  /// With another tree for the slot `before`.
+  [[nodiscard]] Cheater with(const ReferenceTree& tree) const {
+    auto slots = prover_.reference_slots();
+    slots[before()] = &tree;
+    return Cheater(prover_.key(), params_, toy_.witness, slots, prover_.random());
+  }
+  [[nodiscard]] Cheater honest() const { return make_cheater(prover_, toy_, params_); }
+  [[nodiscard]] const VerifyingKey& key() const { return prover_.key(); }
+
+ private:
+  toys::Toy toy_ = toys::memory(10, 8, /*shared=*/true);
+  Params params_;
+  ToyProver prover_;
+};
+
+// The rows of another index, with the path that belongs to them: of a tree that has fewer rows than
+// the domain and of one that has more (a larger blowup), where the neighbour is another coset's.
+TEST(Negative, ASlotOpenedAtAnotherIndex) {
+  for (const uint8_t log_stack : {uint8_t{0}, uint8_t{1}})
+    for (const uint8_t log_stride : {uint8_t{0}, uint8_t{2}}) {
+      const LowSlots slots(log_stack, /*zk=*/true, log_stride);
+      Cheater prover = slots.honest();
+      const Proof good = prover.prove();
+      const Shape& shape = prover.shape();
+      const auto ok = check(slots.key(), prover.statement(), good);
+      ASSERT_TRUE(ok) << ok.error().message;
+      for (uint32_t t = 0; t < shape.slot_trees(); ++t) {
+        const ReferenceTree tree = slots.tree(shape.trees[t].slot);
+        for (unsigned bit = 0; bit < merkle_shape(shape, t).log_size; bit += 3) {
+          // Siblings stay siblings, so that it has as many digests.
+          std::vector<uint32_t> others = opened_rows(shape, t, prover.indices());
+          for (uint32_t& row : others) row ^= 1u << bit;
+          std::ranges::sort(others);
+          Proof proof = good;
+          proof.trees[t] = tree.open(others);
+          ASSERT_FALSE(proof == good);
+          expect_refused(slots.key(), prover.statement(), proof,
+                         "tree " + std::to_string(t) + ", bit " + std::to_string(bit),
+                         ErrorCode::kMerkle);
+        }
+      }
+    }
+}
+
+// A shared tree whose rows stand elsewhere, under its own root.
+TEST(Negative, ASlotWithRowsAtOtherIndices) {
+  for (const uint8_t log_stack : {uint8_t{0}, uint8_t{1}}) {
+    const LowSlots slots(log_stack);
+    const auto rotated = [&](size_t by) {
+      ReferenceTree tree = slots.tree(slots.before());
+      std::ranges::rotate(tree.rows, tree.rows.begin() + static_cast<ptrdiff_t>(by));
+      tree.hash();
+      return tree;
+    };
+    for (const size_t by : {1, 2, 256}) {
+      const ReferenceTree tree = rotated(by);
+      Cheater cheater = slots.with(tree);
+      expect_refused(slots.key(), cheater.statement(), cheater.prove(),
+                     "rows moved by " + std::to_string(by), ErrorCode::kFinal);
+    }
+    const ReferenceTree tree = rotated(0);
+    Cheater honest = slots.with(tree);
+    const auto ok = check(slots.key(), honest.statement(), honest.prove());
+    EXPECT_TRUE(ok) << ok.error().message;
+  }
+}
+
+TEST(Negative, Salt) {
+  for (const uint8_t log_stack : {uint8_t{0}, uint8_t{1}}) {
+    const LowSlots slots(log_stack);
+    Cheater honest = slots.honest();
+    const Proof good = honest.prove();
+    const Statement statement = honest.statement();
+    const Shape& shape = honest.shape();
+    ASSERT_TRUE(check(slots.key(), statement, good));
+    const auto t = static_cast<size_t>(
+        std::ranges::find(shape.trees, slots.before(), &TreeShape::slot) - shape.trees.begin());
+    const uint32_t width = shape.trees[t].row_words;
+    ASSERT_EQ(shape.trees[t].kind, TreeShape::Kind::kShared);
+
+    // None, neither committed nor sent.
+    ReferenceTree tree = slots.tree(slots.before());
+    tree.salts.clear();
+    tree.stack(tree.groups[0].log_height, slots.params().log_blowup);
+    tree.hash();
+    Cheater unsalted = slots.with(tree);
+    const Proof bare = unsalted.prove();
+    ASSERT_EQ(bare.trees[t].rows.size(),
+              opened_rows(shape, t, unsalted.indices()).size() * (width - kSaltWords));
+    expect_refused(slots.key(), unsalted.statement(), bare, "no salt");
+    // Not sent, or another.
+    Proof cut = good;
+    cut.trees[t].rows.clear();
+    for (size_t r = 0; r < good.trees[t].rows.size(); r += width)
+      cut.trees[t].rows.insert(
+          cut.trees[t].rows.end(), good.trees[t].rows.begin() + static_cast<ptrdiff_t>(r),
+          good.trees[t].rows.begin() + static_cast<ptrdiff_t>(r + width - kSaltWords));
+    expect_refused(slots.key(), statement, cut, "salt not sent");
+    for (uint32_t word = width - kSaltWords; word < width; ++word) {
+      Proof other = good;
+      other.trees[t].rows[word] ^= 1;
+      expect_refused(slots.key(), statement, other, "another salt", ErrorCode::kMerkle);
+    }
+
+    // Without masks there is none, and none is read.
+    const LowSlots plain(log_stack, /*zk=*/false);
+    Cheater plain_prover = plain.honest();
+    Proof proof = plain_prover.prove();
+    ASSERT_TRUE(check(plain.key(), plain_prover.statement(), proof));
+    ASSERT_EQ(plain_prover.shape().trees[t].row_words, width - kSaltWords);
+    proof.trees[t].rows.insert(proof.trees[t].rows.begin() + (width - kSaltWords), kSaltWords, 0);
+    expect_refused(plain.key(), plain_prover.statement(), proof, "salt that is not asked for",
+                   ErrorCode::kFormat);
+  }
+}
+
 // -------------------------------------------------------------------------------------- two proofs
 
 TEST(Negative, TwoProofsThatShareATree) {
@@ -603,20 +1006,16 @@ TEST(Negative, TwoProofsThatShareATree) {
   const ToyProver one(first, params), other(second, params);
   ASSERT_TRUE(one.key() == other.key());
   const uint16_t before = two.circuit.slot("before"), after = two.circuit.slot("after");
-  const auto prove_second = [&](const CommittedTree* tree_before) {
-    SlotTrees slots = other.slots();
+  const auto prove_second = [&](const ReferenceTree* tree_before) {
+    auto slots = other.reference_slots();
     slots[before] = tree_before;
-    ProverOptions options;
-    options.params = params;
-    options.seed = kTestSeed;
-    auto proof = prove(second.circuit, second.witness, slots, options);
-    ZK_CHECK(proof.has_value());
-    return std::pair(make_statement(second.circuit, second.witness, slots), *std::move(proof));
+    ReferenceProver prover(other.key(), params, second.witness, slots, other.random());
+    return std::pair(prover.statement(), prover.prove());
   };
   const auto root = [](const Statement& statement, uint16_t slot) {
     return std::ranges::find(statement.shared, slot, &SharedRoot::slot)->root;
   };
-  const CommittedTree* shared = one.slots().at(after);
+  const ReferenceTree* shared = one.reference_slots().at(after);
   const auto [statement, proof] = prove_second(shared);
   EXPECT_TRUE(check(one.key(), one.statement(), one.prove()));
   const auto ok = check(other.key(), statement, proof);
@@ -625,7 +1024,7 @@ TEST(Negative, TwoProofsThatShareATree) {
 
   // The second proof from the state before the first: another root, and it does not verify under
   // the shared one; nor does its honest witness on the wrong tree.
-  const auto [stale_statement, stale] = prove_second(one.slots().at(before));
+  const auto [stale_statement, stale] = prove_second(one.reference_slots().at(before));
   EXPECT_NE(root(one.statement(), after), root(stale_statement, before));
   expect_refused(other.key(), stale_statement, stale, "a witness that is not the tree's");
   expect_refused(other.key(), statement, stale, "a stale tree under the shared root");
