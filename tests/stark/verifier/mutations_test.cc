@@ -35,19 +35,17 @@ TEST(Mutations, NoneIsAccepted) {
   };
   std::vector<Target> targets;
   for (toys::Toy& toy : small_toys()) {
-    Params params = quick_params();
+    Params params = params_by_turn(toy, targets.size());
     params.log_final = targets.size() % 2 == 0 ? 8 : 3;
     if (targets.size() % 3 == 2) params.grind_query = params.grind_round = 0;
     const ToyProver prover(toy, params);
     Randomness::Seed other_seed = kTestSeed;
     other_seed[9] = 9;
-    ProverOptions options;
-    options.params = params;
-    options.seed = other_seed;
-    const auto other = prove(toy.circuit, toy.witness, prover.slots(), options);
-    ASSERT_TRUE(other);
+    const Proof other = Cheater(prover.key(), params, toy.witness, prover.reference_slots(),
+                                random_source(other_seed, params.log_blowup))
+                            .prove();
     targets.push_back({prover.key(), prover.statement(),
-                       ProofMutator(prover.prove(), *other, seed * 1000 + targets.size())});
+                       ProofMutator(prover.prove(), other, seed * 1000 + targets.size())});
     ASSERT_TRUE(verify(targets.back().key, targets.back().statement, targets.back().mutator.good(),
                        {.security_bits = 0}));
   }
@@ -82,6 +80,7 @@ TEST(Mutations, GiantHeadsAllocateLittle) {
     for (const auto blowup : {uint8_t{1}, uint8_t{2}})
       for (const auto queries : {uint16_t{1}, uint16_t{4096}}) {
         proof.params.zk = zk;
+        proof.params.log_stack = zk ? 0 : 1;
         proof.params.log_blowup = blowup;
         proof.params.queries = queries;
         proof.tables.assign(kMaxTables, {0, 22});
