@@ -13,13 +13,13 @@ stark::Result<stark::machine::ProgramImage> program_image(const vm::Program& pro
                                                           const stark::Digest& key) {
   const auto known = cached_image(key);
   auto image =
-      stark::machine::ProgramImage::of(program, kImageLogBlowup, known ? &*known : nullptr);
+      stark::machine::ProgramImage::of(program, known ? &*known : nullptr);
   if (image && !known) keep_image(key, image->image());
   return image;
 }
 
 Result<ImageId> image_id(std::span<const uint8_t> elf) {
-  const stark::Digest key = image_key(elf, kImageLogBlowup);
+  const stark::Digest key = image_key(elf);
   if (const auto known = cached_image(key)) return to_api(known->id());
   const Result<vm::Program> program = load_program(elf);
   if (!program) return tl::unexpected(program.error());

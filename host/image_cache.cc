@@ -129,12 +129,10 @@ void drop_oldest() {
 
 }  // namespace
 
-stark::Digest image_key(std::span<const uint8_t> elf, uint8_t log_blowup) {
+stark::Digest image_key(std::span<const uint8_t> elf) {
   stark::Blake3 hash;
   // The bytes of an image begin with the version of the format, the chips and the heights.
-  Image none;
-  none.log_blowup = log_blowup;
-  hash.update(none.serialise());
+  hash.update(Image{}.serialise());
   hash.update(elf);
   return hash.finish();
 }

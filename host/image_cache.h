@@ -17,8 +17,8 @@
 
 namespace zkvm {
 
-/// What an image is kept under: a hash of the ELF file, the rate and the version of images.
-[[nodiscard]] stark::Digest image_key(std::span<const uint8_t> elf, uint8_t log_blowup);
+/// What an image is kept under: a hash of the ELF file and the version of images.
+[[nodiscard]] stark::Digest image_key(std::span<const uint8_t> elf);
 
 /// Nothing if it is not there, not whole, or not this user's.
 [[nodiscard]] std::optional<stark::machine::Image> cached_image(const stark::Digest& key);

@@ -12,10 +12,6 @@
 
 namespace zkvm {
 
-// The least rate that an image's trees serve, as log2 of the blowup. A constant, or one program would
-// have several image ids.
-inline constexpr uint8_t kImageLogBlowup = 2;
-
 [[nodiscard]] Error to_api(const vm::Error& error);
 
 // Errors: kMalformedElf where the file is no well-formed ELF file of 32 bits, kUnfitElf where it is

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "host/code_rate.h"
 #include "host/program.h"
 #include "host/proof_speed.h"
+#include "stark/session/image/program_image.h"
 #include "stark/session/proof_estimate.h"
 
 namespace zkvm {
@@ -14,7 +16,10 @@ Result<ProofCost> proof_cost(const vm::Program& program, const vm::RunResult& ru
     return tl::unexpected(Error{ErrorCode::kUnfitElf, *why});
   }
   stark::machine::SessionOptions session;
-  session.log_blowup = log_blowup(options.rate, run.cycles);
+  const Result<CodeRate> rate = code_rate(options.rate, stark::machine::kLowestRate);
+  if (!rate) return tl::unexpected(rate.error());
+  session.log_blowup = rate->log_blowup;
+  session.log_stack = rate->log_stack;
   session.segment_cycles = options.segment_cycles;
   session.memory_bytes = options.memory_limit;
   session.security_bits = options.security_bits;
@@ -23,12 +28,12 @@ Result<ProofCost> proof_cost(const vm::Program& program, const vm::RunResult& ru
   ProofCost cost;
   cost.segments = static_cast<uint32_t>(estimate->segments);
   cost.cells = estimate->cells;
-  cost.seconds = typical_seconds(cost.cells, cost.segments, session.log_blowup);
+  cost.seconds = typical_seconds(cost.cells, cost.segments, estimate->params.log_blowup);
   cost.receipt_bytes = estimate->proof_bytes + run.journal.size() + 40 * estimate->banks + 400;
   stark::machine::MemoryUse memory{.largest_cells = estimate->largest_cells,
                                    .proof_bytes = cost.receipt_bytes};
   for (const vm::Region& region : program.regions) memory.program_bytes += region.bytes.size();
-  cost.memory = estimate_memory(memory, session.log_blowup);
+  cost.memory = estimate_memory(memory, estimate->params.log_blowup);
   return cost;
 }
 

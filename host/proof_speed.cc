@@ -33,11 +33,6 @@ std::filesystem::path speed_file() {
 
 }  // namespace
 
-uint8_t log_blowup(Rate rate, uint64_t cycles) {
-  if (rate == Rate::kAuto) rate = cycles <= kShortExecution ? Rate::kQuarter : Rate::kHalf;
-  return rate == Rate::kQuarter ? 2 : 1;
-}
-
 double typical_seconds(uint64_t cells, uint64_t segments, uint8_t log_blowup) {
   const Fit& f = log_blowup == 1 ? kHalf : kQuarter;
   const auto all = static_cast<double>(cells);

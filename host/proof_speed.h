@@ -8,9 +8,6 @@
 
 namespace zkvm {
 
-// log2 of the blowup that a rate means for an execution of so many instructions.
-[[nodiscard]] uint8_t log_blowup(Rate rate, uint64_t cycles);
-
 // On a typical machine of 2 cores with AVX2, otherwise idle.
 [[nodiscard]] double typical_seconds(uint64_t cells, uint64_t segments, uint8_t log_blowup);
 

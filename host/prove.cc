@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "host/code_rate.h"
 #include "host/image_cache.h"
 #include "host/program.h"
 #include "host/proof_speed.h"
@@ -78,10 +79,10 @@ ProveProgress to_api(const SessionProgress& progress, uint64_t cycles) {
   return result;
 }
 
-SessionOptions session_options(const ProveOptions& options, uint64_t cycles) {
+SessionOptions session_options(const ProveOptions& options, CodeRate rate, uint64_t cycles) {
   SessionOptions result;
-  result.log_blowup = log_blowup(options.rate, cycles);
-  if (const char* s = std::getenv("ZKVM_LOG_STACK")) result.log_stack = static_cast<uint8_t>(std::atoi(s));
+  result.log_blowup = rate.log_blowup;
+  result.log_stack = rate.log_stack;
   result.segment_cycles = options.segment_cycles;
   result.memory_bytes = options.memory_limit;
   result.security_bits = options.security_bits;
@@ -205,13 +206,14 @@ Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
   if (options.progress && !options.progress({.cycles = proved.run.cycles, .stage = "image"})) {
     return tl::unexpected(Error{ErrorCode::kCancelled, "the proof was cancelled"});
   }
-  stark::Result<ProgramImage> image =
-      program_image(*program, image_key(elf, kImageLogBlowup));
+  stark::Result<ProgramImage> image = program_image(*program, image_key(elf));
   if (!image) return refused(image.error());
   const double image_seconds = seconds_since(image_start);
   proved.image_id = to_api(image->image().id());
 
-  SessionOptions session_options = zkvm::session_options(options, proved.run.cycles);
+  const Result<CodeRate> rate = code_rate(options.rate, image->image().log_blowup);
+  if (!rate) return tl::unexpected(rate.error());
+  SessionOptions session_options = zkvm::session_options(options, *rate, proved.run.cycles);
   std::optional<ResumeFolder> folder;
   if (!options.resume_folder.empty()) {
     Result<ResumeFolder> opened =
@@ -229,6 +231,7 @@ Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
   if (!segments) return tl::unexpected(segments.error());
 
   proved.segments = static_cast<uint32_t>(segments->size());
+  proved.log_blowup = session->params().log_blowup;
   proved.receipt = make_receipt(image->image(), proved.run, *segments);
   proved.seconds = seconds_since(start);
   if (Result<void> ok = verify_own(proved, options); !ok) return tl::unexpected(ok.error());

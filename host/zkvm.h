@@ -108,15 +108,16 @@ struct ProveProgress {
   std::string_view stage;  // what comes next: "LDE of main"
 };
 
-// The rate of the code that the prover commits to. At 1/4 a receipt has 0.6 times as many bytes as
-// at 1/2; proving takes 1.3 to 2 times as long and up to twice the memory. Security and image id
-// are the same.
+// The rate of the code that the prover commits to: a lower one makes shorter receipts, and takes
+// longer and more memory to prove. Security and image id are the same.
 enum class Rate : uint8_t {
-  kAuto,     // 1/4 for an execution of at most kShortExecution instructions, else 1/2
-  kHalf,     // 1/2
-  kQuarter,  // 1/4
+  kAuto,      // 1/4 where that saves a megabyte for some five seconds, else 1/2
+  kHalf,      // 1/2
+  kQuarter,   // 1/4
+  kEighth,    // 1/8, of programs that are not too large for it (kUnfitElf)
+  kSmallest,  // the lowest that the program has, and all else for few bytes
+  kFastest,   // 1/2, and all else for speed
 };
-inline constexpr uint64_t kShortExecution = uint64_t{1} << 20;
 
 struct ProveOptions {
   // The least proven security of the receipt, in bits.
@@ -179,6 +180,7 @@ struct Proved {
   ImageId image_id{};
   uint32_t segments = 0;
   uint32_t resumed = 0;           // segments that were found in the resume folder
+  uint8_t log_blowup = 0;         // the rate is 2^-log_blowup
   double security_bits = 0;       // proven, of the whole receipt
   double seconds = 0;             // of execution and proof, by the wall clock
   double verify_seconds = 0;      // of the check that the receipt is true

@@ -1,8 +1,13 @@
 #include "stark/session/execution_params.h"
 
+#include <zk/check.h>
+
 #include <algorithm>
 #include <cmath>
+#include <random>
 
+#include "stark/hash/merkle_proof.h"
+#include "stark/protocol/proof.h"
 #include "stark/protocol/soundness.h"
 
 namespace zkvm::stark::machine {
@@ -19,16 +24,20 @@ Result<double> greatest_rate(std::span<const SegmentShape> shapes, const Params&
   return rate;
 }
 
-}  // namespace
+size_t segments_of(std::span<const SegmentShape> shapes) {
+  size_t count = 0;
+  for (const SegmentShape& segment : shapes) count += segment.count;
+  return count;
+}
 
-Result<ExecutionParams> choose_execution_params(std::span<const SegmentShape> shapes,
-                                                size_t segments, Params wish,
-                                                double security_bits) {
-  const double bits = security_bits + std::log2(static_cast<double>(segments));
+/// At a given rate.
+Result<ExecutionParams> params_at(std::span<const SegmentShape> shapes, Params wish,
+                                  double security_bits) {
+  const double bits = security_bits + std::log2(static_cast<double>(segments_of(shapes)));
   // All proofs have one form, so the tallest segment's domain decides.
   for (const SegmentShape& segment : shapes)
-    while (wish.log_stack > 0 && segment.tables[0].log_height + wish.log_blowup + wish.log_stack >
-                                     Fp::kTwoAdicity)
+    while (wish.log_stack > 0 &&
+           segment.tables[0].log_height + wish.log_blowup + wish.log_stack > Fp::kTwoAdicity)
       --wish.log_stack;
   ExecutionParams common{wish, 0};
   // Least fixed point: starts at 1 query; a round can only raise queries and rate, so it ends.
@@ -47,6 +56,59 @@ Result<ExecutionParams> choose_execution_params(std::span<const SegmentShape> sh
     if (*rate <= common.least_rate) return common;
     common.least_rate = *rate;
   }
+}
+
+Result<uint64_t> bytes_of(std::span<const SegmentShape> shapes, const Params& params) {
+  uint64_t bytes = 0;
+  for (const SegmentShape& segment : shapes) {
+    const auto shape = make_shape(segment.key, params, segment.tables);
+    if (!shape) return propagate(shape);
+    bytes += segment.count * estimate_proof_bytes(*shape);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Result<ExecutionParams> choose_execution_params(std::span<const SegmentShape> shapes,
+                                                const Params& wish, double security_bits) {
+  if (wish.log_blowup != 0) return params_at(shapes, wish, security_bits);
+  Params half_wish = wish, quarter_wish = wish;
+  half_wish.log_blowup = 1;
+  quarter_wish.log_blowup = 2;
+  auto half = params_at(shapes, half_wish, security_bits);
+  auto quarter = params_at(shapes, quarter_wish, security_bits);
+  if (!half || !quarter) return half ? half : quarter;
+  const auto long_bytes = bytes_of(shapes, half->params);
+  const auto short_bytes = bytes_of(shapes, quarter->params);
+  if (!long_bytes) return propagate(long_bytes);
+  if (!short_bytes) return propagate(short_bytes);
+  uint64_t cells = 0;
+  for (const SegmentShape& segment : shapes) cells += segment.count * segment.cells;
+  const uint64_t saved = *long_bytes - std::min(*long_bytes, *short_bytes);
+  return saved >= cells / kCellsPerByte ? quarter : half;
+}
+
+uint64_t estimate_proof_bytes(const Shape& shape) {
+  constexpr uint64_t kDigest = 32, kElement = 4 * uint64_t{kExtensionDegree};
+  const Params& params = shape.params;
+  const uint64_t nonce = params.grind_round > 0 ? 8 : 0;
+  uint64_t bytes = 4 + 4 + params.serialise().size() + serialise(shape.tables).size();
+  bytes += shape.phases.size() * kDigest + kElement * shape.groups.size() + 3 * nonce;
+  bytes += kElement * (uint64_t{shape.openings()} + shape.final_bound);
+  bytes += shape.layers.size() * (kDigest + nonce) + (params.grind_query > 0 ? 8 : 0);
+
+  std::mt19937 random(1);  // which queries does not matter, only that they are anyhow
+  std::vector<uint32_t> indices(params.queries);
+  for (uint32_t& index : indices) index = static_cast<uint32_t>(random());
+  for (size_t tree = 0; tree < opened_trees(shape); ++tree) {
+    const std::vector<uint32_t> rows = opened_rows(shape, tree, indices);
+    std::vector<uint32_t> scratch(2 * rows.size());
+    MerkleProofSize size;
+    ZK_CHECK(merkle_proof_size(merkle_shape(shape, tree), rows, scratch, size) == MerkleCheck::kOk);
+    bytes += 4 * size.row_words + 4 + kDigest * size.digests;
+  }
+  return bytes;
 }
 
 }  // namespace zkvm::stark::machine

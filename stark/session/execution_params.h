@@ -18,7 +18,13 @@ struct SegmentShape {
   VerifyingKey key;
   std::vector<TableSpec> tables;
   size_t publics;
+  uint64_t cells = 0;  // committed
+  uint64_t count = 1;  // segments of this shape
 };
+
+/// Rate 1/4 in place of 1/2 must save a byte of receipt for so many committed cells, which each take
+/// some 20 ns more then: a megabyte for five seconds.
+inline constexpr uint64_t kCellsPerByte = 256;
 
 struct ExecutionParams {
   Params params;
@@ -26,10 +32,16 @@ struct ExecutionParams {
 };
 
 /// The fewest queries and the least work with which every one of the segments has
-/// security_bits + log2(segments) bits, at their common rate. `wish`: as for choose_params.
-/// REQUIRES: shapes is not empty; it may leave out repetitions. Errors: those of choose_params.
+/// security_bits + log2(segments) bits, at their common rate. `wish`: as for choose_params; but
+/// log_stack is lowered where the domain would be too large, and log_blowup 0 is 2 where that is
+/// worth its time (kCellsPerByte), else 1.
+/// REQUIRES: shapes is not empty. Errors: those of choose_params.
 [[nodiscard]] Result<ExecutionParams> choose_execution_params(std::span<const SegmentShape> shapes,
-                                                              size_t segments, Params wish,
+                                                              const Params& wish,
                                                               double security_bits);
+
+/// Bytes of a proof with this shape: what differs from proof to proof are the digests that its
+/// queries have in common, some hundredths of it; here those of one choice of queries.
+[[nodiscard]] uint64_t estimate_proof_bytes(const Shape& shape);
 
 }  // namespace zkvm::stark::machine

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <bit>
 #include <map>
-#include <random>
 #include <string>
 
 #include "stark/chips/buses.h"
@@ -23,9 +22,7 @@
 #include "stark/chips/rv32im/sub_word.h"
 #include "stark/chips/rv32im/system.h"
 #include "stark/chips/rv32im/transfer.h"
-#include "stark/hash/merkle_proof.h"
 #include "stark/machine/circuit.h"
-#include "stark/protocol/proof.h"
 #include "stark/session/execution_params.h"
 #include "stark/session/image/program_rows.h"
 #include "stark/session/rows/table_heights.h"
@@ -111,7 +108,7 @@ uint8_t log_height_for(uint64_t rows) {
 /// The image without its roots, which have nothing to do with a proof's shape.
 Image outline_of(const vm::Program& program) {
   Image image;
-  image.log_blowup = 2;  // serves proofs of both rates
+  image.log_blowup = kLowestRate;  // serves proofs of all rates
   image.log_program = log_height_for(program.text().size / 4);
   struct Content {
     uint32_t declared = 0;
@@ -214,9 +211,12 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
     const auto circuit = machine_circuit(image, uses);
     if (!circuit) return tl::unexpected<Error>(circuit.error());
     const auto heights = chip_heights(*circuit, estimate_rows(program, run, kind.cycles));
-    shapes.push_back({circuit->key(), place_tables(*circuit, heights),
-                      run.journal.size() / 4 / kinds.size() + 1});
+    shapes.push_back({.key = circuit->key(),
+                      .tables = place_tables(*circuit, heights),
+                      .publics = run.journal.size() / 4 / kinds.size() + 1,
+                      .count = kind.count});
     const uint64_t cells = committed_cells(*circuit, shapes.back().tables);
+    shapes.back().cells = cells;
     out.segments += kind.count;
     out.cells += kind.count * cells;
     out.largest_cells = std::max(out.largest_cells, cells);
@@ -225,7 +225,7 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
   Params wish;
   wish.log_blowup = options.log_blowup;
   wish.log_stack = options.log_stack;
-  const auto chosen = choose_execution_params(shapes, out.segments, wish, options.security_bits);
+  const auto chosen = choose_execution_params(shapes, wish, options.security_bits);
   if (!chosen) return tl::unexpected<Error>(chosen.error());
   out.params = chosen->params;
   for (size_t i = 0; i < kinds.size(); ++i) {
@@ -251,28 +251,6 @@ uint64_t estimate_memory(const MemoryUse& use, uint8_t log_blowup) {
                                4 * static_cast<double>(use.proof_bytes) +
                                3 * static_cast<double>(use.program_bytes) +
                                kVolume * static_cast<double>(use.volumes));
-}
-
-uint64_t estimate_proof_bytes(const Shape& shape) {
-  constexpr uint64_t kDigest = 32, kElement = 4 * uint64_t{kExtensionDegree};
-  const Params& params = shape.params;
-  const uint64_t nonce = params.grind_round > 0 ? 8 : 0;
-  uint64_t bytes = 4 + 4 + params.serialise().size() + serialise(shape.tables).size();
-  bytes += 3 * kDigest + kElement * shape.groups.size() + 3 * nonce;
-  bytes += kElement * (uint64_t{shape.openings()} + shape.final_bound);
-  bytes += shape.layers.size() * (kDigest + nonce) + (params.grind_query > 0 ? 8 : 0);
-
-  std::mt19937 random(1);  // which queries does not matter, only that they are anyhow
-  std::vector<uint32_t> indices(params.queries);
-  for (uint32_t& index : indices) index = static_cast<uint32_t>(random());
-  for (size_t tree = 0; tree < opened_trees(shape); ++tree) {
-    const std::vector<uint32_t> rows = opened_rows(shape, tree, indices);
-    std::vector<uint32_t> scratch(2 * rows.size());
-    MerkleProofSize size;
-    ZK_CHECK(merkle_proof_size(merkle_shape(shape, tree), rows, scratch, size) == MerkleCheck::kOk);
-    bytes += 4 * size.row_words + 4 + kDigest * size.digests;
-  }
-  return bytes;
 }
 
 }  // namespace zkvm::stark::machine

@@ -39,10 +39,6 @@ struct ProofEstimate {
                                                    const vm::RunResult& run,
                                                    const SessionOptions& options);
 
-/// Bytes of a proof with this shape: what differs from proof to proof are the digests that its
-/// queries have in common, some hundredths of it; here those of one choice of queries.
-[[nodiscard]] uint64_t estimate_proof_bytes(const Shape& shape);
-
 /// Cells that a segment's proof commits to, those of quotients not counted.
 [[nodiscard]] uint64_t committed_cells(const Circuit& circuit, std::span<const TableSpec> tables);
 

@@ -54,10 +54,6 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-template <class T>
-tl::unexpected<Error> forward(const tl::expected<T, Error>& failed) {
-  return tl::unexpected<Error>(failed.error());
-}
 tl::unexpected<Error> no_memory(const vm::Error& error) {
   return fail(ErrorCode::kMemory, error.message);
 }
@@ -113,7 +109,7 @@ Result<Session> Session::plan(const vm::Program& program, ProgramImage& image, c
   Session session(program, image, io, std::move(options));
   session.limits_.clk = segment_ticks(session.options_);
   for (;;) {
-    if (auto ok = session.first_run(); !ok) return forward(ok);
+    if (auto ok = session.first_run(); !ok) return propagate(ok);
     if (session.execution_.trap) return session;
     std::vector<std::vector<BankUse>*> uses;
     for (SegmentPlan& plan : session.plans_) uses.push_back(&plan.uses);
@@ -123,7 +119,7 @@ Result<Session> Session::plan(const vm::Program& program, ProgramImage& image, c
     if (ok) return session;
     uint32_t& clk = session.limits_.clk;
     if (excess == 0 || session.options_.segment_cycles != 0 || clk <= kLeastTicks)
-      return forward(ok);
+      return propagate(ok);
     clk = std::max(kLeastTicks, static_cast<uint32_t>(clk / std::clamp(1.05 * excess, 1.05, 8.0)));
     session.plans_.clear();
     session.io_.console = {};  // it has had it all
@@ -162,45 +158,55 @@ Result<void> Session::choose_params(double& excess) {
   std::vector<Digest> layout;  // all that the proofs' masks must depend on beside the execution
   for (size_t i = 0; i < plans_.size(); ++i) {
     const auto circuit = machine_circuit(image_->image(), plans_[i].uses);
-    if (!circuit) return forward(circuit);
+    if (!circuit) return propagate(circuit);
     plans_[i].heights = chip_heights(*circuit, plans_[i].rows);
-    SegmentShape shape{circuit->key(), place_tables(*circuit, plans_[i].heights),
-                       segment_publics(claim_of(i)).size()};
+    SegmentShape shape{.key = circuit->key(),
+                       .tables = place_tables(*circuit, plans_[i].heights),
+                       .publics = segment_publics(claim_of(i)).size()};
     uint64_t rows = 0;
     for (const TableSpec& table : shape.tables) rows += uint64_t{1} << table.log_height;
     if (rows > chips::kMaxRows) {
       excess = static_cast<double>(rows) / chips::kMaxRows;
-      return fail(ErrorCode::kFormat,
-                  fmt::format("segment {}: of {} instructions, which touch {} MiB of memory: expected "
-                              "at most {} rows in its tables, found {}",
-                              i, plans_[i].cycles, plans_[i].uses.size() * kBankWords * 4 >> 20,
-                              chips::kMaxRows, rows));
+      return fail(
+          ErrorCode::kFormat,
+          fmt::format("segment {}: of {} instructions, which touch {} MiB of memory: expected "
+                      "at most {} rows in its tables, found {}",
+                      i, plans_[i].cycles, plans_[i].uses.size() * kBankWords * 4 >> 20,
+                      chips::kMaxRows, rows));
     }
-    cells = std::max(cells, committed_cells(*circuit, shape.tables));
+    shape.cells = committed_cells(*circuit, shape.tables);
+    cells = std::max(cells, shape.cells);
     layout.push_back(blake3_hash(shape.key.serialise()));
     layout.push_back(blake3_hash(serialise(shape.tables)));
     const auto same = std::ranges::find_if(shapes, [&](const SegmentShape& other) {
       return other.tables == shape.tables && other.key == shape.key;
     });
-    if (same == shapes.end())
+    if (same == shapes.end()) {
       shapes.push_back(std::move(shape));
-    else
+    } else {
       same->publics = std::max(same->publics, shape.publics);
+      ++same->count;
+    }
   }
   Params wish;
   wish.zk = options_.zk;
   wish.log_blowup = options_.log_blowup;
   wish.log_stack = options_.log_stack;
-  if (options_.params) {
-    params_ = *options_.params;
-  } else {
-    const auto common =
-        choose_execution_params(shapes, plans_.size(), wish, options_.security_bits);
-    if (!common) return forward(common);
-    params_ = common->params;
-    least_rate_ = common->least_rate;
+  for (;;) {
+    if (options_.params) {
+      params_ = *options_.params;
+    } else {
+      const auto common = choose_execution_params(shapes, wish, options_.security_bits);
+      if (!common) return propagate(common);
+      params_ = common->params;
+      least_rate_ = common->least_rate;
+    }
+    auto ok = check_memory(cells, shapes, excess);
+    if (ok) break;
+    // Rather long receipts than shorter segments.
+    if (wish.log_blowup != 0 || params_.log_blowup == 1) return ok;
+    wish.log_blowup = 1;
   }
-  if (auto ok = check_memory(cells, shapes, excess); !ok) return ok;
   SeedHash seed("zkvm session");
   seed.add(kWitnessVersion)
       .add(options_.seed ? *options_.seed : Randomness::fresh_seed())
@@ -221,7 +227,7 @@ Result<void> Session::check_memory(uint64_t cells, std::span<const SegmentShape>
   uint64_t longest = 0;
   for (const SegmentShape& segment : shapes) {
     const auto shape = make_shape(segment.key, params_, segment.tables);
-    if (!shape) return forward(shape);
+    if (!shape) return propagate(shape);
     longest = std::max(longest, estimate_proof_bytes(*shape));
   }
   use.proof_bytes = plans_.size() * longest + execution_.journal.size();
@@ -232,23 +238,24 @@ Result<void> Session::check_memory(uint64_t cells, std::span<const SegmentShape>
       if (const auto at = image_->banks()[bank.bank]; at.kind != BankKind::kBlank && at.volume)
         volumes.insert(*at.volume);
   use.volumes = volumes.size();
-  const uint64_t needed = estimate_memory(use, options_.log_blowup);
+  const uint64_t needed = estimate_memory(use, params_.log_blowup);
   const uint64_t limit = options_.memory_bytes ? options_.memory_bytes : machine_memory();
   if (needed <= limit) return {};
   MemoryUse fixed = use;
   fixed.largest_cells = 0;
-  const uint64_t least = estimate_memory(fixed, options_.log_blowup);
-  excess = limit <= least ? 8
-                          : static_cast<double>(needed - least) / static_cast<double>(limit - least);
-  return fail(ErrorCode::kMemory,
-              fmt::format("memory: expected at least {} MiB for segments of at most {} instructions, "
-                          "found {} MiB",
-                          (needed >> 20) + 1, limits_.clk, limit >> 20));
+  const uint64_t least = estimate_memory(fixed, params_.log_blowup);
+  excess =
+      limit <= least ? 8 : static_cast<double>(needed - least) / static_cast<double>(limit - least);
+  return fail(
+      ErrorCode::kMemory,
+      fmt::format("memory: expected at least {} MiB for segments of at most {} instructions, "
+                  "found {} MiB",
+                  (needed >> 20) + 1, limits_.clk, limit >> 20));
 }
 
 uint32_t segment_ticks(const SessionOptions& options) {
   const uint64_t memory = options.memory_bytes ? options.memory_bytes : machine_memory() / 2;
-  const uint64_t bytes_per_tick = kBytesPerTick << (options.log_blowup - 1);
+  const uint64_t bytes_per_tick = kBytesPerTick << (std::max<uint8_t>(options.log_blowup, 1) - 1);
   const uint64_t affordable = (memory - std::min(memory, kBytesPerProof)) / bytes_per_tick;
   const uint64_t ticks =
       options.segment_cycles ? options.segment_cycles : std::max<uint64_t>(affordable, kLeastTicks);
@@ -275,7 +282,7 @@ Result<void> Session::prove(const std::function<bool(size_t, SegmentProof)>& tak
                         const BankWords& memory) -> Result<void> {
     if (i < done.size()) return pass_segment(i, circuit, segment, memory, left, done);
     auto proof = prove_segment(i, circuit, segment, memory, left);
-    if (!proof) return forward(proof);
+    if (!proof) return propagate(proof);
     if (!take(i, std::move(*proof))) return fail(ErrorCode::kCancelled, "cancelled");
     return {};
   });
@@ -298,11 +305,11 @@ Result<void> Session::second_run(const Body& body) {
   BankWords memory(*image_);
   for (size_t i = 0; i < plans_.size(); ++i) {
     const auto segment = next_segment(i);
-    if (!segment) return forward(segment);
+    if (!segment) return propagate(segment);
     const std::vector<BankUse>& uses = plans_[i].uses;
     memory.open(uses);
     const auto circuit = machine_circuit(image_->image(), uses, &chip_kernels);
-    if (!circuit) return forward(circuit);
+    if (!circuit) return propagate(circuit);
     if (auto ok = body(i, *circuit, **segment, memory); !ok) return ok;
     memory.close(uses, **segment);
   }
@@ -362,7 +369,7 @@ Result<SegmentProof> Session::prove_segment(size_t index, const Circuit& circuit
   options.seed = proof_seed(index, circuit, witness);
   options.progress = [&](double part, const char* stage) { return go_on(index, part, stage); };
   const auto proof = stark::prove(circuit, witness, trees, options, &stats_.prover);
-  if (!proof) return forward(proof);
+  if (!proof) return propagate(proof);
   out.proof = proof->serialise();
 
   left.erase(static_cast<uint32_t>(index));

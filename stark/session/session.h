@@ -49,7 +49,7 @@ struct SessionOptions {
   uint64_t segment_cycles = 0;  // most ticks of a segment, below 2^22; 0: as memory_bytes allows
   uint64_t memory_bytes = 0;    // to stay below, if segments can be small enough; 0: half of what
                                 // this process may take (machine_memory.h)
-  uint8_t log_blowup = 1;       // 1 to the image's
+  uint8_t log_blowup = 1;       // 1 to the image's; 0: 1 or 2, as choose_execution_params says
   uint8_t log_stack = 1;        // lowered where the domain would be too large
   double security_bits = kDefaultSecurityBits;  // of the whole execution
   bool zk = true;
@@ -66,8 +66,8 @@ struct SessionOptions {
 
 /// What a segment hands out: beside image, journal and exit code all that its verifier needs.
 struct SegmentProof {
-  uint32_t journal_end = 0;      // words of the journal that are written when it ends
-  std::vector<BankUse> uses;     // ascending
+  uint32_t journal_end = 0;   // words of the journal that are written when it ends
+  std::vector<BankUse> uses;  // ascending
   SharedRoots roots;
   std::vector<uint8_t> proof;  // stark/protocol/proof.h
 };

@@ -16,7 +16,8 @@
 namespace zkvm::stark::machine {
 namespace {
 
-constexpr size_t kKeptVolumes = 4;  // trees of so many are kept when all roots are computed
+constexpr uint64_t kProgramColumns = 8;  // of the program table, fixed
+constexpr size_t kKeptVolumes = 4;       // trees of so many are kept when all roots are computed
 
 uint8_t log_height_for(uint64_t rows) {
   const auto log = static_cast<uint8_t>(std::bit_width(rows == 0 ? 0 : rows - 1));
@@ -168,6 +169,13 @@ void check_program(const vm::Program& program) {
   ZK_CHECK(program.text().contains(program.entry) && program.entry % 4 == 0);
 }
 
+uint8_t own_rate(uint8_t log_program, const BankMap& banks) {
+  uint64_t columns = banks.image_width();
+  for (const uint16_t width : banks.volume_widths()) columns += width;
+  const uint64_t cells = (kProgramColumns << log_program) + columns * kBankWords;
+  return cells <= kMostCellsAtLowestRate ? kLowestRate : kLargeProgramsRate;
+}
+
 }  // namespace
 
 bool BankLayout::is_declared(uint32_t row) const {
@@ -175,12 +183,12 @@ bool BankLayout::is_declared(uint32_t row) const {
                              [&](const RowRun& run) { return row - run.row < run.count; });
 }
 
-Result<ProgramImage> ProgramImage::of(const vm::Program& program, uint8_t log_blowup,
-                                      const Image* known) {
-  ZK_CHECK(log_blowup >= 1 && log_blowup <= 4);
+Result<ProgramImage> ProgramImage::of(const vm::Program& program, const Image* known,
+                                      std::optional<uint8_t> log_blowup) {
   check_program(program);
   const vm::Region& text = program.text();
-  const unsigned log_greatest = std::min<unsigned>(kMaxLogHeight, Fp::kTwoAdicity - log_blowup);
+  const unsigned log_greatest =
+      std::min<unsigned>(kMaxLogHeight, Fp::kTwoAdicity - log_blowup.value_or(kLargeProgramsRate));
   if (text.size / 4 > uint32_t{1} << log_greatest)
     return fail(ErrorCode::kFormat,
                 fmt::format("text: expected at most {} instructions ({} MiB), found {}",
@@ -191,7 +199,6 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, uint8_t log_bl
     out.program_.push_back(program_row(text, text.base + 4 * i, vm::text_word(text, i)));
   out.image_ = std::make_unique<Image>();
   Image& image = *out.image_;
-  image.log_blowup = log_blowup;
   image.entry = program.entry;
   image.log_program = log_height_for(out.program_.size());
   uint16_t number = 0;
@@ -203,7 +210,8 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, uint8_t log_bl
       ++number;
     }
   out.banks_ = BankMap(image.runs);
-  if (known != nullptr && known->runs == image.runs && known->log_blowup == log_blowup &&
+  image.log_blowup = log_blowup.value_or(own_rate(image.log_program, out.banks_));
+  if (known != nullptr && known->runs == image.runs && known->log_blowup == image.log_blowup &&
       known->entry == image.entry && known->log_program == image.log_program) {
     image.volumes = known->volumes;
     image.root = known->root;

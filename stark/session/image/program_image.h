@@ -35,13 +35,19 @@ struct BankLayout {
   [[nodiscard]] bool is_declared(uint32_t row) const;
 };
 
+/// The image's own rate, as log2 of the blowup: 1/8 for programs of few fixed cells, whose trees cost
+/// little; else 1/4. It follows from the ELF alone, or one program would have several ids.
+inline constexpr uint8_t kLowestRate = 3, kLargeProgramsRate = 2;
+inline constexpr uint64_t kMostCellsAtLowestRate = uint64_t{1} << 20;  // of program table and banks
+
 class ProgramImage {
  public:
   /// REQUIRES: the program is one that vm::load_elf accepted. `known`: its image, if somebody has
   /// made it before; then no tree is made now. One that cannot be this program's is not used.
-  /// Errors: kFormat, if it is too large for this rate.
-  [[nodiscard]] static Result<ProgramImage> of(const vm::Program& program, uint8_t log_blowup,
-                                               const Image* known = nullptr);
+  /// `log_blowup`: for tests, another rate than its own. Errors: kFormat, if it is too large.
+  [[nodiscard]] static Result<ProgramImage> of(const vm::Program& program,
+                                               const Image* known = nullptr,
+                                               std::optional<uint8_t> log_blowup = {});
 
   [[nodiscard]] const Image& image() const { return *image_; }
   [[nodiscard]] const BankMap& banks() const { return banks_; }
