@@ -314,7 +314,7 @@ TEST(Shape, StacksFillTheRows) {
   EXPECT_EQ(shape->batched(low), 1u + 1 + 2 + 1 + 1);
   EXPECT_EQ(shape->batched(), 32u);
 
-  // A shared tree has salt whatever its width.
+  // A shared tree, of one full stack.
   key.slots[0].kind = Slot::Kind::kShared;
   key.slots[0].root = {};
   shape = make_shape(key, params, tables);
@@ -361,10 +361,9 @@ TEST(Shape, OneCodewordIsFoldedToASmallOne) {
   EXPECT_EQ(shape->final_bound, shape->groups[2].bound / 2);
   EXPECT_LT(shape->final_bound, 512u);
 
-  const std::vector<TableSpec> wide = {{0, 14}, {0, 14}, {1, 14}, {1, 13}, {2, 9}};
   params.log_stack = 2;
-  shape = make_shape(key, params, wide);
-  ASSERT_TRUE(shape) << shape.error().message;
+  shape = make_shape(key, params, tables);
+  ASSERT_TRUE(shape);
   EXPECT_EQ(folds(*shape), (std::vector<std::pair<int, int>>{{17, 3}, {14, 3}, {11, 3}}));
   EXPECT_EQ(shape->log_final_size, 8);
   EXPECT_EQ(shape->final_bound, shape->groups[2].bound / 4);
@@ -403,27 +402,55 @@ TEST(Shape, RefusesTablesThatDoNotFit) {
   EXPECT_EQ(code({{0, 21}}, too_wide), ErrorCode::kTables);  // beyond the field's two-adicity
   Params stacked = small_params();
   stacked.log_stack = 1;
-  EXPECT_EQ(code({{0, 22}, {0, 22}}, stacked), std::nullopt);
+  EXPECT_EQ(code({{0, 22}}, stacked), std::nullopt);
   stacked.log_stack = 2;
-  EXPECT_EQ(code({{0, 22}, {0, 22}, {0, 22}}, stacked), ErrorCode::kTables);
+  EXPECT_EQ(code({{0, 22}}, stacked), ErrorCode::kTables);
   stacked.log_stack = 5;
   EXPECT_EQ(code({{0, 12}}, stacked), ErrorCode::kParams);
 }
 
-// ZERO-KNOWLEDGE: no salt but for shared trees, so rows must be too many words to be guessed.
-TEST(Shape, RefusesMaskedRowsOfFewWords) {
+// ZERO-KNOWLEDGE: rows of five words that nobody can guess, or salt; a stack in part is none.
+TEST(Shape, MaskedTreesOfFewFullStacksAreSalted) {
   const VerifyingKey key = sample_key();
-  const std::vector<TableSpec> narrow = {{0, 12}};  // 4 + 3 main columns
   Params params = small_params();
-  EXPECT_TRUE(make_shape(key, params, narrow));
+  const auto salted = [&](std::vector<TableSpec> tables) {
+    const auto shape = make_shape(key, params, tables);
+    EXPECT_TRUE(shape) << shape.error().message;
+    std::vector<bool> out;
+    for (const TreeShape& tree : shape->trees) out.push_back(tree.salted);
+    return out;
+  };
+  using Salted = std::vector<bool>;
+  // 4 columns, blind, value and count; two pairs and acc; ten chunks and R.
+  EXPECT_EQ(salted({{0, 12}}), (Salted{false, false, false}));
   params.log_stack = 1;
-  const auto refused = make_shape(key, params, narrow);
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::kTables);
-  EXPECT_EQ(refused.error().message, "rows of main: at least 5 words, found 4");
-  EXPECT_TRUE(make_shape(key, params, std::vector<TableSpec>{{0, 12}, {0, 12}}));
+  EXPECT_EQ(salted({{0, 12}}), (Salted{true, false, false}));
+  EXPECT_EQ(salted({{0, 12}, {0, 12}}), (Salted{false, false, false}));
+  EXPECT_EQ(salted({{0, 12}, {0, 11}}), (Salted{true, false, false}));
+  params.log_stack = 2;
+  EXPECT_EQ(salted({{0, 12}}), (Salted{true, true, true}));
+  EXPECT_EQ(salted({{0, 12}, {0, 12}, {0, 12}}), (Salted{true, false, true}));
+  EXPECT_EQ(salted({{0, 12}, {0, 12}, {0, 12}, {2, 9}}), (Salted{false, true, false, true}));
+  const std::vector<TableSpec> tables = {{0, 12}};
+  const auto shape = make_shape(key, params, tables);
+  ASSERT_TRUE(shape);
+  EXPECT_EQ(shape->trees[0].row_words, 2u + 5);
+  EXPECT_EQ(shape->trees[1].row_words, 4u + 2 + 5);
+  EXPECT_EQ(shape->trees[2].row_words, 3u + 5 + 5);
+  EXPECT_EQ(shape->blinding_word(), 3u);
   params.zk = false;
-  EXPECT_TRUE(make_shape(key, params, narrow));
+  EXPECT_EQ(salted({{0, 12}}), (Salted{false, false, false}));
+
+  // A shared slot's, which is made before any proof is.
+  params.zk = true;
+  Slot slot{.kind = Slot::Kind::kShared, .rows = {{9, 4}, {8, 2}}};
+  EXPECT_FALSE(is_salted(slot, params));
+  slot.rows = {{9, 4}, {8, 1}};
+  EXPECT_TRUE(is_salted(slot, params));
+  slot.rows = {{9, 4}, {7, 3}};
+  EXPECT_TRUE(is_salted(slot, params));
+  slot.kind = Slot::Kind::kFixed;
+  EXPECT_FALSE(is_salted(slot, params));
 }
 
 TEST(Shape, AFixedTreeMayBeOfALargerBlowup) {
@@ -446,9 +473,9 @@ TEST(Shape, AFixedTreeMayBeOfALargerBlowup) {
   EXPECT_TRUE(make_shape(key, params, std::vector<TableSpec>{{0, 12}}));  // the slot is absent
   key.slots[0].log_blowup = 4;  // 2^21 rows at blowup 16 pass the field's two-adicity
   key.chips[2].log_height = key.slots[0].rows[0].log_height = 20;
-  EXPECT_TRUE(make_shape(key, small_params(), std::vector<TableSpec>{{0, 20}, {2, 20}}));
+  EXPECT_TRUE(make_shape(key, small_params(), std::vector<TableSpec>{{2, 20}}));
   key.chips[2].log_height = key.slots[0].rows[0].log_height = 21;
-  EXPECT_EQ(make_shape(key, small_params(), std::vector<TableSpec>{{0, 21}, {2, 21}}).error().code,
+  EXPECT_EQ(make_shape(key, small_params(), std::vector<TableSpec>{{2, 21}}).error().code,
             ErrorCode::kTables);
   for (const uint8_t bad : {uint8_t{0}, uint8_t{5}, uint8_t{255}}) {
     key.slots[0].log_blowup = bad;

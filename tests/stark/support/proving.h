@@ -30,16 +30,11 @@ inline constexpr Randomness::Seed kSlotSeed = {4, 5, 6};
   return params;
 }
 
-/// Whether the toy's rows are wide enough for these parameters: masked ones have a least width.
-[[nodiscard]] inline bool fits(toys::Toy& toy, const Params& params) {
-  toy.witness.sort();
-  return make_shape(toy.circuit.key(), params, toy.witness.specs()).has_value();
-}
-
 /// The default parameters for the toy at the default security level.
-[[nodiscard]] inline Result<Params> secure_params(const toys::Toy& toy) {
-  return choose_params(toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size(),
-                       Params{});
+[[nodiscard]] inline Result<Params> secure_params(const toys::Toy& toy, uint8_t log_stack = 0) {
+  Params wish;
+  wish.log_stack = log_stack;
+  return choose_params(toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size(), wish);
 }
 
 /// A toy with its slots committed, ready to be proved any number of times.

@@ -88,14 +88,11 @@ struct Fraction {
   Fp numerator;
   Fp5 denominator;
 };
-Fraction fraction(const GroupInteraction& interaction, unsigned width, const Fp5& gamma,
-                  const Fp5& beta, const Cell& cell) {
-  Fp5 f = gamma + pow(beta, width) * integer(interaction.bus);
-  Fp5 power = Fp5::one();
-  for (const GroupAffineForm& form : interaction.tuple) {
-    f += power * form_value(form, cell);
-    power *= beta;
-  }
+Fraction fraction(const GroupInteraction& interaction, const Fp5& gamma,
+                  const std::vector<Fp5>& beta_powers, const Cell& cell) {
+  Fp5 f = gamma + beta_powers.back() * integer(interaction.bus);
+  for (size_t i = 0; i < interaction.tuple.size(); ++i)
+    f += beta_powers[i] * form_value(interaction.tuple[i], cell);
   const Fp m = form_value(interaction.multiplicity, cell);
   return {interaction.positive ? m : -m, f};
 }
@@ -274,7 +271,9 @@ void ReferenceProver::commit_aux() {
   Fp5 challenges[2];
   transcript_.squeeze("logup", challenges);
   gamma_ = challenges[0];
-  beta_ = challenges[1];
+  beta_powers_ = {Fp5::one()};
+  for (unsigned i = 0; i < key_.tuple_width; ++i)
+    beta_powers_.push_back(beta_powers_.back() * challenges[1]);
   std::vector<Columns> coefficients;
   for (size_t g = 0; g < shape_.groups.size(); ++g) {
     Fp5 sum;
@@ -356,16 +355,14 @@ void ReferenceProver::run_fri() {
 
     const Fp5 beta = transcript_.squeeze("fold");
     const Fp root_inverse = inverse(Fp::root_of_unity(layer.log_size));
-    const Fp scale = inverse(integer(arity));
     std::vector<Fp5> next_word(rows);
-    Fp5 power = Fp5::one();
+    Fp5 power = Fp5::from(inverse(integer(arity)));
     for (size_t u = 0; u < arity; ++u, power *= beta) {
-      for (size_t e = 0; e < rows; ++e) {
-        Fp5 part;  // G_u at the fibre's point: sum over the fibre of value * x^-u, over the arity
-        for (size_t j = 0; j < arity; ++j)
-          part += word[e + j * rows] * pow(root_inverse, (e + j * rows) * u);
-        next_word[e] += part * scale * power;
-      }
+      // G_u at the fibre's point: the sum over the fibre of value * x^-u, over the arity.
+      for (size_t e = 0; e < word.size(); ++e) next_word[e % rows] += word[e] * power;
+      Fp x_inverse = Fp::one();
+      for (size_t e = 0; e < word.size(); ++e, x_inverse *= root_inverse)
+        word[e] = word[e] * x_inverse;
     }
     word = std::move(next_word);
   }
@@ -534,16 +531,24 @@ ReferenceProver::Columns ReferenceProver::aux_columns(size_t g, Fp5& total) {
   const size_t pairs = group.pairs();
   Columns columns(5 * (pairs + 1), std::vector<Fp>(group.height()));
   std::vector<Fp5> row_sum(group.height());
-  for (size_t r = 0; r < group.height(); ++r) {
-    const Cell cell = [&](ColumnRef ref) { return trace(ref.tree, g)[ref.column][r]; };
-    for (size_t i = 0; i < group.interactions.size(); ++i) {
-      const Fraction f = fraction(group.interactions[i], key_.tuple_width, gamma_, beta_, cell);
-      const Fp5 term = inverse(f.denominator) * f.numerator;
-      for (size_t c = 0; c < 5; ++c) columns[5 * (i / 2) + c][r] += term.c[c];
-      row_sum[r] += term;
+  for (size_t i = 0; i < group.interactions.size(); ++i) {
+    std::vector<Fp5> terms(group.height());
+    std::vector<Fp> numerators;
+    std::vector<Fp5> denominators;
+    for (size_t r = 0; r < group.height(); ++r) {
+      const Cell cell = [&](ColumnRef ref) { return trace(ref.tree, g)[ref.column][r]; };
+      const Fraction f = fraction(group.interactions[i], gamma_, beta_powers_, cell);
+      numerators.push_back(f.numerator);
+      denominators.push_back(f.denominator);
     }
-    total += row_sum[r];
+    batch_inverse(denominators.data(), terms.data(), terms.size());
+    for (size_t r = 0; r < group.height(); ++r) {
+      terms[r] = terms[r] * numerators[r];
+      for (size_t c = 0; c < 5; ++c) columns[5 * (i / 2) + c][r] += terms[r].c[c];
+      row_sum[r] += terms[r];
+    }
   }
+  for (const Fp5& sum : row_sum) total += sum;
   const Fp5 step = total * inverse(integer(group.height()));
   Fp5 acc;
   for (size_t r = 0; r < group.height(); ++r) {
@@ -591,14 +596,13 @@ std::vector<Fp5> ReferenceProver::quotient(size_t g) const {
     Fp5 pair_sum;
     for (size_t p = 0; p < group.pairs(); ++p) {
       const Fp5 h = element(values[aux], 5 * p, e);
-      const Fraction a = fraction(group.interactions[2 * p], key_.tuple_width, gamma_, beta_, row);
+      const Fraction a = fraction(group.interactions[2 * p], gamma_, beta_powers_, row);
       pair_sum += h;
       if (2 * p + 1 == group.interactions.size()) {
         add(h * a.denominator - a.numerator);
         continue;
       }
-      const Fraction b =
-          fraction(group.interactions[2 * p + 1], key_.tuple_width, gamma_, beta_, row);
+      const Fraction b = fraction(group.interactions[2 * p + 1], gamma_, beta_powers_, row);
       add(h * a.denominator * b.denominator - b.denominator * a.numerator -
           a.denominator * b.numerator);
     }
@@ -655,8 +659,9 @@ std::vector<Fp5> ReferenceProver::batch_codeword(std::span<const Fp5> coefficien
       if (place == 0) stacks.push_back({ref.tree, word, *coefficient++, {}});
       stacks.back().known.push_back(*opened++);
     }
-    std::vector<Fp5> inverses;
-    for (const Fp x : points[group.log_height]) inverses.push_back(inverse(x - opened_at));
+    std::vector<Fp5> denominators, inverses(points[group.log_height].size());
+    for (const Fp x : points[group.log_height]) denominators.push_back(x - opened_at);
+    batch_inverse(denominators.data(), inverses.data(), inverses.size());
     for (size_t e = 0; e < out.size(); ++e) {
       Fp5 sum;
       for (const Stack& stack : stacks) {

@@ -122,7 +122,8 @@ class ReferenceProver {
   std::map<uint32_t, ReferenceTree> own_trees_;      // main, aux, quotient
   std::map<uint32_t, std::vector<Columns>> traces_;  // of slots, main and aux, by group
   std::vector<ReferenceTree> layer_trees_;
-  Fp5 gamma_, beta_, alpha_;
+  Fp5 gamma_, alpha_;
+  std::vector<Fp5> beta_powers_;  // up to the widest tuple's
 };
 
 }  // namespace zkvm::stark

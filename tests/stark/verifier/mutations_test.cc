@@ -35,7 +35,7 @@ TEST(Mutations, NoneIsAccepted) {
   };
   std::vector<Target> targets;
   for (toys::Toy& toy : small_toys()) {
-    Params params = params_by_turn(toy, targets.size());
+    Params params = params_by_turn(targets.size());
     params.log_final = targets.size() % 2 == 0 ? 8 : 3;
     if (targets.size() % 3 == 2) params.grind_query = params.grind_round = 0;
     const ToyProver prover(toy, params);
