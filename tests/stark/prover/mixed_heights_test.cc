@@ -68,16 +68,20 @@ TEST(MixedHeights, NoSmallerTableHoldsTheMasks) {
 // Lower tables, so that one lie a proof costs little.
 TEST(MixedHeights, EveryTableCounts) {
   toys::Toy toy = toys::mixed({16, 15, 14, 13, 12});
-  const auto params = secure_params(toy);
-  ASSERT_TRUE(params) << params.error().message;
-  const ToyProver prover(toy, *params);
-  const Statement statement = prover.statement();
-  ASSERT_TRUE(check(prover.key(), statement, prover.prove()));
-  for (Table& table : toy.witness.tables) {
-    lying_cell(table) = Fp::one();
-    const auto refused = check(prover.key(), statement, prover.prove());
-    EXPECT_FALSE(refused) << "SOUNDNESS: accepted: a lie in 2^" << int{table.log_height} << " rows";
-    lying_cell(table) = Fp{};
+  for (const uint8_t log_stack : {uint8_t{0}, uint8_t{2}}) {
+    const auto params = secure_params(toy, log_stack);
+    ASSERT_TRUE(params) << params.error().message;
+    const ToyProver prover(toy, *params);
+    const Statement statement = prover.statement();
+    const auto ok = verify(prover.key(), statement, prover.prove().serialise());
+    ASSERT_TRUE(ok) << ok.error().message;
+    for (Table& table : toy.witness.tables) {
+      lying_cell(table) = Fp::one();
+      const auto refused = check(prover.key(), statement, prover.prove());
+      EXPECT_FALSE(refused) << "SOUNDNESS: accepted: a lie in 2^" << int{table.log_height}
+                            << " rows, stacks of 2^" << int{log_stack};
+      lying_cell(table) = Fp{};
+    }
   }
 }
 

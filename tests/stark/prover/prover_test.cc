@@ -1,6 +1,7 @@
 // The fast prover against the reference prover and the verifier, on every toy circuit.
 #include "stark/prover/prover.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <tbb/global_control.h>
 
@@ -21,10 +22,14 @@ std::vector<uint8_t> reference_proof(const ToyProver& prover, const toys::Toy& t
   return reference.prove().serialise();
 }
 
-class Proving : public testing::TestWithParam<bool> {};
+/// Masked or not, and the columns in a word of the tallest tables' rows.
+class Proving : public testing::TestWithParam<std::tuple<bool, uint8_t>> {
+ protected:
+  Params params_ = quick_params(std::get<0>(GetParam()), std::get<1>(GetParam()));
+};
 
 TEST_P(Proving, ReferenceProofsOfEveryToyVerify) {
-  const Params params = quick_params(GetParam());
+  const Params params = params_;
   for (toys::Toy& toy : toys::all_toys(8)) {
     SCOPED_TRACE(toy.name);
     const ToyProver prover(toy, params);
@@ -35,7 +40,7 @@ TEST_P(Proving, ReferenceProofsOfEveryToyVerify) {
 }
 
 TEST_P(Proving, FastProofsAreTheReferenceProofs) {
-  const Params params = quick_params(GetParam());
+  const Params params = params_;
   for (toys::Toy& toy : toys::all_toys(8)) {
     SCOPED_TRACE(toy.name);
     const ToyProver prover(toy, params);
@@ -48,7 +53,7 @@ TEST_P(Proving, FastProofsAreTheReferenceProofs) {
 
 TEST_P(Proving, OtherRatesWork) {
   for (const uint8_t log_blowup : {uint8_t{2}, uint8_t{3}}) {
-    Params params = quick_params(GetParam());
+    Params params = params_;
     params.log_blowup = log_blowup;
     toys::Toy toy = toys::machine(9, 8);
     const ToyProver prover(toy, params);
@@ -62,7 +67,7 @@ TEST_P(Proving, OtherRatesWork) {
 TEST_P(Proving, FixedTreesOfALargerBlowupWork) {
   for (const uint8_t log_stride : {uint8_t{1}, uint8_t{2}}) {
     for (const uint8_t log_blowup : {uint8_t{1}, uint8_t{2}}) {
-      Params params = quick_params(GetParam());
+      Params params = params_;
       params.log_blowup = log_blowup;
       toys::Toy toy = toys::machine(9, 8);
       const ToyProver prover(toy, params, log_stride);
@@ -80,12 +85,18 @@ TEST_P(Proving, FixedTreesOfALargerBlowupWork) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Zk, Proving, testing::Bool(),
-                         [](const auto& info) { return info.param ? "Masked" : "Plain"; });
+INSTANTIATE_TEST_SUITE_P(Zk, Proving,
+                         testing::Combine(testing::Bool(),
+                                          testing::Values(uint8_t{0}, uint8_t{1}, uint8_t{2})),
+                         [](const auto& info) {
+                           return fmt::format("{}StackedBy{}",
+                                              std::get<0>(info.param) ? "Masked" : "Plain",
+                                              1 << std::get<1>(info.param));
+                         });
 
 TEST(Prover, OneSeedOneProofOnAnyNumberOfThreads) {
   toys::Toy toy = toys::mixed({9, 12, 10, 10, 9, 13});
-  const ToyProver prover(toy, quick_params());
+  const ToyProver prover(toy, quick_params(/*zk=*/true, /*log_stack=*/1));
   const auto bytes = prover.prove().serialise();
   const tbb::global_control one(tbb::global_control::max_allowed_parallelism, 1);
   EXPECT_TRUE(prover.prove().serialise() == bytes);
@@ -96,14 +107,15 @@ TEST(Prover, ReadsNoUninitialisedMemory) {
   std::vector<toys::Toy> toys;
   toys.push_back(toys::machine(9, 9));
   toys.push_back(toys::mixed({16, 12, 9}));
-  for (toys::Toy& toy : toys) {
-    SCOPED_TRACE(toy.name);
-    const ToyProver prover(toy, quick_params());
-    const auto bytes = prover.prove().serialise();
-    AlignedWords::set_poison(true);
-    EXPECT_TRUE(prover.prove().serialise() == bytes);
-    AlignedWords::set_poison(false);
-  }
+  for (toys::Toy& toy : toys)
+    for (const uint8_t log_stack : {uint8_t{0}, uint8_t{2}}) {
+      SCOPED_TRACE(toy.name);
+      const ToyProver prover(toy, quick_params(/*zk=*/true, log_stack));
+      const auto bytes = prover.prove().serialise();
+      AlignedWords::set_poison(true);
+      EXPECT_TRUE(prover.prove().serialise() == bytes);
+      AlignedWords::set_poison(false);
+    }
 }
 
 TEST(Prover, CanBeCancelledBeforeEveryStage) {
