@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
+#include <map>
 #include <set>
 
 #include "tests/stark/support/cheater.h"
@@ -17,14 +19,18 @@ Randomness::Seed seed_of(uint8_t byte) {
   return seed;
 }
 
-/// Row e of the LDE domain of 2^log_domain points.
-Fp point(unsigned log_domain, uint64_t e) {
-  return Fp::from(Fp::kGenerator) * pow(Fp::root_of_unity(static_cast<int>(log_domain)), e);
+constexpr uint8_t kLogStacks[] = {0, 1, 2};
+
+/// Point e of the LDE domain of a height.
+Fp point(const Shape& shape, unsigned log_height, uint64_t e) {
+  const auto log_domain = static_cast<int>(log_height + shape.params.log_blowup);
+  return lde_shift(log_height) * pow(Fp::root_of_unity(log_domain), e);
 }
 
 // ------------------------------------------------------------------------------------------ counts
 
-/// F-linear functionals of a column that one proof shows.
+/// F-linear functionals of a column that one proof shows at most: each row as if it showed the
+/// column itself.
 uint32_t opened_functionals(uint32_t queries, bool next) {
   return next ? 2 * (queries + 5) : queries + 5;
 }
@@ -47,36 +53,50 @@ void expect_masks_cover(const Shape& shape) {
             << "tree " << t << " column " << c;
         EXPECT_FALSE(next && proofs == 2) << "a shared column that is read on the next row";
       }
-      if (tree.kind != TreeShape::Kind::kFixed && group.width[t] > 0) {
-        EXPECT_TRUE(group.width[t] >= kSaltThreshold || group.salted[t]);
-      }
     }
     EXPECT_GT(group.chunk_mask, opened_functionals(q, false));
-    // R has as many coefficients as the longest committed polynomial.
+    // R has as many coefficients as the longest stack.
     uint32_t longest = group.split + group.chunk_mask;
     longest = std::max(longest, group.quotient_size - group.split);
     for (const auto& tree : group.mask)
       for (const uint32_t mask : tree) longest = std::max(longest, group.height() + mask);
     EXPECT_GE(group.bound, longest);
+    EXPECT_GE(shape.blinding_size() << shape.params.log_stack,
+              longest << (shape.log_height - group.log_height));
+  }
+  // A row that is not opened cannot be searched for: five words of full stacks, or salt.
+  for (uint32_t t = 0; t < shape.trees.size(); ++t) {
+    if (shape.trees[t].kind == TreeShape::Kind::kFixed) continue;
+    std::map<uint32_t, uint32_t> columns;  // by word
+    uint32_t full = 0;
+    for (const GroupShape& group : shape.groups)
+      for (uint32_t c = 0; c < shape.opened_width(group, t); ++c) {
+        const uint32_t in_stack = ++columns[shape.place(group, {t, c}).word];
+        full += in_stack == 1u << shape.log_stack(group, t);
+      }
+    EXPECT_TRUE(full >= 5 || shape.trees[t].salted) << "tree " << t;
   }
 }
 
 TEST(ZeroKnowledge, MasksCoverWhatIsOpened) {
-  for (toys::Toy& toy : toys::all_toys(8)) {
-    SCOPED_TRACE(toy.name);
-    toy.witness.sort();
-    const auto shape = make_shape(toy.circuit.key(), quick_params(), toy.witness.specs());
-    ASSERT_TRUE(shape);
-    expect_masks_cover(*shape);
-  }
-  for (toys::Toy& toy : toys::all_toys(12)) {  // and with as many queries as 128 bits need
-    SCOPED_TRACE(toy.name);
-    toy.witness.sort();
-    const auto params = secure_params(toy);
-    ASSERT_TRUE(params) << params.error().message;
-    const auto shape = make_shape(toy.circuit.key(), *params, toy.witness.specs());
-    ASSERT_TRUE(shape);
-    expect_masks_cover(*shape);
+  for (const uint8_t log_stack : kLogStacks) {
+    for (toys::Toy& toy : toys::all_toys(8)) {
+      SCOPED_TRACE(toy.name);
+      toy.witness.sort();
+      const auto shape =
+          make_shape(toy.circuit.key(), quick_params(/*zk=*/true, log_stack), toy.witness.specs());
+      ASSERT_TRUE(shape);
+      expect_masks_cover(*shape);
+    }
+    for (toys::Toy& toy : toys::all_toys(12)) {  // and with as many queries as 128 bits need
+      SCOPED_TRACE(toy.name);
+      toy.witness.sort();
+      const auto params = secure_params(toy, log_stack);
+      ASSERT_TRUE(params) << params.error().message;
+      const auto shape = make_shape(toy.circuit.key(), *params, toy.witness.specs());
+      ASSERT_TRUE(shape);
+      expect_masks_cover(*shape);
+    }
   }
 }
 
@@ -103,81 +123,107 @@ size_t rank_of(Matrix rows) {
   return rank;
 }
 
-/// The functional rho -> Z_H(x) rho(x) on `mask` coefficients.
-void add_point(Matrix& rows, Fp x, size_t height, uint32_t mask) {
-  Fp power = pow(x, height) - Fp::one();
+/// The columns of one stack, with masks of one length.
+struct MaskedStack {
+  const GroupShape& group;
+  unsigned log_stack;
+  uint32_t columns;
+  uint32_t mask;
+
+  [[nodiscard]] size_t unknowns() const { return size_t{columns} * mask; }
+};
+
+/// What index e of the domain shows of the stack, as a row over the coefficients of all rho_j: the
+/// functional (rho_j) -> sum_j x_h^j Z_H(x_n) rho_j(x_n).
+void add_index(Matrix& rows, const Shape& shape, const MaskedStack& stack, uint64_t e) {
+  const Fp x = point(shape, stack.group.log_height, e);  // of an index of a taller domain, too
+  const Fp x_h = point(shape, stack.group.log_height + stack.log_stack, e);
   auto& row = rows.emplace_back();
-  for (uint32_t k = 0; k < mask; ++k, power *= x) row.push_back(power);
-}
-/// The same at a point of E: five functionals.
-void add_point(Matrix& rows, const Fp5& x, size_t height, uint32_t mask) {
-  const size_t first = rows.size();
-  rows.resize(first + 5);
-  Fp5 power = pow(x, height) - Fp::one();
-  for (uint32_t k = 0; k < mask; ++k, power *= x)
-    for (int c = 0; c < 5; ++c) rows[first + c].push_back(power.c[c]);
-}
-
-/// What a proof shows of a column of this group, as rows over the mask's coefficients.
-void add_proof(Matrix& rows, std::set<uint32_t>& points, const Cheater& proof,
-               const GroupShape& group, bool next, uint32_t mask) {
-  const unsigned log_domain = proof.shape().log_domain(group);
-  const uint32_t size = 1u << log_domain, step = 1u << proof.shape().params.log_blowup;
-  for (const uint32_t e : proof.indices())
-    for (const uint32_t at : {e % size, (e + step) % size}) {
-      if (at != e % size && !next) continue;
-      if (points.insert(at).second) add_point(rows, point(log_domain, at), group.height(), mask);
-    }
-  add_point(rows, proof.zeta(), group.height(), mask);
-  if (next)
-    add_point(rows, proof.zeta() * Fp::root_of_unity(group.log_height), group.height(), mask);
-}
-
-TEST(ZeroKnowledge, OpenedFunctionalsAreIndependent) {
-  for (toys::Toy& toy : small_toys()) {
-    SCOPED_TRACE(toy.name);
-    const ToyProver prover(toy, quick_params());
-    Cheater proof = make_cheater(prover, toy, quick_params());
-    (void)proof.prove();
-    for (const GroupShape& group : proof.shape().groups)
-      for (const bool next : {false, true}) {
-        Matrix rows;
-        std::set<uint32_t> points;
-        const Params params = quick_params();
-        const uint32_t mask = next ? params.mask_for_two() : params.mask_for_one_opening();
-        add_proof(rows, points, proof, group, next, mask);
-        EXPECT_LT(rows.size(), mask);
-        EXPECT_EQ(rank_of(rows), rows.size());
-        // Still so with any one row more: nothing opened determines an unopened value.
-        uint32_t unopened = 0;
-        while (points.contains(unopened)) ++unopened;
-        add_point(rows, point(proof.shape().log_domain(group), unopened), group.height(), mask);
-        EXPECT_EQ(rank_of(rows), rows.size());
-      }
+  Fp place = pow(x, stack.group.height()) - Fp::one();
+  for (uint32_t j = 0; j < stack.columns; ++j, place *= x_h) {
+    Fp power = place;
+    for (uint32_t k = 0; k < stack.mask; ++k, power *= x) row.push_back(power);
   }
+}
+/// Each of its columns at a point of E: five functionals.
+void add_point(Matrix& rows, const Fp5& x, const MaskedStack& stack) {
+  for (uint32_t j = 0; j < stack.columns; ++j) {
+    const size_t first = rows.size();
+    for (int c = 0; c < 5; ++c) rows.emplace_back(stack.unknowns());
+    Fp5 power = pow(x, stack.group.height()) - Fp::one();
+    for (uint32_t k = 0; k < stack.mask; ++k, power *= x)
+      for (int c = 0; c < 5; ++c) rows[first + c][j * stack.mask + k] = power.c[c];
+  }
+}
+
+/// What a proof shows of this stack; `indices` gets those of its rows.
+void add_proof(Matrix& rows, std::set<uint32_t>& indices, const Cheater& proof,
+               const MaskedStack& stack, bool next) {
+  const unsigned log_domain =
+      stack.group.log_height + stack.log_stack + proof.shape().params.log_blowup;
+  for (const uint32_t e : distinct_below(proof.indices(), log_domain))
+    if (indices.insert(e).second) add_index(rows, proof.shape(), stack, e);
+  add_point(rows, proof.zeta(), stack);
+  if (next) add_point(rows, proof.zeta() * Fp::root_of_unity(stack.group.log_height), stack);
+}
+
+uint32_t unopened(const std::set<uint32_t>& indices) {
+  uint32_t index = 0;
+  while (indices.contains(index)) ++index;
+  return index;
+}
+
+// A full stack, and a column that stands alone in its stack: that is shown at as few points as if
+// there were no stacks, so whoever knows some rows may know others' word. Salt is for those.
+TEST(ZeroKnowledge, OpenedFunctionalsAreIndependent) {
+  for (const uint8_t log_stack : kLogStacks)
+    for (toys::Toy& toy : small_toys()) {
+      SCOPED_TRACE(toy.name + " in stacks of 2^" + std::to_string(log_stack));
+      const Params params = quick_params(/*zk=*/true, log_stack);
+      const ToyProver prover(toy, params);
+      Cheater proof = make_cheater(prover, toy, params);
+      (void)proof.prove();
+      for (const GroupShape& group : proof.shape().groups)
+        for (const bool next : {false, true})
+          for (const unsigned s : {0u, unsigned{proof.shape().log_height} - group.log_height}) {
+            const MaskedStack stack{group, s, 1u << s,
+                                    next ? params.mask_for_two() : params.mask_for_one_opening()};
+            Matrix rows;
+            std::set<uint32_t> indices;
+            add_proof(rows, indices, proof, stack, next);
+            EXPECT_LT(rows.size(), stack.unknowns());
+            EXPECT_EQ(rank_of(rows), rows.size());
+            // Still so with any one row more: nothing opened determines an unopened value.
+            add_index(rows, proof.shape(), stack, unopened(indices));
+            EXPECT_EQ(rank_of(rows), rows.size());
+          }
+    }
 }
 
 TEST(ZeroKnowledge, OpenedFunctionalsOfTwoProofsThatShareATreeAreIndependent) {
   toys::Toy toy = toys::memory(8, 8, /*shared=*/true);
-  const Params params = quick_params();
-  const ToyProver prover(toy, params);
-  Cheater first = make_cheater(prover, toy, params);
-  Cheater second(prover.key(), params, toy.witness, prover.reference_slots(),
-                 random_source(seed_of(1), params.log_blowup));
-  (void)first.prove();
-  (void)second.prove();
-  ASSERT_NE(first.indices(), second.indices());
-  const GroupShape& group = first.shape().groups[0];
-  Matrix rows;
-  std::set<uint32_t> points;
-  add_proof(rows, points, first, group, false, params.mask_for_two());
-  add_proof(rows, points, second, group, false, params.mask_for_two());
-  EXPECT_LT(rows.size(), params.mask_for_two());
-  EXPECT_EQ(rank_of(rows), rows.size());
-  // A mask for one proof would not have done: the test can tell.
-  Matrix shorter = rows;
-  for (auto& row : shorter) row.resize(params.mask_for_one_opening());
-  EXPECT_LT(rank_of(shorter), rows.size());
+  for (const uint8_t log_stack : kLogStacks) {
+    const Params params = quick_params(/*zk=*/true, log_stack);
+    const ToyProver prover(toy, params);
+    Cheater first = make_cheater(prover, toy, params);
+    Cheater second(prover.key(), params, toy.witness, prover.reference_slots(),
+                   random_source(seed_of(1), params.log_blowup));
+    (void)first.prove();
+    (void)second.prove();
+    ASSERT_NE(first.indices(), second.indices());
+    // Slots' own tallest columns stand alone.
+    const MaskedStack stack{first.shape().groups[0], 0, 1, params.mask_for_two()};
+    Matrix rows;
+    std::set<uint32_t> indices;
+    add_proof(rows, indices, first, stack, false);
+    add_proof(rows, indices, second, stack, false);
+    EXPECT_LT(rows.size(), params.mask_for_two());
+    EXPECT_EQ(rank_of(rows), rows.size());
+    // A mask for one proof would not have done: the test can tell.
+    Matrix shorter = rows;
+    for (auto& row : shorter) row.resize(params.mask_for_one_opening());
+    EXPECT_LT(rank_of(shorter), rows.size());
+  }
 }
 
 // ------------------------------------------------------------------------------------- two proofs
@@ -201,9 +247,10 @@ std::multiset<uint32_t> shown_words(const Shape& shape, const Proof& proof) {
 }
 
 TEST(ZeroKnowledge, TwoProofsOfOneStatementShareNoOpenedValue) {
+  size_t turn = 0;
   for (toys::Toy& toy : small_toys()) {
     SCOPED_TRACE(toy.name);
-    const Params params = quick_params();
+    const Params params = params_by_turn(turn++);
     const ToyProver prover(toy, params);
     const Shape shape = make_cheater(prover, toy, params).shape();
     const auto prove_with = [&](uint8_t byte, uint8_t slot_byte) {
@@ -245,76 +292,109 @@ Fp interpolated(const std::vector<Fp>& x, std::vector<Fp> y, Fp at) {
   return value;
 }
 
-struct OpenedColumn {
+/// A word of the rows of main.
+struct OpenedWord {
   std::vector<Fp> x, y;
 };
 
-/// Column `column` of the only group's main tree, as the proof shows it.
-OpenedColumn opened_column(const Shape& shape, const std::vector<uint32_t>& indices,
-                           const Proof& proof, uint32_t column) {
-  const GroupShape& group = shape.groups[0];
-  const unsigned log_domain = shape.log_domain(group);
-  const auto& rows = proof.trees[shape.tree(Phase::kMain)].rows;
-  OpenedColumn out;
-  for (const uint32_t e : distinct_below(indices, log_domain)) {
-    out.y.push_back(
-        Fp::from_wire(rows[out.x.size() * group.row_words(shape.tree(Phase::kMain)) + column]));
-    out.x.push_back(point(log_domain, e));
+OpenedWord opened_word(const Shape& shape, const std::vector<uint32_t>& indices, const Proof& proof,
+                       uint32_t word) {
+  const uint32_t tree = shape.tree(Phase::kMain);
+  OpenedWord out;
+  for (const uint32_t e : opened_rows(shape, tree, indices)) {
+    const size_t row = out.x.size() * shape.trees[tree].row_words;
+    out.y.push_back(Fp::from_wire(proof.trees[tree].rows[row + word]));
+    out.x.push_back(point(shape, shape.log_height, e));
   }
   return out;
 }
 
-/// How many of the trace's cells the polynomial through the opened values gives.
+/// f_j(y) of a stack F, which is known by its values: F(x) = sum_j x^j f_j(y) at all x with
+/// x^(2^s) = y, and `x` is one.
+Fp place_of(const OpenedWord& stack, unsigned log_stack, uint32_t place, Fp x) {
+  const size_t count = size_t{1} << log_stack;
+  Fp sum;
+  for (size_t k = 0; k < count; ++k, x *= Fp::root_of_unity(static_cast<int>(log_stack)))
+    sum += interpolated(stack.x, stack.y, x) * inverse(pow(x, place));
+  return sum * inverse(Fp::from(count));
+}
+
+/// How many cells of the first table, of the tallest group, the polynomials through the opened
+/// words give.
 size_t cells_recovered(const toys::Toy& toy, const Shape& shape,
                        const std::vector<uint32_t>& indices, const Proof& proof) {
   const Table& table = toy.witness.tables[0];
+  const unsigned s = shape.params.log_stack;
   size_t right = 0;
   std::vector<Fp> row(table.width);
   for (uint32_t c = 0; c < table.width; ++c) {
-    const OpenedColumn opened = opened_column(shape, indices, proof, c);
+    const auto [word, place] = shape.place(shape.groups[0], {shape.tree(Phase::kMain), c});
+    const OpenedWord opened = opened_word(shape, indices, proof, word);
     for (uint64_t r = 0; r < table.height(); ++r) {
       table.read(r, 1, row.data());
-      const Fp at = pow(Fp::root_of_unity(table.log_height), r);
-      right += interpolated(opened.x, opened.y, at) == row[c];
+      const Fp x = pow(Fp::root_of_unity(static_cast<int>(table.log_height + s)), r);
+      right += place_of(opened, s, place, x) == row[c];
     }
   }
   return right;
 }
 
 TEST(ZeroKnowledge, TheWitnessCannotBeInterpolated) {
-  // Without masks a table with no more rows than are opened lies open ...
-  toys::Toy tiny = toys::permutation(3);
-  Params plain = quick_params(/*zk=*/false);
-  plain.queries = 40;
-  const ToyProver plain_prover(tiny, plain);
-  Cheater bare = make_cheater(plain_prover, tiny, plain);
-  const Proof bare_proof = bare.prove();
-  EXPECT_EQ(cells_recovered(tiny, bare.shape(), bare.indices(), bare_proof),
-            4 * tiny.witness.tables[0].height());
+  for (const uint8_t log_stack : kLogStacks) {
+    SCOPED_TRACE(int{log_stack});
+    // Without masks a table with no more rows than are opened lies open ...
+    toys::Toy tiny = toys::permutation(3);
+    Params plain = quick_params(/*zk=*/false, log_stack);
+    plain.queries = static_cast<uint16_t>(40 << log_stack);
+    const ToyProver plain_prover(tiny, plain);
+    Cheater bare = make_cheater(plain_prover, tiny, plain);
+    const Proof bare_proof = bare.prove();
+    EXPECT_EQ(cells_recovered(tiny, bare.shape(), bare.indices(), bare_proof),
+              4 * tiny.witness.tables[0].height());
 
-  // ... with them, opened rows determine nothing: fewer than masks have coefficients, let alone the
-  // table rows.
-  toys::Toy toy = toys::permutation(8);
-  const ToyProver prover(toy, quick_params());
-  Cheater masked = make_cheater(prover, toy, quick_params());
-  const Proof proof = masked.prove();
-  EXPECT_EQ(cells_recovered(toy, masked.shape(), masked.indices(), proof), 0u);
+    // ... with them, opened rows determine nothing: fewer than masks have coefficients, let alone
+    // the table rows.
+    toys::Toy toy = toys::permutation(8);
+    const Params params = quick_params(/*zk=*/true, log_stack);
+    const ToyProver prover(toy, params);
+    Cheater masked = make_cheater(prover, toy, params);
+    const Proof proof = masked.prove();
+    EXPECT_EQ(cells_recovered(toy, masked.shape(), masked.indices(), proof), 0u);
+  }
 }
 
-/// Opened cells of main column `column` that are those of the candidate's unmasked polynomial.
+/// At x, of the polynomial with these values on the trace domain.
+Fp extended(const std::vector<Fp>& values, Fp x) {
+  const Fp root = Fp::root_of_unity(std::countr_zero(values.size()));
+  Fp sum, at = Fp::one();
+  for (const Fp value : values) {
+    sum += value * at * inverse(x - at);
+    at *= root;
+  }
+  return sum * (pow(x, values.size()) - Fp::one()) * inverse(Fp::from(values.size()));
+}
+
+/// Opened words that are those of the candidate's unmasked columns: words of main that the first
+/// table fills alone.
 size_t agreeing_rows(const Cheater& prover, const Proof& proof, const toys::Toy& candidate,
-                     uint32_t column) {
-  const OpenedColumn opened = opened_column(prover.shape(), prover.indices(), proof, column);
+                     uint32_t word) {
+  const Shape& shape = prover.shape();
+  const unsigned s = shape.params.log_stack;
+  const OpenedWord opened = opened_word(shape, prover.indices(), proof, word);
   const Table& table = candidate.witness.tables[0];
-  std::vector<Fp> x, y, row(table.width);
+  std::vector<Fp> row(table.width);
+  std::vector<std::vector<Fp>> y(size_t{1} << s);
   for (uint64_t r = 0; r < table.height(); ++r) {
     table.read(r, 1, row.data());
-    x.push_back(pow(Fp::root_of_unity(table.log_height), r));
-    y.push_back(row[column]);
+    for (size_t j = 0; j < y.size(); ++j) y[j].push_back(row[(word << s) + j]);
   }
   size_t agree = 0;
-  for (size_t i = 0; i < opened.x.size(); ++i)
-    agree += interpolated(x, y, opened.x[i]) == opened.y[i];
+  for (size_t i = 0; i < opened.x.size(); ++i) {
+    Fp value, power = Fp::one();
+    for (size_t j = 0; j < y.size(); ++j, power *= opened.x[i])
+      value += power * extended(y[j], pow(opened.x[i], y.size()));
+    agree += value == opened.y[i];
+  }
   return agree;
 }
 
@@ -322,17 +402,21 @@ size_t agreeing_rows(const Cheater& prover, const Proof& proof, const toys::Toy&
 // not refused (it harms itself alone), but here it shows.
 TEST(ZeroKnowledge, AGuessedWitnessCannotBeConfirmed) {
   toys::Toy toy = toys::permutation(8);
-  const ToyProver prover(toy, quick_params());
-  for (const bool omitted : {true, false}) {
-    Cheater cheater(prover.key(), quick_params(), toy.witness, prover.reference_slots(),
-                    omitted ? RandomSource([](const RandomPurpose&, size_t count) {
-                      return std::vector<Fp>(count);
-                    })
-                            : prover.random());
-    const Proof proof = cheater.prove();
-    const size_t rows = distinct_below(cheater.indices(), 9).size();
-    for (uint32_t c = 0; c < 4; ++c)
-      EXPECT_EQ(agreeing_rows(cheater, proof, toy, c), omitted ? rows : 0) << "column " << c;
+  for (const uint8_t log_stack : kLogStacks) {
+    const Params params = quick_params(/*zk=*/true, log_stack);
+    const ToyProver prover(toy, params);
+    for (const bool omitted : {true, false}) {
+      Cheater cheater(prover.key(), params, toy.witness, prover.reference_slots(),
+                      omitted ? RandomSource([](const RandomPurpose&, size_t count) {
+                        return std::vector<Fp>(count);
+                      })
+                              : prover.random());
+      const Proof proof = cheater.prove();
+      const size_t rows = distinct_below(cheater.indices(), 9u + log_stack).size();
+      for (uint32_t word = 0; word < 4u >> log_stack; ++word)
+        EXPECT_EQ(agreeing_rows(cheater, proof, toy, word), omitted ? rows : 0)
+            << "word " << word << ", stacks of 2^" << int{log_stack};
+    }
   }
 }
 
