@@ -34,8 +34,8 @@ const char* name_of(ErrorCode code) {
 }
 
 /// Few queries: the Python verifier's time is theirs.
-Params few_queries(bool zk) {
-  Params params = quick_params(zk);
+Params few_queries(bool zk, uint8_t log_stack = 0) {
+  Params params = quick_params(zk, log_stack);
   params.queries = 6;
   params.log_final = 4;  // toys are small
   return params;
@@ -170,10 +170,20 @@ void add_cheats(CaseWriter& out, toys::Toy& toy, const Params& params, const std
 /// Sends something else at one step and is honest about what it sent ever after.
 class LyingProver : public ReferenceProver {
  public:
-  enum class Lie { kCell, kPolynomial, kSum, kOpening, kCodeword, kOneValue, kJoining, kFinal };
-  static constexpr std::array kLies = {Lie::kCell,    Lie::kPolynomial, Lie::kSum,
-                                       Lie::kOpening, Lie::kCodeword,   Lie::kOneValue,
-                                       Lie::kJoining, Lie::kFinal};
+  enum class Lie {
+    kCell,
+    kPolynomial,
+    kPlaces,  // two columns of a stack in each other's place
+    kWords,   // two words of a row
+    kHeight,  // a stack as if its columns were taller
+    kSalt,
+    kSum,
+    kOpening,
+    kCodeword,
+    kOneValue,
+    kFinal
+  };
+  static constexpr int kLies = static_cast<int>(Lie::kFinal) + 1;
 
   LyingProver(const ToyProver& prover, const toys::Toy& toy, const Params& params, Lie lie,
               uint32_t where)
@@ -183,15 +193,36 @@ class LyingProver : public ReferenceProver {
         where_(where) {}
 
  private:
+  [[nodiscard]] bool here(uint32_t tree) const {
+    return tree == shape_.tree(Phase::kMain) + where_;
+  }
   void on_columns(uint32_t tree, uint32_t group, Columns& columns) override {
-    if (lie_ == Lie::kCell && tree == shape_.tree(Phase::kMain) + where_ && group == 0 &&
-        !columns.empty())
-      columns[0][3] = columns[0][3] + Fp::one();
+    if (lie_ == Lie::kCell && here(tree) && group == 0) columns[0][3] = columns[0][3] + Fp::one();
   }
   void on_polynomials(uint32_t tree, uint32_t group, Columns& coefficients) override {
-    if (lie_ == Lie::kPolynomial && tree == shape_.tree(Phase::kMain) + where_ && group == 0 &&
-        !coefficients.empty())
+    if (lie_ == Lie::kPolynomial && here(tree) && group == 0)
       coefficients[0][5] = coefficients[0][5] + Fp::one();
+  }
+  void on_rows(uint32_t tree, ReferenceTree& made) override {
+    if (!here(tree)) return;
+    auto& [log_height, columns, restart] = made.groups.back();
+    const auto restack = [&] { made.stack(shape_.log_height, shape_.params.log_blowup); };
+    if (lie_ == Lie::kPlaces && columns.size() > 1) {
+      std::swap(columns[0], columns[1]);
+      restack();
+      std::swap(columns[0], columns[1]);
+    }
+    if (lie_ == Lie::kWords && made.rows[0].size() > 1)
+      for (auto& row : made.rows) std::swap(row[0], row[1]);
+    if (lie_ == Lie::kHeight && log_height < shape_.log_height) {
+      const uint32_t full = 1u << (shape_.log_height - log_height);
+      const auto word = stack_words(std::span(columns).first(std::min(full, restart)),
+                                    log_height + 1u, shape_.log_height, shape_.params.log_blowup);
+      const uint32_t at = shape_.groups.back().first_word[tree];
+      for (size_t e = 0; e < word.size(); ++e) made.rows[e][at] = word[e];
+    }
+    if (lie_ == Lie::kSalt)
+      for (auto& row : made.rows) row.resize(row.size() - made.salts.size());
   }
   void on_sums(std::vector<Fp5>& sums) override {
     if (lie_ == Lie::kSum) change(sums[where_ % sums.size()]);
@@ -205,11 +236,6 @@ class LyingProver : public ReferenceProver {
       for (Fp5& value : codeword) change(value);
     if (lie_ == Lie::kOneValue) change(codeword[0]);
   }
-  /// Another polynomial of the degree, which the folds go on with.
-  void on_joining(uint32_t group, std::vector<Fp5>& codeword) override {
-    if (lie_ == Lie::kJoining && group == where_)
-      for (Fp5& value : codeword) change(value);
-  }
   void on_final(std::vector<Fp5>& coefficients) override {
     if (lie_ == Lie::kFinal) change(coefficients[where_ % coefficients.size()]);
   }
@@ -221,12 +247,12 @@ class LyingProver : public ReferenceProver {
 
 void add_lies(CaseWriter& out, toys::Toy& toy, const Params& params, const std::string& name) {
   const ToyProver prover(toy, params);
-  for (const auto lie : LyingProver::kLies)
+  for (int lie = 0; lie < LyingProver::kLies; ++lie)
     for (uint32_t where = 0; where < 3; ++where) {
-      LyingProver liar(prover, toy, params, lie, where);
+      LyingProver liar(prover, toy, params, static_cast<LyingProver::Lie>(lie), where);
       const Bytes proof = liar.prove().serialise();
-      out.add(fmt::format("{}, lie {} at {}", name, static_cast<int>(lie), where),
-              prover.key().serialise(), liar.statement(), proof);
+      out.add(fmt::format("{}, lie {} at {}", name, lie, where), prover.key().serialise(),
+              liar.statement(), proof);
     }
 }
 
@@ -241,12 +267,17 @@ void add_rates(CaseWriter& out) {
              [](Params& p) { p.queries = 1; },
              [](Params& p) { p.grind_query = 0; },
              [](Params& p) { p.grind_round = 0; },
+             [](Params& p) { p.log_stack = 1; },
+             [](Params& p) { p.log_stack = 2; },
+             [](Params& p) { p.log_stack = 4; },
+             [](Params& p) { p.log_stack = p.log_blowup = 2; },
          }) {
       Params params = few_queries(zk);
       change(params);
       const std::string name =
-          fmt::format("blowup 2^{}, {} queries, grinding {} and {}, final 2^{}", params.log_blowup,
-                      params.queries, params.grind_query, params.grind_round, params.log_final);
+          fmt::format("blowup 2^{}, {} queries, grinding {} and {}, final 2^{}, stacks of 2^{}",
+                      params.log_blowup, params.queries, params.grind_query, params.grind_round,
+                      params.log_final, params.log_stack);
       toys::Toy machine = toys::machine(9, 8);
       add_honest(out, make(machine, params, "machine: " + name));
       toys::Toy fibonacci = toys::fibonacci(8);
@@ -284,7 +315,7 @@ void add_many_terms(CaseWriter& out) {
         {1, Interaction::Kind::kAnswer, 0, all, std::vector<AffineForm>(kMaxTupleWidth, all)});
   ByteWriter proof;
   proof.put_text("ZKPF");
-  proof.put(uint32_t{1});
+  proof.put(uint32_t{2});
   proof.put_bytes(few_queries(false).serialise());
   proof.put_bytes(serialise(std::vector<TableSpec>(kTables, {0, 10})));
   proof.put_bytes(Bytes(size_t{kTables} * 20 * (kColumns + 5 * kInteractions / 2)));
@@ -292,14 +323,15 @@ void add_many_terms(CaseWriter& out) {
 }
 
 void add_secure(CaseWriter& out) {
-  const auto add = [&](toys::Toy toy, const std::string& name) {
+  const auto add = [&](toys::Toy toy, const std::string& name, uint8_t log_stack = 0) {
     toy.witness.sort();
-    const auto params = secure_params(toy);
+    const auto params = secure_params(toy, log_stack);
     ZK_CHECK(params.has_value());
     const Made made = make(toy, *params, name);
     out.add(made.name, made.key, made.statement, made.proof.serialise(), kDefaultSecurityBits);
   };
   add(toys::machine(9, 12), "machine at 128 bits");
+  add(toys::machine(9, 12), "machine in stacks of 2 at 128 bits", 1);
   add(toys::mixed(toys::every_height()), "tables of every height at 128 bits");
 }
 
@@ -308,9 +340,10 @@ int run(const std::string& directory, uint64_t seed, size_t mutations) {
   std::mt19937_64 random(seed);
   const size_t toys_and_kinds = 2 * toys::all_toys(8).size();
   const size_t share = mutations / toys_and_kinds + 1;
-  for (const bool zk : {false, true})
+  for (const bool zk : {false, true}) {
+    size_t turn = zk;  // stacks of 1, 2 and 4 columns, and others with masks than without
     for (toys::Toy& toy : toys::all_toys(8)) {
-      const Params params = few_queries(zk);
+      const Params params = few_queries(zk, static_cast<uint8_t>(turn++ % 3));
       const Made made = make(toy, params, toy.name + (zk ? ", masked" : ", plain"));
       add_honest(out, made);
       Params ungrinded = params;  // nonces hide what lies behind them
@@ -321,13 +354,16 @@ int run(const std::string& directory, uint64_t seed, size_t mutations) {
       add_statement_mutations(out, made);
       add_cheats(out, toy, params, made.name);
     }
+  }
   for (const bool zk : {false, true}) {
-    Params params = few_queries(zk);
-    params.log_final = 3;  // enough layers to lie in
+    Params params = few_queries(zk, /*log_stack=*/1);
+    params.log_final = 4;  // enough layers to lie in, and no last codeword that is any polynomial
     toys::Toy machine = toys::machine(9, 8);
     add_lies(out, machine, params, zk ? "machine, masked" : "machine, plain");
-    toys::Toy joins = toys::mixed({8, 11, 9, 8});  // two groups that are folded as they join
-    add_lies(out, joins, params, zk ? "joins, masked" : "joins, plain");
+    toys::Toy heights = toys::mixed({8, 11, 9, 8});
+    add_lies(out, heights, params, zk ? "heights, masked" : "heights, plain");
+    toys::Toy shared = toys::memory(9, 8, /*shared=*/true);
+    add_lies(out, shared, params, zk ? "shared memory, masked" : "shared memory, plain");
   }
   add_rates(out);
   add_many_terms(out);

@@ -26,11 +26,11 @@ std::vector<uint8_t> read_bytes() {
 
 // Numbers that 32 bits do not hold stay whole: two rows of 2^31 words.
 static_assert([] {
-  const MerkleHeight height{.log_size = 1, .width = uint32_t{1} << 31};
+  const MerkleShape shape{.log_size = 1, .width = uint32_t{1} << 31};
   const uint32_t indices[] = {0, 1};
   uint32_t scratch[4] = {};
   MerkleProofSize size;
-  return merkle_proof_size({&height, 1}, indices, scratch, size) == MerkleCheck::kOk &&
+  return merkle_proof_size(shape, indices, scratch, size) == MerkleCheck::kOk &&
          size.row_words == uint64_t{1} << 32;
 }());
 
