@@ -9,7 +9,7 @@ namespace zkvm {
 
 struct CodeRate {
   uint8_t log_blowup;  // 0: as the session finds it worth
-  uint8_t log_stack;
+  uint32_t row_words;  // of choose_execution_params
 };
 
 // `lowest`: log2 of the blowup of the program's image. Errors: kUnfitElf, if it has no such rate.

@@ -30,15 +30,23 @@ size_t segments_of(std::span<const SegmentShape> shapes) {
   return count;
 }
 
+/// All proofs have one form: the largest segment's rows decide, and the tallest one's domain.
+uint8_t log_stack(std::span<const SegmentShape> shapes, uint8_t log_blowup, uint32_t row_words) {
+  const SegmentShape& largest = *std::ranges::max_element(shapes, {}, &SegmentShape::cells);
+  uint8_t out = 0, tallest = 0;
+  for (const SegmentShape& segment : shapes)
+    tallest = std::max(tallest, segment.tables[0].log_height);
+  while (out < kMaxLogStack && tallest + log_blowup + out < Fp::kTwoAdicity &&
+         largest.cells >> (largest.tables[0].log_height + out + 1) >= row_words)
+    ++out;
+  return out;
+}
+
 /// At a given rate.
 Result<ExecutionParams> params_at(std::span<const SegmentShape> shapes, Params wish,
-                                  double security_bits) {
+                                  double security_bits, uint32_t row_words) {
   const double bits = security_bits + std::log2(static_cast<double>(segments_of(shapes)));
-  // All proofs have one form, so the tallest segment's domain decides.
-  for (const SegmentShape& segment : shapes)
-    while (wish.log_stack > 0 &&
-           segment.tables[0].log_height + wish.log_blowup + wish.log_stack > Fp::kTwoAdicity)
-      --wish.log_stack;
+  wish.log_stack = log_stack(shapes, wish.log_blowup, row_words);
   ExecutionParams common{wish, 0};
   // Least fixed point: starts at 1 query; a round can only raise queries and rate, so it ends.
   for (;;) {
@@ -71,13 +79,14 @@ Result<uint64_t> bytes_of(std::span<const SegmentShape> shapes, const Params& pa
 }  // namespace
 
 Result<ExecutionParams> choose_execution_params(std::span<const SegmentShape> shapes,
-                                                const Params& wish, double security_bits) {
-  if (wish.log_blowup != 0) return params_at(shapes, wish, security_bits);
+                                                const Params& wish, double security_bits,
+                                                uint32_t row_words) {
+  if (wish.log_blowup != 0) return params_at(shapes, wish, security_bits, row_words);
   Params half_wish = wish, quarter_wish = wish;
   half_wish.log_blowup = 1;
   quarter_wish.log_blowup = 2;
-  auto half = params_at(shapes, half_wish, security_bits);
-  auto quarter = params_at(shapes, quarter_wish, security_bits);
+  auto half = params_at(shapes, half_wish, security_bits, row_words);
+  auto quarter = params_at(shapes, quarter_wish, security_bits, row_words);
   if (!half || !quarter) return half ? half : quarter;
   const auto long_bytes = bytes_of(shapes, half->params);
   const auto short_bytes = bytes_of(shapes, quarter->params);

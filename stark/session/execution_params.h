@@ -26,6 +26,11 @@ struct SegmentShape {
 /// some 20 ns more then: a megabyte for five seconds.
 inline constexpr uint64_t kCellsPerByte = 256;
 
+/// Committed words that a row of main and aux together should have at least: stacks of more columns
+/// make rows, and with them receipts, shorter; but then there are more rows to hash, and each has a
+/// block for the sake of few words.
+inline constexpr uint32_t kRowWords = 112;
+
 struct ExecutionParams {
   Params params;
   double least_rate;  // the greatest rate of all segments: VerifyOptions::least_rate
@@ -33,12 +38,13 @@ struct ExecutionParams {
 
 /// The fewest queries and the least work with which every one of the segments has
 /// security_bits + log2(segments) bits, at their common rate. `wish`: as for choose_params; but
-/// log_stack is lowered where the domain would be too large, and log_blowup 0 is 2 where that is
-/// worth its time (kCellsPerByte), else 1.
+/// log_stack is as great as leaves rows of `row_words` and the domain allows, and log_blowup 0 is 2
+/// where that is worth its time (kCellsPerByte), else 1.
 /// REQUIRES: shapes is not empty. Errors: those of choose_params.
 [[nodiscard]] Result<ExecutionParams> choose_execution_params(std::span<const SegmentShape> shapes,
                                                               const Params& wish,
-                                                              double security_bits);
+                                                              double security_bits,
+                                                              uint32_t row_words = kRowWords);
 
 /// Bytes of a proof with this shape: what differs from proof to proof are the digests that its
 /// queries have in common, some hundredths of it; here those of one choice of queries.

@@ -224,8 +224,8 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
   }
   Params wish;
   wish.log_blowup = options.log_blowup;
-  wish.log_stack = options.log_stack;
-  const auto chosen = choose_execution_params(shapes, wish, options.security_bits);
+  const auto chosen =
+      choose_execution_params(shapes, wish, options.security_bits, options.row_words);
   if (!chosen) return tl::unexpected<Error>(chosen.error());
   out.params = chosen->params;
   for (size_t i = 0; i < kinds.size(); ++i) {

@@ -191,12 +191,12 @@ Result<void> Session::choose_params(double& excess) {
   Params wish;
   wish.zk = options_.zk;
   wish.log_blowup = options_.log_blowup;
-  wish.log_stack = options_.log_stack;
   for (;;) {
     if (options_.params) {
       params_ = *options_.params;
     } else {
-      const auto common = choose_execution_params(shapes, wish, options_.security_bits);
+      const auto common =
+          choose_execution_params(shapes, wish, options_.security_bits, options_.row_words);
       if (!common) return propagate(common);
       params_ = common->params;
       least_rate_ = common->least_rate;

@@ -25,7 +25,8 @@ struct StackRun {
   /// roots[2^l - 1 + i] = root(l + 1)^i, i < 2^l, l < s.
   const uint32_t* roots;
   const uint32_t* reversed;  // bit reversal of s bits
-  uint32_t* scratch;         // kPackLanes * 2^(s + 1) words, 64-byte aligned
+  // kPackLanes * (2^(s + 1) + columns in whole tiles) words, 64-byte aligned.
+  uint32_t* scratch;
   /// Word w of the stacks at row r + k 2^n: out[k place_stride + w word_stride + r]. 64-byte
   /// aligned strides.
   uint32_t* out;

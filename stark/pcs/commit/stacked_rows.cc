@@ -19,6 +19,10 @@ constexpr size_t kSaltRun = 128;  // rows whose salt is drawn at once
 constexpr size_t kSaltPackWords = kSaltWords * kPackLanes;
 constexpr size_t kRunRows = 128;  // of a group, stacked at once
 
+// Words from the first row of a word to that of the next: not a power of two, or the words of a row
+// would all fall into one set of a cache.
+constexpr size_t word_stride(size_t rows) { return rows + 5 * kPackLanes; }
+
 uint32_t stacks(const StackedGroup& group, unsigned log_stack) {
   const auto columns = static_cast<uint32_t>(group.cosets[0].columns());
   const auto words = [&](uint32_t count) { return (count + (1u << log_stack) - 1) >> log_stack; };
@@ -79,7 +83,7 @@ class StackedRows::StackedCoset : public RowSource::Coset {
   void load(size_t row, size_t packs, RowRuns& out) const override {
     const size_t count = size_t{1} << log_count_, step = rows_.coset_rows() >> log_count_;
     const size_t run_rows = kPackLanes * packs;
-    const size_t run_words = words_ * run_rows;
+    const size_t stride = word_stride(run_rows), run_words = words_ * stride;
     const size_t salt_words = rows_.salt_ ? kSaltWords * kSaltRun : 0;
     const size_t needed = count * (run_words + salt_words);
     if (out.words.size() < needed) out.words = AlignedWords(needed);
@@ -91,8 +95,8 @@ class StackedRows::StackedCoset : public RowSource::Coset {
       const size_t height = size_t{1} << part.group.log_height;
       if (part.log_stack > log_count_) {
         for (size_t m = 0; m < count; ++m)
-          add_columns(whole_[p].data() + row + m * step, rows_.coset_rows(), part.words,
-                      out.pieces[m]);
+          add_columns(whole_[p].data() + row + m * step, word_stride(rows_.coset_rows()),
+                      part.words, out.pieces[m]);
       } else if (part.log_stack == 0) {
         const TileMatrix& matrix = part.group.cosets[index_];
         for (size_t m = 0; m < count; ++m)
@@ -103,10 +107,10 @@ class StackedRows::StackedCoset : public RowSource::Coset {
       } else {
         for (size_t m = 0; m < count >> part.log_stack; ++m)
           stack(part, row + m * step, packs, made + m * run_words, run_words * (height / step),
-                run_rows);
+                stride);
         for (size_t m = 0; m < count; ++m)
-          add_columns(made + m * run_words, run_rows, part.words, out.pieces[m]);
-        made += part.words * run_rows;
+          add_columns(made + m * run_words, stride, part.words, out.pieces[m]);
+        made += part.words * stride;
       }
     }
     if (rows_.salt_) add_salt(row, step, out.words.data() + count * run_words, out);
@@ -135,7 +139,7 @@ class StackedRows::StackedCoset : public RowSource::Coset {
     PointRun points = points_;
     points.first *= pow(Fp::root_of_unity(rows_.log_height_), row);
     AlignedWords& scratch = scratch_.local();
-    const size_t needed = kPackLanes << (part.log_stack + 1);
+    const size_t needed = kPackLanes * ((size_t{2} << part.log_stack) + tile_count * kTileWidth);
     if (scratch.size() < needed) scratch = AlignedWords(needed);
     stack_kernels().stack({.tiles = tiles,
                            .columns = static_cast<size_t>(matrix.columns()),
@@ -154,19 +158,20 @@ class StackedRows::StackedCoset : public RowSource::Coset {
   /// Word after word, all rows of the coset.
   void make_whole(const Part& part, AlignedWords& out) {
     const size_t rows = rows_.coset_rows(), height = size_t{1} << part.group.log_height;
-    out = AlignedWords(part.words * rows);
+    const size_t stride = word_stride(rows);
+    out = AlignedWords(part.words * stride);
     if (height < kPackLanes) {  // no whole vectors
       std::vector<uint32_t> words;
       for (size_t row = 0; row < rows; ++row) {
         words.clear();
         rows_.append_words(part, static_cast<uint32_t>(row << rows_.log_cosets() | index_), words);
-        for (size_t w = 0; w < words.size(); ++w) out.data()[w * rows + row] = words[w];
+        for (size_t w = 0; w < words.size(); ++w) out.data()[w * stride + row] = words[w];
       }
       return;
     }
     const size_t run = std::min(kRunRows, height);
     tbb::parallel_for(size_t{0}, height / run, [&](size_t i) {
-      stack(part, i * run, run / kPackLanes, out.data() + i * run, height, rows);
+      stack(part, i * run, run / kPackLanes, out.data() + i * run, height, stride);
     });
   }
 

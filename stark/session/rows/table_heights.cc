@@ -40,6 +40,10 @@ class Splitter {
   uint64_t price_;
 };
 
+/// What a column costs beside its cells, in cells of a column of average height: its opened value,
+/// and a table's share of all else.
+constexpr double kColumnPrice = 0.25;
+
 /// Queries of a proof with this least height over those of one without masks, roughly: for 108 bits
 /// at rate (n + 2 q)/2n.
 double queries_for(unsigned log_least) {
@@ -80,14 +84,19 @@ std::vector<std::vector<uint8_t>> choose_heights(std::span<const RowsToPlace> ch
   const uint64_t average = average_height(chips);
   std::array<uint64_t, kMaxLogHeight + 1> prices{};  // by least height
   for (unsigned log = kMinLogHeight; log <= kMaxLogHeight; ++log)
-    prices[log] = static_cast<uint64_t>(static_cast<double>(average) * queries_for(log));
+    prices[log] =
+        static_cast<uint64_t>(kColumnPrice * static_cast<double>(average) * queries_for(log));
   const auto splitter_for = [&](HeightSet set) {
     return Splitter(set, prices[std::countr_zero(set | given)]);
   };
   HeightSet best = 0;
   uint64_t least = std::numeric_limits<uint64_t>::max();
   constexpr HeightSet kLeast = HeightSet{1} << kMinLogHeight;
-  for (HeightSet set = kLeast; set < HeightSet{2} << kMaxLogHeight; set += kLeast) {
+  uint64_t most_rows = kLeast;
+  for (const RowsToPlace& chip : chips) most_rows = std::max(most_rows, chip.rows);
+  const auto top = static_cast<unsigned>(std::bit_width(most_rows - 1));
+  const HeightSet end = HeightSet{2} << std::min<unsigned>(kMaxLogHeight, top);
+  for (HeightSet set = kLeast; set < end; set += kLeast) {
     Splitter splitter = splitter_for(set);
     if (const uint64_t cost = cost_of(splitter, set | given, chips); cost < least)
       least = cost, best = set;

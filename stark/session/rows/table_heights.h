@@ -1,12 +1,11 @@
 // Into which tables the rows of a segment's chips go: heights are powers of two, so a chip's rows
 // are spread over several tables of a few heights, and little is lost to padding.
 //
-// Two things work against many small tables: every height in use costs columns of its own (running
-// sum, quotient, batch mask), and every table's columns are opened again in each query, which makes
-// the proof longer; and the shorter the shortest table, the more queries. The search minimises
-// committed cells plus a price for each column of each table. The price is the average height of a
-// column times the growth of queries that short tables cause; so 1 % more opened values weighs as
-// much as 1 % more cells.
+// Three things work against many small tables: every height in use costs columns of its own (running
+// sum, quotient); every column of every table is opened once at zeta; and the shorter the shortest
+// table, the more queries. The search minimises committed cells plus a price for each column of each
+// table: a part of the average height of a column, times the growth of queries that short tables
+// cause. (How many words a query opens depends on the cells alone.)
 #pragma once
 
 #include <cstdint>
@@ -28,7 +27,7 @@ struct RowsToPlace {
 [[nodiscard]] uint32_t committed_columns(const ChipKey& chip);
 
 /// Committed columns of each height in use: blind column, its half pair, running sum, quotient.
-inline constexpr uint32_t kHeightColumns = 24;
+inline constexpr uint32_t kHeightColumns = 19;
 
 /// For each chip the heights (log2) of its tables, tallest first; none for a chip without rows.
 /// `present`: heights that the proof has anyway.
