@@ -3,6 +3,7 @@
 #include <tbb/global_control.h>
 
 #include <algorithm>
+#include <bit>
 #include <functional>
 #include <numeric>
 #include <random>
@@ -10,6 +11,7 @@
 
 #include "stark/hash/merkle_lanes.h"
 #include "stark/pcs/commit/merkle_tree.h"
+#include "stark/pcs/commit/stacked_rows.h"
 #include "stark/pcs/fri/codeword.h"
 #include "stark/pcs/fri/fri.h"
 #include "tests/stark/support/simd_target_test.h"
@@ -21,75 +23,55 @@ namespace {
 using WordSource = std::independent_bits_engine<std::mt19937, 32, uint32_t>;
 using Rows = std::vector<std::vector<uint32_t>>;  // [index][word]
 
-// One height: random rows, and the memory that a tree reads them from.
-struct TestHeight {
-  unsigned log_rows;
-  std::vector<uint32_t> widths;  // of the pieces
-  bool salted = false;
-};
-
-// Columns in the layout that `words` suggests: single columns as arrays, wider ones as tiles of 16
-// with a row of padding after each 1024, widths of 7 as plain rows.
-struct TestMatrices {
+// Random rows in the layout that `widths` suggests: single columns as arrays, wider ones as tiles of
+// 16 with a row of padding after each 1024, widths of 7 as plain rows.
+struct TestRows {
   std::vector<AlignedVector> memory;
-  std::vector<TreeRows> heights;
-  std::vector<Rows> rows;  // without salt
+  std::vector<std::vector<RowColumns>> cosets;
+  unsigned log_rows;
+  Rows rows;
 
-  TestMatrices(unsigned log_cosets, const std::vector<TestHeight>& wanted, uint32_t seed) {
+  TestRows(unsigned log_cosets, unsigned log_size, const std::vector<uint32_t>& widths,
+           uint32_t seed)
+      : cosets(size_t{1} << log_cosets), log_rows(log_size), rows(size_t{1} << log_size) {
     WordSource random(seed);
-    for (const TestHeight& height : wanted) {
-      TreeRows tree_rows{height.log_rows, {}, height.salted};
-      Rows all(size_t{1} << height.log_rows);
-      for (size_t coset = 0; coset < size_t{1} << log_cosets; ++coset) {
-        std::vector<RowColumns> columns;
-        for (uint32_t words : height.widths) {
-          const uint32_t stride = words == 1 || words == 7 ? words : 16;
-          const uint32_t padding = stride == 16 ? 16 : 0;
-          const size_t count = all.size() >> log_cosets;
-          memory.emplace_back(count * stride + (count / 1024 + 1) * padding + 16, 0xdeadbeef);
-          uint32_t* first = memory.back().data();
-          columns.push_back({first, words, stride, padding});
-          for (size_t r = 0; r < count; ++r) {
-            for (size_t i = 0; i < words; ++i) {
-              const uint32_t word = random() % Fp::kModulus;
-              first[r * stride + r / 1024 * padding + i] = word;
-              all[(r << log_cosets) + coset].push_back(word);
-            }
+    const size_t count = rows.size() >> log_cosets;
+    for (size_t coset = 0; coset < cosets.size(); ++coset)
+      for (const uint32_t words : widths) {
+        const uint32_t stride = words == 1 || words == 7 ? words : 16;
+        const uint32_t padding = stride == 16 ? 16 : 0;
+        memory.emplace_back(count * stride + (count / 1024 + 1) * padding + 16, 0xdeadbeef);
+        uint32_t* first = memory.back().data();
+        cosets[coset].push_back({first, words, stride, padding});
+        for (size_t r = 0; r < count; ++r)
+          for (size_t i = 0; i < words; ++i) {
+            const uint32_t word = random() % Fp::kModulus;
+            first[r * stride + r / 1024 * padding + i] = word;
+            rows[(r << log_cosets) + coset].push_back(word);
           }
-        }
-        tree_rows.cosets.push_back(std::move(columns));
       }
-      heights.push_back(std::move(tree_rows));
-      rows.push_back(std::move(all));
-    }
+  }
+  [[nodiscard]] std::unique_ptr<RowSource> source() const {
+    return std::make_unique<ColumnRows>(log_rows, cosets);
   }
 };
 
 // From the definition: all nodes of all levels, level m at [m].
-std::vector<std::vector<Digest>> naive_tree(const std::vector<MerkleHeight>& shape,
-                                            const std::vector<Rows>& rows) {
-  std::vector<std::vector<Digest>> levels(shape[0].log_size + 1);
-  for (unsigned m = shape[0].log_size + 1; m-- > 0;) {
-    for (size_t i = 0; i < size_t{1} << m; ++i) {
-      Digest node{};
-      if (m < shape[0].log_size) {
-        node = node_hash(levels[m + 1][i], levels[m + 1][i + (size_t{1} << m)]);
-      }
-      for (size_t k = 0; k < shape.size(); ++k) {
-        if (shape[k].log_size != m) continue;
-        node = k == 0 ? row_hash(rows[k][i]) : node_hash(node, row_hash(rows[k][i]));
-      }
-      levels[m].push_back(node);
-    }
-  }
+std::vector<std::vector<Digest>> naive_tree(const Rows& rows) {
+  const auto top = static_cast<size_t>(std::countr_zero(rows.size()));
+  std::vector<std::vector<Digest>> levels(top + 1);
+  for (const auto& row : rows) levels[top].push_back(row_hash(row));
+  for (size_t m = top; m-- > 0;)
+    for (size_t i = 0; i < size_t{1} << m; ++i)
+      levels[m].push_back(node_hash(levels[m + 1][i], levels[m + 1][i + (size_t{1} << m)]));
   return levels;
 }
 
 // The verdict on every hasher: all must agree.
-MerkleCheck check(const Digest& root, std::span<const MerkleHeight> shape,
-                  std::span<const uint32_t> indices, const TreeOpening& opening) {
+MerkleCheck check(const Digest& root, const MerkleShape& shape, std::span<const uint32_t> indices,
+                  const TreeOpening& opening) {
   std::vector<uint32_t> words(2 * indices.size());
-  std::vector<Digest> digests(4 * indices.size());
+  std::vector<Digest> digests(3 * indices.size());
   const auto verdict = [&](const auto& hasher) {
     return verify_merkle_proof(root, shape, indices, opening.rows, opening.digests, words, digests,
                                hasher);
@@ -104,32 +86,46 @@ MerkleCheck check(const Digest& root, std::span<const MerkleHeight> shape,
   return expected;
 }
 
-TreeSalt test_salt() {
-  Randomness::Seed seed{};
-  seed[0] = 5;
-  return {Randomness(seed), 1000};
+std::vector<uint32_t> every_index(const MerkleShape& shape) {
+  std::vector<uint32_t> all(size_t{1} << shape.log_size);
+  std::iota(all.begin(), all.end(), 0u);
+  return all;
+}
+
+// All rows of a tree, which then need no digest.
+Rows opened_fully(const MerkleTree& tree) {
+  const TreeOpening full = tree.open(every_index(tree.shape()));
+  EXPECT_TRUE(full.digests.empty());
+  Rows rows;
+  for (size_t at = 0; at < full.rows.size(); at += tree.shape().width)
+    rows.emplace_back(full.rows.begin() + static_cast<long>(at),
+                      full.rows.begin() + static_cast<long>(at + tree.shape().width));
+  return rows;
 }
 
 struct Case {
-  unsigned log_cosets;
-  std::vector<TestHeight> heights;
+  unsigned log_cosets, log_rows;
+  std::vector<uint32_t> widths;  // of the pieces
 };
 
 // Small and large against the 16 lanes, the 128 rows of a run, the 1024 rows of a padded block and
-// the forgotten levels; heights that meet in forgotten levels, stored ones and the last few.
+// the forgotten levels; rows too wide for a run of them to be worked on at once.
 std::vector<Case> cases() {
   return {
-      {0, {{0, {3}}}},
-      {0, {{1, {16}}, {0, {1}}}},
-      {1, {{1, {2}}}},
-      {1, {{4, {16, 4}}, {3, {1}}, {2, {7, 1}}, {1, {5}}}},
-      {2, {{6, {16, 16}}, {5, {16}}, {4, {3}}}},
-      {0, {{7, {1, 1, 1}}, {6, {16, 9}}}},
-      {1, {{9, {16, 3}}, {8, {7}}, {7, {16}}, {6, {2}}, {5, {1, 1}}, {2, {1}}}},
-      {1, {{11, {16, 16, 4, 5}}, {7, {7, 16}}}},
-      {1, {{12, {2}, true}, {9, {16, 16}}, {8, {4}, true}, {3, {1}, true}, {1, {1}, true}}},
-      {3, {{13, {5}}, {12, {1, 16}, true}}},
-      {1, {{13, {16, 1, 7, 2}}}},
+      {0, 0, {3}},
+      {0, 1, {16}},
+      {1, 1, {2}},
+      {1, 4, {16, 4}},
+      {2, 6, {16, 16}},
+      {0, 7, {1, 1, 1}},
+      {1, 8, {7, 1}},
+      {1, 9, {16, 3}},
+      {1, 10, {16, 16, 7}},
+      {1, 11, {16, 16, 4, 5}},
+      {1, 12, {2}},
+      {3, 13, {5}},
+      {1, 13, {16, 1, 7, 2}},
+      {1, 12, std::vector<uint32_t>(20, 16)},
   };
 }
 
@@ -139,63 +135,45 @@ INSTANTIATE_SIMD_TARGET_TESTS(MerkleTest);
 TEST_P(MerkleTest, RootAndOpeningsOfTheNaiveTree) {
   uint32_t seed = 1;
   for (const Case& c : cases()) {
-    TestMatrices matrices(c.log_cosets, c.heights, seed++);
-    const MerkleTree tree(c.log_cosets, matrices.heights, test_salt());
-    const auto shape = tree.shape();
-    const size_t size = size_t{1} << shape[0].log_size;
-
-    // Everything opened: the rows are what was put in, then salt; no digest is needed.
-    std::vector<uint32_t> all(size);
-    std::iota(all.begin(), all.end(), 0u);
-    const TreeOpening full = tree.open(all);
-    EXPECT_TRUE(full.digests.empty());
-    std::vector<Rows> rows(shape.size());
-    size_t at = 0;
-    for (size_t k = 0; k < shape.size(); ++k) {
-      for (size_t i = 0; i < size_t{1} << shape[k].log_size; ++i, at += shape[k].width) {
-        rows[k].emplace_back(full.rows.begin() + static_cast<long>(at),
-                             full.rows.begin() + static_cast<long>(at + shape[k].width));
-        const auto& unsalted = matrices.rows[k][i];
-        ASSERT_TRUE(std::equal(unsalted.begin(), unsalted.end(), rows[k][i].begin()));
-        ASSERT_EQ(rows[k][i].size(), unsalted.size() + (c.heights[k].salted ? kSaltWords : 0));
-      }
-    }
-    ASSERT_EQ(at, full.rows.size());
-    const auto levels = naive_tree(shape, rows);
+    const TestRows test(c.log_cosets, c.log_rows, c.widths, seed++);
+    const Rows& rows = test.rows;
+    const MerkleTree tree(test.source());
+    const MerkleShape shape = tree.shape();
+    ASSERT_EQ(shape.log_size, c.log_rows);
+    ASSERT_EQ(shape.width, rows[0].size());
+    const auto levels = naive_tree(rows);
     EXPECT_EQ(tree.root(), levels[0][0]);
-    EXPECT_EQ(check(tree.root(), shape, all, full), MerkleCheck::kOk);
+    EXPECT_TRUE(opened_fully(tree) == rows);
+    const auto all = every_index(shape);
+    EXPECT_EQ(check(tree.root(), shape, all, tree.open(all)), MerkleCheck::kOk);
 
     // Single openings: the sibling on each level.
     WordSource random(seed);
     for (int repeat = 0; repeat < 6; ++repeat) {
-      const uint32_t index = random() % static_cast<uint32_t>(size);
+      const uint32_t index = random() % static_cast<uint32_t>(rows.size());
       const TreeOpening single = tree.open({{index}});
       std::vector<Digest> path;
-      for (unsigned m = shape[0].log_size; m > 0; --m) {
+      for (unsigned m = shape.log_size; m > 0; --m)
         path.push_back(levels[m][(index ^ (1u << (m - 1))) % (1u << m)]);
-      }
+      EXPECT_EQ(single.rows, rows[index]);
       EXPECT_EQ(single.digests, path);
       EXPECT_EQ(check(tree.root(), shape, {{index}}, single), MerkleCheck::kOk);
     }
 
-    // Several: rows once each, digests once each and in order.
+    // Several: digests once each and in order.
     for (size_t count : {2u, 3u, 10u, 40u}) {
       std::vector<uint32_t> indices;
-      for (size_t k = 0; k < count; ++k) indices.push_back(random() % static_cast<uint32_t>(size));
+      for (size_t k = 0; k < count; ++k)
+        indices.push_back(random() % static_cast<uint32_t>(rows.size()));
       std::ranges::sort(indices);
       indices.erase(std::unique(indices.begin(), indices.end()), indices.end());
       std::vector<uint32_t> expected_rows;
+      for (const uint32_t i : indices)
+        expected_rows.insert(expected_rows.end(), rows[i].begin(), rows[i].end());
       std::vector<Digest> expected_digests;
-      for (unsigned m = shape[0].log_size;; --m) {
+      for (unsigned m = shape.log_size; m > 0; --m) {
         std::vector<bool> known(size_t{1} << m);
-        for (uint32_t e : indices) known[e % (1u << m)] = true;
-        for (size_t k = 0; k < shape.size(); ++k) {
-          for (size_t i = 0; shape[k].log_size == m && i < known.size(); ++i) {
-            if (known[i])
-              expected_rows.insert(expected_rows.end(), rows[k][i].begin(), rows[k][i].end());
-          }
-        }
-        if (m == 0) break;
+        for (const uint32_t e : indices) known[e % (1u << m)] = true;
         const size_t half = known.size() / 2;
         for (size_t i = 0; i < half; ++i) {
           if (known[i] && !known[i + half]) expected_digests.push_back(levels[m][i + half]);
@@ -211,76 +189,169 @@ TEST_P(MerkleTest, RootAndOpeningsOfTheNaiveTree) {
 }
 
 TEST_P(MerkleTest, FriLayer) {
-  for (unsigned log_rows : {0u, 3u, 5u, 9u}) {
-    std::vector<Codeword> codewords;
-    std::vector<FriFibres> fibres;
-    WordSource random(3);
-    const auto element = [&] { return Fp::from(random()); };
-    for (const unsigned log_arity : {3u, 2u, 1u}) {
-      Codeword& codeword = codewords.emplace_back(log_rows + log_arity);
+  for (const unsigned log_rows : {0u, 3u, 5u, 9u})
+    for (const unsigned log_arity : {1u, 2u, 3u}) {
+      WordSource random(3);
+      const auto element = [&] { return Fp::from(random()); };
+      Codeword codeword(log_rows + log_arity);
       for (size_t e = 0; e < codeword.size(); ++e)
         codeword.set(e, {{element(), element(), element(), element(), element()}});
-      fibres.push_back({codeword.pack(0), log_arity});
+      const MerkleTree tree(fri_layer_rows(codeword, log_arity));
+      Rows rows(size_t{1} << log_rows);
+      for (size_t e = 0; e < rows.size(); ++e)
+        for (size_t j = 0; j < size_t{1} << log_arity; ++j)
+          for (const Fp c : codeword.at(e + (j << log_rows)).c) rows[e].push_back(c.wire);
+      EXPECT_EQ(tree.root(), naive_tree(rows)[0][0]);
+      EXPECT_EQ(tree.open({{0u}}).rows, rows[0]);
     }
-    const MerkleTree tree(0, {fri_layer_rows(log_rows, fibres)});
-    Rows rows(size_t{1} << log_rows);
-    for (size_t e = 0; e < rows.size(); ++e)
-      for (size_t f = 0; f < codewords.size(); ++f)
-        for (size_t j = 0; j < size_t{1} << fibres[f].log_arity; ++j)
-          for (const Fp c : codewords[f].at(e + (j << log_rows)).c) rows[e].push_back(c.wire);
-    EXPECT_EQ(tree.root(), naive_tree(tree.shape(), {rows})[0][0]);
-    EXPECT_EQ(tree.open({{0u}}).rows, rows[0]);
-  }
 }
 
 // A matrix of several tiles, the last one partly used: spare columns belong to no row.
 TEST_P(MerkleTest, TileMatrix) {
-  TileMatrix cosets[2] = {{11, 37}, {11, 37}};
+  TileMatrix matrices[2] = {{11, 37}, {11, 37}};
   Rows rows(size_t{2} << 11);
   std::mt19937 random(5);
-  TreeRows tree_rows{.log_rows = 12, .cosets = std::vector<std::vector<RowColumns>>(2)};
+  std::vector<std::vector<RowColumns>> cosets(2);
   for (size_t coset = 0; coset < 2; ++coset) {
-    for (size_t r = 0; r < cosets[coset].rows(); ++r) {
+    for (size_t r = 0; r < matrices[coset].rows(); ++r) {
       for (int column = 0; column < 37; ++column) {
-        cosets[coset].set(r, column, Fp::from(random()));
-        rows[2 * r + coset].push_back(cosets[coset].at(r, column).wire);
+        matrices[coset].set(r, column, Fp::from(random()));
+        rows[2 * r + coset].push_back(matrices[coset].at(r, column).wire);
       }
     }
-    append_columns(cosets[coset], tree_rows.cosets[coset]);
+    append_columns(matrices[coset], cosets[coset]);
   }
-  const MerkleTree tree(1, {tree_rows});
-  EXPECT_EQ(tree.root(), naive_tree(tree.shape(), {rows})[0][0]);
+  const MerkleTree tree(std::make_unique<ColumnRows>(12, cosets));
+  EXPECT_EQ(tree.root(), naive_tree(rows)[0][0]);
 }
 
 TEST(Merkle, SameRootOnAnyNumberOfThreads) {
-  TestMatrices matrices(1, {{13, {16, 2}}, {12, {3}, true}}, 1);
-  const MerkleTree tree(1, matrices.heights, test_salt());
+  const TestRows test(1, 13, {16, 2}, 1);
+  const MerkleTree tree(test.source());
   for (size_t threads : {1u, 3u}) {
     tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
-    EXPECT_EQ(MerkleTree(1, matrices.heights, test_salt()).root(), tree.root());
+    EXPECT_EQ(MerkleTree(test.source()).root(), tree.root());
+  }
+}
+
+// ------------------------------------------------------------------------------------------ stacks
+
+TreeSalt test_salt() {
+  Randomness::Seed seed{};
+  seed[0] = 5;
+  return {Randomness(seed), 1000};
+}
+
+struct TestGroup {
+  uint8_t log_height;
+  uint32_t columns, restart;
+};
+
+// Random columns of several heights, and their stacks by the definition.
+struct TestStacks {
+  uint8_t log_height;
+  unsigned log_blowup;
+  std::vector<std::vector<TileMatrix>> cosets;  // by group
+  std::vector<StackedGroup> groups;
+  Rows rows;
+
+  TestStacks(uint8_t height, unsigned blowup, const std::vector<TestGroup>& wanted, uint32_t seed)
+      : log_height(height), log_blowup(blowup), rows(size_t{1} << (height + blowup)) {
+    std::mt19937 random(seed);
+    for (const TestGroup& group : wanted) {
+      auto& made = cosets.emplace_back();
+      for (size_t c = 0; c < size_t{1} << blowup; ++c) {
+        TileMatrix& matrix = made.emplace_back(group.log_height, static_cast<int>(group.columns));
+        for (size_t r = 0; r < matrix.rows(); ++r)
+          for (int column = 0; column < matrix.columns(); ++column)
+            matrix.set(r, column, Fp::from(random()));
+      }
+    }
+    const Fp root = Fp::root_of_unity(static_cast<int>(height + blowup));
+    Fp x = lde_shift(height);
+    for (size_t e = 0; e < rows.size(); ++e, x *= root)
+      for (size_t g = 0; g < wanted.size(); ++g) {
+        const TileMatrix& matrix = cosets[g][e % (size_t{1} << blowup)];
+        const size_t row = (e >> blowup) % matrix.rows();
+        const auto full = size_t{1} << (height - wanted[g].log_height);
+        Fp word, power = Fp::one();
+        size_t place = 0;
+        const auto finish = [&] {
+          rows[e].push_back(word.wire);
+          word = Fp{};
+          power = Fp::one();
+          place = 0;
+        };
+        for (uint32_t c = 0; c < wanted[g].columns; ++c, power *= x, ++place) {
+          if (place == full || (place > 0 && c == wanted[g].restart)) finish();
+          word += power * matrix.at(row, static_cast<int>(c));
+        }
+        finish();
+      }
+    for (size_t g = 0; g < wanted.size(); ++g)
+      groups.push_back({wanted[g].log_height, cosets[g], wanted[g].restart});
+  }
+  [[nodiscard]] MerkleTree tree(std::optional<TreeSalt> salt = {}) const {
+    return MerkleTree(std::make_unique<StackedRows>(log_height, log_blowup, groups, salt));
+  }
+};
+
+// Groups lower than a run, a vector and the forgotten levels; stacks whole and in part; columns of
+// more than one tile; a new stack that begins within one.
+TEST_P(MerkleTest, StacksOfColumnsOfAnyHeight) {
+  const struct {
+    uint8_t log_height;
+    unsigned log_blowup;
+    std::vector<TestGroup> groups;
+  } kTrees[] = {
+      {5, 1, {{5, 3, 3}}},
+      {5, 1, {{4, 5, 5}, {2, 3, 3}, {0, 40, 40}}},
+      {8, 2, {{8, 20, 15}, {7, 7, 5}, {3, 33, 33}}},
+      {10, 1, {{9, 37, 33}, {6, 20, 15}, {5, 70, 65}}},
+      {11, 1, {{9, 20, 10}, {8, 1, 1}, {7, 17, 17}}},
+      {12, 1, {{12, 2, 2}, {8, 300, 300}}},
+      {12, 1, {{11, 18, 10}, {10, 5, 4}, {9, 9, 9}, {3, 1030, 1000}}},
+  };
+  uint32_t seed = 1;
+  for (const auto& [log_height, log_blowup, groups] : kTrees) {
+    SCOPED_TRACE("2^" + std::to_string(log_height) + " rows");
+    const TestStacks stacks(log_height, log_blowup, groups, seed++);
+    const MerkleTree tree = stacks.tree();
+    EXPECT_TRUE(opened_fully(tree) == stacks.rows);
+    EXPECT_EQ(tree.root(), naive_tree(stacks.rows)[0][0]);
+
+    // The same and salt, which the root has and an opening draws again.
+    const MerkleTree salted = stacks.tree(test_salt());
+    const Rows rows = opened_fully(salted);
+    EXPECT_EQ(salted.root(), naive_tree(rows)[0][0]);
+    for (size_t e = 0; e < rows.size(); ++e) {
+      ASSERT_EQ(rows[e].size(), stacks.rows[e].size() + kSaltWords);
+      ASSERT_TRUE(std::equal(stacks.rows[e].begin(), stacks.rows[e].end(), rows[e].begin()));
+    }
   }
 }
 
 TEST(Merkle, SaltHidesEqualRowsAndFollowsItsStream) {
-  TestMatrices matrices(0, {{8, {2}, true}}, 1);
-  for (auto& memory : matrices.memory) std::ranges::fill(memory, 0u);
-  const MerkleTree tree(0, matrices.heights, test_salt());
+  TestStacks stacks(8, 1, {{8, 2, 2}}, 1);
+  for (TileMatrix& matrix : stacks.cosets[0])
+    for (size_t r = 0; r < matrix.rows(); ++r)
+      for (int column = 0; column < 2; ++column) matrix.set(r, column, Fp{});
+  const MerkleTree tree = stacks.tree(test_salt());
   TreeSalt other = test_salt();
   other.index += 100;
-  EXPECT_NE(MerkleTree(0, matrices.heights, other).root(), tree.root());
-  std::vector<uint32_t> all(256);
-  std::iota(all.begin(), all.end(), 0u);
-  TreeOpening opening = tree.open(all);
+  EXPECT_NE(stacks.tree(other).root(), tree.root());
   std::vector<uint32_t> salt;
-  for (size_t i = 0; i < opening.rows.size(); ++i) {
-    ASSERT_LT(opening.rows[i], Fp::kModulus);
-    if (i % 7 >= 2) salt.push_back(opening.rows[i]);
-  }
+  for (const auto& row : opened_fully(tree))
+    for (size_t i = 0; i < row.size(); ++i) {
+      ASSERT_LT(row[i], Fp::kModulus);
+      if (i >= 2) salt.push_back(row[i]);
+    }
   std::ranges::sort(salt);
   EXPECT_EQ(std::ranges::adjacent_find(salt), salt.end());
 }
 
-// The verifier's refusals, on a tree with three heights.
+// ------------------------------------------------------------------------------------ refusals
+
 class MerkleVerifyTest : public testing::Test {
  protected:
   MerkleVerifyTest() {
@@ -293,9 +364,9 @@ class MerkleVerifyTest : public testing::Test {
     return check(tree_.root(), shape_, indices_, changed);
   }
 
-  TestMatrices matrices_{1, {{8, {16, 3}}, {6, {5}}, {3, {2}}}, 9};
-  MerkleTree tree_{1, matrices_.heights};
-  std::vector<MerkleHeight> shape_ = tree_.shape();
+  TestRows rows_{1, 8, {16, 3}, 9};
+  MerkleTree tree_{rows_.source()};
+  MerkleShape shape_ = tree_.shape();
   std::vector<uint32_t> indices_ = {3, 17, 18, 67, 131, 200, 255};
   TreeOpening opening_ = tree_.open(indices_);
 };
@@ -353,41 +424,29 @@ TEST_F(MerkleVerifyTest, OtherIndices) {
 }
 
 TEST_F(MerkleVerifyTest, OtherShapes) {
-  using Shape = std::vector<MerkleHeight>;
-  const Shape wrong[] = {
-      {},
-      {{8, 0}, {6, 5}, {3, 2}},
-      {{8, 19}, {6, 5}, {6, 2}},
-      {{6, 5}, {8, 19}, {3, 2}},
-      {{32, 19}},
-      {{~0u, 1}},
-  };
-  for (const Shape& shape : wrong) {
+  for (const MerkleShape& shape : {MerkleShape{8, 0}, {32, 19}, {~0u, 1}})
     EXPECT_EQ(check(tree_.root(), shape, indices_, opening_), MerkleCheck::kShape);
-  }
-  // Plausible shapes of the same number of words, and giant ones, which must cost nothing.
-  const Shape plausible[] = {
-      {{8, 19}, {6, 5}},           {{8, 19}, {6, 5}, {3, 2}, {0, 1}}, {{8, 19}, {5, 5}, {3, 2}},
-      {{9, 19}, {6, 5}, {3, 2}},   {{8, 18}, {6, 6}, {3, 2}},         {{8, 19}, {7, 5}, {3, 2}},
-      {{31, 0xffffffff}, {30, 1}}, {{31, 19}, {6, 5}, {3, 2}},
-  };
-  for (const Shape& shape : plausible) {
-    EXPECT_NE(check(tree_.root(), shape, indices_, opening_), MerkleCheck::kOk);
-  }
+  // Giant ones must cost nothing.
+  for (const MerkleShape& shape :
+       {MerkleShape{8, 18}, {8, 20}, {8, 1}, {8, 0xffffffff}, {31, 0xffffffff}})
+    EXPECT_EQ(check(tree_.root(), shape, indices_, opening_), MerkleCheck::kRows);
+  for (const MerkleShape& shape : {MerkleShape{9, 19}, {31, 19}})
+    EXPECT_EQ(check(tree_.root(), shape, indices_, opening_), MerkleCheck::kDigests);
+  EXPECT_EQ(check(tree_.root(), {7, 19}, indices_, opening_), MerkleCheck::kIndices);
 }
 
 TEST_F(MerkleVerifyTest, ScratchIsChecked) {
   const size_t n = indices_.size();
   std::vector<uint32_t> words(2 * n);
-  std::vector<Digest> digests(4 * n);
+  std::vector<Digest> digests(3 * n);
   auto verdict = [&](size_t word_count, size_t digest_count) {
     return verify_merkle_proof(tree_.root(), shape_, indices_, opening_.rows, opening_.digests,
                                std::span(words).first(word_count),
                                std::span(digests).first(digest_count));
   };
-  EXPECT_EQ(verdict(2 * n, 4 * n), MerkleCheck::kOk);
-  EXPECT_EQ(verdict(2 * n - 1, 4 * n), MerkleCheck::kScratch);
-  EXPECT_EQ(verdict(2 * n, 4 * n - 1), MerkleCheck::kScratch);
+  EXPECT_EQ(verdict(2 * n, 3 * n), MerkleCheck::kOk);
+  EXPECT_EQ(verdict(2 * n - 1, 3 * n), MerkleCheck::kScratch);
+  EXPECT_EQ(verdict(2 * n, 3 * n - 1), MerkleCheck::kScratch);
 }
 
 }  // namespace
