@@ -61,7 +61,13 @@ Soundness soundness(const Shape& shape, unsigned tuple_width, size_t publics, do
   // SOUNDNESS: layer i is shown to be close to 2^arity times the next layer's bound, not to its
   // own, so the last rate, which is the greatest, is the rate of every layer and of every batch.
   Soundness out{};
-  out.rho = std::max(least_rate, shape.final_bound / power_of_two(shape.log_final_size));
+  // A stack is 2^s coefficients longer than its quotient by X^(2^s) - zeta: in the shortest group
+  // that is most.
+  const double longer =
+      (power_of_two(shape.log_height - shape.groups.back().log_height) - 1) /
+      power_of_two(shape.log_domain());
+  out.rho = std::max(least_rate,
+                     shape.final_bound / power_of_two(shape.log_final_size) + longer);
   out.theta = (1 - out.rho) / 2;
   if (!(out.rho < 1)) {
     out.rounds.push_back({"degree", "a polynomial of every degree is allowed", 0});

@@ -25,7 +25,7 @@ struct SoundnessRound {
 
 struct Soundness {
   std::vector<SoundnessRound> rounds;
-  double rho;    // the rate of the worst FRI layer, which is the last one
+  double rho;    // the rate of the worst FRI layer, which is the last one, and a little more
   double theta;  // (1 - rho)/2
   double bits;   // the least of the rounds
 };

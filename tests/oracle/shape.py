@@ -111,7 +111,8 @@ class Shape:
 
     @property
     def rate(self):
-        return self.final_bound / 2**self.log_final_size
+        longer = 2**(self.trees[-1].log_height - self.groups[-1].log_height) - 1  # than its quotient, a stack is
+        return self.final_bound / 2**self.log_final_size + longer / 2**self.log_domain
 
     @property
     def openings(self):

@@ -113,7 +113,7 @@ TEST(Soundness, LowerGroupsCostNoFold) {
 }
 
 // A stack of 2^s columns is a polynomial of 2^s times the degree: batch and folds lose s bits.
-// zeta is about the columns themselves.
+// zeta is about the columns themselves. The rate grows by what a stack is longer than its quotient.
 TEST(Soundness, StacksCostTheirHeight) {
   const auto key = one_chip(2);
   const auto at = [&](uint8_t log_stack) {
@@ -123,12 +123,13 @@ TEST(Soundness, StacksCostTheirHeight) {
   const Soundness flat = at(0);
   for (const uint8_t s : {uint8_t{1}, uint8_t{2}, uint8_t{4}}) {
     const Soundness stacked = at(s);
-    EXPECT_EQ(stacked.rho, flat.rho);
+    EXPECT_EQ(stacked.rho, flat.rho + ((1 << s) - 1) / std::exp2(19 + s));
     EXPECT_NEAR(round_of(flat, "batch").bits - round_of(stacked, "batch").bits, s, 0.001);
     EXPECT_NEAR(round_of(flat, "fri/layer 0").bits - round_of(stacked, "fri/layer 0").bits, s,
                 0.001);
-    for (const char* name : {"logup", "alpha", "zeta", "queries"})
-      EXPECT_EQ(round_of(stacked, name).bits, round_of(flat, name).bits) << name;
+    for (const char* name : {"logup", "alpha", "zeta"})
+      EXPECT_NEAR(round_of(stacked, name).bits, round_of(flat, name).bits, 0.001) << name;
+    EXPECT_LT(round_of(stacked, "queries").bits, round_of(flat, "queries").bits);
   }
 }
 
