@@ -29,7 +29,7 @@ struct Placing {
 };
 
 /// Connects a chip to the slots of the circuit, its own being `names`, gives it its height, and adds
-/// the base to the places of its tuples. Complaints go to `errors`.
+/// the base to the first values of its tuples. Complaints go to `errors`.
 void place_chip(ChipKey& chip, std::span<const std::string> names, const Placing& placing,
                 const std::map<std::string, uint16_t, std::less<>>& slot_of,
                 std::vector<Slot>& slots,
@@ -69,6 +69,9 @@ void place_chip(ChipKey& chip, std::span<const std::string> names, const Placing
                    : "it has slot columns, so the circuit must give its height");
   if (instance == nullptr || instance->base == 0) return;
   for (Interaction& interaction : chip.interactions) {
+    if (interaction.bus != instance->base_bus)
+      complain(fmt::format("its base is for bus {}, but it has tuples on bus {}",
+                           instance->base_bus, interaction.bus));
     uint32_t& constant = interaction.tuple[0].constant;
     constant = (Fp::from_wire(constant) + Fp::from(instance->base)).wire;
   }

@@ -28,7 +28,10 @@ struct ChipInstance {
   /// From the chip's slots to its first column there; slots that are not named give it columns of
   /// its own, behind those of the chips before.
   std::map<std::string, uint16_t> first_columns = {};
-  uint32_t base = 0;  // added to the first value of each tuple, below p
+  /// Added to the first value of each tuple, below p. With a base all tuples are of one bus: what is
+  /// a place on that bus is something else on others, which must not move.
+  uint32_t base = 0;
+  uint16_t base_bus = 0;
 };
 
 struct CircuitOptions {

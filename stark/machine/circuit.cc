@@ -49,6 +49,7 @@ ChipInstance bank_instance(const BankMap& banks, const BankUse& use) {
   }
   const BankMap::Bank bank = banks[use.bank];
   out.base = bank.base;
+  out.base_bus = chips::kMemory.id;
   const std::string own = bank.volume ? volume_slot(*bank.volume) : kImageSlot;
   const auto place = [&](const char* slot, const std::string& where, uint32_t column) {
     out.slots[slot] = where;

@@ -25,7 +25,8 @@ tl::unexpected<Error> complain(ErrorCode code, fmt::format_string<Args...> forma
 }
 
 /// SOUNDNESS: bases are those of places, so each place is in one bank at most and none reaches the
-/// machine words (chips/buses.h).
+/// machine words (chips/buses.h). Address 0 is none, of RAM or of constants, so a bank that has it is
+/// partial.
 Result<void> check_runs(std::span<const Image::Run> runs) {
   for (size_t i = 0; i < runs.size(); ++i) {
     const auto [base, count, kind] = runs[i];
@@ -38,6 +39,12 @@ Result<void> check_runs(std::span<const Image::Run> runs) {
       return complain(ErrorCode::kFormat,
                       "run {}: expected banks of 2^{} words below {:#x}, found {} from {:#x} on", i,
                       kLogBank, space + kWordEnd, count, base);
+    if (base == space && kind != BankKind::kPartial)
+      return complain(ErrorCode::kFormat,
+                      "run {}: address 0 is never declared: expected a bank of kind {} at {:#x}, "
+                      "found {}",
+                      i, static_cast<unsigned>(BankKind::kPartial), base,
+                      static_cast<unsigned>(kind));
     if (i == 0) continue;
     const uint32_t end = runs[i - 1].base + runs[i - 1].count * kBankWords;
     if (base < end || (base == end && kind == runs[i - 1].kind))

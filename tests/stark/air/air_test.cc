@@ -253,6 +253,46 @@ TEST(Circuit, RefusesInstancesThatDoNotFit) {
   EXPECT_THAT(message({"free", "free"}), HasSubstr("chip free: there are two of this name"));
 }
 
+struct Placed : InSlot {
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    air.send(kBus, 1, {row.x + 3, row.y});
+    air.receive(kBus, 1, {row.x, row.y});
+  }
+};
+struct PlacedAndCounted : InSlot {
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    air.send(kBus, 1, {row.x, row.y});
+    air.send(Bus<1>{2, "counts"}, 1, {row.x});
+  }
+};
+template <class Chip>
+Result<Circuit> with_base(uint32_t base, uint16_t bus) {
+  return Circuit::make(
+      ChipList<Chip>{},
+      {.slots = {{"table", Slot::Kind::kFixed}},
+       .templates = {"bad"},
+       .instances = {
+           {.chip = "bad", .name = "one", .log_height = 3, .base = base, .base_bus = bus}}});
+}
+// What is a place on one bus is something else on another: nothing else moves.
+TEST(Circuit, ABaseIsOfOneBus) {
+  const auto circuit = with_base<Placed>(40, kBus.id);
+  ASSERT_TRUE(circuit) << circuit.error().message;
+  const std::vector<Interaction>& moved = circuit->key().chips[0].interactions;
+  EXPECT_EQ(Fp::from_wire(moved[0].tuple[0].constant).value(), 43);
+  EXPECT_EQ(Fp::from_wire(moved[0].tuple[1].constant).value(), 0);
+  EXPECT_EQ(Fp::from_wire(moved[1].tuple[0].constant).value(), 40);
+
+  const auto mixed = with_base<PlacedAndCounted>(40, kBus.id);
+  ASSERT_FALSE(mixed);
+  EXPECT_EQ(mixed.error().message,
+            fmt::format("chip one: its base is for bus {}, but it has tuples on bus 2", kBus.id));
+  EXPECT_TRUE(with_base<PlacedAndCounted>(0, kBus.id));
+  EXPECT_FALSE(with_base<Placed>(40, 0));
+}
+
 TEST(Checker, AcceptsHonestToys) {
   for (const toys::Toy& toy : toys::all_toys(5)) {
     const CheckReport report = check_witness(toy.circuit, toy.witness);
