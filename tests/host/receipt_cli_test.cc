@@ -26,8 +26,8 @@ std::string hex_of(const ImageId& id) {
 
 HollowReceipt sample() {
   HollowReceipt receipt;
-  receipt.image.runs = {{0, 2, stark::machine::BankKind::kWhole}};
-  receipt.image.volumes = {{1}};
+  receipt.image.runs = {{0, 1, stark::machine::BankKind::kPartial},
+                        {stark::machine::kBankWords, 1, stark::machine::BankKind::kWhole}};
   receipt.journal = {1, 0, 0, 0, 2, 0, 0, 0};
   stark::Params params;
   params.queries = 30;

@@ -23,7 +23,6 @@ using Bytes = std::vector<uint8_t>;
 test::HollowReceipt sample(size_t segments = 1) {
   test::HollowReceipt receipt;
   receipt.image.runs = {{0, 1, BankKind::kPartial}, {kBankWords, 1, BankKind::kBlank}};
-  receipt.image.volumes = {{1}};
   stark::Params params;
   params.queries = 20;
   params.grind_query = 0;
@@ -60,6 +59,19 @@ TEST(Verify, AnImageThatIsNoneIsRefused) {
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::kMalformedReceipt);
   EXPECT_THAT(result.error().message, HasSubstr("image: "));
+}
+
+// Each version has its own id for a program, so the image of another one is refused by its version.
+TEST(Verify, AnImageOfAnotherVersionIsRefused) {
+  const auto receipt = sample();
+  Bytes bytes = receipt.bytes();
+  const size_t at = 4 + 4 + 4 + 4;  // magic, version, length and magic of the image
+  ASSERT_EQ(bytes[at], 3);
+  bytes[at] = 2;
+  const auto result = verify(bytes, receipt.id());
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::kMalformedReceipt);
+  EXPECT_THAT(result.error().message, HasSubstr("image: version: expected 3, found 2"));
 }
 
 TEST(Verify, ABankThatTheImageDoesNotHaveIsRefused) {
@@ -158,16 +170,16 @@ TEST(Verify, OneRateForAllSegments) {
 // The keys that all heads are read with are not the segments' own: names and roots differ.
 TEST(Verify, AnOutlineIsThatOfTheSegmentsOwnKeys) {
   auto receipt = sample(6);
-  receipt.image.runs = {{0, 1, BankKind::kWhole},
-                        {kBankWords, 1, BankKind::kBlank},
-                        {2 * kBankWords, 1, BankKind::kPartial},
-                        {stark::chips::kReadOnlyBase, 40, BankKind::kWhole}};
+  receipt.image.runs = {{kBankWords, 1, BankKind::kWhole},
+                        {2 * kBankWords, 1, BankKind::kBlank},
+                        {3 * kBankWords, 1, BankKind::kPartial},
+                        {stark::chips::kReadOnlyBase + kBankWords, 60, BankKind::kWhole}};
   receipt.image.volumes = {{1}, {2}};
   receipt.journal.resize(4 * 1000);  // all of it in the first segment
   receipt.segments[0].banks = {2};
   receipt.segments[1].banks = {2, 3};
   receipt.segments[2].banks = {1, 3};
-  receipt.segments[3].banks = {1, 10, 40};
+  receipt.segments[3].banks = {1, 10, 40, 60};  // in `image` and in both volumes
   receipt.segments[4].banks = {3};
   for (uint8_t i = 0; i < 6; ++i)
     receipt.segments[i].tables = {{3, 16}, {i, static_cast<uint8_t>(13 - i % 3)}};
@@ -197,7 +209,7 @@ TEST(Verify, AnOutlineIsThatOfTheSegmentsOwnKeys) {
 // A receipt that proves nothing is refused before anything is made of it that is larger.
 void many_hollow_segments(BankKind kind) {
   auto receipt = sample(0);
-  receipt.image.runs = {{0, 40, kind}};
+  receipt.image.runs = {{kBankWords, 40, kind}};
   receipt.image.volumes.resize(
       stark::machine::BankMap(receipt.image.runs).volume_widths().size());
   stark::Params params;

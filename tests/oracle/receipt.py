@@ -29,11 +29,10 @@ LEAST_HEIGHT, GREATEST_HEIGHT, GREATEST_DOMAIN = 14, 22, 24
 LOG_BANK = 14
 BANK_WORDS = 1 << LOG_BANK
 BLANK, WHOLE, PARTIAL = range(3)  # kinds of banks
-COLUMNS = {BLANK: 0, WHOLE: 2, PARTIAL: 4}  # of a bank in its volume
-VOLUME_COLUMNS = 64
+COLUMNS = {BLANK: 0, WHOLE: 2, PARTIAL: 4}  # of a bank, beside the four of blank ones
+BLANK_COLUMNS, IMAGE_COLUMNS, VOLUME_COLUMNS = 4, 32, 64
 MACHINE_BANK = 0
 JOURNAL_BUS, EXIT_BUS = 10, 11
-IMAGE_SLOT, BLANK_SLOT = 0, 1  # of the machine's key
 PROGRAM, CONSTANTS = "program", "constants"
 BANKS = {(True, False): "bank from image", (True, True): "bank from image, kept",
          (False, False): "bank", (False, True): "bank, kept"}  # by (from image, kept)
@@ -57,11 +56,22 @@ def reasons(code=None):
 class Bank:
     base: int  # place of its first word
     kind: int
-    column: int  # of its first one, counted over all volumes; of a blank bank meaningless
+    column: int  # its first one among the columns of banks; of a blank bank meaningless
 
     @property
     def constant(self):
         return self.base >= READ_ONLY_BASE
+
+    @property
+    def volume(self):
+        """None: its columns stand in the slot `image`, or it has none."""
+        in_image = self.kind == BLANK or self.column < IMAGE_COLUMNS
+        return None if in_image else (self.column - IMAGE_COLUMNS) // VOLUME_COLUMNS
+
+    @property
+    def first(self):
+        """Its first column in that slot."""
+        return self.column if self.volume is None else (self.column - IMAGE_COLUMNS) % VOLUME_COLUMNS
 
 
 @dataclass
@@ -69,8 +79,8 @@ class Image:
     log_blowup: int
     log_program: int
     banks: list  # bank 1, 2, ...
+    width: int  # of the columns of banks in the slot `image`
     volumes: list  # (root, width)
-    blank_root: bytes
     root: bytes
 
 
@@ -86,13 +96,14 @@ def parse_image(data):
     entry = reader.uint(4)
     require(entry % 4 == 0 and entry < ADDRESS_END, "Format", f"image: entry {entry:#x}")
     log_program = ranged("program", reader.uint(1), LEAST_HEIGHT, min(GREATEST_HEIGHT, GREATEST_DOMAIN - log_blowup))
-    banks, columns, end, last = [], 0, 0, None
+    banks, columns, end, last = [], BLANK_COLUMNS, 0, None
     for i in range(reader.uint(2)):
         base, count, kind = reader.uint(4), reader.uint(2), reader.uint(1)
         require(kind <= PARTIAL and count > 0, "Format", f"image: run {i}: kind {kind}, {count} banks")
         space = READ_ONLY_BASE if base >= READ_ONLY_BASE else 0
         require(base % BANK_WORDS == 0 and base + count * BANK_WORDS <= space + ADDRESS_END // 4, "Format",
                 f"image: run {i}: {count} banks at word {base:#x}")
+        require(base != space or kind == PARTIAL, "Format", f"image: run {i}: address 0 is declared")
         require(base > end or base == end and kind != last, "NonCanonical", f"image: run {i}: no longest ones in order")
         end, last = base + count * BANK_WORDS, kind
         width = COLUMNS[kind]
@@ -100,9 +111,9 @@ def parse_image(data):
             columns = -(-columns // width) * width
         banks += [Bank(base + j * BANK_WORDS, kind, columns + j * width) for j in range(count)]
         columns += count * width
-    widths = [VOLUME_COLUMNS] * (columns // VOLUME_COLUMNS) + [columns % VOLUME_COLUMNS] * (columns % VOLUME_COLUMNS > 0)
+    widths = [min(VOLUME_COLUMNS, columns - first) for first in range(IMAGE_COLUMNS, columns, VOLUME_COLUMNS)]
     volumes = [(reader.bytes(32), width) for width in widths]
-    image = Image(log_blowup, log_program, banks, volumes, reader.bytes(32), reader.bytes(32))
+    image = Image(log_blowup, log_program, banks, min(columns, IMAGE_COLUMNS), volumes, reader.bytes(32))
     reader.end()
     return image
 
@@ -183,15 +194,13 @@ def _read_roots(reader, segments):
 
 
 class Slots:
-    """The slots of one segment, in order: `image`, `blank`, volumes, words from before, words for later."""
+    """The slots of one segment, in order: `image`, volumes, words from before, words for later."""
 
     def __init__(self, image, segment):
         self.rows = []  # (root, {log_height: width}) of each slot; the root is None for a shared one
         banks = [image.banks[use.bank - 1] for use in segment.uses[1:]]
-        self.image = self._add(image.root)
-        if any(bank.kind != PARTIAL for bank in banks):
-            self.blank = self._add(image.blank_root, 4)
-        used = {bank.column // VOLUME_COLUMNS for bank in banks if bank.kind != BLANK}
+        self.image = self._add(image.root, image.width)
+        used = {bank.volume for bank in banks} - {None}
         self.volumes = {volume: self._add(*image.volumes[volume]) for volume in sorted(used)}
         self.starts = {i: self._add(None) for i in sorted(segment.starts)}
         self.ends = {i: self._add(None) for i in sorted(segment.ends)}
@@ -211,10 +220,10 @@ class Slots:
             places = [self.append(self.image, LOG_BANK, 2), self.append(self.image, LOG_BANK, 2)]
         else:
             bank = image.banks[use.bank - 1]
-            volume, column = divmod(bank.column, VOLUME_COLUMNS)
-            places = {BLANK: lambda: [(self.blank, 0), (self.blank, 2)],
-                      WHOLE: lambda: [(self.blank, 0), (self.volumes[volume], column)],
-                      PARTIAL: lambda: [(self.volumes[volume], column), (self.volumes[volume], column + 2)]}[bank.kind]()
+            slot, first = self.image if bank.volume is None else self.volumes[bank.volume], bank.first
+            places = {BLANK: [(self.image, 0), (self.image, 2)],
+                      WHOLE: [(self.image, 0), (slot, first)],
+                      PARTIAL: [(slot, first), (slot, first + 2)]}[bank.kind]
         if use.before is not None:
             places.append(self.append(self.starts[use.before], LOG_BANK, 2))
         if use.after is not None:

@@ -111,6 +111,29 @@ Bytes two_banks() {
   return file.bytes();
 }
 
+// Uses banks of all kinds, each in two segments: in the slot `image`, and in a volume, where columns
+// are passed over.
+Bytes volume_of_banks() {
+  using namespace vm::test;
+  constexpr uint32_t kBank = 4 * kBankWords, kWholes = 0x100000, kBlanks = 0x200000;
+  constexpr uint32_t kPartial = 0x300000, kCount = 13;
+  Assembler text;
+  for (int round = 0; round < 2; ++round) {
+    for (const uint32_t address :
+         {kDataBase, kWholes, kWholes + (kCount - 1) * kBank, kBlanks + kBank, kPartial})
+      text.li(t0, address)(lw(t1, 0, t0))(add(t2, t2, t1))(sw(t2, 0, t0));
+    text.li(t0, kConstBase)(lw(t1, 0, t0))(add(t2, t2, t1));
+  }
+  text.li(t0, kPartial)(sw(t2, 0, t0)).call(64, 3, kPartial, 4);
+  ElfFile file = ElfFile::of(text.exit(0).words(), {7, 0, 0, 0});
+  std::vector<uint8_t> filled((kCount - 1) * kBank + 4);
+  for (size_t i = 0; i < filled.size(); i += 4) filled[i] = static_cast<uint8_t>(1 + i / kBank);
+  file.segments.push_back({kWholes, PF_R | PF_W, filled, kCount * kBank});
+  file.segments.push_back({kBlanks, PF_R | PF_W, {}, 2 * kBank});
+  file.segments.push_back({kPartial, PF_R | PF_W, {9, 0, 0, 0}, 0x1000});
+  return file.bytes();
+}
+
 // Valid, and refused at a level just above what it has and for another program.
 void add_honest(CaseWriter& out, const Made& made) {
   const Bytes bytes = made.bytes();
@@ -203,7 +226,6 @@ class HollowCases {
   void add(const std::string& what, double bits, Change change) {
     HollowReceipt receipt;
     receipt.image.runs = {{0, 1, BankKind::kPartial}, {kBankWords, 1, BankKind::kBlank}};
-    receipt.image.volumes = {{1}};
     Params params;
     params.queries = 20;
     params.grind_query = 0;
@@ -221,21 +243,46 @@ class HollowCases {
   }
 
   void add_images() {
-    const auto add_image = [&](const std::string& what, auto change) {
-      add(what, 0, [&](HollowReceipt& r) { change(r.image); });
-    };
     using stark::machine::Image;
-    add_image("constants", [](Image& image) {
-      image.runs.push_back({stark::chips::kReadOnlyBase, 16, BankKind::kPartial});
-      image.volumes.push_back({7});
-    });
-    add_image("a tall program", [](Image& image) { image.log_program = 20; });
+    using Runs = std::vector<Image::Run>;
+    constexpr uint32_t kReadOnly = stark::chips::kReadOnlyBase;
+    add("a tall program", 0, [](HollowReceipt& r) { r.image.log_program = 20; });
+    // Where banks stand: in `image` to its last column and beyond, in volumes, with columns passed
+    // over; and one segment for each bank, and two for all.
+    const auto add_banks = [&](const std::string& what, Runs runs) {
+      add(what, 0, [&](HollowReceipt& r) {
+        const stark::machine::BankMap banks(runs);
+        r.image.runs = runs;
+        r.image.volumes.resize(banks.volume_widths().size());
+        const auto params = r.segments[0].params;
+        std::vector<uint16_t> all;
+        for (uint16_t bank = 1; bank <= banks.count(); ++bank) all.push_back(bank);
+        r.segments.assign(2, {all, params, {{0, 14}}});
+        for (const uint16_t bank : all) r.segments.push_back({{bank}, params, {{0, 14}}});
+      });
+    };
+    add_banks("no banks", {});
+    add_banks("blank banks alone", {{kBankWords, 3, BankKind::kBlank}});
+    add_banks("constants in a volume",
+              {{0, 1, BankKind::kPartial}, {kReadOnly, 16, BankKind::kPartial}});
+    for (const uint16_t count : std::vector<uint16_t>{13, 14, 15})
+      add_banks(fmt::format("{} whole banks", count), {{kBankWords, count, BankKind::kWhole}});
+    for (const uint16_t count : std::vector<uint16_t>{6, 7, 8})
+      add_banks(fmt::format("{} partial banks", count), {{0, count, BankKind::kPartial}});
+    // A pair of columns passed over: in `image`, at its end, in a volume, at its end.
+    for (const uint16_t count : std::vector<uint16_t>{1, 13, 15, 45})
+      add_banks(fmt::format("{} whole banks, then others", count),
+                {{kBankWords, count, BankKind::kWhole},
+                 {0x100000, 2, BankKind::kPartial},
+                 {kReadOnly, 1, BankKind::kPartial},
+                 {kReadOnly + kBankWords, 1, BankKind::kWhole},
+                 {kReadOnly + 2 * kBankWords, 1, BankKind::kBlank}});
     add("as many banks as can be, the last ones are used", 0, [](HollowReceipt& r) {
       const uint16_t all = stark::chips::kAddressEnd / 4 / kBankWords;
-      r.image.runs = {{0, all, BankKind::kBlank},
-                      {stark::chips::kReadOnlyBase, all, BankKind::kWhole}};
-      r.image.volumes.resize((all + 31) / 32);
-      r.segments[2].banks = {all, static_cast<uint16_t>(2 * all)};
+      r.image.runs = {{kBankWords, static_cast<uint16_t>(all - 1), BankKind::kBlank},
+                      {kReadOnly + kBankWords, static_cast<uint16_t>(all - 1), BankKind::kWhole}};
+      r.image.volumes.resize(stark::machine::BankMap(r.image.runs).volume_widths().size());
+      r.segments[2].banks = {static_cast<uint16_t>(all - 1), static_cast<uint16_t>(2 * (all - 1))};
     });
   }
 
@@ -299,12 +346,14 @@ void add_malformed(CaseWriter& out, const Made& made) {
 }
 
 size_t volumes_of(const std::vector<stark::machine::Image::Run>& runs) {
-  size_t columns = 0;
+  size_t columns = stark::machine::kBlankColumns;
   for (const auto& run : runs) {
     const size_t width = stark::machine::volume_columns(std::min(run.kind, BankKind::kPartial));
     if (width != 0) columns = (columns + width - 1) / width * width + run.count * width;
   }
-  return (columns + stark::machine::kVolumeColumns - 1) / stark::machine::kVolumeColumns;
+  const size_t beyond =
+      std::max<size_t>(columns, stark::machine::kImageColumns) - stark::machine::kImageColumns;
+  return (beyond + stark::machine::kVolumeColumns - 1) / stark::machine::kVolumeColumns;
 }
 
 // Images that are none, under an id that fits.
@@ -317,7 +366,7 @@ void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) 
     const std::string_view prefix = "zkvm image";
     hash.update({reinterpret_cast<const uint8_t*>(prefix.data()), prefix.size()});
     hash.update(image);
-    out.add("image: " + what, serialise(receipt), to_api(hash.finish()));
+    out.add(made.name + ", image: " + what, serialise(receipt), to_api(hash.finish()));
   };
   const auto add_changed = [&](const std::string& what, auto change) {
     auto image = stark::machine::Image::parse(made.image).value();
@@ -365,9 +414,21 @@ void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) 
   add_runs("constants too high", [](Runs& runs) {
     runs = {{stark::chips::kReadOnlyBase + stark::chips::kAddressEnd / 4, 1, BankKind::kBlank}};
   });
+  for (const BankKind kind : {BankKind::kBlank, BankKind::kWhole, BankKind::kPartial}) {
+    const unsigned number = static_cast<unsigned>(kind);
+    add_runs(fmt::format("RAM from address 0 on, kind {}", number),
+             [&](Runs& runs) { runs.insert(runs.begin(), {0, 1, kind}); });
+    add_runs(fmt::format("constants from address 0 on, kind {}", number),
+             [&](Runs& runs) { runs = {{stark::chips::kReadOnlyBase, 1, kind}}; });
+  }
   add_runs("a bank of machine words", [](Runs& runs) {
     runs = {{stark::chips::kMachineBase / kBankWords * kBankWords, 1, BankKind::kBlank}};
   });
+  for (const uint8_t version : std::vector<uint8_t>{2, 4}) {
+    Bytes other = made.image;
+    other[4] = version;
+    add(fmt::format("version {}", version), other);
+  }
   Bytes longer = made.image;
   longer.push_back(0);
   add("a byte more", longer);
@@ -403,13 +464,17 @@ int run(const std::string& directory, uint64_t seed, size_t mutations) {
   const Made plain("two banks, not masked", two_banks(), {}, in_segments(60, false));
   const Made one("one segment", wait, {1, 2, 3, 4}, in_segments(0));
   const Made least("additions", additions(), {}, in_segments(0));
-  for (const Made* made : {&segments, &other, &banks, &plain, &one, &least}) add_honest(out, *made);
-  for (const Made* made : {&segments, &banks, &plain, &one})
-    add_mutations(out, *made, seeds(), mutations / 4);
+  const Made volume("a volume", volume_of_banks(), {}, in_segments(30));
+  const auto in_volume = stark::machine::Image::parse(volume.image).value();
+  ZK_CHECK(volume.proofs.segments.size() > 1 && in_volume.volumes.size() == 1);
+  for (const Made* made : {&segments, &other, &banks, &plain, &one, &least, &volume})
+    add_honest(out, *made);
+  for (const Made* made : {&segments, &banks, &plain, &one, &volume})
+    add_mutations(out, *made, seeds(), mutations / 5);
   add_mixtures(out, segments, other);
   add_malformed(out, banks);
   HollowCases(out).add_all();
-  add_images(out, banks, seeds(), mutations / 4);
+  for (const Made* made : {&banks, &volume}) add_images(out, *made, seeds(), mutations / 8);
 
   const Made secure("additions at 128 bits", additions(), {}, {});
   out.add(secure.name, secure.bytes(), secure.id, 128);

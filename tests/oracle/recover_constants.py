@@ -35,7 +35,7 @@ def opened_constants(machine, data):
         trees = read_trees(opening.reader, shape, replay(key, statement, opening, slot_roots).indices)
         first = next(f"bank {use.bank}" for use in segment.uses if use.constant)
         group, table = next((group, table) for group in shape.groups for table in group.tables if table.chip.name == first)
-        tree = trees[table.columns[LOW][0]]  # a volume's, of one height: each column is a word
+        tree = trees[table.columns[LOW][0]]  # that of `image`: all of it is 2^14 rows, so each column is a word
         for row, words in tree.rows.items():
             x = shape.point(group.log_height, row >> tree.log_stride)
             points[x] = [from_wire(words[table.columns[c][1]]) for c in (LOW, HIGH)]

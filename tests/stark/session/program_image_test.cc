@@ -23,6 +23,7 @@ using namespace vm::test;
 using chips::Operation, chips::ProgramRow;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 vm::Program program_of(const ElfFile& file) {
   auto program = vm::load_elf(file.bytes());
@@ -170,18 +171,22 @@ TEST(ProgramImage, DoesNotDependOnHowMemoryIsCut) {
   EXPECT_EQ(image_of(one).image(), image_of(two).image());
 }
 
-// However much is declared, blank banks take one tree and one line of the image.
+// However much is declared, blank banks take one line of the image: their columns are there without
+// them, too.
 TEST(ProgramImage, BlankMemoryCostsNothing) {
   const auto with = [](uint32_t bytes) {
     ElfFile file = small_file();
     file.segments.push_back({0x100000, PF_R | PF_W, {}, bytes});
     return image_of(file).image();
   };
+  const Image none = image_of(small_file()).image();
   const Image small = with(0x10000), large = with(0x3ee00000);
+  EXPECT_EQ(none.runs.size() + 1, small.runs.size());
   EXPECT_EQ(small.serialise().size(), large.serialise().size());
-  EXPECT_EQ(small.blank_root, large.blank_root);
-  EXPECT_EQ(small.volumes, large.volumes);
+  EXPECT_EQ(none.root, small.root);
   EXPECT_EQ(small.root, large.root);
+  EXPECT_THAT(large.volumes, IsEmpty());
+  EXPECT_NE(none.id(), small.id());
   EXPECT_NE(small.id(), large.id());
 }
 
@@ -236,27 +241,121 @@ TEST(ProgramImage, RefusesTextTooLongForTheRate) {
   EXPECT_THAT(image.error().message, HasSubstr("expected at most 1048576 instructions (4 MiB), found 1048577"));
 }
 
-TEST(ProgramImage, TreesHaveTheRootsOfTheKey) {
+// Beside the small program's banks, one of RAM and two of constants: `whole` banks whose words are
+// their numbers, two blank ones, one in part.
+ElfFile file_with(uint32_t whole) {
+  constexpr uint32_t kBank = 4 * kBankWords;
   ElfFile file = small_file();
-  file.segments.push_back({0x40000, PF_R | PF_W, {1, 0, 0, 0, 2, 0, 0, 0}, 0x28000});
-  ProgramImage image = image_of(file);
+  std::vector<uint8_t> words(whole * kBank);
+  for (size_t i = 0; i < words.size(); i += 4) words[i] = static_cast<uint8_t>(1 + i / kBank);
+  file.segments.push_back({0x100000, PF_R | PF_W, words, whole * kBank});
+  file.segments.push_back({0x400000, PF_R | PF_W, {}, 2 * kBank});
+  file.segments.push_back({0x500000, PF_R | PF_W, {0xab}, 4});
+  return file;
+}
+
+TEST(ProgramImage, TreesHaveTheRootsOfTheKey) {
+  ProgramImage image = image_of(file_with(11));
+  // Four columns for blank banks, 4 + 22 of the first ones, two passed over: `image` is full.
+  EXPECT_EQ(image.banks().image_width(), 32);
+  EXPECT_THAT(image.banks().volume_widths(), ElementsAre(12));
   ASSERT_EQ(image.banks()[2].kind, BankKind::kWhole);
-  ASSERT_EQ(image.banks()[3].kind, BankKind::kBlank);
-  ASSERT_EQ(image.banks()[4].kind, BankKind::kPartial);
+  ASSERT_EQ(image.banks()[12].kind, BankKind::kWhole);
+  ASSERT_EQ(image.banks()[13].kind, BankKind::kBlank);
+  ASSERT_EQ(image.banks()[15].kind, BankKind::kPartial);
   const uint16_t text = image.banks().find(chips::kReadOnlyBase + kTextBase / 4);
   const OptionalSegment none, some = 1;
   for (const auto before : {none, some})
     for (const auto after : {none, some})
-      for (const uint16_t bank : std::initializer_list<uint16_t>{1, 2, 3, 4, text}) {
+      for (const uint16_t bank : std::initializer_list<uint16_t>{1, 2, 12, 13, 15, text}) {
         std::vector<BankUse> uses = {{0, false, before, after}, {bank, bank == text}};
         if (bank != text) uses[1].before = after;
         const auto circuit = machine_circuit(image.image(), uses);
         ASSERT_TRUE(circuit) << circuit.error().message;
         const SlotTrees trees = image.fixed_trees(*circuit, uses);
-        EXPECT_EQ(trees.size(), bank == 2 ? 3 : 2);
+        EXPECT_EQ(trees.size(), bank < 15 ? 1 : 2) << bank;
         for (const auto& [slot, tree] : trees)
           EXPECT_EQ(tree->root(), circuit->key().slots[slot].root);
       }
+}
+
+// Every column of banks, in the tree that a segment opens, is the one that format.md says.
+TEST(ProgramImage, ColumnsStandWhereTheMapSays) {
+  ProgramImage image = image_of(file_with(12));
+  const BankMap& banks = image.banks();
+  EXPECT_EQ(banks.image_width(), 32);
+  EXPECT_THAT(banks.volume_widths(), ElementsAre(12));
+  std::vector<BankUse> uses = {{0}};
+  for (uint16_t bank = 1; bank <= banks.count(); ++bank)
+    uses.push_back({bank, banks[bank].constant});
+  const auto circuit = machine_circuit(image.image(), uses);
+  ASSERT_TRUE(circuit) << circuit.error().message;
+  const SlotTrees trees = image.fixed_trees(*circuit, uses);
+  ASSERT_EQ(trees.size(), 2);
+  const auto expect = [&](std::optional<uint32_t> volume, uint32_t column, auto word) {
+    const CommittedTree& tree =
+        *trees.at(circuit->slot(volume ? volume_slot(*volume) : kImageSlot));
+    const TileMatrix& cells = tree.group(kLogBank)->on_trace_domain;
+    for (uint32_t row = 0; row < kBankWords; ++row)
+      ASSERT_EQ(cells.at(row, static_cast<int>(column)).value(), word(row)) << column << " " << row;
+  };
+  const auto constant = [](uint32_t value) { return [value](uint32_t) { return value; }; };
+  // Those of blank banks.
+  expect({}, 0, [](uint32_t row) { return row; });
+  expect({}, 1, constant(1));
+  expect({}, 2, constant(0));
+  expect({}, 3, constant(0));
+  // RAM of the small program, in part.
+  const uint32_t declared = kDataSize / 4;
+  expect({}, 4, [&](uint32_t row) { return row < declared ? row : 0; });
+  expect({}, 5, [&](uint32_t row) { return row < declared ? 1 : 0; });
+  expect({}, 6, [&](uint32_t row) { return row == 0 ? 0x0201u : row == 1 ? 5u : 0u; });
+  expect({}, 7, [&](uint32_t row) { return row == 0 ? 0x0403u : 0u; });
+  // Twelve whole banks fill `image`.
+  for (uint32_t bank = 0; bank < 12; ++bank) {
+    expect({}, 8 + 2 * bank, constant(bank + 1));
+    expect({}, 8 + 2 * bank + 1, constant(0));
+  }
+  // The last bank of RAM begins the volume; those of constants follow.
+  expect(0, 0, constant(0));
+  expect(0, 1, [](uint32_t row) { return row == 0 ? 1 : 0; });
+  expect(0, 2, [](uint32_t row) { return row == 0 ? 0xab : 0; });
+  expect(0, 3, constant(0));
+  const uint32_t first = kTextBase / 4 % kBankWords;
+  const size_t words = image.program().size();
+  expect(0, 5, [&](uint32_t row) { return row - first < words ? 1 : 0; });
+}
+
+// Columns that are passed over are zero: one program, one id.
+TEST(ProgramImage, ColumnsPassedOverAreZero) {
+  ProgramImage image = image_of(file_with(9));
+  const uint16_t last = image.banks().find(0x500000 / 4);
+  ASSERT_EQ(image.banks()[last - 3].column, 24);
+  ASSERT_EQ(image.banks()[last].column, 28);
+  const std::vector<BankUse> uses = {{0}};
+  const auto circuit = machine_circuit(image.image(), uses);
+  const SlotTrees trees = image.fixed_trees(*circuit, uses);
+  const TileMatrix& cells = trees.at(circuit->slot(kImageSlot))->group(kLogBank)->on_trace_domain;
+  for (uint32_t row = 0; row < kBankWords; ++row) {
+    ASSERT_EQ(cells.at(row, 24).value(), 9);
+    ASSERT_EQ(cells.at(row, 26).value() + cells.at(row, 27).value(), 0) << row;
+  }
+}
+
+// A bank's words are part of the one tree that it stands in.
+TEST(ProgramImage, AWordChangesTheTreeOfItsBank) {
+  const auto with = [](uint32_t address) {
+    ElfFile file = file_with(13);
+    file.segments[3].bytes[address - 0x100000] ^= 0x80;
+    return image_of(file).image();
+  };
+  const Image honest = image_of(file_with(13)).image();
+  ASSERT_EQ(honest.volumes.size(), 1);
+  const Image first = with(0x100000), last = with(0x100000 + 12 * 4 * kBankWords);
+  EXPECT_NE(first.root, honest.root);
+  EXPECT_EQ(first.volumes, honest.volumes);
+  EXPECT_EQ(last.root, honest.root);
+  EXPECT_NE(last.volumes, honest.volumes);
 }
 
 }  // namespace
