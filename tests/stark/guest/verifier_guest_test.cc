@@ -39,8 +39,8 @@ struct Proven {
   }
 };
 
-Proven prove_securely(toys::Toy toy) {
-  const auto params = secure_params(toy);
+Proven prove_securely(toys::Toy toy, uint8_t log_stack = 0) {
+  const auto params = secure_params(toy, log_stack);
   ZK_CHECK(params);
   const ToyProver prover(toy, *params);
   return {toy.name, prover.key(), prover.statement(), prover.prove()};
@@ -96,7 +96,7 @@ ErrorCode refusal(const Question& question, const Statement& statement) {
 
 TEST(VerifierGuest, SaysWhatATrueProofProves) {
   const Proven toys[] = {prove_securely(toys::fibonacci(14)),
-                         prove_securely(toys::machine(15, 14))};
+                         prove_securely(toys::machine(15, 14), /*log_stack=*/1)};
   for (const Proven& toy : toys) {
     const Question question = toy.question();
     const auto verified = verify(toy.key, toy.statement, question.proof);
@@ -115,7 +115,7 @@ TEST(VerifierGuest, SaysWhatATrueProofProves) {
 }
 
 TEST(VerifierGuest, RefusesEveryChangedPartOfAProof) {
-  const Proven toy = prove_securely(toys::machine(15, 14));
+  const Proven toy = prove_securely(toys::machine(15, 14), /*log_stack=*/1);
   const ProofMutator mutator(toy.proof, toy.proof, 1);
   Question question = toy.question();
   std::set<ErrorCode> codes;
