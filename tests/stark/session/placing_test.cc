@@ -65,8 +65,10 @@ TEST(ExecutionParams, AreEnoughForEverySegmentAtOneRate) {
     const toys::Toy toy = toys::accumulator(log, log);
     shapes.push_back({toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size()});
   }
-  for (const size_t segments : {size_t{3}, size_t{300}}) {
-    const auto common = choose_execution_params(shapes, segments, {}, 110);
+  for (const uint64_t count : {uint64_t{1}, uint64_t{100}}) {
+    for (SegmentShape& segment : shapes) segment.count = count;
+    const uint64_t segments = 3 * count;
+    const auto common = choose_execution_params(shapes, {}, 110);
     ASSERT_TRUE(common) << common.error().message;
     double worst = 1000, rate = 0;
     for (const SegmentShape& segment : shapes) {
@@ -88,7 +90,7 @@ TEST(ExecutionParams, SayWhatIsOutOfReach) {
   const toys::Toy toy = toys::accumulator(16, 16);
   const std::vector<SegmentShape> shapes = {
       {toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size()}};
-  const auto common = choose_execution_params(shapes, 1, {}, 160);
+  const auto common = choose_execution_params(shapes, {}, 160);
   ASSERT_FALSE(common);
   EXPECT_EQ(common.error().code, ErrorCode::kSecurity);
 }

@@ -34,7 +34,7 @@ vm::Program program_of(const ElfFile& file) {
 ElfFile small_file() { return ElfFile::of(Assembler().exit(0).words(), {1, 2, 3, 4, 5}); }
 
 ProgramImage image_of(const ElfFile& file, uint8_t log_blowup = 1) {
-  auto image = ProgramImage::of(program_of(file), log_blowup);
+  auto image = ProgramImage::of(program_of(file), nullptr, log_blowup);
   EXPECT_TRUE(image) << image.error().message;
   return *std::move(image);
 }
@@ -192,7 +192,7 @@ TEST(ProgramImage, BlankMemoryCostsNothing) {
 
 TEST(ProgramImage, TakesAnImageThatIsKnown) {
   const ProgramImage made = image_of(small_file());
-  auto again = ProgramImage::of(program_of(small_file()), 1, &made.image());
+  auto again = ProgramImage::of(program_of(small_file()), &made.image(), 1);
   ASSERT_TRUE(again);
   EXPECT_EQ(again->image(), made.image());
   const std::vector<BankUse> uses = {{0}, {1}};
@@ -236,7 +236,7 @@ TEST(ProgramImage, RefusesTextTooLongForTheRate) {
   file.header.e_entry = 0x100000;
   file.segments[0].bytes.resize(((1u << 20) + 1) * 4);
   file.segments[0].memory_size = static_cast<uint32_t>(file.segments[0].bytes.size());
-  const auto image = ProgramImage::of(program_of(file), 4);
+  const auto image = ProgramImage::of(program_of(file), nullptr, 4);
   ASSERT_FALSE(image);
   EXPECT_THAT(image.error().message, HasSubstr("expected at most 1048576 instructions (4 MiB), found 1048577"));
 }
@@ -277,6 +277,19 @@ TEST(ProgramImage, TreesHaveTheRootsOfTheKey) {
         for (const auto& [slot, tree] : trees)
           EXPECT_EQ(tree->root(), circuit->key().slots[slot].root);
       }
+}
+
+// The ELF alone decides, so that a program has one id: 2^20 cells of the program's table and of banks.
+TEST(ProgramImage, SmallProgramsHaveALowerRate) {
+  const auto rate_with = [](uint32_t whole) {
+    const auto image = ProgramImage::of(program_of(file_with(whole)));
+    EXPECT_TRUE(image);
+    const uint32_t columns = 4 + 4 + 2 * whole + whole % 2 * 2 + 4 + 8;
+    EXPECT_EQ(image->banks().image_width() + image->banks().volume_widths().at(0), columns);
+    return image->image().log_blowup;
+  };
+  EXPECT_EQ(rate_with(18), 3);  // 56 columns, and 8 of the program
+  EXPECT_EQ(rate_with(19), 2);
 }
 
 // Every column of banks, in the tree that a segment opens, is the one that format.md says.

@@ -137,7 +137,7 @@ class TwoSegments : public testing::Test {
   SharedRoots out_roots() const { return {.before = {}, .after = {{1, root_}}}; }
   SharedRoots in_roots() const { return {.before = {{0, root_}}, .after = {}}; }
 
-  ProgramImage image_ = *ProgramImage::of(program_of(addi(a0, a0, -1)), kLogBlowup);
+  ProgramImage image_ = *ProgramImage::of(program_of(addi(a0, a0, -1)), nullptr, kLogBlowup);
   Segment first_{image_, {{0, false, {}, 1}, {1, false, {}, 1}}, 0, 0};
   Segment second_{image_, {{0, false, 0, {}}, {1, false, 0, {}}}, 1, 5};
   CommittedTree left_;  // the words of both banks that the first leaves for the second
@@ -164,7 +164,7 @@ TEST_F(TwoSegments, AreProofsOfTheseUsesRootsAndProgramOnly) {
   EXPECT_FALSE(verified(image_.image(), first_.uses, out_roots(), proof));
   EXPECT_FALSE(verified(image_.image(), {{0}, {1}}, {}, proof));
   EXPECT_FALSE(verified(image_.image(), {{0, false, 0, {}}, {1}}, in_roots(), proof));
-  const auto other = ProgramImage::of(program_of(kNop), kLogBlowup);
+  const auto other = ProgramImage::of(program_of(kNop), nullptr, kLogBlowup);
   EXPECT_FALSE(verified(other->image(), second_.uses, in_roots(), proof));
 }
 
