@@ -21,7 +21,7 @@ Result<CodeRate> code_rate(Rate rate, uint8_t lowest) {
         return tl::unexpected(
             Error{ErrorCode::kUnfitElf,
                   "rate 1/8: expected a program whose table and banks have at most " +
-                      grouped(stark::machine::kMostCellsAtLowestRate) +
+                      grouped(stark::machine::kMostCellsAtLowerRate) +
                       " fixed cells; this one's image stops at 1/4"});
       return CodeRate{3, kRowWords};
     case Rate::kSmallest:

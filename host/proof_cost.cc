@@ -16,7 +16,7 @@ Result<ProofCost> proof_cost(const vm::Program& program, const vm::RunResult& ru
     return tl::unexpected(Error{ErrorCode::kUnfitElf, *why});
   }
   stark::machine::SessionOptions session;
-  const Result<CodeRate> rate = code_rate(options.rate, stark::machine::kLowestRate);
+  const Result<CodeRate> rate = code_rate(options.rate, stark::machine::kImageRate + 1);
   if (!rate) return tl::unexpected(rate.error());
   session.log_blowup = rate->log_blowup;
   session.row_words = rate->row_words;

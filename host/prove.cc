@@ -211,7 +211,7 @@ Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
   const double image_seconds = seconds_since(image_start);
   proved.image_id = to_api(image->image().id());
 
-  const Result<CodeRate> rate = code_rate(options.rate, image->image().log_blowup);
+  const Result<CodeRate> rate = code_rate(options.rate, image->image().lowest_rate());
   if (!rate) return tl::unexpected(rate.error());
   SessionOptions session_options = zkvm::session_options(options, *rate, proved.run.cycles);
   std::optional<ResumeFolder> folder;

@@ -123,7 +123,8 @@ std::vector<UseInShape> in_shape(const stark::machine::BankMap& banks,
 // in the same places; of others there can be as many as segments, so few are kept.
 class Keys {
  public:
-  explicit Keys(const Image& image) : image_(image), banks_(image.runs) {}
+  Keys(const Image& image, uint8_t log_blowup)
+      : image_(image), log_blowup_(log_blowup), banks_(image.runs) {}
 
   [[nodiscard]] const stark::machine::BankMap& banks() const { return banks_; }
   // REQUIRES: check_bank_uses() agrees.
@@ -133,7 +134,7 @@ class Keys {
     auto found = made_.find(signature);
     if (found == made_.end()) {
       if (made_.size() == kMostKept) made_.clear();
-      auto circuit = stark::machine::machine_circuit(image_, uses);
+      auto circuit = stark::machine::machine_circuit(image_, uses, nullptr, log_blowup_);
       ZK_CHECK(circuit);
       found = made_.emplace(std::move(signature), circuit->key()).first;
     }
@@ -142,23 +143,28 @@ class Keys {
 
  private:
   const Image& image_;
+  uint8_t log_blowup_;
   stark::machine::BankMap banks_;
   std::map<std::vector<UseInShape>, stark::VerifyingKey> made_;
 };
 
 // What the head of one proof says.
 struct Head {
-  stark::Params params;
   std::vector<stark::TableSpec> tables;
   double rate = 0;
 };
+
+stark::Result<stark::Params> params_of(const Receipt& receipt, size_t index) {
+  stark::ByteReader in(receipt.segments[index].proof);
+  return stark::read_params(in);
+}
 
 stark::Result<Head> head_of(const stark::VerifyingKey& key, const Receipt& receipt, size_t index) {
   stark::ByteReader in(receipt.segments[index].proof);
   stark::Proof proof;
   const auto shape = read_head(key, in, proof);
   if (!shape) return tl::unexpected(shape.error());
-  return Head{proof.params, std::move(proof.tables),
+  return Head{std::move(proof.tables),
               soundness(*shape, key.tuple_width, count_publics(receipt, index)).rho};
 }
 
@@ -180,27 +186,30 @@ Result<Image> parse_image(const Receipt& receipt) {
 
 Result<SegmentTask> segment_task(const Image& image, const Receipt& receipt, size_t index) {
   const ReceiptSegment& segment = receipt.segments[index];
-  auto circuit = stark::machine::machine_circuit(image, segment.uses);
+  const stark::Result<stark::Params> params = params_of(receipt, index);
+  if (!params) return refuse(index, params.error());
+  auto circuit = stark::machine::machine_circuit(image, segment.uses, nullptr, params->log_blowup);
   if (!circuit) return refuse(index, circuit.error());
   SegmentClaim claim = claim_of(receipt, index);
-  stark::Statement statement =
-      stark::machine::segment_statement(*circuit, claim, segment.roots);
+  stark::Statement statement = stark::machine::segment_statement(*circuit, claim, segment.roots);
   return SegmentTask{std::move(claim), std::move(*circuit), std::move(statement)};
 }
 
 Result<Outline> outline(const Image& image, const Receipt& receipt) {
-  Keys keys(image);
   Outline out;
+  const stark::Result<stark::Params> first = params_of(receipt, 0);
+  if (!first) return refuse(0, first.error());
+  out.params = *first;
+  Keys keys(image, first->log_blowup);
   for (size_t i = 0; i < receipt.segments.size(); ++i) {
+    const stark::Result<stark::Params> params = params_of(receipt, i);
+    if (!params) return refuse(i, params.error());
+    if (auto ok = check_params(out.params, *params); !ok) return tl::unexpected(ok.error());
     if (auto ok = check_bank_uses(keys.banks(), receipt.segments[i].uses); !ok) {
       return refuse(i, ok.error());
     }
     stark::Result<Head> head = head_of(keys.of(receipt.segments[i].uses), receipt, i);
     if (!head) return refuse(i, head.error());
-    if (i == 0) out.params = head->params;
-    if (auto ok = check_params(out.params, head->params); !ok) {
-      return tl::unexpected(ok.error());
-    }
     if (auto ok = check_rows(i, head->tables); !ok) return tl::unexpected(ok.error());
     out.rate = std::max(out.rate, head->rate);
     out.tables.push_back(std::move(head->tables));
@@ -217,14 +226,14 @@ stark::Soundness segment_soundness(const Outline& outline, const stark::Verifyin
 
 Result<void> check_security(const Image& image, const Receipt& receipt, const Outline& outline,
                             double bits) {
-  Keys keys(image);
+  Keys keys(image, outline.params.log_blowup);
   for (size_t i = 0; i < receipt.segments.size(); ++i) {
     const double found =
         segment_soundness(outline, keys.of(receipt.segments[i].uses), receipt, i).bits;
     if (!(found >= bits)) {
-      return refuse(ErrorCode::kInsecure,
-                    fmt::format("segment {}: security: expected {:.2f} bits, found {:.2f}", i, bits,
-                                found));
+      return refuse(
+          ErrorCode::kInsecure,
+          fmt::format("segment {}: security: expected {:.2f} bits, found {:.2f}", i, bits, found));
     }
   }
   return {};

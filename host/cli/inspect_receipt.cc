@@ -87,7 +87,9 @@ Result<Report> report_on(const Receipt& receipt) {
   for (size_t i = 0; i < receipt.segments.size(); ++i) {
     const ReceiptSegment& from = receipt.segments[i];
     // outline() has checked the uses.
-    const auto circuit = stark::machine::machine_circuit(report.image, from.uses).value();
+    const auto circuit =
+        stark::machine::machine_circuit(report.image, from.uses, nullptr, report.params.log_blowup)
+            .value();
     const stark::VerifyingKey& key = circuit.key();
     Segment segment;
     segment.journal_begin = journal_begin(receipt, i);
@@ -269,8 +271,7 @@ nlohmann::ordered_json to_json(const stark::machine::Image& image, const Segment
   object["banks"] = nlohmann::ordered_json::array();
   const stark::machine::BankMap banks(image.runs);
   for (const auto& use : std::span(segment.uses).subspan(1)) {
-    const uint32_t word =
-        banks[use.bank].base - (use.constant ? stark::chips::kReadOnlyBase : 0);
+    const uint32_t word = banks[use.bank].base - (use.constant ? stark::chips::kReadOnlyBase : 0);
     object["banks"].push_back({{"bank", use.bank},
                                {"address", 4 * uint64_t{word}},
                                {"bytes", 4 * uint64_t{stark::machine::kBankWords}},

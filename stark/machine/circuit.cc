@@ -112,7 +112,7 @@ Result<void> check_bank_uses(const BankMap& banks, std::span<const BankUse> uses
 // use (the machine bank follows the others, whatever its variant), behind the columns of the image's
 // banks; where those stand, the image says.
 Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> uses,
-                                const AssertKernels& (*kernels)()) {
+                                const AssertKernels& (*kernels)(), uint8_t log_blowup) {
   const BankMap banks(image.runs);
   if (auto ok = check_bank_uses(banks, uses); !ok) return tl::unexpected<Error>(ok.error());
   CircuitOptions options;
@@ -129,12 +129,16 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
 
   auto circuit = Circuit::make(MachineChips{}, options);
   if (!circuit) return circuit;
-  circuit->set_fixed_root(circuit->slot(kImageSlot), image.root, image.log_blowup);
+  const bool lower = image.lower && log_blowup > image.log_blowup;
+  const uint8_t made_for = lower ? image.lowest_rate() : image.log_blowup;
+  const std::vector<Digest>& volumes = lower ? image.lower->volumes : image.volumes;
+  circuit->set_fixed_root(circuit->slot(kImageSlot), lower ? image.lower->root : image.root,
+                          made_for);
   for (const BankUse& use : uses.subspan(1)) {
     const BankMap::Bank bank = banks[use.bank];
     if (bank.kind != BankKind::kBlank && bank.volume)
-      circuit->set_fixed_root(circuit->slot(volume_slot(*bank.volume)), image.volumes[*bank.volume],
-                              image.log_blowup);
+      circuit->set_fixed_root(circuit->slot(volume_slot(*bank.volume)), volumes[*bank.volume],
+                              made_for);
   }
   return circuit;
 }

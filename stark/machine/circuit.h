@@ -62,10 +62,11 @@ inline constexpr const char* kImageSlot = "image";
 /// Name of a bank's chip, for Circuit::chip().
 [[nodiscard]] std::string bank_chip(uint16_t bank);
 
-/// The circuit of a segment with these uses. REQUIRES: the image is checked. `kernels`: for a
-/// prover, &chip_kernels (chip_kernels.h). Errors: those of check_bank_uses.
+/// The circuit of a segment with these uses, for proofs of a rate. REQUIRES: the image is checked.
+/// `kernels`: for a prover, &chip_kernels (chip_kernels.h). Errors: those of check_bank_uses.
 [[nodiscard]] Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> uses,
-                                              const AssertKernels& (*kernels)() = nullptr);
+                                              const AssertKernels& (*kernels)() = nullptr,
+                                              uint8_t log_blowup = 1);
 
 /// What a segment does that all may see.
 struct SegmentClaim {

@@ -70,6 +70,11 @@ std::vector<uint8_t> Image::serialise() const {
   }
   for (const Digest& volume : volumes) out.put(volume);
   out.put(root);
+  out.put(static_cast<uint8_t>(lower ? 1 : 0));
+  if (lower) {
+    for (const Digest& volume : lower->volumes) out.put(volume);
+    out.put(lower->root);
+  }
   return std::move(out).take();
 }
 
@@ -94,10 +99,20 @@ Result<Image> Image::parse(std::span<const uint8_t> bytes) {
   if (!in.truncated()) {
     if (auto ok = check_runs(image.runs); !ok) return tl::unexpected<Error>(ok.error());
     const size_t volumes = BankMap(image.runs).volume_widths().size();
-    if (in.can_hold(volumes, sizeof(Digest)))
-      for (size_t i = 0; i < volumes; ++i) image.volumes.push_back(in.get_digest());
+    const auto read_roots = [&](std::vector<Digest>& to, Digest& root) {
+      if (in.can_hold(volumes, sizeof(Digest)))
+        for (size_t i = 0; i < volumes; ++i) to.push_back(in.get_digest());
+      root = in.get_digest();
+    };
+    read_roots(image.volumes, image.root);
+    const auto lower = in.get<uint8_t>();
+    if (lower > 1)
+      return complain(ErrorCode::kNonCanonical, "lower rate: expected 0 or 1, found {}", lower);
+    if (lower == 1) {
+      image.lower.emplace();
+      read_roots(image.lower->volumes, image.lower->root);
+    }
   }
-  image.root = in.get_digest();
   if (in.truncated()) return complain(ErrorCode::kTruncated, "ends at byte {}", bytes.size());
   if (in.remaining() != 0)
     return complain(ErrorCode::kTrailing, "{} bytes left over", in.remaining());
@@ -110,7 +125,9 @@ Result<void> Image::check() const {
     return complain(ErrorCode::kFormat, "{}: expected {}..{}, found {}", what, low, high, found);
   };
   if (log_blowup < 1 || log_blowup > 4) return range("log_blowup", 1, 4, log_blowup);
-  const unsigned highest = std::min<unsigned>(kMaxLogHeight, Fp::kTwoAdicity - log_blowup);
+  if (lower && log_blowup == kMaxLogBlowup)
+    return complain(ErrorCode::kFormat, "lower rate: there is none below 2^-{}", log_blowup);
+  const unsigned highest = std::min<unsigned>(kMaxLogHeight, Fp::kTwoAdicity - lowest_rate());
   if (entry % 4 != 0 || entry >= chips::kAddressEnd)
     return complain(ErrorCode::kFormat, "entry: expected a multiple of 4 below {:#x}, found {:#x}",
                     chips::kAddressEnd, entry);
@@ -120,6 +137,9 @@ Result<void> Image::check() const {
   const size_t expected = BankMap(runs).volume_widths().size();
   if (volumes.size() != expected)
     return complain(ErrorCode::kFormat, "volumes: expected {}, found {}", expected, volumes.size());
+  if (lower && lower->volumes.size() != expected)
+    return complain(ErrorCode::kFormat, "volumes of the lower rate: expected {}, found {}",
+                    expected, lower->volumes.size());
   return {};
 }
 

@@ -43,6 +43,13 @@ enum class BankKind : uint8_t {
   return 2 * static_cast<uint32_t>(kind);
 }
 
+/// The roots of the trees of fixed columns at one rate.
+struct ImageRoots {
+  std::vector<Digest> volumes;  // as many as the runs' columns fill
+  Digest root{};                // of the slot `image`, which every segment has
+  bool operator==(const ImageRoots&) const = default;
+};
+
 struct Image {
   /// `count` banks of one kind, one behind the other; row i of the first is the word of place
   /// base + i (chips/buses.h).
@@ -53,14 +60,23 @@ struct Image {
     bool operator==(const Run&) const = default;
   };
 
-  uint8_t log_blowup = 1;  // the roots are of trees of this rate
+  uint8_t log_blowup = 1;  // of `volumes` and `root`: of these trees
   uint32_t entry = 0;      // for display: the machine bank, in the slot `image`, holds it
   uint8_t log_program = kMinLogFixed;
   std::vector<Run> runs;        // by base, as long as can be
   std::vector<Digest> volumes;  // roots; as many as the runs' columns fill
   Digest root{};                // of the slot `image`, which every segment has
 
+  /// Of the same columns' trees at the next lower rate, if there are such: proofs of that rate read
+  /// those, and all others need not make them.
+  std::optional<ImageRoots> lower = {};
+
   bool operator==(const Image&) const = default;
+
+  /// The lowest rate of proofs, as log2 of the blowup.
+  [[nodiscard]] uint8_t lowest_rate() const {
+    return static_cast<uint8_t>(log_blowup + (lower ? 1 : 0));
+  }
 
   /// The canonical bytes. REQUIRES: what parse() asks for.
   [[nodiscard]] std::vector<uint8_t> serialise() const;

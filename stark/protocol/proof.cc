@@ -42,28 +42,6 @@ Result<void> read_ok(const ByteReader& in, const std::string& what) {
   return {};
 }
 
-Result<void> read_params(ByteReader& in, Params& params) {
-  const auto magic = in.get_text(4);
-  const auto version = in.get<uint32_t>();
-  if (auto ok = read_ok(in, "magic and version"); !ok) return ok;
-  if (magic != "ZKPF") return fail(ErrorCode::kFormat, "proof: magic: expected ZKPF");
-  if (version != kVersion)
-    return fail(ErrorCode::kFormat,
-                fmt::format("proof: version: expected {}, found {}", kVersion, version));
-  const auto zk = in.get<uint8_t>();
-  params.zk = zk == 1;
-  params.log_blowup = in.get<uint8_t>();
-  params.queries = in.get<uint16_t>();
-  params.grind_query = in.get<uint8_t>();
-  params.grind_round = in.get<uint8_t>();
-  params.log_final = in.get<uint8_t>();
-  params.log_stack = in.get<uint8_t>();
-  if (auto ok = read_ok(in, "parameters"); !ok) return ok;
-  if (zk > 1)
-    return fail(ErrorCode::kParams, fmt::format("proof: zk: expected 0..1, found {}", zk));
-  return params.check();
-}
-
 Result<void> read_tables(ByteReader& in, std::vector<TableSpec>& tables) {
   const auto count = in.get<uint16_t>();
   if (count > kMaxTables)
@@ -150,8 +128,34 @@ std::vector<uint32_t> distinct_below(std::span<const uint32_t> indices, unsigned
   return out;
 }
 
+Result<Params> read_params(ByteReader& in) {
+  const auto magic = in.get_text(4);
+  const auto version = in.get<uint32_t>();
+  if (auto ok = read_ok(in, "magic and version"); !ok) return propagate(ok);
+  if (magic != "ZKPF") return fail(ErrorCode::kFormat, "proof: magic: expected ZKPF");
+  if (version != kVersion)
+    return fail(ErrorCode::kFormat,
+                fmt::format("proof: version: expected {}, found {}", kVersion, version));
+  Params params;
+  const auto zk = in.get<uint8_t>();
+  params.zk = zk == 1;
+  params.log_blowup = in.get<uint8_t>();
+  params.queries = in.get<uint16_t>();
+  params.grind_query = in.get<uint8_t>();
+  params.grind_round = in.get<uint8_t>();
+  params.log_final = in.get<uint8_t>();
+  params.log_stack = in.get<uint8_t>();
+  if (auto ok = read_ok(in, "parameters"); !ok) return propagate(ok);
+  if (zk > 1)
+    return fail(ErrorCode::kParams, fmt::format("proof: zk: expected 0..1, found {}", zk));
+  if (auto ok = params.check(); !ok) return propagate(ok);
+  return params;
+}
+
 Result<Shape> read_head(const VerifyingKey& key, ByteReader& in, Proof& proof) {
-  if (auto ok = read_params(in, proof.params); !ok) return propagate(ok);
+  const auto params = read_params(in);
+  if (!params) return propagate(params);
+  proof.params = *params;
   if (auto ok = read_tables(in, proof.tables); !ok) return propagate(ok);
   if (auto ok = check_room(key, proof.tables, in); !ok) return propagate(ok);
   auto shape = make_shape(key, proof.params, proof.tables);

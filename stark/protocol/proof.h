@@ -62,6 +62,9 @@ struct Proof {
 [[nodiscard]] std::vector<uint32_t> distinct_below(std::span<const uint32_t> indices,
                                                    unsigned log_size);
 
+/// Reads the first of untrusted bytes, up to the parameters. Errors: kFormat, kTruncated, kParams.
+[[nodiscard]] Result<Params> read_params(ByteReader& in);
+
 /// Reads untrusted bytes up to the query nonce and gives the shape they promise.
 /// Errors: kFormat, kTruncated, kNonCanonical and those of make_shape.
 [[nodiscard]] Result<Shape> read_head(const VerifyingKey& key, ByteReader& in, Proof& proof);

@@ -108,7 +108,7 @@ uint8_t log_height_for(uint64_t rows) {
 /// The image without its roots, which have nothing to do with a proof's shape.
 Image outline_of(const vm::Program& program) {
   Image image;
-  image.log_blowup = kLowestRate;  // serves proofs of all rates
+  image.log_blowup = kImageRate + 1;  // serves proofs of all rates
   image.log_program = log_height_for(program.text().size / 4);
   struct Content {
     uint32_t declared = 0;

@@ -157,7 +157,9 @@ Result<void> Session::choose_params(double& excess) {
   uint64_t cells = 0;          // of the largest segment
   std::vector<Digest> layout;  // all that the proofs' masks must depend on beside the execution
   for (size_t i = 0; i < plans_.size(); ++i) {
-    const auto circuit = machine_circuit(image_->image(), plans_[i].uses);
+    const auto circuit =
+        machine_circuit(image_->image(), plans_[i].uses, nullptr,
+                        options_.params ? options_.params->log_blowup : options_.log_blowup);
     if (!circuit) return propagate(circuit);
     plans_[i].heights = chip_heights(*circuit, plans_[i].rows);
     SegmentShape shape{.key = circuit->key(),
@@ -308,7 +310,7 @@ Result<void> Session::second_run(const Body& body) {
     if (!segment) return propagate(segment);
     const std::vector<BankUse>& uses = plans_[i].uses;
     memory.open(uses);
-    const auto circuit = machine_circuit(image_->image(), uses, &chip_kernels);
+    const auto circuit = machine_circuit(image_->image(), uses, &chip_kernels, params_.log_blowup);
     if (!circuit) return propagate(circuit);
     if (auto ok = body(i, *circuit, **segment, memory); !ok) return ok;
     memory.close(uses, **segment);
@@ -350,7 +352,7 @@ Result<SegmentProof> Session::prove_segment(size_t index, const Circuit& circuit
   SlotTrees trees;
   {
     const Stopwatch watch(stats_.trees);
-    trees = image_->fixed_trees(circuit, plan.uses);
+    trees = image_->fixed_trees(circuit, plan.uses, params_.log_blowup);
     for (const auto& [before, tree] : left[static_cast<uint32_t>(index)]) {
       trees[circuit.slot(before_slot(before))] = tree.get();
       out.roots.before[before] = tree->root();

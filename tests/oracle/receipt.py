@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from math import log2
 
 from blake3 import blake3
-from formats import Public, Reader, Refused, chip_bytes, key_bytes, make_statement, parse_key, require
+from formats import Public, Reader, Refused, chip_bytes, key_bytes, make_statement, parse_key, read_params, require
 from shape import soundness
 from verify import open_proof, verify
 
@@ -75,13 +75,24 @@ class Bank:
 
 
 @dataclass
-class Image:
+class Roots:
+    """Of the fixed trees of one rate."""
     log_blowup: int
+    volumes: list  # (root, width)
+    root: bytes
+
+
+@dataclass
+class Image:
     log_program: int
     banks: list  # bank 1, 2, ...
     width: int  # of the columns of banks in the slot `image`
-    volumes: list  # (root, width)
-    root: bytes
+    roots: list  # of one rate, or of two
+
+    def roots_for(self, proof):
+        """Those that this proof's key has."""
+        log_blowup = read_params(Reader(proof, "proof")).log_blowup
+        return self.roots[-1 if log_blowup > self.roots[0].log_blowup else 0]
 
 
 def parse_image(data):
@@ -95,7 +106,7 @@ def parse_image(data):
     log_blowup = ranged("log_blowup", reader.uint(1), 1, 4)
     entry = reader.uint(4)
     require(entry % 4 == 0 and entry < ADDRESS_END, "Format", f"image: entry {entry:#x}")
-    log_program = ranged("program", reader.uint(1), LEAST_HEIGHT, min(GREATEST_HEIGHT, GREATEST_DOMAIN - log_blowup))
+    log_program = ranged("program", reader.uint(1), LEAST_HEIGHT, GREATEST_HEIGHT)
     banks, columns, end, last = [], BLANK_COLUMNS, 0, None
     for i in range(reader.uint(2)):
         base, count, kind = reader.uint(4), reader.uint(2), reader.uint(1)
@@ -112,8 +123,18 @@ def parse_image(data):
         banks += [Bank(base + j * BANK_WORDS, kind, columns + j * width) for j in range(count)]
         columns += count * width
     widths = [min(VOLUME_COLUMNS, columns - first) for first in range(IMAGE_COLUMNS, columns, VOLUME_COLUMNS)]
-    volumes = [(reader.bytes(32), width) for width in widths]
-    image = Image(log_blowup, log_program, banks, min(columns, IMAGE_COLUMNS), volumes, reader.bytes(32))
+    def read_roots(log_blowup):
+        volumes = [(reader.bytes(32), width) for width in widths]
+        return Roots(log_blowup, volumes, reader.bytes(32))
+
+    roots = [read_roots(log_blowup)]
+    lower = reader.uint(1)
+    require(lower <= 1, "NonCanonical", f"image: lower rate: {lower}")
+    if lower:
+        require(log_blowup < 4, "Format", "image: no rate below 1/16")
+        roots.append(read_roots(log_blowup + 1))
+    ranged("program", log_program, LEAST_HEIGHT, GREATEST_DOMAIN - roots[-1].log_blowup)
+    image = Image(log_program, banks, min(columns, IMAGE_COLUMNS), roots)
     reader.end()
     return image
 
@@ -199,9 +220,10 @@ class Slots:
     def __init__(self, image, segment):
         self.rows = []  # (root, {log_height: width}) of each slot; the root is None for a shared one
         banks = [image.banks[use.bank - 1] for use in segment.uses[1:]]
-        self.image = self._add(image.root, image.width)
+        roots = image.roots_for(segment.proof)
+        self.image = self._add(roots.root, image.width)
         used = {bank.volume for bank in banks} - {None}
-        self.volumes = {volume: self._add(*image.volumes[volume]) for volume in sorted(used)}
+        self.volumes = {volume: self._add(*roots.volumes[volume]) for volume in sorted(used)}
         self.starts = {i: self._add(None) for i in sorted(segment.starts)}
         self.ends = {i: self._add(None) for i in sorted(segment.ends)}
 
@@ -251,7 +273,7 @@ def segment_key(machine, image, segment):
         placed.append((chips[chip], f"bank {use.bank}", LOG_BANK, slots.of_bank(image, use), bank.base if bank else 0))
 
     widest = max(len(item.tuple) for chip, *_ in placed for item in chip.interactions)
-    return parse_key(key_bytes(widest, image.log_blowup, slots.rows, [chip_bytes(*place) for place in placed]))
+    return parse_key(key_bytes(widest, image.roots_for(segment.proof).log_blowup, slots.rows, [chip_bytes(*place) for place in placed]))
 
 
 def limbs(word):

@@ -25,7 +25,7 @@ uint64_t random_stream(const TreeShape& tree, uint8_t log_height) {
 
 CommittedTree::CommittedTree(const Params& params, std::vector<CommittedGroup> groups,
                              const TreeShape& place, const Randomness& salt_from)
-    : params_(params), groups_(std::move(groups)) {
+    : params_(params), place_(place), groups_(std::move(groups)) {
   std::vector<StackedGroup> stacked;
   for (const CommittedGroup& group : groups_)
     stacked.push_back({group.log_height, group.cosets, group.restart});
@@ -38,6 +38,21 @@ CommittedTree::CommittedTree(const Params& params, std::vector<CommittedGroup> g
 const CommittedGroup* CommittedTree::group(uint8_t log_height) const {
   const auto found = std::ranges::find(groups_, log_height, &CommittedGroup::log_height);
   return found == groups_.end() ? nullptr : &*found;
+}
+
+CommittedTree at_higher_rate(CommittedTree tree, uint8_t log_blowup) {
+  Params params = tree.params();
+  ZK_CHECK(tree.place().kind == TreeShape::Kind::kFixed && log_blowup <= params.log_blowup);
+  const unsigned log_step = params.log_blowup - log_blowup;
+  params.log_blowup = log_blowup;
+  std::vector<CommittedGroup> groups;
+  for (CommittedGroup& from : tree.groups()) {
+    CommittedGroup& group = groups.emplace_back(std::move(from));
+    for (size_t c = 0; c < size_t{1} << log_blowup; ++c)
+      if (c > 0) group.cosets[c] = std::move(group.cosets[c << log_step]);
+    group.cosets.resize(size_t{1} << log_blowup);
+  }
+  return {params, std::move(groups), tree.place(), Randomness({})};
 }
 
 TileMatrix gather_columns(uint8_t log_height, uint32_t width, std::span<const ColumnCopy> copies) {

@@ -60,12 +60,18 @@ class CommittedTree {
   [[nodiscard]] std::span<CommittedGroup> groups() { return groups_; }
   /// What it was made for.
   [[nodiscard]] const Params& params() const { return params_; }
+  [[nodiscard]] const TreeShape& place() const { return place_; }
 
  private:
   Params params_;
+  TreeShape place_;
   std::vector<CommittedGroup> groups_;
   std::unique_ptr<MerkleTree> tree_;  // reads groups_, whose storage does not move
 };
+
+/// The tree of the same fixed columns at a higher rate, from one at a lower: its domains are every
+/// 2^k-th point, whose values are there.
+[[nodiscard]] CommittedTree at_higher_rate(CommittedTree tree, uint8_t log_blowup);
 
 /// Copies columns of tables into a group's matrix on the trace domain. `first`: the table's first
 /// column to copy, `place`: where it goes. Columns that no copy fills become zero.

@@ -169,11 +169,10 @@ void check_program(const vm::Program& program) {
   ZK_CHECK(program.text().contains(program.entry) && program.entry % 4 == 0);
 }
 
-uint8_t own_rate(uint8_t log_program, const BankMap& banks) {
+bool has_few_cells(uint8_t log_program, const BankMap& banks) {
   uint64_t columns = banks.image_width();
   for (const uint16_t width : banks.volume_widths()) columns += width;
-  const uint64_t cells = (kProgramColumns << log_program) + columns * kBankWords;
-  return cells <= kMostCellsAtLowestRate ? kLowestRate : kLargeProgramsRate;
+  return (kProgramColumns << log_program) + columns * kBankWords <= kMostCellsAtLowerRate;
 }
 
 }  // namespace
@@ -188,7 +187,7 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, const Image* k
   check_program(program);
   const vm::Region& text = program.text();
   const unsigned log_greatest =
-      std::min<unsigned>(kMaxLogHeight, Fp::kTwoAdicity - log_blowup.value_or(kLargeProgramsRate));
+      std::min<unsigned>(kMaxLogHeight, Fp::kTwoAdicity - log_blowup.value_or(kImageRate));
   if (text.size / 4 > uint32_t{1} << log_greatest)
     return fail(ErrorCode::kFormat,
                 fmt::format("text: expected at most {} instructions ({} MiB), found {}",
@@ -210,20 +209,40 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, const Image* k
       ++number;
     }
   out.banks_ = BankMap(image.runs);
-  image.log_blowup = log_blowup.value_or(own_rate(image.log_program, out.banks_));
+  image.log_blowup = log_blowup.value_or(kImageRate);
+  if (!log_blowup && has_few_cells(image.log_program, out.banks_)) image.lower.emplace();
   if (known != nullptr && known->runs == image.runs && known->log_blowup == image.log_blowup &&
-      known->entry == image.entry && known->log_program == image.log_program) {
-    image.volumes = known->volumes;
-    image.root = known->root;
+      known->lower.has_value() == image.lower.has_value() && known->entry == image.entry &&
+      known->log_program == image.log_program) {
+    image = *known;
+    out.banks_ = BankMap(image.runs);
     return out;
   }
-  image.root = out.tree(kImageSlot).root();
-  const size_t volumes = out.banks_.volume_widths().size();
-  for (uint32_t v = 0; v < volumes; ++v)
-    image.volumes.push_back(volumes <= kKeptVolumes ? out.tree(volume_slot(v)).root()
-                                                    : out.commit(volume_slot(v)).root());
+  out.make_roots();
   ZK_CHECK(image.check());
   return out;
+}
+
+/// Of all trees. Of those at the lower rate, which few proofs read, only the roots are kept; every
+/// second of their points makes the others.
+void ProgramImage::make_roots() {
+  Image& image = *image_;
+  const size_t volumes = banks_.volume_widths().size();
+  image.volumes.resize(volumes);
+  if (image.lower) image.lower->volumes.resize(volumes);
+  const auto make = [&](const std::string& slot, Digest& root, Digest* lower, bool keep) {
+    CommittedTree tree = commit(slot, image.lowest_rate());
+    if (lower != nullptr) {
+      *lower = tree.root();
+      tree = at_higher_rate(std::move(tree), image.log_blowup);
+    }
+    root = tree.root();
+    if (keep) trees_[{slot, image.log_blowup}] = std::make_unique<CommittedTree>(std::move(tree));
+  };
+  make(kImageSlot, image.root, image.lower ? &image.lower->root : nullptr, true);
+  for (uint32_t v = 0; v < volumes; ++v)
+    make(volume_slot(v), image.volumes[v], image.lower ? &image.lower->volumes[v] : nullptr,
+         volumes <= kKeptVolumes);
 }
 
 const BankLayout& ProgramImage::bank(uint16_t bank) const {
@@ -243,7 +262,7 @@ std::vector<uint16_t> ProgramImage::banks_of(std::optional<uint32_t> volume) con
 }
 
 /// A tree is that of any circuit that has its slot: here one with nothing beside it.
-CommittedTree ProgramImage::commit(const std::string& slot) const {
+CommittedTree ProgramImage::commit(const std::string& slot, uint8_t log_blowup) const {
   Image image;
   image.log_blowup = image_->log_blowup;
   image.log_program = image_->log_program;
@@ -271,19 +290,24 @@ CommittedTree ProgramImage::commit(const std::string& slot) const {
     tables.tables.push_back(bank_table(*circuit, bank, banks_[bank].constant, layouts_.at(bank)));
   tables.sort();
   Params params;
-  params.log_blowup = image_->log_blowup;  // all that fixed columns depend on
+  params.log_blowup = log_blowup;  // all that fixed columns depend on
   return commit_slot(circuit->key(), params, circuit->slot(slot), tables, {});
 }
 
-const CommittedTree& ProgramImage::tree(const std::string& slot) {
-  auto& tree = trees_[slot];
-  if (tree == nullptr) tree = std::make_unique<CommittedTree>(commit(slot));
+const CommittedTree& ProgramImage::tree(const std::string& slot, uint8_t log_blowup) {
+  auto& tree = trees_[{slot, log_blowup}];
+  if (tree == nullptr) tree = std::make_unique<CommittedTree>(commit(slot, log_blowup));
   return *tree;
 }
 
-SlotTrees ProgramImage::fixed_trees(const Circuit& circuit, std::span<const BankUse> uses) {
+SlotTrees ProgramImage::fixed_trees(const Circuit& circuit, std::span<const BankUse> uses,
+                                    uint8_t log_blowup) {
   SlotTrees out;
-  const auto add = [&](const std::string& slot) { out[circuit.slot(slot)] = &tree(slot); };
+  const uint8_t made_for =
+      log_blowup > image_->log_blowup ? image_->lowest_rate() : image_->log_blowup;
+  const auto add = [&](const std::string& slot) {
+    out[circuit.slot(slot)] = &tree(slot, made_for);
+  };
   add(kImageSlot);
   for (const BankUse& use : uses.subspan(1)) {
     const BankMap::Bank bank = banks_[use.bank];

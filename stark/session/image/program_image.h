@@ -35,16 +35,16 @@ struct BankLayout {
   [[nodiscard]] bool is_declared(uint32_t row) const;
 };
 
-/// The image's own rate, as log2 of the blowup: 1/8 for programs of few fixed cells, whose trees cost
-/// little; else 1/4. It follows from the ELF alone, or one program would have several ids.
-inline constexpr uint8_t kLowestRate = 3, kLargeProgramsRate = 2;
-inline constexpr uint64_t kMostCellsAtLowestRate = uint64_t{1} << 20;  // of program table and banks
+/// Images are made for rate 1/4, and for 1/8 if they have few fixed cells, so that it costs little.
+/// That follows from the ELF alone, or one program would have several ids.
+inline constexpr uint8_t kImageRate = 2;
+inline constexpr uint64_t kMostCellsAtLowerRate = uint64_t{1} << 20;  // of program table and banks
 
 class ProgramImage {
  public:
   /// REQUIRES: the program is one that vm::load_elf accepted. `known`: its image, if somebody has
   /// made it before; then no tree is made now. One that cannot be this program's is not used.
-  /// `log_blowup`: for tests, another rate than its own. Errors: kFormat, if it is too large.
+  /// `log_blowup`: for tests, this rate alone. Errors: kFormat, if it is too large.
   [[nodiscard]] static Result<ProgramImage> of(const vm::Program& program,
                                                const Image* known = nullptr,
                                                std::optional<uint8_t> log_blowup = {});
@@ -60,20 +60,24 @@ class ProgramImage {
 
   /// The trees of the fixed slots of this image's circuit for these uses. Trees are made when they
   /// are first asked for and kept. Not thread safe. The result is valid as long as this.
-  [[nodiscard]] SlotTrees fixed_trees(const Circuit& circuit, std::span<const BankUse> uses);
+  /// `log_blowup`: the circuit's.
+  [[nodiscard]] SlotTrees fixed_trees(const Circuit& circuit, std::span<const BankUse> uses,
+                                      uint8_t log_blowup = 1);
 
  private:
   ProgramImage() = default;
-  [[nodiscard]] const CommittedTree& tree(const std::string& slot);
-  [[nodiscard]] CommittedTree commit(const std::string& slot) const;
+  [[nodiscard]] const CommittedTree& tree(const std::string& slot, uint8_t log_blowup);
+  [[nodiscard]] CommittedTree commit(const std::string& slot, uint8_t log_blowup) const;
+  void make_roots();
   /// Those whose columns stand in a volume, or none: in `image`.
   [[nodiscard]] std::vector<uint16_t> banks_of(std::optional<uint32_t> volume) const;
 
   std::unique_ptr<Image> image_;  // stays where it is: banks_ refers to it
   BankMap banks_{std::span<const Image::Run>{}};
   std::vector<chips::ProgramRow> program_;
-  std::map<uint16_t, BankLayout> layouts_;                       // of all banks but blank ones
-  std::map<std::string, std::unique_ptr<CommittedTree>> trees_;  // by slot
+  std::map<uint16_t, BankLayout> layouts_;  // of all banks but blank ones
+  // By slot and rate.
+  std::map<std::pair<std::string, uint8_t>, std::unique_ptr<CommittedTree>> trees_;
 };
 
 }  // namespace zkvm::stark::machine
