@@ -193,8 +193,12 @@ TreeOpening MerkleTree::open(std::span<const uint32_t> indices) const {
     uint32_t index;
   };
   TreeOpening opening;
-  opening.rows.reserve(indices.size() * rows_->words());
-  for (const uint32_t index : indices) rows_->append_row(index, opening.rows);
+  opening.rows.resize(indices.size() * rows_->words());
+  tbb::parallel_for(size_t{0}, indices.size(), [&](size_t k) {
+    std::vector<uint32_t> row;
+    rows_->append_row(indices[k], row);
+    std::ranges::copy(row, opening.rows.begin() + static_cast<ptrdiff_t>(k * rows_->words()));
+  });
   std::vector<Missing> missing;
   std::vector<uint32_t> known(indices.begin(), indices.end()), parents;
   for (unsigned level = top(); level > 0; --level) {

@@ -215,17 +215,30 @@ void StackedRows::append_row(uint32_t index, std::vector<uint32_t>& out) const {
 void StackedRows::append_words(const Part& part, uint32_t index, std::vector<uint32_t>& out) const {
   const TileMatrix& matrix = part.group.cosets[index & ((1u << log_cosets()) - 1)];
   const size_t row = (index >> log_cosets()) & (matrix.rows() - 1);
-  const Fp x = lde_shift(log_height_) * pow(Fp::root_of_unity(static_cast<int>(log_rows())), index);
   const auto columns = static_cast<uint32_t>(matrix.columns());
-  const uint32_t height = 1u << part.log_stack;
-  for (uint32_t first = 0; first < columns;) {
-    const uint32_t end =
-        std::min(first < part.group.restart ? part.group.restart : columns, first + height);
-    Fp word;
-    for (uint32_t c = end; c-- > first;) word = word * x + matrix.at(row, static_cast<int>(c));
-    out.push_back(word.wire);
-    first = end;
+  if (part.log_stack == 0) {
+    for (int tile = 0; tile < matrix.tiles(); ++tile)
+      out.insert(out.end(), matrix.row(tile, row), matrix.row(tile, row) + matrix.used_words(tile));
+    return;
   }
+  const Fp x = lde_shift(log_height_) * pow(Fp::root_of_unity(static_cast<int>(log_rows())), index);
+  const uint32_t height = 1u << part.log_stack;
+  Fp word, power = Fp::one();
+  uint32_t place = 0;
+  const auto finish = [&] {
+    out.push_back(word.wire);
+    word = Fp::zero();
+    power = Fp::one();
+    place = 0;
+  };
+  for (uint32_t column = 0; column < columns; ++column) {
+    if (column == part.group.restart && place != 0) finish();
+    const uint32_t* cells = matrix.row(static_cast<int>(column) / kTileWidth, row);
+    word += Fp::from_wire(cells[column % kTileWidth]) * power;
+    power *= x;
+    if (++place == height) finish();
+  }
+  if (place != 0) finish();
 }
 
 // Salt of the rows [run * kSaltRun, ..) of a coset: word j of lane l of pack g is element
