@@ -20,6 +20,9 @@ constexpr unsigned kLogRunRows = 7;
 constexpr size_t kRunRows = size_t{1} << kLogRunRows;
 constexpr size_t kRunPacks = kRunRows / kPackLanes;
 constexpr size_t kWordsAtOnce = size_t{1} << 16;
+constexpr unsigned kMostLogRuns = 5;
+constexpr unsigned kLogPackLanes = 4;
+static_assert(kPackLanes == size_t{1} << kLogPackLanes);
 
 using RunDigests = std::array<uint32_t, kRunPacks * kDigestPackWords>;
 
@@ -126,8 +129,15 @@ void MerkleTree::build() {
 
 // The lowest level that is kept, from the rows.
 void MerkleTree::hash_leaves() {
-  const unsigned log_count = top() - stored_top_;
-  const size_t rows = coset_rows(stored_top_);
+  // Of more runs at once than a node needs, so that stacks of many columns are made where they are
+  // hashed, too.
+  unsigned log_nodes = std::min(kMostLogRuns - std::min(kMostLogRuns, top() - stored_top_),
+                                stored_top_ - log_cosets() - kLogPackLanes);
+  while (log_nodes > 0 &&
+         (rows_->words() * kPackLanes) << (top() - stored_top_ + log_nodes) > 2 * kWordsAtOnce)
+    --log_nodes;
+  const unsigned log_count = top() - stored_top_ + log_nodes;
+  const size_t rows = coset_rows(stored_top_) >> log_nodes;
   size_t run_rows = std::min(kRunRows, rows);
   while (run_rows > kPackLanes && ((rows_->words() * run_rows) << log_count) > kWordsAtOnce)
     run_rows /= 2;
@@ -140,7 +150,9 @@ void MerkleTree::hash_leaves() {
       for (size_t run = range.begin(); run < range.end(); ++run) {
         const size_t row = run * run_rows, packs = run_rows / kPackLanes;
         coset->load(row, packs, runs);
-        hash_run(runs, 0, 1, packs, nodes_.data() + pack_offset(stored_top_, c, row));
+        for (size_t m = 0; m < size_t{1} << log_nodes; ++m)
+          hash_run(runs, m, size_t{1} << log_nodes, packs,
+                   nodes_.data() + pack_offset(stored_top_, c, row + m * rows));
       }
     });
   }
