@@ -49,7 +49,7 @@ CommittedTree at_higher_rate(CommittedTree tree, uint8_t log_blowup) {
   for (CommittedGroup& from : tree.groups()) {
     CommittedGroup& group = groups.emplace_back(std::move(from));
     for (size_t c = 0; c < size_t{1} << log_blowup; ++c)
-      if (c > 0) group.cosets[c] = std::move(group.cosets[c << log_step]);
+      if (c << log_step != c) group.cosets[c] = std::move(group.cosets[c << log_step]);
     group.cosets.resize(size_t{1} << log_blowup);
   }
   return {params, std::move(groups), tree.place(), Randomness({})};

@@ -31,18 +31,12 @@ std::vector<Case> cases() {
       {"down to a constant", with(plain, [](Params& p) { p.log_final = 0; }), {{0, 11}}},
       {"a last fold by 4", with(plain, [](Params& p) { p.log_final = 0; }), {{0, 10}}},
       {"a last fold by 2", with(plain, [](Params& p) { p.log_final = 0; }), {{0, 9}}},
-      {"a join in it", with(plain, [](Params& p) { p.log_final = 0; }), {{0, 10}, {1, 0}}},
-      {"every height", plain, {{0, 11}, {0, 10}, {0, 9}, {0, 8}, {1, 7}, {1, 5}, {1, 1}, {1, 0}}},
-      {"distances of 1 to 4", plain, {{0, 11}, {0, 10}, {1, 8}, {1, 5}, {1, 1}}},
-      {"three in one layer", plain, {{0, 11}, {0, 10}, {0, 9}, {0, 8}}},
-      {"joins of one size of fibre", plain, {{0, 11}, {0, 9}, {1, 6}}},
-      {"joins unfolded", plain, {{0, 11}, {0, 8}, {1, 5}, {1, 2}}},
-      {"joins below the final size",
-       with(plain, [](Params& p) { p.log_final = 9; }),
-       {{0, 11}, {1, 6}, {1, 2}}},
+      {"several heights", plain, {{0, 11}, {0, 9}, {1, 6}, {1, 0}}},
       {"rate 1/8", with(plain, [](Params& p) { p.log_blowup = 3; }), {{0, 9}, {1, 4}}},
+      {"stacks of 16", with(plain, [](Params& p) { p.log_stack = 4; }), {{0, 7}, {1, 4}}},
       {"masks", masked, {{0, 11}, {2, 9}, {1, 8}}},
       {"masks, rate 1/4", with(masked, [](Params& p) { p.log_blowup = 2; }), {{0, 10}, {1, 9}}},
+      {"masks, stacks of 4", with(masked, [](Params& p) { p.log_stack = 2; }), {{0, 9}, {1, 8}}},
   };
 }
 
@@ -50,18 +44,13 @@ std::vector<Case> cases() {
 class FriRun {
  public:
   FriRun(const Case& c, uint64_t seed = 1)
-      : random(seed), shape(test_shape(key, c.params, c.tables)) {
-    for (const GroupShape& group : shape.groups)
-      batch.push_back(
-          evaluate_on_subgroup(random_elements(group.bound, random), shape.log_domain(group)));
-  }
+      : random(seed),
+        shape(test_shape(key, c.params, c.tables)),
+        batch(evaluate_on_subgroup(random_elements(shape.bound, random), shape.log_domain())) {}
 
-  static std::vector<Codeword> copy(const std::vector<Codeword>& from) {
-    std::vector<Codeword> out;
-    for (const Codeword& codeword : from) {
-      out.emplace_back(codeword.log_size());
-      for (size_t e = 0; e < codeword.size(); ++e) out.back().set(e, codeword.at(e));
-    }
+  static Codeword copy(const Codeword& from) {
+    Codeword out(from.log_size());
+    for (size_t e = 0; e < from.size(); ++e) out.set(e, from.at(e));
     return out;
   }
 
@@ -82,22 +71,19 @@ class FriRun {
     auto challenges = replay_fri(shape, proof, transcript);
     if (!challenges) return propagate(challenges);
     const auto& indices = challenges->indices;
-    std::vector<std::vector<Fp5>> values;
-    for (size_t g = 0; g < batch.size(); ++g) {
-      values.emplace_back();
-      for (const uint32_t e : distinct_below(indices, batch[g].log_size()))
-        values[g].push_back(batch[g].at(e));
-    }
+    std::vector<Fp5> values;
+    for (const uint32_t e : distinct_below(indices, batch.log_size()))
+      values.push_back(batch.at(e));
     std::vector<TreeOpening> openings;
     std::vector<const uint32_t*> rows;
     for (size_t i = 0; i < shape.layers.size(); ++i)
       openings.push_back(open_layer(shape, fri, i, indices));
     for (size_t i = 0; i < shape.layers.size(); ++i) {
-      const auto heights = tree_heights(shape, shape.trees.size() + i);
-      const auto opened = distinct_below(indices, heights[0].log_size);
+      const MerkleShape tree = merkle_shape(shape, shape.trees.size() + i);
+      const auto opened = distinct_below(indices, tree.log_size);
       std::vector<uint32_t> scratch(2 * opened.size());
-      std::vector<Digest> nodes(4 * opened.size());
-      EXPECT_EQ(verify_merkle_proof(proof.layers[i].root, heights, opened, openings[i].rows,
+      std::vector<Digest> nodes(3 * opened.size());
+      EXPECT_EQ(verify_merkle_proof(proof.layers[i].root, tree, opened, openings[i].rows,
                                     openings[i].digests, scratch, nodes),
                 MerkleCheck::kOk);
       rows.push_back(openings[i].rows.data());
@@ -114,7 +100,7 @@ class FriRun {
   VerifyingKey key = test_key();
   std::mt19937_64 random;
   Shape shape;
-  std::vector<Codeword> batch;
+  Codeword batch;
   FriCommitment fri;
   Proof proof;
 };
@@ -147,22 +133,6 @@ TEST_P(Fri, FoldIsTheCombinationOfTheParts) {
   }
 }
 
-TEST_P(Fri, AddMultiple) {
-  std::mt19937_64 random(6);
-  for (unsigned log_size : {0u, 2u, 4u, 7u, 13u}) {
-    const auto a = random_elements(size_t{1} << log_size, random);
-    const auto b = random_elements(size_t{1} << log_size, random);
-    const Fp5 factor = random_fp5(random);
-    Codeword sum(log_size), other(log_size);
-    for (size_t e = 0; e < a.size(); ++e) {
-      sum.set(e, a[e]);
-      other.set(e, b[e]);
-    }
-    add_multiple(sum, other, factor);
-    for (size_t e = 0; e < a.size(); ++e) ASSERT_EQ(sum.at(e), a[e] + factor * b[e]);
-  }
-}
-
 // Extreme words: no sum of the lazily reduced products may overflow.
 TEST_P(Fri, FoldOfExtremeWords) {
   const Fp words[] = {Fp::from_wire(0), Fp::from_wire(Fp::kModulus - 1),
@@ -189,7 +159,7 @@ INSTANTIATE_SIMD_TARGET_TESTS(Fri);
 const Case kUsual = {
     "usual",
     {.zk = false, .queries = 40, .grind_query = 4, .grind_round = 3, .log_final = 4},
-    {{0, 11}, {1, 9}, {1, 4}}};
+    {{0, 11}}};
 
 TEST(FriSoundness, FoldFibreAgreesWithFold) {
   std::mt19937_64 random(7);
@@ -208,46 +178,25 @@ TEST(FriSoundness, FoldFibreAgreesWithFold) {
 
 /// A cheating prover: like fri_commit, but codewords can be changed before they are committed, and
 /// the final polynomial is cut to its length whatever it is.
-struct Cheat {
-  std::function<void(size_t layer, Codeword&)> change = [](size_t, Codeword&) {};
-  /// What is committed of a group that is folded with a layer.
-  std::function<void(uint32_t group, Codeword&)> change_joining = [](uint32_t, Codeword&) {};
-};
-void cheat(FriRun& run, const Cheat& how) {
+using Change = std::function<void(size_t layer, Codeword&)>;
+void cheat(FriRun& run, const Change& change = [](size_t, Codeword&) {}) {
   Transcript transcript;
   {
     const auto scope = transcript.scope("fri");
-    std::vector<Codeword> batch = FriRun::copy(run.batch);
-    Codeword codeword = std::move(batch[0]);
+    Codeword codeword = FriRun::copy(run.batch);
     for (uint32_t i = 0; i < run.shape.layers.size(); ++i) {
-      const FriLayerShape& layer = run.shape.layers[i];
+      const unsigned log_arity = run.shape.layers[i].log_arity;
       const auto layer_scope = transcript.scope("layer", i);
-      how.change(i, codeword);
-      std::vector<FriFibres> fibres = {{codeword.pack(0), layer.log_arity}};
-      for (const auto& [group, log_arity] : layer.joins) {
-        if (log_arity == 0) continue;
-        how.change_joining(group, batch[group]);
-        fibres.push_back({batch[group].pack(0), log_arity});
-      }
-      MerkleTree tree(0, {fri_layer_rows(layer.log_rows(), fibres)});
+      change(i, codeword);
+      MerkleTree tree(fri_layer_rows(codeword, log_arity));
       transcript.absorb("root", tree.root());
       const auto nonce = grind(transcript, "grind", run.shape.params.grind_round);
-      const Fp5 beta = transcript.squeeze("fold");
-      Codeword next = fold(codeword, layer.log_arity, beta);
-      unsigned exponent = 1u << layer.log_arity;
-      std::vector<Codeword> joined;
-      for (const auto& [group, log_arity] : layer.joins) {
-        Codeword& other = batch[group];
-        add_multiple(next, log_arity == 0 ? std::move(other) : fold(other, log_arity, beta),
-                     pow(beta, exponent));
-        if (log_arity > 0) joined.push_back(std::move(other));
-        exponent += 1u << log_arity;
-      }
+      Codeword next = fold(codeword, log_arity, transcript.squeeze("fold"));
       run.proof.layers.push_back({tree.root(), *nonce});
-      run.fri.layers.push_back({std::move(codeword), std::move(joined), std::move(tree), *nonce});
+      run.fri.layers.push_back({std::move(codeword), std::move(tree), *nonce});
       codeword = std::move(next);
     }
-    how.change(run.shape.layers.size(), codeword);
+    change(run.shape.layers.size(), codeword);
     run.fri.final_polynomial = interpolate(codeword);
     run.fri.final_polynomial.resize(run.shape.final_bound);
     transcript.absorb("final", std::span<const Fp5>(run.fri.final_polynomial));
@@ -258,26 +207,35 @@ void cheat(FriRun& run, const Cheat& how) {
 
 TEST(FriSoundness, TheCheatIsAcceptedWhenItDoesNotCheat) {
   FriRun run(kUsual);
-  cheat(run, {});
+  cheat(run);
   EXPECT_TRUE(run.verify());
 }
 
 TEST(FriSoundness, RejectsADegreeThatIsTooHigh) {
-  for (size_t g = 0; g < 3; ++g) {
+  {  // by one: the bound is a product of the folds and of the final bound
     FriRun run(kUsual);
-    const GroupShape& group = run.shape.groups[g];
-    run.batch[g] =
-        evaluate_on_subgroup(random_elements(size_t{1} << run.shape.log_domain(group), run.random),
-                             run.shape.log_domain(group));
-    cheat(run, {});
+    ASSERT_EQ(run.shape.bound, run.shape.final_bound << 9);
+    auto coefficients = random_elements(run.shape.bound + 1, run.random);
+    run.batch = evaluate_on_subgroup(coefficients, run.shape.log_domain());
+    cheat(run);
     run.expect(ErrorCode::kFinal);
+    coefficients.pop_back();
+    run = FriRun(kUsual);
+    run.batch = evaluate_on_subgroup(coefficients, run.shape.log_domain());
+    cheat(run);
+    EXPECT_TRUE(run.verify());
   }
+  FriRun run(kUsual);
+  run.batch =
+      evaluate_on_subgroup(random_elements(run.batch.size(), run.random), run.shape.log_domain());
+  cheat(run);
+  run.expect(ErrorCode::kFinal);
 }
 
 TEST(FriSoundness, RejectsARandomWord) {
   FriRun run(kUsual);
-  for (size_t e = 0; e < run.batch[0].size(); ++e) run.batch[0].set(e, random_fp5(run.random));
-  cheat(run, {});
+  for (size_t e = 0; e < run.batch.size(); ++e) run.batch.set(e, random_fp5(run.random));
+  cheat(run);
   run.expect(ErrorCode::kFinal);
 }
 
@@ -286,64 +244,31 @@ TEST(FriSoundness, RejectsALayerThatIsNotTheFold) {
   ASSERT_EQ(layers, 3);
   for (size_t layer = 0; layer <= layers; ++layer) {
     FriRun run(kUsual);
-    cheat(run, {.change = [&](size_t i, Codeword& codeword) {
-            if (i != layer) return;
-            // Another polynomial of the same degree, so that only the link between the layers is
-            // wrong.
-            const uint32_t bound = i < layers ? run.shape.layers[i].bound : run.shape.final_bound;
-            codeword =
-                evaluate_on_subgroup(random_elements(bound, run.random), codeword.log_size());
-          }});
+    cheat(run, [&](size_t i, Codeword& codeword) {
+      if (i != layer) return;
+      // Another polynomial of the same degree, so that only the link between the layers is wrong.
+      const uint32_t bound = i < layers ? run.shape.layers[i].bound : run.shape.final_bound;
+      codeword = evaluate_on_subgroup(random_elements(bound, run.random), codeword.log_size());
+    });
     run.expect(layer == 0       ? ErrorCode::kDeep
                : layer < layers ? ErrorCode::kFold
                                 : ErrorCode::kFinal);
   }
 }
 
-// A group that is folded with a layer is committed there: as another polynomial of its degree, or
-// with its true values but for one place of each fibre, whichever is not asked for.
-TEST(FriSoundness, RejectsAJoiningGroupThatIsNotItsBatch) {
-  for (const uint32_t group : {1u, 2u}) {
-    FriRun run(kUsual);
-    cheat(run, {.change_joining = [&](uint32_t g, Codeword& codeword) {
-            if (g == group)
-              codeword = evaluate_on_subgroup(
-                  random_elements(run.shape.groups[g].bound, run.random), codeword.log_size());
-          }});
-    run.expect(ErrorCode::kDeep);
-  }
-  for (const size_t part : {0u, 1u}) {  // group 1 has fibres of two
-    FriRun run(kUsual);
-    ASSERT_EQ(run.shape.layers[0].joins[0].log_arity, 1);
-    cheat(run, {.change_joining = [&](uint32_t g, Codeword& codeword) {
-            if (g != 1) return;
-            const size_t half = codeword.size() / 2;
-            for (size_t e = part * half; e < (part + 1) * half; ++e)
-              codeword.set(e, codeword.at(e) + Fp5::one());
-          }});
-    run.expect(ErrorCode::kDeep);
-  }
-}
-
-// Challenges of two parts must differ, or groups could cancel each other.
-TEST(FriSoundness, PartsHaveDistinctPowers) {
-  const Case close{"close",
-                   {.zk = false, .queries = 20, .grind_query = 4, .log_final = 4},
-                   {{0, 11}, {0, 10}, {1, 9}, {1, 8}}};
-  for (uint32_t a = 0; a < 4; ++a) {
-    for (uint32_t b = a + 1; b < 4; ++b) {
-      FriRun run(close);
-      ASSERT_EQ(run.shape.layers[0].joins.size(), 3u);
-      const Codeword far = evaluate_on_subgroup(random_elements(1 << 9, run.random), 9);
-      for (const auto& [g, sign] : {std::pair{a, Fp::one()}, std::pair{b, -Fp::one()}}) {
-        Codeword& codeword = run.batch[g];
-        for (size_t e = 0; e < codeword.size(); ++e)
-          codeword.set(e, codeword.at(e) + far.at(e % 512) * sign);
-      }
-      cheat(run, {});
-      run.expect(ErrorCode::kFinal);
+// One place of every fibre lies, whichever is not the one that a query asks for: the fold differs.
+TEST(FriSoundness, RejectsALayerThatIsWrongInOnePlaceOfItsFibres) {
+  for (const size_t layer : {0u, 1u, 2u})
+    for (const size_t place : {0u, 3u, 7u}) {
+      FriRun run(kUsual);
+      cheat(run, [&](size_t i, Codeword& codeword) {
+        const size_t part = codeword.size() / 8;
+        for (size_t e = place * part; i == layer && e < (place + 1) * part; ++e)
+          codeword.set(e, codeword.at(e) + Fp5::one());
+      });
+      const auto result = run.verify();
+      ASSERT_FALSE(result) << "layer " << layer << ", place " << place;
     }
-  }
 }
 
 TEST(FriSoundness, RejectsAWrongFinalPolynomial) {
@@ -364,12 +289,11 @@ TEST(FriSoundness, RejectsAWrongFinalPolynomial) {
   }
 }
 
-TEST(FriSoundness, RejectsGroupsThatDoNotJoin) {
+// The opened rows say something else than what was folded.
+TEST(FriSoundness, RejectsAnotherBatch) {
   FriRun run(kUsual);
   run.prove();
-  // The opened rows of group 2 say something else than what was joined.
-  for (size_t e = 0; e < run.batch[2].size(); ++e)
-    run.batch[2].set(e, run.batch[2].at(e) + Fp5::one());
+  for (size_t e = 0; e < run.batch.size(); ++e) run.batch.set(e, run.batch.at(e) + Fp5::one());
   run.expect(ErrorCode::kDeep);
 }
 

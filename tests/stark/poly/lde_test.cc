@@ -107,12 +107,31 @@ TEST_P(LdeTest, OtherBlowups) {
   }
 }
 
+// Point e = 2^b r + c of height h is lde_shift(h) root(h + b)^e, and its square the point of that
+// index of height h - 1.
 TEST_P(LdeTest, CosetsAreOneDomain) {
-  // Point e = 2 r + c is g w_2N^e.
-  const Fp w = Fp::root_of_unity(6);
-  for (size_t e = 0; e < 64; ++e) {
-    EXPECT_EQ(coset_shift(5, 1, e % 2) * pow(Fp::root_of_unity(5), e / 2), Fp::from(3) * pow(w, e));
-  }
+  for (int log_blowup : {1, 2, 3})
+    for (int log_rows : {1, 3, 5, 9}) {
+      const TileMatrix trace = random_matrix(log_rows, 3, random_);
+      const std::vector<Fp> rho = random_masks(2, 3, random_);
+      std::vector<TileMatrix> cosets = make_cosets(log_blowup, log_rows, 3);
+      low_degree_extend(trace, {rho, 2}, cosets);
+      const auto polynomials = masked_polynomials(trace, {rho, 2});
+      const size_t size = trace.rows() << log_blowup;
+      const auto point = [&](int h, size_t e) {
+        return pow(Fp::from(3), uint64_t{1} << (24 - h)) *
+               pow(Fp::root_of_unity(h + log_blowup), e);
+      };
+      for (size_t e = 0; e < size; e += size > 64 ? 37 : 1) {
+        const Fp x = point(log_rows, e);
+        ASSERT_EQ(x * x, point(log_rows - 1, e % (size / 2)));
+        ASSERT_NE(pow(x, trace.rows()), Fp::one()) << "off the trace domain";
+        for (int c = 0; c < 3; ++c)
+          ASSERT_EQ(cosets[e % cosets.size()].at(e / cosets.size(), c),
+                    horner(polynomials[static_cast<size_t>(c)], x))
+              << "2^" << log_rows << " rows, index " << e;
+      }
+    }
 }
 
 TEST_P(LdeTest, SmallCosets) {

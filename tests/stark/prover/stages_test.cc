@@ -1,13 +1,17 @@
-// LogUp and constraint stages against a naive reading of protocol.md sections 6 and 7, on every
-// SIMD target; and both against each other: an honest witness has no remainder.
+// LogUp, constraint and quotient stages against a naive reading of protocol.md sections 6, 7 and 9,
+// on every SIMD target; and the first two against each other: an honest witness has no remainder.
 #include <gtest/gtest.h>
 
 #include <bit>
 #include <memory>
 #include <random>
 
+#include "stark/pcs/open/ood.h"
+#include "stark/poly/lde.h"
 #include "stark/prover/stages/constraints.h"
 #include "stark/prover/stages/logup.h"
+#include "stark/prover/stages/quotient.h"
+#include "tests/stark/support/proof_shapes.h"
 #include "tests/stark/toys/all.h"
 
 namespace zkvm::stark {
@@ -357,6 +361,120 @@ TEST(Constraints, HonestWitnessHasNoRemainder) {
       for (uint64_t r = 0; r < group.height(); ++r)
         for (uint32_t k = 0; k < 5; ++k) ASSERT_EQ(out.row(0, r)[k], 0u) << "row " << r;
     });
+  });
+}
+
+/// A random quotient of a group of its size, split.
+struct Split {
+  std::vector<Fp5> q;
+  std::vector<TileMatrix> cosets;
+  GroupMasks masks;
+
+  Split(const Shape& shape, const GroupShape& group, uint8_t seed) {
+    std::mt19937_64 random(7);
+    q = random_elements(group.quotient_size, random);
+    const unsigned log_blowup = shape.params.log_blowup;
+    const auto put = [&](TileMatrix& to, int first, Fp shift) {
+      Fp x = shift;
+      for (size_t r = 0; r < to.rows(); ++r, x *= Fp::root_of_unity(to.log_rows())) {
+        const Fp5 value = at(Fp5::from(x));
+        for (int k = 0; k < 5; ++k) to.set(r, first + k, value.c[k]);
+      }
+    };
+    TileMatrix values(group.log_height, 10);
+    values.zero_spare_columns();
+    put(values, 0, coset_shift(group.log_height, static_cast<int>(log_blowup), 0));
+    put(values, 5,
+        coset_shift(group.log_height, static_cast<int>(log_blowup), 1u << (log_blowup - 1)));
+    TileMatrix extra(std::countr_zero(group.extra_coset), 10);
+    put(extra, kChunkB, kExtraShift);
+    const auto width = static_cast<int>(group.width[shape.tree(Phase::kQuotient)]);
+    for (uint32_t c = 0; c < 1u << log_blowup; ++c) cosets.emplace_back(group.log_height, width);
+    masks = split_quotient(shape, group, Randomness({seed}), values,
+                           shape.params.zk ? &extra : nullptr, cosets);
+  }
+  [[nodiscard]] Fp5 at(const Fp5& x) const {
+    Fp5 value;
+    for (size_t i = q.size(); i-- > 0;) value = value * x + q[i];
+    return value;
+  }
+  [[nodiscard]] Fp5 chunk(size_t coset, size_t row, uint32_t first) const {
+    Fp5 out;
+    for (uint32_t k = 0; k < 5; ++k) out.c[k] = cosets[coset].at(row, static_cast<int>(first + k));
+    return out;
+  }
+  /// How many coefficients a column has.
+  [[nodiscard]] size_t size(uint32_t column) const {
+    size_t tail = masks.count;
+    while (tail > 0 && masks.words[column * masks.count + tail - 1] == Fp::zero()) --tail;
+    return cosets[0].rows() + tail;
+  }
+};
+
+template <class Visit>
+void for_each_quotient(Visit visit) {
+  for (const bool zk : {true, false})
+    for (const uint8_t log_blowup : {uint8_t{1}, uint8_t{2}, uint8_t{3}})
+      for (const uint8_t log_stack : {uint8_t{0}, uint8_t{1}, uint8_t{3}}) {
+        const Params params{
+            .zk = zk, .log_blowup = log_blowup, .queries = 2, .log_stack = log_stack};
+        const Shape shape = test_shape(test_key(), params, {{0, 8}, {1, 7}, {1, 6}});
+        for (const GroupShape& group : shape.groups) {
+          SCOPED_TRACE((zk ? "zk, 2^" : "2^") + std::to_string(group.log_height) +
+                       " rows, blowup 2^" + std::to_string(log_blowup) + ", stacks of 2^" +
+                       std::to_string(log_stack));
+          visit(shape, group);
+        }
+      }
+}
+
+TEST(Quotient, ChunksMakeItUp) {
+  on_every_target([] {
+    for_each_quotient([](const Shape& shape, const GroupShape& group) {
+      const Split split(shape, group, 1);
+      const size_t cosets = split.cosets.size();
+      for (size_t e = 0; e < group.height() * cosets; e += 29) {
+        const Fp x = coset_shift(group.log_height, shape.params.log_blowup, e % cosets) *
+                     pow(Fp::root_of_unity(group.log_height), e / cosets);
+        ASSERT_EQ(split.chunk(e % cosets, e / cosets, kChunkA) +
+                      pow(x, group.split) * split.chunk(e % cosets, e / cosets, kChunkB),
+                  split.at(Fp5::from(x)))
+            << "index " << e;
+      }
+      // Off the domains, where values, coefficients beyond N and degrees must fit together.
+      Random random(6);
+      const Fp5 zeta = random.extension();
+      const auto opened =
+          OutOfDomainPoint(group.log_height, zeta).evaluate(split.cosets[0], split.masks.view());
+      Fp5 a, b;
+      for (int k = 0; k < 5; ++k) {
+        Fp5 basis;
+        basis.c[k] = Fp::one();
+        a += basis * opened[kChunkA + static_cast<size_t>(k)];
+        b += basis * opened[kChunkB + static_cast<size_t>(k)];
+      }
+      EXPECT_EQ(a + pow(zeta, group.split) * b, split.at(zeta));
+      for (uint32_t k = 0; k < 5; ++k) {
+        EXPECT_EQ(split.size(kChunkA + k), group.split + group.chunk_mask);
+        EXPECT_EQ(split.size(kChunkB + k), group.quotient_size - group.split);
+      }
+    });
+  });
+}
+
+// R: five coordinates of `bound` coefficients, each a full stack, in the tallest group alone.
+TEST(Quotient, RandomPartsAreOfTheirSizesAndFollowTheSeed) {
+  for_each_quotient([](const Shape& shape, const GroupShape& group) {
+    const Split split(shape, group, 1), other(shape, group, 2);
+    const bool blinded = shape.params.zk && &group == &shape.groups[0];
+    ASSERT_EQ(split.cosets[0].columns(), blinded ? 10 + (5 << shape.params.log_stack) : 10);
+    for (uint32_t c = kBlinding; c < static_cast<uint32_t>(split.cosets[0].columns()); ++c)
+      EXPECT_EQ(split.size(c) << shape.params.log_stack, shape.bound) << c;
+    for (int c = 0; c < split.cosets[0].columns(); ++c)
+      EXPECT_EQ(split.cosets[0].at(5, c) == other.cosets[0].at(5, c), !shape.params.zk) << c;
+    for (int c = kBlinding; c < split.cosets[0].columns(); ++c)
+      for (int d = kBlinding; d < c; ++d)
+        EXPECT_NE(split.cosets[0].at(5, c), split.cosets[0].at(5, d)) << c << " " << d;
   });
 }
 
