@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "stark/pcs/open/deep.h"
 #include "stark/pcs/fri/fri.h"
+#include "stark/pcs/open/deep.h"
 
 namespace zkvm::stark {
 namespace {
@@ -74,10 +74,8 @@ struct Deep {
     }
     Words words;
     zeta = words.element();
-    for (uint32_t i = 0; i < shape.openings(group); ++i) {
-      opened.push_back(words.element());
-      coefficients.push_back(words.element());
-    }
+    while (opened.size() < shape.openings()) opened.push_back(words.element());
+    while (coefficients.size() < shape.batched()) coefficients.push_back(words.element());
   }
   static Deep& instance() {
     static Deep deep;
@@ -99,12 +97,11 @@ void run(benchmark::State& state, double units, Body body) {
 
 void BM_Deep(benchmark::State& state) {
   Deep& d = Deep::instance();
-  std::vector<TreeLde> lde(d.trees.size());
-  for (size_t t = 0; t < lde.size(); ++t)
-    for (const TileMatrix& coset : d.trees[t]) lde[t].push_back(&coset);
+  std::vector<std::vector<TreeLde>> lde(1, std::vector<TreeLde>(d.trees.size()));
+  for (size_t t = 0; t < d.trees.size(); ++t)
+    for (const TileMatrix& coset : d.trees[t]) lde[0][t].push_back(&coset);
   run(state, d.cells, [&] {
-    benchmark::DoNotOptimize(
-        deep_batch(d.shape, d.shape.groups[0], lde, d.zeta, d.opened, d.coefficients));
+    benchmark::DoNotOptimize(deep_batch(d.shape, lde, d.zeta, d.opened, d.coefficients));
   });
 }
 
@@ -147,11 +144,9 @@ void BM_FriFolds(benchmark::State& state) {  // without trees
 
 void BM_FriCommit(benchmark::State& state) {
   const Deep& d = Deep::instance();
-  const Codeword codeword = line(kLogRows + 1);
   for (auto _ : state) {
     state.PauseTiming();
-    std::vector<Codeword> batch;
-    batch.push_back(line(kLogRows + 1));
+    Codeword batch = line(kLogRows + 1);
     state.ResumeTiming();
     const int threads = static_cast<int>(state.range(0));
     const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
@@ -160,7 +155,7 @@ void BM_FriCommit(benchmark::State& state) {
     benchmark::DoNotOptimize(fri_commit(d.shape, std::move(batch), transcript));
   }
   state.counters["core_ns"] = benchmark::Counter(
-      static_cast<double>(codeword.size()) * 1e-9 / static_cast<double>(state.range(0)),
+      static_cast<double>(2 << kLogRows) * 1e-9 / static_cast<double>(state.range(0)),
       benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
   state.SetLabel(std::string(to_string(simd_target())));
 }

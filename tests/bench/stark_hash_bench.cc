@@ -6,7 +6,9 @@
 //   --benchmark_repetitions=5
 //
 // core_ns is nanoseconds times threads per unit; the name says which unit: block (64 bytes hashed),
-// node, word, hash, cell (of the trace; the tree is over the LDE at blowup 2, 64 columns x 2^20).
+// node, word, hash, row, cell (of the trace; the tree is over the LDE at blowup 2, 64 columns x 2^20).
+// plain_rows and stacked_rows are trees over 64 columns x 2^18: rows of 64 words as they lie, and of
+// 64 / 2^s words made for the hash, 2^s times as many.
 #include <benchmark/benchmark.h>
 #include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
@@ -15,6 +17,8 @@
 #include <atomic>
 #include <cstdlib>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -23,6 +27,7 @@
 #include "stark/hash/merkle_lanes.h"
 #include "stark/pcs/commit/merkle_tree.h"
 #include "stark/pcs/commit/randomness.h"
+#include "stark/pcs/commit/stacked_rows.h"
 #include "stark/pcs/fri/grind.h"
 #include "stark/poly/tile_matrix.h"
 
@@ -122,11 +127,20 @@ class Lde {
       });
     }
   }
-  [[nodiscard]] MerkleTree commit(bool salted = false) const {
+  [[nodiscard]] MerkleTree commit() const {
     std::vector<std::vector<RowColumns>> columns(2);
     for (size_t c = 0; c < 2; ++c) append_columns(cosets_[c], columns[c]);
-    return MerkleTree(1, {{static_cast<unsigned>(log_trace_) + 1, columns, salted}},
-                      TreeSalt{Randomness({}), 0});
+    return MerkleTree(
+        std::make_unique<ColumnRows>(static_cast<unsigned>(log_trace_) + 1, std::move(columns)));
+  }
+  [[nodiscard]] MerkleTree commit_stacks(int log_stack, bool salted = false) const {
+    const StackedGroup group{.log_height = static_cast<uint8_t>(log_trace_),
+                             .cosets = cosets_,
+                             .restart = static_cast<uint32_t>(cosets_[0].columns())};
+    std::optional<TreeSalt> salt;
+    if (salted) salt = TreeSalt{Randomness({}), 0};
+    return MerkleTree(std::make_unique<StackedRows>(static_cast<uint8_t>(log_trace_ + log_stack), 1,
+                                                    std::vector{group}, std::move(salt)));
   }
   // Read once, by the same threads: what the memory alone costs.
   [[nodiscard]] uint32_t sum() const {
@@ -149,10 +163,14 @@ class Lde {
   std::vector<TileMatrix> cosets_;
 };
 
-constexpr int kLogTrace = 20, kColumns = 64;
+constexpr int kLogTrace = 20, kLogStackedTrace = 18, kColumns = 64;
 
 const Lde& wide_lde() {
   static const Lde lde(kLogTrace, kColumns);
+  return lde;
+}
+const Lde& stacked_lde() {
+  static const Lde lde(kLogStackedTrace, kColumns);
   return lde;
 }
 const Lde& narrow_lde() {
@@ -165,7 +183,13 @@ void add_trees(SimdTarget target, int threads) {
   add("leaves_and_tree_cell", target, threads, kCells,
       [] { benchmark::DoNotOptimize(wide_lde().commit()); });
   add("salted_bank_row", target, threads, 2 << kLogTrace,
-      [] { benchmark::DoNotOptimize(narrow_lde().commit(true)); });
+      [] { benchmark::DoNotOptimize(narrow_lde().commit_stacks(0, true)); });
+  constexpr double kStackedCells = static_cast<double>(kColumns) * (1 << kLogStackedTrace);
+  add("plain_rows_cell", target, threads, kStackedCells,
+      [] { benchmark::DoNotOptimize(stacked_lde().commit()); });
+  for (const int log_stack : {0, 1, 2, 4})
+    add("stacked_rows_" + std::to_string(log_stack) + "_cell", target, threads, kStackedCells,
+        [=] { benchmark::DoNotOptimize(stacked_lde().commit_stacks(log_stack)); });
 }
 
 void add_memory_floor(int threads) {
