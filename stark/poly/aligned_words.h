@@ -31,7 +31,7 @@ class AlignedWords {
  private:
   uint32_t* data_ = nullptr;
   size_t size_ = 0;
-  size_t block_bytes_ = 0;  // of a large block, as it was allocated
+  size_t block_bytes_ = 0;  // as it was allocated; 0: by the C library
 };
 
 }  // namespace zkvm::stark
