@@ -189,7 +189,7 @@ TEST(Receipt, MutationsAreRefusedOrCanonical) {
 // Lists of banks cost two bytes each: they must not make the parser take many times the memory.
 TEST(Receipt, LongListsOfBanksTakeLittleMemory) {
   constexpr size_t kSegments = 400, kBanks = 60000;
-  Bytes bytes = {'Z', 'K', 'V', 'R', 2, 0, 0, 0};
+  Bytes bytes = {'Z', 'K', 'V', 'R', 3, 0, 0, 0};
   const auto put = [&](uint64_t value, int size) {
     for (int i = 0; i < size; ++i) bytes.push_back(static_cast<uint8_t>(value >> (8 * i)));
   };
@@ -207,7 +207,7 @@ TEST(Receipt, LongListsOfBanksTakeLittleMemory) {
 // One segment that leaves banks for as many others: a root each, which must be there.
 TEST(Receipt, RootsThatAreNotThereTakeLittleMemory) {
   constexpr uint16_t kBanks = 20000;
-  Bytes bytes = {'Z', 'K', 'V', 'R', 2, 0, 0, 0};
+  Bytes bytes = {'Z', 'K', 'V', 'R', 3, 0, 0, 0};
   const auto put = [&](uint64_t value, int size) {
     for (int i = 0; i < size; ++i) bytes.push_back(static_cast<uint8_t>(value >> (8 * i)));
   };

@@ -25,7 +25,7 @@ struct Guest {
   std::unique_ptr<ProgramImage> image;
 
   explicit Guest(vm::Program loaded) : program(std::move(loaded)) {
-    auto made = ProgramImage::of(program, nullptr, 2);
+    auto made = ProgramImage::of(program);
     EXPECT_TRUE(made) << made.error().message;
     image = std::make_unique<ProgramImage>(*std::move(made));
   }
