@@ -106,7 +106,7 @@ Result<Image> Image::parse(std::span<const uint8_t> bytes) {
     };
     read_roots(image.volumes, image.root);
     const auto lower = in.get<uint8_t>();
-    if (lower > 1)
+    if (lower > 1 && !in.truncated())
       return complain(ErrorCode::kNonCanonical, "lower rate: expected 0 or 1, found {}", lower);
     if (lower == 1) {
       image.lower.emplace();

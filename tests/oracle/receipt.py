@@ -91,8 +91,7 @@ class Image:
 
     def roots_for(self, proof):
         """Those that this proof's key has."""
-        log_blowup = read_params(Reader(proof, "proof")).log_blowup
-        return self.roots[-1 if log_blowup > self.roots[0].log_blowup else 0]
+        return self.roots[-1 if params_of(proof).log_blowup > self.roots[0].log_blowup else 0]
 
 
 def parse_image(data):
@@ -123,6 +122,7 @@ def parse_image(data):
         banks += [Bank(base + j * BANK_WORDS, kind, columns + j * width) for j in range(count)]
         columns += count * width
     widths = [min(VOLUME_COLUMNS, columns - first) for first in range(IMAGE_COLUMNS, columns, VOLUME_COLUMNS)]
+
     def read_roots(log_blowup):
         volumes = [(reader.bytes(32), width) for width in widths]
         return Roots(log_blowup, volumes, reader.bytes(32))
@@ -273,7 +273,8 @@ def segment_key(machine, image, segment):
         placed.append((chips[chip], f"bank {use.bank}", LOG_BANK, slots.of_bank(image, use), bank.base if bank else 0))
 
     widest = max(len(item.tuple) for chip, *_ in placed for item in chip.interactions)
-    return parse_key(key_bytes(widest, image.roots_for(segment.proof).log_blowup, slots.rows, [chip_bytes(*place) for place in placed]))
+    log_blowup = image.roots_for(segment.proof).log_blowup
+    return parse_key(key_bytes(widest, log_blowup, slots.rows, [chip_bytes(*place) for place in placed]))
 
 
 def limbs(word):
@@ -295,6 +296,10 @@ def segment_statement(image, receipt, index):
 # All checks
 
 
+def params_of(proof):
+    return read_params(Reader(proof, "proof"))
+
+
 def verify_receipt(machine, data, image_id, security=128.0):
     """`machine`: parse_key's, of the machine's key; `data`, `image_id`: bytes. Raises Refused with a code of host/error.h
     or returns (receipt, proven bits)."""
@@ -307,10 +312,12 @@ def verify_receipt(machine, data, image_id, security=128.0):
     tasks, params, rate = [], None, 0  # (key, shape, statement) of each segment
     for index, segment in enumerate(receipt.segments):
         with reasons():
+            found = params_of(segment.proof)
+        params = params or found
+        require(found == params, "InvalidReceipt", f"segment {index}: other parameters")
+        with reasons():
             key = segment_key(machine, image, segment)
             shape = open_proof(key, segment.proof).shape
-        params = params or shape.params
-        require(shape.params == params, "InvalidReceipt", f"segment {index}: other parameters")
         rows = sum(len(group.tables) * group.height for group in shape.groups)
         require(rows <= MAX_ROWS, "InvalidReceipt", f"segment {index}: {rows} rows")
         rate = max(rate, shape.rate)

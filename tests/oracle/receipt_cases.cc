@@ -79,8 +79,11 @@ struct Made {
   Bytes bytes() const { return serialise(receipt()); }
 };
 
-stark::machine::SessionOptions in_segments(uint64_t cycles, bool zk = true) {
-  return {.segment_cycles = cycles, .params = stark::quick_params(zk)};
+stark::machine::SessionOptions in_segments(uint64_t cycles, bool zk = true,
+                                           uint8_t log_blowup = 1) {
+  Params params = stark::quick_params(zk);
+  params.log_blowup = log_blowup;
+  return {.segment_cycles = cycles, .params = params};
 }
 
 // Few of the machine's instructions, no input, no journal, no word of RAM.
@@ -202,6 +205,12 @@ class HollowCases {
     add("a rate below the image's", kHigh, [](HollowReceipt& r) {
       for (auto& segment : r.segments) segment.params.log_blowup = 2;
     });
+    for (const uint8_t log_blowup : std::vector<uint8_t>{2, 3})
+      add(fmt::format("rate 2^-{} of an image of 1/2 and 1/4", log_blowup), kHigh,
+          [&](HollowReceipt& r) {
+            r.image.lower.emplace();
+            for (auto& segment : r.segments) segment.params.log_blowup = log_blowup;
+          });
     add("2^26 rows", kHigh, [](HollowReceipt& r) { r.segments[2].tables = all_rows(r); });
     add("2^26 rows and a table", kHigh, [](HollowReceipt& r) {
       r.segments[2].tables = all_rows(r);
@@ -334,6 +343,19 @@ void add_malformed(CaseWriter& out, const Made& made) {
   add("a bank that the image does not have", [](Receipt&, Segments& s) {
     s[1].uses.push_back({99, s[1].uses.back().constant});
   });
+  // Which of two faults is named.
+  add("a bank that the image does not have, and no proof", [](Receipt&, Segments& s) {
+    s[1].uses.push_back({99, s[1].uses.back().constant});
+    s[1].proof = {};
+  });
+  Bytes other_params(made.proofs.segments[1].proof.begin(), made.proofs.segments[1].proof.end());
+  other_params[4 + 4 + 2] ^= 1;  // queries
+  const std::span<const uint8_t> cut = std::span(other_params).first(20);
+  add("other parameters, and a short proof", [&](Receipt&, Segments& s) { s[1].proof = cut; });
+  add("other parameters, and a bank that the image does not have", [&](Receipt&, Segments& s) {
+    s[1].uses.push_back({99, s[1].uses.back().constant});
+    s[1].proof = other_params;
+  });
   add("RAM as constants", [&](Receipt&, Segments& s) {
     for (size_t u = 1; u < s[both].uses.size(); ++u) s[both].uses[u].constant = true;
     link_banks(s);
@@ -377,19 +399,33 @@ void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) 
   add_changed("another entry", [](Image& i) { i.entry ^= 4; });  // which the proofs do not see
   add_changed("entry in an instruction", [](Image& i) { i.entry += 2; });
   add_changed("entry too high", [](Image& i) { i.entry = 0x3f000000; });
-  for (const uint8_t rate : std::vector<uint8_t>{0, 2, 4, 5})
+  for (const uint8_t rate : std::vector<uint8_t>{0, 1, 3, 4, 5})
     add_changed(fmt::format("rate {}", rate), [&](Image& i) { i.log_blowup = rate; });
   for (const uint8_t log_height : std::vector<uint8_t>{11, 13, 14, 15, 22, 23}) {
     add_changed(fmt::format("program of 2^{}", log_height),
                 [&](Image& i) { i.log_program = log_height; });
   }
   add_changed("rate 3 and height 2^22", [](Image& i) { i.log_blowup = 3, i.log_program = 22; });
+  add_changed("height 2^21 at the lower rate", [](Image& i) { i.log_program = 21; });
+  // What the proofs are made with, and what not: trees of two rates.
+  add_changed("another root", [](Image& i) { i.root[0] ^= 1; });
+  add_changed("other roots of the lower rate", [](Image& i) { i.lower->root[0] ^= 1; });
+  add_changed("roots exchanged", [](Image& i) { std::swap(i.root, i.lower->root); });
+  add_changed("no lower rate", [](Image& i) { i.lower.reset(); });
+  add_changed("the lower rate's roots alone", [](Image& i) {
+    i = {3, i.entry, i.log_program, i.runs, i.lower->volumes, i.lower->root, {}};
+  });
+  add_changed("a volume more at the lower rate", [](Image& i) { i.lower->volumes.push_back({}); });
+  if (!stark::machine::Image::parse(made.image)->volumes.empty())
+    add_changed("a volume less at the lower rate", [](Image& i) { i.lower->volumes.pop_back(); });
   // Runs of banks: places, order, kinds, lengths; and as many volumes as they fill, or not.
   const auto add_runs = [&](const std::string& what, auto change) {
     for (const bool fitting : {true, false})
       add_changed(what + (fitting ? "" : ", volumes as they were"), [&](Image& i) {
         change(i.runs);
-        if (fitting) i.volumes.resize(std::min<size_t>(volumes_of(i.runs), 5000));
+        if (!fitting) return;
+        i.volumes.resize(std::min<size_t>(volumes_of(i.runs), 5000));
+        if (i.lower) i.lower->volumes.resize(i.volumes.size());
       });
   };
   using Runs = std::vector<Image::Run>;
@@ -467,14 +503,19 @@ int run(const std::string& directory, uint64_t seed, size_t mutations) {
   const Made volume("a volume", volume_of_banks(), {}, in_segments(30));
   const auto in_volume = stark::machine::Image::parse(volume.image).value();
   ZK_CHECK(volume.proofs.segments.size() > 1 && in_volume.volumes.size() == 1);
-  for (const Made* made : {&segments, &other, &banks, &plain, &one, &least, &volume})
+  const Made quarter("a volume at rate 1/4", volume_of_banks(), {}, in_segments(30, true, 2));
+  const Made eighth("a volume at rate 1/8", volume_of_banks(), {}, in_segments(30, true, 3));
+  ZK_CHECK(in_volume.lower);
+  for (const Made* made :
+       {&segments, &other, &banks, &plain, &one, &least, &volume, &quarter, &eighth})
     add_honest(out, *made);
-  for (const Made* made : {&segments, &banks, &plain, &one, &volume})
-    add_mutations(out, *made, seeds(), mutations / 5);
+  for (const Made* made : {&segments, &banks, &plain, &one, &volume, &eighth})
+    add_mutations(out, *made, seeds(), mutations / 6);
   add_mixtures(out, segments, other);
   add_malformed(out, banks);
   HollowCases(out).add_all();
-  for (const Made* made : {&banks, &volume}) add_images(out, *made, seeds(), mutations / 8);
+  for (const Made* made : {&banks, &volume, &eighth})
+    add_images(out, *made, seeds(), mutations / 12);
 
   const Made secure("additions at 128 bits", additions(), {}, {});
   out.add(secure.name, secure.bytes(), secure.id, 128);

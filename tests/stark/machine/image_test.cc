@@ -38,6 +38,13 @@ Image some_image() {
           .root = digest(40)};
 }
 
+// The same with trees of the next lower rate, too.
+Image image_of_two_rates() {
+  Image image = some_image();
+  image.lower = {.volumes = {digest(50), digest(60)}, .root = digest(70)};
+  return image;
+}
+
 ErrorCode error_of(const Image& image) {
   const auto checked = image.check();
   EXPECT_FALSE(checked);
@@ -49,7 +56,7 @@ ErrorCode error_of(const Image& image) {
 }
 
 TEST(Image, ComesBackFromItsBytes) {
-  for (const Image& image : {some_image(), Image{}}) {
+  for (const Image& image : {some_image(), image_of_two_rates(), Image{}}) {
     const auto parsed = Image::parse(image.serialise());
     ASSERT_TRUE(parsed) << parsed.error().message;
     EXPECT_EQ(*parsed, image);
@@ -58,21 +65,23 @@ TEST(Image, ComesBackFromItsBytes) {
 }
 
 TEST(Image, RefusesCutAndLongerBytes) {
-  const std::vector<uint8_t> bytes = some_image().serialise();
-  for (size_t n = 0; n < bytes.size(); ++n) {
-    const auto parsed = Image::parse(std::span(bytes).first(n));
-    ASSERT_FALSE(parsed) << n;
-    EXPECT_EQ(parsed.error().code, n < 4 ? ErrorCode::kFormat : ErrorCode::kTruncated)
-        << n << ": " << parsed.error().message;
+  for (const Image& image : {some_image(), image_of_two_rates()}) {
+    const std::vector<uint8_t> bytes = image.serialise();
+    for (size_t n = 0; n < bytes.size(); ++n) {
+      const auto parsed = Image::parse(std::span(bytes).first(n));
+      ASSERT_FALSE(parsed) << n;
+      EXPECT_EQ(parsed.error().code, n < 4 ? ErrorCode::kFormat : ErrorCode::kTruncated)
+          << n << ": " << parsed.error().message;
+    }
+    std::vector<uint8_t> longer = bytes;
+    longer.push_back(0);
+    EXPECT_EQ(Image::parse(longer).error().code, ErrorCode::kTrailing);
   }
-  std::vector<uint8_t> longer = bytes;
-  longer.push_back(0);
-  EXPECT_EQ(Image::parse(longer).error().code, ErrorCode::kTrailing);
 }
 
 // Whatever is accepted is another image, with these very bytes and another id.
 TEST(Image, EveryByteCounts) {
-  const Image image = some_image();
+  const Image image = image_of_two_rates();
   const std::vector<uint8_t> bytes = image.serialise();
   size_t accepted = 0;
   for (size_t i = 0; i < bytes.size(); ++i)
@@ -86,7 +95,7 @@ TEST(Image, EveryByteCounts) {
       EXPECT_NE(parsed->id(), image.id());
       EXPECT_EQ(parsed->serialise(), changed);
     }
-  EXPECT_GE(accepted, 4 * sizeof(Digest) * 3);  // roots are any bytes
+  EXPECT_GE(accepted, 4 * sizeof(Digest) * 6);  // roots are any bytes
 }
 
 TEST(Image, IdDependsOnEveryField) {
@@ -104,6 +113,11 @@ TEST(Image, IdDependsOnEveryField) {
       [](Image& i) { std::swap(i.volumes[0], i.volumes[1]); },
       [](Image& i) { i.root[0] ^= 1; },
       [](Image& i) { std::swap(i.root, i.volumes[1]); },
+      [](Image& i) { i.lower = image_of_two_rates().lower; },
+      [](Image& i) { i.lower = {.volumes = i.volumes, .root = i.root}; },
+      [](Image& i) { i = image_of_two_rates(), i.lower->volumes[1][7] ^= 1; },
+      [](Image& i) { i = image_of_two_rates(), i.lower->root[0] ^= 1; },
+      [](Image& i) { i = image_of_two_rates(), std::swap(i.root, i.lower->root); },
   };
   std::vector<Digest> ids = {some_image().id()};
   for (const auto& change : changes) {
@@ -149,6 +163,35 @@ TEST(Image, RefusesWhatIsOutOfRange) {
   }
 }
 
+TEST(Image, TreesOfALowerRateMustFit) {
+  const auto refused = [](const std::function<void(Image&)>& change) {
+    Image image = image_of_two_rates();
+    EXPECT_TRUE(image.check());
+    change(image);
+    return error_of(image);
+  };
+  EXPECT_EQ(refused([](Image& i) { i.log_blowup = 4; }), ErrorCode::kFormat);
+  // A domain of 2^24 points holds 2^21 rows at rate 1/8.
+  Image tallest = image_of_two_rates();
+  tallest.log_program = 21;
+  EXPECT_TRUE(Image::parse(tallest.serialise()));
+  EXPECT_EQ(refused([](Image& i) { i.log_program = 22; }), ErrorCode::kFormat);
+
+  for (const auto& [count, code] :
+       {std::pair{1, ErrorCode::kTruncated}, {3, ErrorCode::kTrailing}}) {
+    Image image = image_of_two_rates();
+    image.lower->volumes.resize(static_cast<size_t>(count));
+    EXPECT_EQ(image.check().error().code, ErrorCode::kFormat);
+    EXPECT_EQ(Image::parse(image.serialise()).error().code, code);
+  }
+  std::vector<uint8_t> bytes = some_image().serialise();
+  ASSERT_EQ(bytes.back(), 0);  // no such trees
+  bytes.back() = 2;
+  EXPECT_EQ(Image::parse(bytes).error().code, ErrorCode::kNonCanonical);
+  bytes.back() = 1;
+  EXPECT_EQ(Image::parse(bytes).error().code, ErrorCode::kTruncated);
+}
+
 TEST(Image, BanksWithAddressZeroArePartial) {
   for (const uint32_t base : {0u, chips::kReadOnlyBase})
     for (const BankKind kind : {BankKind::kBlank, BankKind::kWhole, BankKind::kPartial}) {
@@ -183,7 +226,9 @@ TEST(Image, HasAsManyVolumesAsItsBanksFill) {
   EXPECT_EQ(fewer.check().error().code, ErrorCode::kFormat);
   EXPECT_EQ(more.check().error().code, ErrorCode::kFormat);
   EXPECT_EQ(Image::parse(fewer.serialise()).error().code, ErrorCode::kTruncated);
-  EXPECT_EQ(Image::parse(more.serialise()).error().code, ErrorCode::kTrailing);
+  // Where it should say if there are trees of a lower rate, it has a byte of a root.
+  ASSERT_GT(digest(40)[0] & 0xff, 1u);
+  EXPECT_EQ(Image::parse(more.serialise()).error().code, ErrorCode::kNonCanonical);
 }
 
 TEST(BankMap, FindsBanksByNumberAndPlace) {
@@ -318,6 +363,28 @@ TEST(MachineCircuit, PlacesBanksAsTheyAreUsed) {
   EXPECT_EQ(slot("volume 1").root, digest(20));
   for (const Slot& s : key.slots) EXPECT_EQ(s.kind == Slot::Kind::kShared, s.root == Digest{});
   EXPECT_EQ(key.slots.size(), 7);
+}
+
+// Proofs of a rate that the image has trees for read those; all of a higher one read the first.
+TEST(MachineCircuit, RootsAreThoseOfTheRate) {
+  const Image image = image_of_two_rates();
+  const std::vector<BankUse> uses = {{0}, {16}, {48, true}};
+  const auto expect = [&](const Image& of, uint8_t log_blowup, uint8_t made_for, Digest root,
+                          Digest volume_0, Digest volume_1) {
+    const auto circuit = machine_circuit(of, uses, nullptr, log_blowup);
+    ASSERT_TRUE(circuit);
+    const auto slot = [&](const char* name) { return circuit->key().slots[circuit->slot(name)]; };
+    EXPECT_EQ(slot("image").root, root);
+    EXPECT_EQ(slot("volume 0").root, volume_0);
+    EXPECT_EQ(slot("volume 1").root, volume_1);
+    for (const Slot& s : circuit->key().slots) EXPECT_EQ(s.log_blowup, made_for);
+  };
+  for (const uint8_t log_blowup : std::vector<uint8_t>{1, 2})
+    expect(image, log_blowup, 2, digest(40), digest(10), digest(20));
+  for (const uint8_t log_blowup : std::vector<uint8_t>{3, 4})  // the last is refused by its shape
+    expect(image, log_blowup, 3, digest(70), digest(50), digest(60));
+  for (const uint8_t log_blowup : std::vector<uint8_t>{1, 2, 3, 4})
+    expect(some_image(), log_blowup, 2, digest(40), digest(10), digest(20));
 }
 
 // A segment has a tree beside `image` for the volumes that it uses, and for no other bank.

@@ -280,16 +280,46 @@ TEST(ProgramImage, TreesHaveTheRootsOfTheKey) {
 }
 
 // The ELF alone decides, so that a program has one id: 2^20 cells of the program's table and of banks.
-TEST(ProgramImage, SmallProgramsHaveALowerRate) {
-  const auto rate_with = [](uint32_t whole) {
+TEST(ProgramImage, SmallProgramsHaveTreesOfALowerRate) {
+  const auto lowest_rate_with = [](uint32_t whole) {
     const auto image = ProgramImage::of(program_of(file_with(whole)));
     EXPECT_TRUE(image);
     const uint32_t columns = 4 + 4 + 2 * whole + whole % 2 * 2 + 4 + 8;
     EXPECT_EQ(image->banks().image_width() + image->banks().volume_widths().at(0), columns);
-    return image->image().log_blowup;
+    EXPECT_EQ(image->image().log_blowup, 2);
+    return image->image().lowest_rate();
   };
-  EXPECT_EQ(rate_with(18), 3);  // 56 columns, and 8 of the program
-  EXPECT_EQ(rate_with(19), 2);
+  EXPECT_EQ(lowest_rate_with(18), 3);  // 56 columns, and 8 of the program
+  EXPECT_EQ(lowest_rate_with(19), 2);
+}
+
+// Trees of both rates are those that an image of one rate has; and a known image is taken with both.
+TEST(ProgramImage, TreesOfBothRatesHaveTheRootsOfTheKey) {
+  const vm::Program program = program_of(file_with(11));
+  auto image = ProgramImage::of(program);
+  ASSERT_TRUE(image);
+  const auto quarter = ProgramImage::of(program, nullptr, 2);
+  const auto eighth = ProgramImage::of(program, nullptr, 3);
+  EXPECT_EQ(image->image().root, quarter->image().root);
+  EXPECT_EQ(image->image().volumes, quarter->image().volumes);
+  ASSERT_TRUE(image->image().lower);
+  EXPECT_EQ(image->image().lower->root, eighth->image().root);
+  EXPECT_EQ(image->image().lower->volumes, eighth->image().volumes);
+
+  auto known = ProgramImage::of(program, &image->image());
+  ASSERT_TRUE(known);
+  EXPECT_EQ(known->image(), image->image());
+  const std::vector<BankUse> uses = {{0}, {1}, {15}};
+  for (ProgramImage* of : {&*image, &*known})
+    for (const uint8_t log_blowup : std::vector<uint8_t>{1, 2, 3}) {
+      const auto circuit = machine_circuit(of->image(), uses, nullptr, log_blowup);
+      const SlotTrees trees = of->fixed_trees(*circuit, uses, log_blowup);
+      EXPECT_EQ(trees.size(), 2);
+      for (const auto& [slot, tree] : trees) {
+        EXPECT_EQ(tree->root(), circuit->key().slots[slot].root);
+        EXPECT_EQ(tree->params().log_blowup, log_blowup == 3 ? 3 : 2);
+      }
+    }
 }
 
 // Every column of banks, in the tree that a segment opens, is the one that format.md says.

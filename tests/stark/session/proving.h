@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "stark/protocol/proof.h"
 #include "stark/session/session.h"
 #include "stark/verifier/verifier.h"
 #include "stark/witness/checker.h"
@@ -79,7 +80,10 @@ inline std::string verify_execution(const Image& image, std::span<const uint8_t>
       claim.journal.push_back(word);
     }
     if (i + 1 == segments.size()) claim.exit_code = exit_code;
-    const auto circuit = machine_circuit(image, segment.uses);
+    ByteReader in(segment.proof);
+    const auto params = read_params(in);
+    if (!params) return "segment " + std::to_string(i) + ": " + params.error().message;
+    const auto circuit = machine_circuit(image, segment.uses, nullptr, params->log_blowup);
     if (!circuit) return circuit.error().message;
     const Statement statement = segment_statement(*circuit, claim, segment.roots);
     VerifyOptions options;
