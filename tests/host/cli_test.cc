@@ -266,7 +266,7 @@ const std::vector<Failure> kFailures{
      "--segment-cycles: expected a positive number"},
     {"ProveRateText",
      {"prove", kGuest, "-o", "/dev/null", "--rate", "1/3"},
-     "--rate: expected 1/2 or 1/4, found '1/3'"},
+     "--rate: expected 1/2, 1/4 or 1/8, found '1/3'"},
     {"ProveMemoryText",
      {"prove", kGuest, "-o", "/dev/null", "--memory-limit", "6T"},
      "--memory-limit: expected a size like 512M or 6G, found '6T'"},

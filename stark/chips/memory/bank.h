@@ -6,7 +6,7 @@
 //
 // The place is relative to the bank's base, a constant that the circuit adds to both tuples of each
 // bank (ChipInstance::base); the machine bank has base 0. So banks that hold the same words have the
-// same columns: all blank ones read those of one tree.
+// same columns, and all blank ones read the same.
 //
 // A row sends (place, initial, 0) and receives (place, final, time), once if its word is declared.
 // A word that nobody touched has final = initial and time 0, and cancels itself. Constants are of

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <tbb/global_control.h>
 
+#include <array>
 #include <cstdlib>
 #include <map>
 
@@ -267,6 +268,49 @@ TEST(Session, NothingElseVerifies) {
 }
 
 #ifdef ZKVM_GUESTS
+// Commits the sum of a word of a bank in the slot `image`, one of a bank in a volume and one of a
+// blank bank. `words`: the first two.
+std::vector<uint8_t> sum_of_banks(std::array<uint8_t, 2> words) {
+  constexpr uint32_t kBank = 4 * kBankWords, kWholes = 0x100000, kLast = kWholes + 12 * kBank;
+  constexpr uint32_t kBlank = 0x200000;
+  Assembler text;
+  for (const uint32_t address : {kWholes, kLast, kBlank})
+    text.li(t0, address)(lw(t1, 0, t0))(add(t2, t2, t1));
+  text.li(t0, kDataBase)(sw(t2, 0, t0)).call(64, 3, kDataBase, 4);
+  ElfFile file = ElfFile::of(text.exit(0).words());
+  std::vector<uint8_t> bytes(13 * kBank);
+  for (uint32_t bank = 0; bank < 13; ++bank) bytes[bank * kBank] = 1;  // or it would be blank
+  bytes[0] = words[0];
+  bytes[kLast - kWholes] = words[1];
+  file.segments.push_back({kWholes, PF_R | PF_W, std::move(bytes), 13 * kBank});
+  file.segments.push_back({kBlank, PF_R | PF_W, {}, kBank});
+  return file.bytes();
+}
+
+TEST(Session, WordsOfEveryTreeAreTheImages) {
+  Guest guest = Guest::of(sum_of_banks({5, 9}));
+  const Image& image = guest.image->image();
+  ASSERT_EQ(image.volumes.size(), 1u);
+  const auto proven_of = [&](std::array<uint8_t, 2> words, uint8_t log_blowup) {
+    Guest made = Guest::of(sum_of_banks(words));
+    SessionOptions options{.params = quick_params()};
+    options.params->log_blowup = log_blowup;
+    return prove_execution(made, {}, options);
+  };
+  const auto verdict = [&](const Proven& proven) {
+    return verify_execution(image, proven.execution.journal, 0, proven.segments, 0, 0);
+  };
+  for (const uint8_t log_blowup : {uint8_t{1}, uint8_t{2}, uint8_t{3}}) {
+    SCOPED_TRACE(log_blowup);
+    const Proven honest = proven_of({5, 9}, log_blowup);
+    EXPECT_EQ(honest.execution.journal, (std::vector<uint8_t>{14, 0, 0, 0}));
+    EXPECT_EQ(verdict(honest), "");
+    // Programs that differ in one word of one tree: their proofs are none of this program.
+    EXPECT_NE(verdict(proven_of({6, 9}, log_blowup)), "");
+    EXPECT_NE(verdict(proven_of({5, 8}, log_blowup)), "");
+  }
+}
+
 TEST(Session, ProvesHello) {
   Guest guest = Guest::of(read_file(ZKVM_GUESTS "/hello.elf"));
   const std::vector<uint8_t> input(32, 3);
