@@ -6,16 +6,14 @@
 
 namespace zkvm {
 
-using stark::machine::kRowWords;
-
 Result<CodeRate> code_rate(Rate rate, uint8_t lowest) {
   switch (rate) {
     case Rate::kAuto:
-      return CodeRate{0, kRowWords};
+      return CodeRate{.log_blowup = 0};
     case Rate::kHalf:
-      return CodeRate{1, kRowWords};
+      return CodeRate{.log_blowup = 1};
     case Rate::kQuarter:
-      return CodeRate{2, kRowWords};
+      return CodeRate{.log_blowup = 2};
     case Rate::kEighth:
       if (lowest < 3)
         return tl::unexpected(
@@ -23,13 +21,13 @@ Result<CodeRate> code_rate(Rate rate, uint8_t lowest) {
                   "rate 1/8: expected a program whose table and banks have at most " +
                       grouped(stark::machine::kMostCellsAtLowerRate) +
                       " fixed cells; this one's image stops at 1/4"});
-      return CodeRate{3, kRowWords};
+      return CodeRate{.log_blowup = 3};
     case Rate::kSmallest:
-      return CodeRate{lowest, kRowWords / 3};
+      return CodeRate{0, {.bytes_per_point = 0, .bytes_per_cell = 0, .lowest_rate = lowest}};
     case Rate::kFastest:
       break;
   }
-  return CodeRate{1, 2 * kRowWords};
+  return CodeRate{1, {.bytes_per_point = 4}};
 }
 
 }  // namespace zkvm

@@ -4,12 +4,13 @@
 #include <cstdint>
 
 #include "host/zkvm.h"
+#include "stark/session/execution_params.h"
 
 namespace zkvm {
 
 struct CodeRate {
-  uint8_t log_blowup;  // 0: as the session finds it worth
-  uint32_t row_words;  // of choose_execution_params
+  uint8_t log_blowup;  // 0: the best by the weights
+  stark::machine::Weights weights = {};
 };
 
 // `lowest`: log2 of the blowup of the program's image. Errors: kUnfitElf, if it has no such rate.

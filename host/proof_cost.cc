@@ -19,7 +19,7 @@ Result<ProofCost> proof_cost(const vm::Program& program, const vm::RunResult& ru
   const Result<CodeRate> rate = code_rate(options.rate, stark::machine::kImageRate + 1);
   if (!rate) return tl::unexpected(rate.error());
   session.log_blowup = rate->log_blowup;
-  session.row_words = rate->row_words;
+  session.weights = rate->weights;
   session.segment_cycles = options.segment_cycles;
   session.memory_bytes = options.memory_limit;
   session.security_bits = options.security_bits;

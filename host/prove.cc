@@ -82,7 +82,7 @@ ProveProgress to_api(const SessionProgress& progress, uint64_t cycles) {
 SessionOptions session_options(const ProveOptions& options, CodeRate rate, uint64_t cycles) {
   SessionOptions result;
   result.log_blowup = rate.log_blowup;
-  result.row_words = rate.row_words;
+  result.weights = rate.weights;
   result.segment_cycles = options.segment_cycles;
   result.memory_bytes = options.memory_limit;
   result.security_bits = options.security_bits;

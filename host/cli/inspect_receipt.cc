@@ -251,11 +251,11 @@ void print_text(const ReceiptFile& file, const Receipt& receipt, const Report& r
              "the program with all constants in it, weights too, to whoever has enough "
              "receipts"});
   facts.row({"security", fmt::format("{:.1f} bits, if valid", report.security_bits)});
-  facts.row(
-      {"proofs", fmt::format("{}zero-knowledge, rate 1/{}, {} queries, work of {} bits before "
-                             "queries and {} before other rounds",
-                             params.zk ? "" : "not ", 1u << params.log_blowup, params.queries,
-                             params.grind_query, params.grind_round)});
+  facts.row({"proofs",
+             fmt::format("{}zero-knowledge, rate 1/{}, {} columns of the tallest tables a word, {} "
+                         "queries, work of {} bits before queries and {} before other rounds",
+                         params.zk ? "" : "not ", 1u << params.log_blowup, 1u << params.log_stack,
+                         params.queries, params.grind_query, params.grind_round)});
   facts.print(stdout);
   print_segments(report, file.top);
   print_tables(report);
@@ -305,11 +305,9 @@ nlohmann::ordered_json to_json(const ReceiptFile& file, const Receipt& receipt,
   object["journal"] = hex(receipt.journal);
   object["security_bits"] = report.security_bits;
   object["zero_knowledge"] = params.zk;
-  object["parameters"] = {{"log_blowup", params.log_blowup},
-                          {"queries", params.queries},
-                          {"grind_query", params.grind_query},
-                          {"grind_round", params.grind_round},
-                          {"log_final", params.log_final}};
+  object["parameters"] = {{"log_blowup", params.log_blowup},   {"queries", params.queries},
+                          {"grind_query", params.grind_query}, {"grind_round", params.grind_round},
+                          {"log_final", params.log_final},     {"log_stack", params.log_stack}};
   object["receipt_bytes"] = file.bytes.size();
   object["bytes"] = nlohmann::ordered_json::object();
   for (const auto& [name, bytes] : parts_of(receipt, report, file.bytes.size())) {

@@ -274,24 +274,37 @@ class Builder {
   }
 
   /// The words of every tree's rows, group after group.
-  /// ZERO-KNOWLEDGE: a word of a full stack is uniform at a row that is not opened, whatever is
-  /// opened of the others that are made of the same cells; one of a stack in part is not, and R is
-  /// known to whoever knows all the rest. Who can guess all words of a row finds it by its hash.
   void set_rows() {
     for (uint32_t t = 0; t < shape_.trees.size(); ++t) {
       TreeShape& tree = shape_.trees[t];
-      uint32_t full = 0;
+      const GroupShape* tallest = nullptr;
       for (GroupShape& group : shape_.groups) {
         group.first_word[t] = tree.row_words;
         if (group.width[t] == 0) continue;
         tree.row_words += shape_.stacks(group, t);
-        const unsigned s = shape_.log_stack(group, t);
-        const uint32_t opened = shape_.opened_width(group, t);
-        full += (group.restart[t] >> s) + ((opened - group.restart[t]) >> s);
+        if (tallest == nullptr) tallest = &group;
       }
-      tree.salted = shape_.params.zk && tree.kind != TreeShape::Kind::kFixed && full < kSaltStacks;
+      tree.salted = shape_.params.zk && tree.kind != TreeShape::Kind::kFixed &&
+                    hiding_words(*tallest, t) < kSaltStacks;
       if (tree.salted) tree.row_words += kSaltWords;
     }
+  }
+
+  /// ZERO-KNOWLEDGE: who can guess all words of a row that is not opened finds it by its hash. Where
+  /// no row is opened that is made of the same cells of the tallest group, its words are uniform, but
+  /// those of next columns, which follow from the constraints at the row before, and R's, which
+  /// follow from all others. (Elsewhere the row tells nothing that opened rows may not:
+  /// zero_knowledge.md, "Leaves".)
+  uint32_t hiding_words(const GroupShape& tallest, uint32_t tree) const {
+    uint32_t count = shape_.opened_stacks(tallest, tree);
+    uint32_t last = UINT32_MAX;
+    for (const ColumnRef ref : tallest.next) {
+      if (ref.tree != tree) continue;
+      const uint32_t word = shape_.place(tallest, ref).word;
+      count -= word != last;
+      last = word;
+    }
+    return count;
   }
 
   const VerifyingKey& key_;
@@ -374,10 +387,7 @@ std::vector<uint8_t> serialise(std::span<const TableSpec> tables) {
 }
 
 bool is_salted(const Slot& slot, const Params& params) {
-  uint32_t full = 0;
-  for (const Slot::Row& row : slot.rows)
-    full += row.width >> (slot.rows[0].log_height - row.log_height);
-  return params.zk && slot.kind == Slot::Kind::kShared && full < kSaltStacks;
+  return params.zk && slot.kind == Slot::Kind::kShared && slot.rows[0].width < kSaltStacks;
 }
 
 const char* name(Phase phase) {

@@ -16,7 +16,7 @@
 namespace zkvm::stark {
 
 inline constexpr uint32_t kExtensionDegree = 5;
-inline constexpr uint32_t kSaltStacks = 5;  // a tree of fewer full stacks is salted ...
+inline constexpr uint32_t kSaltStacks = 5;  // a tree of fewer words that hide a row is salted ...
 inline constexpr uint32_t kSaltWords = 5;   // ... with so many words a row
 inline constexpr uint8_t kMaxLogStack = 4;
 inline constexpr uint32_t kMaxTables = 8192;
@@ -64,7 +64,7 @@ struct TableSpec {
 
 [[nodiscard]] std::vector<uint8_t> serialise(std::span<const TableSpec> tables);
 
-/// Whether the rows of a shared slot's tree have salt. ZERO-KNOWLEDGE: shape.cc, set_rows().
+/// Whether the rows of a shared slot's tree have salt. ZERO-KNOWLEDGE: shape.cc, hiding_words().
 [[nodiscard]] bool is_salted(const Slot& slot, const Params& params);
 
 /// The phases in which a proof commits a tree of its own, in the transcript's order. Which of them a

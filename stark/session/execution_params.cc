@@ -30,23 +30,10 @@ size_t segments_of(std::span<const SegmentShape> shapes) {
   return count;
 }
 
-/// All proofs have one form: the largest segment's rows decide, and the tallest one's domain.
-uint8_t log_stack(std::span<const SegmentShape> shapes, uint8_t log_blowup, uint32_t row_words) {
-  const SegmentShape& largest = *std::ranges::max_element(shapes, {}, &SegmentShape::cells);
-  uint8_t out = 0, tallest = 0;
-  for (const SegmentShape& segment : shapes)
-    tallest = std::max(tallest, segment.tables[0].log_height);
-  while (out < kMaxLogStack && tallest + log_blowup + out < Fp::kTwoAdicity &&
-         largest.cells >> (largest.tables[0].log_height + out + 1) >= row_words)
-    ++out;
-  return out;
-}
-
-/// At a given rate.
-Result<ExecutionParams> params_at(std::span<const SegmentShape> shapes, Params wish,
-                                  double security_bits, uint32_t row_words) {
+/// The fewest queries at a given rate, with stacks of a given height.
+Result<ExecutionParams> params_for(std::span<const SegmentShape> shapes, const Params& wish,
+                                   double security_bits) {
   const double bits = security_bits + std::log2(static_cast<double>(segments_of(shapes)));
-  wish.log_stack = log_stack(shapes, wish.log_blowup, row_words);
   ExecutionParams common{wish, 0};
   // Least fixed point: starts at 1 query; a round can only raise queries and rate, so it ends.
   for (;;) {
@@ -66,36 +53,70 @@ Result<ExecutionParams> params_at(std::span<const SegmentShape> shapes, Params w
   }
 }
 
-Result<uint64_t> bytes_of(std::span<const SegmentShape> shapes, const Params& params) {
-  uint64_t bytes = 0;
+struct Weighed {
+  ExecutionParams params;
+  double weight = 0;  // bytes, and time as bytes
+};
+
+Result<Weighed> weigh(std::span<const SegmentShape> shapes, const ExecutionParams& params,
+                      const Weights& weights) {
+  Weighed out{params};
   for (const SegmentShape& segment : shapes) {
-    const auto shape = make_shape(segment.key, params, segment.tables);
+    const auto shape = make_shape(segment.key, params.params, segment.tables);
     if (!shape) return propagate(shape);
-    bytes += segment.count * estimate_proof_bytes(*shape);
+    const double points = std::exp2(shape->log_domain());
+    const double doubled = std::exp2(params.params.log_blowup - 1) - 1;
+    const double cells = static_cast<double>(segment.cells) * doubled;
+    out.weight += static_cast<double>(segment.count) *
+                  (static_cast<double>(estimate_proof_bytes(*shape)) +
+                   weights.bytes_per_point * points + weights.bytes_per_cell * cells);
   }
-  return bytes;
+  return out;
+}
+
+/// The best stacks at a given rate. All proofs have one form, so the tallest table's domain limits
+/// them.
+Result<Weighed> best_at(std::span<const SegmentShape> shapes, Params wish, double security_bits,
+                        const Weights& weights) {
+  unsigned tallest = 0;
+  for (const SegmentShape& segment : shapes)
+    tallest = std::max<unsigned>(tallest, segment.tables[0].log_height);
+  wish.log_stack = 0;
+  auto params = params_for(shapes, wish, security_bits);
+  if (!params) return propagate(params);
+  auto best = weigh(shapes, *params, weights);
+  if (!best) return best;
+  for (ExecutionParams next = *params;
+       next.params.log_stack < kMaxLogStack &&
+       tallest + wish.log_blowup + next.params.log_stack < Fp::kTwoAdicity;) {
+    ++next.params.log_stack;  // queries differ by a few at most
+    const auto weighed = weigh(shapes, next, weights);
+    if (!weighed || weighed->weight >= best->weight) break;
+    best = weighed;
+  }
+  wish.log_stack = best->params.params.log_stack;
+  if (wish.log_stack == 0) return best;
+  params = params_for(shapes, wish, security_bits);
+  if (!params) return propagate(params);
+  best->params = *params;
+  return best;
 }
 
 }  // namespace
 
 Result<ExecutionParams> choose_execution_params(std::span<const SegmentShape> shapes,
                                                 const Params& wish, double security_bits,
-                                                uint32_t row_words) {
-  if (wish.log_blowup != 0) return params_at(shapes, wish, security_bits, row_words);
-  Params half_wish = wish, quarter_wish = wish;
-  half_wish.log_blowup = 1;
-  quarter_wish.log_blowup = 2;
-  auto half = params_at(shapes, half_wish, security_bits, row_words);
-  auto quarter = params_at(shapes, quarter_wish, security_bits, row_words);
-  if (!half || !quarter) return half ? half : quarter;
-  const auto long_bytes = bytes_of(shapes, half->params);
-  const auto short_bytes = bytes_of(shapes, quarter->params);
-  if (!long_bytes) return propagate(long_bytes);
-  if (!short_bytes) return propagate(short_bytes);
-  uint64_t cells = 0;
-  for (const SegmentShape& segment : shapes) cells += segment.count * segment.cells;
-  const uint64_t saved = *long_bytes - std::min(*long_bytes, *short_bytes);
-  return saved >= cells / kCellsPerByte ? quarter : half;
+                                                const Weights& weights) {
+  Params of_rate = wish;
+  of_rate.log_blowup = std::max<uint8_t>(wish.log_blowup, 1);
+  auto best = best_at(shapes, of_rate, security_bits, weights);
+  if (wish.log_blowup == 0)
+    while (++of_rate.log_blowup <= weights.lowest_rate)
+      if (const auto other = best_at(shapes, of_rate, security_bits, weights);
+          other && (!best || other->weight <= best->weight))
+        best = other;
+  if (!best) return propagate(best);
+  return best->params;
 }
 
 uint64_t estimate_proof_bytes(const Shape& shape) {

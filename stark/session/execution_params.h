@@ -22,14 +22,15 @@ struct SegmentShape {
   uint64_t count = 1;  // segments of this shape
 };
 
-/// Rate 1/4 in place of 1/2 must save a byte of receipt for so many committed cells, which each take
-/// some 20 ns more then: a megabyte for five seconds.
-inline constexpr uint64_t kCellsPerByte = 256;
-
-/// Committed words that a row of main and aux together should have at least: stacks of more columns
-/// make rows, and with them receipts, shorter; but then there are more rows to hash, and each has a
-/// block for the sake of few words.
-inline constexpr uint32_t kRowWords = 112;
+/// What time weighs in bytes of receipt, for what is not asked for. Measured on two cores: a quarter
+/// of a microsecond a point of the common domain, which has leaves and nodes of its own to hash and a
+/// place in the batch; 20 ns a committed cell for each doubling of the domain. So with these numbers a
+/// megabyte weighs two seconds of points, or five of cells.
+struct Weights {
+  double bytes_per_point = 1.0 / 8;
+  double bytes_per_cell = 1.0 / 256;
+  uint8_t lowest_rate = 2;  // the lowest rate that may be chosen, as log2 of the blowup
+};
 
 struct ExecutionParams {
   Params params;
@@ -38,13 +39,12 @@ struct ExecutionParams {
 
 /// The fewest queries and the least work with which every one of the segments has
 /// security_bits + log2(segments) bits, at their common rate. `wish`: as for choose_params; but
-/// log_stack is as great as leaves rows of `row_words` and the domain allows, and log_blowup 0 is 2
-/// where that is worth its time (kCellsPerByte), else 1.
+/// log_stack is the best one by these weights, and log_blowup 0 the best rate.
 /// REQUIRES: shapes is not empty. Errors: those of choose_params.
 [[nodiscard]] Result<ExecutionParams> choose_execution_params(std::span<const SegmentShape> shapes,
                                                               const Params& wish,
                                                               double security_bits,
-                                                              uint32_t row_words = kRowWords);
+                                                              const Weights& weights = {});
 
 /// Bytes of a proof with this shape: what differs from proof to proof are the digests that its
 /// queries have in common, some hundredths of it; here those of one choice of queries.

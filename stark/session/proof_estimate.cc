@@ -224,8 +224,7 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
   }
   Params wish;
   wish.log_blowup = options.log_blowup;
-  const auto chosen =
-      choose_execution_params(shapes, wish, options.security_bits, options.row_words);
+  const auto chosen = choose_execution_params(shapes, wish, options.security_bits, options.weights);
   if (!chosen) return tl::unexpected<Error>(chosen.error());
   out.params = chosen->params;
   for (size_t i = 0; i < kinds.size(); ++i) {

@@ -157,9 +157,10 @@ Result<void> Session::choose_params(double& excess) {
   uint64_t cells = 0;          // of the largest segment
   std::vector<Digest> layout;  // all that the proofs' masks must depend on beside the execution
   for (size_t i = 0; i < plans_.size(); ++i) {
-    const auto circuit =
-        machine_circuit(image_->image(), plans_[i].uses, nullptr,
-                        options_.params ? options_.params->log_blowup : options_.log_blowup);
+    const auto circuit = machine_circuit(image_->image(), plans_[i].uses, nullptr,
+                                         options_.params            ? options_.params->log_blowup
+                                         : options_.log_blowup == 0 ? options_.weights.lowest_rate
+                                                                    : options_.log_blowup);
     if (!circuit) return propagate(circuit);
     plans_[i].heights = chip_heights(*circuit, plans_[i].rows);
     SegmentShape shape{.key = circuit->key(),
@@ -198,7 +199,7 @@ Result<void> Session::choose_params(double& excess) {
       params_ = *options_.params;
     } else {
       const auto common =
-          choose_execution_params(shapes, wish, options_.security_bits, options_.row_words);
+          choose_execution_params(shapes, wish, options_.security_bits, options_.weights);
       if (!common) return propagate(common);
       params_ = common->params;
       least_rate_ = common->least_rate;

@@ -49,8 +49,8 @@ struct SessionOptions {
   uint64_t segment_cycles = 0;  // most ticks of a segment, below 2^22; 0: as memory_bytes allows
   uint64_t memory_bytes = 0;    // to stay below, if segments can be small enough; 0: half of what
                                 // this process may take (machine_memory.h)
-  uint8_t log_blowup = 1;       // 1 to the image's; 0: 1 or 2, as choose_execution_params says
-  uint32_t row_words = kRowWords;               // of choose_execution_params
+  uint8_t log_blowup = 1;       // 1 to the image's; 0: the best by the weights
+  Weights weights = {};         // of choose_execution_params
   double security_bits = kDefaultSecurityBits;  // of the whole execution
   bool zk = true;
   std::optional<Params> params = {};  // tests only: instead of those that give security_bits

@@ -31,12 +31,11 @@ void DeepBatch::add(Group& group, uint32_t tree, uint32_t word, const Fp5& coeff
 }
 
 void DeepBatch::add_next(Group& group, uint32_t tree, uint32_t word, const Fp5& coefficient) {
-  const auto tile = std::ranges::find_if(group.tiles, [&](const Tile& t) {
-    return t.tree == tree && t.first <= word && word < t.first + t.words;
-  });
-  OpenedNext next{word - tile->first, {}};
+  const uint32_t first = group.first_tile[tree];
+  const uint32_t at = word - group.tiles[first].first;
+  OpenedNext next{at % kTileColumns, {}};
   put_centred(coefficient, next.coefficients);
-  tile->next.push_back(next);
+  group.tiles[first + at / kTileColumns].next.push_back(next);
   group.at_next += coefficient * centre();
 }
 
@@ -44,24 +43,27 @@ DeepBatch::DeepBatch(const Shape& shape, const Fp5& zeta, std::span<const Fp5> o
                      std::span<const Fp5> coefficients)
     : shape_(shape), zeta_(zeta) {
   const Fp5* value = opened.data();
-  const Fp5* challenge = coefficients.data() - 1;  // of the stack that was begun last
+  const Fp5* next_challenge = coefficients.data();
+  Fp5 challenge;  // of the stack that was begun last
   const auto know = [&](std::vector<Fp5>& known, uint32_t place) {
     if (known.size() <= place) known.resize(place + 1);
-    known[place] -= *challenge * *value++;
+    known[place] -= challenge * *value++;
   };
   for (const GroupShape& group : shape.groups) {
     Group& out = groups_.emplace_back();
     out.log_height = group.log_height;
     out.next_zeta = zeta * Fp::root_of_unity(group.log_height);
-    for (uint32_t tree = 0; tree < shape.trees.size(); ++tree)
+    for (uint32_t tree = 0; tree < shape.trees.size(); ++tree) {
+      out.first_tile.push_back(static_cast<uint32_t>(out.tiles.size()));
       for (uint32_t column = 0; column < shape.opened_width(group, tree); ++column) {
         const auto [word, place] = shape.place(group, {tree, column});
-        if (place == 0) add(out, tree, word, *++challenge);
+        if (place == 0) add(out, tree, word, challenge = *next_challenge++);
         know(out.known_at(shape.trees[tree].log_height).at_zeta, place);
       }
+    }
     for (const ColumnRef column : group.next) {  // whole stacks
       const auto [word, place] = shape.place(group, column);
-      if (place == 0) add_next(out, column.tree, word, *++challenge);
+      if (place == 0) add_next(out, column.tree, word, challenge = *next_challenge++);
       know(out.known_at(shape.trees[column.tree].log_height).at_next, place);
     }
   }
@@ -76,6 +78,28 @@ Fp5 evaluate(std::span<const Fp5> polynomial, Fp x) {
 }
 
 }  // namespace
+
+void DeepBatch::add_sums(const Group& group, size_t first, size_t last,
+                         std::span<const uint32_t* const> rows, size_t count,
+                         std::vector<Fp5>& at_zeta, std::vector<Fp5>& at_next) const {
+  std::vector<OpenedTile> tiles;
+  for (const Tile& tile : std::span(group.tiles).subspan(first, last - first)) {
+    const size_t row_words = shape_.trees[tile.tree].row_words;
+    tiles.push_back({.first = rows[tile.tree] + tile.first,
+                     .row_words = row_words,
+                     .words = tile.words,
+                     .readable = count * row_words - tile.first,
+                     .coefficients = tile.coefficients.data(),
+                     .next = tile.next.data(),
+                     .next_count = tile.next.size()});
+  }
+  std::vector<uint32_t> sums(2 * kExtensionDegree * count);
+  verifier_deep_kernels().sums(tiles.data(), tiles.size(), count, sums.data());
+  for (size_t q = 0; q < count; ++q) {
+    at_zeta[q] += element_at(&sums[2 * kExtensionDegree * q]);
+    at_next[q] += element_at(&sums[2 * kExtensionDegree * q + kExtensionDegree]);
+  }
+}
 
 std::vector<Fp5> DeepBatch::at(std::span<const uint32_t> indices,
                                std::span<const uint32_t* const> rows) const {
@@ -95,25 +119,23 @@ std::vector<Fp5> DeepBatch::at(std::span<const uint32_t> indices,
     return points[shape_.log_height - log_height];
   };
 
-  // Rows of lower trees, which several indices share, once for each index.
-  std::vector<std::vector<uint32_t>> copies(shape_.trees.size());
-  std::vector<const uint32_t*> first_rows(rows.begin(), rows.end());
-  for (size_t t = 0; t < copies.size(); ++t) {
+  // Of a lower tree, which several indices share a row of: where each finds its own.
+  std::vector<std::vector<uint32_t>> ranks(shape_.trees.size());
+  std::vector<size_t> row_counts(shape_.trees.size(), count);
+  for (size_t t = 0; t < ranks.size(); ++t) {
     const TreeShape& tree = shape_.trees[t];
     if (tree.log_height == shape_.log_height) continue;
     const unsigned log_domain = unsigned{tree.log_height} + shape_.params.log_blowup;
     const auto distinct = distinct_below(indices, log_domain);
+    row_counts[t] = distinct.size();
     for (const uint32_t index : indices) {
       const auto at = std::ranges::lower_bound(distinct, index & ((1u << log_domain) - 1));
-      const uint32_t* row = rows[t] + static_cast<size_t>(at - distinct.begin()) * tree.row_words;
-      copies[t].insert(copies[t].end(), row, row + tree.row_words);
+      ranks[t].push_back(static_cast<uint32_t>(at - distinct.begin()));
     }
-    first_rows[t] = copies[t].data();
   }
 
   std::vector<Fp5> denominators(2 * count), inverses(2 * count), values(count);
-  std::vector<uint32_t> sums(2 * kExtensionDegree * count);
-  std::vector<OpenedTile> tiles;
+  std::vector<Fp5> at_zeta, at_next, of_tree, of_tree_next;
   for (const Group& group : groups_) {
     const std::vector<Fp>& x = points_at(group.log_height);
     for (size_t q = 0; q < count; ++q) {
@@ -122,29 +144,36 @@ std::vector<Fp5> DeepBatch::at(std::span<const uint32_t> indices,
     }
     batch_inverse(denominators.data(), inverses.data(), 2 * count);
 
-    tiles.clear();
-    for (const Tile& tile : group.tiles) {
-      const size_t row_words = shape_.trees[tile.tree].row_words;
-      tiles.push_back({.first = first_rows[tile.tree] + tile.first,
-                       .row_words = row_words,
-                       .words = tile.words,
-                       .readable = count * row_words - tile.first,
-                       .coefficients = tile.coefficients.data(),
-                       .next = tile.next.data(),
-                       .next_count = tile.next.size()});
+    at_zeta.assign(count, group.at_zeta);
+    at_next.assign(count, group.at_next);
+    for (size_t first = 0; first < group.tiles.size();) {
+      const uint32_t tree = group.tiles[first].tree;
+      size_t last = first + 1;
+      while (last < group.tiles.size() &&
+             (group.tiles[last].tree == tree ||
+              (ranks[tree].empty() && ranks[group.tiles[last].tree].empty())))
+        ++last;
+      if (ranks[tree].empty()) {
+        add_sums(group, first, last, rows, count, at_zeta, at_next);
+      } else {
+        of_tree.assign(row_counts[tree], {});
+        of_tree_next.assign(row_counts[tree], {});
+        add_sums(group, first, last, rows, row_counts[tree], of_tree, of_tree_next);
+        for (size_t q = 0; q < count; ++q) {
+          at_zeta[q] += of_tree[ranks[tree][q]];
+          at_next[q] += of_tree_next[ranks[tree][q]];
+        }
+      }
+      first = last;
     }
-    verifier_deep_kernels().sums(tiles.data(), tiles.size(), count, sums.data());
 
     for (size_t q = 0; q < count; ++q) {
-      const uint32_t* sum = &sums[2 * kExtensionDegree * q];
-      Fp5 at_zeta = element_at(sum) + group.at_zeta;
-      Fp5 at_next = element_at(sum + kExtensionDegree) + group.at_next;
       for (const Known& known : group.known) {
         const Fp point = points_at(known.log_height)[q];
-        at_zeta += evaluate(known.at_zeta, point);
-        at_next += evaluate(known.at_next, point);
+        at_zeta[q] += evaluate(known.at_zeta, point);
+        at_next[q] += evaluate(known.at_next, point);
       }
-      values[q] += at_zeta * inverses[2 * q] + at_next * inverses[2 * q + 1];
+      values[q] += at_zeta[q] * inverses[2 * q] + at_next[q] * inverses[2 * q + 1];
     }
   }
   if (shape_.params.zk) {

@@ -59,7 +59,8 @@ class DeepBatch {
   struct Group {
     uint8_t log_height;
     Fp5 next_zeta;
-    std::vector<Tile> tiles;
+    std::vector<Tile> tiles;           // tree by tree
+    std::vector<uint32_t> first_tile;  // by tree
     std::vector<Known> known;
     Fp5 at_zeta, at_next;  // what the sums of the kernel lack to be sums of c F and d F
 
@@ -69,6 +70,10 @@ class DeepBatch {
   /// Adds a stack opened at zeta, or at w zeta, with its challenge.
   static void add(Group& group, uint32_t tree, uint32_t word, const Fp5& coefficient);
   static void add_next(Group& group, uint32_t tree, uint32_t word, const Fp5& coefficient);
+  /// Adds the sums of a group's tiles [first, last), all of trees with these rows, at each of them.
+  void add_sums(const Group& group, size_t first, size_t last,
+                std::span<const uint32_t* const> rows, size_t count, std::vector<Fp5>& at_zeta,
+                std::vector<Fp5>& at_next) const;
 
   const Shape& shape_;
   Fp5 zeta_;

@@ -9,7 +9,7 @@ from field import DEGREE, G, P, root
 from formats import FREE_HEIGHT, MAX_LOG_HEIGHT, SEND, AffineForm, require
 
 SALT_WORDS = 5
-SALT_STACKS = 5  # trees of fewer full ones are salted
+SALT_STACKS = 5  # trees whose tallest group has fewer that hide a row are salted
 PHASES = ["main", "aux", "quotient"]  # those in which a proof commits a tree of its own, after the slots'
 MAX_LOG_ROWS = 24
 MAX_NODES = 1 << 22  # of the expressions of all tables
@@ -38,7 +38,7 @@ class Tree:
     log_height: int
     log_blowup: int
     row_words: int = 0
-    full_stacks: int = 0  # R's not counted
+    hiding_words: int | None = None  # of its tallest group: those without next columns, R's not counted
 
     @property
     def log_rows(self):
@@ -134,7 +134,7 @@ def make_shape(key, params, tables):
         _add_group(key, shape, n, [key.chips[chip] for chip, _ in members], smallest=n == tables[-1][1])
     if params.zk:
         for tree in trees:
-            if tree.kind != "fixed" and tree.full_stacks < SALT_STACKS:
+            if tree.kind != "fixed" and tree.hiding_words < SALT_STACKS:
                 tree.row_words += SALT_WORDS
     _add_layers(shape)
     return shape
@@ -214,6 +214,11 @@ def _add_group(key, shape, n, chips, smallest):
     read_next |= {(aux, column) for column in acc}
     group.next = [stack for stack in group.stacks if any((stack.tree, c) in read_next for c in stack.columns)]
 
+    for index, tree in enumerate(shape.trees):
+        words = sum(stack.tree == index for stack in group.stacks)
+        if words and tree.hiding_words is None:
+            tree.hiding_words = words - sum(stack.tree == index for stack in group.next)
+
     size = group.height
     group.split = size + (3 * longest - once + 1) // 2
     group.bound = max(size + twice, group.split + once)
@@ -231,7 +236,6 @@ def _add_stacks(shape, group, index, columns):
     while columns:
         size = 1 << (tree.log_height - group.log_height)
         group.stacks.append(Stack(index, columns[:size], tree.row_words))
-        tree.full_stacks += len(columns) >= size
         columns = columns[size:]
         tree.row_words += 1
 

@@ -22,9 +22,10 @@ from transcript import Transcript
 
 
 def check_room(key, tables, reader):
-    """Whether the opened values that the tables promise can follow: one a column, five a pair of interactions."""
+    """Whether the opened values that the tables promise can follow: one a main column, five a pair of interactions.
+    (Columns of slots may be several chips'.)"""
     chips = [key.chips[chip] for chip, _ in tables if chip < len(key.chips)]
-    values = sum(chip.columns + 5 * (len(chip.interactions) // 2) for chip in chips)
+    values = sum(chip.main_width + 5 * (len(chip.interactions) // 2) for chip in chips)
     require(20 * values <= len(reader.data) - reader.position, "Truncated", f"proof: no room for {values} opened values")
 
 

@@ -55,23 +55,21 @@ class GroupBatch {
   GroupBatch(const Shape& shape, const GroupShape& group, const Fp5*& opened,
              const Fp5*& coefficients)
       : shape_(shape), group_(group) {
-    const Fp5* challenge = coefficients - 1;  // of the stack that was begun last
+    Fp5 challenge;  // of the stack that was begun last
     for (uint32_t tree = 0; tree < shape.trees.size(); ++tree) {
       first_tile_.push_back(static_cast<uint32_t>(tiles_.size()));
       for (uint32_t i = 0; i * kTileWidth < group.width[tree]; ++i)
         tiles_.push_back({tree, static_cast<int>(i)});
       for (uint32_t column = 0; column < shape.opened_width(group, tree); ++column) {
-        const uint32_t place = shape.place(group, {tree, column}).place;
-        challenge += place == 0;
-        this->place({tree, column}).at_z.add(number({tree, column}), *challenge, *opened++);
+        if (shape.place(group, {tree, column}).place == 0) challenge = *coefficients++;
+        place({tree, column}).at_z.add(number({tree, column}), challenge, *opened++);
       }
     }
     const Fp root_inverse = inverse(Fp::root_of_unity(group.log_height));
     for (const ColumnRef column : group.next) {
-      challenge += shape.place(group, column).place == 0;
-      place(column).at_next.add(number(column), *challenge * root_inverse, *opened++);
+      if (shape.place(group, column).place == 0) challenge = *coefficients++;
+      place(column).at_next.add(number(column), challenge * root_inverse, *opened++);
     }
-    coefficients = challenge + 1;
     const uint32_t quotient = shape.tree(Phase::kQuotient);
     for (uint32_t c = shape.opened_width(group, quotient); c < group.width[quotient]; ++c)
       place({quotient, c}).blinding.push_back(number({quotient, c}));
