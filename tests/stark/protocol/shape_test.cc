@@ -409,8 +409,9 @@ TEST(Shape, RefusesTablesThatDoNotFit) {
   EXPECT_EQ(code({{0, 12}}, stacked), ErrorCode::kParams);
 }
 
-// ZERO-KNOWLEDGE: rows of five words that nobody can guess, or salt; a stack in part is none.
-TEST(Shape, MaskedTreesOfFewFullStacksAreSalted) {
+// ZERO-KNOWLEDGE: five words of the tallest group that nobody can guess, or salt. What the next row
+// shows of itself is none, nor is R.
+TEST(Shape, MaskedTreesThatHideTooLittleAreSalted) {
   const VerifyingKey key = sample_key();
   Params params = small_params();
   const auto salted = [&](std::vector<TableSpec> tables) {
@@ -427,6 +428,8 @@ TEST(Shape, MaskedTreesOfFewFullStacksAreSalted) {
   EXPECT_EQ(salted({{0, 12}}), (Salted{true, false, false}));
   EXPECT_EQ(salted({{0, 12}, {0, 12}}), (Salted{false, false, false}));
   EXPECT_EQ(salted({{0, 12}, {0, 11}}), (Salted{true, false, false}));
+  // 7 columns, one of them a next one, and three: five stacks, of which one does not count.
+  EXPECT_EQ(salted({{1, 12}}), (Salted{true, false, false}));
   params.log_stack = 2;
   EXPECT_EQ(salted({{0, 12}}), (Salted{true, true, true}));
   EXPECT_EQ(salted({{0, 12}, {0, 12}, {0, 12}}), (Salted{true, false, true}));
@@ -443,11 +446,9 @@ TEST(Shape, MaskedTreesOfFewFullStacksAreSalted) {
 
   // A shared slot's, which is made before any proof is.
   params.zk = true;
-  Slot slot{.kind = Slot::Kind::kShared, .rows = {{9, 4}, {8, 2}}};
+  Slot slot{.kind = Slot::Kind::kShared, .rows = {{9, 5}, {8, 1}}};
   EXPECT_FALSE(is_salted(slot, params));
-  slot.rows = {{9, 4}, {8, 1}};
-  EXPECT_TRUE(is_salted(slot, params));
-  slot.rows = {{9, 4}, {7, 3}};
+  slot.rows = {{9, 4}, {8, 20}};
   EXPECT_TRUE(is_salted(slot, params));
   slot.kind = Slot::Kind::kFixed;
   EXPECT_FALSE(is_salted(slot, params));
