@@ -20,7 +20,7 @@ constexpr unsigned kLogRunRows = 7;
 constexpr size_t kRunRows = size_t{1} << kLogRunRows;
 constexpr size_t kRunPacks = kRunRows / kPackLanes;
 constexpr size_t kWordsAtOnce = size_t{1} << 16;
-constexpr unsigned kMostLogRuns = 5;
+constexpr unsigned kMostLogRuns = 3;
 constexpr unsigned kLogPackLanes = 4;
 static_assert(kPackLanes == size_t{1} << kLogPackLanes);
 
@@ -93,7 +93,7 @@ MerkleTree::MerkleTree(std::unique_ptr<const RowSource> rows) : rows_(std::move(
   ZK_CHECK(top() <= kMaxMerkleLogSize && rows_->words() > 0);
   // Above the level where a coset is one run, every level is kept: so below it all runs are whole.
   const unsigned one_run = log_cosets() + kLogRunRows;
-  stored_top_ = top() <= one_run ? top() : std::max(top() - forgotten_levels(top()), one_run);
+  stored_top_ = top() <= one_run ? top() : std::max(top() - kForgottenLevels, one_run);
   nodes_ = AlignedWords(size_t{16} << stored_top_);
   build();
 }

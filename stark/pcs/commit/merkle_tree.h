@@ -1,9 +1,9 @@
 // Merkle trees over rows, the prover's side; see merkle_proof.h for the shape of the tree.
 //
 // The tree does not own the columns it commits: it reads them once to build and again to open, so
-// they must outlive it. For that it forgets its lowest levels: of 2^n leaves it keeps the 2^(n - 4)
-// nodes above them (2 bytes a leaf for them and 4 for all), or 2^(n - 2) where that is little, and
-// recomputes the few below that an opening asks for.
+// they must outlive it. For that it forgets its lowest levels: of 2^n leaves it keeps the 2^(n - 2)
+// nodes above them (8 bytes a leaf for them and 16 for all), and recomputes the few below that an
+// opening asks for.
 #pragma once
 
 #include <cstddef>
@@ -67,9 +67,8 @@ class MerkleTree {
   [[nodiscard]] TreeOpening open(std::span<const uint32_t> indices) const;
 
  private:
-  // An opening hashes up to 2^forgotten_levels - 1 leaves: with four levels a fifth of the time of
-  // a proof of 2^14 rows, and a hundredth of one of 2^20.
-  static constexpr unsigned forgotten_levels(unsigned top) { return top <= 18 ? 2 : 4; }
+  // An opening hashes up to 2^kForgottenLevels - 1 leaves.
+  static constexpr unsigned kForgottenLevels = 2;
   [[nodiscard]] unsigned top() const { return rows_->log_rows(); }
   [[nodiscard]] unsigned log_cosets() const { return rows_->log_cosets(); }
   [[nodiscard]] bool in_packs(unsigned level) const { return level >= log_cosets() + 4; }

@@ -112,7 +112,11 @@ void stack(const StackRun& run) {
       U32 words[16];
       transpose_in(rows, 16, words);
       for (size_t i = 0; i < 16; ++i) store(columns + (16 * tile + i) * kLanes, words[i]);
-      for (size_t r = 0; r < kLanes; ++r) prefetch(rows + 16 * (kLanes + r));
+      // The next tile's rows, or those that come next of the first one.
+      const uint32_t* next = 16 * (tile + 1) < run.columns   ? run.tiles[tile + 1] + 16 * row
+                             : row + kLanes < 16 * run.packs ? run.tiles[0] + 16 * (row + kLanes)
+                                                             : nullptr;
+      for (size_t r = 0; next != nullptr && r < kLanes; ++r) prefetch(next + 16 * r);
     }
     uint32_t* out = run.out + row;
     for (size_t column = 0; column < run.columns; out += run.word_stride) {
