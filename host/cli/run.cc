@@ -28,7 +28,7 @@ struct ProofTime {
   bool measured;
 };
 ProofTime proof_time(const ProofCost& cost) {
-  const std::optional<double> slowness = last_slowness();
+  const std::optional<double> slowness = last_slowness(cost.cells);
   return {cost.seconds * slowness.value_or(1), slowness.has_value()};
 }
 

@@ -1,5 +1,5 @@
 // All chips of the machine. A new chip is one line here; templates are placed once for each bank
-// (circuit.cc). chips.simd.cc compiles them for the prover.
+// (circuit.cc). chip_kernels.simd.cc compiles them for the prover.
 #pragma once
 
 #include "stark/chips/memory/bank.h"

@@ -48,7 +48,7 @@ struct SessionProgress {
 struct SessionOptions {
   uint64_t segment_cycles = 0;  // most ticks of a segment, below 2^22; 0: as memory_bytes allows
   uint64_t memory_bytes = 0;    // to stay below, if segments can be small enough; 0: half of what
-                                // this process may take (machine_memory.h)
+                                // this process may take (host_memory.h)
   uint8_t log_blowup = 1;       // 1 to the image's; 0: the best by the weights
   Weights weights = {};         // of choose_execution_params
   double security_bits = kDefaultSecurityBits;  // of the whole execution
