@@ -84,9 +84,10 @@ class CosetFold {
         log_m_(coset.values->log_rows()),
         log_g_(std::max(shape.log_blocks, log_m_)),
         block_weights_(weights(log_g_, shape.log_rows - log_g_, scale)),
-        folded_((static_cast<size_t>(tiles) << log_g_) * kTileWidth) {}
+        folded_((static_cast<size_t>(tiles - coset.values->first_tile()) << log_g_) * kTileWidth) {}
 
   void add_block(const uint32_t* rows, int tile, size_t block) {
+    if (tile < coset_.values->first_tile()) return;
     const size_t sums = size_t{1} << (log_g_ - shape_.log_blocks), terms = block_weights_.size();
     for (size_t i = 0; i < sums; ++i) {
       ntt_kernels().weighted_sum(rows + i * terms * kTileWidth, block_weights_.data(), terms,
@@ -99,7 +100,7 @@ class CosetFold {
     const std::vector<uint32_t> m_weights = weights(log_m_, log_g_ - log_m_, Fp::one());
     const BlockShape folded_shape(log_m_);
     const BlockMasks block_masks(masks, folded_shape, columns);
-    for (int tile = 0; tile < coset_.values->tiles(); ++tile) {
+    for (int tile = coset_.values->first_tile(); tile < coset_.values->tiles(); ++tile) {
       tbb::parallel_for(size_t{0}, folded_shape.rows(), [&](size_t i) {
         ntt_kernels().weighted_sum(folded(tile, i * m_weights.size()), m_weights.data(),
                                    m_weights.size(), coset_.values->row(tile, i));
@@ -124,7 +125,8 @@ class CosetFold {
     return result;
   }
   uint32_t* folded(int tile, size_t row) {
-    return folded_.data() + ((static_cast<size_t>(tile) << log_g_) + row) * kTileWidth;
+    return folded_.data() +
+           ((static_cast<size_t>(tile - coset_.values->first_tile()) << log_g_) + row) * kTileWidth;
   }
 
   const ExtraCoset& coset_;

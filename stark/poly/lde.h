@@ -23,7 +23,7 @@ struct ColumnMasks {
 // show: row r of `values` becomes the masked columns at shift * w_M^r, M = values->rows().
 struct ExtraCoset {
   Fp shift;
-  TileMatrix* values;
+  TileMatrix* values;  // its first tile is where the columns begin that are wanted
 };
 
 // Coset c of a blowup 2^b is lde_shift(log N) * w_(2^b N)^c * H_N.

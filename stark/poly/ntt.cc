@@ -51,7 +51,7 @@ void across_blocks(const TileMatrix& src, TileMatrix& dst, const NttTwiddles& ba
                           twiddles.scale_from(bare, bases);
                           base *= root;
                         }
-                        for (int tile = 0; tile < src.tiles(); ++tile) {
+                        for (int tile = src.first_tile(); tile < src.tiles(); ++tile) {
                           const uint32_t* next = tile + 1 < src.tiles() ? src.row(tile + 1, j)
                                                  : j + 2 < kBlockRows   ? src.row(0, j + 2)
                                                                         : nullptr;
@@ -79,12 +79,14 @@ template <class Kernel>
 void within_blocks(const TileMatrix& matrix, Kernel run) {
   const size_t block_rows = size_t{1} << log_block_rows(matrix.log_rows());
   const size_t blocks = matrix.rows() / block_rows;
+  const int first_tile = matrix.first_tile();
+  const auto tiles = static_cast<size_t>(matrix.tiles() - first_tile);
   tbb::enumerable_thread_specific<AlignedWords> scratch(
       [&] { return AlignedWords(block_rows * kTileWidth); });
-  tbb::parallel_for(tbb::blocked_range<size_t>(0, blocks * static_cast<size_t>(matrix.tiles())),
+  tbb::parallel_for(tbb::blocked_range<size_t>(0, blocks * tiles),
                     [&](const tbb::blocked_range<size_t>& range) {
                       for (size_t i = range.begin(); i < range.end(); ++i) {
-                        run(static_cast<int>(i / blocks), i % blocks * block_rows,
+                        run(first_tile + static_cast<int>(i / blocks), i % blocks * block_rows,
                             scratch.local().data());
                       }
                     });

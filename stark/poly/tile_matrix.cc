@@ -4,11 +4,12 @@
 
 namespace zkvm::stark {
 
-TileMatrix::TileMatrix(int log_rows, int columns) : log_rows_(log_rows), columns_(columns) {
+TileMatrix::TileMatrix(int log_rows, int columns, int first_tile)
+    : log_rows_(log_rows), columns_(columns), first_tile_(first_tile) {
   ZK_CHECK(0 <= log_rows && log_rows <= Fp::kTwoAdicity);
   ZK_CHECK(0 <= columns && columns <= 1 << 16);
   const size_t words = row_offset(rows() - 1) + (1 + kSpareRows) * kTileWidth;
-  for (int tile = 0; tile < tiles(); ++tile) tiles_.emplace_back(words);
+  for (int tile = 0; tile < tiles(); ++tile) tiles_.emplace_back(tile < first_tile ? 0 : words);
 }
 
 void TileMatrix::zero_spare_columns() {

@@ -30,13 +30,14 @@ class TileMatrix {
  public:
   TileMatrix() = default;
   // 2^log_rows rows and `columns` columns, unspecified. REQUIRES: 0 <= log_rows <= 24, 0 <= columns
-  // <= 2^16.
-  TileMatrix(int log_rows, int columns);
+  // <= 2^16. Tiles before `first_tile` have no memory, and must not be touched.
+  TileMatrix(int log_rows, int columns, int first_tile = 0);
 
   int log_rows() const { return log_rows_; }
   size_t rows() const { return size_t{1} << log_rows_; }
   int columns() const { return columns_; }
   int tiles() const { return (columns_ + kTileWidth - 1) / kTileWidth; }
+  int first_tile() const { return first_tile_; }
 
   // Words from the first row of a tile to row r.
   static constexpr size_t row_offset(size_t r) { return (r + (r >> kLogBlockRows)) * kTileWidth; }
@@ -73,6 +74,7 @@ class TileMatrix {
 
   int log_rows_ = 0;
   int columns_ = 0;
+  int first_tile_ = 0;
   std::vector<AlignedWords> tiles_;
 };
 

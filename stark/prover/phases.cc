@@ -2,6 +2,7 @@
 
 #include <zk/check.h>
 
+#include <algorithm>
 #include <bit>
 #include <string>
 
@@ -43,9 +44,14 @@ void Phases::extend_to_extra(uint32_t tree, const GroupShape& group, const TileM
                              const ColumnMasks& masks, std::span<TileMatrix> cosets) {
   ExtraValues& values = extra_[{tree, group.log_height}];
   values.at = TileMatrix(log_extra(group), trace.columns());
-  values.next = TileMatrix(log_extra(group), trace.columns());
-  const ExtraCoset extra[] = {{kExtraShift, &values.at},
-                              {kExtraShift * Fp::root_of_unity(group.log_height), &values.next}};
+  std::vector<ExtraCoset> extra = {{kExtraShift, &values.at}};
+  // Few columns are read on the next row: mostly acc, which is the last one.
+  const auto first_next = std::ranges::find(group.next, tree, &ColumnRef::tree);
+  if (first_next != group.next.end()) {
+    values.next = TileMatrix(log_extra(group), trace.columns(),
+                             static_cast<int>(first_next->column) / kTileWidth);
+    extra.push_back({kExtraShift * Fp::root_of_unity(group.log_height), &values.next});
+  }
   low_degree_extend(trace, masks, cosets, extra);
 }
 
