@@ -418,7 +418,7 @@ void for_each_quotient(Visit visit) {
       for (const uint8_t log_stack : {uint8_t{0}, uint8_t{1}, uint8_t{3}}) {
         const Params params{
             .zk = zk, .log_blowup = log_blowup, .queries = 2, .log_stack = log_stack};
-        const Shape shape = test_shape(test_key(), params, {{0, 8}, {1, 7}, {1, 6}});
+        const Shape shape = test_shape(test_key(), params, {{0, 7}, {1, 6}});
         for (const GroupShape& group : shape.groups) {
           SCOPED_TRACE((zk ? "zk, 2^" : "2^") + std::to_string(group.log_height) +
                        " rows, blowup 2^" + std::to_string(log_blowup) + ", stacks of 2^" +
