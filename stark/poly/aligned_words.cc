@@ -15,17 +15,26 @@ namespace zkvm::stark {
 namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kPage = 4096;
 std::atomic<bool> poison{false};
 
 size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
-/// In huge pages, as far as they are whole: the last bytes must not take one of their own.
-void* allocate_huge(size_t bytes, size_t alignment) {
-  void* block = std::aligned_alloc(alignment, round_up(bytes, alignment));
-  ZK_CHECK(block != nullptr);
-  madvise(block, bytes, MADV_HUGEPAGE);
-  return block;
+/// Straight from the system, since the C library's heap would keep holes of blocks of many sizes. In
+/// huge pages, as far as they are whole: the last bytes must not take one of their own.
+void* map_huge(size_t bytes, size_t alignment) {
+  const size_t size = round_up(bytes, kPage);
+  void* mapped =
+      mmap(nullptr, size + alignment, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ZK_CHECK(mapped != MAP_FAILED);
+  auto* start = static_cast<char*>(mapped);
+  const size_t before = (alignment - reinterpret_cast<uintptr_t>(start) % alignment) % alignment;
+  if (before > 0) munmap(start, before);
+  munmap(start + before + size, alignment - before);
+  madvise(start + before, bytes, MADV_HUGEPAGE);
+  return start + before;
 }
+void unmap(void* block, size_t bytes) { munmap(block, round_up(bytes, kPage)); }
 
 /// Blocks below a huge page, cut from slabs of several: the first touch of their pages, one by one,
 /// took a seventh of the time of a proof of 2^14 rows.
@@ -49,7 +58,7 @@ class Slabs {
         if (free->second >= bytes && (tightest == nullptr || free->second < place->second))
           tightest = &slab, place = free;
     if (tightest == nullptr) {
-      auto* start = static_cast<char*>(allocate_huge(kSlabBytes, kSlabBytes));
+      auto* start = static_cast<char*>(map_huge(kSlabBytes, kSlabBytes));
       tightest = &(slabs_[start] = {{start, kSlabBytes}});
       place = tightest->begin();
     }
@@ -97,7 +106,7 @@ class Slabs {
     const auto found = slabs_.find(spare);
     if (found == slabs_.end() || found->second.begin()->second != kSlabBytes) return 0;
     slabs_.erase(found);
-    std::free(spare);
+    unmap(spare, kSlabBytes);
     return kSlabBytes;
   }
 
@@ -134,7 +143,7 @@ class FreeBlocks {
       peak_ = std::max(peak_, in_use_);
       keep_at_most(peak_ - in_use_);
     }
-    return allocate_huge(bytes, kHugePage);
+    return map_huge(bytes, kHugePage);
   }
 
   void give(void* block, size_t bytes) {
@@ -156,7 +165,7 @@ class FreeBlocks {
   void keep_at_most(size_t bytes) {
     while (kept_ > bytes) {  // the smallest go first: they are the cheapest to clear again
       kept_ -= blocks_.begin()->first;
-      std::free(blocks_.begin()->second);
+      unmap(blocks_.begin()->second, blocks_.begin()->first);
       blocks_.erase(blocks_.begin());
     }
   }

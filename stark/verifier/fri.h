@@ -28,8 +28,8 @@ struct FriChallenges {
 [[nodiscard]] Fp5 fold_fibre(std::span<const Fp5> fibre, Fp y_inverse, const Fp5& beta);
 
 /// Every query from the batch codeword to the final polynomial.
-/// `batch`: its values at the distinct indices, ascending. `layer_rows[i]`: rows of layer i at the distinct leaf indices, ascending; canonical
-/// words that were checked against the layer's root.
+/// `batch`: its values at the distinct indices, ascending. `layer_rows[i]`: rows of layer i at the
+/// distinct leaf indices, ascending; canonical words that were checked against the layer's root.
 /// Errors: kDeep (layer 0 does not hold the batch), kFold (with the layer), kFinal; each
 /// with the index.
 [[nodiscard]] Result<void> check_queries(const Shape& shape, const FriChallenges& challenges,

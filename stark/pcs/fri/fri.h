@@ -41,7 +41,7 @@ struct FriCommitment {
 [[nodiscard]] std::unique_ptr<RowSource> fri_layer_rows(const Codeword& codeword,
                                                         unsigned log_arity);
 
-/// What layer i opens for these query indices (below the tallest domain; any order).
+/// What layer i opens for these query indices (below the common domain; any order).
 [[nodiscard]] TreeOpening open_layer(const Shape& shape, const FriCommitment& fri, size_t i,
                                      std::span<const uint32_t> indices);
 

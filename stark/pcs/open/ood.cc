@@ -78,7 +78,8 @@ std::vector<Fp5> OutOfDomainPoint::evaluate(const TileMatrix& coset0, const Colu
     }
   });
 
-  const Fp n = Fp::from(coset0.rows()), s_n = pow(lde_shift(static_cast<unsigned>(log_rows_)), coset0.rows());
+  const Fp n = Fp::from(coset0.rows()),
+           s_n = pow(lde_shift(static_cast<unsigned>(log_rows_)), coset0.rows());
   const Fp5 vanishing = pow(zeta_, coset0.rows()) - s_n;  // of coset 0, at zeta
   const Fp5 scale = vanishing * inverse(n * s_n);
   std::vector<Fp5> zeta_powers(masks.count);

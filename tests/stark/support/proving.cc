@@ -9,7 +9,7 @@
 namespace zkvm::stark {
 namespace {
 
-/// Salt word `word` of every row of a tree: the layout of MerkleTree::salt_of_run.
+/// Salt word `word` of every row of a tree: the layout of StackedRows::draw_salt.
 std::vector<Fp> salt_column(const Randomness& randomness, uint64_t stream, unsigned log_blowup,
                             uint32_t word, size_t rows) {
   constexpr size_t kRunRows = 128, kLanes = 16;
