@@ -77,6 +77,32 @@ TEST(AlignedWords, KeepsFreedBlocksWithinThePeak) {
   EXPECT_EQ(AlignedWords::release_kept(), 0u);
 }
 
+// Blocks below a huge page share slabs: none may overlap another, whatever is freed between.
+TEST(AlignedWords, SmallBlocksDoNotOverlap) {
+  std::mt19937_64 random(1);
+  struct Block {
+    AlignedWords words;
+    uint32_t mark;
+  };
+  std::vector<Block> blocks;
+  for (uint32_t round = 0; round < 3000; ++round) {
+    if (blocks.size() < 60 && random() % 5 < 3) {
+      Block& block = blocks.emplace_back(
+          Block{AlignedWords((size_t{16} << 10) + random() % (size_t{500} << 10)), round});
+      ASSERT_EQ(reinterpret_cast<uintptr_t>(block.words.data()) % 64, 0u);
+      for (size_t i = 0; i < block.words.size(); i += 509) block.words.data()[i] = round;
+      block.words.data()[block.words.size() - 1] = round;
+    } else if (!blocks.empty()) {
+      std::swap(blocks[random() % blocks.size()], blocks.back());
+      const Block& block = blocks.back();
+      for (size_t i = 0; i < block.words.size(); i += 509)
+        ASSERT_EQ(block.words.data()[i], block.mark);
+      ASSERT_EQ(block.words.data()[block.words.size() - 1], block.mark);
+      blocks.pop_back();
+    }
+  }
+}
+
 class NttTest : public SimdTargetTest {};
 INSTANTIATE_SIMD_TARGET_TESTS(NttTest);
 

@@ -95,5 +95,37 @@ TEST(ExecutionParams, SayWhatIsOutOfReach) {
   EXPECT_EQ(common.error().code, ErrorCode::kSecurity);
 }
 
+// What weighs nothing is not spared; what weighs much is.
+TEST(ExecutionParams, WeighBytesPointsAndCells) {
+  const toys::Toy toy = toys::accumulator(14, 14);
+  VerifyingKey key = toy.circuit.key();
+  for (Slot& slot : key.slots) slot.log_blowup = 3;
+  const std::vector<SegmentShape> shapes = {{.key = key,
+                                             .tables = toy.witness.specs(),
+                                             .publics = toy.witness.publics.size(),
+                                             .cells = uint64_t{64} << 14}};
+  const auto chosen = [&](uint8_t log_blowup, const Weights& weights) {
+    Params wish;
+    wish.log_blowup = log_blowup;
+    const auto params = choose_execution_params(shapes, wish, 100, weights);
+    EXPECT_TRUE(params) << params.error().message;
+    return params->params;
+  };
+  const auto bytes = [&](const Params& params) {
+    return estimate_proof_bytes(*make_shape(key, params, toy.witness.specs()));
+  };
+  const Params smallest = chosen(0, {.bytes_per_point = 0, .bytes_per_cell = 0, .lowest_rate = 3});
+  const Params usual = chosen(0, {});
+  const Params fastest = chosen(1, {.bytes_per_point = 1e6});
+  EXPECT_EQ(fastest.log_blowup, 1);
+  EXPECT_EQ(fastest.log_stack, 0);
+  EXPECT_LE(usual.log_blowup, 2);
+  EXPECT_LE(bytes(smallest), bytes(usual));
+  EXPECT_LE(bytes(usual), bytes(fastest));
+  for (uint8_t log_blowup = 1; log_blowup <= 3; ++log_blowup)
+    EXPECT_LE(bytes(smallest), bytes(chosen(log_blowup, {.bytes_per_point = 0})));
+  EXPECT_EQ(chosen(0, {.bytes_per_cell = 1e6}).log_blowup, 1);
+}
+
 }  // namespace
 }  // namespace zkvm::stark::machine
