@@ -97,6 +97,8 @@ case $mode in
     stage "10,000 streams against qemu" env ZKVM_STREAMS=10000 build/release/bin/differential_test
     stage "2,000 streams proven" env ZKVM_STREAMS=2000 \
       build/release/bin/machine_session_test --gtest_filter=Session.ProvesRandomInstructions
+    stage "1,000 changed ELF files" env ZKVM_CHANGED_FILES=1000 \
+      build/release/bin/host_hostile_test --gtest_filter=Hostile.FilesWithRandomBytesChanged
     stage "Mutations" mutations 1000000 elf_mutation_test stark_mutations_test host_receipt_test
     stage "Mutations of whole receipts" mutations 100000 host_tampered_receipt_test host_verify_test
     stage "Every benchmark once" benchmarks

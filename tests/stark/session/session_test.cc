@@ -84,7 +84,7 @@ TEST(Session, ProvesEveryInstruction) {
 
 TEST(Session, ProvesRandomInstructions) {
   const char* asked = std::getenv("ZKVM_STREAMS");  // more on demand
-  const uint64_t count = asked == nullptr ? 60 : std::strtoull(asked, nullptr, 10);
+  const uint64_t count = asked == nullptr ? 40 : std::strtoull(asked, nullptr, 10);
   for (uint64_t seed = 0; seed < count && !HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Guest guest = Guest::of(StreamGenerator(seed).program(2, 100));
