@@ -100,7 +100,7 @@ TEST(Exceptions, CostAFewThousandInstructions) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Guest, testing::Values("hello", "hello_clang", "bench_integer"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& guest) { return std::string(guest.param); });
 
 }  // namespace
 }  // namespace zkvm::vm::test

@@ -88,10 +88,10 @@ TEST_P(Proving, FixedTreesOfALargerBlowupWork) {
 INSTANTIATE_TEST_SUITE_P(Zk, Proving,
                          testing::Combine(testing::Bool(),
                                           testing::Values(uint8_t{0}, uint8_t{1}, uint8_t{2})),
-                         [](const auto& info) {
+                         [](const auto& proving) {
                            return fmt::format("{}StackedBy{}",
-                                              std::get<0>(info.param) ? "Masked" : "Plain",
-                                              1 << std::get<1>(info.param));
+                                              std::get<0>(proving.param) ? "Masked" : "Plain",
+                                              1 << std::get<1>(proving.param));
                          });
 
 TEST(Prover, OneSeedOneProofOnAnyNumberOfThreads) {
