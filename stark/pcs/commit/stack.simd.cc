@@ -57,6 +57,25 @@ ZKVM_SIMD_INLINE void small_stack(const uint32_t* twiddles, const uint32_t* reve
   for (unsigned k = 0; k < 1u << kLevels; ++k) store(out + k * place_stride, v[k].v);
 }
 
+// Does a stack that fits in registers; false, and nothing done: it is too high.
+template <class Column>
+ZKVM_SIMD_INLINE bool in_registers(const StackRun& run, const uint32_t* twiddles,
+                                   const Column& column, uint32_t* out) {
+  switch (run.log_stack) {
+    case 1:
+      small_stack<1>(twiddles, run.reversed, column, out, run.place_stride);
+      return true;
+    case 2:
+      small_stack<2>(twiddles, run.reversed, column, out, run.place_stride);
+      return true;
+    case 3:
+      small_stack<3>(twiddles, run.reversed, column, out, run.place_stride);
+      return true;
+    default:
+      return false;
+  }
+}
+
 // Three levels from the columns, then two at a time, the last ones to where the words belong.
 template <class Column>
 ZKVM_SIMD_INLINE void large_stack(unsigned log_stack, const uint32_t* twiddles,
@@ -129,34 +148,10 @@ void stack(const StackRun& run) {
         return j < count ? load_fp(from + j * kLanes) : PFp{broadcast(0)};
       };
       column += count;
-      if (count == height) {
-        switch (run.log_stack) {
-          case 1:
-            small_stack<1>(twiddles, run.reversed, whole, out, run.place_stride);
-            continue;
-          case 2:
-            small_stack<2>(twiddles, run.reversed, whole, out, run.place_stride);
-            continue;
-          case 3:
-            small_stack<3>(twiddles, run.reversed, whole, out, run.place_stride);
-            continue;
-          default:
-            break;
-        }
-      }
-      switch (run.log_stack) {
-        case 1:
-          small_stack<1>(twiddles, run.reversed, part, out, run.place_stride);
-          break;
-        case 2:
-          small_stack<2>(twiddles, run.reversed, part, out, run.place_stride);
-          break;
-        case 3:
-          small_stack<3>(twiddles, run.reversed, part, out, run.place_stride);
-          break;
-        default:
-          large_stack(run.log_stack, twiddles, run.reversed, part, values, out, run.place_stride);
-      }
+      const bool done = count == height ? in_registers(run, twiddles, whole, out)
+                                        : in_registers(run, twiddles, part, out);
+      if (!done)
+        large_stack(run.log_stack, twiddles, run.reversed, part, values, out, run.place_stride);
     }
   }
 }
