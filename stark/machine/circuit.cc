@@ -129,8 +129,8 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
 
   auto circuit = Circuit::make(MachineChips{}, options);
   if (!circuit) return circuit;
-  const bool lower = image.lower && log_blowup > image.log_blowup;
-  const uint8_t made_for = lower ? image.lowest_rate() : image.log_blowup;
+  const uint8_t made_for = image.made_for(log_blowup);
+  const bool lower = made_for != image.log_blowup;
   const std::vector<Digest>& volumes = lower ? image.lower->volumes : image.volumes;
   circuit->set_fixed_root(circuit->slot(kImageSlot), lower ? image.lower->root : image.root,
                           made_for);

@@ -78,6 +78,12 @@ struct Image {
     return static_cast<uint8_t>(log_blowup + (lower ? 1 : 0));
   }
 
+  /// The rate, as log2 of the blowup, that the trees which proofs of rate `of_proofs` read were made
+  /// for.
+  [[nodiscard]] uint8_t made_for(uint8_t of_proofs) const {
+    return of_proofs > log_blowup ? lowest_rate() : log_blowup;
+  }
+
   /// The canonical bytes. REQUIRES: what parse() asks for.
   [[nodiscard]] std::vector<uint8_t> serialise() const;
   /// Reads untrusted bytes. That roots are those of any program is not checked: the id says which

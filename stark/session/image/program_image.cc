@@ -303,8 +303,7 @@ const CommittedTree& ProgramImage::tree(const std::string& slot, uint8_t log_blo
 SlotTrees ProgramImage::fixed_trees(const Circuit& circuit, std::span<const BankUse> uses,
                                     uint8_t log_blowup) {
   SlotTrees out;
-  const uint8_t made_for =
-      log_blowup > image_->log_blowup ? image_->lowest_rate() : image_->log_blowup;
+  const uint8_t made_for = image_->made_for(log_blowup);
   const auto add = [&](const std::string& slot) {
     out[circuit.slot(slot)] = &tree(slot, made_for);
   };
