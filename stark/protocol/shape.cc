@@ -408,22 +408,20 @@ uint32_t Shape::place(Phase phase) const {
 
 StackPlace Shape::place(const GroupShape& group, ColumnRef column) const {
   const unsigned s = log_stack(group, column.tree);
-  const auto words = [&](uint32_t columns) { return (columns + (1u << s) - 1) >> s; };
   const uint32_t restart = group.restart[column.tree];
-  const bool again = column.column >= restart;
-  const uint32_t at = column.column - (again ? restart : 0);
-  return {group.first_word[column.tree] + (again ? words(restart) : 0) + (at >> s),
+  const uint32_t at = column.column - (column.column < restart ? 0 : restart);
+  return {group.first_word[column.tree] + stacked_words(column.column + 1, restart, s) - 1,
           at & ((1u << s) - 1)};
 }
 
 uint32_t Shape::stacks(const GroupShape& group, uint32_t tree) const {
   if (group.width[tree] == 0) return 0;
-  return place(group, {tree, group.width[tree] - 1}).word + 1 - group.first_word[tree];
+  return stacked_words(group.width[tree], group.restart[tree], log_stack(group, tree));
 }
 
 uint32_t Shape::opened_stacks(const GroupShape& group, uint32_t tree) const {
   if (group.width[tree] == 0) return 0;
-  return place(group, {tree, opened_width(group, tree) - 1}).word + 1 - group.first_word[tree];
+  return stacked_words(opened_width(group, tree), group.restart[tree], log_stack(group, tree));
 }
 
 uint32_t Shape::blinding_word() const {

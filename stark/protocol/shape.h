@@ -36,6 +36,13 @@ inline constexpr unsigned kMaxGrind = 30;
   return shift;
 }
 
+/// Words of a row that stacks of up to 2^log_stack columns take; column `restart` begins a new one.
+[[nodiscard]] constexpr uint32_t stacked_words(uint32_t columns, uint32_t restart,
+                                               unsigned log_stack) {
+  const auto words = [&](uint32_t count) { return (count + (1u << log_stack) - 1) >> log_stack; };
+  return columns <= restart ? words(columns) : words(restart) + words(columns - restart);
+}
+
 /// What the prover may choose; absorbed by the transcript, judged by the soundness calculator.
 struct Params {
   bool zk = true;

@@ -10,6 +10,7 @@
 
 #include "stark/field/bit_reverse.h"
 #include "stark/pcs/commit/stack_kernels.h"
+#include "stark/poly/lde.h"
 #include "stark/protocol/shape.h"
 
 namespace zkvm::stark {
@@ -25,8 +26,7 @@ constexpr size_t word_stride(size_t rows) { return rows + 5 * kPackLanes; }
 
 uint32_t stacks(const StackedGroup& group, unsigned log_stack) {
   const auto columns = static_cast<uint32_t>(group.cosets[0].columns());
-  const auto words = [&](uint32_t count) { return (count + (1u << log_stack) - 1) >> log_stack; };
-  return words(group.restart) + words(columns - group.restart);
+  return stacked_words(columns, group.restart, log_stack);
 }
 
 uint32_t words_of(uint8_t log_height, std::span<const StackedGroup> groups, bool salted) {
@@ -68,9 +68,7 @@ class StackedRows::StackedCoset : public RowSource::Coset {
   StackedCoset(const StackedRows& rows, size_t index, unsigned log_count)
       : rows_(rows), index_(index), log_count_(log_count) {
     whole_.resize(rows.parts_.size());
-    const Fp x = lde_shift(rows.log_height_) *
-                 pow(Fp::root_of_unity(static_cast<int>(rows.log_rows())), index);
-    points_ = make_point_run(x, Fp::root_of_unity(rows.log_height_));
+    points_ = make_point_run(rows.point(index), Fp::root_of_unity(rows.log_height_));
     for (size_t p = 0; p < rows.parts_.size(); ++p) {
       const Part& part = rows.parts_[p];
       if (part.log_stack > log_count)
@@ -212,6 +210,10 @@ void StackedRows::append_row(uint32_t index, std::vector<uint32_t>& out) const {
     out.push_back(salt[(kSaltWords * pack + j) * kPackLanes + lane].wire);
 }
 
+Fp StackedRows::point(size_t index) const {
+  return coset_shift(log_height_, static_cast<int>(log_cosets()), index);
+}
+
 void StackedRows::append_words(const Part& part, uint32_t index, std::vector<uint32_t>& out) const {
   const TileMatrix& matrix = part.group.cosets[index & ((1u << log_cosets()) - 1)];
   const size_t row = (index >> log_cosets()) & (matrix.rows() - 1);
@@ -221,7 +223,7 @@ void StackedRows::append_words(const Part& part, uint32_t index, std::vector<uin
       out.insert(out.end(), matrix.row(tile, row), matrix.row(tile, row) + matrix.used_words(tile));
     return;
   }
-  const Fp x = lde_shift(log_height_) * pow(Fp::root_of_unity(static_cast<int>(log_rows())), index);
+  const Fp x = point(index);
   const uint32_t height = 1u << part.log_stack;
   Fp word, power = Fp::one();
   uint32_t place = 0;

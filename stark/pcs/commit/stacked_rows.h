@@ -47,6 +47,7 @@ class StackedRows : public RowSource {
     std::vector<uint32_t> roots, reversed;  // of StackRun
   };
 
+  [[nodiscard]] Fp point(size_t index) const;  // of the LDE domain
   void append_words(const Part& part, uint32_t index, std::vector<uint32_t>& out) const;
   void draw_salt(size_t coset, size_t run, std::span<Fp> out) const;
 
