@@ -112,7 +112,6 @@ std::vector<UseInShape> in_shape(const stark::machine::BankMap& banks,
     if (use.bank == stark::machine::kMachineBank) continue;
     const stark::machine::BankMap::Bank bank = banks[use.bank];
     shape.chip = 1 + 2 * static_cast<uint32_t>(bank.kind) + (use.constant ? 1 : 0);
-    if (bank.kind == stark::machine::BankKind::kBlank) continue;
     shape.volume = bank.volume ? 1 + *bank.volume : 0;
     shape.column = bank.column;
   }

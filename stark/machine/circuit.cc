@@ -23,8 +23,7 @@ void add_slots(CircuitOptions& options, const BankMap& banks, std::span<const Ba
     if (use.before) before.insert(*use.before);
     if (use.after) after.insert(*use.after);
     if (use.bank == kMachineBank) continue;
-    const BankMap::Bank bank = banks[use.bank];
-    if (bank.kind != BankKind::kBlank && bank.volume) volumes.insert(*bank.volume);
+    if (const auto volume = banks[use.bank].volume) volumes.insert(*volume);
   }
   const std::vector<uint16_t> widths = banks.volume_widths();
   options.slots = {{kImageSlot, Slot::Kind::kFixed, {{kLogBank, banks.image_width()}}}};
@@ -135,10 +134,8 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
   circuit->set_fixed_root(circuit->slot(kImageSlot), lower ? image.lower->root : image.root,
                           made_for);
   for (const BankUse& use : uses.subspan(1)) {
-    const BankMap::Bank bank = banks[use.bank];
-    if (bank.kind != BankKind::kBlank && bank.volume)
-      circuit->set_fixed_root(circuit->slot(volume_slot(*bank.volume)), volumes[*bank.volume],
-                              made_for);
+    if (const auto volume = banks[use.bank].volume)
+      circuit->set_fixed_root(circuit->slot(volume_slot(*volume)), volumes[*volume], made_for);
   }
   return circuit;
 }

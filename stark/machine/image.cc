@@ -170,15 +170,18 @@ BankMap::Bank BankMap::operator[](uint16_t bank) const {
   const auto end = std::ranges::lower_bound(ends_, uint32_t{bank}, {}, &End::bank);
   const Image::Run& run = runs_[static_cast<size_t>(end - ends_.begin())];
   const uint32_t index = bank - (end->bank - run.count + 1);
-  const uint32_t column = end->first_column + index * volume_columns(run.kind);
-  return {.base = run.base + index * kBankWords,
-          .kind = run.kind,
-          .constant = run.base >= chips::kReadOnlyBase,
-          .volume = column < kImageColumns
-                        ? std::nullopt
-                        : std::optional((column - kImageColumns) / kVolumeColumns),
-          .column = static_cast<uint16_t>(
-              column < kImageColumns ? column : (column - kImageColumns) % kVolumeColumns)};
+  Bank out{.base = run.base + index * kBankWords,
+           .kind = run.kind,
+           .constant = run.base >= chips::kReadOnlyBase};
+  if (run.kind == BankKind::kBlank) return out;
+  uint32_t column = end->first_column + index * volume_columns(run.kind);
+  if (column >= kImageColumns) {
+    column -= kImageColumns;
+    out.volume = column / kVolumeColumns;
+    column %= kVolumeColumns;
+  }
+  out.column = static_cast<uint16_t>(column);
+  return out;
 }
 
 uint16_t BankMap::find(uint32_t place) const {

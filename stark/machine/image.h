@@ -103,9 +103,10 @@ class BankMap {
     uint32_t base;  // place of its first word
     BankKind kind;
     bool constant;  // of read-only words
-    // Where its columns stand, unless it is blank: a volume, or none: `image`; its first one there.
-    std::optional<uint32_t> volume;
-    uint16_t column;
+    // Where its columns stand: in a volume, or, if none, in `image`; its first one there. A blank
+    // bank has none.
+    std::optional<uint32_t> volume = {};
+    uint16_t column = 0;
   };
 
   /// REQUIRES: the runs are checked, and outlive this.

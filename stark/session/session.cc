@@ -238,8 +238,7 @@ Result<void> Session::check_memory(uint64_t cells, std::span<const SegmentShape>
   std::set<uint32_t> volumes;
   for (const SegmentPlan& plan : plans_)
     for (const BankUse& bank : std::span(plan.uses).subspan(1))
-      if (const auto at = image_->banks()[bank.bank]; at.kind != BankKind::kBlank && at.volume)
-        volumes.insert(*at.volume);
+      if (const auto volume = image_->banks()[bank.bank].volume) volumes.insert(*volume);
   use.volumes = volumes.size();
   const uint64_t needed = estimate_memory(use, params_.log_blowup);
   const uint64_t limit = options_.memory_bytes ? options_.memory_bytes : machine_memory();

@@ -308,10 +308,8 @@ SlotTrees ProgramImage::fixed_trees(const Circuit& circuit, std::span<const Bank
     out[circuit.slot(slot)] = &tree(slot, made_for);
   };
   add(kImageSlot);
-  for (const BankUse& use : uses.subspan(1)) {
-    const BankMap::Bank bank = banks_[use.bank];
-    if (bank.kind != BankKind::kBlank && bank.volume) add(volume_slot(*bank.volume));
-  }
+  for (const BankUse& use : uses.subspan(1))
+    if (const auto volume = banks_[use.bank].volume) add(volume_slot(*volume));
   return out;
 }
 
