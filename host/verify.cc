@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 
 #include "stark/chips/buses.h"
 #include "stark/protocol/proof.h"
@@ -196,18 +197,19 @@ Result<SegmentTask> segment_task(const Image& image, const Receipt& receipt, siz
 
 Result<Outline> outline(const Image& image, const Receipt& receipt) {
   Outline out;
-  const stark::Result<stark::Params> first = params_of(receipt, 0);
-  if (!first) return refuse(0, first.error());
-  out.params = *first;
-  Keys keys(image, first->log_blowup);
+  std::optional<Keys> keys;
   for (size_t i = 0; i < receipt.segments.size(); ++i) {
     const stark::Result<stark::Params> params = params_of(receipt, i);
     if (!params) return refuse(i, params.error());
+    if (!keys) {
+      out.params = *params;
+      keys.emplace(image, params->log_blowup);
+    }
     if (auto ok = check_params(out.params, *params); !ok) return tl::unexpected(ok.error());
-    if (auto ok = check_bank_uses(keys.banks(), receipt.segments[i].uses); !ok) {
+    if (auto ok = check_bank_uses(keys->banks(), receipt.segments[i].uses); !ok) {
       return refuse(i, ok.error());
     }
-    stark::Result<Head> head = head_of(keys.of(receipt.segments[i].uses), receipt, i);
+    stark::Result<Head> head = head_of(keys->of(receipt.segments[i].uses), receipt, i);
     if (!head) return refuse(i, head.error());
     if (auto ok = check_rows(i, head->tables); !ok) return tl::unexpected(ok.error());
     out.rate = std::max(out.rate, head->rate);
