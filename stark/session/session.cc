@@ -58,6 +58,12 @@ tl::unexpected<Error> no_memory(const vm::Error& error) {
   return fail(ErrorCode::kMemory, error.message);
 }
 
+/// Of all proofs that these options allow, as log2 of the blowup.
+uint8_t lowest_rate(const SessionOptions& options) {
+  if (options.params) return options.params->log_blowup;
+  return options.log_blowup != 0 ? options.log_blowup : options.weights.lowest_rate;
+}
+
 /// The segments that find what these uses leave.
 std::set<uint32_t> later_users(std::span<const BankUse> uses) {
   std::set<uint32_t> out;
@@ -157,10 +163,8 @@ Result<void> Session::choose_params(double& excess) {
   uint64_t cells = 0;          // of the largest segment
   std::vector<Digest> layout;  // all that the proofs' masks must depend on beside the execution
   for (size_t i = 0; i < plans_.size(); ++i) {
-    const auto circuit = machine_circuit(image_->image(), plans_[i].uses, nullptr,
-                                         options_.params            ? options_.params->log_blowup
-                                         : options_.log_blowup == 0 ? options_.weights.lowest_rate
-                                                                    : options_.log_blowup);
+    const auto circuit =
+        machine_circuit(image_->image(), plans_[i].uses, nullptr, lowest_rate(options_));
     if (!circuit) return propagate(circuit);
     plans_[i].heights = chip_heights(*circuit, plans_[i].rows);
     SegmentShape shape{.key = circuit->key(),
