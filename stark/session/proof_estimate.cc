@@ -3,9 +3,6 @@
 #include <zk/check.h>
 
 #include <algorithm>
-#include <bit>
-#include <map>
-#include <string>
 
 #include "stark/chips/buses.h"
 #include "stark/chips/memory/boundary.h"
@@ -101,48 +98,6 @@ RowCounts rows_of_all(const vm::Program& program, const vm::RunResult& run) {
   return rows;
 }
 
-uint8_t log_height_for(uint64_t rows) {
-  return std::max<uint8_t>(kMinLogFixed, static_cast<uint8_t>(std::bit_width(rows - 1)));
-}
-
-/// The image without its roots, which have nothing to do with a proof's shape.
-Image outline_of(const vm::Program& program) {
-  Image image;
-  image.log_blowup = kImageRate + 1;  // serves proofs of all rates
-  image.log_program = log_height_for(program.text().size / 4);
-  struct Content {
-    uint32_t declared = 0;
-    bool filled = false;
-  };
-  for (const bool write : {true, false}) {
-    std::map<uint32_t, Content> banks;  // by place
-    for (const vm::Region& region : program.regions) {
-      if (region.write != write) continue;
-      const uint32_t first = region.base / 4 + (write ? 0 : kReadOnlyBase);
-      const uint32_t end = first + region.size / 4;
-      for (uint32_t word = first; word < end;) {
-        const uint32_t base = word & ~(kBankWords - 1);
-        const uint32_t count = std::min(end, base + kBankWords) - word;
-        banks[base].declared += count;
-        banks[base].filled |= uint64_t{word - first} * 4 < region.bytes.size();
-        word += count;
-      }
-    }
-    for (const auto& [base, content] : banks) {
-      const BankKind kind = content.declared < kBankWords ? BankKind::kPartial
-                            : content.filled              ? BankKind::kWhole
-                                                          : BankKind::kBlank;
-      if (!image.runs.empty() && image.runs.back().kind == kind &&
-          image.runs.back().base + image.runs.back().count * kBankWords == base)
-        ++image.runs.back().count;
-      else
-        image.runs.push_back({base, 1, kind});
-    }
-  }
-  image.volumes.resize(BankMap(image.runs).volume_widths().size());
-  return image;
-}
-
 /// The banks that the run touched. Of a bank of RAM and one of constants in the same 64 KiB, both.
 std::vector<BankUse> uses_of(const Image& image, const vm::RunResult& run) {
   static_assert(kLogBank + 2 == vm::kLogBlockBytes);
@@ -195,7 +150,8 @@ RowCounts estimate_rows(const vm::Program& program, const vm::RunResult& run, ui
 
 Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunResult& run,
                                      const SessionOptions& options) {
-  const Image image = outline_of(program);
+  Image image = image_without_roots(program);
+  image.log_blowup = kImageRate + 1;  // serves proofs of all rates
   // A segment's first tick is 1, and its clk stays below the limit.
   const uint64_t most = segment_ticks(options) - 2;
   const std::vector<SegmentKind> kinds = kinds_of(run.cycles, most);

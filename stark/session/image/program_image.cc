@@ -101,6 +101,26 @@ BankLayout machine_bank(uint32_t entry) {
   return bank;
 }
 
+struct ProgramLayout {
+  Image image;                           // but for its roots and their rates
+  std::map<uint16_t, BankLayout> banks;  // all but blank ones
+};
+
+ProgramLayout lay_out(const vm::Program& program) {
+  ProgramLayout out;
+  out.image.entry = program.entry;
+  out.image.log_program = log_height_for(program.text().size / 4);
+  uint16_t number = 0;
+  out.banks[number++] = machine_bank(program.entry);
+  for (const bool write : {true, false})
+    for (LaidOut& bank : lay_out(program, write, write ? 0 : chips::kReadOnlyBase)) {
+      append(out.image.runs, bank.base, kind_of(bank));
+      if (bank.layout) out.banks[number] = std::move(*bank.layout);
+      ++number;
+    }
+  return out;
+}
+
 const BankLayout& blank_bank() {
   static const BankLayout blank{{{0, kBankWords}}, {}};
   return blank;
@@ -182,6 +202,13 @@ bool BankLayout::is_declared(uint32_t row) const {
                              [&](const RowRun& run) { return row - run.row < run.count; });
 }
 
+Image image_without_roots(const vm::Program& program) {
+  Image image = lay_out(program).image;
+  image.log_blowup = kImageRate;
+  image.volumes.resize(BankMap(image.runs).volume_widths().size());
+  return image;
+}
+
 Result<ProgramImage> ProgramImage::of(const vm::Program& program, const Image* known,
                                       std::optional<uint8_t> log_blowup) {
   check_program(program);
@@ -196,18 +223,10 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, const Image* k
   ProgramImage out;
   for (uint32_t i = 0; i < text.size / 4; ++i)
     out.program_.push_back(program_row(text, text.base + 4 * i, vm::text_word(text, i)));
-  out.image_ = std::make_unique<Image>();
+  ProgramLayout layout = lay_out(program);
+  out.layouts_ = std::move(layout.banks);
+  out.image_ = std::make_unique<Image>(std::move(layout.image));
   Image& image = *out.image_;
-  image.entry = program.entry;
-  image.log_program = log_height_for(out.program_.size());
-  uint16_t number = 0;
-  out.layouts_[number++] = machine_bank(program.entry);
-  for (const bool write : {true, false})
-    for (LaidOut& bank : lay_out(program, write, write ? 0 : chips::kReadOnlyBase)) {
-      append(image.runs, bank.base, kind_of(bank));
-      if (bank.layout) out.layouts_[number] = std::move(*bank.layout);
-      ++number;
-    }
   out.banks_ = BankMap(image.runs);
   image.log_blowup = log_blowup.value_or(kImageRate);
   if (!log_blowup && has_few_cells(image.log_program, out.banks_)) image.lower.emplace();

@@ -40,6 +40,10 @@ struct BankLayout {
 inline constexpr uint8_t kImageRate = 2;
 inline constexpr uint64_t kMostCellsAtLowerRate = uint64_t{1} << 20;  // of program table and banks
 
+/// A program's image, but all roots are zero, which the shape of no proof depends on, and none are of
+/// a lower rate. REQUIRES: as ProgramImage::of().
+[[nodiscard]] Image image_without_roots(const vm::Program& program);
+
 class ProgramImage {
  public:
   /// REQUIRES: the program is one that vm::load_elf accepted. `known`: its image, if somebody has

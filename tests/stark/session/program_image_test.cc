@@ -171,6 +171,18 @@ TEST(ProgramImage, DoesNotDependOnHowMemoryIsCut) {
   EXPECT_EQ(image_of(one).image(), image_of(two).image());
 }
 
+TEST(ProgramImage, WithoutRootsHasTheSameBanks) {
+  ElfFile file = small_file();
+  const std::vector<uint8_t> zeros(0x10000);
+  file.segments.push_back({0x100000, PF_R | PF_W, zeros, 0x10000});  // blank, though in the file
+  file.segments.push_back({0x200000, PF_R | PF_W, {1}, 0x300000});
+  const ProgramImage image = image_of(file);
+  const Image outline = image_without_roots(program_of(file));
+  EXPECT_EQ(outline.runs, image.image().runs);
+  EXPECT_EQ(outline.log_program, image.image().log_program);
+  EXPECT_EQ(outline.volumes.size(), image.image().volumes.size());
+}
+
 // However much is declared, blank banks take one line of the image: their columns are there without
 // them, too.
 TEST(ProgramImage, BlankMemoryCostsNothing) {
@@ -238,7 +250,8 @@ TEST(ProgramImage, RefusesTextTooLongForTheRate) {
   file.segments[0].memory_size = static_cast<uint32_t>(file.segments[0].bytes.size());
   const auto image = ProgramImage::of(program_of(file), nullptr, 4);
   ASSERT_FALSE(image);
-  EXPECT_THAT(image.error().message, HasSubstr("expected at most 1048576 instructions (4 MiB), found 1048577"));
+  EXPECT_THAT(image.error().message,
+              HasSubstr("expected at most 1048576 instructions (4 MiB), found 1048577"));
 }
 
 // Beside the small program's banks, one of RAM and two of constants: `whole` banks whose words are
