@@ -15,7 +15,7 @@ class Transcript:
         self.state = blake3(b"zkvm transcript v1")
         self.buffer = b""
         self.path = ""
-        self.log = []  # (kind, label, length, digest of the bytes)
+        self.log = []  # (kind, label, bytes)
 
     @contextlib.contextmanager
     def scope(self, name):
@@ -94,7 +94,7 @@ class Transcript:
         self._record("squeeze", label, b"".join(word.to_bytes(4, "little") for word in words))
 
     def _record(self, kind, label, data):
-        self.log.append((kind, self.path + label, len(data), blake3(data)))
+        self.log.append((kind, self.path + label, data))
 
 
 def _golden():
@@ -114,8 +114,8 @@ def _golden():
     print("batch", t.squeeze_field("batch", 500)[-5:], "of 500 words")  # long enough for rejected words
     print("queries", t.squeeze_indices("queries", 10, 8))
     print("queries", t.squeeze_indices("queries", 10, 8))
-    for kind, label, length, digest in t.log:
-        print(f"{kind:8} {label:20} {length:6} {digest.hex()[:16]}")
+    for kind, label, data in t.log:
+        print(f"{kind:8} {label:20} {len(data):6} {blake3(data).hex()[:16]}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from operator import mul
 
-from blake3 import blake3, node_hash, row_hash
+from blake3 import blake3, node_hashes, row_hashes
 from field import DEGREE, E, P, ONE, ZERO, evaluate, from_wire, join, root, weighted_sum
 from formats import (ADD, COLUMN, CONST, NEXT, SUB, Reader, Refused, parse_key, parse_statement, read_head, read_params,
                      read_tables, require)
@@ -288,13 +288,11 @@ class OpenedTree:
 
     def check(self, merkle_root, where):
         digests = iter(self.digests)
-        known = {i: row_hash(row) for i, row in self.rows.items()}
+        known = dict(zip(self.rows, row_hashes(tuple(map(tuple, self.rows.values())))))
         for m in reversed(range(self.log_rows)):
-            parents = {}
-            for i in sorted({i % (1 << m) for i in known}):
-                left, right = (known[j] if j in known else next(digests) for j in (i, i + (1 << m)))
-                parents[i] = node_hash(left, right)
-            known = parents
+            parents = sorted({i % (1 << m) for i in known})
+            pairs = tuple(tuple(known[j] if j in known else next(digests) for j in (i, i + (1 << m))) for i in parents)
+            known = dict(zip(parents, node_hashes(pairs)))
         require(known[0] == merkle_root, "Merkle", f"{where}: expected root {merkle_root.hex()}, found {known[0].hex()}")
 
 

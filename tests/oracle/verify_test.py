@@ -26,9 +26,8 @@ HERE = pathlib.Path(__file__).parent
 
 def remember_hashes():
     """Hashing is most of the time, and mutations of a proof share most hashes."""
-    row_hash = functools.lru_cache(1 << 17)(verify.row_hash)
-    verify.row_hash = lambda words: row_hash(tuple(words))
-    verify.node_hash = functools.lru_cache(1 << 17)(verify.node_hash)
+    verify.row_hashes = functools.lru_cache(1 << 10)(verify.row_hashes)
+    verify.node_hashes = functools.lru_cache(1 << 14)(verify.node_hashes)
     verify.blake3 = functools.lru_cache(1 << 10)(verify.blake3)
     transcript.blake3 = functools.lru_cache(1 << 14)(transcript.blake3)
 
