@@ -5,8 +5,8 @@
 #   bash tests/run.sh                  set-up, release build, all tests, robustness tests under ASan + UBSan
 #   bash tests/run.sh --fresh-clone    the same from a clone of HEAD in an empty folder
 #   bash tests/run.sh --long           what is too long for every run: 10,000 streams, 2,000 of them proven, mutations by
-#                                      the million, every benchmark once, guests in other languages, AVX-512 in an
-#                                      emulator (which it downloads)
+#                                      the million, every benchmark once, guests in other languages, AVX-512 on
+#                                      emulated instructions and in an emulator (which it downloads)
 #   bash tests/run.sh --tidy           clang-tidy over the whole tree
 #
 # Other presets: cmake --preset portable && cmake --build --preset portable && ctest --preset portable
@@ -57,6 +57,12 @@ mutations() {  # mutations COUNT TEST...: as many changed inputs for each
   for name; do ZKVM_MUTATIONS=$count "build/release/bin/$name" || return 1; done
 }
 
+later() {  # tests of LATER
+  local name
+  build release later_tests || return 1
+  for name in build/release/bin/later/*; do "$name" || return 1; done
+}
+
 benchmarks() {  # each once; what they print is no measurement
   local bench
   build release benchmarks vm_bench receipt_bench stark_prover_bench || return 1
@@ -103,6 +109,7 @@ case $mode in
     stage "Mutations of whole receipts" mutations 100000 host_tampered_receipt_test host_verify_test
     stage "Every benchmark once" benchmarks
     stage "Guests in other languages" other_languages
+    stage "AVX-512 on emulated instructions" later
     stage "AVX-512 in an emulator" bash tests/avx512.sh
     ;;
   --tidy) stage "clang-tidy" tidy ;;

@@ -1,7 +1,17 @@
 # zkvm_simd_sources(target file.simd.cc...): compiles each file once per instruction set, into the namespace
 # zkvm::stark::<instruction set> (see simd.h), and adds the objects to the target.
 # The objects of <target>_emulated are the AVX-512 text on SIMDe's emulation of its instructions; a test
-# that links them (zkvm_add_simd_test) runs that text on any CPU.
+# that links them (zkvm_add_simd_test) runs that text on any CPU. Where the CPU has AVX-512, the default tests run it
+# itself, and those tests wait for tests/run.sh --long.
+set(later LATER)
+file(STRINGS /proc/cpuinfo cpu_flags REGEX "^flags" LIMIT_COUNT 1)
+foreach(feature f bw dq vl)
+  if(NOT cpu_flags MATCHES " avx512${feature}( |$)")
+    set(later)
+  endif()
+endforeach()
+set(ZKVM_EMULATED_LATER "${later}" CACHE INTERNAL "")
+
 function(zkvm_simd_sources target)
   set(isas scalar)
   set(flags_scalar "")
@@ -62,7 +72,8 @@ function(zkvm_add_simd_test name)
         list(APPEND objects $<TARGET_OBJECTS:${kernels}_emulated>)
       endif()
     endforeach()
-    zkvm_add_test(${name}_emulated SOURCES $<TARGET_OBJECTS:${name}> ${objects} LIBS ${T_KERNELS} ${T_LIBS})
+    zkvm_add_test(${name}_emulated ${ZKVM_EMULATED_LATER}
+                  SOURCES $<TARGET_OBJECTS:${name}> ${objects} LIBS ${T_KERNELS} ${T_LIBS})
     set_target_properties(${name}_emulated PROPERTIES LINKER_LANGUAGE CXX)
   endif()
 endfunction()
