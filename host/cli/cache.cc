@@ -37,8 +37,7 @@ int cache_command(const Options& options) {
 
 }  // namespace
 
-void add_cache(CLI::App& app, int& status) {
-  CLI::App* sub = app.add_subcommand("cache");
+void add_cache(CLI::App* sub, int& status) {
   sub->description(
       "Show or clear what is kept of earlier runs.\n"
       "Making a program's image and its id takes seconds where it has many constants, so they are\n"

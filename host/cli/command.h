@@ -23,17 +23,17 @@ inline constexpr int kNo = 1;  // the answer is no: the guest trapped or exited 
                                // the receipt is not valid
 inline constexpr int kError = 2;  // usage, or a file that is unreadable, malformed or unwritable
 
-// Each adds its subcommand to `app`; when the command line asks for it, `status` becomes its
-// result.
-void add_cache(CLI::App& app, int& status);
-void add_run(CLI::App& app, int& status);
-void add_prove(CLI::App& app, int& status);
-void add_profile(CLI::App& app, int& status);
-void add_disasm(CLI::App& app, int& status);
-void add_id(CLI::App& app, int& status);
-void add_inspect(CLI::App& app, int& status);
-void add_new(CLI::App& app, int& status);
-void add_verify(CLI::App& app, int& status);
+// Each makes `sub` its command; when the command line asks for it, `status` becomes its result. (Who
+// makes an App compiles all of CLI11: main.cc alone.)
+void add_cache(CLI::App* sub, int& status);
+void add_run(CLI::App* sub, int& status);
+void add_prove(CLI::App* sub, int& status);
+void add_profile(CLI::App* sub, int& status);
+void add_disasm(CLI::App* sub, int& status);
+void add_id(CLI::App* sub, int& status);
+void add_inspect(CLI::App* sub, int& status);
+void add_new(CLI::App* sub, int& status);
+void add_verify(CLI::App* sub, int& status);
 
 // A receipt for `zkvm inspect`; returns its exit status.
 struct ReceiptFile {

@@ -177,8 +177,7 @@ int disasm_command(const Options& options) {
 
 }  // namespace
 
-void add_disasm(CLI::App& app, int& status) {
-  CLI::App* sub = app.add_subcommand("disasm");
+void add_disasm(CLI::App* sub, int& status) {
   sub->description(
       "Show the instructions of a guest.\n"
       "Disassembles the executable segment of a guest, function by function. A word that is no "

@@ -32,8 +32,7 @@ int id_command(const Options& options) {
 
 }  // namespace
 
-void add_id(CLI::App& app, int& status) {
-  CLI::App* sub = app.add_subcommand("id");
+void add_id(CLI::App* sub, int& status) {
   sub->description(
       "Print the image id of a guest.\n"
       "The image id names a program: its code, its initial memory, its entry point, and the "

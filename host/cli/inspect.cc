@@ -221,8 +221,7 @@ int inspect_command(const Options& options) {
 
 }  // namespace
 
-void add_inspect(CLI::App& app, int& status) {
-  CLI::App* sub = app.add_subcommand("inspect");
+void add_inspect(CLI::App* sub, int& status) {
   sub->description(
       "Show what is in an ELF file or in a receipt.\n"
       "Of an ELF file: entry point, memory, segments, symbols, debug information, how many\n"

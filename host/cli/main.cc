@@ -74,15 +74,15 @@ int run_command_line(int argc, char** argv) {
   app.set_help_flag("-h,--help", "Print this text");
 
   int status = kSuccess;
-  add_run(app, status);
-  add_prove(app, status);
-  add_verify(app, status);
-  add_id(app, status);
-  add_profile(app, status);
-  add_disasm(app, status);
-  add_inspect(app, status);
-  add_new(app, status);
-  add_cache(app, status);
+  add_run(app.add_subcommand("run"), status);
+  add_prove(app.add_subcommand("prove"), status);
+  add_verify(app.add_subcommand("verify"), status);
+  add_id(app.add_subcommand("id"), status);
+  add_profile(app.add_subcommand("profile"), status);
+  add_disasm(app.add_subcommand("disasm"), status);
+  add_inspect(app.add_subcommand("inspect"), status);
+  add_new(app.add_subcommand("new"), status);
+  add_cache(app.add_subcommand("cache"), status);
 
   const std::span arguments(argv, static_cast<size_t>(argc));
   if (argc < 2) {

@@ -130,8 +130,7 @@ int new_command(const Options& options) {
 
 }  // namespace
 
-void add_new(CLI::App& app, int& status) {
-  CLI::App* sub = app.add_subcommand("new");
+void add_new(CLI::App* sub, int& status) {
   sub->description(
       "Make a project to start from.\n"
       "Writes a project into DIR: a guest, a host program that runs it, CMakeLists.txt, "

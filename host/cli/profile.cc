@@ -173,8 +173,7 @@ int profile_command(Options& options) {
 
 }  // namespace
 
-void add_profile(CLI::App& app, int& status) {
-  CLI::App* sub = app.add_subcommand("profile");
+void add_profile(CLI::App* sub, int& status) {
   sub->description(
       "Show where a guest's cycles go.\n"
       "Executes a guest and counts every instruction: exact, not sampled. Prints cycles by "

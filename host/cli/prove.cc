@@ -401,8 +401,7 @@ int prove_command(const Options& options, Execution& execution) {
 
 }  // namespace
 
-void add_prove(CLI::App& app, int& status) {
-  CLI::App* sub = app.add_subcommand("prove");
+void add_prove(CLI::App* sub, int& status) {
   sub->description(
       "Execute a guest and write a receipt that proves it.\n"
       "Its standard output and error are passed through; a report follows on stderr. The receipt\n"

@@ -125,8 +125,7 @@ int run_command(Options& options) {
 
 }  // namespace
 
-void add_run(CLI::App& app, int& status) {
-  CLI::App* sub = app.add_subcommand("run");
+void add_run(CLI::App* sub, int& status) {
   sub->description(
       "Execute a guest and report what it cost.\n"
       "Its standard output and error are passed through; a report follows on\n"

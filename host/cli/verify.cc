@@ -267,8 +267,7 @@ int verify_command(const Options& options) {
 
 }  // namespace
 
-void add_verify(CLI::App& app, int& status) {
-  CLI::App* sub = app.add_subcommand("verify");
+void add_verify(CLI::App* sub, int& status) {
   sub->description(
       "Check a receipt: did this program write this journal?\n"
       "A valid receipt proves that the program, on some input, committed this journal and ended "
