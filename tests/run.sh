@@ -105,6 +105,8 @@ case $mode in
       build/release/bin/machine_session_test --gtest_filter=Session.ProvesRandomInstructions
     stage "1,000 changed ELF files" env ZKVM_CHANGED_FILES=1000 \
       build/release/bin/host_hostile_test --gtest_filter=Hostile.FilesWithRandomBytesChanged
+    stage "Twice as many rows with changed cells" env ZKVM_CELL_ROWS=12 \
+      build/release/bin/evil_every_cell_test --gtest_filter=EveryCell.OfLiveRowsIsBound
     stage "Mutations" mutations 1000000 elf_mutation_test stark_mutations_test host_receipt_test
     stage "Mutations of whole receipts" mutations 100000 host_tampered_receipt_test host_verify_test
     stage "Every benchmark once" benchmarks
