@@ -313,7 +313,7 @@ const std::vector<Rule> kRules{
     {"HostWithBadPort", kPost + "Host: x:80a\r\n" + kLength, 400},
     // 5: header fields.
     {"NulInValue", kPost + kHost + std::string("X: a\0b\r\n", 8) + kLength, 400},
-    {"NulInName", kPost + kHost + std::string("X\0: a\r\n", 8) + kLength, 400},
+    {"NulInName", kPost + kHost + std::string("X\0: a\r\n", 7) + kLength, 400},
     {"ControlInValue", kPost + kHost + "X: a\x7f\r\n" + kLength, 400},
     {"TabInValue", kPost + kHost + "X: a\tb\r\n" + kLength, 200},
     {"ObsoleteText", kPost + kHost + "X: \xff\xe4\r\n" + kLength, 200},
