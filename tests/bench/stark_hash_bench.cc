@@ -140,7 +140,7 @@ class Lde {
     std::optional<TreeSalt> salt;
     if (salted) salt = TreeSalt{Randomness({}), 0};
     return MerkleTree(std::make_unique<StackedRows>(static_cast<uint8_t>(log_trace_ + log_stack), 1,
-                                                    std::vector{group}, std::move(salt)));
+                                                    std::vector{group}, salt));
   }
   // Read once, by the same threads: what the memory alone costs.
   [[nodiscard]] uint32_t sum() const {

@@ -46,9 +46,10 @@ struct HollowReceipt {
 
   static std::vector<stark::TableSpec> all_tables(const stark::VerifyingKey& key,
                                                   std::vector<stark::TableSpec> tables) {
-    for (uint16_t chip = 0; chip < key.chips.size(); ++chip) {
+    for (size_t chip = 0; chip < key.chips.size(); ++chip) {
       const uint8_t log_height = key.chips[chip].log_height;
-      if (log_height != stark::kFreeHeight) tables.push_back({chip, log_height});
+      if (log_height != stark::kFreeHeight)
+        tables.push_back({static_cast<uint16_t>(chip), log_height});
     }
     std::ranges::sort(tables, {}, [](const stark::TableSpec& table) {
       return std::pair(-int{table.log_height}, table.chip);

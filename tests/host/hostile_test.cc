@@ -70,8 +70,6 @@ TEST(Hostile, FilesWithRandomBytesChanged) {
 TEST(Hostile, ControlCharactersInNamesAreNotPrinted) {
   const TemporaryFolder folder;
   std::string elf = read_text(kGuest);
-  // In the symbol table's strings and in DWARF's; both are NUL-terminated.
-  const std::string name("\0fibonacci", 10);
   size_t found = 0;
   for (size_t at = 0; (at = elf.find("fibonacci", at)) != elf.npos; at += 9, ++found) {
     elf.replace(at, 9, "\033[31m<&\"\xff");

@@ -22,7 +22,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 using Json = nlohmann::json;
 using Bytes = std::vector<uint8_t>;
@@ -264,7 +263,7 @@ TEST(Resume, FolderThatCannotBeIsAnError) {
 }
 
 // What run() says of a proof is what prove() then does.
-void expect_as_estimated(const std::string& input, ProveOptions options, double tolerance) {
+void expect_as_estimated(const std::string& input, const ProveOptions& options, double tolerance) {
   const Result<Run> run = zkvm::run(guest(), bytes(input), {.estimate_proof = true});
   ASSERT_TRUE(run && run->proof);
   const Result<Proved> proved = prove(guest(), bytes(input), options);

@@ -15,7 +15,6 @@ namespace zkvm::test {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using Bytes = std::vector<uint8_t>;
 
 const TrueReceipt& sample() {

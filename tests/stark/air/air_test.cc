@@ -16,8 +16,8 @@ constexpr Bus<2> kBus{1, "pairs"};
 
 /// The complaints about a circuit of one chip; empty if there are none.
 template <class Chip>
-std::string complaints(CircuitOptions options = {}) {
-  const auto circuit = Circuit::make(ChipList<Chip>{}, std::move(options));
+std::string complaints(const CircuitOptions& options = {}) {
+  const auto circuit = Circuit::make(ChipList<Chip>{}, options);
   return circuit ? "" : circuit.error().message;
 }
 

@@ -12,10 +12,12 @@
 
 namespace zkvm::stark::machine {
 
-std::ostream& operator<<(std::ostream& out, const RowRun& run) {
+static std::ostream& operator<<(std::ostream& out, const RowRun& run) {
   return out << run.row << " + " << run.count;
 }
-bool operator==(const RowRun& a, const RowRun& b) { return a.row == b.row && a.count == b.count; }
+static bool operator==(const RowRun& a, const RowRun& b) {
+  return a.row == b.row && a.count == b.count;
+}
 
 namespace {
 

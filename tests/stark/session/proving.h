@@ -92,7 +92,7 @@ inline std::string verify_execution(const Image& image, std::span<const uint8_t>
     const auto verified = verify(circuit->key(), statement, segment.proof, options);
     if (!verified) return "segment " + std::to_string(i) + ": " + verified.error().message;
   }
-  return position * 4 == journal.size() ? "" : "journal";
+  return size_t{position} * 4 == journal.size() ? "" : "journal";
 }
 
 struct Proven {
