@@ -182,9 +182,8 @@ bool is_text(std::span<const uint8_t> bytes) {
     } else if (byte >= 0x80) {
       follow = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
       if (byte < 0xC2 || byte > 0xF4) return false;
-    } else if (byte < 0x20 && std::strchr("\t\n\r\f\v\b\033", byte) == nullptr) {
-      return false;
-    } else if (byte == 0x7F || byte == 0) {
+    } else if (byte == 0 || byte == 0x7F ||
+               (byte < 0x20 && std::strchr("\t\n\r\f\v\b\033", byte) == nullptr)) {
       return false;
     }
   }

@@ -262,7 +262,6 @@ class Drawing {
   }
 
   void legend() {
-    std::string items;
     double x = kWidth - kMargin;
     const auto item = [&](std::string_view name, const std::string& fill, const char* style) {
       x -= 6.4 * static_cast<double>(name.size());

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace zkvm {
 
@@ -39,7 +40,7 @@ std::string long_duration_text(double seconds) {
     return text;
   };
   constexpr double kLongest = 1e15;
-  const auto whole = static_cast<uint64_t>(std::min(seconds, kLongest) + 0.5);
+  const auto whole = static_cast<uint64_t>(std::llround(std::min(seconds, kLongest)));
   if (whole < 600) return with_rest(whole / 60, "min", whole % 60, "s");
   const uint64_t minutes = (whole + 30) / 60;
   if (minutes < 60) return with_rest(minutes, "min", 0, "");

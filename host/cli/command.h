@@ -99,7 +99,7 @@ struct Execution {
 
   // The guest's console goes to ours (with --json, or where stdout is taken: all of it to stderr);
   // progress of a long run is shown on `line`.
-  [[nodiscard]] RunOptions run_options(std::shared_ptr<StatusLine> line) const;
+  [[nodiscard]] RunOptions run_options(const std::shared_ptr<StatusLine>& line) const;
   [[nodiscard]] std::shared_ptr<StatusLine> status_line() const;
 };
 

@@ -148,7 +148,7 @@ std::shared_ptr<StatusLine> Execution::status_line() const {
                                       std::chrono::seconds(static_cast<int64_t>(progress_seconds)));
 }
 
-RunOptions Execution::run_options(std::shared_ptr<StatusLine> line) const {
+RunOptions Execution::run_options(const std::shared_ptr<StatusLine>& line) const {
   RunOptions options;
   options.max_cycles = max_cycles;
   options.progress = [line](uint64_t cycles) {

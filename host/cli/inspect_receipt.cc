@@ -111,7 +111,7 @@ Result<Report> report_on(const Receipt& receipt) {
   return report;
 }
 
-std::string heights_text(std::vector<uint8_t> log_heights) {
+std::string heights_text(const std::vector<uint8_t>& log_heights) {
   std::string text;
   for (const uint8_t log : log_heights)
     text += fmt::format("{}2^{}", text.empty() ? "" : " + ", log);

@@ -296,7 +296,7 @@ Result<std::string> keep_elsewhere(std::span<const uint8_t> receipt, const std::
     if (folder.empty()) continue;
     std::string own = (folder / "zkvm-receipt-XXXXXX").string();
     if (mkdtemp(own.data()) == nullptr) continue;
-    const std::string path = own + "/" + name;
+    std::string path = own + "/" + name;
     Result<void> written = write_file(path, "receipt", receipt);
     if (written) return path;
     last = written.error();
@@ -308,7 +308,7 @@ Result<std::string> keep_elsewhere(std::span<const uint8_t> receipt, const std::
 // The receipt's work shall not be lost to a full disk, a folder that is gone, or a closed pipe.
 Result<void> write_receipt(const Options& options, std::span<const uint8_t> receipt) {
   const auto before = std::signal(SIGPIPE, SIG_IGN);
-  const Result<void> written = write_file(options.receipt_path, "receipt", receipt);
+  Result<void> written = write_file(options.receipt_path, "receipt", receipt);
   std::signal(SIGPIPE, before);
   if (written) {
     if (!options.resume_folder.empty()) clear_resume_folder(options.resume_folder);
