@@ -84,7 +84,7 @@ void System::perform(const SystemCall& call, Registers& x, Memory& memory) {
       const auto input = io_.input.subspan(input_position_);  // not empty: bytes > 0 are left
       const size_t given = std::min(input.size(), bytes.size());
       std::copy_n(input.begin(), given, bytes.begin());
-      std::fill(bytes.begin() + given, bytes.end(), 0);
+      std::ranges::fill(bytes.subspan(given), uint8_t{0});
       input_position_ += bytes.size();
       return;
     }
