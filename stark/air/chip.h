@@ -66,7 +66,7 @@ struct SlotUse {
 ///                 const E* tuple, size_t width);
 /// and E is a value with +, -, * and conversions from integers: a column, or anything made of them.
 template <class Derived, class E>
-class AirBuilderBase {
+class AirBuilderBase {  // NOLINT(bugprone-crtp-constructor-accessibility): of aggregates, too
  public:
   using Var = E;
   using Expr = E;

@@ -54,7 +54,7 @@ class BlockMasks {
       alignas(64) uint32_t addends[kTileWidth] = {};
       const int used = std::min(kTileWidth, columns_ - tile * kTileWidth);
       for (int c = 0; c < used; ++c) {
-        const size_t column = static_cast<size_t>(tile * kTileWidth + c);
+        const int column = tile * kTileWidth + c;
         addends[c] = (factor * masks_.coefficients[column * masks_.count + i]).wire;
       }
       const uint32_t at = static_cast<uint32_t>(bit_reverse(m, shape_.log_block));

@@ -3,6 +3,7 @@
 #include <zk/check.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "stark/chips/buses.h"
 #include "stark/chips/memory/boundary.h"
@@ -134,7 +135,7 @@ RowCounts estimate_rows(const vm::Program& program, const vm::RunResult& run, ui
   RowCounts rows;
   const double part = static_cast<double>(cycles) / static_cast<double>(run.cycles);
   for (const auto& [chip, count] : rows_of_all(program, run)) {
-    const auto share = static_cast<uint64_t>(static_cast<double>(count) * part + 0.5);
+    const auto share = static_cast<uint64_t>(std::llround(static_cast<double>(count) * part));
     if (share != 0) rows[chip] = share;
   }
   join_if_few(rows, AddImm::kName, AddImmInPlace::kName);

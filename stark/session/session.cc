@@ -425,7 +425,7 @@ bool Session::go_on(size_t index, double part, const char* stage) const {
 }
 
 void Session::count_tables(const Circuit& circuit, const Witness& witness, const RowCounts& rows) {
-  for (uint16_t c = 0; c < circuit.key().chips.size(); ++c) {
+  for (size_t c = 0; c < circuit.key().chips.size(); ++c) {
     const ChipKey& key = circuit.key().chips[c];
     // All banks but the machine's together: a program may touch thousands.
     const bool bank = key.name.starts_with("bank ") && key.name != bank_chip(kMachineBank);

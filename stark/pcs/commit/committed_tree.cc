@@ -31,8 +31,8 @@ CommittedTree::CommittedTree(const Params& params, std::vector<CommittedGroup> g
     stacked.push_back({group.log_height, group.cosets, group.restart});
   std::optional<TreeSalt> salt;
   if (place.salted) salt = TreeSalt{salt_from, random_stream(place, 0)};
-  tree_ = std::make_unique<MerkleTree>(std::make_unique<StackedRows>(
-      place.log_height, params.log_blowup, std::move(stacked), std::move(salt)));
+  tree_ = std::make_unique<MerkleTree>(
+      std::make_unique<StackedRows>(place.log_height, params.log_blowup, std::move(stacked), salt));
 }
 
 const CommittedGroup* CommittedTree::group(uint8_t log_height) const {

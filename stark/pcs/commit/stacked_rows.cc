@@ -43,7 +43,7 @@ StackedRows::StackedRows(uint8_t log_height, unsigned log_blowup, std::vector<St
     : RowSource(log_height + log_blowup, log_blowup,
                 words_of(log_height, groups, salt.has_value())),
       log_height_(log_height),
-      salt_(std::move(salt)) {
+      salt_(salt) {
   for (const StackedGroup& group : groups) {
     ZK_CHECK(group.log_height <= log_height && group.cosets.size() == size_t{1} << log_blowup);
     Part& part = parts_.emplace_back();

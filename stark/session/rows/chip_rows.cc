@@ -57,7 +57,7 @@ class Collector {
  private:
   /// A chip of `rows` rows; fill_row(i, row) fills row i.
   template <ChipDefinition Chip, class FillRow>
-  void add(uint64_t rows, FillRow fill_row) {
+  void add(uint64_t rows, const FillRow& fill_row) {
     if (rows == 0) return;
     const auto fill = [fill_row](uint64_t first, uint64_t count, Fp* out) {
       auto* row = reinterpret_cast<typename Chip::template Cols<Fp>*>(out);
@@ -123,7 +123,7 @@ class Collector {
   /// Register form and immediate form are two classes of one chip. immediate(i): record i of
   /// `immediates` ones.
   template <ChipDefinition Chip, class Immediate>
-  void two_forms(Class register_form, uint64_t immediates, Immediate immediate) {
+  void two_forms(Class register_form, uint64_t immediates, const Immediate& immediate) {
     const auto registers = segment_.rows<vm::RegisterRow>(register_form);
     add<Chip>(registers.size() + immediates,
               [text = text_, registers, immediate](uint64_t i, auto& row) {

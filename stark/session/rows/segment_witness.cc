@@ -99,7 +99,7 @@ class Tables {
   using Row = typename Chip::template Cols<Fp>;
   /// fill(first, count, rows) fills rows [first, first + count), which are zero.
   template <ChipDefinition Chip, class FillRows>
-  void add_table(const std::string& name, uint8_t log_height, FillRows fill) {
+  void add_table(const std::string& name, uint8_t log_height, const FillRows& fill) {
     const auto produce = [fill](uint64_t first, uint64_t count, Fp* out) {
       auto* rows = reinterpret_cast<Row<Chip>*>(out);
       std::fill_n(out, count * kWidth<Chip>, Fp{});
@@ -110,7 +110,7 @@ class Tables {
   }
   /// The same, row by row: fill(index, row) for all below `rows`.
   template <ChipDefinition Chip, class FillRow>
-  void add_rows(const std::string& name, uint8_t log_height, uint64_t rows, FillRow fill) {
+  void add_rows(const std::string& name, uint8_t log_height, uint64_t rows, const FillRow& fill) {
     add_table<Chip>(name, log_height, [fill, rows](uint64_t first, uint64_t count, Row<Chip>* out) {
       for (uint64_t i = first; i < std::min(first + count, rows); ++i)
         fill(static_cast<uint32_t>(i), *out++);
@@ -290,9 +290,9 @@ std::vector<TableSpec> place_tables(const Circuit& circuit, const ChipHeights& h
   for (const auto& [name, logs] : heights)
     for (const uint8_t log : logs) tables.tables.push_back({circuit.chip(name), log, 0, {}, {}});
   const auto& chips = circuit.key().chips;
-  for (uint16_t chip = 0; chip < chips.size(); ++chip)
+  for (size_t chip = 0; chip < chips.size(); ++chip)
     if (chips[chip].log_height != kFreeHeight)
-      tables.tables.push_back({chip, chips[chip].log_height, 0, {}, {}});
+      tables.tables.push_back({static_cast<uint16_t>(chip), chips[chip].log_height, 0, {}, {}});
   tables.sort();
   return tables.specs();
 }
