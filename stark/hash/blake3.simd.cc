@@ -52,7 +52,7 @@ ZKVM_SIMD_INLINE void each(State<S>& v, Step step) {
   each<S, kShift>(v, step, std::make_integer_sequence<int, 4 * S>{});
 }
 
-#define ZKVM_STEP [&](Quarter q) __attribute__((always_inline))
+#define ZKVM_STEP [&](Quarter q) ZKVM_SIMD_INLINE_LAMBDA
 
 template <int S, int kRound, int kShift>
 ZKVM_SIMD_INLINE void half_round(State<S>& v, const Message* m) {

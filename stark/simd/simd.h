@@ -30,7 +30,15 @@
 #error "simd.h belongs in *.simd.cc files, see zkvm_simd_sources()"
 #endif
 
+// Functions, and lambdas behind their parameters. Where nothing else is optimised, all that is inlined into one function
+// takes sanitizers a minute a file.
+#if defined(__OPTIMIZE__)
 #define ZKVM_SIMD_INLINE [[gnu::always_inline]] inline
+#define ZKVM_SIMD_INLINE_LAMBDA __attribute__((always_inline))
+#else
+#define ZKVM_SIMD_INLINE inline
+#define ZKVM_SIMD_INLINE_LAMBDA
+#endif
 
 #if defined(ZKVM_SIMD_IS_AVX512)
 #include "stark/simd/simd_avx512.h"
