@@ -49,40 +49,51 @@ def product(x, roots):
     return result
 
 
-class Column:
-    """A column of `height` rows, of which all behind the first `used` hold 0. It is K A, where K vanishes on those rows and
+class Columns:
+    """Two columns of `height` rows, of which all behind the first `used` hold 0. Each is K A, where K vanishes on those rows and
     is known, and A has degree below `used`, so that as many opened values determine it."""
 
-    def __init__(self, height, used, xs):
-        """`xs`: where its values are known, `used` of them."""
-        self.height, self.xs = height, xs
+    def __init__(self, height, points):
+        """`points`: x -> their values there, for as many x as there are used rows."""
+        self.height, self.xs = height, list(points)
         w = root(height.bit_length() - 1)
-        self.rows = [pow(w, i, P) for i in range(used)]
-        self.weights = [pow(product(x, xs[:i] + xs[i + 1:]) * self.known(x), -1, P) for i, x in enumerate(xs)]
+        self.rows = [pow(w, i, P) for i in range(len(points))]
+        self.places = {row: i for i, row in enumerate(self.rows)}
+        self.coefficients = []  # of the As, in Newton's form: for each i, of the product of X - x over the first i of the xs
+        for x in self.xs:
+            scale = pow(product(x, self.xs[:len(self.coefficients)]), -1, P)
+            unknown = pow(self.known(x), -1, P)
+            self.coefficients.append(
+                [(value * unknown - so_far) * scale % P for value, so_far in zip(points[x], self.quotients(x))])
 
     def known(self, x):
         """K at x: (X^height - 1) divided by the product of X - row over the used rows."""
-        if x not in self.rows:
+        if x not in self.places:
             return (pow(x, self.height, P) - 1) * pow(product(x, self.rows), -1, P) % P
-        others = [row for row in self.rows if row != x]
-        return self.height * pow(x * product(x, others), -1, P) % P
+        place = self.places[x]
+        return self.height * pow(x * product(x, self.rows[:place] + self.rows[place + 1:]), -1, P) % P
 
-    def at(self, x, columns):
-        """Their values at x, by Lagrange. `columns`: for each, its values at the xs."""
-        factor = self.known(x) * product(x, self.xs) % P
-        terms = [weight * pow(x - known, -1, P) % P for weight, known in zip(self.weights, self.xs)]
-        return [factor * sum(term * value for term, value in zip(terms, values)) % P for values in columns]
+    def quotients(self, x):
+        """Both As at x."""
+        low = high = 0
+        for i in reversed(range(len(self.coefficients))):
+            factor, (a, b) = x - self.xs[i], self.coefficients[i]
+            low, high = (low * factor + a) % P, (high * factor + b) % P
+        return low, high
+
+    def at(self, x):
+        known = self.known(x)
+        return [known * quotient % P for quotient in self.quotients(x)]
 
 
 def recover(height, points):
     """The words of the bank, None if these points do not tell."""
     xs = list(points)
     used = len(xs) - SPARE
-    column = Column(height, used, xs[:used])
-    columns = list(zip(*(points[x] for x in column.xs)))
-    if any(column.at(x, columns) != points[x] for x in xs[used:]):
+    columns = Columns(height, {x: points[x] for x in xs[:used]})
+    if any(columns.at(x) != points[x] for x in xs[used:]):
         return None
-    limbs = [column.at(row, columns) for row in column.rows]
+    limbs = [columns.at(row) for row in columns.rows]
     return b"".join(limb.to_bytes(2, "little") for low_and_high in limbs for limb in low_and_high)
 
 
