@@ -17,8 +17,9 @@ namespace zkvm::stark {
 
 /// Values of all asserts of a chip on kLanes rows. columns: the chip's columns on these rows, one
 /// vector of kLanes words each; next: the same on the rows after them (unused if the chip does not
-/// look there); values: one vector per assert. All aligned to a vector.
-using AssertKernel = void (*)(const uint32_t* columns, const uint32_t* next, uint32_t* values);
+/// look there); values: one vector per assert. All aligned to a vector. late: LatePowers::words().
+using AssertKernel = void (*)(const uint32_t* columns, const uint32_t* next, const uint32_t* late,
+                              uint32_t* values);
 
 /// One kernel per chip, in the order of the ChipList.
 struct AssertKernels {

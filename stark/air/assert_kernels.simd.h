@@ -33,24 +33,31 @@ struct PackedExpr {
 /// Stores the value of each assert; interactions are the LogUp stage's.
 class AssertEvaluator : public AirBuilderBase<AssertEvaluator, PackedExpr> {
  public:
-  ZKVM_SIMD_INLINE explicit AssertEvaluator(uint32_t* values) : values_(values) {}
+  ZKVM_SIMD_INLINE AssertEvaluator(const uint32_t* late, uint32_t* values)
+      : late_(late), values_(values) {}
 
   ZKVM_SIMD_INLINE void zero(const char*, const PackedExpr& x) {
     store(values_, x.v.v);
     values_ += kLanes;
   }
   ZKVM_SIMD_INLINE void boolean(const char*, const PackedExpr& x) { zero(nullptr, x * x - x); }
+  ZKVM_SIMD_INLINE PackedExpr late_coordinate(unsigned challenge, unsigned power,
+                                              unsigned coordinate) const {
+    return PackedExpr(Fp::from_wire(late_[late_word(challenge, power, coordinate)]));
+  }
   ZKVM_SIMD_INLINE void interact(InteractionKind, uint16_t, const char*, const PackedExpr&,
                                  const PackedExpr*, size_t) {}
 
  private:
+  const uint32_t* late_;
   uint32_t* values_;
 };
 
 template <ChipDefinition Chip>
-void evaluate_asserts(const uint32_t* columns, const uint32_t* next, uint32_t* values) {
+void evaluate_asserts(const uint32_t* columns, const uint32_t* next, const uint32_t* late,
+                      uint32_t* values) {
   static_assert(sizeof(PackedExpr) == kLanes * sizeof(uint32_t));
-  AssertEvaluator air(values);
+  AssertEvaluator air(late, values);
   eval_chip<Chip>(air, reinterpret_cast<const PackedExpr*>(columns),
                   reinterpret_cast<const PackedExpr*>(next));
 }

@@ -29,6 +29,12 @@
 //   received + times answered. `send` and `receive` take a multiplicity made of columns
 //   that the chip asserts to be boolean, `answer` (of look-up tables) any. Multiplicity and tuple
 //   are affine in the current row.
+// - A chip may have late columns, which are committed once two challenges in E are drawn (protocol.md
+//   section 8): the last ones of Cols, whose number is
+//     static constexpr uint16_t kLateWidth = 5;                 // the last member is an Ext<T>
+//   An assert may hold powers of the challenges: air.late(kMu, 1) is mu. What a late column goes
+//   into a tuple with must be fixed by the columns before it, through asserts or a unique key on a
+//   bus (soundness.md, "Late columns").
 // - A chip with columns in slots (fixed tables, state that proofs share: protocol.md section 5)
 //   lists them before its own columns:
 //     static constexpr SlotUse kSlots[] = {{"program", 3}};     // the first 3 members of Cols
@@ -42,6 +48,7 @@
 #include <cstdint>
 
 #include "stark/protocol/interaction_kind.h"
+#include "stark/protocol/late.h"
 
 namespace zkvm::stark {
 
@@ -59,9 +66,44 @@ struct SlotUse {
   uint16_t width;
 };
 
+/// An element of E in five columns, or made of them: c[0] + c[1] X + .. + c[4] X^4.
+template <class T>
+struct Ext {
+  T c[5];
+
+  friend Ext operator+(const Ext& a, const Ext& b) {
+    return {{a.c[0] + b.c[0], a.c[1] + b.c[1], a.c[2] + b.c[2], a.c[3] + b.c[3], a.c[4] + b.c[4]}};
+  }
+  friend Ext operator-(const Ext& a, const Ext& b) {
+    return {{a.c[0] - b.c[0], a.c[1] - b.c[1], a.c[2] - b.c[2], a.c[3] - b.c[3], a.c[4] - b.c[4]}};
+  }
+  /// Adds an element of F.
+  friend Ext operator+(const Ext& a, const T& b) {
+    return {{a.c[0] + b, a.c[1], a.c[2], a.c[3], a.c[4]}};
+  }
+  friend Ext operator-(const Ext& a, const T& b) {
+    return {{a.c[0] - b, a.c[1], a.c[2], a.c[3], a.c[4]}};
+  }
+  friend Ext operator*(const T& a, const Ext& b) {
+    return {{a * b.c[0], a * b.c[1], a * b.c[2], a * b.c[3], a * b.c[4]}};
+  }
+  friend Ext operator*(const Ext& a, const Ext& b) {
+    const auto part = [&](int k) {  // coefficient k of the product before X^5 = 1 - X^2
+      const int first = k < 5 ? 0 : k - 4, last = k < 5 ? k : 4;
+      T sum = a.c[first] * b.c[k - first];
+      for (int i = first + 1; i <= last; ++i) sum = sum + a.c[i] * b.c[k - i];
+      return sum;
+    };
+    const T p5 = part(5), p6 = part(6), p7 = part(7), p8 = part(8);
+    return {{part(0) + p5 - p8, part(1) + p6, part(2) - p5 + p7 + p8, part(3) - p6 + p8,
+             part(4) - p7}};
+  }
+};
+
 /// What eval() may call. Derived has
 ///   void zero(const char* label, const E& x);
 ///   void boolean(const char* label, const E& x);
+///   E late_coordinate(unsigned challenge, unsigned power, unsigned coordinate);
 ///   void interact(InteractionKind, uint16_t bus, const char* bus_name, const E& multiplicity,
 ///                 const E* tuple, size_t width);
 /// and E is a value with +, -, * and conversions from integers: a column, or anything made of them.
@@ -75,6 +117,16 @@ class AirBuilderBase {  // NOLINT(bugprone-crtp-constructor-accessibility): of a
   void assert_zero(const char* label, const E& x) { self().zero(label, x); }
   /// x is 0 or 1.
   void assert_bool(const char* label, const E& x) { self().boolean(label, x); }
+  /// x = 0 in E: five asserts.
+  void assert_zero(const char* label, const Ext<E>& x) {
+    for (const E& coordinate : x.c) self().zero(label, coordinate);
+  }
+  /// A late challenge, kLambda or kMu, to a power, 1..kMaxLatePower. REQUIRES: late columns.
+  Ext<E> late(unsigned challenge, unsigned power) {
+    Ext<E> out;
+    for (unsigned c = 0; c < 5; ++c) out.c[c] = self().late_coordinate(challenge, power, c);
+    return out;
+  }
   /// a = b.
   void assert_equal(const char* label, const E& a, const E& b) { self().zero(label, a - b); }
 
@@ -121,6 +173,7 @@ struct AnyExpr {
 struct AnyBuilder : AirBuilderBase<AnyBuilder, AnyExpr> {
   void zero(const char*, AnyExpr) {}
   void boolean(const char*, AnyExpr) {}
+  AnyExpr late_coordinate(unsigned, unsigned, unsigned) { return {}; }
 };
 
 /// Number of columns that a text like "a[2] b real" names; 0 if it is malformed.
@@ -148,6 +201,15 @@ consteval size_t count_columns(const char* text) {
 /// Columns of a chip, those in slots included.
 template <class Chip>
 inline constexpr size_t kWidth = sizeof(typename Chip::template Cols<char>);
+
+/// Those of them that are late.
+template <class Chip>
+inline constexpr size_t kLateWidth = [] {
+  if constexpr (requires { Chip::kLateWidth; })
+    return size_t{Chip::kLateWidth};
+  else
+    return size_t{0};
+}();
 
 template <class Chip>
 inline constexpr bool kHasSlots = requires { Chip::kSlots[0].width; };

@@ -105,6 +105,9 @@ uint32_t Recorder::add(ExpressionNode::Op op, uint32_t a, uint32_t b) {
     case ExpressionNode::Op::kNext:
       degrees_.push_back(1);
       break;
+    case ExpressionNode::Op::kLate:
+      degrees_.push_back(0);
+      break;
     case ExpressionNode::Op::kAdd:
     case ExpressionNode::Op::kSub:
       degrees_.push_back(std::max(degrees_[a], degrees_[b]));
@@ -149,6 +152,16 @@ void Recorder::zero(const char* label, const Symbol& x) {
 void Recorder::boolean(const char* label, const Symbol& x) {
   zero(label, x * (x - 1));
   if (const auto& terms = affine_[node_of(x)]) boolean_.push_back(to_form(*terms));
+}
+
+Symbol Recorder::late_coordinate(unsigned challenge, unsigned power, unsigned coordinate) {
+  if (challenge >= kLateChallenges || power < 1 || power > kMaxLatePower) {
+    error(fmt::format("late challenge {} to the power {}: expected 0..{}, 1..{}", challenge, power,
+                      kLateChallenges - 1, kMaxLatePower));
+    return {};
+  }
+  const auto degree = static_cast<unsigned>(Fp5::kDegree);
+  return {this, add(ExpressionNode::Op::kLate, degree * challenge + coordinate, power)};
 }
 
 std::optional<AffineForm> Recorder::affine(const Symbol& x, const std::string& where) {
@@ -211,7 +224,7 @@ void Recorder::emit_expressions(ChipKey& key) const {
     while (!stack.empty()) {
       const uint32_t id = stack.back();
       const ExpressionNode& node = nodes_[id];
-      const bool inner = node.op >= ExpressionNode::Op::kAdd;
+      const bool inner = node.is_inner();
       if (place[id] == UINT32_MAX && inner && place[node.a] == UINT32_MAX) {
         stack.push_back(node.a);
         continue;

@@ -74,6 +74,7 @@ class Recorder : public AirBuilderBase<Recorder, Symbol> {
 
   void zero(const char* label, const Symbol& x);
   void boolean(const char* label, const Symbol& x);
+  Symbol late_coordinate(unsigned challenge, unsigned power, unsigned coordinate);
   void interact(InteractionKind kind, uint16_t bus, const char* bus_name,
                 const Symbol& multiplicity, const Symbol* tuple, size_t width);
 
@@ -123,7 +124,8 @@ RecordedChip record_chip() {
       chip.key.slots.push_back({0, 0, use.width});
       in_slots += use.width;
     }
-  chip.key.main_width = static_cast<uint16_t>(kWidth<Chip> - in_slots);
+  chip.key.main_width = static_cast<uint16_t>(kWidth<Chip> - in_slots - kLateWidth<Chip>);
+  chip.key.late_width = static_cast<uint16_t>(kLateWidth<Chip>);
   return chip;
 }
 

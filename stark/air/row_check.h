@@ -40,6 +40,8 @@ class RowChecker : public AirBuilderBase<RowChecker, RowValue> {
     std::vector<Fp> tuple;
   };
 
+  /// The challenges that asserts hold from now on.
+  void set_late(const LatePowers& late) { late_ = late; }
   void clear() {
     broken.clear();
     entries.clear();
@@ -50,6 +52,9 @@ class RowChecker : public AirBuilderBase<RowChecker, RowValue> {
     ++asserts_;
   }
   void boolean(const char* label, const RowValue& x) { zero(label, x * (x - 1)); }
+  RowValue late_coordinate(unsigned challenge, unsigned power, unsigned coordinate) const {
+    return late_(challenge, power).c[coordinate];
+  }
   void interact(InteractionKind kind, uint16_t bus, const char*, const RowValue& multiplicity,
                 const RowValue* tuple, size_t width) {
     if (multiplicity.value == Fp{}) return;
@@ -62,6 +67,7 @@ class RowChecker : public AirBuilderBase<RowChecker, RowValue> {
 
  private:
   size_t asserts_ = 0;
+  LatePowers late_;
 };
 
 using RowCheck = void (*)(RowChecker& air, const RowValue* row, const RowValue* next);

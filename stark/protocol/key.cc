@@ -8,11 +8,12 @@
 #include <utility>
 
 #include "stark/field/field.h"
+#include "stark/protocol/late.h"
 
 namespace zkvm::stark {
 namespace {
 
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 constexpr uint32_t kModulus = Fp::kModulus;
 
 void put_form(ByteWriter& out, const AffineForm& form) {
@@ -34,6 +35,10 @@ void put_node(ByteWriter& out, const ExpressionNode& node) {
     case ExpressionNode::Op::kNext:
       out.put(static_cast<uint16_t>(node.a));
       break;
+    case ExpressionNode::Op::kLate:
+      out.put(static_cast<uint8_t>(node.a));
+      out.put(static_cast<uint8_t>(node.b));
+      break;
     default:
       out.put(node.a);
       out.put(node.b);
@@ -51,6 +56,7 @@ void put_chip(ByteWriter& out, const ChipKey& chip) {
     out.put(group.width);
   }
   out.put(chip.main_width);
+  out.put(chip.late_width);
   out.put(static_cast<uint16_t>(chip.next.size()));
   for (const uint16_t column : chip.next) out.put(column);
   out.put(static_cast<uint32_t>(chip.nodes.size()));
@@ -91,6 +97,10 @@ ExpressionNode get_node(ByteReader& in) {
     case ExpressionNode::Op::kNext:
       node.a = in.get<uint16_t>();
       break;
+    case ExpressionNode::Op::kLate:
+      node.a = in.get<uint8_t>();
+      node.b = in.get<uint8_t>();
+      break;
     default:  // an unknown operation is found by check()
       node.a = in.get<uint32_t>();
       node.b = in.get<uint32_t>();
@@ -120,6 +130,7 @@ ChipKey get_chip(ByteReader& in) {
     chip.slots.push_back({slot, first, in.get<uint16_t>()});
   }
   chip.main_width = in.get<uint16_t>();
+  chip.late_width = in.get<uint16_t>();
   const auto next = in.get<uint16_t>();
   for (uint32_t i = 0; i < next && !in.failed(); ++i) chip.next.push_back(in.get<uint16_t>());
   const auto nodes = in.get<uint32_t>();
@@ -167,6 +178,9 @@ Result<void> check_nodes(const ChipKey& chip) {
       case ExpressionNode::Op::kSub:
       case ExpressionNode::Op::kMul:
         ok = node.a < i && node.b < i;
+        break;
+      case ExpressionNode::Op::kLate:
+        ok = node.a < kLateChallenges * Fp5::kDegree && node.b >= 1 && node.b <= kMaxLatePower;
         break;
     }
     if (!ok)
@@ -249,6 +263,8 @@ Result<void> check_columns(const ChipKey& chip, const std::vector<Slot>& slots) 
       return bad("slot columns are not ascending");
   }
   if (chip.main_width == 0 || chip.columns() > kMaxChipColumns) return bad("columns out of range");
+  if (chip.late_width == 0 && chip.late_power() > 0)
+    return bad("a late challenge, but no late columns");
   for (size_t i = 0; i < chip.next.size(); ++i)
     if (chip.next[i] >= chip.columns() || (i > 0 && chip.next[i] <= chip.next[i - 1]))
       return bad("next columns out of range or not ascending");
@@ -278,10 +294,17 @@ uint32_t Slot::width(uint8_t log_height) const {
   return found == rows.end() ? 0 : found->width;
 }
 
-uint32_t ChipKey::columns() const {
-  uint32_t count = main_width;
+uint32_t ChipKey::slot_width() const {
+  uint32_t count = 0;
   for (const auto& group : slots) count += group.width;
   return count;
+}
+
+uint32_t ChipKey::late_power() const {
+  uint32_t power = 0;
+  for (const ExpressionNode& node : nodes)
+    if (node.op == ExpressionNode::Op::kLate) power = std::max(power, node.b);
+  return power;
 }
 
 std::vector<unsigned> node_degrees(std::span<const ExpressionNode> nodes) {
@@ -290,6 +313,7 @@ std::vector<unsigned> node_degrees(std::span<const ExpressionNode> nodes) {
     const ExpressionNode& node = nodes[i];
     switch (node.op) {
       case ExpressionNode::Op::kConst:
+      case ExpressionNode::Op::kLate:
         degree[i] = 0;
         break;
       case ExpressionNode::Op::kColumn:

@@ -24,12 +24,18 @@ inline constexpr uint16_t kBlindBus = 0;  // reserved: protocol.md section 5, "I
 inline constexpr unsigned kMaxDegree = 3;
 
 /// One operation of a chip's expressions; operands are earlier nodes. kConst: a is a wire word;
-/// kColumn and kNext: a is a column of the chip.
+/// kColumn and kNext: a is a column of the chip; kLate: coordinate a mod 5 of late challenge a / 5
+/// to the power b (late.h).
 struct ExpressionNode {
-  enum class Op : uint8_t { kConst = 0, kColumn = 1, kNext = 2, kAdd = 3, kSub = 4, kMul = 5 };
+  enum class Op : uint8_t {
+    kConst = 0, kColumn = 1, kNext = 2, kAdd = 3, kSub = 4, kMul = 5, kLate = 6
+  };
   Op op;
   uint32_t a = 0;
   uint32_t b = 0;
+
+  /// Whether a and b are nodes.
+  [[nodiscard]] bool is_inner() const { return op >= Op::kAdd && op <= Op::kMul; }
   bool operator==(const ExpressionNode&) const = default;
 };
 
@@ -68,13 +74,18 @@ struct ChipKey {
   uint8_t log_height = kFreeHeight;  // fixed if and only if the chip has slot columns
   std::vector<SlotColumns> slots;    // by slot and first column, ascending
   uint16_t main_width = 0;
+  uint16_t late_width = 0;     // committed once the late challenges are drawn
   std::vector<uint16_t> next;  // columns read on the next row, ascending
   std::vector<ExpressionNode> nodes;
   std::vector<uint32_t> asserts;  // nodes that must be zero on every row
   std::vector<Interaction> interactions;
 
-  /// Slot columns and main columns together.
-  [[nodiscard]] uint32_t columns() const;
+  /// Columns in slots: they come first, then main ones, then late ones.
+  [[nodiscard]] uint32_t slot_width() const;
+  /// All of them.
+  [[nodiscard]] uint32_t columns() const { return slot_width() + main_width + late_width; }
+  /// The greatest power of a late challenge that the nodes hold, 0 if there is none.
+  [[nodiscard]] uint32_t late_power() const;
   bool operator==(const ChipKey&) const = default;
 };
 

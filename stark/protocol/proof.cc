@@ -8,7 +8,7 @@
 namespace zkvm::stark {
 namespace {
 
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 constexpr size_t kElementBytes = 4 * Fp5::kDegree;
 constexpr size_t kDigestBytes = 32;
 
@@ -58,14 +58,14 @@ Result<void> read_tables(ByteReader& in, std::vector<TableSpec>& tables) {
 }
 
 /// Whether the opened values that these tables promise can follow, before a shape is built for
-/// them: each main column has one element of E, each pair of interactions five. (Columns of slots may be
-/// several chips'.)
+/// them: each main or late column has one element of E, each pair of interactions five. (Columns of
+/// slots may be several chips'.)
 Result<void> check_room(const VerifyingKey& key, std::span<const TableSpec> tables,
                         ByteReader& in) {
   uint64_t values = 0;
   for (const TableSpec& table : tables)
     if (table.chip < key.chips.size())
-      values += key.chips[table.chip].main_width +
+      values += key.chips[table.chip].main_width + key.chips[table.chip].late_width +
                 kExtensionDegree * (key.chips[table.chip].interactions.size() / 2);
   (void)in.can_hold(values, kElementBytes);
   return read_ok(in, "opened values of the tables");
@@ -82,6 +82,7 @@ std::vector<uint8_t> Proof::serialise() const {
   for (const Digest& root : roots) out.put(root);
   put(out, sums);
   if (params.grind_round > 0) {
+    if (nonce_late) out.put(*nonce_late);
     out.put(nonce_logup);
     out.put(nonce_zeta);
     out.put(nonce_batch);
@@ -164,6 +165,7 @@ Result<Shape> read_head(const VerifyingKey& key, ByteReader& in, Proof& proof) {
   const unsigned grind = proof.params.grind_round;
   for (size_t i = 0; i < shape->phases.size(); ++i) proof.roots.push_back(in.get_digest());
   proof.sums = get_elements(in, shape->groups.size());
+  if (shape->has(Phase::kLate)) proof.nonce_late = get_nonce(in, grind);
   proof.nonce_logup = get_nonce(in, grind);
   proof.nonce_zeta = get_nonce(in, grind);
   proof.nonce_batch = get_nonce(in, grind);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ struct Proof {
   std::vector<TableSpec> tables;
   std::vector<Digest> roots;  // of the phases' trees, in the shape's order
   std::vector<Fp5> sums;      // S of each group, tallest first
+  std::optional<uint64_t> nonce_late;  // if and only if there is a late phase
   uint64_t nonce_logup = 0;
   uint64_t nonce_zeta = 0;
   uint64_t nonce_batch = 0;

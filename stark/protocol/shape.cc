@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 
 #include "stark/field/field.h"
 
@@ -109,6 +110,8 @@ TreeShape::Kind kind_of(Phase phase) {
   switch (phase) {
     case Phase::kMain:
       return TreeShape::Kind::kMain;
+    case Phase::kLate:
+      return TreeShape::Kind::kLate;
     case Phase::kAux:
       return TreeShape::Kind::kAux;
     case Phase::kQuotient:
@@ -136,6 +139,9 @@ class Builder {
       if (fixed) tree.log_stride = slot.log_blowup - shape_.params.log_blowup;
     }
     shape_.phases = {Phase::kMain, Phase::kAux, Phase::kQuotient};
+    const auto late = [&](const TableSpec& table) { return key_.chips[table.chip].late_width > 0; };
+    if (std::ranges::any_of(shape_.tables, late))
+      shape_.phases.insert(shape_.phases.begin() + 1, Phase::kLate);
     shape_.log_height = shape_.tables[0].log_height + shape_.params.log_stack;
     for (const Phase phase : shape_.phases) {
       TreeShape& tree = shape_.trees.emplace_back();
@@ -191,6 +197,9 @@ class Builder {
       }
     for (uint32_t i = 0; i < chip.main_width; ++i)
       table.columns.push_back(add_column(group, shape_.tree(Phase::kMain), is_next()));
+    for (uint32_t i = 0; i < chip.late_width; ++i)
+      table.columns.push_back(add_column(group, shape_.tree(Phase::kLate), is_next()));
+    shape_.late_degree += uint64_t{group.height()} * late_power(table.chip);
     for (const Interaction& interaction : chip.interactions) {
       GroupInteraction out{interaction.bus,
                            interaction.kind == Interaction::Kind::kSend,
@@ -203,6 +212,13 @@ class Builder {
     }
     group.asserts += static_cast<uint32_t>(chip.asserts.size());
     group.tables.push_back(std::move(table));
+  }
+
+  /// ChipKey::late_power, looked for once a chip.
+  uint32_t late_power(uint16_t chip) {
+    const auto [entry, is_new] = late_powers_.try_emplace(chip, 0);
+    if (is_new) entry->second = key_.chips[chip].late_power();
+    return entry->second;
   }
 
   void add_blind(GroupShape& group, bool smallest) {
@@ -310,6 +326,7 @@ class Builder {
   const VerifyingKey& key_;
   Shape& shape_;
   std::vector<uint32_t> tree_of_slot_;
+  std::map<uint16_t, uint32_t> late_powers_;  // by chip
 };
 
 /// The bound of all stacks, and the folds of protocol.md section 10. REQUIRES: check_sizes().
@@ -394,6 +411,8 @@ const char* name(Phase phase) {
   switch (phase) {
     case Phase::kMain:
       return "main";
+    case Phase::kLate:
+      return "late";
     case Phase::kAux:
       return "aux";
     case Phase::kQuotient:

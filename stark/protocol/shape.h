@@ -76,14 +76,14 @@ struct TableSpec {
 
 /// The phases in which a proof commits a tree of its own, in the transcript's order. Which of them a
 /// proof has, Shape::phases says.
-enum class Phase : uint8_t { kMain, kAux, kQuotient };
+enum class Phase : uint8_t { kMain, kLate, kAux, kQuotient };
 
 /// As the transcript calls it.
 [[nodiscard]] const char* name(Phase phase);
 
 struct TreeShape {
   // Numbers of the prover's random streams: new kinds come last.
-  enum class Kind : uint8_t { kFixed, kShared, kMain, kAux, kQuotient };
+  enum class Kind : uint8_t { kFixed, kShared, kMain, kAux, kQuotient, kLate };
   Kind kind;
   uint16_t slot = 0;  // kFixed and kShared
   // A fixed tree may be of a larger blowup: index e of a domain is row e 2^log_stride of the tree.
@@ -182,14 +182,19 @@ struct Shape {
   std::vector<FriLayerShape> layers;
   uint8_t log_final_size = 0;
   uint32_t final_bound = 0;
+  // Of what the tables weigh by powers of late challenges, summed from row to row: the sum over the
+  // tables of height * greatest power.
+  uint64_t late_degree = 0;
 
   /// Trees that come from outside the proof: they stand before those of the phases.
   [[nodiscard]] uint32_t slot_trees() const {
     return static_cast<uint32_t>(trees.size() - phases.size());
   }
-  /// Place of a phase among the phases, and of its tree among the trees. REQUIRES: the shape has it.
+  /// Place of a phase among the phases (their number if the shape lacks it), and of its tree among
+  /// the trees.
   [[nodiscard]] uint32_t place(Phase phase) const;
   [[nodiscard]] uint32_t tree(Phase phase) const { return slot_trees() + place(phase); }
+  [[nodiscard]] bool has(Phase phase) const { return place(phase) < phases.size(); }
   /// Log of a group's LDE domain, and of the common one.
   [[nodiscard]] unsigned log_domain(const GroupShape& group) const {
     return group.log_height + params.log_blowup;

@@ -29,6 +29,8 @@ double power_of_two(unsigned log) { return std::ldexp(1.0, static_cast<int>(log)
 
 namespace soundness_bits {
 
+double late(double degree) { return over_field(degree); }
+
 double logup(double interactions, unsigned width) { return over_field(interactions * (width + 2)); }
 
 double constraints(double count) { return over_field(count); }
@@ -79,6 +81,9 @@ Soundness soundness(const Shape& shape, unsigned tuple_width, size_t publics, do
     out.rounds.push_back({std::move(name), std::move(formula), bits});
   };
 
+  if (shape.has(Phase::kLate))
+    add("late", "D/|E|  Schwartz-Zippel",
+        soundness_bits::late(static_cast<double>(shape.late_degree)) + grind);
   add("logup", "N (K + 2)/|E|  [LogUp]", soundness_bits::logup(interactions, tuple_width) + grind);
   add("alpha", "C/|E|  Schwartz-Zippel", soundness_bits::constraints(constraints));
   const double tallest = power_of_two(shape.log_domain(shape.groups[0]));

@@ -56,6 +56,8 @@ inline constexpr unsigned kMaxGrindRound = 16;  // that choose_params may choose
 /// The formulas of single rounds, as -log2 of an error in E (|E| = p^5), without grinding.
 namespace soundness_bits {
 
+/// D/|E|: a polynomial of total degree D in the late challenges that is zero by chance.
+[[nodiscard]] double late(double degree);
 /// n (width + 2)/|E|: n interactions of at most `width` tuple entries, bus identifier apart.
 /// [LogUp]
 [[nodiscard]] double logup(double interactions, unsigned width);

@@ -58,13 +58,21 @@ void Phases::extend_to_extra(uint32_t tree, const GroupShape& group, const TileM
 const Digest& Phases::commit(Phase phase, std::vector<CommittedGroup> groups) {
   ZK_CHECK(shape_.place(phase) == made_.size());
   const uint32_t tree = shape_.tree(phase);
-  for (size_t g = 0; g < groups.size(); ++g) groups[g].restart = shape_.groups[g].restart[tree];
+  for (CommittedGroup& group : groups)
+    group.restart = std::ranges::find(shape_.groups, group.log_height, &GroupShape::log_height)
+                        ->restart[tree];
   timed_("hash rows", cells(shape_, tree), "cell", [&] {
     made_.push_back(std::make_unique<CommittedTree>(shape_.params, std::move(groups),
                                                     shape_.trees[tree], randomness_));
   });
   trees_.push_back(made_.back().get());
   return made_.back()->root();
+}
+
+void Phases::drop_trace(const GroupShape& group) {
+  for (const auto& tree : made_)
+    for (CommittedGroup& made : tree->groups())
+      if (made.log_height == group.log_height) made.on_trace_domain = {};
 }
 
 std::vector<const TileMatrix*> Phases::on_trace_domain(const GroupShape& group) const {

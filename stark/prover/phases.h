@@ -42,7 +42,8 @@ class Phases {
 
   /// Slots, then phases.
   [[nodiscard]] std::span<const CommittedTree* const> trees() const { return trees_; }
-  [[nodiscard]] CommittedTree& made(Phase phase) { return *made_[shape_.place(phase)]; }
+  /// The group's values on the trace domain, of the phases so far, are read no more.
+  void drop_trace(const GroupShape& group);
   [[nodiscard]] size_t coset_count() const { return size_t{1} << shape_.params.log_blowup; }
 
   /// Per tree the group's matrix on the trace domain; null where it has none.

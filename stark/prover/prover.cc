@@ -41,6 +41,7 @@ class Prover {
   bool run() {
     absorb_statement();
     return report(0.00, "main columns") && commit_main() &&  //
+           commit_late() &&                                  //
            report(0.20, "running sums") && commit_aux() &&   //
            report(0.55, "quotient") && commit_quotient() &&  //
            report(0.80, "openings") && open_columns() &&     //
@@ -76,7 +77,7 @@ class Prover {
     if (shape_.params.zk) answer_blinds(groups);
     for (size_t g = 0; g < groups.size(); ++g) phases_.extend(Phase::kMain, g, groups[g]);
     commit(Phase::kMain, std::move(groups));
-    return grind_for("grind logup", proof_.params.grind_round, proof_.nonce_logup);
+    return true;
   }
 
   TileMatrix main_columns(const GroupShape& group) {
@@ -84,7 +85,7 @@ class Prover {
     for (const TableShape& place : group.tables) {
       const Table& table = witness_.tables[place.table];
       const ChipKey& chip = circuit_.key().chips[place.chip];
-      const uint32_t first = chip.columns() - chip.main_width;
+      const uint32_t first = chip.slot_width();
       copies.push_back({&table, first, chip.main_width, place.columns[first].column});
     }
     TileMatrix trace =
@@ -121,9 +122,50 @@ class Prover {
     }
   }
 
+  // --------------------------------------------------------------------------------------- late
+
+  bool commit_late() {
+    if (!shape_.has(Phase::kLate)) return true;
+    if (!grind_for("grind late", proof_.params.grind_round, proof_.nonce_late.emplace()))
+      return false;
+    Fp5 drawn[kLateChallenges];
+    transcript_.squeeze("late", drawn);
+    late_ = LatePowers(drawn[kLambda], drawn[kMu]);
+    const uint32_t tree = shape_.tree(Phase::kLate);
+    std::vector<CommittedGroup> groups;
+    for (size_t g = 0; g < shape_.groups.size(); ++g) {
+      const GroupShape& group = shape_.groups[g];
+      if (group.width[tree] == 0) continue;
+      CommittedGroup& made = groups.emplace_back();
+      made.log_height = group.log_height;
+      made.on_trace_domain =
+          timed_("late columns", cells(group, tree), "cell", [&] { return late_columns(group); });
+      phases_.extend(Phase::kLate, g, made);
+    }
+    commit(Phase::kLate, std::move(groups));
+    return true;
+  }
+
+  TileMatrix late_columns(const GroupShape& group) {
+    std::vector<Table> made;
+    std::vector<ColumnCopy> copies;
+    made.reserve(group.tables.size());
+    for (const TableShape& place : group.tables) {
+      const ChipKey& chip = circuit_.key().chips[place.chip];
+      if (chip.late_width == 0) continue;
+      const Table& table = witness_.tables[place.table];
+      made.push_back({place.chip, group.log_height, chip.late_width,
+                      witness_.late_columns(table, chip.late_width, late_)});
+      copies.push_back({&made.back(), 0, chip.late_width,
+                        place.columns[chip.slot_width() + chip.main_width].column});
+    }
+    return gather_columns(group.log_height, group.width[shape_.tree(Phase::kLate)], copies);
+  }
+
   // ---------------------------------------------------------------------------------------- aux
 
   bool commit_aux() {
+    if (!grind_for("grind logup", proof_.params.grind_round, proof_.nonce_logup)) return false;
     Fp5 drawn[2];
     transcript_.squeeze("logup", drawn);
     logup_ = {drawn[0], drawn[1]};
@@ -138,8 +180,8 @@ class Prover {
         proof_.sums.push_back(fill_logup(shape_, group, circuit_.key().tuple_width, logup_,
                                          phases_.on_trace_domain(group), trace));
       });
-      // Nobody needs main's any more, nor that of aux once it is extended.
-      phases_.made(Phase::kMain).groups()[g].on_trace_domain = {};
+      // Nobody needs those any more, nor that of aux once it is extended.
+      phases_.drop_trace(group);
       phases_.extend(Phase::kAux, g, made);
     }
     commit(Phase::kAux, std::move(groups));
@@ -185,7 +227,7 @@ class Prover {
       const size_t c = half * phases_.coset_count() / 2;
       const std::vector<const TileMatrix*> columns = phases_.on_coset(group, c);
       const Fp shift = coset_shift(group.log_height, shape_.params.log_blowup, c);
-      evaluate_quotient(circuit_, shape_, group, {logup_, alpha_, proof_.sums[g]},
+      evaluate_quotient(circuit_, shape_, group, {late_, logup_, alpha_, proof_.sums[g]},
                         inverse_vanishing(group, shift), {columns, {}}, out,
                         static_cast<uint32_t>(5 * half));
     }
@@ -196,7 +238,7 @@ class Prover {
     const GroupShape& group = shape_.groups[g];
     const auto [at, next] = phases_.on_extra_coset(group);
     TileMatrix out(Phases::log_extra(group), static_cast<int>(kBlinding));
-    evaluate_quotient(circuit_, shape_, group, {logup_, alpha_, proof_.sums[g]},
+    evaluate_quotient(circuit_, shape_, group, {late_, logup_, alpha_, proof_.sums[g]},
                       inverse_vanishing(group, kExtraShift), {at, next}, out, kChunkB);
     return out;
   }
@@ -314,6 +356,7 @@ class Prover {
   Phases phases_;
   Transcript transcript_;
   Proof proof_;
+  LatePowers late_;
   LogupChallenges logup_;
   Fp5 alpha_, zeta_;
   FriCommitment fri_;

@@ -17,7 +17,7 @@ class ExpressionValues {
  public:
   explicit ExpressionValues(const ChipKey& chip) : chip_(chip), values_(chip.nodes.size()) {}
 
-  void run(const TableShape& table, const GroupOpenings& openings) {
+  void run(const TableShape& table, const GroupOpenings& openings, const LatePowers& late) {
     for (size_t i = 0; i < chip_.nodes.size(); ++i) {
       const ExpressionNode& node = chip_.nodes[i];
       switch (node.op) {
@@ -38,6 +38,10 @@ class ExpressionValues {
           break;
         case ExpressionNode::Op::kMul:
           values_[i] = values_[node.a] * values_[node.b];
+          break;
+        case ExpressionNode::Op::kLate:
+          values_[i] = Fp5::from(
+              late(node.a / kExtensionDegree, node.b).c[node.a % kExtensionDegree]);
           break;
       }
     }
@@ -203,7 +207,7 @@ Result<void> check_constraints(const VerifyingKey& key, const Shape& shape,
     for (const TableShape& table : group.tables) {
       const ChipKey& chip = key.chips[table.chip];
       ExpressionValues values_of_chip(chip);
-      values_of_chip.run(table, openings);
+      values_of_chip.run(table, openings, challenges.late);
       for (const uint32_t node : chip.asserts) constraints.add(values_of_chip[node]);
     }
     add_logup(shape, group, openings, fingerprint, sums[g], constraints);

@@ -8,6 +8,7 @@
 
 #include "stark/field/field.h"
 #include "stark/protocol/error.h"
+#include "stark/protocol/late.h"
 #include "stark/protocol/shape.h"
 #include "stark/protocol/statement.h"
 
@@ -15,6 +16,7 @@ namespace zkvm::stark {
 
 /// The challenges that constraints depend on.
 struct OpeningChallenges {
+  LatePowers late;    // not set without the late phase
   Fp5 gamma, beta;  // LogUp
   Fp5 alpha;
   Fp5 zeta;

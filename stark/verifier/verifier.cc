@@ -61,9 +61,18 @@ Result<Challenges> replay(const VerifyingKey& key, const Shape& shape, const Sta
 
   // Main.
   absorb_root(Phase::kMain);
-  if (!transcript.check_grind("grind logup", grind, proof.nonce_logup)) return no_work("logup");
+
+  // Late.
+  if (shape.has(Phase::kLate)) {
+    if (!transcript.check_grind("grind late", grind, *proof.nonce_late)) return no_work("late");
+    Fp5 late[kLateChallenges];
+    transcript.squeeze("late", late);
+    out.constraints.late = LatePowers(late[kLambda], late[kMu]);
+    absorb_root(Phase::kLate);
+  }
 
   // Aux.
+  if (!transcript.check_grind("grind logup", grind, proof.nonce_logup)) return no_work("logup");
   Fp5 logup[2];
   transcript.squeeze("logup", logup);
   out.constraints.gamma = logup[0];

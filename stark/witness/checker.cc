@@ -4,6 +4,7 @@
 #include <zk/check.h>
 
 #include <algorithm>
+#include <random>
 #include <unordered_map>
 
 #include "stark/air/circuit.h"
@@ -44,23 +45,13 @@ uint64_t hash_tuple(uint16_t bus, const std::vector<Fp>& tuple) {
   return hash;
 }
 
-/// Calls visit(table index, row index, row, next row) for all rows of the witness.
-template <class Visit>
-void for_each_row(const Witness& witness, Visit visit) {
-  constexpr uint64_t kBlock = 256;
-  for (size_t t = 0; t < witness.tables.size(); ++t) {
-    const Table& table = witness.tables[t];
-    std::vector<Fp> block((kBlock + 1) * table.width);
-    std::vector<RowValue> values(block.size());
-    for (uint64_t first = 0; first < table.height(); first += kBlock) {
-      const uint64_t count = std::min(kBlock, table.height() - first);
-      table.read(first, count, block.data());
-      table.read((first + count) % table.height(), 1, block.data() + count * table.width);
-      std::ranges::copy(block, values.begin());
-      for (uint64_t r = 0; r < count; ++r)
-        visit(t, first + r, values.data() + r * table.width, values.data() + (r + 1) * table.width);
-    }
-  }
+/// The challenges that late columns are checked with: any that no witness was made for.
+LatePowers any_challenges() {
+  std::mt19937 random(20261128);
+  Fp5 drawn[kLateChallenges];
+  for (Fp5& challenge : drawn)
+    for (Fp& word : challenge.c) word = Fp::from(random() % Fp::kModulus);
+  return {drawn[kLambda], drawn[kMu]};
 }
 
 class Checker {
@@ -70,15 +61,45 @@ class Checker {
 
   CheckReport run() {
     for (const Table& table : witness_.tables)
-      ZK_CHECK(table.width == circuit_.recorded(table.chip).columns.size());
+      ZK_CHECK(table.width + key(table).late_width == key(table).columns());
+    air_.set_late(late_);
     run_rows();
     list_unbalanced();
     return std::move(report_);
   }
 
  private:
+  [[nodiscard]] const ChipKey& key(const Table& table) const {
+    return circuit_.key().chips[table.chip];
+  }
+
+  /// Calls visit(table index, row index, row, next row) for all rows of the witness.
+  template <class Visit>
+  void for_each_row(Visit visit) const {
+    constexpr uint64_t kBlock = 256;
+    for (size_t t = 0; t < witness_.tables.size(); ++t) {
+      const Table& table = witness_.tables[t];
+      const uint32_t late_width = key(table).late_width, width = table.width + late_width;
+      const std::vector<Fp> late = witness_.late_columns(table, late_width, late_);
+      std::vector<Fp> block((kBlock + 1) * table.width);
+      std::vector<RowValue> values((kBlock + 1) * width);
+      for (uint64_t first = 0; first < table.height(); first += kBlock) {
+        const uint64_t count = std::min(kBlock, table.height() - first);
+        table.read(first, count, block.data());
+        table.read((first + count) % table.height(), 1, block.data() + count * table.width);
+        for (uint64_t r = 0; r <= count; ++r) {
+          std::copy_n(&block[r * table.width], table.width, &values[r * width]);
+          std::copy_n(late.begin() + static_cast<ptrdiff_t>((first + r) % table.height() * late_width),
+                      late_width, values.begin() + static_cast<ptrdiff_t>(r * width + table.width));
+        }
+        for (uint64_t r = 0; r < count; ++r)
+          visit(t, first + r, values.data() + r * width, values.data() + (r + 1) * width);
+      }
+    }
+  }
+
   void run_rows() {
-    for_each_row(witness_, [&](size_t t, uint64_t r, const RowValue* row, const RowValue* next) {
+    for_each_row([&](size_t t, uint64_t r, const RowValue* row, const RowValue* next) {
       const uint16_t chip = witness_.tables[t].chip;
       run_row(chip, row, next);
       for (const auto& broken : air_.broken) add_assert(t, r, chip, broken, row, next);
@@ -143,7 +164,7 @@ class Checker {
       if (listed == kMaxParties + 1)
         item.parties += sends ? "\n    ... more senders" : "\n    ... more receivers";
     };
-    for_each_row(witness_, [&](size_t t, uint64_t r, const RowValue* row, const RowValue* next) {
+    for_each_row([&](size_t t, uint64_t r, const RowValue* row, const RowValue* next) {
       const uint16_t chip = witness_.tables[t].chip;
       run_row(chip, row, next);
       for (const auto& entry : air_.entries)
@@ -177,6 +198,7 @@ class Checker {
   const Circuit& circuit_;
   const Witness& witness_;
   size_t limit_;
+  const LatePowers late_ = any_challenges();
   RowChecker air_;
   std::unordered_map<uint64_t, Fp> balance_;  // sent minus taken, per tuple
   CheckReport report_;

@@ -31,6 +31,14 @@ void Witness::sort() {
   tables = std::move(sorted);
 }
 
+std::vector<Fp> Witness::late_columns(const Table& table, uint32_t late_width,
+                                      const LatePowers& late) const {
+  ZK_CHECK((late_width > 0) == (table.make_late != nullptr));
+  std::vector<Fp> rows(table.height() * late_width);
+  if (late_width > 0) table.make_late(*this, table, late, rows.data());
+  return rows;
+}
+
 std::vector<TableSpec> Witness::specs() const {
   std::vector<TableSpec> specs;
   for (const Table& table : tables) specs.push_back({table.chip, table.log_height});

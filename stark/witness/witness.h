@@ -13,17 +13,24 @@
 
 namespace zkvm::stark {
 
-/// The rows of one chip: 2^log_height rows of all its columns (slot columns first). Either held,
-/// row after row, or produced on demand; a producer is called from several threads at once.
+struct Witness;
+
+/// The rows of one chip: 2^log_height rows of all its columns but late ones (slot columns first).
+/// Either held, row after row, or produced on demand; a producer is called from several threads at
+/// once. Late columns are made once their challenges are drawn.
 struct Table {
   /// Writes `count` rows from row `first` on to `rows`, row after row. Must always give the same.
   using Producer = std::function<void(uint64_t first, uint64_t count, Fp* rows)>;
+  /// Writes the late columns of all rows of `table`, one of the witness, row after row.
+  using LateProducer = std::function<void(const Witness& witness, const Table& table,
+                                          const LatePowers& late, Fp* rows)>;
 
   uint16_t chip = 0;
   uint8_t log_height = 0;
   uint32_t width = 0;
   std::vector<Fp> cells;  // height * width; or empty, and `produce` is set
-  Producer produce;
+  Producer produce = {};
+  LateProducer make_late = {};  // if and only if the chip has late columns
 
   [[nodiscard]] uint64_t height() const { return uint64_t{1} << log_height; }
   void read(uint64_t first, uint64_t count, Fp* rows) const;
@@ -31,18 +38,21 @@ struct Table {
   [[nodiscard]] Fp& cell(uint64_t row, uint32_t column);
 };
 
-/// The table of these rows, filled up to 2^log_height with `padding`.
+/// The table of these rows, filled up to 2^log_height with `padding`. Late columns of the rows are
+/// left out.
 /// REQUIRES: rows.size() <= 2^log_height; chip is the index of Chip in the circuit.
 template <ChipDefinition Chip, class Row = typename Chip::template Cols<Fp>>
 Table make_table(uint16_t chip, uint8_t log_height, std::vector<Row> rows,
                  const Row& padding = {}) {
   rows.resize(size_t{1} << log_height, padding);
-  const Fp* cells = reinterpret_cast<const Fp*>(rows.data());
-  return {chip,
-          log_height,
-          static_cast<uint32_t>(kWidth<Chip>),
-          std::vector<Fp>(cells, cells + rows.size() * kWidth<Chip>),
-          {}};
+  constexpr size_t kKept = kWidth<Chip> - kLateWidth<Chip>;
+  Table table{chip, log_height, static_cast<uint32_t>(kKept), {}};
+  table.cells.reserve(rows.size() * kKept);
+  for (const Row& row : rows) {
+    const Fp* cells = reinterpret_cast<const Fp*>(&row);
+    table.cells.insert(table.cells.end(), cells, cells + kKept);
+  }
+  return table;
 }
 
 /// The tables of one proof and what the verifier adds to the buses.
@@ -52,6 +62,9 @@ struct Witness {
 
   /// Brings the tables into the protocol's order: by height, tallest first, then by chip.
   void sort();
+  /// The late columns of a table of it, row after row: height * late_width.
+  [[nodiscard]] std::vector<Fp> late_columns(const Table& table, uint32_t late_width,
+                                             const LatePowers& late) const;
   /// The table list of the statement. REQUIRES: sorted.
   [[nodiscard]] std::vector<TableSpec> specs() const;
 };

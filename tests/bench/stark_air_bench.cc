@@ -26,6 +26,7 @@ struct Setup {
   Circuit circuit;
   Shape shape;
   std::unique_ptr<TileMatrix> main, aux, out;
+  LatePowers late;
   LogupChallenges logup;
   Fp5 alpha;
 
@@ -102,7 +103,7 @@ void constraints(benchmark::State& state, SimdTarget target) {
   Setup& s = setup();
   run_with(state, target, [&] {
     const auto trees = s.trees();
-    evaluate_quotient(s.circuit, s.shape, s.shape.groups[0], {s.logup, s.alpha, s.alpha}, Fp::one(),
+    evaluate_quotient(s.circuit, s.shape, s.shape.groups[0], {s.late, s.logup, s.alpha, s.alpha}, Fp::one(),
                       {trees, {}}, *s.out, 0);
   });
 }

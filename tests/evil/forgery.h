@@ -71,7 +71,7 @@ class Forgery {
   }
   /// Columns before this one lie in slots: the image or another segment pins them.
   [[nodiscard]] uint32_t first_main(size_t table) const {
-    return chip(table).key.columns() - chip(table).key.main_width;
+    return chip(table).key.slot_width();
   }
   /// The first table of a chip. REQUIRES: there is one.
   [[nodiscard]] size_t table(std::string_view chip_name) const {

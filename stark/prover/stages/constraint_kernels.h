@@ -39,6 +39,7 @@ struct ConstraintPlan {
   uint32_t pair_count;
   const ChipPlan* chips;
   uint32_t chip_count;
+  const uint32_t* late;                // LatePowers::words()
   const uint32_t (*assert_powers)[5];  // centred words, over all chips
   uint32_t running_sum_matrix[5][5];   // multiplication by alpha^i of the running sum
   uint32_t constant[5];                // added to each row's result

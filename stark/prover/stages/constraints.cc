@@ -51,6 +51,7 @@ class GroupConstraints {
     out.pair_count = static_cast<uint32_t>(pairs_.size());
     out.chips = chips_.data();
     out.chip_count = static_cast<uint32_t>(chips_.size());
+    out.late = challenges_.late.words();
     out.assert_powers = reinterpret_cast<const uint32_t(*)[5]>(assert_powers_.data());
     std::copy_n(&running_sum_matrix_[0][0], 25, &out.running_sum_matrix[0][0]);
     copy_words(constant_, out.constant);

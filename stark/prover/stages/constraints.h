@@ -1,6 +1,6 @@
 // The constraint stage of the prover: the quotient's values on a coset (protocol.md section 7).
 //
-//   rows of slots, main, aux on a coset  ->  sum_i alpha^i C_i(x) / Z_H(x), an element of E per row
+//   rows of slots, main, late, aux on a coset  ->  sum_i alpha^i C_i(x) / Z_H(x), an element of E per row
 //
 // Asserts are evaluated by the chips' own SIMD code (assert_kernels.h), pair equations and the
 // running sum from tables, as in the LogUp stage. On a coset s * <root> of H or of a subgroup,
@@ -12,6 +12,7 @@
 #include "stark/air/circuit.h"
 #include "stark/field/field.h"
 #include "stark/poly/tile_matrix.h"
+#include "stark/protocol/late.h"
 #include "stark/protocol/shape.h"
 #include "stark/prover/stages/logup.h"
 
@@ -19,7 +20,7 @@ namespace zkvm::stark {
 
 /// The columns of a group on one coset.
 struct CosetColumns {
-  /// Per tree of the shape (slots, main, aux; the rest is not read) the matrix on the coset,
+  /// Per tree of the shape (slots, main, late, aux; the rest is not read) the matrix on the coset,
   /// natural order. All of one height, a power of two.
   std::span<const TileMatrix* const> trees;
   /// The same on root(log_height) times the coset; only tiles with next columns are read. Empty:
@@ -29,6 +30,7 @@ struct CosetColumns {
 };
 
 struct ConstraintChallenges {
+  const LatePowers& late;
   LogupChallenges logup;
   Fp5 alpha;
   Fp5 sum;  // S of the group

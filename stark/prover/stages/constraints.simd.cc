@@ -105,7 +105,7 @@ ZKVM_SIMD_INLINE Total sum_asserts(const ConstraintPlan& plan, const Scratch& sc
     for (uint32_t i = 0; i < chip.next_count; ++i)
       scratch.next_gathered[chip.next[i].column] = scratch.next[chip.next[i].place];
     chip.kernel(reinterpret_cast<const uint32_t*>(columns),
-                reinterpret_cast<const uint32_t*>(scratch.next_gathered),
+                reinterpret_cast<const uint32_t*>(scratch.next_gathered), plan.late,
                 reinterpret_cast<uint32_t*>(scratch.values));
 #pragma GCC unroll 1
     for (uint32_t i = 0; i < chip.asserts; ++i, ++power) {

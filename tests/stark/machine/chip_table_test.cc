@@ -49,7 +49,7 @@ std::string file_of(const std::string& name) {
 
 std::string row_of(const RecordedChip& chip) {
   const std::vector<unsigned> degrees = chip.degrees();
-  const size_t in_slots = chip.key.columns() - chip.key.main_width;
+  const size_t in_slots = chip.key.slot_width();
   const size_t interactions = chip.key.interactions.size();
   // Two interactions share an extension column, five base columns; a height's odd one stands alone.
   const double committed = chip.key.main_width + 2.5 * static_cast<double>(interactions);

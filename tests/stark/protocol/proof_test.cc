@@ -40,6 +40,7 @@ Proof random_proof(const Shape& shape, std::span<const uint32_t> indices, uint64
   proof.tables = shape.tables;
   for (size_t i = 0; i < shape.phases.size(); ++i) proof.roots.push_back(digest());
   proof.sums = random_elements(shape.groups.size(), random);
+  if (shape.has(Phase::kLate)) proof.nonce_late = shape.params.grind_round > 0 ? random() : 0;
   if (shape.params.grind_round > 0) {
     proof.nonce_logup = random();
     proof.nonce_zeta = random();
@@ -190,7 +191,8 @@ TEST(ProofHead, RefusesWhatIsNotAProof) {
   };
   EXPECT_EQ(refused(0, 'X'), ErrorCode::kFormat);  // magic
   EXPECT_EQ(refused(4, 1), ErrorCode::kFormat);    // version
-  EXPECT_EQ(refused(4, 3), ErrorCode::kFormat);
+  EXPECT_EQ(refused(4, 2), ErrorCode::kFormat);
+  EXPECT_EQ(refused(4, 4), ErrorCode::kFormat);
   EXPECT_EQ(refused(8, 2), ErrorCode::kParams);    // zk
   EXPECT_EQ(refused(9, 0), ErrorCode::kParams);    // log_blowup
   EXPECT_EQ(refused(9, 5), ErrorCode::kParams);

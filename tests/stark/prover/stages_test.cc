@@ -57,7 +57,8 @@ struct GroupData {
 };
 
 /// A toy's tables, placed in the matrices of their groups; implicit columns random but balanced.
-GroupData place(const toys::Toy& toy, const Shape& shape, const GroupShape& group) {
+GroupData place(const toys::Toy& toy, const Shape& shape, const GroupShape& group,
+                const LatePowers& late = {}) {
   GroupData data(group, group.height());
   Random random(8);
   for (uint32_t tree = 0; tree <= shape.tree(Phase::kMain); ++tree)
@@ -68,6 +69,10 @@ GroupData place(const toys::Toy& toy, const Shape& shape, const GroupShape& grou
     for (uint64_t r = 0; r < table.height(); ++r)
       for (uint32_t c = 0; c < table.width; ++c)
         data.set(placed.columns[c], r, table.cells[r * table.width + c]);
+    const uint32_t late_width = toy.circuit.key().chips[placed.chip].late_width;
+    const std::vector<Fp> made = toy.witness.late_columns(table, late_width, late);
+    for (size_t i = 0; i < made.size(); ++i)
+      data.set(placed.columns[table.width + i % late_width], i / late_width, made[i]);
   }
   return data;
 }
@@ -94,7 +99,7 @@ Fraction evaluate(const GroupInteraction& interaction, const LogupChallenges& ch
 
 /// The asserts of a chip on one row, from the recorded program.
 std::vector<Fp> evaluate_program(const ChipKey& chip, const std::vector<Fp>& row,
-                                 const std::vector<Fp>& next) {
+                                 const std::vector<Fp>& next, const LatePowers& late) {
   std::vector<Fp> values;
   for (const ExpressionNode& node : chip.nodes) switch (node.op) {
       case ExpressionNode::Op::kConst:
@@ -114,6 +119,9 @@ std::vector<Fp> evaluate_program(const ChipKey& chip, const std::vector<Fp>& row
         break;
       case ExpressionNode::Op::kMul:
         values.push_back(values[node.a] * values[node.b]);
+        break;
+      case ExpressionNode::Op::kLate:
+        values.push_back(late(node.a / 5, node.b).c[node.a % 5]);
         break;
     }
   std::vector<Fp> out;
@@ -136,7 +144,7 @@ Fp5 naive_constraints(const Circuit& circuit, const Shape& shape, const GroupSha
       cells.push_back(data.get(column, row));
       next.push_back(next_data.get(column, next_row));
     }
-    for (const Fp value : evaluate_program(circuit.key().chips[table.chip], cells, next))
+    for (const Fp value : evaluate_program(circuit.key().chips[table.chip], cells, next, challenges.late))
       add(Fp5::from(value));
   }
   Fp5 h_sum;
@@ -298,8 +306,9 @@ TEST(Constraints, MatchTheRecordedProgram) {
         for (uint32_t c = 0; c < group.width[tree]; ++c)
           for (uint64_t r = 0; r < group.height(); ++r)
             data.set({tree, c}, r, r % 2 == 0 ? random.base() : random.extreme());
+      const LatePowers late(random.extension(), random.extension());
       const ConstraintChallenges challenges{
-          {random.extension(), random.extension()}, random.extension(), random.extension()};
+          late, {random.extension(), random.extension()}, random.extension(), random.extension()};
       const Fp scale = random.base();
       TileMatrix out(group.log_height, 16);
       for (uint64_t r = 0; r < group.height(); ++r) std::fill_n(out.row(0, r), 16, 77u);
@@ -330,8 +339,9 @@ TEST(Constraints, TakeTheNextRowFromAnotherCoset) {
         for (uint32_t tree = 0; tree <= shape.tree(Phase::kAux); ++tree)
           for (uint32_t c = 0; c < group.width[tree]; ++c)
             for (uint64_t r = 0; r < height; ++r) each->set({tree, c}, r, random.base());
+      const LatePowers late(random.extension(), random.extension());
       const ConstraintChallenges challenges{
-          {random.extension(), random.extension()}, random.extension(), random.extension()};
+          late, {random.extension(), random.extension()}, random.extension(), random.extension()};
       TileMatrix out(std::countr_zero(height), 16);
       const auto trees = data.trees(), next_trees = next.trees();
       evaluate_quotient(toy.circuit, shape, group, challenges, Fp::one(), {trees, next_trees}, out,
@@ -351,13 +361,14 @@ TEST(Constraints, HonestWitnessHasNoRemainder) {
     for_each_group([](const toys::Toy& toy, const Shape& shape, const GroupShape& group) {
       Random random(5);
       const LogupChallenges logup{random.extension(), random.extension()};
-      GroupData data = place(toy, shape, group);
+      const LatePowers late(random.extension(), random.extension());
+      GroupData data = place(toy, shape, group, late);
       const Fp5 sum = fill_logup(shape, group, toy.circuit.key().tuple_width, logup, data.trees(),
                                  *data.owned[shape.tree(Phase::kAux)]);
       TileMatrix out(group.log_height, 5);
       const auto trees = data.trees();
-      evaluate_quotient(toy.circuit, shape, group, {logup, random.extension(), sum}, Fp::one(),
-                        {trees, {}}, out, 0);
+      evaluate_quotient(toy.circuit, shape, group, {late, logup, random.extension(), sum},
+                        Fp::one(), {trees, {}}, out, 0);
       for (uint64_t r = 0; r < group.height(); ++r)
         for (uint32_t k = 0; k < 5; ++k) ASSERT_EQ(out.row(0, r)[k], 0u) << "row " << r;
     });

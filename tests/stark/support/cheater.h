@@ -71,6 +71,7 @@ inline std::vector<toys::Toy> small_toys() {
   toys.push_back(toys::memory(8, 8));
   toys.push_back(toys::memory(8, 8, /*shared=*/true));
   toys.push_back(toys::machine(9, 8));
+  toys.push_back(toys::product(8));
   toys.push_back(toys::mixed({8, 10, 9, 8}));
   return toys;
 }

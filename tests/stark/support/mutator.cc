@@ -50,6 +50,7 @@ std::vector<ProofBytes> proof_layout(const Proof& proof) {
   for (size_t i = 0; i < proof.roots.size(); ++i)
     add(fmt::format("root {}", i), Kind::kDigest, 1, 32);
   add("sums", Kind::kField, proof.sums.size(), 20);
+  if (proof.nonce_late) nonce("nonce late", grind);
   nonce("nonce logup", grind);
   nonce("nonce zeta", grind);
   nonce("nonce batch", grind);

@@ -98,7 +98,7 @@ Fraction fraction(const GroupInteraction& interaction, const Fp5& gamma,
 }
 
 std::vector<Fp> node_values(const ChipKey& chip, const std::vector<ColumnRef>& columns,
-                            const Cell& row, const Cell& next) {
+                            const Cell& row, const Cell& next, std::span<const Fp5> late) {
   std::vector<Fp> values;
   for (const ExpressionNode& node : chip.nodes) {
     switch (node.op) {
@@ -119,6 +119,9 @@ std::vector<Fp> node_values(const ChipKey& chip, const std::vector<ColumnRef>& c
         break;
       case ExpressionNode::Op::kMul:
         values.push_back(values[node.a] * values[node.b]);
+        break;
+      case ExpressionNode::Op::kLate:
+        values.push_back(pow(late[node.a / Fp5::kDegree], node.b).c[node.a % Fp5::kDegree]);
         break;
     }
   }
@@ -228,6 +231,7 @@ Statement ReferenceProver::statement() const {
 Proof ReferenceProver::prove() {
   absorb_statement();
   commit_main();
+  if (shape_.has(Phase::kLate)) commit_late();
   commit_aux();
   commit_quotient();
   open_columns();
@@ -264,10 +268,25 @@ void ReferenceProver::commit_main() {
   }
   finish_tree(shape_.tree(Phase::kMain), std::move(coefficients));
   absorb_root(Phase::kMain);
-  proof_.nonce_logup = grind("grind logup", proof_.params.grind_round);
+}
+
+void ReferenceProver::commit_late() {
+  proof_.nonce_late = grind("grind late", proof_.params.grind_round);
+  transcript_.squeeze("late", late_);
+  const uint32_t tree = shape_.tree(Phase::kLate);
+  std::vector<Columns> coefficients;
+  for (uint32_t g = 0; g < shape_.groups.size(); ++g) {
+    Columns columns = late_columns(g);
+    on_columns(tree, g, columns);
+    traces_[tree].push_back(columns);
+    coefficients.push_back(mask(tree, g, columns));
+  }
+  finish_tree(tree, std::move(coefficients));
+  absorb_root(Phase::kLate);
 }
 
 void ReferenceProver::commit_aux() {
+  proof_.nonce_logup = grind("grind logup", proof_.params.grind_round);
   Fp5 challenges[2];
   transcript_.squeeze("logup", challenges);
   gamma_ = challenges[0];
@@ -526,6 +545,21 @@ ReferenceProver::Columns ReferenceProver::main_columns(size_t g) {
   return main;
 }
 
+ReferenceProver::Columns ReferenceProver::late_columns(size_t g) {
+  const GroupShape& group = shape_.groups[g];
+  Columns columns(group.width[shape_.tree(Phase::kLate)], std::vector<Fp>(group.height()));
+  for (const TableShape& place : group.tables) {
+    const Table& table = witness_.tables[place.table];
+    const uint32_t width = key_.chips[place.chip].late_width;
+    const std::vector<Fp> rows =
+        witness_.late_columns(table, width, {late_[kLambda], late_[kMu]});
+    for (uint32_t c = 0; c < width; ++c)
+      for (size_t r = 0; r < group.height(); ++r)
+        columns[place.columns[table.width + c].column][r] = rows[r * width + c];
+  }
+  return columns;
+}
+
 ReferenceProver::Columns ReferenceProver::aux_columns(size_t g, Fp5& total) {
   const GroupShape& group = shape_.groups[g];
   const size_t pairs = group.pairs();
@@ -590,7 +624,7 @@ std::vector<Fp5> ReferenceProver::quotient(size_t g) const {
     };
     for (const TableShape& table : group.tables) {
       const ChipKey& chip = key_.chips[table.chip];
-      const auto nodes = node_values(chip, table.columns, row, next);
+      const auto nodes = node_values(chip, table.columns, row, next, late_);
       for (const uint32_t node : chip.asserts) add(Fp5::from(nodes[node]));
     }
     Fp5 pair_sum;

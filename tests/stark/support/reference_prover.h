@@ -95,6 +95,7 @@ class ReferenceProver {
   void absorb_statement();
   void absorb_root(Phase phase);
   void commit_main();
+  void commit_late();
   void commit_aux();
   void commit_quotient();
   void open_columns();
@@ -108,6 +109,7 @@ class ReferenceProver {
   std::vector<std::vector<Fp>> mask(uint32_t tree, size_t group, const Columns& columns);
   void finish_tree(uint32_t tree, std::vector<Columns> coefficients);
   [[nodiscard]] Columns main_columns(size_t group);
+  [[nodiscard]] Columns late_columns(size_t group);
   [[nodiscard]] Columns aux_columns(size_t group, Fp5& sum);
   [[nodiscard]] std::vector<Fp5> quotient(size_t group) const;
   [[nodiscard]] std::vector<ColumnRef> opened_columns(const GroupShape& group) const;
@@ -119,9 +121,10 @@ class ReferenceProver {
   RandomSource random_;
   Transcript transcript_;
   Proof proof_;
-  std::map<uint32_t, ReferenceTree> own_trees_;      // main, aux, quotient
-  std::map<uint32_t, std::vector<Columns>> traces_;  // of slots, main and aux, by group
+  std::map<uint32_t, ReferenceTree> own_trees_;      // of the phases
+  std::map<uint32_t, std::vector<Columns>> traces_;  // of slots, main, late and aux, by group
   std::vector<ReferenceTree> layer_trees_;
+  Fp5 late_[kLateChallenges];
   Fp5 gamma_, alpha_;
   std::vector<Fp5> beta_powers_;  // up to the widest tuple's
 };

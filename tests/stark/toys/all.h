@@ -9,6 +9,7 @@
 #include "tests/stark/toys/memory.h"
 #include "tests/stark/toys/mixed.h"
 #include "tests/stark/toys/permutation.h"
+#include "tests/stark/toys/product.h"
 #include "tests/stark/toys/wide.h"
 
 namespace zkvm::stark::toys {
@@ -25,6 +26,7 @@ inline std::vector<Toy> all_toys(uint8_t min_log_height) {
   toys.push_back(two_banks(n + 1, n));
   toys.push_back(machine(9, n));
   toys.push_back(wide(n));
+  toys.push_back(product(n));
   const auto up = [&](int k) { return static_cast<uint8_t>(n + k); };
   toys.push_back(mixed({up(0), up(3), up(1), up(1), up(0), up(4)}));
   return toys;
