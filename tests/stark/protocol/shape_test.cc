@@ -168,6 +168,19 @@ TEST(Key, RefusesWhatWouldBreakSoundness) {
     k.chips[2].next = {0};
   }));
   EXPECT_TRUE(refused([](auto& k) { k.tuple_width = 2; }));
+  const auto late_node = [&](uint8_t coordinate, uint8_t power, uint16_t width) {
+    return refused([=](auto& k) {
+      k.chips[0].nodes.push_back({ExpressionNode::Op::kLate, coordinate, power});
+      k.chips[0].late_width = width;
+    });
+  };
+  EXPECT_FALSE(late_node(9, 64, 1));
+  EXPECT_TRUE(late_node(10, 1, 1));   // a third challenge
+  EXPECT_TRUE(late_node(0, 0, 1));    // the constant 1
+  EXPECT_TRUE(late_node(0, 65, 1));
+  EXPECT_TRUE(late_node(0, 1, 0));    // no late columns: no challenge would be drawn
+  EXPECT_TRUE(late_node(0, 1, 4096));  // more columns than a chip may have
+  EXPECT_TRUE(refused([](auto& k) { k.chips[0].nodes[0].op = static_cast<ExpressionNode::Op>(7); }));
   EXPECT_TRUE(refused([](auto& k) { k.chips[1].main_width = 0; }));
   EXPECT_TRUE(refused([](auto& k) {  // (v) and (v, 0) on one bus
     k.tuple_width = 2;
@@ -252,6 +265,35 @@ TEST(Shape, CountsColumnsMasksAndDegrees) {
 }
 
 // Words are counted by hand: the tallest group of 2^12 rows first, then that of 2^9.
+// The late tree stands between main's and aux's, if a table has late columns, and has those of all.
+TEST(Shape, LateColumnsHaveATreeOfTheirOwn) {
+  VerifyingKey key = sample_key();
+  key.chips[0].late_width = 5;
+  key.chips[0].nodes.push_back({ExpressionNode::Op::kLate, 0, 2});
+  ASSERT_TRUE(key.check());
+  const Params params = small_params();
+  const std::vector<TableSpec> with = {{1, 10}, {0, 9}}, without = {{1, 10}};
+  const auto late = make_shape(key, params, with), plain = make_shape(key, params, without);
+  ASSERT_TRUE(late && plain);
+  EXPECT_FALSE(plain->has(Phase::kLate));
+  EXPECT_EQ(plain->trees.size(), 3u);
+  ASSERT_TRUE(late->has(Phase::kLate));
+  ASSERT_EQ(late->trees.size(), 4u);
+  const uint32_t tree = late->tree(Phase::kLate);
+  EXPECT_EQ(tree, late->tree(Phase::kMain) + 1);
+  EXPECT_EQ(tree, late->tree(Phase::kAux) - 1);
+  EXPECT_EQ(late->trees[tree].log_height, late->log_height);
+  EXPECT_EQ(late->groups[0].width[tree], 0u);
+  EXPECT_EQ(late->groups[1].width[tree], 5u);
+  const std::vector<ColumnRef>& columns = late->groups[1].tables[0].columns;
+  ASSERT_EQ(columns.size(), key.chips[0].columns());
+  EXPECT_EQ(columns.back(), (ColumnRef{tree, 4}));
+  for (const uint32_t mask : late->groups[1].mask[tree])
+    EXPECT_EQ(mask, params.mask_for_one_opening());
+  EXPECT_EQ(late->late_degree, 2u << 9);
+  EXPECT_TRUE(late->trees[tree].salted);  // three stacks
+}
+
 TEST(Shape, StacksFillTheRows) {
   VerifyingKey key = sample_key();
   const std::vector<TableSpec> tables = {{0, 12}, {1, 12}, {2, 9}};

@@ -273,6 +273,7 @@ void ReferenceProver::commit_main() {
 void ReferenceProver::commit_late() {
   proof_.nonce_late = grind("grind late", proof_.params.grind_round);
   transcript_.squeeze("late", late_);
+  on_late_challenges(late_);
   const uint32_t tree = shape_.tree(Phase::kLate);
   std::vector<Columns> coefficients;
   for (uint32_t g = 0; g < shape_.groups.size(); ++g) {

@@ -82,6 +82,8 @@ class ReferenceProver {
   }
   /// The rows as they will be hashed.
   virtual void on_rows(uint32_t tree, ReferenceTree& made) { (void)tree, (void)made; }
+  /// The late challenges, by their numbers.
+  virtual void on_late_challenges(Fp5* drawn) { (void)drawn; }
   virtual void on_sums(std::vector<Fp5>&) {}
   virtual void on_openings(std::vector<Fp5>&) {}
   virtual void on_codeword(size_t layer, std::vector<Fp5>&) { (void)layer; }
