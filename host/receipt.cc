@@ -18,7 +18,7 @@ using stark::machine::BankUse;
 using stark::machine::kMachineBank;
 
 constexpr std::string_view kMagic = "ZKVR";
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
 // The least that a segment takes: journal end, numbers of banks; length of the proof.
 constexpr size_t kSegmentBytes = 4 + 2 + 2 + 4;
 constexpr size_t kRootBytes = 32;

@@ -143,7 +143,7 @@ TEST(Receipt, DefectsAreNamed) {
   };
   const size_t segments = 4 + 4 + 4 + 3 + 4 + 4 + 20;
   expect_refused(changed(0, 'Y'), "magic: expected ZKVR");
-  expect_refused(changed(4, 1), "version: expected 3, found 1: made by an older zkvm");
+  expect_refused(changed(4, 1), "version: expected 4, found 1: made by an older zkvm");
   expect_refused(changed(10, 1), "image: the bytes end");
   expect_refused(changed(22, 0x02), "journal: expected at most 16777216 words");
   expect_refused(changed(19, 4), "");

@@ -171,7 +171,7 @@ class Receipt:
 
 def parse_receipt(data):
     reader = Reader(data, "receipt")
-    reader.magic(b"ZKVR", 3)
+    reader.magic(b"ZKVR", 4)
     image, exit_code, words = reader.bytes(reader.uint(4)), reader.uint(4), reader.uint(4)
     require(words <= MAX_JOURNAL_WORDS, "Format", f"journal: {words} words")
     receipt = Receipt(image, exit_code, reader.uints(4, words))
