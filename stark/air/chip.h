@@ -30,11 +30,13 @@
 //   that the chip asserts to be boolean, `answer` (of look-up tables) any. Multiplicity and tuple
 //   are affine in the current row.
 // - A chip may have late columns, which are committed once two challenges in E are drawn (protocol.md
-//   section 8): the last ones of Cols, whose number is
-//     static constexpr uint16_t kLateWidth = 5;                 // the last member is an Ext<T>
-//   An assert may hold powers of the challenges: air.late(kMu, 1) is mu. What a late column goes
-//   into a tuple with must be fixed by the columns before it, through asserts or a unique key on a
-//   bus (soundness.md, "Late columns").
+//   section 8): the last members of Cols, each an Ext<T>.
+//     static constexpr uint16_t kLateWidth = 5;   // columns: five for each of them
+//     static constexpr uint32_t kLateDegree = 1;  // in the challenges, of what a row adds at most
+//   An assert may hold powers of the challenges: air.late(kMu, 1) is mu, an element of E that is not
+//   to be taken apart. SOUNDNESS: the prover knows the challenges when it chooses late columns, so
+//   every one that weighs in must be determined by main and slot columns: soundness.md, "Late
+//   columns", says how, and what kLateDegree promises.
 // - A chip with columns in slots (fixed tables, state that proofs share: protocol.md section 5)
 //   lists them before its own columns:
 //     static constexpr SlotUse kSlots[] = {{"program", 3}};     // the first 3 members of Cols
@@ -211,6 +213,15 @@ inline constexpr size_t kLateWidth = [] {
     return size_t{0};
 }();
 
+/// What a row of it adds in the late challenges.
+template <class Chip>
+inline constexpr uint32_t kLateDegree = [] {
+  if constexpr (kLateWidth<Chip> > 0)
+    return uint32_t{Chip::kLateDegree};
+  else
+    return uint32_t{0};
+}();
+
 template <class Chip>
 inline constexpr bool kHasSlots = requires { Chip::kSlots[0].width; };
 
@@ -225,6 +236,7 @@ template <class Chip>
 concept ChipDefinition = requires {
   Chip::kName;
   requires chip_detail::count_columns(Chip::kColumns) == kWidth<Chip>;
+  requires kLateWidth<Chip> % 5 == 0 && kLateWidth<Chip> < kWidth<Chip>;
 };
 
 /// Runs a chip's constraints; `row` and `next` point to its kWidth<Chip> columns.

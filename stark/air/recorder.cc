@@ -76,8 +76,15 @@ Symbol Symbol::combine(ExpressionNode::Op op, const Symbol& a, const Symbol& b) 
   return {recorder, recorder->add(op, recorder->node_of(a), recorder->node_of(b))};
 }
 
-Recorder::Recorder(std::string chip, const char* columns)
-    : chip_(std::move(chip)), columns_(column_names(columns)) {}
+Recorder::Recorder(std::string chip, const char* columns, size_t late_width)
+    : chip_(std::move(chip)), columns_(column_names(columns)), late_width_(late_width) {
+  // Names as of an Ext each, so that no main column is late by a wrong order.
+  for (size_t i = 0; i < late_width_; ++i) {
+    const std::string& name = columns_[columns_.size() - late_width_ + i];
+    if (!name.ends_with(fmt::format("[{}]", i % 5)))
+      error(fmt::format("column {} is late, but not one of five", name));
+  }
+}
 
 std::vector<Symbol> Recorder::row(bool next) {
   std::vector<Symbol> symbols;
@@ -181,6 +188,11 @@ void Recorder::interact(InteractionKind kind, uint16_t bus, const char* bus_name
   PendingInteraction out{{bus, kind, 0, {}, {}}, bus_name};
   if (const auto form = affine(multiplicity, where + ": multiplicity"))
     out.interaction.multiplicity = *form;
+  // SOUNDNESS: who chooses late columns knows the challenges, and must not choose what is sent.
+  for (const AffineForm::Term& term : out.interaction.multiplicity.terms)
+    if (term.column >= columns_.size() - late_width_)
+      error(fmt::format("{}: column {} of the multiplicity is late", where,
+                        columns_[term.column]));
   for (size_t i = 0; i < width; ++i)
     if (const auto form = affine(tuple[i], fmt::format("{}: tuple element {}", where, i)))
       out.interaction.tuple.push_back(*form);

@@ -65,7 +65,8 @@ struct RecordedChip {
 
 class Recorder : public AirBuilderBase<Recorder, Symbol> {
  public:
-  Recorder(std::string chip, const char* columns);
+  /// `late_width`: of the columns, the last ones.
+  Recorder(std::string chip, const char* columns, size_t late_width = 0);
 
   /// Symbols of the columns of the current or the next row.
   [[nodiscard]] std::vector<Symbol> row(bool next);
@@ -95,6 +96,7 @@ class Recorder : public AirBuilderBase<Recorder, Symbol> {
 
   std::string chip_;
   std::vector<std::string> columns_;
+  size_t late_width_;
   std::vector<ExpressionNode> nodes_;
   std::vector<unsigned> degrees_;
   std::map<std::tuple<ExpressionNode::Op, uint32_t, uint32_t>, uint32_t> index_;  // hash-consing
@@ -112,7 +114,7 @@ class Recorder : public AirBuilderBase<Recorder, Symbol> {
 
 template <ChipDefinition Chip>
 RecordedChip record_chip() {
-  Recorder recorder(Chip::kName, Chip::kColumns);
+  Recorder recorder(Chip::kName, Chip::kColumns, kLateWidth<Chip>);
   const std::vector<Symbol> row = recorder.row(false);
   const std::vector<Symbol> next = recorder.row(true);
   eval_chip<Chip>(recorder, row.data(), next.data());
@@ -126,6 +128,7 @@ RecordedChip record_chip() {
     }
   chip.key.main_width = static_cast<uint16_t>(kWidth<Chip> - in_slots - kLateWidth<Chip>);
   chip.key.late_width = static_cast<uint16_t>(kLateWidth<Chip>);
+  chip.key.late_degree = kLateDegree<Chip>;
   return chip;
 }
 

@@ -57,6 +57,7 @@ void put_chip(ByteWriter& out, const ChipKey& chip) {
   }
   out.put(chip.main_width);
   out.put(chip.late_width);
+  out.put(chip.late_degree);
   out.put(static_cast<uint16_t>(chip.next.size()));
   for (const uint16_t column : chip.next) out.put(column);
   out.put(static_cast<uint32_t>(chip.nodes.size()));
@@ -131,6 +132,7 @@ ChipKey get_chip(ByteReader& in) {
   }
   chip.main_width = in.get<uint16_t>();
   chip.late_width = in.get<uint16_t>();
+  chip.late_degree = in.get<uint32_t>();
   const auto next = in.get<uint16_t>();
   for (uint32_t i = 0; i < next && !in.failed(); ++i) chip.next.push_back(in.get<uint16_t>());
   const auto nodes = in.get<uint32_t>();
@@ -189,9 +191,21 @@ Result<void> check_nodes(const ChipKey& chip) {
   const auto degrees = node_degrees(chip.nodes);
   if (std::ranges::any_of(degrees, [](unsigned d) { return d > kMaxDegree; }))
     return fail(ErrorCode::kKey, fmt::format("chip {}: a node has degree above 3", chip.name));
+  bool late = false;
+  for (const ExpressionNode& node : chip.nodes) late |= node.op == ExpressionNode::Op::kLate;
+  if (late && chip.late_width == 0)
+    return fail(ErrorCode::kKey,
+                fmt::format("chip {}: a late challenge, but no late columns", chip.name));
   for (const uint32_t node : chip.asserts)
     if (node >= chip.nodes.size())
       return fail(ErrorCode::kKey, fmt::format("chip {}: assert of node {}", chip.name, node));
+  // SOUNDNESS: the row "late" of the calculator; not less than what the asserts show.
+  const unsigned least =
+      chip.late_width == 0 ? 0 : std::max(1u, late_degree(chip.nodes, chip.asserts));
+  if (chip.late_degree < least || chip.late_degree > (chip.late_width == 0 ? 0 : kMaxLateDegree))
+    return fail(ErrorCode::kKey,
+                fmt::format("chip {}: late degree: expected {}..{}, found {}", chip.name, least,
+                            chip.late_width == 0 ? 0 : kMaxLateDegree, chip.late_degree));
   return {};
 }
 
@@ -206,7 +220,11 @@ Result<void> check_interactions(const ChipKey& chip, uint8_t tuple_width) {
       return fail(ErrorCode::kKey, where + ": greatest multiplicity out of range");
     if (interaction.tuple.empty() || interaction.tuple.size() > tuple_width)
       return fail(ErrorCode::kKey, where + ": tuple wider than the key's");
-    if (auto ok = check_form(interaction.multiplicity, chip.columns(), where); !ok) return ok;
+    // SOUNDNESS: what is sent must not be chosen by who knows the late challenges.
+    if (auto ok = check_form(interaction.multiplicity, chip.slot_width() + chip.main_width,
+                             where + ": multiplicity");
+        !ok)
+      return ok;
     for (const AffineForm& form : interaction.tuple)
       if (auto ok = check_form(form, chip.columns(), where); !ok) return ok;
   }
@@ -263,8 +281,6 @@ Result<void> check_columns(const ChipKey& chip, const std::vector<Slot>& slots) 
       return bad("slot columns are not ascending");
   }
   if (chip.main_width == 0 || chip.columns() > kMaxChipColumns) return bad("columns out of range");
-  if (chip.late_width == 0 && chip.late_power() > 0)
-    return bad("a late challenge, but no late columns");
   for (size_t i = 0; i < chip.next.size(); ++i)
     if (chip.next[i] >= chip.columns() || (i > 0 && chip.next[i] <= chip.next[i - 1]))
       return bad("next columns out of range or not ascending");
@@ -300,12 +316,6 @@ uint32_t ChipKey::slot_width() const {
   return count;
 }
 
-uint32_t ChipKey::late_power() const {
-  uint32_t power = 0;
-  for (const ExpressionNode& node : nodes)
-    if (node.op == ExpressionNode::Op::kLate) power = std::max(power, node.b);
-  return power;
-}
 
 std::vector<unsigned> node_degrees(std::span<const ExpressionNode> nodes) {
   std::vector<unsigned> degree(nodes.size());
@@ -330,6 +340,22 @@ std::vector<unsigned> node_degrees(std::span<const ExpressionNode> nodes) {
     }
   }
   return degree;
+}
+
+unsigned late_degree(std::span<const ExpressionNode> nodes, std::span<const uint32_t> asserts) {
+  std::vector<unsigned> degree(nodes.size());
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const ExpressionNode& node = nodes[i];
+    if (node.op == ExpressionNode::Op::kLate)
+      degree[i] = node.b;
+    else if (node.op == ExpressionNode::Op::kMul)  // saturating, as above
+      degree[i] = std::min(degree[node.a] + degree[node.b], kMaxLateDegree + 1);
+    else if (node.is_inner())
+      degree[i] = std::max(degree[node.a], degree[node.b]);
+  }
+  unsigned greatest = 0;
+  for (const uint32_t node : asserts) greatest = std::max(greatest, degree[node]);
+  return greatest;
 }
 
 Result<std::map<uint16_t, size_t>> bus_widths(const VerifyingKey& key) {

@@ -75,6 +75,7 @@ struct ChipKey {
   std::vector<SlotColumns> slots;    // by slot and first column, ascending
   uint16_t main_width = 0;
   uint16_t late_width = 0;     // committed once the late challenges are drawn
+  uint32_t late_degree = 0;    // of what a row adds in them at most (soundness.md, "Late columns")
   std::vector<uint16_t> next;  // columns read on the next row, ascending
   std::vector<ExpressionNode> nodes;
   std::vector<uint32_t> asserts;  // nodes that must be zero on every row
@@ -84,8 +85,6 @@ struct ChipKey {
   [[nodiscard]] uint32_t slot_width() const;
   /// All of them.
   [[nodiscard]] uint32_t columns() const { return slot_width() + main_width + late_width; }
-  /// The greatest power of a late challenge that the nodes hold, 0 if there is none.
-  [[nodiscard]] uint32_t late_power() const;
   bool operator==(const ChipKey&) const = default;
 };
 
@@ -127,9 +126,14 @@ struct VerifyingKey {
   [[nodiscard]] Result<void> check() const;
 };
 
-/// Degree of every node in the columns. Nodes must be consistent (operands earlier than their
-/// users).
+/// Degree of every node in the columns, more than kMaxDegree being kMaxDegree + 1. Nodes must be
+/// consistent (operands earlier than their users).
 [[nodiscard]] std::vector<unsigned> node_degrees(std::span<const ExpressionNode> nodes);
+
+/// The greatest total degree of an assert in the late challenges, columns being constants; more than
+/// kMaxLateDegree is kMaxLateDegree + 1.
+[[nodiscard]] unsigned late_degree(std::span<const ExpressionNode> nodes,
+                                   std::span<const uint32_t> asserts);
 
 /// The width of every bus that the key names. SOUNDNESS: one width per bus, or (v) and (v, 0) would
 /// have the same fingerprint. Errors: kKey.

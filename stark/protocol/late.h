@@ -18,6 +18,8 @@ inline constexpr unsigned kMu = 1;
 inline constexpr unsigned kLateChallenges = 2;
 /// The greatest power of one that an assert may hold, small so that all of them make a table.
 inline constexpr unsigned kMaxLatePower = 64;
+/// The greatest degree in both that a chip may say a row of its adds.
+inline constexpr unsigned kMaxLateDegree = 1024;
 
 /// Powers 0..kMaxLatePower of the challenges.
 class LatePowers {

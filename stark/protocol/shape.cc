@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <map>
 
 #include "stark/field/field.h"
 
@@ -199,7 +198,7 @@ class Builder {
       table.columns.push_back(add_column(group, shape_.tree(Phase::kMain), is_next()));
     for (uint32_t i = 0; i < chip.late_width; ++i)
       table.columns.push_back(add_column(group, shape_.tree(Phase::kLate), is_next()));
-    shape_.late_degree += uint64_t{group.height()} * late_power(table.chip);
+    shape_.late_degree += uint64_t{group.height()} * chip.late_degree;
     for (const Interaction& interaction : chip.interactions) {
       GroupInteraction out{interaction.bus,
                            interaction.kind == Interaction::Kind::kSend,
@@ -212,13 +211,6 @@ class Builder {
     }
     group.asserts += static_cast<uint32_t>(chip.asserts.size());
     group.tables.push_back(std::move(table));
-  }
-
-  /// ChipKey::late_power, looked for once a chip.
-  uint32_t late_power(uint16_t chip) {
-    const auto [entry, is_new] = late_powers_.try_emplace(chip, 0);
-    if (is_new) entry->second = key_.chips[chip].late_power();
-    return entry->second;
   }
 
   void add_blind(GroupShape& group, bool smallest) {
@@ -326,7 +318,6 @@ class Builder {
   const VerifyingKey& key_;
   Shape& shape_;
   std::vector<uint32_t> tree_of_slot_;
-  std::map<uint16_t, uint32_t> late_powers_;  // by chip
 };
 
 /// The bound of all stacks, and the folds of protocol.md section 10. REQUIRES: check_sizes().

@@ -182,8 +182,8 @@ struct Shape {
   std::vector<FriLayerShape> layers;
   uint8_t log_final_size = 0;
   uint32_t final_bound = 0;
-  // Of what the tables weigh by powers of late challenges, summed from row to row: the sum over the
-  // tables of height * greatest power.
+  // D: of what the tables say of late columns, in the late challenges: the sum over the tables of
+  // height * late_degree.
   uint64_t late_degree = 0;
 
   /// Trees that come from outside the proof: they stand before those of the phases.

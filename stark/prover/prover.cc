@@ -403,6 +403,10 @@ Result<Proof> prove(const Circuit& circuit, const Witness& witness, const SlotTr
   auto shape = make_shape(circuit.key(), options.params, witness.specs());
   if (!shape) return propagate(shape);
   if (auto ok = check_slots(*shape, slots); !ok) return propagate(ok);
+  for (const Table& table : witness.tables)
+    if ((table.make_late != nullptr) != (circuit.key().chips[table.chip].late_width > 0))
+      return fail(ErrorCode::kTables, "chip " + circuit.key().chips[table.chip].name +
+                                          ": late columns without a producer, or the reverse");
   if (options.params.zk && kBlindRows * shape->groups.size() >= shape->groups.back().height())
     return fail(ErrorCode::kTables,
                 "the smallest table has too few rows to answer every group's blinds");

@@ -124,7 +124,8 @@ uint64_t estimate_proof_bytes(const Shape& shape) {
   const Params& params = shape.params;
   const uint64_t nonce = params.grind_round > 0 ? 8 : 0;
   uint64_t bytes = 4 + 4 + params.serialise().size() + serialise(shape.tables).size();
-  bytes += shape.phases.size() * kDigest + kElement * shape.groups.size() + 3 * nonce;
+  // As many nonces as phases: before lambda, gamma, zeta and the batch.
+  bytes += shape.phases.size() * (kDigest + nonce) + kElement * shape.groups.size();
   bytes += kElement * (uint64_t{shape.openings()} + shape.final_bound);
   bytes += shape.layers.size() * (kDigest + nonce) + (params.grind_query > 0 ? 8 : 0);
 

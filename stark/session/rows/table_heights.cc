@@ -74,7 +74,8 @@ uint64_t cost_of(Splitter& splitter, HeightSet heights, std::span<const RowsToPl
 }  // namespace
 
 uint32_t committed_columns(const ChipKey& chip) {
-  return chip.main_width + static_cast<uint32_t>(5 * chip.interactions.size() + 1) / 2;
+  return chip.main_width + chip.late_width +
+         static_cast<uint32_t>(5 * chip.interactions.size() + 1) / 2;
 }
 
 std::vector<std::vector<uint8_t>> choose_heights(std::span<const RowsToPlace> chips,

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "stark/air/circuit.h"
 #include "stark/witness/checker.h"
 #include "tests/stark/toys/all.h"
@@ -176,6 +178,99 @@ TEST(Recorder, BoundsMultiplicities) {
   EXPECT_THAT(found, ::testing::ElementsAre(1, 1, 6, 0));
 }
 
+struct LateChip {
+  static constexpr const char* kName = "bad";
+  static constexpr const char* kColumns = "x y sum[5]";
+  static constexpr uint16_t kLateWidth = 5;
+  static constexpr uint32_t kLateDegree = 1;
+  template <class T>
+  struct Cols {
+    T x, y;
+    Ext<T> sum;
+  };
+};
+
+struct LateTuple : LateChip {
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    air.send(kBus, 1, {row.x, row.sum.c[0] + air.late(kMu, 1).c[0]});
+  }
+};
+struct LateFactorInATuple : LateChip {
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    air.send(kBus, 1, {row.x, row.y * air.late(kLambda, 2).c[1]});
+  }
+};
+TEST(Recorder, RefusesLateChallengesInTuples) {
+  for (const std::string& said : {complaints<LateTuple>(), complaints<LateFactorInATuple>()})
+    EXPECT_EQ(said, "chip bad: send to bus pairs: tuple element 1 is not affine in the current row");
+}
+
+struct LateMultiplicity : LateChip {
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    air.assert_bool("chosen", row.sum.c[2]);
+    air.send(kBus, row.sum.c[2], {row.x, row.y});
+    air.answer(kBus, row.sum.c[3], {row.x, row.y});
+  }
+};
+TEST(Recorder, RefusesLateMultiplicities) {
+  EXPECT_EQ(complaints<LateMultiplicity>(),
+            "chip bad: send to bus pairs: column sum[2] of the multiplicity is late\n"
+            "chip bad: answer on bus pairs: column sum[3] of the multiplicity is late");
+}
+
+struct LatePower : LateChip {
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    air.assert_zero("sum", row.sum - row.x * air.late(2, 1) - row.x * air.late(kMu, 65));
+  }
+};
+TEST(Recorder, RefusesOtherLateChallenges) {
+  EXPECT_THAT(complaints<LatePower>(),
+              ::testing::AllOf(HasSubstr("late challenge 2 to the power 1: expected 0..1, 1..64"),
+                               HasSubstr("late challenge 1 to the power 65: expected 0..1, 1..64")));
+}
+
+// A product of challenges counts as one of their degrees together.
+struct LateProduct : LateChip {
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    air.assert_zero("sum", row.sum - row.x * (air.late(kLambda, 3) * air.late(kMu, 2)));
+  }
+};
+TEST(Recorder, RefusesALateDegreeThatIsTooSmall) {
+  EXPECT_THAT(complaints<LateProduct>(), HasSubstr("late degree: expected 5..1024, found 1"));
+}
+
+struct LateColumnsAmongOthers : LateChip {
+  static constexpr const char* kColumns = "x sum[5] y";
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    air.assert_zero("x", row.x);
+  }
+};
+TEST(Recorder, RefusesLateColumnsThatAreNotTheLast) {
+  EXPECT_THAT(complaints<LateColumnsAmongOthers>(),
+              HasSubstr("column sum[1] is late, but not one of five"));
+}
+
+// The formula of Ext is E's.
+TEST(Recorder, ProductsInEAreTheFields) {
+  std::mt19937 random(3);
+  for (int i = 0; i < 50; ++i) {
+    Ext<RowValue> a, b;
+    Fp5 x, y;
+    for (int c = 0; c < 5; ++c) {
+      a.c[c] = x.c[c] = Fp::from(random() % Fp::kModulus);
+      b.c[c] = y.c[c] = Fp::from(random() % Fp::kModulus);
+    }
+    const Ext<RowValue> product = a * b;
+    for (int c = 0; c < 5; ++c) EXPECT_EQ(product.c[c].value, (x * y).c[c]);
+  }
+}
+
 struct OtherWidth : OneColumn {
   template <AirBuilder B>
   static void eval(B& air, const Cols<typename B::Var>& row) {
@@ -312,8 +407,8 @@ TEST(Checker, NamesEveryCheat) {
     }
 }
 
-// A change of any main cell of a live row is noticed, and the report names that table and row; where
-// sums of many rows are compared, the sums.
+// A change of any main cell of a live row is noticed, and the report names that table and row, unless
+// only sums of many rows are compared.
 TEST(Checker, NamesEveryChangedCell) {
   for (toys::Toy& toy : toys::all_toys(4))
     for (size_t t = 0; t < toy.witness.tables.size(); ++t) {
@@ -326,13 +421,13 @@ TEST(Checker, NamesEveryChangedCell) {
           const Fp honest = cell;
           cell += Fp::from(12345);
           const CheckReport report = check_witness(toy.circuit, toy.witness, 1000);
-          const std::string where =
-              chip.key.late_width > 0
-                  ? "bus side"
-                  : fmt::format("{} (table {}, row {})",
-                                toy.circuit.key().chips[table.chip].name, t, row);
-          EXPECT_THAT(report.to_string(), HasSubstr(where))
-              << toy.name << ": " << chip.columns[column];
+          const std::string where = fmt::format("{} (table {}, row {})",
+                                                toy.circuit.key().chips[table.chip].name, t, row);
+          EXPECT_FALSE(report.ok()) << toy.name << ": " << chip.columns[column];
+          if (chip.key.late_width == 0) {
+            EXPECT_THAT(report.to_string(), HasSubstr(where))
+                << toy.name << ": " << chip.columns[column];
+          }
           cell = honest;
         }
     }

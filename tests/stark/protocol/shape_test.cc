@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "stark/field/field.h"
+#include "stark/protocol/late.h"
 #include "stark/protocol/proof.h"
 #include "stark/protocol/statement.h"
 #include "tests/peak_memory.h"
@@ -172,6 +173,7 @@ TEST(Key, RefusesWhatWouldBreakSoundness) {
     return refused([=](auto& k) {
       k.chips[0].nodes.push_back({ExpressionNode::Op::kLate, coordinate, power});
       k.chips[0].late_width = width;
+      k.chips[0].late_degree = 1;
     });
   };
   EXPECT_FALSE(late_node(9, 64, 1));
@@ -181,6 +183,36 @@ TEST(Key, RefusesWhatWouldBreakSoundness) {
   EXPECT_TRUE(late_node(0, 1, 0));    // no late columns: no challenge would be drawn
   EXPECT_TRUE(late_node(0, 1, 4096));  // more columns than a chip may have
   EXPECT_TRUE(refused([](auto& k) { k.chips[0].nodes[0].op = static_cast<ExpressionNode::Op>(7); }));
+  // An assert of lambda^64 mu^64 lambda: what a row adds is 129 at least.
+  const auto late_degree = [&](uint32_t declared) {
+    return refused([=](auto& k) {
+      k.chips[0].nodes = {{ExpressionNode::Op::kLate, 0, 64}, {ExpressionNode::Op::kLate, 5, 64},
+                          {ExpressionNode::Op::kMul, 0, 1},   {ExpressionNode::Op::kLate, 4, 1},
+                          {ExpressionNode::Op::kMul, 2, 3},   {ExpressionNode::Op::kSub, 4, 0}};
+      k.chips[0].asserts = {5};
+      k.chips[0].late_width = 5;
+      k.chips[0].late_degree = declared;
+    });
+  };
+  EXPECT_TRUE(late_degree(128));
+  EXPECT_FALSE(late_degree(129));
+  EXPECT_FALSE(late_degree(kMaxLateDegree));
+  EXPECT_TRUE(late_degree(kMaxLateDegree + 1));
+  EXPECT_TRUE(refused([](auto& k) { k.chips[0].late_degree = 1; }));  // without late columns
+  EXPECT_TRUE(refused([](auto& k) { k.chips[0].late_width = 5; }));   // of degree 0
+  EXPECT_TRUE(refused([](auto& k) {  // a late multiplicity
+    k.chips[0].late_width = 5;
+    k.chips[0].late_degree = 1;
+    k.chips[0].interactions[0].multiplicity = column(4);
+  }));
+  EXPECT_TRUE(refused([](auto& k) {  // a power of 2^22 by repeated squaring
+    auto& nodes = k.chips[0].nodes;
+    nodes = {{ExpressionNode::Op::kLate, 0, 1}};
+    for (uint32_t i = 0; i < 22; ++i) nodes.push_back({ExpressionNode::Op::kMul, i, i});
+    k.chips[0].asserts = {22};
+    k.chips[0].late_width = 5;
+    k.chips[0].late_degree = kMaxLateDegree;
+  }));
   EXPECT_TRUE(refused([](auto& k) { k.chips[1].main_width = 0; }));
   EXPECT_TRUE(refused([](auto& k) {  // (v) and (v, 0) on one bus
     k.tuple_width = 2;
@@ -269,7 +301,7 @@ TEST(Shape, CountsColumnsMasksAndDegrees) {
 TEST(Shape, LateColumnsHaveATreeOfTheirOwn) {
   VerifyingKey key = sample_key();
   key.chips[0].late_width = 5;
-  key.chips[0].nodes.push_back({ExpressionNode::Op::kLate, 0, 2});
+  key.chips[0].late_degree = 2;
   ASSERT_TRUE(key.check());
   const Params params = small_params();
   const std::vector<TableSpec> with = {{1, 10}, {0, 9}}, without = {{1, 10}};

@@ -76,18 +76,22 @@ TEST(Soundness, RoundsOfAProofWithoutMasks) {
   EXPECT_EQ(s.bits, round_of(s, "logup").bits);
 }
 
-// The first table sums by lambda^3 and mu, the second has no late columns.
+// Tables of the first chip sum by lambda^3 mu, those of the second have no late columns.
 TEST(Soundness, LateColumnsCostTheirDegree) {
   VerifyingKey key = one_chip(2);
   key.chips.push_back(key.chips[0]);
   key.chips[0].late_width = 5;
-  key.chips[0].nodes = {{ExpressionNode::Op::kLate, 0, 3}, {ExpressionNode::Op::kLate, 5, 1}};
+  key.chips[0].late_degree = 4;
+  key.chips[0].nodes = {{ExpressionNode::Op::kLate, 0, 3},
+                        {ExpressionNode::Op::kLate, 5, 1},
+                        {ExpressionNode::Op::kMul, 0, 1}};
+  key.chips[0].asserts = {2};
   ASSERT_TRUE(key.check()) << key.check().error().message;
   const Params params{.zk = false, .queries = 261, .grind_round = 4};
   const Shape shape = shape_of(key, params, {{0, 20}, {0, 18}, {1, 18}});
-  EXPECT_EQ(shape.late_degree, (uint64_t{3} << 20) + (uint64_t{3} << 18));
+  EXPECT_EQ(shape.late_degree, (uint64_t{4} << 20) + (uint64_t{4} << 18));
   EXPECT_NEAR(round_of(soundness(shape, 1, 0), "late").bits,
-              154.943 - std::log2(3.75) - 20 + 4, 0.001);
+              154.943 - std::log2(5) - 20 + 4, 0.001);
   for (const SoundnessRound& round : soundness(shape_of(key, params, {{1, 18}}), 1, 0).rounds)
     EXPECT_NE(round.name, "late");
 }

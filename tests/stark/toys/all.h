@@ -10,6 +10,7 @@
 #include "tests/stark/toys/mixed.h"
 #include "tests/stark/toys/permutation.h"
 #include "tests/stark/toys/product.h"
+#include "tests/stark/toys/sequence.h"
 #include "tests/stark/toys/wide.h"
 
 namespace zkvm::stark::toys {
@@ -27,6 +28,7 @@ inline std::vector<Toy> all_toys(uint8_t min_log_height) {
   toys.push_back(machine(9, n));
   toys.push_back(wide(n));
   toys.push_back(product(n));
+  toys.push_back(sequence(static_cast<uint8_t>(n + 1)));
   const auto up = [&](int k) { return static_cast<uint8_t>(n + k); };
   toys.push_back(mixed({up(0), up(3), up(1), up(1), up(0), up(4)}));
   return toys;

@@ -11,6 +11,7 @@ template Circuit make_circuit(MemoryChips, CircuitOptions);
 template Circuit make_circuit(SharedMemoryChips, CircuitOptions);
 template Circuit make_circuit(MachineChips, CircuitOptions);
 template Circuit make_circuit(MixedChips, CircuitOptions);
+template Circuit make_circuit(SequenceChips, CircuitOptions);
 template Circuit make_circuit(ProductChips, CircuitOptions);
 template Circuit make_circuit(WideChips, CircuitOptions);
 

@@ -10,6 +10,7 @@
 //   product chip   fixed: real first last begin end index  main: value   late: inner total
 //
 // Sums run towards the first row of a run, so that exponents begin at 0 and padding weighs nothing.
+// A circuit of several products would have their number in each tuple, too.
 #pragma once
 
 #include <map>
@@ -30,6 +31,7 @@ struct Factor {
   static constexpr const char* kColumns = "first last index value sum[5]";
   static constexpr SlotUse kSlots[] = {{kName, 3}};
   static constexpr uint16_t kLateWidth = 5;
+  static constexpr uint32_t kLateDegree = 1;  // sum: one power a row
   template <class T>
   struct Cols {
     T first, last, index, value;
@@ -51,6 +53,7 @@ struct Contract {
   static constexpr const char* kColumns = "real first last index scale left[5] right[5] total[5]";
   static constexpr SlotUse kSlots[] = {{"contract", 4}};
   static constexpr uint16_t kLateWidth = 15;
+  static constexpr uint32_t kLateDegree = 1;  // the sum of products has the two factors' degrees
   template <class T>
   struct Cols {
     T real, first, last, index, scale;
@@ -76,6 +79,7 @@ struct Product {
       "real first last begin end index value inner[5] total[5]";
   static constexpr SlotUse kSlots[] = {{"product", 6}};
   static constexpr uint16_t kLateWidth = 10;
+  static constexpr uint32_t kLateDegree = 1;  // inner: lambda a row; total: mu a run
   template <class T>
   struct Cols {
     T real, first, last, begin, end, index, value;
@@ -174,12 +178,12 @@ inline void change_late(Table& table, std::function<void(Fp* rows)> change) {
 
 }  // namespace product_detail
 
-/// 4 x 8, 8 x 8 and 8 x 4 matrices; the tables have padding rows from log_height 6 on.
+/// 4 x 3, 3 x 3 and 3 x 4 matrices, so C has rank 3 at most; every table has padding rows.
 inline Toy product(uint8_t log_height) {
-  constexpr uint32_t kN = 4, kInner = 8, kM = 4;
+  constexpr uint32_t kN = 4, kInner = 3, kM = 4;
   const auto at_least = [&](uint8_t log) { return std::max(log, log_height); };
-  const uint8_t log_left = static_cast<uint8_t>(at_least(5) + 1), log_right = at_least(5);
-  const uint8_t log_contract = at_least(3), log_product = at_least(4);
+  const uint8_t log_left = static_cast<uint8_t>(at_least(4) + 1), log_right = at_least(4);
+  const uint8_t log_contract = at_least(2), log_product = at_least(5);
   const auto fixed = Slot::Kind::kFixed;
   Toy toy{"product",
           make_circuit(ProductChips{},
@@ -251,7 +255,7 @@ inline Toy product(uint8_t log_height) {
   toy.cheats.push_back(
       change_cell(toy, "another entry of B", "right", 6, "value", Fp::from(7), "side"));
   toy.cheats.push_back(
-      change_cell(toy, "another entry of D", "contract", 3, "scale", Fp::from(7), "side"));
+      change_cell(toy, "another entry of D", "contract", 2, "scale", Fp::from(7), "side"));
   toy.cheats.push_back({"a wrong product",
                         [=](Witness& w) {
                           w.tables[products].cell(9, 6) = Fp::from(7);

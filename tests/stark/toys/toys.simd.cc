@@ -13,6 +13,7 @@ extern const AssertKernels memory_asserts = assert_kernels(MemoryChips{});
 extern const AssertKernels shared_memory_asserts = assert_kernels(SharedMemoryChips{});
 extern const AssertKernels machine_asserts = assert_kernels(MachineChips{});
 extern const AssertKernels mixed_asserts = assert_kernels(MixedChips{});
+extern const AssertKernels sequence_asserts = assert_kernels(SequenceChips{});
 extern const AssertKernels product_asserts = assert_kernels(ProductChips{});
 extern const AssertKernels wide_asserts = assert_kernels(WideChips{});
 

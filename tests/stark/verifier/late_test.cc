@@ -13,6 +13,7 @@ using Columns = Cheater::Columns;
 
 const Fp kOne = Fp::one();
 constexpr uint8_t kLogStacks[] = {0, 1, 2};
+constexpr size_t kInner = 3;  // live rows of the contraction, the fewest
 
 /// The labels of a transcript's messages, one after the other.
 std::vector<std::string> labels_of(const TranscriptRecorder& log) {
@@ -66,13 +67,29 @@ TEST(Late, EveryColumn) {
         ++columns_seen;
         Cheater cheater = make_cheater(prover, toy, params);
         cheater.columns_step = [&](uint32_t at, uint32_t in, Columns& columns) {
-          if (at == tree && in == g) columns[c][(3 * c + log_stack) % 8] += kOne;
+          if (at == tree && in == g) columns[c][c % kInner] += kOne;
         };
         expect_refused(prover.key(), prover.statement(), cheater.prove(),
                        "group " + std::to_string(g) + " column " + std::to_string(c));
       }
   }
   EXPECT_EQ(columns_seen, 5u + 5 + 15 + 10);
+}
+
+// Late columns in some groups only, in two tables of one chip, and not read on the next row.
+TEST(Late, EveryCheatOfASequence) {
+  toys::Toy toy = toys::sequence(9);
+  size_t turn = 0;
+  for (const toys::Cheat& cheat : toy.cheats) {
+    const Params params = params_by_turn(turn++);
+    const ToyProver honest(toy, params);
+    ASSERT_TRUE(check(honest.key(), honest.statement(), make_cheater(honest, toy, params).prove()));
+    toys::Toy lie = toy;
+    cheat.apply(lie.witness);
+    const ToyProver prover(lie, params);
+    expect_refused(honest.key(), honest.statement(), make_cheater(prover, lie, params).prove(),
+                   cheat.name);
+  }
 }
 
 // Beyond the live rows: what asserts pin there is pinned, and what they leave free weighs nothing.
