@@ -59,7 +59,7 @@ TEST(Receipt, BytesAreAsDocumented) {
     for (int i = 0; i < bytes; ++i) expected.push_back(static_cast<uint8_t>(value >> (8 * i)));
   };
   for (const char c : {'Z', 'K', 'V', 'R'}) put(static_cast<uint8_t>(c), 1);
-  put(3, 4);  // version
+  put(4, 4);  // version
   put(3, 4), put(0x030201, 3);
   put(9, 4);  // exit code
   put(5, 4);  // journal
@@ -189,7 +189,7 @@ TEST(Receipt, MutationsAreRefusedOrCanonical) {
 // Lists of banks cost two bytes each: they must not make the parser take many times the memory.
 TEST(Receipt, LongListsOfBanksTakeLittleMemory) {
   constexpr size_t kSegments = 400, kBanks = 60000;
-  Bytes bytes = {'Z', 'K', 'V', 'R', 3, 0, 0, 0};
+  Bytes bytes = {'Z', 'K', 'V', 'R', 4, 0, 0, 0};
   const auto put = [&](uint64_t value, int size) {
     for (int i = 0; i < size; ++i) bytes.push_back(static_cast<uint8_t>(value >> (8 * i)));
   };
@@ -209,7 +209,7 @@ TEST(Receipt, LongListsOfBanksTakeLittleMemory) {
 // One segment that leaves banks for as many others: a root each, which must be there.
 TEST(Receipt, RootsThatAreNotThereTakeLittleMemory) {
   constexpr uint16_t kBanks = 20000;
-  Bytes bytes = {'Z', 'K', 'V', 'R', 3, 0, 0, 0};
+  Bytes bytes = {'Z', 'K', 'V', 'R', 4, 0, 0, 0};
   const auto put = [&](uint64_t value, int size) {
     for (int i = 0; i < size; ++i) bytes.push_back(static_cast<uint8_t>(value >> (8 * i)));
   };

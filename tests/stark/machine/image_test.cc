@@ -519,7 +519,7 @@ TEST(Image, VersionIsOfTheseChips) {
   std::string hex;
   for (const uint32_t word : blake3_hash(circuit->key().serialise()))
     hex += fmt::format("{:08x}", word);
-  EXPECT_EQ(hex, "292a19fdb1b7a1b7de4386cdd11c890d24f892dd751501be2e7f1dce590dbba8");
+  EXPECT_EQ(hex, "4cdd37653e4f057127416a36666fd15ec03904baab95b14f2cd0e61ce59d5dad");
 }
 
 }  // namespace
