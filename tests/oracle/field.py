@@ -110,11 +110,12 @@ def evaluate(coefficients, x):
 ZERO, ONE = E.of(0), E.of(1)
 
 
-def _powers(base, count):
+def powers(base, count):
+    """base^0, base^1, ..: `count` of them."""
     result = [ONE]
     while len(result) < count:
         result.append(result[-1] * base)
     return result
 
 
-X_TO_P = _powers(E((0, 1, 0, 0, 0)).power(P), DEGREE)
+X_TO_P = powers(E((0, 1, 0, 0, 0)).power(P), DEGREE)

@@ -7,8 +7,9 @@ Every reader raises Refused, and nothing else, on bytes that are not canonical.
 import struct
 from dataclasses import dataclass
 
-from field import P, E, from_wire, to_wire
+from field import DEGREE, P, E, from_wire, to_wire
 
+KEY_VERSION, PROOF_VERSION = 3, 3
 FREE_HEIGHT = 255
 MAX_LOG_HEIGHT = 22
 MAX_DEGREE = 3
@@ -16,9 +17,11 @@ MAX_COLUMNS = 4096
 MAX_SLOT_COLUMNS = 1 << 18  # of all slots
 MAX_TUPLE = 32
 MAX_TABLES = 8192
+MAX_POWER = 64  # of a late challenge
+MAX_LATE_DEGREE = 1024
 FIXED, SHARED = 0, 1
 SEND, RECEIVE, ANSWER = 0, 1, 2
-CONST, COLUMN, NEXT, ADD, SUB, MUL = range(6)
+CONST, COLUMN, NEXT, ADD, SUB, MUL, LATE = range(7)
 FORMAT_OF_SIZE = {1: "B", 2: "H", 4: "I", 8: "Q"}  # of struct
 
 
@@ -101,14 +104,20 @@ class Chip:
     log_height: int
     slots: list  # (slot, first, width): columns [first, first + width) of the slot's row
     main_width: int
+    late_width: int
+    late_degree: int  # of what a row adds in the late challenges
     next: list
-    nodes: list  # (op, a, b)
+    nodes: list  # (op, a, b); of a late one: 5 i + c, power
     asserts: list
     interactions: list
     rest: bytes  # of the chip, from the main width to the asserts: all that place it nowhere
 
     @property
     def columns(self):
+        return self.columns_before_late + self.late_width
+
+    @property
+    def columns_before_late(self):
         return sum(width for *_, width in self.slots) + self.main_width
 
 
@@ -131,11 +140,13 @@ def _form(reader):
 
 def _node(reader):
     op = reader.uint(1)
-    require(op <= MUL, "Key", f"unknown operation {op}")
+    require(op <= LATE, "Key", f"unknown operation {op}")
     if op == CONST:
         return op, reader.field(), 0
     if op in (COLUMN, NEXT):
         return op, reader.uint(2), 0
+    if op == LATE:
+        return op, reader.uint(1), reader.uint(1)
     return op, reader.uint(4), reader.uint(4)
 
 
@@ -152,6 +163,8 @@ def _chip(reader):
     chip = Chip(
         name, log_height, slots,
         main_width=reader.uint(2),
+        late_width=reader.uint(2),
+        late_degree=reader.uint(4),
         next=reader.uints(2, reader.uint(2)),
         nodes=[_node(reader) for _ in range(reader.uint(4))],
         asserts=reader.uints(4, reader.uint(4)),
@@ -162,7 +175,7 @@ def _chip(reader):
 
 def parse_key(data):
     reader = Reader(data, "key")
-    reader.magic(b"ZKVK", 2)
+    reader.magic(b"ZKVK", KEY_VERSION)
     tuple_width = reader.uint(1)
     slots, blowups, widths = [], [], []
     for _ in range(reader.uint(2)):
@@ -216,7 +229,7 @@ def _form_bytes(form):
 def key_bytes(tuple_width, log_blowup, slots, chips):
     """`slots`: [(root, {log_height: width})], the root None for a shared one; `log_blowup`: of the fixed ones; `chips`:
     chip_bytes."""
-    return b"".join([b"ZKVK", _u(4, 2), _u(1, tuple_width), _u(2, len(slots)),
+    return b"".join([b"ZKVK", _u(4, KEY_VERSION), _u(1, tuple_width), _u(2, len(slots)),
                      *((_u(1, SHARED) if root is None else _u(1, FIXED) + _u(1, log_blowup) + root) + _u(1, len(rows)) +
                        b"".join(_u(1, n) + _u(2, rows[n]) for n in sorted(rows, reverse=True)) for root, rows in slots),
                      _u(2, len(chips)), *chips])
@@ -261,12 +274,22 @@ def _check_nodes(chip):
             require(a < chip.columns, "Key", f"{where}: column {a}")
         elif op == NEXT:
             require(a in next_columns, "Key", f"{where}: column {a} is not a next column")
+        elif op == LATE:
+            require(a < 2 * DEGREE and 1 <= b <= MAX_POWER, "Key", f"{where}: coordinate {a}, power {b}")
+            require(chip.late_width > 0, "Key", f"{where}: a late challenge, but there are no late columns")
         elif op != CONST:
             require(a < i and b < i, "Key", f"{where}: operand is not an earlier node")
-        degrees.append(0 if op == CONST else 1 if op in (COLUMN, NEXT) else
+        degrees.append(0 if op in (CONST, LATE) else 1 if op in (COLUMN, NEXT) else
                        degrees[a] + degrees[b] if op == MUL else max(degrees[a], degrees[b]))
         require(degrees[i] <= MAX_DEGREE, "Key", f"{where}: degree {degrees[i]}")
     require(all(node < len(chip.nodes) for node in chip.asserts), "Key", f"{chip.name}: assert of no node")
+    late = []  # degrees in the late challenges
+    for op, a, b in chip.nodes:
+        late.append(b if op == LATE else min(late[a] + late[b], MAX_LATE_DEGREE + 1) if op == MUL else
+                    max(late[a], late[b]) if op in (ADD, SUB) else 0)
+    least = max([1, *(late[node] for node in chip.asserts)]) if chip.late_width else 0
+    require(least <= chip.late_degree <= (MAX_LATE_DEGREE if chip.late_width else 0), "Key",
+            f"{chip.name}: late degree {chip.late_degree}")
 
 
 def _check_interactions(chip, bus_width):
@@ -280,7 +303,8 @@ def _check_interactions(chip, bus_width):
                 f"{where}: width {len(item.tuple)}, others on bus {item.bus} have {bus_width[item.bus]}")
         for form in [item.multiplicity, *item.tuple]:
             columns = [column for column, _ in form.terms]
-            require(all(c < chip.columns for c in columns), "Key", f"{where}: no such column")
+            end = chip.columns_before_late if form is item.multiplicity else chip.columns
+            require(all(c < end for c in columns), "Key", f"{where}: no such column, or a late multiplicity")
             require(_ascending(columns) and all(k != 0 for _, k in form.terms), "NonCanonical",
                     f"{where}: columns not ascending or coefficient zero")
 
@@ -360,7 +384,7 @@ class Params:
 
 
 def read_params(reader):
-    reader.magic(b"ZKPF", 2)
+    reader.magic(b"ZKPF", PROOF_VERSION)
     start = reader.position
     zk, log_blowup, queries = reader.uint(1), reader.uint(1), reader.uint(2)
     rest = reader.uints(1, 4)  # grind_query, grind_round, log_final, log_stack
@@ -389,9 +413,9 @@ class Layer:
 @dataclass
 class Head:
     """A proof up to the query nonce: all that the query indices depend on."""
-    roots: list  # main, aux, quotient
+    roots: dict  # by phase: main, late, aux, quotient
     sums: list
-    nonces: list  # logup, zeta, batch; 0 if there is no grinding
+    nonces: dict  # by challenge: late, logup, zeta, batch; 0 if there is no grinding
     openings: list
     layers: list
     final: list
@@ -405,9 +429,9 @@ def read_head(reader, shape):
         return reader.uint(8) if bits > 0 else 0
 
     return Head(
-        roots=[reader.bytes(32) for _ in range(3)],
+        roots={phase: reader.bytes(32) for phase in shape.phases},
         sums=reader.extensions(len(shape.groups)),
-        nonces=[nonce(params.grind_round) for _ in range(3)],
+        nonces={challenge: nonce(params.grind_round) for challenge in shape.challenges},
         openings=reader.extensions(shape.openings),
         layers=[Layer(reader.bytes(32), nonce(params.grind_round)) for _ in shape.layers],
         final=reader.extensions(shape.final_bound),

@@ -10,7 +10,6 @@ from formats import FREE_HEIGHT, MAX_LOG_HEIGHT, SEND, AffineForm, require
 
 SALT_WORDS = 5
 SALT_STACKS = 5  # trees whose tallest group has fewer that hide a row are salted
-PHASES = ["main", "aux", "quotient"]  # those in which a proof commits a tree of its own, after the slots'
 MAX_LOG_ROWS = 24
 MAX_NODES = 1 << 22  # of the expressions of all tables
 MAX_TERMS = 1 << 22  # of their affine forms, and one a form
@@ -34,7 +33,7 @@ class GroupInteraction:
 
 @dataclass
 class Tree:
-    kind: str  # "fixed" or "shared" for a slot's, or the phase
+    kind: str  # "fixed" or "shared" for a slot's, or the phase in which the proof commits it
     log_height: int
     log_blowup: int
     row_words: int = 0
@@ -90,6 +89,7 @@ class FriLayer:
 class Shape:
     params: object
     slots: list  # present ones, in key order
+    phases: list  # those in which the proof commits a tree of its own
     trees: list  # the slots', then the phases'
     groups: list  # tallest first
     r_word: int = 0  # of the quotient tree's row; only with zk
@@ -98,7 +98,16 @@ class Shape:
     final_bound: int = 0
 
     def tree(self, phase):
-        return len(self.slots) + PHASES.index(phase)
+        return len(self.slots) + self.phases.index(phase)
+
+    @property
+    def late(self):
+        return "late" in self.phases
+
+    @property
+    def challenges(self):
+        """Those before FRI that a nonce precedes."""
+        return ["late"] * self.late + ["logup", "zeta", "batch"]
 
     @property
     def log_domain(self):
@@ -124,12 +133,14 @@ def make_shape(key, params, tables):
     slots = _present_slots(key, tables)
     trees = [Tree("fixed" if key.slots[slot] else "shared", max(key.slot_widths[slot]),
                   key.slot_blowups[slot] or params.log_blowup) for slot in slots]
-    trees += [Tree(phase, tables[0][1] + params.log_stack, params.log_blowup) for phase in PHASES]
+    late = any(key.chips[chip].late_width for chip, _ in tables)
+    phases = ["main"] + ["late"] * late + ["aux", "quotient"]
+    trees += [Tree(phase, tables[0][1] + params.log_stack, params.log_blowup) for phase in phases]
     require(all(tree.log_blowup >= params.log_blowup for tree in trees), "Params",
             f"log_blowup {params.log_blowup} exceeds that of a fixed slot")
     for tree in trees:
         require(tree.log_rows <= MAX_LOG_ROWS, "Tables", f"domain 2^{tree.log_rows}: at most 2^{MAX_LOG_ROWS}")
-    shape = Shape(params, slots, trees, [])
+    shape = Shape(params, slots, phases, trees, [])
     for n, members in groupby(tables, key=lambda table: table[1]):
         _add_group(key, shape, n, [key.chips[chip] for chip, _ in members], smallest=n == tables[-1][1])
     if params.zk:
@@ -171,18 +182,20 @@ def _present_slots(key, tables):
 
 
 def _add_group(key, shape, n, chips, smallest):
-    params, main, aux, quotient = shape.params, *map(shape.tree, PHASES)
+    params, main, aux, quotient = shape.params, *map(shape.tree, ("main", "aux", "quotient"))
     group = Group(n, [Table(chip, []) for chip in chips], [], [], [])
     shape.groups.append(group)
 
-    # Slots' columns stand where the key says, main columns table after table; a chip's own numbering has its slots first.
-    widths = [key.slot_widths[slot].get(n, 0) for slot in shape.slots] + [0] * len(PHASES)
+    # Slots' columns stand where the key says, main and late ones table after table; a chip's own numbering has its slots
+    # first.
+    widths = [key.slot_widths[slot].get(n, 0) for slot in shape.slots] + [0] * len(shape.phases)
     for table in group.tables:
         chip = table.chip
         for slot, first, width in chip.slots:
             table.columns += [(shape.slots.index(slot), first + i) for i in range(width)]
-        table.columns += [(main, widths[main] + i) for i in range(chip.main_width)]
-        widths[main] += chip.main_width
+        for tree, width in [(main, chip.main_width)] + [(shape.tree("late"), chip.late_width)] * shape.late:
+            table.columns += [(tree, widths[tree] + i) for i in range(width)]
+            widths[tree] += width
     read_next = {table.columns[column] for table in group.tables for column in table.chip.next}
 
     for table in group.tables:
@@ -200,7 +213,7 @@ def _add_group(key, shape, n, chips, smallest):
     # Others in a stack have its longer masks, too, which changes no degree.
     once, twice = params.mask_for_one_opening, params.mask_for_two
     masked_twice = [width and tree.kind == "shared" for tree, width in zip(shape.trees, widths)]
-    longest = twice if any(masked_twice) or any(tree == main for tree, _ in read_next) else once
+    longest = twice if any(masked_twice) or any(tree >= len(shape.slots) for tree, _ in read_next) else once
 
     for tree, width in enumerate(widths):
         _add_stacks(shape, group, tree, range(width))
@@ -283,7 +296,11 @@ def soundness(key, shape, statement, least_rate=0):
 
     interactions = len(statement.publics) + sum(len(g.interactions) * g.height for g in shape.groups)
     bound = rho * 2**(shape.groups[0].log_height + params.log_blowup)
-    rounds = [
+    rounds = []
+    if shape.late:
+        degree = sum(table.chip.late_degree * g.height for g in shape.groups for table in g.tables)
+        rounds.append(("late", log_field - log2(degree) + params.grind_round))
+    rounds += [
         ("logup", log_field - log2(max(1, interactions) * (key.tuple_width + 2)) + params.grind_round),
         ("alpha", log_field - log2(sum(g.constraints for g in shape.groups))),
         ("zeta", log2(P**5 - P) - log2(3 * (bound + 1) + bound - 1) + params.grind_round),

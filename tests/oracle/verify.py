@@ -14,18 +14,18 @@ from itertools import zip_longest
 from operator import mul
 
 from blake3 import blake3, node_hashes, row_hashes
-from field import DEGREE, E, P, ONE, ZERO, evaluate, from_wire, join, root, weighted_sum
-from formats import (ADD, COLUMN, CONST, NEXT, SUB, Reader, Refused, parse_key, parse_statement, read_head, read_params,
-                     read_tables, require)
+from field import DEGREE, E, P, ONE, ZERO, evaluate, from_wire, join, powers, root, weighted_sum
+from formats import (ADD, COLUMN, CONST, LATE, MAX_POWER, NEXT, SUB, Reader, Refused, parse_key, parse_statement, read_head,
+                     read_params, read_tables, require)
 from shape import check_multiplicities, check_statement, make_shape, soundness
 from transcript import Transcript
 
 
 def check_room(key, tables, reader):
-    """Whether the opened values that the tables promise can follow: one a main column, five a pair of interactions.
-    (Columns of slots may be several chips'.)"""
+    """Whether the opened values that the tables promise can follow: one a main or late column, five a pair of
+    interactions. (Columns of slots may be several chips'.)"""
     chips = [key.chips[chip] for chip, _ in tables if chip < len(key.chips)]
-    values = sum(chip.main_width + 5 * (len(chip.interactions) // 2) for chip in chips)
+    values = sum(chip.main_width + chip.late_width + 5 * (len(chip.interactions) // 2) for chip in chips)
     require(20 * values <= len(reader.data) - reader.position, "Truncated", f"proof: no room for {values} opened values")
 
 
@@ -72,7 +72,8 @@ def verify(key, statement, proof, security=128.0, least_rate=0):
         check_constraints(shape, group, head.sums[number], opened[number], drawn)
 
     trees = read_trees(opening.reader, shape, drawn.indices)
-    for number, (tree, merkle_root) in enumerate(zip(trees, slot_roots + head.roots + [l.root for l in head.layers])):
+    roots = [*slot_roots, *head.roots.values(), *(layer.root for layer in head.layers)]
+    for number, (tree, merkle_root) in enumerate(zip(trees, roots)):
         tree.check(merkle_root, f"tree {number}")
 
     check_queries(shape, head, opened, drawn, trees)
@@ -88,9 +89,9 @@ class HeadBytes:
     def __init__(self, data, shape):
         element, nonce = 4 * DEGREE, 8 if shape.params.grind_round else 0
         reader = Reader(data, "head")
-        reader.bytes(3 * 32)
+        reader.bytes(32 * len(shape.phases))
         self.sums = reader.bytes(element * len(shape.groups))
-        reader.bytes(3 * nonce)
+        reader.bytes(nonce * len(shape.challenges))
         self.openings = reader.bytes(element * shape.openings)
         reader.bytes((32 + nonce) * len(shape.layers))
         self.final = reader.bytes(element * shape.final_bound)
@@ -98,6 +99,7 @@ class HeadBytes:
 
 @dataclass
 class Challenges:
+    late: list  # powers of lambda and of mu, if there are late columns
     fingerprints: "Fingerprints"  # gamma and beta
     alpha: E
     zeta: E
@@ -121,17 +123,22 @@ def replay(key, statement, opening, slot_roots):
     transcript.absorb("statement", statement.bytes)
     transcript.absorb("tables", opening.table_bytes)
     transcript.absorb("slots", b"".join(slot_roots))
-    transcript.absorb("main", head.roots[0])
-    grind("grind logup", params.grind_round, head.nonces[0])
+    transcript.absorb("main", head.roots["main"])
+    late = []
+    if shape.late:
+        grind("grind late", params.grind_round, head.nonces["late"])
+        late = [powers(challenge, MAX_POWER + 1) for challenge in squeeze("late", 2)]
+        transcript.absorb("late", head.roots["late"])
+    grind("grind logup", params.grind_round, head.nonces["logup"])
     gamma, beta = squeeze("logup", 2)
-    transcript.absorb("aux", head.roots[1])
+    transcript.absorb("aux", head.roots["aux"])
     transcript.absorb("sums", head_bytes.sums)
     alpha, = squeeze("alpha", 1)
-    transcript.absorb("quotient", head.roots[2])
-    grind("grind zeta", params.grind_round, head.nonces[1])
+    transcript.absorb("quotient", head.roots["quotient"])
+    grind("grind zeta", params.grind_round, head.nonces["zeta"])
     zeta, = squeeze("zeta", 1)
     transcript.absorb("openings", head_bytes.openings)
-    grind("grind batch", params.grind_round, head.nonces[2])
+    grind("grind batch", params.grind_round, head.nonces["batch"])
     batch = squeeze("batch", sum(len(group.stacks + group.next) for group in shape.groups))
     folds = []
     with transcript.scope("fri"):
@@ -143,7 +150,7 @@ def replay(key, statement, opening, slot_roots):
         transcript.absorb("final", head_bytes.final)
     grind("grind query", params.grind_query, head.query_nonce)
     indices = transcript.squeeze_indices("queries", shape.log_domain, params.queries)
-    return Challenges(Fingerprints(key.tuple_width, gamma, beta), alpha, zeta, batch, folds, indices)
+    return Challenges(late, Fingerprints(key.tuple_width, gamma, beta), alpha, zeta, batch, folds, indices)
 
 
 # LogUp and constraints (sections 6 and 7)
@@ -195,7 +202,7 @@ def place_openings(shape, head):
     return result
 
 
-def evaluate_nodes(table, opened):
+def evaluate_nodes(table, opened, late):
     values = []
     for op, a, b in table.chip.nodes:
         if op == CONST:
@@ -204,6 +211,8 @@ def evaluate_nodes(table, opened):
             values.append(opened.at_zeta[table.columns[a]])
         elif op == NEXT:
             values.append(opened.at_next[table.columns[a]])
+        elif op == LATE:
+            values.append(E.of(late[a // DEGREE][b][a % DEGREE]))
         elif op == ADD:
             values.append(values[a] + values[b])
         elif op == SUB:
@@ -224,7 +233,7 @@ def group_constraints(shape, group, total, opened, drawn):
     """Every C_i at zeta, in order."""
     aux = shape.tree("aux")
     for table in group.tables:
-        nodes = evaluate_nodes(table, opened)
+        nodes = evaluate_nodes(table, opened, drawn.late)
         yield from (nodes[i] for i in table.chip.asserts)
 
     terms = [(evaluate_form(item.multiplicity, opened).scale(item.sign),
