@@ -193,9 +193,11 @@ def _add_group(key, shape, n, chips, smallest):
         chip = table.chip
         for slot, first, width in chip.slots:
             table.columns += [(shape.slots.index(slot), first + i) for i in range(width)]
-        for tree, width in [(main, chip.main_width)] + [(shape.tree("late"), chip.late_width)] * shape.late:
-            table.columns += [(tree, widths[tree] + i) for i in range(width)]
-            widths[tree] += width
+        for phase, width in (("main", chip.main_width), ("late", chip.late_width)):
+            if width:
+                tree = shape.tree(phase)
+                table.columns += [(tree, widths[tree] + i) for i in range(width)]
+                widths[tree] += width
     read_next = {table.columns[column] for table in group.tables for column in table.chip.next}
 
     for table in group.tables:
