@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <zk/check.h>
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <random>
@@ -45,16 +46,18 @@ class CaseWriter {
  public:
   explicit CaseWriter(std::string directory) : files_(std::move(directory)) {}
 
-  /// Asks the C++ verifier and writes the case down.
-  void add(const std::string& what, const Bytes& key, const Statement& statement,
-           const Bytes& proof, double security_bits = 0) {
+  /// Asks the C++ verifier and writes the case down. Gives the reason.
+  std::string add(const std::string& what, const Bytes& key, const Statement& statement,
+                  const Bytes& proof, double security_bits = 0) {
     const auto parsed = VerifyingKey::parse(key);
     const Result<Verified> verdict =
         parsed ? verify(*parsed, statement, proof, {.security_bits = security_bits})
                : tl::unexpected<Error>(parsed.error());
+    std::string reason = verdict ? "Valid" : name_of(verdict.error().code);
     files_.add(fmt::format("{} {} {} {} {} {}", files_.file(key),
                            files_.file(statement.serialise()), files_.file(proof), security_bits,
-                           verdict ? "Valid" : name_of(verdict.error().code), what));
+                           reason, what));
+    return reason;
   }
 
  private:
@@ -74,7 +77,7 @@ Made make(toys::Toy& toy, const Params& params, const std::string& name, uint8_t
 }
 
 /// Valid, and refused at a level just above what the proof has: both calculators agree.
-void add_honest(CaseWriter& out, const Made& made) {
+Verified add_honest(CaseWriter& out, const Made& made) {
   const auto key = VerifyingKey::parse(made.key);
   const auto verified = check(*key, made.statement, made.proof);
   if (!verified) fmt::print(stderr, "{}: {}\n", made.name, verified.error().message);
@@ -84,6 +87,7 @@ void add_honest(CaseWriter& out, const Made& made) {
   out.add(made.name + ", level met", made.key, made.statement, made.proof.serialise(), bits - 1e-6);
   out.add(made.name + ", level missed", made.key, made.statement, made.proof.serialise(),
           bits + 1e-6);
+  return *verified;
 }
 
 void add_proof_mutations(CaseWriter& out, const Made& made, uint64_t seed, size_t count) {
@@ -245,10 +249,12 @@ class LyingProver : public ReferenceProver {
   uint32_t where_;
 };
 
-void add_lies(CaseWriter& out, toys::Toy& toy, const Params& params, const std::string& name) {
+/// `trees`: how many the proof commits itself.
+void add_lies(CaseWriter& out, toys::Toy& toy, const Params& params, const std::string& name,
+              uint32_t trees = 3) {
   const ToyProver prover(toy, params);
   for (int lie = 0; lie < LyingProver::kLies; ++lie)
-    for (uint32_t where = 0; where < 3; ++where) {
+    for (uint32_t where = 0; where < trees; ++where) {
       LyingProver liar(prover, toy, params, static_cast<LyingProver::Lie>(lie), where);
       const Bytes proof = liar.prove().serialise();
       out.add(fmt::format("{}, lie {} at {}", name, lie, where), prover.key().serialise(),
@@ -315,11 +321,131 @@ void add_many_terms(CaseWriter& out) {
         {1, Interaction::Kind::kAnswer, 0, all, std::vector<AffineForm>(kMaxTupleWidth, all)});
   ByteWriter proof;
   proof.put_text("ZKPF");
-  proof.put(uint32_t{2});
+  proof.put(uint32_t{3});
   proof.put_bytes(few_queries(false).serialise());
   proof.put_bytes(serialise(std::vector<TableSpec>(kTables, {0, 10})));
   proof.put_bytes(Bytes(size_t{kTables} * 20 * (kColumns + 5 * kInteractions / 2)));
-  out.add("too many terms", key.serialise(), {}, std::move(proof).take());
+  ZK_CHECK(out.add("too many terms", key.serialise(), {}, std::move(proof).take()) == "Tables");
+}
+
+/// A late tree whose tallest group is not the proof's and may have words enough to go without salt;
+/// the greatest power that there is.
+struct Weighed {
+  static constexpr const char* kName = "weighed";
+  static constexpr const char* kColumns = "value by_lambda[5] by_mu[5]";
+  static constexpr uint16_t kLateWidth = 10;
+  template <class T>
+  struct Cols {
+    T value;
+    Ext<T> by_lambda, by_mu;
+  };
+
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    air.assert_zero("lambda", row.by_lambda - row.value * air.late(kLambda, kMaxLatePower));
+    air.assert_zero("mu", row.by_mu - row.value * air.late(kMu, 3));
+  }
+  static void make_late(const Witness&, const Table& table, const LatePowers& late, Fp* rows) {
+    for (const Fp value : table.cells)
+      for (const Fp5& x : {late(kLambda, kMaxLatePower) * value, late(kMu, 3) * value})
+        rows = std::copy_n(x.c, Fp5::kDegree, rows);
+  }
+};
+
+struct Tall {
+  static constexpr const char* kName = "tall";
+  static constexpr const char* kColumns = "bit";
+  template <class T>
+  struct Cols {
+    T bit;
+  };
+
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    air.assert_bool("bit", row.bit);
+  }
+};
+
+void add_weighed(CaseWriter& out) {
+  const Circuit circuit = toys::make_circuit(ChipList<Weighed, Tall>{}, {});
+  const auto prove = [&](const Params& params, size_t tables, const std::string& name) {
+    Witness witness;
+    for (size_t t = 0; t < tables; ++t) {
+      Table table =
+          make_table<Weighed>(0, 8, std::vector<Weighed::Cols<Fp>>(t + 1, {Fp::from(7), {}, {}}));
+      table.make_late = Weighed::make_late;
+      witness.tables.push_back(std::move(table));
+    }
+    witness.tables.push_back(make_table<Tall>(1, 9, std::vector<Tall::Cols<Fp>>{}));
+    witness.sort();
+    ReferenceProver prover(circuit.key(), params, witness, {},
+                           random_source(kTestSeed, params.log_blowup));
+    return Made{name, circuit.key().serialise(), prover.statement(), prover.prove()};
+  };
+  for (const size_t tables : {1, 2})
+    for (const uint8_t log_stack : {uint8_t{0}, uint8_t{1}, uint8_t{2}})
+      add_honest(out, prove(few_queries(true, log_stack), tables,
+                            fmt::format("{} weighed, stacks of 2^{}", tables, log_stack)));
+  Params params = few_queries(false);
+  params.log_blowup = 2;
+  params.queries = 220;
+  const Soundness found = add_honest(out, prove(params, 4, "the late row")).soundness;
+  ZK_CHECK(std::ranges::min(found.rounds, {}, &SoundnessRound::bits).name == "late");
+}
+
+/// Keys of which a proof is refused in any case: is it for the key?
+void add_late_keys(CaseWriter& out) {
+  using Op = ExpressionNode::Op;
+  toys::Toy toy = toys::product(8);
+  const Made made = make(toy, few_queries(false), "product");
+  const VerifyingKey good = *VerifyingKey::parse(made.key);
+  const auto add = [&](const std::string& what, bool consistent, const VerifyingKey& key) {
+    const std::string reason = out.add(fmt::format("{}, key with {}", made.name, what),
+                                       key.serialise(), made.statement, made.proof.serialise());
+    ZK_CHECK((reason != "Key") == consistent);
+  };
+  const auto changed = [&](const char* what, auto change) {
+    VerifyingKey key = good;
+    change(key.chips[0]);
+    add(what, true, key);
+  };
+  changed("one late column more", [](ChipKey& chip) { ++chip.late_width; });
+  changed("a late column that is main",
+          [](ChipKey& chip) { ++chip.main_width, --chip.late_width; });
+
+  const auto chip = [&](const char* what, bool consistent, uint16_t main_width, uint16_t late_width,
+                        std::vector<ExpressionNode> nodes = {}, std::vector<uint16_t> next = {}) {
+    VerifyingKey key = good;  // the chip has no table
+    ChipKey& added = key.chips.emplace_back();
+    added.name = "another";
+    added.main_width = main_width;
+    added.late_width = late_width;
+    added.next = std::move(next);
+    added.nodes = std::move(nodes);
+    add(fmt::format("another chip: {}", what), consistent, key);
+  };
+  chip("no main columns", false, 0, 1);
+  chip("as many columns as may be", true, 1, kMaxChipColumns - 1);
+  chip("a late column too many", false, 1, kMaxChipColumns);
+  chip("65535 late columns", false, 1, 0xffff);
+  chip("late columns are named", true, 1, 2, {{Op::kColumn, 1}, {Op::kColumn, 2}, {Op::kNext, 2}},
+       {2});
+  chip("no such late column", false, 1, 2, {{Op::kColumn, 3}});
+  chip("no such late column on the next row", false, 1, 2, {}, {3});
+  chip("a late node without late columns", false, 1, 0, {{Op::kLate, 0, 1}});
+  chip("the last late node of all", true, 1, 1, {{Op::kLate, 9, kMaxLatePower}});
+  chip("a third late challenge", false, 1, 1, {{Op::kLate, 10, 1}});
+  chip("late challenge 51", false, 1, 1, {{Op::kLate, 255, 1}});
+  chip("power 0", false, 1, 1, {{Op::kLate, 0, 0}});
+  chip("power 65", false, 1, 1, {{Op::kLate, 0, kMaxLatePower + 1}});
+  chip("power 255", false, 1, 1, {{Op::kLate, 0, 255}});
+  chip("late nodes have degree 0", true, 1, 1,
+       {{Op::kLate, 4, 2},
+        {Op::kColumn, 1},
+        {Op::kMul, 0, 1},
+        {Op::kMul, 1, 2},
+        {Op::kMul, 2, 3},
+        {Op::kMul, 0, 0}});
 }
 
 void add_secure(CaseWriter& out) {
@@ -364,8 +490,12 @@ int run(const std::string& directory, uint64_t seed, size_t mutations) {
     add_lies(out, heights, params, zk ? "heights, masked" : "heights, plain");
     toys::Toy shared = toys::memory(9, 8, /*shared=*/true);
     add_lies(out, shared, params, zk ? "shared memory, masked" : "shared memory, plain");
+    toys::Toy product = toys::product(8);
+    add_lies(out, product, params, zk ? "product, masked" : "product, plain", /*trees=*/4);
   }
   add_rates(out);
+  add_late_keys(out);
+  add_weighed(out);
   add_many_terms(out);
   add_secure(out);
   return 0;
