@@ -334,6 +334,7 @@ struct Weighed {
   static constexpr const char* kName = "weighed";
   static constexpr const char* kColumns = "value by_lambda[5] by_mu[5]";
   static constexpr uint16_t kLateWidth = 10;
+  static constexpr uint32_t kLateDegree = kMaxLatePower;
   template <class T>
   struct Cols {
     T value;
@@ -420,6 +421,7 @@ void add_late_keys(CaseWriter& out) {
     added.name = "another";
     added.main_width = main_width;
     added.late_width = late_width;
+    added.late_degree = late_width > 0 ? 1 : 0;
     added.next = std::move(next);
     added.nodes = std::move(nodes);
     add(fmt::format("another chip: {}", what), consistent, key);
@@ -446,6 +448,30 @@ void add_late_keys(CaseWriter& out) {
         {Op::kMul, 1, 2},
         {Op::kMul, 2, 3},
         {Op::kMul, 0, 0}});
+
+  // The late degree of an assert of mu^3 (lambda^5 + mu^4) x is 8.
+  const auto degree = [&](const char* what, bool consistent, uint32_t declared, uint16_t late_width) {
+    VerifyingKey key = good;
+    ChipKey& added = key.chips.emplace_back();
+    added.name = "another";
+    added.main_width = 1;
+    added.late_width = late_width;
+    added.late_degree = declared;
+    if (late_width > 0)
+      added.nodes = {{Op::kLate, 5, 3}, {Op::kLate, 0, 5}, {Op::kLate, 6, 4}, {Op::kAdd, 1, 2},
+                     {Op::kMul, 0, 3},  {Op::kColumn, 0},  {Op::kMul, 4, 5}};
+    if (late_width > 0) added.asserts = {6};
+    add(fmt::format("another chip: {}", what), consistent, key);
+  };
+  degree("the late degree of its assert", true, 8, 1);
+  degree("a late degree less than its assert's", false, 7, 1);
+  degree("the greatest late degree", true, kMaxLateDegree, 1);
+  degree("a greater one", false, kMaxLateDegree + 1, 1);
+  degree("no late degree", false, 0, 1);
+  degree("a late degree without late columns", false, 1, 0);
+  VerifyingKey chosen = good;
+  chosen.chips[0].interactions[0].multiplicity = {0, {{4, Fp::one().wire}}};
+  add("a late multiplicity", false, chosen);
 }
 
 void add_secure(CaseWriter& out) {
