@@ -12,7 +12,7 @@ if [[ $# -gt 1 || ! $minutes =~ ^[1-9][0-9]*$ ]]; then
   echo "usage: bash tests/avx512.sh [MINUTES]" >&2
   exit 2
 fi
-packages=(bochs bochs-sdl busybox-static cpio genisoimage isolinux)
+packages=(bochs bochs-sdl busybox-static cpio genisoimage isolinux syslinux-common)
 kernel=linux-image-cloud-amd64
 work=$PWD/build/avx512
 log=$work/serial.log
