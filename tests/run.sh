@@ -7,7 +7,7 @@
 #   bash tests/run.sh --long           what is too long for every run: 10,000 streams, 2,000 of them proven, mutations by
 #                                      the million, every benchmark once, guests in other languages, AVX-512 on
 #                                      emulated instructions and in an emulator (which it downloads)
-#   bash tests/run.sh --tidy           clang-tidy over the whole tree
+#   bash tests/run.sh --tidy           clang-tidy over the whole tree; about 35 minutes on 2 cores, going by some of its files
 #
 # Other presets: cmake --preset portable && cmake --build --preset portable && ctest --preset portable
 # Any test under ASan + UBSan, the prover's for one; preset fuzz does it optimised, but without UBSan in *.simd.cc:
@@ -69,7 +69,7 @@ benchmarks() {  # each once; what they print is no measurement
   for bench in build/release/bin/*_bench; do "$bench" --benchmark_min_time=0 || return 1; done
 }
 
-tidy_commands() {  # of each file that of AVX2 and AVX-512 if it has such, and without precompiled headers: to parse less
+tidy_commands() {  # of *.simd.cc only those for AVX2 and AVX-512; precompiled headers would have it look at all of them
   python3 -c '
 import json, re, sys
 def wanted(command): return not re.search("ZKVM_SIMD_TARGET=scalar|ZKVM_SIMD_EMULATED", command)

@@ -35,7 +35,7 @@ T requantise(int pre_shift, int32_t acc, int32_t factor, float scale, int zero_p
   static constexpr auto kTable = []<int... i>(std::integer_sequence<int, i...>) {
     return std::array<Function, sizeof...(i)>{zk::nn::requantise<T, i - 1>...};
   }(std::make_integer_sequence<int, 32>());
-  return kTable[static_cast<size_t>(pre_shift + 1)](acc, factor, scale, zero_point);
+  return kTable[static_cast<unsigned>(pre_shift + 1)](acc, factor, scale, zero_point);
 }
 
 struct Scales {
