@@ -7,7 +7,7 @@
 #   bash tests/run.sh --long           what is too long for every run: 10,000 streams, 2,000 of them proven, mutations by
 #                                      the million, every benchmark once, guests in other languages, AVX-512 on
 #                                      emulated instructions and in an emulator (which it downloads)
-#   bash tests/run.sh --tidy           clang-tidy over the whole tree; about 35 minutes on 2 cores, going by some of its files
+#   bash tests/run.sh --tidy           clang-tidy over the whole tree; about 35 minutes on 2 cores (an estimate)
 #
 # Other presets: cmake --preset portable && cmake --build --preset portable && ctest --preset portable
 # Any test under ASan + UBSan, the prover's for one; preset fuzz does it optimised, but without UBSan in *.simd.cc:

@@ -128,9 +128,9 @@ Result<Circuit> Circuit::make(const std::vector<ChipType>& list, const CircuitOp
 void Circuit::check_names(std::vector<std::vector<std::string>>& errors) const {
   std::map<uint16_t, const RecordedChip::BusUse*> known;
   std::set<std::string_view> names;
-  for (uint16_t c = 0; c < types_.size(); ++c) {
+  for (size_t c = 0; c < types_.size(); ++c) {
     const std::string& name = key_.chips[c].name;
-    for (const RecordedChip::BusUse& use : recorded(c).buses) {
+    for (const RecordedChip::BusUse& use : recorded(static_cast<uint16_t>(c)).buses) {
       const RecordedChip::BusUse* first = known.try_emplace(use.id, &use).first->second;
       if (first->name != use.name || first->width != use.width)
         errors[c].push_back(
