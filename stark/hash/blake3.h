@@ -55,8 +55,9 @@ inline constexpr Schedule kSchedule = [] {
   return s;
 }();
 
-constexpr void quarter_round(uint32_t& a, uint32_t& b, uint32_t& c, uint32_t& d, uint32_t x,
-                             uint32_t y) {
+// Both inlined, so that the state stays in registers.
+[[gnu::always_inline]] constexpr void quarter_round(uint32_t& a, uint32_t& b, uint32_t& c,
+                                                    uint32_t& d, uint32_t x, uint32_t y) {
   a += b + x;
   d = std::rotr(d ^ a, 16);
   c += d;
@@ -68,7 +69,7 @@ constexpr void quarter_round(uint32_t& a, uint32_t& b, uint32_t& c, uint32_t& d,
 }
 
 template <int R>
-constexpr void round(uint32_t v[16], const uint32_t m[16]) {
+[[gnu::always_inline]] constexpr void round(uint32_t v[16], const uint32_t m[16]) {
   constexpr const auto& s = kSchedule.word[R];
   quarter_round(v[0], v[4], v[8], v[12], m[s[0]], m[s[1]]);
   quarter_round(v[1], v[5], v[9], v[13], m[s[2]], m[s[3]]);
@@ -84,13 +85,10 @@ constexpr void round(uint32_t v[16], const uint32_t m[16]) {
 /// code in a guest.
 [[gnu::noinline]] constexpr void permute(const uint32_t cv[8], const uint32_t block[16],
                                          uint64_t counter, uint32_t length, uint32_t flags,
-                                         uint32_t v[16]) {
-  for (int i = 0; i < 8; ++i) v[i] = cv[i];
-  for (int i = 0; i < 4; ++i) v[8 + i] = kIv[i];
-  v[12] = static_cast<uint32_t>(counter);
-  v[13] = static_cast<uint32_t>(counter >> 32);
-  v[14] = length;
-  v[15] = flags;
+                                         uint32_t out[16]) {  // clang-format off
+  uint32_t v[16] = {cv[0], cv[1], cv[2], cv[3], cv[4], cv[5], cv[6], cv[7],
+                    kIv[0], kIv[1], kIv[2], kIv[3], static_cast<uint32_t>(counter),
+                    static_cast<uint32_t>(counter >> 32), length, flags};  // clang-format on
   round<0>(v, block);
   round<1>(v, block);
   round<2>(v, block);
@@ -98,6 +96,8 @@ constexpr void round(uint32_t v[16], const uint32_t m[16]) {
   round<4>(v, block);
   round<5>(v, block);
   round<6>(v, block);
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) out[i] = v[i];
 }
 
 /// The new chaining value; `out` may be `cv`.
@@ -121,8 +121,8 @@ constexpr void compress_wide(const uint32_t cv[8], const uint32_t block[16], uin
 
 }  // namespace blake3
 
-/// A Merkle node over two children: one compression.
-constexpr Digest node_hash(const Digest& left, const Digest& right) {
+/// A Merkle node over two children, eight words each: one compression.
+constexpr Digest node_hash(const uint32_t left[8], const uint32_t right[8]) {
   uint32_t block[16] = {};
   for (int i = 0; i < 8; ++i) {
     block[i] = left[i];
@@ -131,6 +131,9 @@ constexpr Digest node_hash(const Digest& left, const Digest& right) {
   Digest out{};
   blake3::compress(blake3::kIv, block, 0, blake3::kBlockBytes, blake3::kNodeFlags, out.data());
   return out;
+}
+constexpr Digest node_hash(const Digest& left, const Digest& right) {
+  return node_hash(left.data(), right.data());
 }
 
 /// The hash of a table row, fed in pieces: a chain of compressions over the words, zero-padded to
@@ -232,12 +235,15 @@ class Blake3 {
 
   /// The same as `update` over the memory of `words`.
   constexpr void update_words(std::span<const uint32_t> words) {
-    for (uint32_t word : words) {
-      if (filled_ % 4 == 0) {
-        put_word(word);
-      } else {
-        for (int i = 0; i < 4; ++i) put_byte(static_cast<uint8_t>(word >> 8 * i));
-      }
+    if (filled_ % 4 != 0) return update_shifted(words);
+    while (!words.empty()) {
+      if (filled_ == blake3::kBlockBytes) flush_block();
+      const size_t room = blake3::kBlockWords - filled_ / 4;
+      const size_t count = words.size() < room ? words.size() : room;
+      uint32_t* to = block_ + filled_ / 4;
+      for (size_t i = 0; i < count; ++i) to[i] = words[i];
+      filled_ += static_cast<uint32_t>(4 * count);
+      words = words.subspan(count);
     }
   }
 
@@ -256,7 +262,7 @@ class Blake3 {
     uint32_t cv[8];
     copy(cv, cv_.data());
     uint32_t block[16] = {};
-    for (size_t i = 0; i < blake3::kBlockWords; ++i) block[i] = block_[i];
+    for (size_t i = 0; 4 * i < filled_; ++i) block[i] = block_[i];
     uint32_t length = filled_;
     uint32_t flags = chunk_flags() | blake3::kChunkEnd;
     uint64_t counter = chunk_;
@@ -284,7 +290,8 @@ class Blake3 {
 
   constexpr void put_byte(uint8_t byte) {
     if (filled_ == blake3::kBlockBytes) flush_block();
-    block_[filled_ / 4] |= uint32_t{byte} << 8 * (filled_ % 4);
+    uint32_t& word = block_[filled_ / 4];
+    word = (filled_ % 4 == 0 ? 0 : word) | uint32_t{byte} << 8 * (filled_ % 4);
     ++filled_;
   }
 
@@ -292,6 +299,21 @@ class Blake3 {
     if (filled_ == blake3::kBlockBytes) flush_block();
     block_[filled_ / 4] = word;
     filled_ += 4;
+  }
+
+  // Words that begin within one of the block: their first bytes end it, the rest begins the next.
+  constexpr void update_shifted(std::span<const uint32_t> words) {
+    const uint32_t shift = 8 * (filled_ % 4);
+    for (uint32_t word : words) {
+      block_[filled_ / 4] |= word << shift;
+      if (filled_ + 4 > blake3::kBlockBytes) {
+        flush_block();
+        filled_ = shift / 8;
+      } else {
+        filled_ += 4;
+      }
+      block_[filled_ / 4] = word >> (32 - shift);
+    }
   }
 
   // Called when a full block is followed by more input, so it is never the last block of the
@@ -303,7 +325,6 @@ class Blake3 {
                      cv_.data());
     ++blocks_;
     if (ends_chunk) finish_chunk();
-    for (uint32_t& word : block_) word = 0;
     filled_ = 0;
   }
 
@@ -323,8 +344,8 @@ class Blake3 {
   }
 
   Digest cv_ = std::to_array(blake3::kIv);
-  uint32_t block_[blake3::kBlockWords] = {};
-  uint32_t filled_ = 0;  // bytes in block_
+  uint32_t block_[blake3::kBlockWords] = {};  // a word that is begun ends with zeros
+  uint32_t filled_ = 0;                       // bytes in block_
   uint32_t blocks_ = 0;  // blocks of this chunk already compressed
   uint64_t chunk_ = 0;
   uint32_t stack_[kMaxDepth][8] = {};

@@ -93,6 +93,7 @@ template <int S>
 ZKVM_PERMUTE void permute(State<S>& v, const Message* m, const U32 (&counter)[S][2],
                           uint32_t length, uint32_t flags) {
   for (int s = 0; s < S; ++s) {
+#pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) v[s][8 + i] = broadcast(blake3::kIv[i]);
     v[s][12] = counter[s][0];
     v[s][13] = counter[s][1];
@@ -108,17 +109,20 @@ ZKVM_PERMUTE void permute(State<S>& v, const Message* m, const U32 (&counter)[S]
   round<S, 6>(v, m);
 }
 
-// cv[s] = the compression of a whole block with counter 0, as in all trees.
+// cv[s] = the compression of a whole block with counter 0, as in all trees. Unrolled at every level
+// of optimisation, so that the state is in registers on one lane, too.
 template <int S>
 ZKVM_SIMD_INLINE void compress(U32 (&cv)[S][8], const Message* m, uint32_t flags) {
   State<S> v;
   U32 counter[S][2];
   for (int s = 0; s < S; ++s) {
+#pragma GCC unroll 8
     for (int i = 0; i < 8; ++i) v[s][i] = cv[s][i];
     counter[s][0] = counter[s][1] = broadcast(0);
   }
   permute<S>(v, m, counter, blake3::kBlockBytes, flags);
   for (int s = 0; s < S; ++s) {
+#pragma GCC unroll 8
     for (int i = 0; i < 8; ++i) cv[s][i] = v[s][i] ^ v[s][8 + i];
   }
 }
@@ -126,6 +130,7 @@ ZKVM_SIMD_INLINE void compress(U32 (&cv)[S][8], const Message* m, uint32_t flags
 template <int S>
 ZKVM_SIMD_INLINE void set_iv(U32 (&cv)[S][8]) {
   for (int s = 0; s < S; ++s) {
+#pragma GCC unroll 8
     for (int i = 0; i < 8; ++i) cv[s][i] = broadcast(blake3::kIv[i]);
   }
 }
@@ -244,10 +249,24 @@ void hash_nodes(const uint32_t* left, const uint32_t* right, size_t packs, uint3
   for (; lane < lanes; lane += kLanes) hash_some_nodes<1>(left, right, lane, out);
 }
 
-ZKVM_SIMD_INLINE void hash_packed(const uint32_t* rows, size_t width, size_t count, uint32_t start,
-                                  uint32_t end, uint32_t* digests) {
+// Writes the digests of the first `live` lanes, one after the other.
+ZKVM_SIMD_INLINE void store_packed(const U32 (&cv)[1][8], size_t live, uint32_t* digests) {
+  if (kLanes == 1) {
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) store(digests + i, cv[0][i]);
+    return;
+  }
+  alignas(64) uint32_t rows[16 * kLanes];
+  U32 columns[16];
+  for (int i = 0; i < 16; ++i) columns[i] = cv[0][i % 8];
+  transpose_out<false>(columns, rows, 16);
+  for (size_t r = 0; r < live; ++r) {
+    for (size_t i = 0; i < 8; ++i) digests[8 * r + i] = rows[16 * r + i];
+  }
+}
+
+void hash_packed_rows(const uint32_t* rows, size_t width, size_t count, uint32_t* digests) {
   alignas(64) uint32_t message[16 * kLanes];
-  const Message m = {message, message + 8 * kLanes, kLanes};
   for (size_t row = 0; row < count; row += kLanes) {
     const size_t live = count - row < kLanes ? count - row : kLanes;
     U32 cv[1][8];
@@ -255,24 +274,41 @@ ZKVM_SIMD_INLINE void hash_packed(const uint32_t* rows, size_t width, size_t cou
     for (size_t word = 0; word < width; word += 16) {
       const size_t words = width - word < 16 ? width - word : 16;
       const size_t at = row * width + word;
-      load_rows(rows + at, width, words, live, count * width - at, message);
-      compress<1>(cv, &m, (word == 0 ? start : 0) | (word + words == width ? end : 0));
+      const uint32_t* from = rows + at;
+      if (kLanes > 1 || words < 16) {  // a whole block of one lane is hashed where it lies
+        load_rows(from, width, words, live, count * width - at, message);
+        from = message;
+      }
+      const Message m = {from, from + 8 * kLanes, kLanes};
+      const uint32_t start = word == 0 ? blake3::kChunkStart : 0;
+      const uint32_t end = word + words == width ? blake3::kChunkEnd | blake3::kRoot : 0;
+      compress<1>(cv, &m, start | end);
     }
-    U32 columns[16];
-    for (int i = 0; i < 16; ++i) columns[i] = cv[0][i % 8];
-    transpose_out<false>(columns, message, 16);
-    for (size_t r = 0; r < live; ++r) {
-      for (size_t i = 0; i < 8; ++i) digests[8 * (row + r) + i] = message[16 * r + i];
-    }
+    store_packed(cv, live, digests + 8 * row);
   }
 }
 
-void hash_packed_rows(const uint32_t* rows, size_t width, size_t count, uint32_t* digests) {
-  hash_packed(rows, width, count, blake3::kChunkStart, blake3::kChunkEnd | blake3::kRoot, digests);
-}
-
-void hash_packed_nodes(const uint32_t* pairs, size_t count, uint32_t* digests) {
-  hash_packed(pairs, 16, count, blake3::kNodeFlags, 0, digests);
+void hash_packed_nodes(const uint32_t* const* children, size_t count, uint32_t* digests) {
+  for (size_t node = 0; node < count; node += kLanes) {
+    const size_t live = count - node < kLanes ? count - node : kLanes;
+    const uint32_t* const* of_node = children + 2 * node;
+    Message m = {of_node[0], of_node[1], 1};  // one lane's
+    alignas(64) uint32_t message[16 * kLanes];
+    if (kLanes > 1) {
+      alignas(64) uint32_t pairs[16 * kLanes] = {};
+      for (size_t child = 0; child < 2 * live; ++child) {
+        for (size_t i = 0; i < 8; ++i) pairs[8 * child + i] = of_node[child][i];
+      }
+      U32 columns[16];
+      transpose_in(pairs, 16, columns);
+      for (size_t i = 0; i < 16; ++i) store(message + i * kLanes, columns[i]);
+      m = {message, message + 8 * kLanes, kLanes};
+    }
+    U32 cv[1][8];
+    set_iv<1>(cv);
+    compress<1>(cv, &m, blake3::kNodeFlags);
+    store_packed(cv, live, digests + 8 * node);
+  }
 }
 
 // A vector of counters first, first + 1, ..

@@ -36,10 +36,11 @@ struct Blake3Kernels {
   /// out[g] = Node(left[g], right[g]), lane by lane; out may be left or right.
   void (*hash_nodes)(const uint32_t* left, const uint32_t* right, size_t packs, uint32_t* out);
 
-  /// What hash_rows and hash_nodes compute of rows and pairs of digests as a proof has them: one
-  /// after the other, digests word by word, as many as there are, at any address. `width` >= 1.
+  /// What hash_rows and hash_nodes compute of rows and digests as a proof has them: rows one after
+  /// the other, digests word by word, as many as there are, at any address. `width` >= 1. Node k has
+  /// the children 2 k and 2 k + 1, which `digests` does not overlap.
   void (*hash_packed_rows)(const uint32_t* rows, size_t width, size_t count, uint32_t* digests);
-  void (*hash_packed_nodes)(const uint32_t* pairs, size_t count, uint32_t* digests);
+  void (*hash_packed_nodes)(const uint32_t* const* children, size_t count, uint32_t* digests);
 
   /// Extended output: `blocks` blocks of 16 words, from block `counter` on, of the root block (cv,
   /// block, length, flags). `blocks` is a multiple of 16; out is 64-byte aligned.

@@ -11,15 +11,14 @@ struct MerkleLaneHasher {
   void rows(std::span<const uint32_t> rows, uint32_t width, std::span<Digest> digests) const {
     blake3_kernels().hash_packed_rows(rows.data(), width, digests.size(), words(digests));
   }
-  void nodes(std::span<const Digest> pairs, std::span<Digest> digests) const {
-    blake3_kernels().hash_packed_nodes(words(pairs), digests.size(), words(digests));
+  void nodes(const uint32_t* const* children, std::span<Digest> digests) const {
+    blake3_kernels().hash_packed_nodes(children, digests.size(), words(digests));
   }
 
  private:
   // Digests side by side are words side by side.
   static_assert(sizeof(Digest) == 32);
   static uint32_t* words(std::span<Digest> digests) { return digests.data()->data(); }
-  static const uint32_t* words(std::span<const Digest> digests) { return digests.data()->data(); }
 };
 
 }  // namespace zkvm::stark

@@ -125,10 +125,11 @@ struct MerkleHasher {
     for (size_t k = 0; k < digests.size(); ++k)
       digests[k] = row_hash(rows.subspan(k * width, width));
   }
-  /// digests[k] = Node(pairs[2 k], pairs[2 k + 1]).
-  constexpr void nodes(std::span<const Digest> pairs, std::span<Digest> digests) const {
+  /// digests[k] = the node of two digests, the words of which begin at children[2 k] and
+  /// children[2 k + 1].
+  constexpr void nodes(const uint32_t* const* children, std::span<Digest> digests) const {
     for (size_t k = 0; k < digests.size(); ++k)
-      digests[k] = node_hash(pairs[2 * k], pairs[2 * k + 1]);
+      digests[k] = node_hash(children[2 * k], children[2 * k + 1]);
   }
 };
 
@@ -136,10 +137,10 @@ struct MerkleHasher {
 /// level, the lowest first, for each parent of known nodes, ascending, the child that is not known.
 /// Every word of both is used and none is missing.
 ///
-/// scratch_indices: 2 * indices.size(), scratch_digests: 3 * indices.size(). Time: linear in the
+/// scratch_indices and scratch_digests: 2 * indices.size(). Time: linear in the
 /// proof times the tree's height.
 ///
-/// SOUNDNESS: a hasher gets rows and pairs in order and knows nothing of the tree, so which digest
+/// SOUNDNESS: a hasher gets rows and children in order and knows nothing of the tree: which digest
 /// goes where is decided here, for every hasher alike.
 template <class Hasher = MerkleHasher>
 [[nodiscard]] constexpr MerkleCheck verify_merkle_proof(
@@ -151,29 +152,38 @@ template <class Hasher = MerkleHasher>
   const MerkleCheck check = merkle_proof_size(shape, indices, scratch_indices, size);
   if (check != MerkleCheck::kOk) return check;
   const size_t n = indices.size();
-  if (scratch_digests.size() / 3 < n) return MerkleCheck::kScratch;
+  if (scratch_digests.size() / 2 < n) return MerkleCheck::kScratch;
   if (rows.size() != size.row_words) return MerkleCheck::kRows;
   if (digests.size() != size.digests) return MerkleCheck::kDigests;
 
   std::span<const uint32_t> known = indices;
-  const std::span<Digest> nodes = scratch_digests.subspan(0, n);  // of the known indices
-  const std::span<Digest> pairs = scratch_digests.subspan(n, 2 * n);
+  std::span<Digest> nodes = scratch_digests.subspan((shape.log_size % 2) * n, n);  // of the known
   size_t next_digest = 0;
   hasher.rows(rows, shape.width, nodes);
   for (unsigned level = shape.log_size;; --level) {
     if (level == 0) return nodes[0] == root ? MerkleCheck::kOk : MerkleCheck::kRoot;
     const std::span<uint32_t> parents = scratch_indices.subspan((level % 2) * n, n);
-    size_t count = 0;
+    const std::span<Digest> parent_nodes = scratch_digests.subspan(((level - 1) % 2) * n, n);
+    // Children are hashed where they lie: of a full batch, or of the rest of a level.
+    constexpr size_t kBatch = 16;
+    const uint32_t* children[2 * kBatch] = {};
+    size_t count = 0, hashed = 0;
+    const auto hash = [&] {
+      hasher.nodes(children, parent_nodes.subspan(hashed, count - hashed));
+      hashed = count;
+    };
     merkle_detail::for_each_parent(known, level - 1, [&](uint32_t i, size_t left, size_t right) {
-      const auto child = [&](size_t at) -> const Digest& {
-        return at == merkle_detail::kAbsent ? digests[next_digest++] : nodes[at];
+      const auto child = [&](size_t at) {
+        return (at == merkle_detail::kAbsent ? digests[next_digest++] : nodes[at]).data();
       };
-      pairs[2 * count] = child(left);
-      pairs[2 * count + 1] = child(right);
+      children[2 * (count - hashed)] = child(left);
+      children[2 * (count - hashed) + 1] = child(right);
       parents[count++] = i;
+      if (count - hashed == kBatch) hash();
     });
-    hasher.nodes(pairs.first(2 * count), nodes.first(count));
+    hash();
     known = parents.first(count);
+    nodes = parent_nodes;
   }
 }
 

@@ -57,9 +57,10 @@ class ByteReader {
       position_ = bytes_.size();
       return 0;
     }
-    uint64_t value = 0;
-    for (size_t i = 0; i < sizeof(T); ++i) value |= uint64_t{bytes_[position_++]} << (8 * i);
-    return static_cast<T>(value);
+    T value;
+    std::memcpy(&value, bytes_.data() + position_, sizeof(T));  // as memory is
+    position_ += sizeof(T);
+    return value;
   }
   /// A field element in wire form; values >= p are non-canonical.
   [[nodiscard]] uint32_t get_field() {

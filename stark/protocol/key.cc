@@ -147,16 +147,19 @@ ChipKey get_chip(ByteReader& in) {
   return chip;
 }
 
-Result<void> check_form(const AffineForm& form, uint32_t columns, const std::string& where) {
-  if (form.constant >= kModulus) return fail(ErrorCode::kNonCanonical, where + ": constant >= p");
+/// `where` gives the beginning of an error's message.
+template <class Where>
+Result<void> check_form(const AffineForm& form, uint32_t columns, const Where& where) {
+  if (form.constant >= kModulus) return fail(ErrorCode::kNonCanonical, where() + ": constant >= p");
   int64_t previous = -1;
   for (const auto& term : form.terms) {
     if (term.column >= columns)
-      return fail(ErrorCode::kKey, fmt::format("{}: column {} of {}", where, term.column, columns));
+      return fail(ErrorCode::kKey,
+                  fmt::format("{}: column {} of {}", where(), term.column, columns));
     if (term.column <= previous)
-      return fail(ErrorCode::kNonCanonical, where + ": columns are not ascending");
+      return fail(ErrorCode::kNonCanonical, where() + ": columns are not ascending");
     if (term.coefficient == 0 || term.coefficient >= kModulus)
-      return fail(ErrorCode::kNonCanonical, where + ": coefficient is 0 or >= p");
+      return fail(ErrorCode::kNonCanonical, where() + ": coefficient is 0 or >= p");
     previous = term.column;
   }
   return {};
@@ -212,17 +215,17 @@ Result<void> check_nodes(const ChipKey& chip) {
 Result<void> check_interactions(const ChipKey& chip, uint8_t tuple_width) {
   for (size_t i = 0; i < chip.interactions.size(); ++i) {
     const Interaction& interaction = chip.interactions[i];
-    const std::string where = fmt::format("chip {}: interaction {}", chip.name, i);
+    const auto where = [&] { return fmt::format("chip {}: interaction {}", chip.name, i); };
     if (interaction.kind > Interaction::Kind::kAnswer || interaction.bus == kBlindBus)
-      return fail(ErrorCode::kKey, where + ": kind or bus out of range");
+      return fail(ErrorCode::kKey, where() + ": kind or bus out of range");
     const bool answer = interaction.kind == Interaction::Kind::kAnswer;
     if (answer != (interaction.max_multiplicity == 0) || interaction.max_multiplicity >= kModulus)
-      return fail(ErrorCode::kKey, where + ": greatest multiplicity out of range");
+      return fail(ErrorCode::kKey, where() + ": greatest multiplicity out of range");
     if (interaction.tuple.empty() || interaction.tuple.size() > tuple_width)
-      return fail(ErrorCode::kKey, where + ": tuple wider than the key's");
+      return fail(ErrorCode::kKey, where() + ": tuple wider than the key's");
     // SOUNDNESS: what is sent must not be chosen by who knows the late challenges.
     if (auto ok = check_form(interaction.multiplicity, chip.slot_width() + chip.main_width,
-                             where + ": multiplicity");
+                             [&] { return where() + ": multiplicity"; });
         !ok)
       return ok;
     for (const AffineForm& form : interaction.tuple)

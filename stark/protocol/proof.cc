@@ -23,8 +23,8 @@ std::vector<Fp5> get_elements(ByteReader& in, size_t count) {
   std::vector<Fp5> elements;
   if (!in.can_hold(count, kElementBytes)) return elements;
   elements.resize(count);
-  for (Fp5& element : elements)
-    for (Fp& word : element.c) word = Fp::from_wire(in.get_field());
+  static_assert(sizeof(Fp5) == kElementBytes);  // an element is its words
+  in.get_fields({reinterpret_cast<uint32_t*>(elements.data()), count * Fp5::kDegree});
   return elements;
 }
 

@@ -52,7 +52,9 @@ ZKVM_SIMD_INLINE Wide mul_signed(Split a, Split b) {
 ZKVM_SIMD_INLINE Wide mul_low_words(Wide a, Split b) {
   return {static_cast<uint64_t>(static_cast<uint32_t>(a.v)) * b.v};
 }
-ZKVM_SIMD_INLINE Wide min_high_words(Wide a, Wide b) { return {a.v < b.v ? a.v : b.v}; }
+ZKVM_SIMD_INLINE Wide min_high_words(Wide a, Wide b) {
+  return {(a.v >> 32) < (b.v >> 32) ? a.v : b.v};
+}
 ZKVM_SIMD_INLINE U32 high_words(Wide a) { return {static_cast<uint32_t>(a.v >> 32)}; }
 
 ZKVM_SIMD_INLINE void transpose_in(const uint32_t* rows, size_t, U32 columns[16]) {

@@ -16,56 +16,42 @@ void put_centred(const Fp5& element, uint32_t* words) {
 
 }  // namespace
 
-DeepBatch::Known& DeepBatch::Group::known_at(uint8_t height) {
+DeepBatch::Known& DeepBatch::Quotient::known_at(uint8_t height) {
   const auto found = std::ranges::find(known, height, &Known::log_height);
-  return found != known.end() ? *found : known.emplace_back(Known{height, {}, {}});
+  return found != known.end() ? *found : known.emplace_back(Known{height, {}});
 }
 
-void DeepBatch::add(Group& group, uint32_t tree, uint32_t word, const Fp5& coefficient) {
-  auto& tiles = group.tiles;
-  if (tiles.empty() || tiles.back().tree != tree || tiles.back().words == kTileColumns)
-    tiles.push_back({tree, word, 0, {}, {}});
+void DeepBatch::Quotient::add(uint32_t tree, uint32_t word, const Fp5& coefficient) {
+  if (tiles.empty() || tiles.back().tree != tree || tiles.back().words == kTileColumns ||
+      tiles.back().first + tiles.back().words != word)
+    tiles.push_back({tree, word, 0, {}});
   Tile& tile = tiles.back();
   put_centred(coefficient, &tile.coefficients[kExtensionDegree * size_t{tile.words++}]);
-  group.at_zeta += coefficient * centre();
-}
-
-void DeepBatch::add_next(Group& group, uint32_t tree, uint32_t word, const Fp5& coefficient) {
-  const uint32_t first = group.first_tile[tree];
-  const uint32_t at = word - group.tiles[first].first;
-  OpenedNext next{at % kTileColumns, {}};
-  put_centred(coefficient, next.coefficients);
-  group.tiles[first + at / kTileColumns].next.push_back(next);
-  group.at_next += coefficient * centre();
+  offset += coefficient * centre();
 }
 
 DeepBatch::DeepBatch(const Shape& shape, const Fp5& zeta, std::span<const Fp5> opened,
                      std::span<const Fp5> coefficients)
-    : shape_(shape), zeta_(zeta) {
+    : shape_(shape) {
   const Fp5* value = opened.data();
   const Fp5* next_challenge = coefficients.data();
   Fp5 challenge;  // of the stack that was begun last
-  const auto know = [&](std::vector<Fp5>& known, uint32_t place) {
-    if (known.size() <= place) known.resize(place + 1);
-    known[place] -= challenge * *value++;
+  const auto open = [&](const GroupShape& group, ColumnRef column, Quotient& out) {
+    const auto [word, place] = shape.place(group, column);
+    if (place == 0) out.add(column.tree, word, challenge = *next_challenge++);
+    auto& polynomial = out.known_at(shape.trees[column.tree].log_height).polynomial;
+    if (polynomial.size() <= place) polynomial.resize(place + 1);
+    polynomial[place] -= challenge * *value++;
   };
   for (const GroupShape& group : shape.groups) {
-    Group& out = groups_.emplace_back();
-    out.log_height = group.log_height;
-    out.next_zeta = zeta * Fp::root_of_unity(group.log_height);
-    for (uint32_t tree = 0; tree < shape.trees.size(); ++tree) {
-      out.first_tile.push_back(static_cast<uint32_t>(out.tiles.size()));
-      for (uint32_t column = 0; column < shape.opened_width(group, tree); ++column) {
-        const auto [word, place] = shape.place(group, {tree, column});
-        if (place == 0) add(out, tree, word, challenge = *next_challenge++);
-        know(out.known_at(shape.trees[tree].log_height).at_zeta, place);
-      }
-    }
-    for (const ColumnRef column : group.next) {  // whole stacks
-      const auto [word, place] = shape.place(group, column);
-      if (place == 0) add_next(out, column.tree, word, challenge = *next_challenge++);
-      know(out.known_at(shape.trees[column.tree].log_height).at_next, place);
-    }
+    Quotient here{group.log_height, zeta, {}, {}, {}};
+    for (uint32_t tree = 0; tree < shape.trees.size(); ++tree)
+      for (uint32_t column = 0; column < shape.opened_width(group, tree); ++column)
+        open(group, {tree, column}, here);
+    quotients_.push_back(std::move(here));
+    Quotient next{group.log_height, zeta * Fp::root_of_unity(group.log_height), {}, {}, {}};
+    for (const ColumnRef column : group.next) open(group, column, next);  // whole stacks
+    quotients_.push_back(std::move(next));
   }
 }
 
@@ -79,33 +65,28 @@ Fp5 evaluate(std::span<const Fp5> polynomial, Fp x) {
 
 }  // namespace
 
-void DeepBatch::add_sums(const Group& group, size_t first, size_t last,
+void DeepBatch::add_sums(const Quotient& quotient, size_t first, size_t last,
                          std::span<const uint32_t* const> rows, size_t count,
-                         std::vector<Fp5>& at_zeta, std::vector<Fp5>& at_next) const {
+                         std::vector<Fp5>& sums) const {
   std::vector<OpenedTile> tiles;
-  for (const Tile& tile : std::span(group.tiles).subspan(first, last - first)) {
+  for (const Tile& tile : std::span(quotient.tiles).subspan(first, last - first)) {
     const size_t row_words = shape_.trees[tile.tree].row_words;
     tiles.push_back({.first = rows[tile.tree] + tile.first,
                      .row_words = row_words,
                      .words = tile.words,
                      .readable = count * row_words - tile.first,
-                     .coefficients = tile.coefficients.data(),
-                     .next = tile.next.data(),
-                     .next_count = tile.next.size()});
+                     .coefficients = tile.coefficients.data()});
   }
-  std::vector<uint32_t> sums(2 * kExtensionDegree * count);
-  verifier_deep_kernels().sums(tiles.data(), tiles.size(), count, sums.data());
-  for (size_t q = 0; q < count; ++q) {
-    at_zeta[q] += element_at(&sums[2 * kExtensionDegree * q]);
-    at_next[q] += element_at(&sums[2 * kExtensionDegree * q + kExtensionDegree]);
-  }
+  std::vector<uint32_t> words(kExtensionDegree * count);
+  verifier_deep_kernels().sums(tiles.data(), tiles.size(), count, words.data());
+  for (size_t q = 0; q < count; ++q) sums[q] += element_at(&words[kExtensionDegree * q]);
 }
 
 std::vector<Fp5> DeepBatch::at(std::span<const uint32_t> indices,
                                std::span<const uint32_t* const> rows) const {
   const size_t count = indices.size();
   // points[k]: of height H - k, by index.
-  const unsigned lowest = groups_.back().log_height;
+  const unsigned lowest = quotients_.back().log_height;
   std::vector<std::vector<Fp>> points(shape_.log_height - lowest + 1u, std::vector<Fp>(count));
   for (size_t q = 0; q < count; ++q) {
     Fp x = lde_shift(shape_.log_height) *
@@ -134,47 +115,35 @@ std::vector<Fp5> DeepBatch::at(std::span<const uint32_t> indices,
     }
   }
 
-  std::vector<Fp5> denominators(2 * count), inverses(2 * count), values(count);
-  std::vector<Fp5> at_zeta, at_next, of_tree, of_tree_next;
-  for (const Group& group : groups_) {
-    const std::vector<Fp>& x = points_at(group.log_height);
-    for (size_t q = 0; q < count; ++q) {
-      denominators[2 * q] = x[q] - zeta_;
-      denominators[2 * q + 1] = x[q] - group.next_zeta;
-    }
-    batch_inverse(denominators.data(), inverses.data(), 2 * count);
+  std::vector<Fp5> denominators(count), inverses(count), values(count), sums, of_tree;
+  for (const Quotient& quotient : quotients_) {
+    const std::vector<Fp>& x = points_at(quotient.log_height);
+    for (size_t q = 0; q < count; ++q) denominators[q] = x[q] - quotient.point;
+    batch_inverse(denominators.data(), inverses.data(), count);
 
-    at_zeta.assign(count, group.at_zeta);
-    at_next.assign(count, group.at_next);
-    for (size_t first = 0; first < group.tiles.size();) {
-      const uint32_t tree = group.tiles[first].tree;
+    sums.assign(count, quotient.offset);
+    const std::span<const Tile> tiles = quotient.tiles;
+    for (size_t first = 0; first < tiles.size();) {
+      const uint32_t tree = tiles[first].tree;
       size_t last = first + 1;
-      while (last < group.tiles.size() &&
-             (group.tiles[last].tree == tree ||
-              (ranks[tree].empty() && ranks[group.tiles[last].tree].empty())))
+      while (last < tiles.size() &&
+             (tiles[last].tree == tree || (ranks[tree].empty() && ranks[tiles[last].tree].empty())))
         ++last;
       if (ranks[tree].empty()) {
-        add_sums(group, first, last, rows, count, at_zeta, at_next);
+        add_sums(quotient, first, last, rows, count, sums);
       } else {
         of_tree.assign(row_counts[tree], {});
-        of_tree_next.assign(row_counts[tree], {});
-        add_sums(group, first, last, rows, row_counts[tree], of_tree, of_tree_next);
-        for (size_t q = 0; q < count; ++q) {
-          at_zeta[q] += of_tree[ranks[tree][q]];
-          at_next[q] += of_tree_next[ranks[tree][q]];
-        }
+        add_sums(quotient, first, last, rows, row_counts[tree], of_tree);
+        for (size_t q = 0; q < count; ++q) sums[q] += of_tree[ranks[tree][q]];
       }
       first = last;
     }
 
-    for (size_t q = 0; q < count; ++q) {
-      for (const Known& known : group.known) {
-        const Fp point = points_at(known.log_height)[q];
-        at_zeta[q] += evaluate(known.at_zeta, point);
-        at_next[q] += evaluate(known.at_next, point);
-      }
-      values[q] += at_zeta[q] * inverses[2 * q] + at_next[q] * inverses[2 * q + 1];
+    for (const Known& known : quotient.known) {
+      const std::vector<Fp>& x_h = points_at(known.log_height);
+      for (size_t q = 0; q < count; ++q) sums[q] += evaluate(known.polynomial, x_h[q]);
     }
+    for (size_t q = 0; q < count; ++q) values[q] += sums[q] * inverses[q];
   }
   if (shape_.params.zk) {
     const uint32_t quotient = shape_.tree(Phase::kQuotient);

@@ -48,36 +48,31 @@ class DeepBatch {
   struct Tile {
     uint32_t tree, first, words;
     std::array<uint32_t, 16 * kExtensionDegree> coefficients{};  // centred words of c
-    std::vector<OpenedNext> next;
   };
-  /// What is known of stacks of trees of one height, with the sign of the numerator:
-  /// - sum c V and - sum d W, coefficients of X^j by j.
+  /// - sum c V of a quotient's stacks in trees of one height: coefficients of X^j by j.
   struct Known {
     uint8_t log_height;
-    std::vector<Fp5> at_zeta, at_next;
+    std::vector<Fp5> polynomial;
   };
-  struct Group {
+  /// A group's stacks that are opened at one point z: sum c (F(x_h) - V(x_h)) / (x_n - z).
+  struct Quotient {
     uint8_t log_height;
-    Fp5 next_zeta;
-    std::vector<Tile> tiles;           // tree by tree
-    std::vector<uint32_t> first_tile;  // by tree
+    Fp5 point;
+    std::vector<Tile> tiles;  // tree by tree
     std::vector<Known> known;
-    Fp5 at_zeta, at_next;  // what the sums of the kernel lack to be sums of c F and d F
+    Fp5 offset;  // what the sums of the kernel lack to be sums of c F
 
+    /// Adds a stack with its challenge.
+    void add(uint32_t tree, uint32_t word, const Fp5& coefficient);
     [[nodiscard]] Known& known_at(uint8_t height);
   };
 
-  /// Adds a stack opened at zeta, or at w zeta, with its challenge.
-  static void add(Group& group, uint32_t tree, uint32_t word, const Fp5& coefficient);
-  static void add_next(Group& group, uint32_t tree, uint32_t word, const Fp5& coefficient);
-  /// Adds the sums of a group's tiles [first, last), all of trees with these rows, at each of them.
-  void add_sums(const Group& group, size_t first, size_t last,
-                std::span<const uint32_t* const> rows, size_t count, std::vector<Fp5>& at_zeta,
-                std::vector<Fp5>& at_next) const;
+  /// Adds the sums of a quotient's tiles [first, last), all of trees with these rows, at each row.
+  void add_sums(const Quotient& quotient, size_t first, size_t last,
+                std::span<const uint32_t* const> rows, size_t count, std::vector<Fp5>& sums) const;
 
   const Shape& shape_;
-  Fp5 zeta_;
-  std::vector<Group> groups_;
+  std::vector<Quotient> quotients_;
 };
 
 }  // namespace zkvm::stark

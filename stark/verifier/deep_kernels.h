@@ -9,12 +9,6 @@
 
 namespace zkvm::stark {
 
-/// A column that is also opened at w zeta.
-struct OpenedNext {
-  uint32_t lane;             // of the tile
-  uint32_t coefficients[5];  // centred words of d
-};
-
 /// Up to 16 adjacent columns of the opened rows of one tree.
 struct OpenedTile {
   const uint32_t* first;  // word of row 0; canonical words
@@ -24,13 +18,10 @@ struct OpenedTile {
   size_t readable;
   /// Centred words of c, five a column, for 16 columns; 0 for the rest.
   const uint32_t* coefficients;
-  const OpenedNext* next;
-  size_t next_count;
 };
 
 struct VerifierDeepKernels {
-  /// sums[10 r ..]: sum c s(x) of row r, then sum d s(x), each five canonical words, where s is
-  /// shifted() of simd.h.
+  /// sums[5 r ..]: sum c s(x) of row r, five canonical words, where s is shifted() of simd.h.
   void (*sums)(const OpenedTile* tiles, size_t tile_count, size_t rows, uint32_t* sums);
 };
 

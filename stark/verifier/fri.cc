@@ -69,24 +69,23 @@ Result<FriChallenges> replay_fri(const Shape& shape, const Proof& proof, Transcr
 }
 
 Fp5 fold_fibre(std::span<const Fp5> fibre, Fp y_inverse, const Fp5& beta) {
-  // By halves: F(X) = E(X^2) + X O(X^2), the fold by beta is E + beta O; then by beta^2, beta^4.
+  // By halves: F(X) = E(X^2) + X O(X^2), and 2 (E + beta O) = F(y) + F(-y) + beta/y (F(y) - F(-y));
+  // then by beta^2, beta^4. The halves are taken of the result.
   Fp5 values[8];
   std::ranges::copy(fibre, values);
-  Fp5 challenge = beta;
+  Fp5 factor = beta * y_inverse;
+  Fp scale = Fp::one();
   for (size_t half = fibre.size() / 2; half > 0; half /= 2) {
-    const auto log = static_cast<unsigned>(std::bit_width(half));  // of the number of values
-    const Fp step = inverse_point(log, 1);
-    Fp point = y_inverse * kHalf;  // 1/(2 y w^j)
+    const Fp step = inverse_point(static_cast<unsigned>(std::bit_width(half)), 1);
+    Fp5 at = factor;  // beta/(y w^j)
     for (size_t j = 0; j < half; ++j) {
-      const Fp5 even = (values[j] + values[j + half]) * kHalf;
-      const Fp5 odd = (values[j] - values[j + half]) * point;
-      values[j] = even + challenge * odd;
-      point *= step;
+      values[j] = values[j] + values[j + half] + at * (values[j] - values[j + half]);
+      at *= step;
     }
-    challenge *= challenge;
-    y_inverse *= y_inverse;
+    factor *= factor;
+    scale *= kHalf;
   }
-  return values[0];
+  return values[0] * scale;
 }
 
 Result<void> check_queries(const Shape& shape, const FriChallenges& challenges,

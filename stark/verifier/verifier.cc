@@ -38,7 +38,7 @@ std::span<const uint32_t> words_of(std::span<const Digest> digests) {
 
 /// The transcript up to the query indices: protocol.md section 8. The messages come in the order and
 /// under the headings of prover.cc; the checks, below, follow section 11. Errors: kNonce.
-Result<Challenges> replay(const VerifyingKey& key, const Shape& shape, const Statement& statement,
+Result<Challenges> replay(const Digest& key, const Shape& shape, const Statement& statement,
                           std::span<const Digest> slots, const Proof& proof, TranscriptLog* log) {
   Transcript transcript(log);
   Challenges out;
@@ -54,7 +54,7 @@ Result<Challenges> replay(const VerifyingKey& key, const Shape& shape, const Sta
 
   // Statement.
   transcript.absorb("params", shape.params.serialise());
-  transcript.absorb("key", blake3_hash(key.serialise()));
+  transcript.absorb("key", key);
   transcript.absorb("statement", statement.serialise());
   transcript.absorb("tables", serialise(shape.tables));
   transcript.absorb_words("slots", words_of(slots));
@@ -115,7 +115,7 @@ Result<void> check_trees(const Shape& shape, std::span<const Digest> slots,
     const MerkleShape rows = merkle_shape(shape, t);
     const auto opened = opened_rows(shape, t, indices);
     std::vector<uint32_t> scratch(2 * opened.size());
-    std::vector<Digest> nodes(3 * opened.size());
+    std::vector<Digest> nodes(2 * opened.size());
     if (verify_merkle_proof(roots[t], rows, opened, proof.trees[t].rows, proof.trees[t].digests,
                             scratch, nodes, MerkleLaneHasher()) != MerkleCheck::kOk)
       return fail(ErrorCode::kMerkle,
@@ -164,7 +164,8 @@ Result<Verified> verify(const VerifyingKey& key, const Statement& statement,
 
   // Transcript.
   const auto slots = slot_roots(key, *shape, statement);
-  const auto challenges = replay(key, *shape, statement, slots, proof, options.log);
+  const Digest key_digest = blake3_hash(key.serialise());
+  const auto challenges = replay(key_digest, *shape, statement, slots, proof, options.log);
   if (!challenges) return propagate(challenges);
 
   // Openings.
@@ -184,7 +185,7 @@ Result<Verified> verify(const VerifyingKey& key, const Statement& statement,
                               proof.final_polynomial);
       !ok)
     return propagate(ok);
-  return Verified{proof.params, std::move(proof.tables), std::move(proven)};
+  return Verified{key_digest, proof.params, std::move(proof.tables), std::move(proven)};
 }
 
 }  // namespace zkvm::stark

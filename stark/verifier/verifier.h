@@ -22,6 +22,7 @@ struct VerifyOptions {
 
 /// What a good proof also tells: callers that link proofs compare these.
 struct Verified {
+  Digest key;  // BLAKE3 of the verifying key's bytes
   Params params;
   std::vector<TableSpec> tables;
   Soundness soundness;

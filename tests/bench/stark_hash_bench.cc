@@ -217,7 +217,7 @@ void add_openings() {
       indices.erase(std::unique(indices.begin(), indices.end()), indices.end());
       opening = tree.open(indices);
       scratch_indices.resize(2 * indices.size());
-      scratch_digests.resize(4 * indices.size());
+      scratch_digests.resize(2 * indices.size());
     }
   };
   const auto get = []() -> Opened& {

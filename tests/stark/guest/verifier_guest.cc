@@ -68,7 +68,7 @@ int main() {
   const auto verified = verify(*key, statement, proof);
   if (!verified) refuse(verified.error());
 
-  zk::commit(blake3_hash(key->serialise()));
+  zk::commit(verified->key);
   zk::commit(verified->soundness.bits);
   zk::commit(statement.serialise());
 }

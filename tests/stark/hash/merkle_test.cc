@@ -71,7 +71,7 @@ std::vector<std::vector<Digest>> naive_tree(const Rows& rows) {
 MerkleCheck check(const Digest& root, const MerkleShape& shape, std::span<const uint32_t> indices,
                   const TreeOpening& opening) {
   std::vector<uint32_t> words(2 * indices.size());
-  std::vector<Digest> digests(3 * indices.size());
+  std::vector<Digest> digests(2 * indices.size());
   const auto verdict = [&](const auto& hasher) {
     return verify_merkle_proof(root, shape, indices, opening.rows, opening.digests, words, digests,
                                hasher);
@@ -438,15 +438,15 @@ TEST_F(MerkleVerifyTest, OtherShapes) {
 TEST_F(MerkleVerifyTest, ScratchIsChecked) {
   const size_t n = indices_.size();
   std::vector<uint32_t> words(2 * n);
-  std::vector<Digest> digests(3 * n);
+  std::vector<Digest> digests(2 * n);
   auto verdict = [&](size_t word_count, size_t digest_count) {
     return verify_merkle_proof(tree_.root(), shape_, indices_, opening_.rows, opening_.digests,
                                std::span(words).first(word_count),
                                std::span(digests).first(digest_count));
   };
-  EXPECT_EQ(verdict(2 * n, 3 * n), MerkleCheck::kOk);
-  EXPECT_EQ(verdict(2 * n - 1, 3 * n), MerkleCheck::kScratch);
-  EXPECT_EQ(verdict(2 * n, 3 * n - 1), MerkleCheck::kScratch);
+  EXPECT_EQ(verdict(2 * n, 2 * n), MerkleCheck::kOk);
+  EXPECT_EQ(verdict(2 * n - 1, 2 * n), MerkleCheck::kScratch);
+  EXPECT_EQ(verdict(2 * n, 2 * n - 1), MerkleCheck::kScratch);
 }
 
 }  // namespace

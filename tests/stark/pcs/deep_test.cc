@@ -298,19 +298,13 @@ TEST_P(Deep, LargestWords) {
     for (const uint32_t factor : {0u, 1u, kCentre, kCentre + 1, Fp::kModulus - 1}) {
       const std::vector<uint32_t> row(kColumns * kRows, word);
       const std::vector<uint32_t> coefficients(5 * kColumns, centred_word(Fp::from_wire(factor)));
-      OpenedNext one{0, {}};
-      std::ranges::fill(one.coefficients, coefficients[0]);
-      std::vector<OpenedNext> next;
-      for (uint32_t lane = 0; lane < kColumns; ++lane) next.push_back(one), next.back().lane = lane;
       const OpenedTile tile{.first = row.data(),
                             .row_words = kColumns,
                             .words = kColumns,
                             .readable = row.size(),
-                            .coefficients = coefficients.data(),
-                            .next = next.data(),
-                            .next_count = next.size()};
+                            .coefficients = coefficients.data()};
       const std::vector<OpenedTile> tiles(kTiles, tile);
-      std::vector<uint32_t> sums(10 * kRows);
+      std::vector<uint32_t> sums(5 * kRows);
       verifier_deep_kernels().sums(tiles.data(), tiles.size(), kRows, sums.data());
       const Fp expected =
           (Fp::from_wire(word) - centre()) * Fp::from_wire(factor) * Fp::from(kColumns * kTiles);

@@ -82,7 +82,7 @@ class FriRun {
       const MerkleShape tree = merkle_shape(shape, shape.trees.size() + i);
       const auto opened = distinct_below(indices, tree.log_size);
       std::vector<uint32_t> scratch(2 * opened.size());
-      std::vector<Digest> nodes(3 * opened.size());
+      std::vector<Digest> nodes(2 * opened.size());
       EXPECT_EQ(verify_merkle_proof(proof.layers[i].root, tree, opened, openings[i].rows,
                                     openings[i].digests, scratch, nodes),
                 MerkleCheck::kOk);
