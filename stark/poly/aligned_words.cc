@@ -36,15 +36,23 @@ void* map_huge(size_t bytes, size_t alignment) {
 }
 void unmap(void* block, size_t bytes) { munmap(block, round_up(bytes, kPage)); }
 
-/// Blocks below a huge page, cut from slabs of several: the first touch of their pages, one by one,
-/// took a seventh of the time of a proof of 2^14 rows.
+/// Blocks below a huge page, cut from slabs of one or several: the first touch of their pages, one
+/// by one, took a seventh of the time of a proof of 2^14 rows. Small ones have slabs of their own:
+/// they are freed early (the prover's extra cosets), and left holes that no tile of a table fits.
 class Slabs {
  public:
-  static constexpr size_t kSmallest = size_t{64} << 10;
+  // A tile of 2^11 rows is larger, threads' scratch and the trees of a short codeword are not.
+  static constexpr size_t kSmallest = (size_t{128} << 10) + 64;
 
-  static Slabs& instance() {
-    static Slabs& slabs = *new Slabs;  // outlives every static that holds words
-    return slabs;
+  /// For blocks of so many bytes.
+  static Slabs& instance(size_t bytes) {
+    // They outlive every static that holds words.
+    static Slabs& small = *new Slabs(kHugePage);
+    static Slabs& large = *new Slabs(16 * kHugePage);
+    return bytes < kSmallestOfLarge ? small : large;
+  }
+  static size_t release_all() {
+    return instance(kSmallest).release() + instance(kSmallestOfLarge).release();
   }
 
   /// `bytes`: a multiple of 64, at most a huge page.
@@ -58,8 +66,8 @@ class Slabs {
         if (free->second >= bytes && (tightest == nullptr || free->second < place->second))
           tightest = &slab, place = free;
     if (tightest == nullptr) {
-      auto* start = static_cast<char*>(map_huge(kSlabBytes, kSlabBytes));
-      tightest = &(slabs_[start] = {{start, kSlabBytes}});
+      auto* start = static_cast<char*>(map_huge(slab_bytes_, slab_bytes_));
+      tightest = &(slabs_[start] = {{start, slab_bytes_}});
       place = tightest->begin();
     }
     const auto [block, size] = *place;
@@ -71,7 +79,7 @@ class Slabs {
   void give(void* block, size_t bytes) {
     const std::lock_guard lock(mutex_);
     auto* at = static_cast<char*>(block);
-    const auto found = slabs_.find(at - reinterpret_cast<uintptr_t>(at) % kSlabBytes);
+    const auto found = slabs_.find(at - reinterpret_cast<uintptr_t>(at) % slab_bytes_);
     Slab& slab = found->second;
     auto free = slab.emplace(at, bytes).first;
     if (const auto next = std::next(free);
@@ -85,9 +93,10 @@ class Slabs {
         slab.erase(free);
         free = before;
       }
-    if (free->second == kSlabBytes) {  // of which one is enough
+    if (free->second == slab_bytes_) {  // of which one is enough, if it is large
       if (spare_ != nullptr) release_spare();
       spare_ = found->first;
+      if (slab_bytes_ == kHugePage) release_spare();
     }
   }
 
@@ -97,19 +106,24 @@ class Slabs {
   }
 
  private:
-  static constexpr size_t kSlabBytes = 16 * kHugePage;
+  static constexpr size_t kSmallestOfLarge = size_t{256} << 10;  // a tile of 2^12 rows is larger
   using Free = std::map<char*, size_t>;  // bytes by start: no two adjoin
   using Slab = Free;
 
   size_t release_spare() {
     const auto spare = std::exchange(spare_, nullptr);
     const auto found = slabs_.find(spare);
-    if (found == slabs_.end() || found->second.begin()->second != kSlabBytes) return 0;
+    if (found == slabs_.end() || found->second.empty() ||
+        found->second.begin()->second != slab_bytes_)
+      return 0;
     slabs_.erase(found);
-    unmap(spare, kSlabBytes);
-    return kSlabBytes;
+    unmap(spare, slab_bytes_);
+    return slab_bytes_;
   }
 
+  explicit Slabs(size_t slab_bytes) : slab_bytes_(slab_bytes) {}
+
+  const size_t slab_bytes_;
   std::mutex mutex_;
   std::map<char*, Slab> slabs_;  // by start
   char* spare_ = nullptr;        // one that was free last
@@ -185,7 +199,7 @@ AlignedWords::AlignedWords(size_t count) : size_(count) {
     ZK_CHECK(data_ != nullptr);
   } else if (bytes < kHugePage) {
     block_bytes_ = round_up(bytes, 64);
-    data_ = static_cast<uint32_t*>(Slabs::instance().take(block_bytes_));
+    data_ = static_cast<uint32_t*>(Slabs::instance(block_bytes_).take(block_bytes_));
   } else {
     block_bytes_ = bytes;
     data_ = static_cast<uint32_t*>(FreeBlocks::instance().take(block_bytes_));
@@ -209,13 +223,13 @@ AlignedWords::~AlignedWords() {
   if (block_bytes_ == 0)
     std::free(data_);
   else if (block_bytes_ < kHugePage)
-    Slabs::instance().give(data_, block_bytes_);
+    Slabs::instance(block_bytes_).give(data_, block_bytes_);
   else
     FreeBlocks::instance().give(data_, block_bytes_);
 }
 
 size_t AlignedWords::release_kept() {
-  return FreeBlocks::instance().release() + Slabs::instance().release();
+  return FreeBlocks::instance().release() + Slabs::release_all();
 }
 
 void AlignedWords::set_poison(bool on) { poison.store(on, std::memory_order_relaxed); }

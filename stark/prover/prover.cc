@@ -193,30 +193,39 @@ class Prover {
 
   bool commit_quotient() {
     alpha_ = transcript_.squeeze("alpha");
+    // Of all groups first: so the extra cosets make room for the quotient's columns.
+    std::vector<QuotientValues> values;
+    for (size_t g = 0; g < shape_.groups.size(); ++g) {
+      const uint64_t evaluated = uint64_t{shape_.groups[g].height()} * 2;
+      timed_("constraints", evaluated, "row", [&] {
+        values.push_back({quotient_on_cosets(g), {}});
+        if (shape_.params.zk) values.back().on_extra_coset = quotient_on_extra_coset(g);
+      });
+    }
+    phases_.drop_extra_cosets();
     std::vector<CommittedGroup> groups;
     for (size_t g = 0; g < shape_.groups.size(); ++g) {
       const GroupShape& group = shape_.groups[g];
       CommittedGroup& made = groups.emplace_back();
       made.log_height = group.log_height;
       const uint64_t rows = uint64_t{group.height()} << shape_.params.log_blowup;
-      const uint64_t evaluated = uint64_t{group.height()} * 2;
-      TileMatrix values, extra;
-      timed_("constraints", evaluated, "row", [&] {
-        values = quotient_on_cosets(g);
-        if (shape_.params.zk) extra = quotient_on_extra_coset(g);
-      });
       timed_("split quotient", rows, "LDE row", [&] {
         for (size_t c = 0; c < phases_.coset_count(); ++c)
           made.cosets.emplace_back(group.log_height,
                                    static_cast<int>(group.width[shape_.tree(Phase::kQuotient)]));
-        made.masks = split_quotient(shape_, group, randomness_, values,
-                                    shape_.params.zk ? &extra : nullptr, made.cosets);
+        made.masks =
+            split_quotient(shape_, group, randomness_, values[g].on_cosets,
+                           shape_.params.zk ? &values[g].on_extra_coset : nullptr, made.cosets);
       });
+      values[g] = {};
     }
-    phases_.drop_extra_cosets();
     commit(Phase::kQuotient, std::move(groups));
     return grind_for("grind zeta", proof_.params.grind_round, proof_.nonce_zeta);
   }
+
+  struct QuotientValues {
+    TileMatrix on_cosets, on_extra_coset;
+  };
 
   /// As split_quotient takes them: Q has less than 2 N + M coefficients, so that two cosets and the
   /// extra one determine it.

@@ -200,9 +200,9 @@ uint64_t committed_cells(const Circuit& circuit, std::span<const TableSpec> tabl
 }
 
 uint64_t estimate_memory(const MemoryUse& use, uint8_t log_blowup) {
-  constexpr double kBase = 48e6;
+  constexpr double kBase = 41e6;
   constexpr double kVolume = 26e6;  // trace, extension and tree of 64 columns
-  const double per_cell = log_blowup == 1 ? 10.5 : log_blowup == 2 ? 21.5 : 47;
+  const double per_cell = log_blowup == 1 ? 10.5 : log_blowup == 2 ? 21 : 47;
   return static_cast<uint64_t>(kBase + per_cell * static_cast<double>(use.largest_cells) +
                                4 * static_cast<double>(use.proof_bytes) +
                                3 * static_cast<double>(use.program_bytes) +

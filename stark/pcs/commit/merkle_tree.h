@@ -1,8 +1,8 @@
 // Merkle trees over rows, the prover's side; see merkle_proof.h for the shape of the tree.
 //
 // The tree does not own the columns it commits: it reads them once to build and again to open, so
-// they must outlive it. For that it forgets its lowest levels: of 2^n leaves it keeps the 2^(n - 2)
-// nodes above them (8 bytes a leaf for them and 16 for all), and recomputes the few below that an
+// they must outlive it. For that it forgets its lowest levels: of 2^n leaves it keeps the 2^(n - 3)
+// nodes above them (4 bytes a leaf for them and 8 for all), and recomputes the few below that an
 // opening asks for.
 #pragma once
 
@@ -68,7 +68,7 @@ class MerkleTree {
 
  private:
   // An opening hashes up to 2^kForgottenLevels - 1 leaves.
-  static constexpr unsigned kForgottenLevels = 2;
+  static constexpr unsigned kForgottenLevels = 3;
   [[nodiscard]] unsigned top() const { return rows_->log_rows(); }
   [[nodiscard]] unsigned log_cosets() const { return rows_->log_cosets(); }
   [[nodiscard]] bool in_packs(unsigned level) const { return level >= log_cosets() + 4; }

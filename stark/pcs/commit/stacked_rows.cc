@@ -224,21 +224,20 @@ void StackedRows::append_words(const Part& part, uint32_t index, std::vector<uin
     return;
   }
   const Fp x = point(index);
-  const uint32_t height = 1u << part.log_stack;
-  Fp word, power = Fp::one();
+  std::vector<Fp> powers = {Fp::one()};
+  while (powers.size() < size_t{1} << part.log_stack) powers.push_back(powers.back() * x);
+  Fp word;
   uint32_t place = 0;
   const auto finish = [&] {
     out.push_back(word.wire);
     word = Fp::zero();
-    power = Fp::one();
     place = 0;
   };
   for (uint32_t column = 0; column < columns; ++column) {
     if (column == part.group.restart && place != 0) finish();
     const uint32_t* cells = matrix.row(static_cast<int>(column) / kTileWidth, row);
-    word += Fp::from_wire(cells[column % kTileWidth]) * power;
-    power *= x;
-    if (++place == height) finish();
+    word += Fp::from_wire(cells[column % kTileWidth]) * powers[place];
+    if (++place == powers.size()) finish();
   }
   if (place != 0) finish();
 }
