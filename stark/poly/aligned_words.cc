@@ -37,22 +37,21 @@ void* map_huge(size_t bytes, size_t alignment) {
 void unmap(void* block, size_t bytes) { munmap(block, round_up(bytes, kPage)); }
 
 /// Blocks below a huge page, cut from slabs of one or several: the first touch of their pages, one
-/// by one, took a seventh of the time of a proof of 2^14 rows. Small ones have slabs of their own:
-/// they are freed early (the prover's extra cosets), and left holes that no tile of a table fits.
+/// by one, took a seventh of the time of a proof of 2^14 rows. Tiles of 2^11 rows have slabs of their
+/// own: the prover's extra cosets, freed early, left holes that no tile of a table fits in.
 class Slabs {
  public:
-  // A tile of 2^11 rows is larger, threads' scratch and the trees of a short codeword are not.
-  static constexpr size_t kSmallest = (size_t{128} << 10) + 64;
+  static constexpr size_t kSmallest = size_t{64} << 10;
 
   /// For blocks of so many bytes.
   static Slabs& instance(size_t bytes) {
     // They outlive every static that holds words.
-    static Slabs& small = *new Slabs(kHugePage);
-    static Slabs& large = *new Slabs(16 * kHugePage);
-    return bytes < kSmallestOfLarge ? small : large;
+    static Slabs& short_tiles = *new Slabs(kHugePage);
+    static Slabs& others = *new Slabs(16 * kHugePage);
+    return bytes > kShortTile && bytes < 2 * kShortTile ? short_tiles : others;
   }
   static size_t release_all() {
-    return instance(kSmallest).release() + instance(kSmallestOfLarge).release();
+    return instance(kShortTile + 64).release() + instance(kShortTile).release();
   }
 
   /// `bytes`: a multiple of 64, at most a huge page.
@@ -106,7 +105,7 @@ class Slabs {
   }
 
  private:
-  static constexpr size_t kSmallestOfLarge = size_t{256} << 10;  // a tile of 2^12 rows is larger
+  static constexpr size_t kShortTile = size_t{128} << 10;  // a tile takes some lines more
   using Free = std::map<char*, size_t>;  // bytes by start: no two adjoin
   using Slab = Free;
 
