@@ -49,7 +49,7 @@ Setup& setup() {
     const TableSpec table{0, kLogHeight};
     auto shape = make_shape(circuit->key(), params, {&table, 1});
     ZK_CHECK(shape.has_value());
-    Setup s{*std::move(circuit), *std::move(shape), {}, {}, {}, {}, {}};
+    Setup s{*std::move(circuit), *std::move(shape), {}, {}, {}, {}, {}, {}};
     std::mt19937_64 random(1);
     const auto element = [&] {
       Fp5 x;
