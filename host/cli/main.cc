@@ -1,5 +1,6 @@
 // `zkvm`: the command line. One file per subcommand; host/zkvm.h does the work.
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -112,6 +113,11 @@ int run_command_line(int argc, char** argv) {
 int main(int argc, char** argv) {
   using namespace zkvm::cli;
   keep_standard_files();
+#ifdef M_MMAP_THRESHOLD
+  // Where the C library's threshold begins. It would rise to the largest block that was ever freed, and
+  // blocks of a megabyte would leave their holes in the heap.
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
+#endif
   std::string problem;
   try {
     const int status = run_command_line(argc, argv);
