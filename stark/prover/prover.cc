@@ -21,10 +21,10 @@ namespace {
 
 class Prover {
  public:
-  Prover(const Circuit& circuit, const Witness& witness, const SlotTrees& slots, Shape shape,
+  Prover(const Circuit& circuit, Witness witness, const SlotTrees& slots, Shape shape,
          const ProverOptions& options, ProverStats& stats)
       : circuit_(circuit),
-        witness_(witness),
+        witness_(std::move(witness)),
         slots_(slots),
         shape_(std::move(shape)),
         options_(options),
@@ -125,7 +125,12 @@ class Prover {
   // --------------------------------------------------------------------------------------- late
 
   bool commit_late() {
-    if (!shape_.has(Phase::kLate)) return true;
+    if (shape_.has(Phase::kLate) && !commit_late_columns()) return false;
+    witness_.tables = {};  // read no more
+    return true;
+  }
+
+  bool commit_late_columns() {
     if (!grind_for("grind late", proof_.params.grind_round, proof_.nonce_late.emplace()))
       return false;
     Fp5 drawn[kLateChallenges];
@@ -355,7 +360,7 @@ class Prover {
   }
 
   const Circuit& circuit_;
-  const Witness& witness_;
+  Witness witness_;
   const SlotTrees& slots_;
   const Shape shape_;
   const ProverOptions& options_;
@@ -407,7 +412,7 @@ Statement make_statement(const Circuit& circuit, const Witness& witness, const S
   return out;
 }
 
-Result<Proof> prove(const Circuit& circuit, const Witness& witness, const SlotTrees& slots,
+Result<Proof> prove(const Circuit& circuit, Witness witness, const SlotTrees& slots,
                     const ProverOptions& options, ProverStats* stats) {
   auto shape = make_shape(circuit.key(), options.params, witness.specs());
   if (!shape) return propagate(shape);
@@ -420,7 +425,8 @@ Result<Proof> prove(const Circuit& circuit, const Witness& witness, const SlotTr
     return fail(ErrorCode::kTables,
                 "the smallest table has too few rows to answer every group's blinds");
   ProverStats unused;
-  Prover prover(circuit, witness, slots, std::move(*shape), options, stats ? *stats : unused);
+  Prover prover(circuit, std::move(witness), slots, std::move(*shape), options,
+                stats ? *stats : unused);
   if (!prover.run()) return fail(ErrorCode::kCancelled, "cancelled");
   return std::move(prover).take();
 }

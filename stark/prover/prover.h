@@ -39,8 +39,9 @@ struct ProverStats {
 
 /// Proves that the witness satisfies the circuit; slot columns of the witness must be those of the
 /// slots' trees. A witness that violates a constraint gives a proof that does not verify: use
-/// checker.h to find out what is wrong with it. Errors: kParams, kTables, kStatement, kCancelled.
-[[nodiscard]] Result<Proof> prove(const Circuit& circuit, const Witness& witness,
+/// checker.h to find out what is wrong with it. Its tables are let go once they are committed: move it
+/// here. Errors: kParams, kTables, kStatement, kCancelled.
+[[nodiscard]] Result<Proof> prove(const Circuit& circuit, Witness witness,
                                   const SlotTrees& slots, const ProverOptions& options,
                                   ProverStats* stats = nullptr);
 

@@ -374,13 +374,13 @@ Result<SegmentProof> Session::prove_segment(size_t index, const Circuit& circuit
   options.params = params_;
   options.seed = proof_seed(index, circuit, witness);
   options.progress = [&](double part, const char* stage) { return go_on(index, part, stage); };
-  const auto proof = stark::prove(circuit, witness, trees, options, &stats_.prover);
+  count_tables(circuit, witness, plan.rows);
+  const auto proof = stark::prove(circuit, std::move(witness), trees, options, &stats_.prover);
   if (!proof) return propagate(proof);
   out.proof = proof->serialise();
 
   left.erase(static_cast<uint32_t>(index));
   stats_.cycles += plan.cycles;
-  count_tables(circuit, witness, plan.rows);
   stats_.peak_rss_bytes = peak_rss();
   return out;
 }

@@ -555,13 +555,13 @@ TEST(ProveCommand, ReceiptOfAFolderThatIsGoneIsKept) {
 
 TEST(ProveCommand, LogHasALineOfProgressNowAndThen) {
   const TemporaryFolder folder;
-  const std::string input = words({4, 22});
-  const Outcome outcome = prove_command(folder, input, {"--progress", "1"});
+  const std::string input = words({4, 24});  // over a second of one thread on any CPU
+  const Outcome outcome = prove_command(folder, input, {"--progress", "1", "--threads", "1"});
   EXPECT_EQ(outcome.status, 0) << outcome.err;
   const std::regex line("zkvm prove: +[0-9]+ %  segment [0-9]+ of [0-9]+.*\n");
   EXPECT_TRUE(std::regex_search(outcome.err, line)) << outcome.err;
   EXPECT_EQ(outcome.err.find('\r'), outcome.err.npos);
-  const Outcome silent = prove_command(folder, input, {"--progress", "0"});
+  const Outcome silent = prove_command(folder, input, {"--progress", "0", "--threads", "1"});
   EXPECT_FALSE(std::regex_search(silent.err, line)) << silent.err;
 }
 
