@@ -165,6 +165,24 @@ Result<void> check_form(const AffineForm& form, uint32_t columns, const Where& w
   return {};
 }
 
+/// Degree of every node, given that of a leaf. More than `most` is most + 1: a hostile key squares its
+/// way past any integer.
+template <class Leaf>
+std::vector<unsigned> degrees(std::span<const ExpressionNode> nodes, unsigned most,
+                              const Leaf& of_leaf) {
+  std::vector<unsigned> degree(nodes.size());
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const ExpressionNode& node = nodes[i];
+    if (!node.is_inner())
+      degree[i] = of_leaf(node);
+    else if (node.op == ExpressionNode::Op::kMul)
+      degree[i] = std::min(degree[node.a] + degree[node.b], most + 1);
+    else
+      degree[i] = std::max(degree[node.a], degree[node.b]);
+  }
+  return degree;
+}
+
 Result<void> check_nodes(const ChipKey& chip) {
   for (size_t i = 0; i < chip.nodes.size(); ++i) {
     const ExpressionNode& node = chip.nodes[i];
@@ -191,8 +209,8 @@ Result<void> check_nodes(const ChipKey& chip) {
     if (!ok)
       return fail(ErrorCode::kKey, fmt::format("chip {}: node {} is malformed", chip.name, i));
   }
-  const auto degrees = node_degrees(chip.nodes);
-  if (std::ranges::any_of(degrees, [](unsigned d) { return d > kMaxDegree; }))
+  const auto degree = node_degrees(chip.nodes);
+  if (std::ranges::any_of(degree, [](unsigned d) { return d > kMaxDegree; }))
     return fail(ErrorCode::kKey, fmt::format("chip {}: a node has degree above 3", chip.name));
   bool late = false;
   for (const ExpressionNode& node : chip.nodes) late |= node.op == ExpressionNode::Op::kLate;
@@ -321,41 +339,15 @@ uint32_t ChipKey::slot_width() const {
 
 
 std::vector<unsigned> node_degrees(std::span<const ExpressionNode> nodes) {
-  std::vector<unsigned> degree(nodes.size());
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    const ExpressionNode& node = nodes[i];
-    switch (node.op) {
-      case ExpressionNode::Op::kConst:
-      case ExpressionNode::Op::kLate:
-        degree[i] = 0;
-        break;
-      case ExpressionNode::Op::kColumn:
-      case ExpressionNode::Op::kNext:
-        degree[i] = 1;
-        break;
-      case ExpressionNode::Op::kAdd:
-      case ExpressionNode::Op::kSub:
-        degree[i] = std::max(degree[node.a], degree[node.b]);
-        break;
-      case ExpressionNode::Op::kMul:  // saturating: a hostile key squares its way past any integer
-        degree[i] = std::min(degree[node.a] + degree[node.b], kMaxDegree + 1);
-        break;
-    }
-  }
-  return degree;
+  return degrees(nodes, kMaxDegree, [](const ExpressionNode& leaf) {
+    return leaf.op == ExpressionNode::Op::kColumn || leaf.op == ExpressionNode::Op::kNext ? 1u : 0u;
+  });
 }
 
 unsigned late_degree(std::span<const ExpressionNode> nodes, std::span<const uint32_t> asserts) {
-  std::vector<unsigned> degree(nodes.size());
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    const ExpressionNode& node = nodes[i];
-    if (node.op == ExpressionNode::Op::kLate)
-      degree[i] = node.b;
-    else if (node.op == ExpressionNode::Op::kMul)  // saturating, as above
-      degree[i] = std::min(degree[node.a] + degree[node.b], kMaxLateDegree + 1);
-    else if (node.is_inner())
-      degree[i] = std::max(degree[node.a], degree[node.b]);
-  }
+  const auto degree = degrees(nodes, kMaxLateDegree, [](const ExpressionNode& leaf) {
+    return leaf.op == ExpressionNode::Op::kLate ? leaf.b : 0u;
+  });
   unsigned greatest = 0;
   for (const uint32_t node : asserts) greatest = std::max(greatest, degree[node]);
   return greatest;
