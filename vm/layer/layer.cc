@@ -1,0 +1,279 @@
+#include "vm/layer/layer.h"
+
+#include <fmt/format.h>
+#include <zk/nn/requantise.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+namespace zkvm::vm {
+namespace {
+
+uint8_t by_rule(const LayerFunction& f, int32_t x) {
+  const int32_t y = zk::nn::rescale(x, zk::nn::multiplier_of(std::bit_cast<float>(f.scale)));
+  return f.is_signed ? static_cast<uint8_t>(zk::nn::saturate<int8_t>(y, f.zero_point) + 128)
+                     : zk::nn::saturate<uint8_t>(y, f.zero_point);
+}
+
+std::optional<std::string> complaint_of(const LayerFunction& f) {
+  if (!f.steps.empty()) {
+    if (f.scale != 0 || f.zero_point != 0 || f.is_signed || !f.table.empty())
+      return "has steps and a rule";
+    for (size_t i = 1; i < f.steps.size(); ++i)
+      if (f.steps[i].from <= f.steps[i - 1].from || f.steps[i].value == f.steps[i - 1].value)
+        return "has steps that are not ascending or not longest";
+    return std::nullopt;
+  }
+  const float scale = std::bit_cast<float>(f.scale);
+  if (!(std::isnormal(scale) && scale > 0)) return "has a scale that is no positive normal float32";
+  const bool in_range = f.is_signed ? zk::nn::is_zero_point<int8_t>(f.zero_point)
+                                    : zk::nn::is_zero_point<uint8_t>(f.zero_point);
+  if (!in_range)
+    return fmt::format("has zero point {}, which is no value of its type", f.zero_point);
+  if (!f.table.empty() && f.table.size() != 256) return "has a table that is not of 256 bytes";
+  return std::nullopt;
+}
+
+uint8_t byte_of(uint32_t word, uint32_t lane) { return static_cast<uint8_t>(word >> (8 * lane)); }
+
+// acc[i] += x w[i]. The hot loop of a run.
+#if defined(__x86_64__)
+[[gnu::target_clones("avx512bw", "avx2", "default")]]
+#endif
+void accumulate(int32_t* acc, const int16_t* w, int32_t x, size_t count) {
+  for (size_t i = 0; i < count; ++i) acc[i] += x * w[i];
+}
+
+std::vector<uint32_t> max_pool(const Layer& layer, std::span<const uint32_t> words) {
+  std::vector<uint32_t> out;
+  out.reserve(size_t{layer.quads} * layer.emits.size());
+  for (uint32_t quad = 0; quad < layer.quads; ++quad)
+    for (const auto& [q, offset] : layer.emits) {
+      uint32_t word = 0;
+      for (uint32_t lane = 0; lane < 4; ++lane) {
+        uint8_t most = 0;
+        for (const uint32_t tap : layer.taps)
+          most = std::max(
+              most, byte_of(words[size_t{quad} * layer.positions + q - layer.back + tap], lane));
+        word |= uint32_t{most} << (8 * lane);
+      }
+      out.push_back(word);
+    }
+  return out;
+}
+
+}  // namespace
+
+uint8_t LayerFunction::operator()(int32_t x) const {
+  if (steps.empty()) {
+    const uint8_t y = by_rule(*this, x);
+    return table.empty() ? y : table[y];
+  }
+  const auto after = std::ranges::upper_bound(steps, x, {}, &Step::from);
+  return after == steps.begin() ? steps.front().value : std::prev(after)->value;
+}
+
+std::vector<LayerFunction::Step> LayerFunction::steps_on(int32_t low, int32_t high) const {
+  std::vector<Step> out;
+  const auto add = [&](int32_t from, uint8_t value) {
+    if (out.empty() || out.back().value != value) out.push_back({from, value});
+  };
+  if (!steps.empty()) {
+    add(low, (*this)(low));
+    for (const Step& step : steps)
+      if (step.from > low && step.from <= high) add(step.from, step.value);
+    return out;
+  }
+  // The rule grows: the next step is where it first exceeds what it is.
+  for (int64_t from = low; from <= high;) {
+    const uint8_t y = by_rule(*this, static_cast<int32_t>(from));
+    add(static_cast<int32_t>(from), table.empty() ? y : table[y]);
+    int64_t same = from, more = int64_t{high} + 1;  // by_rule(same) is y; at `more` it is greater
+    for (int64_t stride = 1; same + stride < more; stride *= 2) {
+      if (by_rule(*this, static_cast<int32_t>(same + stride)) == y) {
+        same += stride;
+      } else {
+        more = same + stride;
+        break;
+      }
+    }
+    while (more - same > 1) {
+      const int64_t middle = same + (more - same) / 2;
+      (by_rule(*this, static_cast<int32_t>(middle)) == y ? same : more) = middle;
+    }
+    from = more;
+  }
+  return out;
+}
+
+uint64_t Layer::out_extent() const {
+  uint64_t last = 0;
+  for (const Emit& emit : emits) last = std::max<uint64_t>(last, emit.offset);
+  return last + uint64_t{4} * output_words();
+}
+
+uint64_t Layer::products() const {
+  return kind == Kind::kMaxPool ? 0 : uint64_t{emits.size()} * weights.size();
+}
+
+std::vector<Layer::Range> Layer::ranges() const {
+  std::vector<Range> out(outputs);
+  const uint32_t each = group_outputs(), group_quads = quads / groups;
+  const int64_t least = -int64_t{zero}, greatest = 255 - int64_t{zero};
+  for (uint32_t o = 0; o < outputs; ++o) out[o] = {bias[o], bias[o]};
+  for (uint32_t quad = 0; quad < quads; ++quad)
+    for (uint32_t row = 0; row < 4 * taps.size(); ++row) {
+      const int16_t* w = &weights[(size_t{quad} * taps.size() * 4 + row) * each];
+      Range* range = &out[size_t{quad} / group_quads * each];
+      for (uint32_t o = 0; o < each; ++o) {
+        range[o].low += w[o] * (w[o] < 0 ? greatest : least);
+        range[o].high += w[o] * (w[o] < 0 ? least : greatest);
+      }
+    }
+  return out;
+}
+
+std::optional<std::string> Layer::complaint() const {
+  const auto at_most = [](const char* what, uint64_t found,
+                          uint64_t most) -> std::optional<std::string> {
+    if (found >= 1 && found <= most) return std::nullopt;
+    return fmt::format("{}: expected 1..{}, found {}", what, most, found);
+  };
+  const uint64_t in_words = uint64_t{positions} * quads;
+  if (auto bad = at_most("positions", positions, kMaxLayerWords)) return bad;
+  if (auto bad = at_most("quads", quads, kMaxLayerWords)) return bad;
+  if (auto bad = at_most("words read", in_words, kMaxLayerWords)) return bad;
+  if (auto bad = at_most("taps", taps.size(), kMaxLayerTaps)) return bad;
+  if (auto bad = at_most("positions emitted", emits.size(), kMaxLayerWords)) return bad;
+  if (back >= kMaxLayerRows) return at_most("back", back, kMaxLayerRows - 1);
+  if (step % 4 != 0 || quad_step % 4 != 0) return "steps: expected multiples of 4";
+  if (in_extent() > kMaxLayerExtent)
+    return at_most("bytes spanned by the input", in_extent(), kMaxLayerExtent);
+  // SOUNDNESS: a word that is read twice at one time has no proof.
+  const bool quads_inside =
+      (quads == 1 || quad_step >= 4) &&
+      (positions == 1 || uint64_t{step} >= uint64_t{quads - 1} * quad_step + 4);
+  const bool positions_inside =
+      (positions == 1 || step >= 4) &&
+      (quads == 1 || uint64_t{quad_step} >= uint64_t{positions - 1} * step + 4);
+  if (!quads_inside && !positions_inside)
+    return "steps: some words of the input would be read twice";
+  for (const uint32_t tap : taps)
+    if (tap > back) return fmt::format("tap: expected 0..{}, found {}", back, tap);
+  if (kind == Kind::kLinear) {
+    if (groups == 0 || quads % groups != 0)
+      return fmt::format("groups: expected a divisor of {} quads, found {}", quads, groups);
+    if (outputs == 0 || outputs % 4 != 0 || outputs % (uint64_t{4} * groups) != 0)
+      return fmt::format("outputs: expected a multiple of 4 for each of {} groups, found {}",
+                         groups, outputs);
+  } else if (sums || groups != 1 || zero != 0 || !weights.empty() || !bias.empty() ||
+             !functions.empty() || !function_of.empty()) {
+    return "max pool: expected no weights, found some";
+  }
+  if (auto bad = at_most("words of output at a position", output_words(), kMaxLayerWords))
+    return bad;
+  if (auto bad = at_most("words written", uint64_t{output_words()} * emits.size(), kMaxLayerWords))
+    return bad;
+  if (auto bad = at_most("rows", uint64_t{rows()} * output_words(), kMaxLayerRows)) return bad;
+  for (size_t i = 0; i < emits.size(); ++i) {
+    const auto [q, offset] = emits[i];
+    if (q >= rows() || offset % 4 != 0 || (i > 0 && q <= emits[i - 1].position))
+      return fmt::format(
+          "emit {}: expected ascending positions below {} and offsets that are multiples "
+          "of 4, found {} and {}",
+          i, rows(), q, offset);
+  }
+  if (out_extent() > kMaxLayerExtent)
+    return at_most("bytes spanned by the output", out_extent(), kMaxLayerExtent);
+  std::vector<uint32_t> offsets;
+  for (const Emit& emit : emits) offsets.push_back(emit.offset);
+  std::ranges::sort(offsets);
+  for (size_t i = 1; i < offsets.size(); ++i)
+    if (offsets[i] - offsets[i - 1] < uint64_t{4} * output_words())
+      return "emits: some words of the output would be written twice";
+  if (kind == Kind::kMaxPool) {
+    if (auto bad =
+            at_most("words compared", uint64_t{emits.size()} * quads * taps.size(), kMaxLayerRows))
+      return bad;
+    for (const Emit& emit : emits)
+      for (const uint32_t tap : taps)
+        if (uint64_t{emit.position} + tap < back || emit.position + tap - back >= positions)
+          return "max pool: a tap lies outside the input";
+    return std::nullopt;
+  }
+  const uint64_t expected = in_words / positions * taps.size() * 4 * group_outputs();
+  if (auto bad = at_most("weights", expected, kMaxLayerWeights)) return bad;
+  if (weights.size() != expected)
+    return fmt::format("weights: expected {}, found {}", expected, weights.size());
+  for (const int16_t w : weights)
+    if (w < -255 || w > 255) return fmt::format("weight: expected -255..255, found {}", w);
+  if (bias.size() != outputs)
+    return fmt::format("biases: expected {}, found {}", outputs, bias.size());
+  if (function_of.size() != (sums ? 0 : outputs))
+    return fmt::format("functions of outputs: expected {}, found {}", sums ? 0 : outputs,
+                       function_of.size());
+  if (functions.size() > outputs) return "functions: more than outputs";
+  for (const uint16_t f : function_of)
+    if (f >= functions.size())
+      return fmt::format("function: expected one of {}, found {}", functions.size(), f);
+  for (size_t i = 0; i < functions.size(); ++i)
+    if (auto bad = complaint_of(functions[i])) return fmt::format("function {} {}", i, *bad);
+  const std::vector<Range> of_sums = ranges();
+  for (uint32_t o = 0; o < outputs; ++o) {
+    // The raw sum alone must be an integer, too.
+    const int64_t most = std::max(std::max(-of_sums[o].low, of_sums[o].high),
+                                  std::max(bias[o] - of_sums[o].low, of_sums[o].high - bias[o]));
+    if (most > kMaxLayerSum)
+      return fmt::format("output {}: expected sums of at most {}, found up to {}", o, kMaxLayerSum,
+                         most);
+  }
+  return std::nullopt;
+}
+
+std::vector<int32_t> layer_sums(const Layer& layer, std::span<const uint32_t> words) {
+  const uint32_t each = layer.group_outputs(), group_quads = layer.quads / layer.groups;
+  std::vector<int32_t> sums(size_t{layer.rows()} * layer.outputs);
+  for (uint32_t quad = 0; quad < layer.quads; ++quad)
+    for (uint32_t p = 0; p < layer.positions; ++p) {
+      const uint32_t word = words[size_t{quad} * layer.positions + p];
+      for (uint32_t lane = 0; lane < 4; ++lane) {
+        const int32_t x = int32_t{byte_of(word, lane)} - layer.zero;
+        if (x == 0) continue;
+        for (uint32_t t = 0; t < layer.taps.size(); ++t) {
+          const size_t q = size_t{p} + layer.back - layer.taps[t];
+          const size_t row = (size_t{quad} * layer.taps.size() + t) * 4 + lane;
+          accumulate(&sums[q * layer.outputs + size_t{quad} / group_quads * each],
+                     &layer.weights[row * each], x, each);
+        }
+      }
+    }
+  return sums;
+}
+
+std::vector<uint32_t> layer_results(const Layer& layer, std::span<const uint32_t> words) {
+  if (layer.kind == Layer::Kind::kMaxPool) return max_pool(layer, words);
+  const std::vector<int32_t> raw = layer_sums(layer, words);
+  std::vector<uint32_t> out;
+  out.reserve(size_t{layer.output_words()} * layer.emits.size());
+  for (uint32_t word = 0; word < layer.output_words(); ++word)
+    for (const auto& [q, offset] : layer.emits) {
+      const auto sum = [&](uint32_t o) {
+        return raw[size_t{q} * layer.outputs + o] + layer.bias[o];
+      };
+      if (layer.sums) {
+        out.push_back(static_cast<uint32_t>(sum(word)));
+        continue;
+      }
+      uint32_t bytes = 0;
+      for (uint32_t lane = 0; lane < 4; ++lane) {
+        const uint32_t o = 4 * word + lane;
+        bytes |= uint32_t{layer.functions[layer.function_of[o]](sum(o))} << (8 * lane);
+      }
+      out.push_back(bytes);
+    }
+  return out;
+}
+
+}  // namespace zkvm::vm

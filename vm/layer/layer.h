@@ -1,0 +1,140 @@
+// Layers of a network as the tensor unit computes them: one `ecall` is one layer (layer_call.h says how
+// the VM runs it, section.h how an ELF file holds it, stark/chips/layer/ how it is proven).
+//
+// Activations are bytes, unsigned, in *offset binary*: an int8 x is stored as x + 128. They lie
+// position-major: a *quad* is the word of four channels k at one position p, at
+//
+//   in + p step + quad quad_step          0 <= p < positions, 0 <= quad < quads
+//
+// A linear layer (dense, matrix product, convolution of any kernel, stride, dilation, groups) is, with
+// z = zero, x[p] = z outside [0, positions) and D = back,
+//
+//   raw[q][o] = sum over taps t, channels k of (x[q - D + d_t][k] - z) w[o][t][k]      0 <= q < rows()
+//   byte at  out + offset + o  =  function_o(raw[q][o] + bias_o)      for each (q, offset) of `emits`
+//
+// d_t = taps[t], 0 <= d_t <= D. (A 3 x 3 kernel on rows of S pixels: 0, 1, 2, S, S + 1, ..; padding is
+// pixels of value z that stand in memory between rows.) Outputs and quads fall into `groups` equal
+// parts; outputs of a part see quads of it alone. With `sums` the results are words instead of bytes:
+//
+//   word at  out + offset + 4 o  =  raw[q][o] + bias_o, in two's complement
+//
+// A max pool has taps but neither weights nor groups: byte k of quad at out + offset + 4 quad is the
+// greatest of x[q - D + d_t][k] over the taps, all of which lie in [0, positions).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace zkvm::vm {
+
+// What becomes of an accumulator: any piecewise constant function from integers to bytes.
+struct LayerFunction {
+  struct Step {
+    int32_t from;  // this value from here on
+    uint8_t value;
+    bool operator==(const Step&) const = default;
+  };
+  // ONNX Runtime's rule, which grows with x: clamp(half_even(float32(float32(x) scale)) + zero_point)
+  // to int8 (stored as its value + 128) or uint8. `scale` is float32(float32(sx sw) / sy), positive and
+  // normal, as bits.
+  uint32_t scale = 0;
+  int16_t zero_point = 0;
+  bool is_signed = false;
+  // What each stored byte of the rule is replaced by, 256 of them; empty: nothing is.
+  std::vector<uint8_t> table;
+  // If it is not empty: the function itself, and all above is 0 and empty. By `from`; the first step's
+  // value holds below it, too.
+  std::vector<Step> steps;
+
+  [[nodiscard]] uint8_t operator()(int32_t x) const;
+  // The longest steps on [low, high], the first from `low`. REQUIRES: low <= high.
+  [[nodiscard]] std::vector<Step> steps_on(int32_t low, int32_t high) const;
+  bool operator==(const LayerFunction&) const = default;
+};
+
+// Greatest |raw + bias| of a layer, whatever its input: in the proof a sum is one element of F, and twice
+// this is below p.
+inline constexpr int64_t kMaxLayerSum = (int64_t{1} << 30) - (int64_t{1} << 24);
+inline constexpr uint32_t kMaxLayerExtent = 1u << 29;  // of an operand, in bytes
+inline constexpr uint32_t kMaxLayerWords = 1u << 21;   // of an operand, that are accessed
+inline constexpr uint32_t kMaxLayerRows = 1u << 21;    // rows() * output words of a row
+inline constexpr uint32_t kMaxLayerWeights = 1u << 26;
+inline constexpr uint32_t kMaxLayerTaps = 1u << 16;
+
+struct Layer {
+  enum class Kind : uint8_t { kLinear = 0, kMaxPool = 1 };
+  struct Emit {
+    uint32_t position;  // q
+    uint32_t offset;    // bytes, a multiple of 4
+    bool operator==(const Emit&) const = default;
+  };
+
+  uint32_t id = 0;   // what a guest calls it by; unique in a program
+  std::string name;  // for messages and profiles
+  Kind kind = Kind::kLinear;
+  uint32_t positions = 1, back = 0, step = 4, quads = 1, quad_step = 4;
+  uint8_t zero = 0;
+  std::vector<uint32_t> taps = {0};
+  std::vector<Emit> emits = {{0, 0}};  // by position
+  // Of linear layers.
+  uint32_t outputs = 4;  // a multiple of 4 groups
+  uint32_t groups = 1;   // divides quads
+  bool sums = false;
+  // In [-255, 255]; [quad][tap][channel of the quad][output of its group].
+  std::vector<int16_t> weights;
+  std::vector<int32_t> bias;             // of each output
+  std::vector<LayerFunction> functions;  // each once
+  std::vector<uint16_t> function_of;     // of each output; empty with `sums`
+
+  [[nodiscard]] uint32_t rows() const { return positions + back; }
+  [[nodiscard]] uint32_t group_outputs() const { return outputs / groups; }
+  [[nodiscard]] uint32_t output_quads() const {
+    return kind == Kind::kMaxPool ? quads : outputs / 4;
+  }
+  // Words that it writes at each position that it emits.
+  [[nodiscard]] uint32_t output_words() const { return sums ? outputs : output_quads(); }
+  [[nodiscard]] int16_t weight(uint32_t quad, uint32_t tap, uint32_t channel,
+                               uint32_t output) const {
+    const size_t row = (size_t{quad} * taps.size() + tap) * 4 + channel;
+    return weights[row * group_outputs() + output];
+  }
+  // Bytes from an operand's base to behind the last one accessed.
+  [[nodiscard]] uint64_t in_extent() const {
+    return uint64_t{positions - 1} * step + uint64_t{quads - 1} * quad_step + 4;
+  }
+  [[nodiscard]] uint64_t out_extent() const;
+  // Products of a call, of weights that are there.
+  [[nodiscard]] uint64_t products() const;
+
+  // The least and greatest raw + bias of an output, whatever the input bytes.
+  struct Range {
+    int64_t low, high;
+  };
+  [[nodiscard]] std::vector<Range> ranges() const;
+
+  // What is wrong with it, or nothing: all that the VM, the image and the proof rely on. Among it: that
+  // no word is read twice, or written twice; that sums stay within kMaxLayerSum; that counts and extents
+  // are within the limits above.
+  [[nodiscard]] std::optional<std::string> complaint() const;
+};
+
+// raw of a linear layer: raw[q * outputs + o]. `words`: quad-major, words[quad * positions + p].
+[[nodiscard]] std::vector<int32_t> layer_sums(const Layer& layer, std::span<const uint32_t> words);
+
+// The words that a call writes: of each output word in turn those of all emits,
+// [word * emits.size() + emit]. `words`: as above.
+[[nodiscard]] std::vector<uint32_t> layer_results(const Layer& layer,
+                                                  std::span<const uint32_t> words);
+
+// Address of a word that a call accesses, less the operand's base; in the orders above.
+[[nodiscard]] inline uint32_t in_offset(const Layer& layer, uint32_t quad, uint32_t position) {
+  return position * layer.step + quad * layer.quad_step;
+}
+[[nodiscard]] inline uint32_t out_offset(const Layer& layer, uint32_t word, uint32_t emit) {
+  return layer.emits[emit].offset + 4 * word;
+}
+
+}  // namespace zkvm::vm
