@@ -10,6 +10,8 @@
 #include <tuple>
 #include <utility>
 
+#include "vm/layer/section.h"
+
 namespace zkvm::vm {
 namespace {
 
@@ -137,10 +139,11 @@ Result<Region> to_region(std::span<const uint8_t> file, size_t index, const Elf3
   }
   const uint64_t end = uint64_t{segment.p_vaddr} + segment.p_memsz;
   if (segment.p_vaddr % 4 != 0 || segment.p_vaddr < kAddressBegin || end > kAddressEnd) {
-    return fail(ErrorCode::kBadAddress,
-                "segment {}: expected a base that is a multiple of 4 and at least {:#x}, and an end "
-                "of at most {:#x}, found {:#x} to {:#x}",
-                index, kAddressBegin, kAddressEnd, segment.p_vaddr, end);
+    return fail(
+        ErrorCode::kBadAddress,
+        "segment {}: expected a base that is a multiple of 4 and at least {:#x}, and an end "
+        "of at most {:#x}, found {:#x} to {:#x}",
+        index, kAddressBegin, kAddressEnd, segment.p_vaddr, end);
   }
   if (segment.p_filesz > segment.p_memsz) {
     return fail(ErrorCode::kBadHeader,
@@ -232,6 +235,10 @@ struct SymbolTable {
 
 Result<Elf32_Shdr> read_section(std::span<const uint8_t> file, const Elf32_Ehdr& header,
                                 uint32_t index) {
+  if (header.e_shentsize != sizeof(Elf32_Shdr)) {
+    return fail(ErrorCode::kBadHeader, "section header size: expected {}, found {}",
+                sizeof(Elf32_Shdr), header.e_shentsize);
+  }
   const uint64_t offset = header.e_shoff + uint64_t{index} * sizeof(Elf32_Shdr);
   const auto section = read_at<Elf32_Shdr>(file, offset);
   if (index >= header.e_shnum || !section) {
@@ -251,11 +258,6 @@ Result<Elf32_Shdr> read_section(std::span<const uint8_t> file, const Elf32_Ehdr&
 
 // The first SHT_SYMTAB with its names; empty for a stripped file.
 Result<SymbolTable> find_symbol_table(std::span<const uint8_t> file, const Elf32_Ehdr& header) {
-  if (header.e_shnum == 0) return SymbolTable{};
-  if (header.e_shentsize != sizeof(Elf32_Shdr)) {
-    return fail(ErrorCode::kBadHeader, "section header size: expected {}, found {}",
-                sizeof(Elf32_Shdr), header.e_shentsize);
-  }
   for (uint32_t i = 0; i < header.e_shnum; ++i) {
     const auto section = read_section(file, header, i);
     if (!section) return tl::unexpected(section.error());
@@ -317,6 +319,40 @@ Result<std::vector<Symbol>> read_symbols(std::span<const uint8_t> file, const El
   return symbols;
 }
 
+// Whether the section is called so; `names`: the names of sections, each of which ends in a zero.
+bool has_name(const Elf32_Shdr& section, std::span<const uint8_t> names, std::string_view name) {
+  return section.sh_name < names.size() && names.size() - section.sh_name > name.size() &&
+         std::memcmp(names.data() + section.sh_name, name.data(), name.size()) == 0 &&
+         names[section.sh_name + name.size()] == 0;
+}
+
+Result<std::vector<Layer>> find_layers(std::span<const uint8_t> file, const Elf32_Ehdr& header) {
+  if (header.e_shnum == 0 || header.e_shstrndx == SHN_UNDEF) return {};
+  const auto strings = read_section(file, header, header.e_shstrndx);
+  if (!strings) return tl::unexpected(strings.error());
+  if (strings->sh_type != SHT_STRTAB) {
+    return fail(ErrorCode::kBadHeader, "names of sections: expected type {}, found {}", SHT_STRTAB,
+                strings->sh_type);
+  }
+  const auto names = file.subspan(strings->sh_offset, strings->sh_size);
+  std::optional<Elf32_Shdr> found;
+  for (uint32_t i = 0; i < header.e_shnum; ++i) {
+    const auto section = read_section(file, header, i);
+    if (!section) return tl::unexpected(section.error());
+    if (!has_name(*section, names, kLayerSection)) continue;
+    if (section->sh_type != SHT_PROGBITS || (section->sh_flags & SHF_ALLOC) != 0 || found) {
+      return fail(ErrorCode::kBadLayers,
+                  "section {}: expected one {} of type {} that is not loaded, found {} type {} and "
+                  "flags {:#x}",
+                  i, kLayerSection, SHT_PROGBITS, found ? "another of" : "", section->sh_type,
+                  section->sh_flags);
+    }
+    found = *section;
+  }
+  if (!found) return {};
+  return read_layers(file.subspan(found->sh_offset, found->sh_size));
+}
+
 }  // namespace
 
 Result<Program> load_elf(std::span<const uint8_t> file, const LoadLimits& limits) {
@@ -331,7 +367,9 @@ Result<Program> load_elf(std::span<const uint8_t> file, const LoadLimits& limits
   }
   auto symbols = read_symbols(file, *header, limits);
   if (!symbols) return tl::unexpected(std::move(symbols.error()));
-  return Program{header->e_entry, std::move(*regions), std::move(*symbols)};
+  auto layers = find_layers(file, *header);
+  if (!layers) return tl::unexpected(std::move(layers.error()));
+  return Program{header->e_entry, std::move(*regions), std::move(*symbols), std::move(*layers)};
 }
 
 const Region& Program::text() const {
@@ -354,6 +392,11 @@ const Symbol* Program::symbol_at(uint32_t address) const {
   if (symbol.size != 0) return address - symbol.address < symbol.size ? &symbol : nullptr;
   const Region* region = region_at(address);
   return region != nullptr && region->contains(symbol.address) ? &symbol : nullptr;
+}
+
+const Layer* Program::layer(uint32_t id) const {
+  const auto found = std::ranges::lower_bound(layers, id, {}, &Layer::id);
+  return found != layers.end() && found->id == id ? &*found : nullptr;
 }
 
 uint64_t Program::memory_bytes() const {
@@ -388,6 +431,8 @@ const char* name_of(ErrorCode code) {
       return "BadEntry";
     case ErrorCode::kBadSymbols:
       return "BadSymbols";
+    case ErrorCode::kBadLayers:
+      return "BadLayers";
     case ErrorCode::kOutOfMemory:
       return "OutOfMemory";
   }

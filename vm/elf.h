@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "vm/error.h"
+#include "vm/layer/layer.h"
 
 namespace zkvm::vm {
 
@@ -47,8 +48,9 @@ struct Symbol {
 
 struct Program {
   uint32_t entry;
-  std::vector<Region> regions;  // by base, disjoint; exactly one is executable
-  std::vector<Symbol> symbols;  // by address; functions, objects and assembler labels
+  std::vector<Region> regions;     // by base, disjoint; exactly one is executable
+  std::vector<Symbol> symbols;     // by address; functions, objects and assembler labels
+  std::vector<Layer> layers = {};  // by id; of section kLayerSection (vm/layer/section.h)
 
   const Region& text() const;
   // The region that declares `address`, or null.
@@ -56,6 +58,8 @@ struct Program {
   // The symbol that covers `address` (of size 0: up to the next symbol, in the same region), or
   // null.
   const Symbol* symbol_at(uint32_t address) const;
+  // The layer with this id, or null.
+  const Layer* layer(uint32_t id) const;
   uint64_t memory_bytes() const;  // sum of the regions' sizes
 };
 

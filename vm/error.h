@@ -21,7 +21,8 @@ enum class ErrorCode : uint8_t {
   kBadExecutableSegments,  // none, more than one, or one that the file does not fill
   kBadEntry,               // entry point misaligned or not in the executable segment
   kBadSymbols,             // malformed symbol table
-  kOutOfMemory,            // the host refused to reserve the declared memory
+  kBadLayers,    // malformed section of layers, or one with a layer beyond the tensor unit
+  kOutOfMemory,  // the host refused to reserve the declared memory
 };
 
 // The code's name without its k, for logs and JSON.

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -125,6 +126,13 @@ struct ElfSymbol {
   uint16_t section = 1;
 };
 
+struct ElfSection {  // beside the table of symbols and its names
+  std::string name;
+  std::vector<uint8_t> bytes;
+  uint32_t type = SHT_PROGBITS;
+  uint32_t flags = 0;
+};
+
 inline constexpr uint32_t kTextBase = 0x10000;
 inline constexpr uint32_t kDataBase = 0x20000;   // 4 KiB, read and write
 inline constexpr uint32_t kConstBase = 0x30000;  // 256 bytes, read only
@@ -132,11 +140,12 @@ inline constexpr uint32_t kDataSize = 0x1000;
 inline constexpr uint32_t kConstSize = 0x100;
 
 // An ELF file: header, program headers, segments' bytes at page offsets congruent to their
-// addresses (so that Linux and qemu map it too), then symbols if there are any.
+// addresses (so that Linux and qemu map it too), then symbols and sections if there are any.
 struct ElfFile {
   Elf32_Ehdr header{};
   std::vector<ElfSegment> segments;
   std::vector<ElfSymbol> symbols;
+  std::vector<ElfSection> sections;
 
   ElfFile() {
     std::memcpy(header.e_ident, ELFMAG, SELFMAG);
@@ -185,7 +194,7 @@ struct ElfFile {
       put(out, sizeof(Elf32_Ehdr) + i * sizeof(Elf32_Phdr), segment);
       out.insert(out.end(), s.bytes.begin(), s.bytes.end());
     }
-    if (!symbols.empty()) append_symbols(out, top);
+    if (!symbols.empty() || !sections.empty()) append_sections(out, top);
     put(out, 0, top);
     return out;
   }
@@ -197,33 +206,48 @@ struct ElfFile {
     std::memcpy(out.data() + offset, &value, sizeof(T));
   }
 
-  void append_symbols(std::vector<uint8_t>& out, Elf32_Ehdr& top) const {
-    std::string names(1, '\0');
-    const auto table = static_cast<uint32_t>(out.size());
-    put(out, out.size(), Elf32_Sym{});
-    for (const ElfSymbol& s : symbols) {
-      put(out, out.size(),
-          Elf32_Sym{static_cast<uint32_t>(names.size()), s.address, s.size,
-                    static_cast<unsigned char>(ELF32_ST_INFO(STB_GLOBAL, s.type)), 0, s.section});
-      names += s.name + '\0';
+  // Section 0; with symbols, their table as 1 and its names as 2; `sections`, and their names.
+  void append_sections(std::vector<uint8_t>& out, Elf32_Ehdr& top) const {
+    std::vector<Elf32_Shdr> headers(1);
+    const auto append = [&](std::span<const uint8_t> bytes, uint32_t type, uint32_t flags) {
+      Elf32_Shdr section{};
+      section.sh_type = type;
+      section.sh_flags = flags;
+      section.sh_offset = static_cast<uint32_t>(out.size());
+      section.sh_size = static_cast<uint32_t>(bytes.size());
+      out.insert(out.end(), bytes.begin(), bytes.end());
+      headers.push_back(section);
+    };
+    const auto bytes_of = [](const std::string& text) {
+      return std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size());
+    };
+    if (!symbols.empty()) {
+      std::string names(1, '\0');
+      std::vector<uint8_t> table(sizeof(Elf32_Sym));
+      for (const ElfSymbol& s : symbols) {
+        put(table, table.size(),
+            Elf32_Sym{static_cast<uint32_t>(names.size()), s.address, s.size,
+                      static_cast<unsigned char>(ELF32_ST_INFO(STB_GLOBAL, s.type)), 0, s.section});
+        names += s.name + '\0';
+      }
+      append(table, SHT_SYMTAB, 0);
+      headers.back().sh_link = 2;
+      headers.back().sh_entsize = sizeof(Elf32_Sym);
+      append(bytes_of(names), SHT_STRTAB, 0);
     }
-    const auto strings = static_cast<uint32_t>(out.size());
-    out.insert(out.end(), names.begin(), names.end());
+    if (!sections.empty()) {
+      std::string names(1, '\0');
+      for (const ElfSection& s : sections) {
+        append(s.bytes, s.type, s.flags);
+        headers.back().sh_name = static_cast<uint32_t>(names.size());
+        names += s.name + '\0';
+      }
+      top.e_shstrndx = static_cast<uint16_t>(headers.size());
+      append(bytes_of(names), SHT_STRTAB, 0);
+    }
     top.e_shoff = static_cast<uint32_t>(out.size());
-    top.e_shnum = 3;
-    put(out, out.size(), Elf32_Shdr{});
-    Elf32_Shdr section{};
-    section.sh_type = SHT_SYMTAB;
-    section.sh_offset = table;
-    section.sh_size = strings - table;
-    section.sh_link = 2;
-    section.sh_entsize = sizeof(Elf32_Sym);
-    put(out, out.size(), section);
-    section = {};
-    section.sh_type = SHT_STRTAB;
-    section.sh_offset = strings;
-    section.sh_size = static_cast<uint32_t>(names.size());
-    put(out, out.size(), section);
+    top.e_shnum = static_cast<uint16_t>(headers.size());
+    for (const Elf32_Shdr& section : headers) put(out, out.size(), section);
   }
 };
 

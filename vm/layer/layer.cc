@@ -141,6 +141,10 @@ std::optional<std::string> Layer::complaint() const {
     if (found >= 1 && found <= most) return std::nullopt;
     return fmt::format("{}: expected 1..{}, found {}", what, most, found);
   };
+  if (name.size() > kMaxLayerName ||
+      !std::ranges::all_of(name, [](char c) { return c >= ' ' && c <= '~'; }))
+    return fmt::format("name: expected at most {} printable characters, found {}", kMaxLayerName,
+                       name.size());
   const uint64_t in_words = uint64_t{positions} * quads;
   if (auto bad = at_most("positions", positions, kMaxLayerWords)) return bad;
   if (auto bad = at_most("quads", quads, kMaxLayerWords)) return bad;
@@ -197,10 +201,11 @@ std::optional<std::string> Layer::complaint() const {
     if (auto bad =
             at_most("words compared", uint64_t{emits.size()} * quads * taps.size(), kMaxLayerRows))
       return bad;
-    for (const Emit& emit : emits)
-      for (const uint32_t tap : taps)
-        if (uint64_t{emit.position} + tap < back || emit.position + tap - back >= positions)
-          return "max pool: a tap lies outside the input";
+    // `emits` ascends.
+    const auto [least, most] = std::ranges::minmax(taps);
+    if (uint64_t{emits.front().position} + least < back ||
+        uint64_t{emits.back().position} + most >= uint64_t{back} + positions)
+      return "max pool: a tap lies outside the input";
     return std::nullopt;
   }
   const uint64_t expected = in_words / positions * taps.size() * 4 * group_outputs();

@@ -63,6 +63,7 @@ inline constexpr uint32_t kMaxLayerWords = 1u << 21;   // of an operand, that ar
 inline constexpr uint32_t kMaxLayerRows = 1u << 21;    // rows() * output words of a row
 inline constexpr uint32_t kMaxLayerWeights = 1u << 26;
 inline constexpr uint32_t kMaxLayerTaps = 1u << 16;
+inline constexpr size_t kMaxLayerName = 63;
 
 struct Layer {
   enum class Kind : uint8_t { kLinear = 0, kMaxPool = 1 };
@@ -73,7 +74,7 @@ struct Layer {
   };
 
   uint32_t id = 0;   // what a guest calls it by; unique in a program
-  std::string name;  // for messages and profiles
+  std::string name;  // for messages and profiles; printable ASCII
   Kind kind = Kind::kLinear;
   uint32_t positions = 1, back = 0, step = 4, quads = 1, quad_step = 4;
   uint8_t zero = 0;
@@ -88,6 +89,8 @@ struct Layer {
   std::vector<int32_t> bias;             // of each output
   std::vector<LayerFunction> functions;  // each once
   std::vector<uint16_t> function_of;     // of each output; empty with `sums`
+
+  bool operator==(const Layer&) const = default;
 
   [[nodiscard]] uint32_t rows() const { return positions + back; }
   [[nodiscard]] uint32_t group_outputs() const { return outputs / groups; }
