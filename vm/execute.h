@@ -25,6 +25,8 @@ Result<RunResult> execute_with(const Program& program, const Io& io, const RunLi
   result.input_bytes = system.input_read();
   result.declared_bytes = program.memory_bytes();
   result.touched_bytes = memory->ever_touched() * kGranuleBytes;
+  result.layer_calls = system.layer_calls();
+  result.layer_calls.resize(program.layers.size());
   result.counts = observer.counts();
   std::vector<bool> touched(size_t{1} << (32 - kLogBlockBytes));
   for (const uint32_t granule : memory->touched()) {

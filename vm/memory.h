@@ -51,6 +51,7 @@ class Memory {
   // The same question without marking.
   [[nodiscard]] bool allows(uint32_t address, uint32_t length, bool write) const;
   const Region* region_at(uint32_t address) const { return program_->region_at(address); }
+  const Program& program() const { return *program_; }
 
   // Granules (address / 256) in the order of their first access since the start or the last
   // forget().

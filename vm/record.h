@@ -78,6 +78,12 @@ struct TransferRow {  // one word of input or journal, at 4 clk + 2 of its syste
   Access memory;
   uint32_t value;  // afterwards: input's word; for the journal memory.value
 };
+struct LayerRow {  // a call of a layer; registers at 4 clk + 2
+  uint32_t clk, index;
+  Access a7, a0, a1, a2;
+  uint32_t layer;  // in Program::layers
+  uint32_t word;   // index of its first word in `layer_words`
+};
 struct RefreshRow {
   Access word;
 };
@@ -110,6 +116,7 @@ class RowBuffer {
 
   template <class Row>
   std::span<const Row> rows() const {
+    if (!memory_) return {};
     ZK_CHECK(sizeof(Row) == row_bytes_);
     return {reinterpret_cast<const Row*>(memory_.data()), size()};
   }
@@ -142,7 +149,10 @@ struct Segment {
   uint64_t cycles;                                  // instructions
   std::array<RowBuffer, kClassCount> instructions;  // by Class; the row type is the class's
   RowBuffer transfers, refreshes;
-  std::vector<Page> pages;  // in the order of their first access
+  // Of programs with layers. A call's words, as its accesses find them: first those that it reads,
+  // [quad][position], at 4 clk; then those that it writes, [word][emit], at 4 clk + 2.
+  RowBuffer layer_calls, layer_words;  // LayerRow, Access
+  std::vector<Page> pages;             // in the order of their first access
 
   // Rows of a class: RegisterRow for kAdd kBits kShift kCompare kMul kDiv; ImmediateRow for the
   // immediate forms and kJump; BranchRow, LoadRow, StoreRow, SystemRow.

@@ -31,6 +31,8 @@ tl::expected<SystemCall, Fault> System::plan(const Registers& x, const Memory& m
       return plan_write(x, memory);
     case zk::abi::kSysExit:
       return SystemCall{.kind = SystemCall::Kind::kExit, .result = x[kA0]};
+    case zk::abi::kSysLayer:
+      return plan_layer(x, memory);
     default:
       return fault(TrapKind::kUnknownSystemCall, 0, x[kA7]);
   }
@@ -45,8 +47,7 @@ tl::expected<SystemCall, Fault> System::plan_read(const Registers& x, const Memo
   if (!memory.allows(buffer, length, true)) return fault(TrapKind::kBadBuffer, buffer, length);
   const size_t padded = (io_.input.size() + 3) & ~size_t{3};
   const size_t left = padded - input_position_;
-  const auto bytes =
-      static_cast<uint32_t>(std::min<size_t>({length, left, size_t{kMaxReadBytes}}));
+  const auto bytes = static_cast<uint32_t>(std::min<size_t>({length, left, size_t{kMaxReadBytes}}));
   return SystemCall{SystemCall::Kind::kRead, buffer, bytes, bytes, zk::abi::kFdInput};
 }
 
@@ -71,13 +72,32 @@ tl::expected<SystemCall, Fault> System::plan_write(const Registers& x, const Mem
                     length, length, fd};
 }
 
+tl::expected<SystemCall, Fault> System::plan_layer(const Registers& x, const Memory& memory) {
+  const uint32_t id = x[kA0], in = x[kA1], out = x[kA2];
+  const Layer* layer = memory.program().layer(id);
+  if (layer == nullptr) return fault(TrapKind::kUnknownLayer, 0, id);
+  const LayerCall call{layer, in, out};
+  const auto extent = [](uint64_t bytes) { return static_cast<uint32_t>(bytes); };
+  if (!may_read(call, memory)) return fault(TrapKind::kBadBuffer, in, extent(layer->in_extent()));
+  if (!may_write(call, memory))
+    return fault(TrapKind::kBadBuffer, out, extent(layer->out_extent()));
+  return SystemCall{.kind = SystemCall::Kind::kLayer, .result = id, .layer = call};
+}
+
 void System::perform(const SystemCall& call, Registers& x, Memory& memory) {
   x[kA0] = call.result;
   if (call.kind == SystemCall::Kind::kExit) exit_code_ = call.result;
+  if (call.kind == SystemCall::Kind::kLayer) {
+    const std::vector<Layer>& layers = memory.program().layers;
+    layer_calls_.resize(layers.size());
+    ++layer_calls_[static_cast<size_t>(call.layer.layer - layers.data())];
+    return run_layer(call.layer, memory);
+  }
   if (call.bytes == 0) return;  // the buffer may then be anywhere
   const std::span bytes(memory.window() + call.buffer, call.bytes);
   switch (call.kind) {
     case SystemCall::Kind::kExit:
+    case SystemCall::Kind::kLayer:
       return;
     case SystemCall::Kind::kRead: {
       ZK_CHECK(memory.touch(call.buffer, call.bytes, true));

@@ -1,4 +1,4 @@
-// The three system calls (design: guest/include/zk/abi.h) and the world behind them.
+// The four system calls (design: guest/include/zk/abi.h) and the world behind them.
 #pragma once
 
 #include <zk/abi.h>
@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "vm/layer/layer_call.h"
 #include "vm/memory.h"
 #include "vm/trap.h"
 
@@ -46,12 +47,13 @@ struct RunLimits {
 
 // A system call that will succeed.
 struct SystemCall {
-  enum class Kind : uint8_t { kRead, kJournal, kConsole, kExit };
+  enum class Kind : uint8_t { kRead, kJournal, kConsole, kExit, kLayer };
   Kind kind;
   uint32_t buffer = 0;
   uint32_t bytes = 0;   // that move: for a read what is left of the input, for exit 0
   uint32_t result = 0;  // a0 afterwards; for exit the exit code, which a0 already is
   uint32_t fd = 0;
+  LayerCall layer = {};  // of kLayer, whose result is what a0 already is
 };
 
 // Why it will not; the caller knows pc and cycle.
@@ -77,9 +79,12 @@ class System {
   size_t input_read() const { return std::min(input_position_, io_.input.size()); }
   const std::optional<uint32_t>& exit_code() const { return exit_code_; }
   std::vector<uint8_t>& journal() { return journal_; }
+  // Of each layer of the program; empty before the first.
+  const std::vector<uint64_t>& layer_calls() const { return layer_calls_; }
 
  private:
   tl::expected<SystemCall, Fault> plan_read(const Registers& x, const Memory& memory) const;
+  static tl::expected<SystemCall, Fault> plan_layer(const Registers& x, const Memory& memory);
   tl::expected<SystemCall, Fault> plan_write(const Registers& x, const Memory& memory) const;
 
   Io io_;
@@ -87,6 +92,7 @@ class System {
   size_t input_position_ = 0;  // a multiple of 4; at most the padded length
   uint64_t console_bytes_ = 0;
   std::vector<uint8_t> journal_;
+  std::vector<uint64_t> layer_calls_;
   std::optional<uint32_t> exit_code_;
 };
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kA0 = 10, kA1 = 11, kA2 = 12, kA7 = 17;
 constexpr uint32_t kMaxTransferWords = kMaxJournalBytes / 4;
+constexpr uint32_t kMaxCallWords = 2 * kMaxLayerWords;
 
 }  // namespace
 
@@ -93,6 +94,8 @@ class Tracer::Execution {
   std::optional<SegmentEnd> stop(Segment& segment);
   void record_call(Segment& segment, const SystemCall& call);
   void record_transfers(Segment& segment, const SystemCall& call);
+  void record_layer(Segment& segment, const SystemCall& call);
+  void end_call(Segment& segment);
   void refresh(Segment& segment, uint32_t tick);
   Trap find_trap();
 
@@ -132,6 +135,12 @@ Result<void> Tracer::Execution::reserve(Segment& segment) const {
   }
   provide(segment.transfers, size_t{segment_limits_.rows} + kMaxTransferWords, sizeof(TransferRow));
   provide(segment.refreshes, kMaxClk / kRefreshTicks, sizeof(RefreshRow));
+  if (!program_.layers.empty()) {
+    // A call has a word at least of either operand.
+    provide(segment.layer_calls, size_t{segment_limits_.layer_words} / 2 + 1, sizeof(LayerRow));
+    provide(segment.layer_words, size_t{segment_limits_.layer_words} + kMaxCallWords,
+            sizeof(Access));
+  }
   if (ok) return {};
   return tl::unexpected(Error{ErrorCode::kOutOfMemory,
                               "trace: expected to reserve a segment's arrays, found no space"});
@@ -158,6 +167,8 @@ void Tracer::Execution::begin(Segment& segment) {
   for (RowBuffer& rows : segment.instructions) rows.clear();
   segment.transfers.clear();
   segment.refreshes.clear();
+  segment.layer_calls.clear();
+  segment.layer_words.clear();
   segment.pages.clear();
   core_.pages = &segment.pages;
   clk_ = 1;
@@ -237,6 +248,14 @@ std::optional<SegmentEnd> Tracer::Execution::stop(Segment& segment) {
       call->kind != SystemCall::Kind::kConsole) {
     return SegmentEnd::kCut;
   }
+  if (call->kind == SystemCall::Kind::kLayer) {
+    if (segment.layer_words.size() > 0 &&
+        segment.layer_words.size() + words_of(call->layer) > segment_limits_.layer_words) {
+      return SegmentEnd::kCut;
+    }
+    record_layer(segment, *call);
+    return std::nullopt;
+  }
   record_call(segment, *call);
   if (system_.exit_code()) return SegmentEnd::kExit;
   return std::nullopt;
@@ -265,10 +284,42 @@ void Tracer::Execution::record_call(Segment& segment, const SystemCall& call) {
   system_.perform(call, x, memory_);
   core_.set(kA0, {x[kA0], now});
   segment.instructions[static_cast<size_t>(Class::kSystem)].push(row);
+  end_call(segment);
+}
+
+void Tracer::Execution::end_call(Segment& segment) {
   if (clk_ % kRefreshTicks == 0) refresh(segment, clk_);
   ++clk_;
   ++cycles_;
   pc_ += 4;
+}
+
+void Tracer::Execution::record_layer(Segment& segment, const SystemCall& call) {
+  const uint32_t now = clk_ * 4 + 2;
+  segment.layer_calls.push(
+      LayerRow{.clk = clk_,
+               .index = (pc_ - text_.base) / 4,
+               .a7 = access(kA7, now),
+               .a0 = access(kA0, now),
+               .a1 = access(kA1, now),
+               .a2 = access(kA2, now),
+               .layer = static_cast<uint32_t>(call.layer.layer - program_.layers.data()),
+               .word = static_cast<uint32_t>(segment.layer_words.size())});
+  touch_layer(call.layer, memory_);
+  core_.save_new_pages();
+  const auto record = [&](uint32_t time) {
+    return [this, &segment, time](uint32_t address) {
+      Access before;
+      std::memcpy(&before.value, memory_.window() + address, 4);
+      before.time = std::exchange(core_.times[address / 4], time);
+      segment.layer_words.push(before);
+    };
+  };
+  for_words_read(call.layer, record(clk_ * 4));
+  for_words_written(call.layer, record(now));
+  Registers x = registers();
+  system_.perform(call, x, memory_);  // leaves a0 as it is
+  end_call(segment);
 }
 
 // Before the call is performed.
@@ -325,6 +376,8 @@ RunResult Tracer::Execution::result() {
   result.input_bytes = system_.input_read();
   result.declared_bytes = program_.memory_bytes();
   result.touched_bytes = memory_.ever_touched() * kGranuleBytes;
+  result.layer_calls = system_.layer_calls();
+  result.layer_calls.resize(program_.layers.size());
   return result;
 }
 
@@ -336,7 +389,7 @@ Tracer::~Tracer() = default;
 Result<Tracer> Tracer::of(const Program& program, const Io& io, const RunLimits& limits,
                           const SegmentLimits& segment_limits) {
   ZK_CHECK(segment_limits.rows >= 1 && segment_limits.clk >= 4 && segment_limits.clk <= kMaxClk &&
-           segment_limits.pages >= 1);
+           segment_limits.pages >= 1 && segment_limits.layer_words >= 1);
   auto memory = Memory::of(program);
   if (!memory) return tl::unexpected(std::move(memory.error()));
   auto execution =

@@ -24,6 +24,7 @@ constexpr std::array<KindText, kTrapKindCount> kTexts = {{
     {"store-undeclared", "store of {1} bytes to undeclared address {0:#x}"},
     {"store-read-only", "store of {1} bytes to read-only address {0:#x}"},
     {"unknown-system-call", "unknown system call {1} (63 read, 64 write, 93 exit)"},
+    {"unknown-layer", "unknown layer {1:#x}"},
     {"bad-file-descriptor", "bad file descriptor {1} (0 input, 1 and 2 console, 3 journal)"},
     {"bad-buffer", "buffer at {0:#x} of {1} bytes is misaligned or not wholly accessible"},
     {"bad-length", "length {1} is too large or not a multiple of 4"},

@@ -21,14 +21,16 @@ enum class TrapKind : uint8_t {
   kStoreUndeclared,
   kStoreReadOnly,
   kUnknownSystemCall,  // detail: the number in a7
+  kUnknownLayer,       // detail: the id in a0
   kBadFileDescriptor,  // detail: the descriptor in a0
-  kBadBuffer,          // address: the buffer, misaligned or not wholly accessible; detail: length
+  kBadBuffer,          // address: the buffer, misaligned or not wholly accessible; detail: length;
+                       // of a layer: the operand, and its extent
   kBadLength,          // detail: the length, not a multiple of 4 or too large
   kJournalLimit,       // detail: the length of the write that would pass RunLimits
   kConsoleLimit,       // likewise
   kCycleLimit,
 };
-inline constexpr int kTrapKindCount = 17;
+inline constexpr int kTrapKindCount = 18;
 
 struct Trap {
   TrapKind kind;

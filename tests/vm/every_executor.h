@@ -31,6 +31,8 @@ inline RunResult run_stepping(const Program& program, const Io& io, const RunLim
   result.journal = system.journal();
   result.declared_bytes = program.memory_bytes();
   result.touched_bytes = memory->ever_touched() * kGranuleBytes;
+  result.layer_calls = system.layer_calls();
+  result.layer_calls.resize(program.layers.size());
   return result;
 }
 
@@ -51,6 +53,7 @@ inline void expect_same(const RunResult& a, const RunResult& b, const char* what
   EXPECT_EQ(a.journal, b.journal) << what;
   EXPECT_EQ(a.declared_bytes, b.declared_bytes) << what;
   EXPECT_EQ(a.touched_bytes, b.touched_bytes) << what;
+  EXPECT_EQ(a.layer_calls, b.layer_calls) << what;
 }
 
 // The result that all of them gave.
@@ -61,8 +64,10 @@ inline RunResult run_everywhere(const Program& program, const Io& io = {},
   expect_same(fast, stepped, "fast and stepping");
   EXPECT_EQ(fast.counts, stepped.counts);
   expect_same(fast, run_tracing(program, io, limits), "fast and tracing");
-  expect_same(fast, run_tracing(program, io, limits, {.rows = 7, .clk = 300, .pages = 2}),
-              "fast and tracing in small segments");
+  expect_same(
+      fast,
+      run_tracing(program, io, limits, {.rows = 7, .clk = 300, .pages = 2, .layer_words = 50}),
+      "fast and tracing in small segments");
   const Profile profiled = *profile(program, io, limits);
   expect_same(fast, profiled.run, "fast and profiling");
   EXPECT_EQ(fast.counts, profiled.run.counts);

@@ -1,13 +1,17 @@
 // The record, replayed: from a segment's start, all rows in the order of their times must read what
 // was last written, at the time when it was, and end where the segment ends. The replay takes each
 // access's place from the row's kind and the text alone, as the chips will.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
 #include <set>
 
-#include "tests/vm/guest_builder.h"
+#include "tests/vm/layer_program.h"
+#include "tests/vm/random_layer.h"
 #include "vm/code.h"
+#include "vm/layer/layer_call.h"
+#include "vm/run.h"
 #include "vm/trace.h"
 
 namespace zkvm::vm::test {
@@ -27,7 +31,7 @@ struct Event {
 class Replay {
  public:
   Replay(const Program& program, const Segment& segment)
-      : text_(program.text()), segment_(segment) {}
+      : program_(program), text_(program.text()), segment_(segment) {}
 
   void check() {
     collect_all();
@@ -132,6 +136,7 @@ class Replay {
       });
     }
     collect_calls();
+    collect_layers();
     for (size_t i = 0; i < segment_.refreshes.size(); ++i) {
       const auto tick = static_cast<uint32_t>(i + 1) * kRefreshTicks;
       read(tick * 4 + 3, i % kMachineWords, segment_.refreshes.rows<RefreshRow>()[i].word);
@@ -167,6 +172,35 @@ class Replay {
     });
   }
 
+  void collect_layers() {
+    const auto words = segment_.layer_words.rows<Access>();
+    size_t next = 0;
+    for (const LayerRow& r : segment_.layer_calls.rows<LayerRow>()) {
+      EXPECT_EQ(decoded(r.clk, r.index).op, Op::kEcall);
+      for (const auto& [word, a] : {std::pair{17, r.a7}, {10, r.a0}, {11, r.a1}, {12, r.a2}})
+        read(r.clk * 4 + 2, static_cast<Word>(word), a);
+      const Layer& layer = program_.layers[r.layer];
+      EXPECT_EQ(r.a7.value, zk::abi::kSysLayer);
+      EXPECT_EQ(r.a0.value, layer.id);
+      ASSERT_EQ(r.word, next);
+      const LayerCall call{&layer, r.a1.value, r.a2.value};
+      std::vector<uint32_t> values;
+      for_words_read(call, [&](uint32_t address) {
+        values.push_back(words[next].value);
+        read(r.clk * 4, memory_word(address / 4), words[next++]);
+      });
+      const std::vector<uint32_t> results = layer_results(layer, values);
+      size_t result = 0;
+      for_words_written(call, [&](uint32_t address) {
+        const Access before = words[next++];
+        at(r.clk * 4 + 2, memory_word(address / 4), before, results[result++]);
+        found(r.clk * 4 + 2, memory_word(address / 4), before);
+      });
+      EXPECT_EQ(next - r.word, words_of(call));
+    }
+    EXPECT_EQ(next, words.size());
+  }
+
   void found(uint32_t, Word word, Access a) { finds_[{word, a.time}] = a.value; }
 
   // Now that every find is known, give the writes their values.
@@ -183,6 +217,7 @@ class Replay {
     Access before;
   };
 
+  const Program& program_;
   const Region& text_;
   const Segment& segment_;
   std::multimap<uint32_t, Event> events_;
@@ -209,8 +244,7 @@ Program busy_program(uint32_t rounds) {
   return *load_elf(ElfFile::of(text.words(), std::vector<uint8_t>(300, 0x5a)).bytes());
 }
 
-void check_segments(uint32_t rounds, const SegmentLimits& limits, size_t least_segments) {
-  const Program program = busy_program(rounds);
+void check_segments(const Program& program, const SegmentLimits& limits, size_t least_segments) {
   const std::vector<uint8_t> input(1000, 0xab);
   auto tracer = Tracer::of(program, {.input = input, .console = {}}, {}, limits);
   ASSERT_TRUE(tracer);
@@ -235,6 +269,8 @@ void check_segments(uint32_t rounds, const SegmentLimits& limits, size_t least_s
         EXPECT_LE(segment.instructions[c].size(), limits.rows);
       }
     }
+    EXPECT_TRUE(segment.layer_words.size() <= limits.layer_words ||
+                segment.layer_calls.size() == 1);
     Replay(program, segment).check();
     segments.push_back(std::move(segment));
   }
@@ -245,6 +281,10 @@ void check_segments(uint32_t rounds, const SegmentLimits& limits, size_t least_s
   uint64_t cycles = 0;
   for (const Segment& segment : segments) cycles += segment.cycles;
   EXPECT_EQ(cycles, tracer->result().cycles);
+}
+
+void check_segments(uint32_t rounds, const SegmentLimits& limits, size_t least_segments) {
+  check_segments(busy_program(rounds), limits, least_segments);
 }
 
 TEST(Record, ReplaysInOneSegment) { check_segments(400, {}, 1); }
@@ -274,6 +314,95 @@ TEST(Record, KeepsClkBelowItsLimit) {
   for (uint32_t clk = 4; clk < 40; ++clk) check_segments(2, {.clk = clk}, 2);
 }
 
+// Calls of random layers, whose operands overlap, and loads and stores between.
+Program layers_program(uint64_t seed, std::vector<size_t>& words) {
+  constexpr uint32_t kRam = 4096;
+  LayerGenerator generator(seed);
+  std::vector<Layer> layers;
+  Assembler text;
+  while (layers.size() < 6) {
+    Layer layer = generator.layer();
+    if (layer.complaint()) continue;
+    const auto within = [&](uint64_t extent) {
+      return kRamBase + 4 * generator.below((kRam - static_cast<uint32_t>(extent)) / 4 + 1);
+    };
+    const auto id = static_cast<uint32_t>(layers.size());
+    const uint32_t in = within(layer.in_extent());
+    text.call(zk::abi::kSysLayer, id, in, within(layer.out_extent())).li(t0, in);
+    text(lw(t1, 0, t0))(sw(t0, 0, t0));
+    if (generator.one_in(2)) text.call(zk::abi::kSysLayer, id, in, within(layer.out_extent()));
+    layers.push_back(std::move(layer));
+    words.push_back(words_of({&layers.back(), 0, 0}));
+  }
+  ElfFile file = ElfFile::of(text.call(64, 3, kRamBase, 256).exit(0).words());
+  std::vector<uint8_t> ram(kRam);
+  for (uint8_t& byte : ram) byte = static_cast<uint8_t>(generator.below(256));
+  file.segments.push_back({kRamBase, PF_R | PF_W, ram, kRam});
+  file.sections = {{std::string(kLayerSection), write_layers(layers)}};
+  return load(file);
+}
+
+TEST(Record, ReplaysCallsOfLayers) {
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    std::vector<size_t> words;
+    const Program program = layers_program(seed, words);
+    check_segments(program, {}, 1);
+    check_segments(program, {.rows = 9}, 2);
+    check_segments(program, {.clk = 6}, 10);
+    check_segments(program, {.layer_words = 1}, 6);  // each call has a segment
+    check_segments(program, {.layer_words = static_cast<uint32_t>(words[0] + words[1])}, 2);
+  }
+}
+
+// What the first word finds is from before the call; the second operand finds what the first read.
+TEST(Record, ReadsComeBeforeWritesInACall) {
+  Layer layer;
+  layer.kind = Layer::Kind::kMaxPool;
+  layer.positions = 2;
+  layer.emits = {{0, 0}, {1, 4}};
+  const CallOfLayer call{0, kRamBase + 4, kRamBase};
+  const Program program =
+      load(layer_file({layer}, {call, call}, {1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0}));
+  auto tracer = Tracer::of(program, {});
+  Segment segment;
+  ASSERT_TRUE(*tracer->next(segment));
+  const auto rows = segment.layer_calls.rows<LayerRow>();
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].clk, 9u);
+  EXPECT_EQ(rows[1].clk, 18u);
+  EXPECT_EQ(rows[1].word, 4u);
+  const auto words = segment.layer_words.rows<Access>();
+  EXPECT_THAT(words,
+              testing::ElementsAre(Access{2, 0}, Access{3, 0}, Access{1, 0}, Access{2, 36},
+                                   Access{3, 38}, Access{3, 36}, Access{2, 38}, Access{3, 72}));
+  EXPECT_EQ(tracer->result().journal, (std::vector<uint8_t>{3, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0}));
+}
+
+TEST(Record, RefreshesAfterCallsOfLayers) {
+  Layer layer;
+  layer.kind = Layer::Kind::kMaxPool;
+  for (int padding = 0; padding < 4; ++padding) {
+    Assembler text;
+    for (int i = 0; i < padding; ++i) text(kNop);
+    text.li(a7, zk::abi::kSysLayer).li(a1, kRamBase).li(a2, kRamBase + 4).li(s0, 3000);
+    text(kEcall)(addi(s0, s0, -1))(addi(a1, a2, 0))(b_type(1, s0, zero, -12)).exit(0);
+    ElfFile file = layer_file({layer}, {}, {1, 2, 3, 4, 5, 6, 7, 8});
+    file.segments[0] = ElfFile::of(text.words()).segments[0];
+    const Program program = load(file);
+    check_segments(program, {}, 1);
+    EXPECT_EQ(run(program, {})->layer_calls[0], 3000u);
+  }
+}
+
+TEST(Record, ReservesNothingForLayersThatAProgramHasNot) {
+  const Program program = busy_program(1);
+  auto tracer = Tracer::of(program, {});
+  Segment segment;
+  ASSERT_TRUE(*tracer->next(segment));
+  EXPECT_FALSE(segment.layer_calls || segment.layer_words);
+  EXPECT_TRUE(segment.layer_words.rows<Access>().empty());
+}
+
 TEST(Record, EndsInATrap) {
   const Program program = *load_elf(ElfFile::of({kNop, kNop, kEbreak}).bytes());
   auto tracer = Tracer::of(program, {});
@@ -293,6 +422,7 @@ TEST(Record, HasTheDocumentedSizes) {
   EXPECT_EQ(sizeof(StoreRow), 32u);
   EXPECT_EQ(sizeof(SystemRow), 60u);
   EXPECT_EQ(sizeof(TransferRow), 20u);
+  EXPECT_EQ(sizeof(LayerRow), 48u);
   EXPECT_EQ(sizeof(RefreshRow), 8u);
   EXPECT_EQ(sizeof(Page), 772u);
 }

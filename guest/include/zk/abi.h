@@ -10,6 +10,8 @@ namespace zk::abi {
 inline constexpr uint32_t kSysRead = 63;
 inline constexpr uint32_t kSysWrite = 64;  // write(fd, buffer, length): length
 inline constexpr uint32_t kSysExit = 93;   // exit(code): does not return
+// layer(id, in, out): id. A layer of the program's section .zkvm.layers; not one of Linux's calls.
+inline constexpr uint32_t kSysLayer = 0x7a6b0001;
 
 inline constexpr uint32_t kFdInput =
     0;  // private input, whole words: buffer and length multiples of 4

@@ -1,0 +1,283 @@
+// Layers as guests call them: every executor against plain loops, every trap, and the functions from
+// accumulators to bytes against their definition.
+#include "vm/layer/layer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/vm/every_executor.h"
+#include "tests/vm/layer_program.h"
+#include "tests/vm/random_layer.h"
+
+namespace zkvm::vm::test {
+namespace {
+
+// By the host's floats, whose rounding is half to even.
+uint8_t applied(const LayerFunction& f, int32_t x) {
+  if (!f.steps.empty()) {
+    uint8_t value = f.steps.front().value;
+    for (const auto& step : f.steps)
+      if (x >= step.from) value = step.value;
+    return value;
+  }
+  const float scaled = static_cast<float>(x) * std::bit_cast<float>(f.scale);
+  const double y = std::nearbyint(static_cast<double>(scaled)) + f.zero_point;
+  const double byte = f.is_signed ? std::clamp(y, -128.0, 127.0) + 128 : std::clamp(y, 0.0, 255.0);
+  const auto index = static_cast<uint8_t>(byte);
+  return f.table.empty() ? index : f.table[index];
+}
+
+// What `memory`, which begins at address 0, is after a call: the definition at the head of layer.h.
+void apply(const Layer& layer, std::vector<uint8_t>& memory, uint32_t in, uint32_t out) {
+  const std::vector<uint8_t> before = memory;
+  const auto x = [&](int64_t p, uint32_t channel) -> int32_t {
+    if (p < 0 || p >= layer.positions) return layer.zero;
+    return before[in + static_cast<size_t>(p) * layer.step + size_t{channel / 4} * layer.quad_step +
+                  channel % 4];
+  };
+  const uint32_t group_quads = layer.quads / layer.groups;
+  for (const auto& [q, offset] : layer.emits) {
+    if (layer.kind == Layer::Kind::kMaxPool) {
+      for (uint32_t channel = 0; channel < 4 * layer.quads; ++channel) {
+        int32_t most = 0;
+        for (const uint32_t tap : layer.taps)
+          most = std::max(most, x(int64_t{q} - layer.back + tap, channel));
+        memory[out + offset + channel] = static_cast<uint8_t>(most);
+      }
+      continue;
+    }
+    for (uint32_t o = 0; o < layer.outputs; ++o) {
+      const uint32_t group = o / layer.group_outputs();
+      int64_t sum = layer.bias[o];
+      for (uint32_t t = 0; t < layer.taps.size(); ++t)
+        for (uint32_t quad = group * group_quads; quad < (group + 1) * group_quads; ++quad)
+          for (uint32_t k = 0; k < 4; ++k)
+            sum += int64_t{x(int64_t{q} - layer.back + layer.taps[t], 4 * quad + k) - layer.zero} *
+                   layer.weight(quad, t, k, o % layer.group_outputs());
+      const auto result = static_cast<int32_t>(sum);
+      ASSERT_EQ(result, sum);
+      if (layer.sums) {
+        std::memcpy(&memory[out + offset + 4 * o], &result, 4);
+      } else {
+        memory[out + offset + o] = applied(layer.functions[layer.function_of[o]], result);
+      }
+    }
+  }
+}
+
+Layer random_layer(LayerGenerator& generator) {
+  for (;;) {
+    Layer layer = generator.layer();
+    if (!layer.complaint()) return layer;
+  }
+}
+
+TEST(Layer, ComputesWhatPlainLoopsDo) {
+  for (uint64_t seed = 0; seed < 150; ++seed) {
+    LayerGenerator generator(seed);
+    std::vector<Layer> layers;
+    std::vector<CallOfLayer> calls;
+    std::vector<uint8_t> ram(8192);
+    for (uint8_t& byte : ram) {
+      byte = static_cast<uint8_t>(seed % 5 == 0 ? 255 * generator.below(2) : generator.below(256));
+    }
+    std::vector<uint8_t> expected = ram;
+    for (uint32_t id = 0; id < 3; ++id) {
+      const Layer& layer = layers.emplace_back(random_layer(generator));
+      const auto within = [&](uint64_t extent) {
+        return 4 * generator.below(static_cast<uint32_t>(ram.size() - extent) / 4 + 1);
+      };
+      const uint32_t in = within(layer.in_extent());
+      // Often on top of each other.
+      uint32_t out = within(layer.out_extent());
+      if (generator.one_in(2) && in + layer.out_extent() <= ram.size()) out = in;
+      calls.push_back({id, kRamBase + in, kRamBase + out});
+      apply(layer, expected, in, out);
+    }
+    const RunResult result = run_everywhere(load(layer_file(layers, calls, ram)));
+    ASSERT_FALSE(result.trap) << seed;
+    EXPECT_EQ(result.exit_code, 2u) << "a0 is left as it is";
+    EXPECT_EQ(result.layer_calls, (std::vector<uint64_t>{1, 1, 1}));
+    ASSERT_EQ(result.journal, expected) << seed;
+  }
+}
+
+TEST(Layer, ReachesTheGreatestSums) {
+  for (const auto zero : {uint8_t{0}, uint8_t{255}}) {
+    Layer layer;
+    layer.zero = zero;
+    layer.sums = true;
+    layer.quads = 4063;  // 4 * 4063 * 255 * 255 is the last below kMaxLayerSum
+    layer.weights.resize(size_t{layer.quads} * 16);
+    for (size_t i = 0; i < layer.weights.size(); ++i)
+      layer.weights[i] = static_cast<int16_t>(i % 2 == 0 ? 255 : -255);
+    const auto most = int64_t{4} * layer.quads * 255 * 255;
+    const auto spare = static_cast<int32_t>(kMaxLayerSum - most);
+    const int32_t sign = zero == 0 ? 1 : -1;
+    layer.step = 4 * layer.quads;
+    layer.bias = {sign * spare, -sign * spare, 0, 0};
+    ASSERT_EQ(layer.complaint(), std::nullopt);
+    std::vector<uint8_t> ram(4 * layer.quads + 16, zero == 0 ? 255 : 0);
+    std::vector<uint8_t> expected = ram;
+    apply(layer, expected, 0, 4 * layer.quads);
+    int32_t first;
+    std::memcpy(&first, &expected[4 * layer.quads], 4);
+    EXPECT_EQ(first, sign * static_cast<int32_t>(kMaxLayerSum));
+    const auto file = layer_file({layer}, {{0, kRamBase, kRamBase + 4 * layer.quads}}, ram);
+    EXPECT_EQ(run_everywhere(load(file)).journal, expected);
+    layer.bias[0] += sign;
+    EXPECT_TRUE(layer.complaint());
+  }
+}
+
+// Two words in, 512 bytes apart, and two out, as far.
+Layer sparse_layer() {
+  Layer layer;
+  layer.kind = Layer::Kind::kMaxPool;
+  layer.positions = 2;
+  layer.step = 512;
+  layer.emits = {{0, 0}, {1, 512}};
+  EXPECT_EQ(layer.complaint(), std::nullopt);
+  return layer;
+}
+
+// Regions for it: its words at kRamBase, those of its output at kRamBase + 0x1000.
+ElfFile sparse_file(uint32_t in = kRamBase, uint32_t out = kRamBase + 0x1000, uint32_t id = 0) {
+  ElfFile file = layer_file({sparse_layer()}, {{id, in, out}}, {});
+  for (const uint32_t at : {0u, 512u, 0x1000u, 0x1200u})
+    file.segments.push_back({kRamBase + at, PF_R | PF_W, {}, 4});
+  return file;
+}
+
+void expect_trap(const ElfFile& file, TrapKind kind, uint32_t address, uint32_t detail) {
+  const RunResult result = run_everywhere(load(file));
+  ASSERT_TRUE(result.trap) << name_of(kind);
+  EXPECT_EQ(*result.trap, (Trap{kind, kTextBase + 32, address, detail, 8}))
+      << name_of(result.trap->kind);
+  EXPECT_EQ(result.layer_calls, (std::vector<uint64_t>{0}));
+  EXPECT_EQ(result.touched_bytes, 0u) << "a trap leaves all as it was";
+}
+
+TEST(Layer, NeedsOnlyTheWordsThatItAccesses) {
+  EXPECT_FALSE(run_everywhere(load(sparse_file())).trap);
+  constexpr uint32_t kIn = kRamBase, kOut = kRamBase + 0x1000, kExtent = 516;
+  const auto bad = TrapKind::kBadBuffer;
+  for (size_t word = 0; word < 4; ++word) {
+    const uint32_t base = word < 2 ? kIn : kOut;
+    ElfFile file = sparse_file();
+    file.segments.erase(file.segments.begin() + 3 + static_cast<ptrdiff_t>(word));
+    expect_trap(file, bad, base, kExtent);
+    file = sparse_file();
+    file.segments[3 + word].flags = PF_R;
+    expect_trap(file, bad, base, kExtent);
+  }
+  for (const uint32_t off : {1u, 2u, 3u}) {
+    expect_trap(sparse_file(kIn + off, kOut), bad, kIn + off, kExtent);
+    expect_trap(sparse_file(kIn, kOut + off), bad, kOut + off, kExtent);
+  }
+  expect_trap(sparse_file(kIn + 4, kOut), bad, kIn + 4, kExtent);
+  expect_trap(sparse_file(kIn, kIn - 512), bad, kIn - 512, kExtent);
+  expect_trap(sparse_file(0, 1), bad, 0, kExtent);
+  expect_trap(sparse_file(kIn, kOut, 1), TrapKind::kUnknownLayer, 0, 1);
+  expect_trap(sparse_file(1, 1, 0xffffffff), TrapKind::kUnknownLayer, 0, 0xffffffff);
+}
+
+TEST(Layer, EndsWithinTheAddressSpace) {
+  constexpr uint32_t kExtent = 516, kLast = kAddressEnd - kExtent;
+  const auto file = [](uint32_t in, uint32_t out) {
+    ElfFile at_end = sparse_file(in, out);
+    at_end.segments.push_back({kAddressEnd - 0x400, PF_R | PF_W, {}, 0x400});
+    return at_end;
+  };
+  EXPECT_FALSE(run_everywhere(load(file(kLast, kLast))).trap);
+  for (const uint32_t base : {kLast + 4, kAddressEnd, 0u - kExtent, 0u - 4}) {
+    expect_trap(file(base, kRamBase), TrapKind::kBadBuffer, base, kExtent);
+    expect_trap(file(kRamBase, base), TrapKind::kBadBuffer, base, kExtent);
+  }
+}
+
+TEST(Layer, TouchesTheGranulesOfItsWordsAlone) {
+  Layer layer = sparse_layer();
+  layer.step = 0x4000;
+  layer.emits[1].offset = 0x8000;
+  const auto file = [&](std::vector<CallOfLayer> calls) {
+    ElfFile made = layer_file({layer}, calls, {});
+    made.segments.push_back({kRamBase, PF_R | PF_W, {}, 0x10000});
+    return load(made);
+  };
+  EXPECT_EQ(run_everywhere(file({})).touched_bytes, 0u);
+  EXPECT_EQ(run_everywhere(file({{0, kRamBase, kRamBase}})).touched_bytes, 3 * kGranuleBytes);
+  EXPECT_EQ(run_everywhere(file({{0, kRamBase + 4, kRamBase + 0x100}})).touched_bytes,
+            4 * kGranuleBytes);
+}
+
+TEST(Layer, CallsAreCounted) {
+  const std::vector<CallOfLayer> calls(7, {1, kRamBase, kRamBase});
+  std::vector<CallOfLayer> all = calls;
+  all.push_back({0, kRamBase, kRamBase + 0x200});
+  const auto program = load(layer_file({sparse_layer(), sparse_layer(), sparse_layer()}, all,
+                                       std::vector<uint8_t>(0x1000, 9)));
+  const RunResult result = run_everywhere(program);
+  EXPECT_EQ(result.layer_calls, (std::vector<uint64_t>{1, 7, 0}));
+  EXPECT_EQ(run_everywhere(program, {}, {.cycles = 36}).layer_calls,
+            (std::vector<uint64_t>{0, 4, 0}))
+      << "a call is one cycle";
+}
+
+TEST(LayerFunction, IsTheRuleOfItsDefinition) {
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    LayerGenerator generator(seed);
+    const LayerFunction f = generator.function();
+    const int32_t middle = static_cast<int32_t>(generator.below(1u << 20)) - (1 << 19);
+    for (int32_t x = -2000; x < 2000; ++x) {
+      ASSERT_EQ(f(x), applied(f, x)) << x;
+      ASSERT_EQ(f(middle + 701 * x), applied(f, middle + 701 * x)) << middle + 701 * x;
+    }
+  }
+}
+
+TEST(LayerFunction, StepsAreTheLongestThatItIsConstantOn) {
+  for (uint64_t seed = 0; seed < 60; ++seed) {
+    LayerGenerator generator(seed);
+    const LayerFunction f = generator.function();
+    const int32_t low = static_cast<int32_t>(generator.below(1u << 16)) - (1 << 15);
+    const int32_t high = low + static_cast<int32_t>(generator.below(1u << 14));
+    std::vector<LayerFunction::Step> expected;
+    for (int32_t x = low; x <= high; ++x) {
+      const uint8_t value = f(x);
+      if (expected.empty() || expected.back().value != value) expected.push_back({x, value});
+    }
+    ASSERT_EQ(f.steps_on(low, high), expected) << seed;
+    EXPECT_EQ(f.steps_on(low, low).size(), 1u);
+  }
+}
+
+// On the whole of what an accumulator can be: the function's value at both ends of every step.
+TEST(LayerFunction, StepsCoverEverything) {
+  constexpr auto kMost = static_cast<int32_t>(kMaxLayerSum);
+  for (uint64_t seed = 0; seed < 60; ++seed) {
+    LayerGenerator generator(seed);
+    const LayerFunction f = generator.function();
+    const auto steps = f.steps_on(-kMost, kMost);
+    ASSERT_EQ(steps.front().from, -kMost);
+    for (size_t i = 0; i < steps.size(); ++i) {
+      const bool last = i + 1 == steps.size();
+      if (!last) {
+        ASSERT_LT(steps[i].from, steps[i + 1].from);
+        ASSERT_NE(steps[i].value, steps[i + 1].value);
+      }
+      const int32_t end = last ? kMost : steps[i + 1].from - 1;
+      for (const int32_t x : {steps[i].from, steps[i].from + (end - steps[i].from) / 2, end})
+        ASSERT_EQ(f(x), steps[i].value) << x;
+    }
+  }
+  LayerFunction all;
+  all.scale = std::bit_cast<uint32_t>(0.5f);
+  EXPECT_EQ(all.steps_on(INT32_MIN, INT32_MAX).size(), 256u);
+  EXPECT_EQ(all.steps_on(INT32_MAX, INT32_MAX),
+            (std::vector<LayerFunction::Step>{{INT32_MAX, 255}}));
+}
+
+}  // namespace
+}  // namespace zkvm::vm::test

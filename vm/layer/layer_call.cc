@@ -1,0 +1,52 @@
+#include "vm/layer/layer_call.h"
+
+#include <zk/check.h>
+
+#include <cstring>
+#include <vector>
+
+namespace zkvm::vm {
+namespace {
+
+// Whether an operand at `base` is as a call needs it; each(f) calls f(address) for each word.
+template <class Each>
+bool may_access(uint32_t base, uint64_t extent, const Memory& memory, Each each) {
+  if (base % 4 != 0 || base + extent > kAddressEnd) return false;
+  if (memory.allows(base, static_cast<uint32_t>(extent), true)) return true;
+  bool all = true;
+  each([&](uint32_t address) { all = all && memory.allows(address, 4, true); });
+  return all;
+}
+
+}  // namespace
+
+bool may_read(const LayerCall& call, const Memory& memory) {
+  return may_access(call.in, call.layer->in_extent(), memory,
+                    [&](auto f) { for_words_read(call, f); });
+}
+
+bool may_write(const LayerCall& call, const Memory& memory) {
+  return may_access(call.out, call.layer->out_extent(), memory,
+                    [&](auto f) { for_words_written(call, f); });
+}
+
+void touch_layer(const LayerCall& call, Memory& memory) {
+  const auto touch = [&](uint32_t address) { ZK_CHECK(memory.touch_word(address, 4, true)); };
+  for_words_read(call, touch);
+  for_words_written(call, touch);
+}
+
+void run_layer(const LayerCall& call, Memory& memory) {
+  touch_layer(call, memory);
+  std::vector<uint32_t> words;
+  words.reserve(size_t{call.layer->quads} * call.layer->positions);
+  for_words_read(call, [&](uint32_t address) {
+    std::memcpy(&words.emplace_back(), memory.window() + address, 4);
+  });
+  const std::vector<uint32_t> results = layer_results(*call.layer, words);
+  size_t i = 0;
+  for_words_written(
+      call, [&](uint32_t address) { std::memcpy(memory.window() + address, &results[i++], 4); });
+}
+
+}  // namespace zkvm::vm

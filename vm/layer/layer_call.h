@@ -1,0 +1,50 @@
+// A call of a layer by a guest: which words of memory it reads and writes, and may it.
+#pragma once
+
+#include <cstdint>
+
+#include "vm/layer/layer.h"
+#include "vm/memory.h"
+
+namespace zkvm::vm {
+
+struct LayerCall {
+  const Layer* layer = nullptr;
+  uint32_t in = 0, out = 0;  // the operands' bases
+};
+
+// Whether the base is a multiple of 4, the extent ends within kAddressEnd and every word accessed is
+// declared writable: also of what is read, because the proof has operands in RAM alone. Words of the
+// extent that are not accessed need not be declared.
+[[nodiscard]] bool may_read(const LayerCall& call, const Memory& memory);
+[[nodiscard]] bool may_write(const LayerCall& call, const Memory& memory);
+
+// f(address) of each word read (quad by quad), or written (output word by output word: the order of
+// layer_results).
+template <class F>
+void for_words_read(const LayerCall& call, F f) {
+  for (uint32_t quad = 0; quad < call.layer->quads; ++quad)
+    for (uint32_t p = 0; p < call.layer->positions; ++p)
+      f(call.in + in_offset(*call.layer, quad, p));
+}
+template <class F>
+void for_words_written(const LayerCall& call, F f) {
+  const uint32_t words = call.layer->output_words();
+  const auto emits = static_cast<uint32_t>(call.layer->emits.size());
+  for (uint32_t word = 0; word < words; ++word)
+    for (uint32_t emit = 0; emit < emits; ++emit) f(call.out + out_offset(*call.layer, word, emit));
+}
+
+// How many there are of both, at most 2 kMaxLayerWords.
+[[nodiscard]] inline size_t words_of(const LayerCall& call) {
+  const Layer& layer = *call.layer;
+  return size_t{layer.quads} * layer.positions + size_t{layer.output_words()} * layer.emits.size();
+}
+
+// All below REQUIRE: may_read() and may_write().
+// Marks the granules of the words accessed, and no other.
+void touch_layer(const LayerCall& call, Memory& memory);
+// Touches, reads all, then writes all: operands may overlap.
+void run_layer(const LayerCall& call, Memory& memory);
+
+}  // namespace zkvm::vm
