@@ -7,7 +7,10 @@
 #include <random>
 
 #include "tests/fuzz/elf_run.h"
+#include "tests/fuzz/section_read.h"
 #include "tests/isa/streams.h"
+#include "tests/vm/layer_program.h"
+#include "tests/vm/random_layer.h"
 
 namespace zkvm::vm::test {
 namespace {
@@ -81,6 +84,36 @@ TEST(ElfMutations, AreRejectedOrRun) {
   // Both sides are met, or the test would show nothing.
   EXPECT_GT(ran, count / 20);
   EXPECT_LT(ran, count - count / 20);
+}
+
+// Calls of layers whose operands overlap; the section of layers is most of the file's end.
+TEST(ElfMutations, OfLayersAreRejectedOrRun) {
+  const uint64_t count = setting("ZKVM_MUTATIONS", 4000), seed = setting("ZKVM_SEED", 1);
+  LayerGenerator generator(3);
+  std::vector<Layer> layers;
+  while (layers.size() < 4) {
+    Layer layer = generator.layer();
+    if (!layer.complaint()) layers.push_back(std::move(layer));
+  }
+  const uint32_t in = kRamBase, out = kRamBase + 64;
+  const auto good = layer_file(layers, {{0, in, out}, {1, out, in}, {2, in, in}, {3, in, out}},
+                               std::vector<uint8_t>(2048, 3))
+                        .bytes();
+  ASSERT_TRUE(run_hostile_elf(good));
+  uint64_t ran = 0;
+  for (uint64_t i = 0; i < count; ++i)
+    ran += run_hostile_elf(Mutator(seed + i).mutate(good)) ? 1 : 0;
+  EXPECT_GT(ran, count / 20);
+  EXPECT_LT(ran, count - count / 20);
+
+  // The section alone.
+  const auto section = write_layers(layers);
+  ASSERT_TRUE(read_hostile_section(section));
+  uint64_t read = 0;
+  for (uint64_t i = 0; i < 10 * count; ++i)
+    read += read_hostile_section(Mutator(seed + i).mutate(section)) ? 1 : 0;
+  EXPECT_GT(read, count / 20);
+  EXPECT_LT(read, 10 * count - count / 20);
 }
 
 // Text of random words: mostly illegal instructions, wild jumps and addresses.
