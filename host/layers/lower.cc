@@ -1,0 +1,449 @@
+#include "host/layers/lower.h"
+
+#include <fmt/format.h>
+#include <zk/nn/requantise.h>
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <map>
+
+namespace zkvm::layers {
+namespace {
+
+using vm::Layer;
+using vm::LayerFunction;
+using Failure = std::optional<LayerError>;
+
+template <class... Args>
+LayerError error(LayerErrorCode code, const std::string& name, fmt::format_string<Args...> text,
+                 Args&&... args) {
+  return {code, name + ": " + fmt::format(text, std::forward<Args>(args)...)};
+}
+
+// The last element of an axis that a window reads, from the padded input's begin.
+uint64_t reach(const Window& window, int axis) {
+  return uint64_t{window.kernel[axis] - 1} * window.dilations[axis];
+}
+
+// What conv and pool share: sizes that make sense, and agree with the layouts.
+Failure check(const std::string& name, const Window& window, const Layout& in, const Layout& out,
+              uint32_t outputs) {
+  constexpr uint32_t kMost = vm::kMaxLayerWords;
+  for (const Shape& shape : {in.shape, out.shape})
+    for (const uint32_t size : {shape.channels, shape.height, shape.width})
+      if (size == 0 || size > kMost)
+        return error(LayerErrorCode::kDescription, name, "size: expected 1..{}, found {}", kMost,
+                     size);
+  const auto positions = window.positions(in.shape);
+  if (!positions)
+    return error(LayerErrorCode::kDescription, name,
+                 "window: expected 1..{} and within the padded input, found a kernel of {} x {}",
+                 kMost, window.kernel[0], window.kernel[1]);
+  const Shape expected{outputs, (*positions)[0], (*positions)[1]};
+  if (out.shape != expected)
+    return error(LayerErrorCode::kDescription, name,
+                 "output: expected {} x {} x {}, found {} x {} x {}", expected.channels,
+                 expected.height, expected.width, out.shape.channels, out.shape.height,
+                 out.shape.width);
+  for (const Layout& layout : {in, out})
+    if (layout.row < layout.shape.width || layout.bytes() > vm::kMaxLayerExtent)
+      return error(
+          LayerErrorCode::kLayout, name,
+          "layout: expected rows of at least {} pixels and at most {} bytes, found {} and {}",
+          layout.shape.width, vm::kMaxLayerExtent, layout.row, layout.bytes());
+  if (out.planar) return error(LayerErrorCode::kLayout, name, "output: expected no planar layout");
+  const auto& kernel = window.kernel;
+  const uint64_t windows = uint64_t{expected.height} * expected.width;
+  const uint64_t furthest = reach(window, 0) * in.row + reach(window, 1);
+  if (uint64_t{kernel[0]} * kernel[1] > vm::kMaxLayerTaps || windows > kMost ||
+      furthest >= vm::kMaxLayerRows)
+    return error(
+        LayerErrorCode::kUnfit, name,
+        "window: expected at most {} elements, {} positions and {} pixels from the first to "
+        "the last element, found {}, {} and {}",
+        vm::kMaxLayerTaps, kMost, vm::kMaxLayerRows, uint64_t{kernel[0]} * kernel[1], windows,
+        furthest);
+  return std::nullopt;
+}
+
+Failure check(const Linear& l, const Layout& in) {
+  const auto wrong = [&](const char* what, size_t expected, size_t found) {
+    return error(LayerErrorCode::kDescription, l.name, "{}: expected {}, found {}", what, expected,
+                 found);
+  };
+  if (l.groups == 0 || in.shape.channels % l.groups != 0 || l.outputs % l.groups != 0)
+    return error(LayerErrorCode::kDescription, l.name,
+                 "groups: expected a divisor of {} channels and {} outputs, found {}",
+                 in.shape.channels, l.outputs, l.groups);
+  const size_t taps =
+      size_t{in.shape.channels} / l.groups * l.window.kernel[0] * l.window.kernel[1];
+  if (taps > vm::kMaxLayerWeights)
+    return error(LayerErrorCode::kUnfit, l.name,
+                 "weights of an output: expected at most {}, found {}", vm::kMaxLayerWeights, taps);
+  if (l.weights.size() != l.outputs * taps)
+    return wrong("weights", l.outputs * taps, l.weights.size());
+  if (l.bias.size() != l.outputs) return wrong("biases", l.outputs, l.bias.size());
+  const auto has_zero_point = [](const Quantisation& q) {
+    return q.is_signed ? zk::nn::is_zero_point<int8_t>(q.zero_point)
+                       : zk::nn::is_zero_point<uint8_t>(q.zero_point);
+  };
+  if (!has_zero_point(l.input) || (!l.sums && !has_zero_point(l.output)))
+    return error(LayerErrorCode::kDescription, l.name,
+                 "zero points: expected values of the element types, found {} and {}",
+                 l.input.zero_point, l.output.zero_point);
+  if (l.sums) return std::nullopt;
+  if (l.weight_scales.size() != 1 && l.weight_scales.size() != l.outputs)
+    return wrong("scales", l.outputs, l.weight_scales.size());
+  if (!l.table.empty() && l.table.size() != 256) return wrong("table", 256, l.table.size());
+  for (const float scale : l.weight_scales)
+    if (!zk::nn::is_scale(l.input.scale) || !zk::nn::is_scale(scale) ||
+        !zk::nn::is_scale(l.output.scale) ||
+        !zk::nn::is_output_scale(l.input.scale, scale, l.output.scale))
+      return error(LayerErrorCode::kDescription, l.name,
+                   "scale: expected a positive normal float32, found {} * {} / {}", l.input.scale,
+                   scale, l.output.scale);
+  return std::nullopt;
+}
+
+// Padding stands in the gaps: they must be wide enough, and hold the value that counts as `padding`.
+Failure check_gaps(const std::string& name, const Window& window, const Layout& in,
+                   const Layout& out, uint8_t padding) {
+  const auto beyond = [&](int axis, uint32_t size, uint32_t count) {
+    const uint64_t last = uint64_t{count - 1} * window.strides[axis] + reach(window, axis);
+    return static_cast<int64_t>(last) - window.pads[axis] - (size - 1);
+  };
+  const int64_t right = beyond(1, in.shape.width, out.shape.width);
+  const int64_t below = beyond(0, in.shape.height, out.shape.height);
+  const int64_t gap = std::max<int64_t>(window.pads[1], right);
+  if (in.shape.width + gap > in.row && in.shape.height > 1)
+    return error(LayerErrorCode::kLayout, name, "gaps of the input: expected {} pixels, found {}",
+                 gap, in.row - in.shape.width);
+  const bool reads_rows = in.lead + in.tail > 0 && (window.pads[0] > 0 || below > 0);
+  if ((gap > 0 || reads_rows) && in.gap != padding)
+    return error(LayerErrorCode::kLayout, name, "gaps of the input: expected {}, found {}", padding,
+                 in.gap ? fmt::format("{}", *in.gap) : "anything");
+  return std::nullopt;
+}
+
+// A window whose first tap lies at position w is q = w + back - raise, its taps' offsets are raised
+// by `raise`: so that 0 <= q < positions + back where windows begin before the input or behind it.
+struct Placement {
+  int64_t back, raise;
+};
+Placement place(int64_t first, int64_t last, int64_t furthest_tap, int64_t positions) {
+  const int64_t raise = std::max<int64_t>(0, last - positions + 1);
+  return {std::max(furthest_tap + raise, raise - first), raise};
+}
+
+// The windows of a layer: row i, column j of `counts` begins at first + i row + j column and writes to
+// byte out.byte_of(0, i, j * pixels) * unit.
+struct Windows {
+  std::array<uint32_t, 2> counts;
+  int64_t first, row, column;
+  uint32_t pixels = 1, unit = 1;
+};
+
+Failure place_windows(const Windows& windows, int64_t positions, const Layout& out, Layer* layer) {
+  const auto at = [&](uint32_t i, uint32_t j) {
+    return windows.first + i * windows.row + j * windows.column;
+  };
+  const int64_t last = at(windows.counts[0] - 1, windows.counts[1] - 1);
+  const Placement placement = place(at(0, 0), last, std::ranges::max(layer->taps), positions);
+  if (positions > vm::kMaxLayerWords || placement.back >= vm::kMaxLayerRows)
+    return error(LayerErrorCode::kUnfit, layer->name,
+                 "positions: expected at most {}, found {} and {}", vm::kMaxLayerWords, positions,
+                 placement.back);
+  if (windows.counts[0] > 1 && (windows.counts[1] - 1) * windows.column >= windows.row)
+    return error(
+        LayerErrorCode::kLayout, layer->name,
+        "rows of the input: expected more than {} positions from one row of windows to the "
+        "next, found {}",
+        (windows.counts[1] - 1) * windows.column, windows.row);
+  layer->positions = static_cast<uint32_t>(positions);
+  layer->back = static_cast<uint32_t>(placement.back);
+  for (uint32_t& tap : layer->taps) tap += static_cast<uint32_t>(placement.raise);
+  layer->emits.clear();
+  for (uint32_t i = 0; i < windows.counts[0]; ++i)
+    for (uint32_t j = 0; j < windows.counts[1]; ++j)
+      layer->emits.push_back(
+          {static_cast<uint32_t>(at(i, j) + placement.back - placement.raise),
+           static_cast<uint32_t>(out.byte_of(0, i, j * windows.pixels) * windows.unit)});
+  return std::nullopt;
+}
+
+Failure allocate_weights(Layer* layer) {
+  const uint64_t count = uint64_t{layer->quads} * layer->taps.size() * 4 * layer->group_outputs();
+  if (count > vm::kMaxLayerWeights)
+    return error(LayerErrorCode::kUnfit, layer->name, "weights: expected at most {}, found {}",
+                 vm::kMaxLayerWeights, count);
+  layer->weights.assign(count, 0);
+  return std::nullopt;
+}
+int16_t& weight(Layer* layer, size_t quad, size_t tap, size_t lane, size_t output) {
+  return layer->weights[((quad * layer->taps.size() + tap) * 4 + lane) * layer->group_outputs() +
+                        output % layer->group_outputs()];
+}
+
+// Calls visit(output, channel, row, column, weight); the channel is the input's.
+template <class Visit>
+void for_each_weight(const Linear& l, uint32_t channels, Visit&& visit) {
+  const uint32_t in_group = channels / l.groups, out_group = l.outputs / l.groups;
+  const int16_t* w = l.weights.data();
+  for (uint32_t o = 0; o < l.outputs; ++o)
+    for (uint32_t c = 0; c < in_group; ++c)
+      for (uint32_t i = 0; i < l.window.kernel[0]; ++i)
+        for (uint32_t j = 0; j < l.window.kernel[1]; ++j)
+          visit(o, o / out_group * in_group + c, i, j, *w++);
+}
+
+// One position: all words of the buffer are quads of it.
+Failure lower_dense(const Linear& l, const Layout& in, const Layout& out, Layer* layer) {
+  layer->quads = static_cast<uint32_t>(in.bytes() / 4);
+  layer->outputs = 4 * out.quads();
+  layer->emits = {{0, static_cast<uint32_t>(out.byte_of(0, 0, 0) * (l.sums ? 4 : 1))}};
+  if (Failure failure = allocate_weights(layer)) return failure;
+  for_each_weight(l, in.shape.channels, [&](auto o, auto c, uint32_t i, uint32_t j, int16_t w) {
+    const int64_t y = int64_t{i} * l.window.dilations[0] - l.window.pads[0];
+    const int64_t x = int64_t{j} * l.window.dilations[1] - l.window.pads[1];
+    if (y < 0 || y >= in.shape.height || x < 0 || x >= in.shape.width) return;  // padding
+    const uint64_t byte = in.byte_of(c, static_cast<uint32_t>(y), static_cast<uint32_t>(x));
+    weight(layer, byte / 4, 0, byte % 4, o) = w;
+  });
+  return std::nullopt;
+}
+
+// Groups that the unit sees: as few neighbours become one, with blocks of zeros, as make their channels
+// and outputs multiples of 4; 1 where the layouts' padding does not allow it.
+uint32_t unit_groups(const Linear& l, const Layout& in, const Layout& out) {
+  const uint32_t in_group = in.shape.channels / l.groups, out_group = l.outputs / l.groups;
+  uint32_t merged = 1;
+  while (merged * in_group % 4 != 0 || merged * out_group % 4 != 0) ++merged;
+  const uint64_t padded = (uint64_t{l.groups} + merged - 1) / merged * merged;
+  const bool fits = padded * in_group == 4 * in.quads() && padded * out_group == 4 * out.quads();
+  return fits ? static_cast<uint32_t>(padded / merged) : 1;
+}
+
+Failure lower_pixels(const Linear& l, const Layout& in, const Layout& out, Layer* layer) {
+  const Window& window = l.window;
+  if (Failure failure = check_gaps(l.name, window, in, out, l.input.stored_zero())) return failure;
+  layer->quads = in.quads();
+  layer->step = 4 * in.quads();
+  layer->outputs = 4 * out.quads();
+  layer->groups = unit_groups(l, in, out);
+  layer->taps.clear();
+  for (uint32_t i = 0; i < window.kernel[0]; ++i)
+    for (uint32_t j = 0; j < window.kernel[1]; ++j)
+      layer->taps.push_back(i * window.dilations[0] * in.row + j * window.dilations[1]);
+  if (Failure failure = allocate_weights(layer)) return failure;
+  for_each_weight(l, in.shape.channels, [&](auto o, auto c, auto i, auto j, int16_t w) {
+    weight(layer, c / 4, i * window.kernel[1] + j, c % 4, o) = w;
+  });
+  const int64_t row = in.row;
+  return place_windows({.counts = {out.shape.height, out.shape.width},
+                        .first = in.lead - row * window.pads[0] - window.pads[1],
+                        .row = row * window.strides[0],
+                        .column = window.strides[1],
+                        .unit = l.sums ? 4u : 1u},
+                       static_cast<int64_t>(in.positions()), out, layer);
+}
+
+// Quads of four neighbouring pixels: the layer's outputs are those of `phases` neighbouring pixels of
+// the output, and its taps whole words around them.
+Failure lower_planar(const Linear& l, const Layout& in, const Layout& out, Layer* layer) {
+  const Window& window = l.window;
+  const auto unfit = [&](const char* what, uint64_t expected, uint64_t found) {
+    return error(LayerErrorCode::kLayout, l.name, "planar input: {}: expected {}, found {}", what,
+                 expected, found);
+  };
+  const uint32_t phases = planar_phases(l);
+  if (phases == 0) return unfit("stride: 1, 2 or 4", 4, window.strides[1]);
+  if (l.groups != 1) return unfit("groups", 1, l.groups);
+  if (in.row % 4 != 0) return unfit("row: a multiple of", 4, in.row);
+  if (in.lead + in.tail > 0) return unfit("pixels before and behind", 0, in.lead + in.tail);
+  if (Failure failure = check_gaps(l.name, window, in, out, l.input.stored_zero())) return failure;
+  // Words of outputs may end in pixels beyond the row: these must be gaps that nobody reads.
+  const uint32_t words = (out.shape.width + phases - 1) / phases, beyond = words * phases;
+  if (beyond > out.shape.width && out.gap)
+    return unfit("width of the output: a multiple of", phases, out.shape.width);
+  if (out.shape.height > 1 && out.row < beyond) return unfit("row of the output", beyond, out.row);
+  if (out.shape.width + out.tail < beyond)
+    return unfit("pixels behind the output", beyond - out.shape.width, out.tail);
+
+  // Column of the input, from that of the word, that a phase's kernel column reads.
+  const auto column = [&](uint32_t phase, uint32_t j) {
+    return int64_t{phase} * window.strides[1] + int64_t{j} * window.dilations[1] - window.pads[1];
+  };
+  const int64_t first_word = column(0, 0) >> 2;
+  const auto last_word = column(phases - 1, window.kernel[1] - 1) >> 2;
+  const auto word_taps = static_cast<uint32_t>(last_word - first_word + 1);
+  const uint32_t row_words = in.row / 4, pixel_outputs = 4 * out.quads();
+  layer->quads = in.shape.channels;
+  layer->quad_step = static_cast<uint32_t>(in.plane());
+  layer->outputs = phases * pixel_outputs;
+  layer->taps.clear();
+  for (uint32_t i = 0; i < window.kernel[0]; ++i)
+    for (uint32_t word = 0; word < word_taps; ++word)
+      layer->taps.push_back(i * window.dilations[0] * row_words + word);
+  if (Failure failure = allocate_weights(layer)) return failure;
+  for (uint32_t phase = 0; phase < phases; ++phase)
+    for_each_weight(l, in.shape.channels, [&](auto o, auto c, auto i, auto j, int16_t w) {
+      const int64_t x = column(phase, j);
+      weight(layer, c, i * word_taps + static_cast<size_t>((x >> 2) - first_word),
+             static_cast<size_t>(x & 3), phase * pixel_outputs + o) = w;
+    });
+  const int64_t row = row_words;
+  return place_windows({.counts = {out.shape.height, words},
+                        .first = first_word - row * window.pads[0],
+                        .row = row * window.strides[0],
+                        .column = 1,
+                        .pixels = phases,
+                        .unit = l.sums ? 4u : 1u},
+                       int64_t{in.shape.height - 1} * row + (in.shape.width + 3) / 4, out, layer);
+}
+
+// Biases and functions of the layer's outputs, which repeat those of a pixel.
+Failure set_functions(const Linear& l, uint32_t pixel_outputs, Layer* layer) {
+  layer->bias.assign(layer->outputs, 0);
+  for (uint32_t o = 0; o < layer->outputs; ++o)
+    if (o % pixel_outputs < l.outputs) layer->bias[o] = l.bias[o % pixel_outputs];
+  if (l.sums) {
+    layer->sums = true;
+    return std::nullopt;
+  }
+
+  const auto rule_of = [&](uint32_t channel) {
+    const float of_weights = l.weight_scales[l.weight_scales.size() == 1 ? 0 : channel];
+    LayerFunction rule;
+    rule.scale =
+        std::bit_cast<uint32_t>(zk::nn::output_scale(l.input.scale, of_weights, l.output.scale));
+    rule.zero_point = static_cast<int16_t>(l.output.zero_point);
+    rule.is_signed = l.output.is_signed;
+    return rule;
+  };
+  const auto relabelled = [&](uint8_t byte) { return l.table.empty() ? byte : l.table[byte]; };
+  std::map<uint32_t, uint16_t> rules;     // by scale
+  std::map<uint8_t, uint16_t> constants;  // by value
+  const auto number = [&](auto& known, auto key, auto&& function) {
+    const auto [at, is_new] =
+        known.try_emplace(key, static_cast<uint16_t>(layer->functions.size()));
+    if (is_new) layer->functions.push_back(function());
+    return at->second;
+  };
+  const auto constant = [&](uint8_t byte) {
+    return number(constants, byte, [&] {
+      LayerFunction function;
+      function.steps = {{0, byte}};
+      return function;
+    });
+  };
+
+  constexpr int64_t kLeast = std::numeric_limits<int32_t>::min();
+  constexpr int64_t kGreatest = std::numeric_limits<int32_t>::max();
+  const std::vector<Layer::Range> ranges = layer->ranges();
+  std::vector<bool> is_constant(layer->outputs);
+  for (uint32_t o = 0; o < layer->outputs; ++o) {
+    const uint32_t channel = o % pixel_outputs;
+    if (layer->functions.size() > std::numeric_limits<uint16_t>::max())
+      return error(LayerErrorCode::kUnfit, l.name, "functions: expected at most {}, found more",
+                   std::numeric_limits<uint16_t>::max());
+    if (channel >= l.outputs) {  // padding, which as an element of the tensor is 0
+      layer->function_of.push_back(constant(relabelled(l.output.stored_zero())));
+      continue;
+    }
+    const LayerFunction rule = rule_of(channel);
+    const auto [low, high] = ranges[o];
+    if (low >= kLeast && high <= kGreatest) {
+      const uint8_t least = rule(static_cast<int32_t>(low));
+      if (least == rule(static_cast<int32_t>(high))) {  // the rule grows
+        is_constant[o] = true;
+        layer->bias[o] = 0;
+        layer->function_of.push_back(constant(relabelled(least)));
+        continue;
+      }
+    }
+    layer->function_of.push_back(number(rules, rule.scale, [&] {
+      LayerFunction function = rule;
+      function.table = l.table;
+      return function;
+    }));
+  }
+  const uint32_t each = layer->group_outputs(), group_quads = layer->quads / layer->groups;
+  const size_t quad_weights = layer->taps.size() * 4 * each;
+  for (size_t i = 0; i < layer->weights.size(); ++i)
+    if (is_constant[i / quad_weights / group_quads * each + i % each]) layer->weights[i] = 0;
+  return std::nullopt;
+}
+
+Result<Layer> checked(Layer layer) {
+  if (auto complaint = layer.complaint())
+    return tl::unexpected(error(LayerErrorCode::kUnfit, layer.name, "{}", *complaint));
+  return layer;
+}
+
+}  // namespace
+
+std::optional<std::array<uint32_t, 2>> Window::positions(const Shape& input) const {
+  constexpr uint32_t kMost = vm::kMaxLayerWords;
+  std::array<uint32_t, 2> counts;
+  for (int axis = 0; axis < 2; ++axis) {
+    for (const uint32_t size : {kernel[axis], strides[axis], dilations[axis]})
+      if (size == 0 || size > kMost) return std::nullopt;
+    if (pads[axis] > kMost || pads[axis + 2] > kMost) return std::nullopt;
+    const uint64_t size = axis == 0 ? input.height : input.width;
+    const uint64_t padded = size + pads[axis] + pads[axis + 2], last = reach(*this, axis);
+    if (last >= padded) return std::nullopt;
+    counts[axis] = static_cast<uint32_t>((padded - 1 - last) / strides[axis] + 1);
+  }
+  return counts;
+}
+
+bool is_dense(const Linear& linear, const Shape& input) {
+  const auto positions = linear.window.positions(input);
+  return linear.groups == 1 && positions && *positions == std::array<uint32_t, 2>{1, 1};
+}
+
+Result<Layer> lower(const Linear& linear, const Layout& in, const Layout& out) {
+  if (Failure failure = check(linear.name, linear.window, in, out, linear.outputs))
+    return tl::unexpected(*failure);
+  if (Failure failure = check(linear, in)) return tl::unexpected(*failure);
+  Layer layer;
+  layer.name = linear.name;
+  layer.zero = linear.input.stored_zero();
+  const Failure failure = is_dense(linear, in.shape) ? lower_dense(linear, in, out, &layer)
+                          : in.planar                ? lower_planar(linear, in, out, &layer)
+                                                     : lower_pixels(linear, in, out, &layer);
+  if (failure) return tl::unexpected(*failure);
+  if (Failure functions = set_functions(linear, 4 * out.quads(), &layer))
+    return tl::unexpected(*functions);
+  return checked(std::move(layer));
+}
+
+Result<Layer> lower(const MaxPool& pool, const Layout& in, const Layout& out) {
+  const Window& window = pool.window;
+  if (Failure failure = check(pool.name, window, in, out, in.shape.channels))
+    return tl::unexpected(*failure);
+  if (in.planar)
+    return tl::unexpected(
+        error(LayerErrorCode::kLayout, pool.name, "input: expected no planar layout"));
+  if (Failure failure = check_gaps(pool.name, window, in, out, 0)) return tl::unexpected(*failure);
+  Layer layer;
+  layer.name = pool.name;
+  layer.kind = Layer::Kind::kMaxPool;
+  layer.quads = in.quads();
+  layer.step = 4 * in.quads();
+  layer.taps.clear();
+  for (uint32_t i = 0; i < window.kernel[0]; ++i)
+    for (uint32_t j = 0; j < window.kernel[1]; ++j)
+      layer.taps.push_back(i * window.dilations[0] * in.row + j * window.dilations[1]);
+  const int64_t row = in.row;
+  if (Failure failure = place_windows({.counts = {out.shape.height, out.shape.width},
+                                       .first = in.lead - row * window.pads[0] - window.pads[1],
+                                       .row = row * window.strides[0],
+                                       .column = window.strides[1]},
+                                      static_cast<int64_t>(in.positions()), out, &layer))
+    return tl::unexpected(*failure);
+  return checked(std::move(layer));
+}
+
+}  // namespace zkvm::layers

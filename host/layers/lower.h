@@ -1,0 +1,86 @@
+// From what a layer is in ONNX to what the tensor unit computes (vm/layer/layer.h), for given layouts
+// of its input and output.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "host/layers/layout.h"
+#include "vm/layer/layer.h"
+
+namespace zkvm::layers {
+
+enum class LayerErrorCode {
+  kDescription,  // it contradicts itself, or has no meaning
+  kLayout,       // the input's or output's layout does not serve it
+  kUnfit,        // the tensor unit has no such layer: sums, counts or extents are too large
+};
+struct LayerError {
+  LayerErrorCode code;
+  std::string message;  // one line: which layer, what, expected, found
+};
+template <class T>
+using Result = tl::expected<T, LayerError>;
+
+// Element x means scale (x - zero_point); x is an int8 or a uint8.
+struct Quantisation {
+  bool is_signed = true;
+  float scale = 1;
+  int zero_point = 0;
+
+  [[nodiscard]] uint8_t stored_zero() const {
+    return static_cast<uint8_t>(is_signed ? zero_point + 128 : zero_point);
+  }
+};
+
+// The window of a convolution or pool: rows, then columns; pads as ONNX orders them: top, left,
+// bottom, right.
+struct Window {
+  std::array<uint32_t, 2> kernel = {1, 1}, strides = {1, 1}, dilations = {1, 1};
+  std::array<uint32_t, 4> pads = {};
+
+  // Positions of the window; nothing where it is larger than the padded input.
+  [[nodiscard]] std::optional<std::array<uint32_t, 2>> positions(const Shape& input) const;
+};
+
+// QLinearConv: y[o] = rule(bias[o] + sum w[o][c][i][j] (x[..] - input.zero_point)). QGemm and
+// QLinearMatMul of one row are the convolution whose kernel is the whole input.
+struct Linear {
+  std::string name;
+  uint32_t outputs = 1, groups = 1;
+  Window window = {};
+  std::vector<int16_t> weights = {};  // [output][channel of its group][row][column], in [-255, 255]
+  std::vector<int32_t> bias = {};     // of each output
+  std::vector<float> weight_scales = {};  // of each output, or one
+  Quantisation input = {}, output = {};
+  std::vector<uint8_t> table = {};  // what each stored byte is replaced by at last: 256, or none
+  bool sums =
+      false;  // the results are the sums, as 32-bit words; output, scales, table are not used
+};
+
+// MaxPool; padding is smaller than all elements, as in ONNX.
+struct MaxPool {
+  std::string name;
+  Window window;
+};
+
+// The layer from a tensor in layout `in` to one in `out` (with `sums` each byte of `out` is a word); ids are
+// 0. An output that is the same byte for every input gets no weights and no bias: quantisers give dead
+// channels biases that no sum in the proof could hold. The layer has no complaint().
+[[nodiscard]] Result<vm::Layer> lower(const Linear& linear, const Layout& in, const Layout& out);
+[[nodiscard]] Result<vm::Layer> lower(const MaxPool& pool, const Layout& in, const Layout& out);
+
+// Whether `lower` computes it as one product of a matrix and all words of the input: it has one
+// position, so any layout serves and gaps have weight 0.
+[[nodiscard]] bool is_dense(const Linear& linear, const Shape& input);
+
+// Neighbouring outputs of a row that come of one word of a planar input: strides 1, 2 and 4.
+[[nodiscard]] inline uint32_t planar_phases(const Linear& linear) {
+  const uint32_t stride = linear.window.strides[1];
+  return stride == 1 || stride == 2 || stride == 4 ? 4 / stride : 0;
+}
+
+}  // namespace zkvm::layers

@@ -1,0 +1,191 @@
+#include "host/layers/network.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace zkvm::layers {
+namespace {
+
+using Failure = std::optional<LayerError>;
+
+const std::string& name_of(const Operator& op) {
+  return std::visit([](const auto& what) -> const std::string& { return what.name; }, op.what);
+}
+const Window& window_of(const Operator& op) {
+  return std::visit([](const auto& what) -> const Window& { return what.window; }, op.what);
+}
+
+uint32_t round_up(uint64_t x, uint32_t multiple) {
+  return static_cast<uint32_t>((x + multiple - 1) / multiple * multiple);
+}
+
+class Planner {
+ public:
+  explicit Planner(const Network& network) : network_(network) {}
+
+  Result<Plan> plan() {
+    if (Failure failure = infer_shapes()) return tl::unexpected(*failure);
+    for (size_t tensor = 0; tensor < shapes_.size(); ++tensor)
+      if (Failure failure = lay_out(tensor)) return tl::unexpected(*failure);
+    for (size_t i = 0; i < network_.operators.size(); ++i) {
+      Result<vm::Layer> layer = lowered(i);
+      if (!layer) return tl::unexpected(layer.error());
+      plan_.layers.push_back(*std::move(layer));
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  Failure infer_shapes() {
+    shapes_ = network_.inputs;
+    for (const Operator& op : network_.operators) {
+      const auto failed = [&](const char* text) {
+        return LayerError{LayerErrorCode::kDescription, fmt::format("{}: {}", name_of(op), text)};
+      };
+      if (op.input >= shapes_.size()) return failed("expected an input that stands before it");
+      const Shape input = shapes_[op.input];
+      const auto positions = window_of(op).positions(input);
+      if (!positions) return failed("window: expected one within the padded input");
+      const auto* linear = std::get_if<Linear>(&op.what);
+      shapes_.push_back(
+          {linear ? linear->outputs : input.channels, (*positions)[0], (*positions)[1]});
+    }
+    return std::nullopt;
+  }
+
+  template <class Visit>
+  void for_each_reader(size_t tensor, Visit&& visit) const {
+    for (size_t i = 0; i < network_.operators.size(); ++i)
+      if (network_.operators[i].input == tensor) visit(network_.operators[i], output_of(i));
+  }
+  size_t output_of(size_t op) const { return network_.inputs.size() + op; }
+  bool is_read(size_t tensor) const {
+    bool any = false;
+    for_each_reader(tensor, [&](const auto&, size_t) { any = true; });
+    return any;
+  }
+  bool reads_words(const Operator& op) const {  // whatever their order is
+    const auto* linear = std::get_if<Linear>(&op.what);
+    return linear && is_dense(*linear, shapes_[op.input]);
+  }
+
+  // Columns and rows beyond the tensor that a reader's windows cover: left, right; above, below.
+  struct Beyond {
+    uint32_t left, right, above, below;
+    bool any() const { return left + right + above + below > 0; }
+  };
+  Beyond beyond(const Operator& op, size_t output) const {
+    if (reads_words(op)) return {0, 0, 0, 0};
+    const Window& window = window_of(op);
+    const auto after = [&](int axis, uint32_t size, uint32_t count) {
+      const int64_t last = int64_t{count - 1} * window.strides[axis] +
+                           int64_t{window.kernel[axis] - 1} * window.dilations[axis] -
+                           window.pads[axis];
+      return static_cast<uint32_t>(std::max<int64_t>(0, last - (size - 1)));
+    };
+    const Shape &in = shapes_[op.input], &out = shapes_[output];
+    return {window.pads[1], after(1, in.width, out.width), window.pads[0],
+            after(0, in.height, out.height)};
+  }
+  bool gaps_are_read(size_t tensor) const {
+    bool any = false;
+    for_each_reader(tensor,
+                    [&](const Operator& op, size_t output) { any |= beyond(op, output).any(); });
+    return any;
+  }
+
+  bool is_planar(size_t tensor) const {
+    if (tensor >= network_.inputs.size()) return false;
+    bool all_words = true, all_can = shapes_[tensor].channels < 4;
+    for_each_reader(tensor, [&](const Operator& op, size_t output) {
+      if (reads_words(op)) return;
+      all_words = false;
+      const auto* linear = std::get_if<Linear>(&op.what);
+      const uint32_t phases = linear && linear->groups == 1 ? planar_phases(*linear) : 0;
+      all_can &= phases > 0 && (shapes_[output].width % phases == 0 || !gaps_are_read(output));
+    });
+    return is_read(tensor) && (all_words || all_can);
+  }
+
+  Failure lay_out(size_t tensor) {
+    Layout layout{.shape = shapes_[tensor], .planar = is_planar(tensor), .gap = {}};
+    const Shape& shape = layout.shape;
+    uint64_t row = shape.width, above = 0, below = 0;  // the latter for pools
+    uint32_t left = 0, right = 0;
+    bool only_words = true;
+    std::optional<LayerError> conflict;
+    for_each_reader(tensor, [&](const Operator& op, size_t output) {
+      if (reads_words(op)) return;
+      only_words = false;
+      const Beyond b = beyond(op, output);
+      const Window& window = window_of(op);
+      const auto* linear = std::get_if<Linear>(&op.what);
+      row = std::max<uint64_t>(row, shape.width + std::max(b.left, b.right));
+      // One row of windows ends before the next begins.
+      const uint64_t windows = uint64_t{shapes_[output].width - 1} * window.strides[1] + 1;
+      row = std::max(row, (windows + window.strides[0] - 1) / window.strides[0]);
+      if (layout.planar)  // in words
+        row = std::max<uint64_t>(
+            row,
+            uint64_t{round_up(shapes_[output].width, planar_phases(*linear))} * window.strides[1]);
+      if (!b.any()) return;
+      if (!linear) {
+        left = std::max(left, b.left), right = std::max(right, b.right);
+        above = std::max<uint64_t>(above, b.above), below = std::max<uint64_t>(below, b.below);
+      }
+      const uint8_t gap = linear ? linear->input.stored_zero() : 0;
+      if (layout.gap && *layout.gap != gap)
+        conflict =
+            LayerError{LayerErrorCode::kLayout,
+                       fmt::format("{}: padding: expected {} as another layer that reads the "
+                                   "same tensor, found {}",
+                                   name_of(op), *layout.gap, gap)};
+      layout.gap = gap;
+    });
+    if (conflict) return conflict;
+    // Its writer may emit whole words of a planar input.
+    uint32_t written = shape.width;
+    if (tensor >= network_.inputs.size()) {
+      const Operator& op = network_.operators[tensor - network_.inputs.size()];
+      if (plan_.tensors[op.input].layout.planar && !reads_words(op))
+        written = round_up(shape.width, planar_phases(std::get<Linear>(op.what)));
+      row = std::max<uint64_t>(row, written);
+    }
+    if (layout.planar && !only_words) row = round_up(row, 4);
+    layout.row = static_cast<uint32_t>(row);
+    layout.lead = static_cast<uint32_t>(above * row + left);
+    layout.tail = std::max(static_cast<uint32_t>(below * row + right), written - shape.width);
+    const bool is_result =
+        tensor >= network_.inputs.size() && !is_read(tensor) && shape.height == 1 &&
+        shape.width == 1 &&
+        std::holds_alternative<Linear>(network_.operators[tensor - network_.inputs.size()].what);
+    plan_.tensors.push_back({layout, is_result});
+    return std::nullopt;
+  }
+
+  Result<vm::Layer> lowered(size_t i) const {
+    const Operator& op = network_.operators[i];
+    const PlannedTensor& in = plan_.tensors[op.input];
+    const PlannedTensor& out = plan_.tensors[output_of(i)];
+    if (const auto* pool = std::get_if<MaxPool>(&op.what))
+      return lower(*pool, in.layout, out.layout);
+    Linear linear = std::get<Linear>(op.what);
+    if (out.is_result && linear.output.is_signed && !linear.sums) {
+      if (linear.table.empty())
+        for (int byte = 0; byte < 256; ++byte) linear.table.push_back(static_cast<uint8_t>(byte));
+      for (uint8_t& byte : linear.table) byte ^= 0x80;  // x + 128 -> x
+    }
+    return lower(linear, in.layout, out.layout);
+  }
+
+  const Network& network_;
+  std::vector<Shape> shapes_;
+  Plan plan_;
+};
+
+}  // namespace
+
+Result<Plan> plan(const Network& network) { return Planner(network).plan(); }
+
+}  // namespace zkvm::layers

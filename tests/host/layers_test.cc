@@ -1,0 +1,358 @@
+// Layers lowered for the tensor unit, run as the VM runs them on buffers as a guest keeps them, against plain
+// loops over what ONNX says: whatever the geometry, every element is the same, and no gap is touched.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <zk/nn/requantise.h>
+
+#include <algorithm>
+#include <limits>
+#include <random>
+
+#include "host/layers/network.h"
+
+namespace zkvm::layers {
+namespace {
+
+using testing::HasSubstr;
+
+// A tensor's elements as ONNX orders them, as stored bytes; or sums.
+using Elements = std::vector<int32_t>;
+
+uint32_t size_of(const Shape& shape) { return shape.channels * shape.height * shape.width; }
+
+// Calls visit(kernel index, input index) for each element of the window that lies within the input.
+template <class Visit>
+void for_each_in_window(const Window& window, const Shape& in, uint32_t i, uint32_t j,
+                        Visit&& visit) {
+  for (uint32_t ki = 0; ki < window.kernel[0]; ++ki)
+    for (uint32_t kj = 0; kj < window.kernel[1]; ++kj) {
+      const int64_t y =
+          int64_t{i} * window.strides[0] + int64_t{ki} * window.dilations[0] - window.pads[0];
+      const int64_t x =
+          int64_t{j} * window.strides[1] + int64_t{kj} * window.dilations[1] - window.pads[1];
+      if (y < 0 || y >= in.height || x < 0 || x >= in.width) continue;
+      visit(ki * window.kernel[1] + kj, static_cast<size_t>(y) * in.width + static_cast<size_t>(x));
+    }
+}
+
+int32_t requantised(const Linear& l, uint32_t o, int64_t sum) {
+  const float w = l.weight_scales[l.weight_scales.size() == 1 ? 0 : o];
+  const int32_t y = zk::nn::rescale(
+      static_cast<int32_t>(sum),
+      zk::nn::multiplier_of(zk::nn::output_scale(l.input.scale, w, l.output.scale)));
+  const int zero_point = l.output.zero_point;
+  const int byte = l.output.is_signed ? zk::nn::saturate<int8_t>(y, zero_point) + 128
+                                      : zk::nn::saturate<uint8_t>(y, zero_point);
+  return l.table.empty() ? byte : l.table[static_cast<size_t>(byte)];
+}
+
+Elements reference(const Linear& l, const Shape& in, const Elements& x, const Shape& out) {
+  Elements y;
+  const uint32_t in_group = in.channels / l.groups, out_group = l.outputs / l.groups;
+  const uint32_t taps = l.window.kernel[0] * l.window.kernel[1], plane = in.height * in.width;
+  for (uint32_t o = 0; o < out.channels; ++o)
+    for (uint32_t i = 0; i < out.height; ++i)
+      for (uint32_t j = 0; j < out.width; ++j) {
+        int64_t sum = l.bias[o];
+        for_each_in_window(l.window, in, i, j, [&](size_t tap, size_t at) {
+          for (uint32_t c = 0; c < in_group; ++c)
+            sum += int64_t{l.weights[(o * in_group + c) * taps + tap]} *
+                   (x[(o / out_group * in_group + c) * plane + at] - l.input.stored_zero());
+        });
+        y.push_back(l.sums ? static_cast<int32_t>(sum) : requantised(l, o, sum));
+      }
+  return y;
+}
+
+Elements reference(const MaxPool& pool, const Shape& in, const Elements& x, const Shape& out) {
+  Elements y;
+  for (uint32_t c = 0; c < out.channels; ++c)
+    for (uint32_t i = 0; i < out.height; ++i)
+      for (uint32_t j = 0; j < out.width; ++j) {
+        int32_t most = 0;
+        for_each_in_window(pool.window, in, i, j, [&](size_t, size_t at) {
+          most = std::max(most, x[c * in.height * in.width + at]);
+        });
+        y.push_back(most);
+      }
+  return y;
+}
+
+// A guest's buffer, gaps filled; `unit` bytes an element.
+std::vector<uint8_t> buffer(const Layout& layout, uint32_t unit = 1) {
+  return std::vector<uint8_t>(layout.bytes() * unit, layout.gap.value_or(0xa5));
+}
+void write(const Elements& x, const Layout& layout, std::vector<uint8_t>* bytes) {
+  const Shape& s = layout.shape;
+  for (uint32_t c = 0; c < s.channels; ++c)
+    for (uint32_t i = 0; i < s.height; ++i)
+      for (uint32_t j = 0; j < s.width; ++j)
+        (*bytes)[layout.byte_of(c, i, j)] =
+            static_cast<uint8_t>(x[(c * s.height + i) * s.width + j]);
+}
+uint32_t load(const std::vector<uint8_t>& bytes, size_t at) {
+  return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | uint32_t{bytes[at + 3]} << 24;
+}
+
+// What the call does to memory.
+void call(const vm::Layer& layer, const std::vector<uint8_t>& in, std::vector<uint8_t>* out) {
+  ASSERT_LE(layer.in_extent(), in.size());
+  ASSERT_LE(layer.out_extent(), out->size());
+  std::vector<uint32_t> words;
+  for (uint32_t quad = 0; quad < layer.quads; ++quad)
+    for (uint32_t p = 0; p < layer.positions; ++p)
+      words.push_back(load(in, vm::in_offset(layer, quad, p)));
+  const std::vector<uint32_t> results = vm::layer_results(layer, words);
+  size_t next = 0;
+  for (uint32_t word = 0; word < layer.output_words(); ++word)
+    for (uint32_t emit = 0; emit < layer.emits.size(); ++emit, ++next)
+      for (uint32_t lane = 0; lane < 4; ++lane)
+        (*out)[vm::out_offset(layer, word, emit) + lane] =
+            static_cast<uint8_t>(results[next] >> (8 * lane));
+}
+
+// Runs all layers of the network on random inputs and compares each output with the reference. Adds to
+// `different` for each output that is not one value alone.
+void check(const Network& network, std::mt19937& random, int& different) {
+  const auto planned = plan(network);
+  ASSERT_TRUE(planned) << planned.error().message;
+  std::vector<Elements> elements;
+  std::vector<std::vector<uint8_t>> buffers;
+  for (size_t i = 0; i < network.inputs.size(); ++i) {
+    Elements x(size_of(network.inputs[i]));
+    const bool extreme = random() % 4 == 0;
+    for (int32_t& e : x)
+      e = extreme ? 255 * static_cast<int32_t>(random() % 2) : static_cast<int32_t>(random() % 256);
+    buffers.push_back(buffer(planned->tensors[i].layout));
+    write(x, planned->tensors[i].layout, &buffers.back());
+    elements.push_back(x);
+  }
+  for (size_t i = 0; i < network.operators.size(); ++i) {
+    const Operator& op = network.operators[i];
+    const PlannedTensor& out = planned->tensors[network.inputs.size() + i];
+    const Shape &in_shape = planned->tensors[op.input].layout.shape, &shape = out.layout.shape;
+    const auto* linear = std::get_if<Linear>(&op.what);
+    const bool sums = linear && linear->sums;
+    std::vector<uint8_t> bytes = buffer(out.layout, sums ? 4 : 1);
+    call(planned->layers[i], buffers[op.input], &bytes);
+    const Elements expected = std::visit(
+        [&](const auto& what) { return reference(what, in_shape, elements[op.input], shape); },
+        op.what);
+    Elements found;
+    for (uint32_t c = 0; c < shape.channels; ++c)
+      for (uint32_t y = 0; y < shape.height; ++y)
+        for (uint32_t x = 0; x < shape.width; ++x) {
+          const size_t at = out.layout.byte_of(c, y, x);
+          if (sums) {
+            found.push_back(static_cast<int32_t>(load(bytes, 4 * at)));
+          } else {
+            const bool in_own_type = out.is_result && linear->output.is_signed;
+            found.push_back(bytes[at] ^ (in_own_type ? 0x80 : 0));
+          }
+        }
+    ASSERT_EQ(found, expected) << "operator " << i;
+    if (out.layout.gap) {  // nobody touched the gaps
+      std::vector<uint8_t> untouched = buffer(out.layout);
+      for (uint32_t y = 0; y < shape.height; ++y)
+        for (uint32_t x = 0; x < shape.width; ++x)
+          for (uint32_t c = 0; c < 4 * out.layout.quads(); ++c) {
+            const size_t at = out.layout.byte_of(c, y, x);
+            untouched[at] = bytes[at];
+          }
+      EXPECT_EQ(untouched, bytes) << "operator " << i;
+    }
+    different += !std::ranges::all_of(expected, [&](int32_t e) { return e == expected[0]; });
+    elements.push_back(expected);
+    buffers.push_back(bytes);
+  }
+}
+
+class Random {
+ public:
+  explicit Random(uint32_t seed) : random_(seed) {}
+  std::mt19937& engine() { return random_; }
+  // In [low, high].
+  uint32_t in(uint32_t low, uint32_t high) { return low + random_() % (high - low + 1); }
+  bool one_in(uint32_t n) { return random_() % n == 0; }
+
+  Window window(const Shape& in, uint32_t greatest_kernel) {
+    for (;;) {
+      Window w;
+      for (size_t axis = 0; axis < 2; ++axis) {
+        w.kernel[axis] = this->in(1, greatest_kernel);
+        w.strides[axis] = one_in(2) ? 1 : this->in(1, 4);
+        w.dilations[axis] = one_in(2) ? 1 : this->in(1, 3);
+      }
+      if (!one_in(3))
+        for (uint32_t& pad : w.pads) pad = this->in(0, 3);
+      if (w.positions(in)) return w;
+    }
+  }
+  Quantisation quantisation(bool is_signed) {
+    Quantisation q{is_signed, 0.01f + 0.001f * static_cast<float>(in(0, 50)), 0};
+    q.zero_point = one_in(3) ? 0 : one_in(2) ? 255 : static_cast<int>(in(0, 255));
+    if (is_signed) q.zero_point -= 128;
+    return q;
+  }
+  Linear linear(const Shape& in, const Quantisation& input, const Window& window, uint32_t groups,
+                uint32_t outputs) {
+    Linear l{.name = "linear", .outputs = outputs, .groups = groups, .window = window};
+    l.input = input;
+    l.output = quantisation(input.is_signed);
+    const uint32_t taps = in.channels / groups * window.kernel[0] * window.kernel[1];
+    const int most = one_in(3) ? 255 : one_in(2) ? 127 : 3;
+    for (uint32_t i = 0; i < outputs * taps; ++i) {
+      const int w = one_in(4) ? 0 : static_cast<int>(this->in(0, 2 * static_cast<uint32_t>(most)));
+      l.weights.push_back(static_cast<int16_t>(w - most));
+    }
+    for (uint32_t o = 0; o < outputs; ++o) {
+      l.bias.push_back(static_cast<int32_t>(this->in(0, 20000)) - 10000);
+      if (!one_in(8)) continue;
+      // A dead channel, as quantisers leave it.
+      l.bias.back() = std::numeric_limits<int32_t>::min() + static_cast<int32_t>(this->in(1, 100));
+      std::fill_n(l.weights.begin() + o * taps, taps, int16_t{0});
+    }
+    const float greatest =
+        l.output.scale / (l.input.scale * static_cast<float>(most * static_cast<int>(taps)));
+    l.weight_scales.resize(one_in(2) ? 1 : outputs);
+    for (float& scale : l.weight_scales)
+      scale = greatest * static_cast<float>(this->in(1, 12)) / (one_in(2) ? 1.0f : 3.7f);
+    if (one_in(5))
+      for (int i = 0; i < 256; ++i) l.table.push_back(static_cast<uint8_t>(random_()));
+    return l;
+  }
+
+ private:
+  std::mt19937 random_;
+};
+
+// One layer and, mostly, one that reads it and whose padding its buffer has to hold.
+TEST(Layers, EqualLoopsOverTheDefinitionWhateverTheGeometry) {
+  int different = 0, planar = 0, grouped = 0, pools = 0;
+  for (uint32_t seed = 0; seed < 20000; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    Network network;
+    // Depthwise, a few groups of a few channels, or one.
+    const uint32_t kind = random.in(0, 3);
+    const uint32_t groups = kind == 0 ? random.in(1, 9) : kind == 1 ? random.in(2, 3) : 1;
+    const uint32_t in_group = kind == 0 ? 1 : random.in(1, kind == 1 ? 5 : 7);
+    const uint32_t out_group = kind == 0 ? random.in(1, 2) : random.in(1, 6);
+    Shape shape{groups * in_group, random.in(1, 11), random.in(1, 11)};
+    network.inputs = {shape};
+    Quantisation type = random.quantisation(random.one_in(2));
+    const Window window = random.window(shape, 7);
+    network.operators = {{0, random.linear(shape, type, window, groups, groups * out_group)}};
+    auto& first = std::get<Linear>(network.operators[0].what);
+    if (random.one_in(4)) {
+      const auto positions = *window.positions(shape);
+      const Shape next{first.outputs, positions[0], positions[1]};
+      if (random.one_in(2)) {
+        network.operators.push_back({1, MaxPool{"pool", random.window(next, 3)}});
+        ++pools;
+      } else {
+        first.table.clear();
+        network.operators.push_back(
+            {1, random.linear(next, first.output, random.window(next, 3), 1, random.in(1, 9))});
+      }
+    } else if (random.one_in(8)) {
+      first.sums = true;
+      for (int32_t& bias : first.bias) bias = std::clamp(bias, -1'000'000, 1'000'000);
+    }
+    check(network, random.engine(), different);
+    if (testing::Test::HasFatalFailure()) return;
+    const auto planned = plan(network);
+    planar += planned->tensors[0].layout.planar;
+    grouped += planned->layers[0].groups > 1;
+  }
+  EXPECT_GT(different, 15000);
+  EXPECT_GT(planar, 3000);
+  EXPECT_GT(grouped, 1500);
+  EXPECT_GT(pools, 2000);
+}
+
+// Sums as great as a layer may have them, at both ends of the input.
+TEST(Layers, ExtremeWeightsAndZeroPoints) {
+  for (const int16_t w : {int16_t{-255}, int16_t{255}})
+    for (const int zero_point : {0, 255}) {
+      std::mt19937 random(1);
+      Linear l{.name = "dense", .outputs = 5, .window = {.kernel = {30, 30}}};
+      l.weights.assign(5 * 18 * 900, w);
+      l.bias.assign(5, w);
+      l.weight_scales = {1e-9f};
+      l.input = {false, 1, zero_point};
+      l.output = {true, 0.01f, 0};
+      int different = 0;
+      check({{{18, 30, 30}}, {{0, l}}}, random, different);
+    }
+}
+
+Linear small() {
+  Linear l{.name = "conv1", .outputs = 2, .window = {.kernel = {3, 3}, .pads = {1, 1, 1, 1}}};
+  l.weights.assign(2 * 4 * 9, 1);
+  l.bias.assign(2, 0);
+  l.weight_scales = {0.01f};
+  return l;
+}
+const Shape kInput{4, 6, 6};
+
+// A bias that a dead channel may have is refused where the output depends on the input.
+TEST(Layers, GreatBiasesOfLivingOutputsAreRefused) {
+  Linear l = small();
+  l.bias[1] = std::numeric_limits<int32_t>::min() + 10000;
+  auto planned = plan({{kInput}, {{0, l}}});
+  ASSERT_TRUE(planned) << "its output is the least byte, whatever the input";
+  EXPECT_EQ(planned->layers[0].bias[1], 0);
+  l.bias[1] = 1 << 30;
+  l.weight_scales = {0x1p-31f};  // half a step there
+  planned = plan({{kInput}, {{0, l}}});
+  ASSERT_FALSE(planned);
+  EXPECT_EQ(planned.error().code, LayerErrorCode::kUnfit);
+  EXPECT_THAT(planned.error().message, HasSubstr("conv1: output 1: expected sums of at most"));
+}
+
+TEST(Layers, EqualRulesAreOneFunction) {
+  Linear l = small();
+  EXPECT_EQ(plan({{kInput}, {{0, l}}})->layers[0].functions.size(), 2u);  // and that of padding
+  l.weight_scales = {0.01f, 0.02f};
+  EXPECT_EQ(plan({{kInput}, {{0, l}}})->layers[0].functions.size(), 3u);
+}
+
+TEST(Layers, DescriptionsThatContradictThemselvesAreRefused) {
+  const auto refused = [](auto&& change, LayerErrorCode code, const char* text) {
+    Linear l = small();
+    change(l);
+    const auto planned = plan({{kInput}, {{0, l}}});
+    ASSERT_FALSE(planned) << text;
+    EXPECT_EQ(planned.error().code, code) << planned.error().message;
+    EXPECT_THAT(planned.error().message, HasSubstr(text));
+  };
+  constexpr auto kBad = LayerErrorCode::kDescription;
+  refused([](Linear& l) { l.weights.pop_back(); }, kBad, "weights: expected 72, found 71");
+  refused([](Linear& l) { l.weights[0] = 256; }, LayerErrorCode::kUnfit,
+          "expected -255..255, found 256");
+  refused([](Linear& l) { l.bias.pop_back(); }, kBad, "biases: expected 2, found 1");
+  refused([](Linear& l) { l.weight_scales = {0, 1, 2}; }, kBad, "scales: expected 2, found 3");
+  refused([](Linear& l) { l.weight_scales = {0}; }, kBad, "scale: expected a positive normal");
+  refused([](Linear& l) { l.input.zero_point = 128; }, kBad, "zero points");
+  refused([](Linear& l) { l.table = {1}; }, kBad, "table: expected 256, found 1");
+  refused([](Linear& l) { l.groups = 3; }, kBad, "groups: expected a divisor of 4 channels");
+  refused([](Linear& l) { l.window.kernel[0] = 9; }, kBad, "window");
+  refused([](Linear& l) { l.window.strides[0] = 0; }, kBad, "window");
+
+  const auto of_layout = [](const Layout& in, const char* text) {
+    const auto layer = lower(small(), in, {.shape = {2, 6, 6}, .row = 6, .gap = {}});
+    ASSERT_FALSE(layer) << text;
+    EXPECT_EQ(layer.error().code, LayerErrorCode::kLayout);
+    EXPECT_THAT(layer.error().message, HasSubstr(text));
+  };
+  of_layout({.shape = kInput, .row = 5, .gap = 128}, "rows of at least 6 pixels");
+  of_layout({.shape = kInput, .row = 6, .gap = 128},
+            "gaps of the input: expected 1 pixels, found 0");
+  of_layout({.shape = kInput, .row = 7, .gap = 127}, "gaps of the input: expected 128, found 127");
+  of_layout({.shape = kInput, .row = 7, .gap = {}},
+            "gaps of the input: expected 128, found anything");
+}
+
+}  // namespace
+}  // namespace zkvm::layers
