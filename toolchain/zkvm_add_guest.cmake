@@ -1,5 +1,6 @@
 # zkvm_add_guest(NAME mnist SOURCES guest.cc ...
 #                [COMPILER gcc|clang] [HEAP size] [STACK size] [EMBED symbol file ...]
+#                [TENSOR on|off] [LAYERS symbol file ...]
 #                [INCLUDES folder ...] [OPTIONS compiler-option ...] [EXCEPTIONS])
 #
 # Builds ${ZKVM_GUEST_DIR}/NAME.elf (default <build folder>/guests), a static RV32IM program, by the target
@@ -12,6 +13,10 @@
 #   EMBED     the bytes of `file` as read-only data; in the source ZK_EMBED(type, symbol), see <zk/embed.h>.
 #             Public, as all of the program is, to whoever has enough receipts: not for private weights. Its path
 #             may hold every character but ; and \, which CMake does not allow in paths
+#   TENSOR    on: zk::nn's layers are calls of the tensor unit (ZK_TENSOR is 1 in the sources); off, the default: they are
+#             instructions, LAYERS are left out, and the program runs under qemu, too
+#   LAYERS    layers that the unit computes, as params_from_onnx of examples/mnist writes them, under the name
+#             zk_layers_SYMBOL: part of the program's identity and as public as it is, but not of its memory
 #   OPTIONS   further compiler options, after ours
 #   EXCEPTIONS  throw and catch work, and the program is some 50 KB larger; without it `throw` does not compile,
 #             and what the library would throw ends the run with a message
@@ -162,8 +167,28 @@ function(_zkvm_size text what result)
   set(${result} ${bytes} PARENT_SCOPE)
 endfunction()
 
+# An object in `folder` that holds the bytes of `file` as symbol `name`, and their number as name_size.
+function(_zkvm_incbin folder name file section alignment result)
+  get_filename_component(file "${file}" ABSOLUTE)
+  set(source ${folder}/${name}.S)
+  string(REGEX REPLACE "([\\\"])" "\\\\\\1" quoted "${file}")
+  file(CONFIGURE OUTPUT ${source} @ONLY CONTENT [[
+  .section @section@, %progbits
+  .balign @alignment@
+  .globl @name@, @name@_size
+  .type @name@, %object
+@name@:
+  .incbin "@quoted@"
+.Lend:
+  .size @name@, .Lend - @name@
+  .set @name@_size, .Lend - @name@
+]])
+  _zkvm_compile(${source} ${source}.o gcc DEPENDS "${file}")
+  set(${result} ${source}.o PARENT_SCOPE)
+endfunction()
+
 function(zkvm_add_guest)
-  cmake_parse_arguments(G "EXCEPTIONS" "NAME;COMPILER;HEAP;STACK" "SOURCES;EMBED;INCLUDES;OPTIONS" ${ARGN})
+  cmake_parse_arguments(G "EXCEPTIONS" "NAME;COMPILER;HEAP;STACK;TENSOR" "SOURCES;EMBED;LAYERS;INCLUDES;OPTIONS" ${ARGN})
   if(NOT G_NAME OR NOT G_SOURCES)
     message(FATAL_ERROR "zkvm_add_guest: NAME and SOURCES are required")
   endif()
@@ -174,6 +199,11 @@ function(zkvm_add_guest)
     set(G_COMPILER gcc)
   elseif(NOT G_COMPILER MATCHES "^(gcc|clang)$")
     message(FATAL_ERROR "zkvm_add_guest(NAME ${G_NAME}): COMPILER ${G_COMPILER}: expected gcc or clang")
+  endif()
+  if(NOT DEFINED G_TENSOR)
+    set(G_TENSOR off)
+  elseif(NOT G_TENSOR MATCHES "^(on|off)$")
+    message(FATAL_ERROR "zkvm_add_guest(NAME ${G_NAME}): TENSOR ${G_TENSOR}: expected on or off")
   endif()
   if(NOT DEFINED G_HEAP)
     set(G_HEAP 512K)
@@ -215,36 +245,35 @@ function(zkvm_add_guest)
     get_filename_component(include ${include} ABSOLUTE)
     list(APPEND includes -I${include})
   endforeach()
+  set(tensor)
+  if(G_TENSOR)
+    set(tensor -DZK_TENSOR=1)
+  endif()
   set(objects)
   foreach(source ${G_SOURCES})
     get_filename_component(path ${source} ABSOLUTE)
     string(MAKE_C_IDENTIFIER "${source}" object)
     set(object ${folder}/${object}.o)
-    _zkvm_compile(${path} ${object} ${G_COMPILER} ${exceptions} OPTIONS ${includes} ${G_OPTIONS})
+    _zkvm_compile(${path} ${object} ${G_COMPILER} ${exceptions} OPTIONS ${includes} ${tensor} ${G_OPTIONS})
     list(APPEND objects ${object})
   endforeach()
-  while(G_EMBED)
-    list(POP_FRONT G_EMBED symbol file)
-    if(NOT file OR NOT symbol MATCHES "^[A-Za-z_][A-Za-z0-9_]*$")
-      message(FATAL_ERROR "zkvm_add_guest(NAME ${G_NAME}): EMBED takes pairs `symbol file`, found `${symbol} ${file}`")
-    endif()
-    get_filename_component(file "${file}" ABSOLUTE)
-    set(source ${folder}/embed_${symbol}.S)
-    string(REGEX REPLACE "([\\\"])" "\\\\\\1" quoted "${file}")
-    file(CONFIGURE OUTPUT ${source} @ONLY CONTENT [[
-  .section .rodata.zk_embed_@symbol@, "a", %progbits
-  .balign 16
-  .globl zk_embed_@symbol@, zk_embed_@symbol@_size
-  .type zk_embed_@symbol@, %object
-zk_embed_@symbol@:
-  .incbin "@quoted@"
-.Lend:
-  .size zk_embed_@symbol@, .Lend - zk_embed_@symbol@
-  .set zk_embed_@symbol@_size, .Lend - zk_embed_@symbol@
-]])
-    _zkvm_compile(${source} ${source}.o gcc DEPENDS "${file}")
-    list(APPEND objects ${source}.o)
-  endwhile()
+  foreach(argument EMBED LAYERS)
+    while(G_${argument})
+      list(POP_FRONT G_${argument} symbol file)
+      if(NOT file OR NOT symbol MATCHES "^[A-Za-z_][A-Za-z0-9_]*$")
+        message(FATAL_ERROR
+          "zkvm_add_guest(NAME ${G_NAME}): ${argument} takes pairs `symbol file`, found `${symbol} ${file}`")
+      endif()
+      if(argument STREQUAL EMBED)
+        _zkvm_incbin(${folder} zk_embed_${symbol} "${file}" ".rodata.zk_embed_${symbol}, \"a\"" 16 object)
+        list(APPEND objects ${object})
+      elseif(G_TENSOR)
+        # Not allocated: the VM reads it, the program cannot. Its address is its place among all layers.
+        _zkvm_incbin(${folder} zk_layers_${symbol} "${file}" ".zkvm.layers, \"\"" 4 object)
+        list(APPEND objects ${object})
+      endif()
+    endwhile()
+  endforeach()
 
   set(elf ${ZKVM_GUEST_DIR}/${G_NAME}.elf)
   get_target_property(runtime zkvm_guest_runtime ZKVM_OBJECTS)

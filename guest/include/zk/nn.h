@@ -6,3 +6,4 @@
 #include "zk/nn/dense.h"
 #include "zk/nn/pool.h"
 #include "zk/nn/tensor.h"
+#include "zk/nn/unit.h"

@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "zk/nn/layer.h"
+#include "zk/nn/unit.h"
 
 namespace zk::nn {
 
@@ -216,6 +217,7 @@ struct Conv2dLayer {
 // pad). x [channels][height][width]; returns [outputs][(height + 2 pad - kernel) / stride +
 // 1][likewise]. Works in 4 bytes of stack per padded element. Source: ONNX QLinearConv.
 template <const auto& kParams, Byte T, int kChannels, int kHeight, int kWidth>
+  requires(!OnUnit<kParams>)
 auto conv2d(const Tensor<T, kChannels, kHeight, kWidth>& x) {
   using L = Conv2dLayer<kParams, kHeight, kWidth, false>;
   static_assert(std::is_same_v<T, typename L::T> && kChannels == L::kChannels,
@@ -227,6 +229,7 @@ auto conv2d(const Tensor<T, kChannels, kHeight, kWidth>& x) {
 
 // max_pool<2>(conv2d<kParams>(x)), at a quarter of the requantisations.
 template <const auto& kParams, Byte T, int kChannels, int kHeight, int kWidth>
+  requires(!OnUnit<kParams>)
 auto conv2d_max_pool(const Tensor<T, kChannels, kHeight, kWidth>& x) {
   using L = Conv2dLayer<kParams, kHeight, kWidth, true>;
   static_assert(

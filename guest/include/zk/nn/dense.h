@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "zk/nn/layer.h"
+#include "zk/nn/unit.h"
 
 namespace zk::nn {
 
@@ -110,6 +111,7 @@ struct DenseLayer {
 // y = requantised(weights x + bias). x [inputs], any tensor of that many elements; returns
 // [outputs]. Source: ONNX QLinearMatMul, com.microsoft.QGemm with transB = 1.
 template <const auto& kParams, Byte T, int... kDims>
+  requires(!OnUnit<kParams>)
 auto dense(const Tensor<T, kDims...>& x) {
   using L = DenseLayer<kParams>;
   static_assert(std::is_same_v<T, typename L::T> && Tensor<T, kDims...>::kSize == L::kInputs,

@@ -8,6 +8,7 @@
 
 #include "zk/nn/requantise.h"
 #include "zk/nn/tensor.h"
+#include "zk/nn/unit.h"
 
 namespace zk::nn {
 
@@ -34,6 +35,16 @@ auto max_pool(const Tensor<T, kChannels, kHeight, kWidth>& x) {
     }
   }
   return y;
+}
+
+// The same, of a model's max pool that does not follow a convolution: on the tensor unit, a descriptor.
+struct MaxPoolParams {
+  int kernel, stride;
+};
+template <const auto& kParams, Byte T, int kChannels, int kHeight, int kWidth>
+  requires(!OnUnit<kParams>)
+auto max_pool(const Tensor<T, kChannels, kHeight, kWidth>& x) {
+  return max_pool<kParams.kernel, kParams.stride>(x);
 }
 
 struct AveragePoolParams {

@@ -1,0 +1,87 @@
+// Tensors as the tensor unit has them. What `conv2d`, `dense` and the like return where a guest is built
+// with TENSOR on; a header that examples/mnist/params_from_onnx makes chooses the layouts
+// (host/layers/layout.h), user code says `auto`.
+#pragma once
+
+#include <stdint.h>
+
+#include "zk/nn/tensor.h"
+
+namespace zk::nn {
+
+// Position-major: pixel (i, j) is the words of position  lead + i row + j, channels innermost, those beyond
+// the last one padding. Planar: one byte a pixel, plane by plane, `row` from one row to the next.
+// Pixels beyond the width, before the first row and behind the last are gaps.
+struct Layout {
+  bool planar;
+  int row, lead, tail;
+  int gap;  // the stored byte that gaps hold; -1: nobody reads them
+};
+
+// [channels][height][width]. Bytes are stored as the unit has them: an int8 x as x + 128.
+template <Byte T, int kChannels_, int kHeight_, int kWidth_, Layout kLayout>
+struct Features {
+  using Element = T;
+  static constexpr int kChannels = kChannels_, kHeight = kHeight_, kWidth = kWidth_;
+  static constexpr int kSize = kChannels * kHeight * kWidth;
+  static constexpr int kQuads = (kChannels + 3) / 4;  // words of a pixel, position-major
+  static constexpr int kPositions =
+      kLayout.lead + (kHeight - 1) * kLayout.row + kWidth + kLayout.tail;
+  static constexpr int kWords =
+      kLayout.planar ? (kChannels * kHeight * kLayout.row + 3) / 4 : kPositions * kQuads;
+  static constexpr Layout layout() { return kLayout; }
+
+  uint32_t words[kWords];
+
+  static constexpr int byte_of(int channel, int i, int j) {
+    return kLayout.planar ? (channel * kHeight + i) * kLayout.row + j
+                          : (kLayout.lead + i * kLayout.row + j) * kQuads * 4 + channel;
+  }
+  uint8_t* bytes() { return reinterpret_cast<uint8_t*>(words); }
+  const uint8_t* bytes() const { return reinterpret_cast<const uint8_t*>(words); }
+
+  // An element; some ten instructions.
+  T operator()(int channel, int i = 0, int j = 0) const {
+    return static_cast<T>(bytes()[byte_of(channel, i, j)] ^ kFlip);
+  }
+  void set(int channel, int i, int j, T x) {
+    bytes()[byte_of(channel, i, j)] = static_cast<uint8_t>(x) ^ kFlip;
+  }
+  static constexpr uint8_t kFlip = std::same_as<T, int8_t> ? 0x80 : 0;
+
+  // What the layer that reads it takes for padding. Once: nobody writes there but this.
+  void fill_gaps() {
+    if constexpr (kLayout.gap >= 0) {
+      constexpr uint32_t kGap = 0x01010101u * static_cast<uint32_t>(kLayout.gap);
+      if constexpr (kLayout.planar) {
+        constexpr int kWholes = (kWidth + 3) / 4 * 4, kRows = kChannels * kHeight;
+        if constexpr (kWidth < kWholes) {
+          for (int row = 0; row < kRows; ++row)
+            for (int j = kWidth; j < kWholes; ++j)
+              bytes()[row * kLayout.row + j] = static_cast<uint8_t>(kLayout.gap);
+        }
+        if constexpr (kWholes < kLayout.row) {
+          constexpr int kRow = kLayout.row / 4;
+          uint32_t* at = words + kWholes / 4;
+#pragma GCC unroll 4
+          for (int row = 0; row < kRows; ++row, at += kRow) fill<kRow - kWholes / 4>(at, kGap);
+        }
+      } else {
+        fill<kLayout.lead * kQuads>(words, kGap);
+        uint32_t* at = words + (kLayout.lead + kWidth) * kQuads;
+        for (int row = 1; row < kHeight; ++row, at += kLayout.row * kQuads)
+          fill<(kLayout.row - kWidth) * kQuads>(at, kGap);
+        fill<kLayout.tail * kQuads>(words + kWords - kLayout.tail * kQuads, kGap);
+      }
+    }
+  }
+
+ private:
+  template <int kCount>
+  static void fill(uint32_t* at, uint32_t word) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kCount; ++i) at[i] = word;
+  }
+};
+
+}  // namespace zk::nn

@@ -1,0 +1,67 @@
+// Tensors from a guest's private input.
+#pragma once
+
+#include <zk/io.h>
+#if defined(__riscv)
+#include <zk/syscall.h>
+#endif
+
+#include <array>
+#include <bit>
+
+#include "zk/nn/features.h"
+
+namespace zk::nn {
+
+// read_bytes of a row: a few instructions, where a call of that takes some 50.
+template <int kBytes>
+inline void read_row(uint32_t* row) {
+#if defined(__riscv)
+  if constexpr (kBytes < 1 << 16) {  // else the VM may give less
+    if (abi::read(row, kBytes) != kBytes) [[unlikely]]
+      fail("zkvm: the input ended before zk::nn::read_tensor had its value");
+    return;
+  }
+#endif
+  read_bytes(std::as_writable_bytes(std::span(row, kBytes / 4)));
+}
+
+// X::kSize bytes in ONNX's element order, padded to whole words, as tensors are stored in the unit: an int8
+// x as x + 128 (so the bytes of a picture are int8 with zero point -128 as they stand). X is a Tensor
+// or what a layer of the tensor unit reads; a planar one is read in place.
+template <class X>
+X read_tensor() {
+  constexpr bool kSigned = std::same_as<typename X::Element, int8_t>;
+  X x;
+  if constexpr (requires { x.data; }) {
+    constexpr int kWords = (X::kSize + 3) / 4;
+    auto words = zk::read<std::array<uint32_t, kWords>>();
+    if constexpr (kSigned) {
+      for (uint32_t& word : words) word ^= 0x80808080;
+    }
+    static_assert(sizeof(words) == sizeof(x));
+    x = std::bit_cast<X>(words);
+  } else {
+    constexpr Layout kLayout = X::layout();
+    if constexpr (kLayout.planar && kLayout.row == X::kWidth) {
+      read_into(x.words);
+    } else if constexpr (kLayout.planar && kLayout.row % 4 == 0 && X::kWidth % 4 == 0) {
+      constexpr int kRow = kLayout.row / 4;
+#pragma GCC unroll 1
+      for (uint32_t* row = x.words; row != x.words + X::kChannels * X::kHeight * kRow; row += kRow)
+        read_row<X::kWidth>(row);
+    } else {
+      const auto bytes = zk::read<std::array<uint8_t, X::kSize>>();
+      const uint8_t* next = bytes.data();
+      for (int channel = 0; channel < X::kChannels; ++channel) {
+        for (int i = 0; i < X::kHeight; ++i) {
+          for (int j = 0; j < X::kWidth; ++j) x.bytes()[X::byte_of(channel, i, j)] = *next++;
+        }
+      }
+    }
+    x.fill_gaps();
+  }
+  return x;
+}
+
+}  // namespace zk::nn

@@ -1,0 +1,119 @@
+// Layers computed by the tensor unit: one call each, whatever their size. The functions are those of
+// conv2d.h, dense.h and pool.h; a guest built with TENSOR on has descriptors in place of parameters, and
+// the weights stand in a section that is not loaded (zkvm_add_guest, LAYERS).
+#pragma once
+
+#include <stdint.h>
+#include <zk/abi.h>
+
+#include <cstddef>
+#include <type_traits>
+
+#include "zk/nn/features.h"
+
+namespace zk::nn {
+
+// The layer of number `number` of a blob: reads `in`, then writes all pixels of `out`. Both are writable
+// memory, since what the proof has is memory, not constants.
+inline void call_layer(const std::byte* blob, uint32_t number, const void* in, void* out) {
+#if defined(__riscv)
+  register uint32_t a0 asm("a0") = reinterpret_cast<uintptr_t>(blob) + number;
+  register const void* a1 asm("a1") = in;
+  register void* a2 asm("a2") = out;
+  register uint32_t a7 asm("a7") = abi::kSysLayer;
+  asm volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a7) : "memory");
+#else
+  (void)blob, (void)number, (void)in, (void)out;  // TENSOR is for guests
+#endif
+}
+
+// A layer of a program: `kBlob` is the symbol zk_layers_NAME of its LAYERS, In and Out are the types of its
+// operands: Features, or a Tensor for what no layer reads.
+template <const std::byte* kBlob, int kNumber, class In, class Out>
+struct UnitLayer {
+  static constexpr bool kPools = false;
+  using Input = In;
+  using Output = Out;
+  static void run(const In& x, Out& y) {
+    if constexpr (requires { y.fill_gaps(); }) y.fill_gaps();
+    call_layer(kBlob, kNumber, &x, &y);
+  }
+};
+
+// A convolution and the max pool behind it.
+template <class Conv, class Pool>
+struct UnitPooled {
+  static constexpr bool kPools = true;
+  using Input = typename Conv::Input;
+  using Output = typename Pool::Output;
+  static void run(const Input& x, Output& y) {
+    typename Conv::Output between;
+    Conv::run(x, between);
+    Pool::run(between, y);
+  }
+};
+
+template <const auto& kParams>
+concept OnUnit = requires { std::remove_cvref_t<decltype(kParams)>::kPools; };
+
+// x in the layout that a layer reads; a Tensor is copied byte by byte, some ten instructions each.
+template <class Input, class X>
+decltype(auto) laid_out(const X& x) {
+  if constexpr (std::is_same_v<Input, X>) {
+    return (x);
+  } else {
+    static_assert(
+        requires { X::kSize, x.data; },
+        "zk::nn: this tensor was made for another layer than the model's next one");
+    static_assert(
+        X::kSize == Input::kSize && std::is_same_v<typename X::Element, typename Input::Element>,
+        "zk::nn: the input's type or size is not what the parameters say");
+    Input y;
+    y.fill_gaps();
+    const auto* next = x.data;
+    for (int channel = 0; channel < Input::kChannels; ++channel) {
+      for (int i = 0; i < Input::kHeight; ++i) {
+        for (int j = 0; j < Input::kWidth; ++j) y.set(channel, i, j, *next++);
+      }
+    }
+    return y;
+  }
+}
+
+template <const auto& kParams, class X>
+auto run_on_unit(const X& x) {
+  using L = std::remove_cvref_t<decltype(kParams)>;
+  typename L::Output y;
+  L::run(laid_out<typename L::Input>(x), y);
+  return y;
+}
+
+template <const auto& kParams, class X>
+  requires OnUnit<kParams>
+auto dense(const X& x) {
+  return run_on_unit<kParams>(x);
+}
+
+template <const auto& kParams, class X>
+  requires OnUnit<kParams>
+auto conv2d(const X& x) {
+  static_assert(!std::remove_cvref_t<decltype(kParams)>::kPools,
+                "zk::nn::conv2d: in the model a max pool follows: conv2d_max_pool");
+  return run_on_unit<kParams>(x);
+}
+
+template <const auto& kParams, class X>
+  requires OnUnit<kParams>
+auto conv2d_max_pool(const X& x) {
+  static_assert(std::remove_cvref_t<decltype(kParams)>::kPools,
+                "zk::nn::conv2d_max_pool: in the model no 2x2 max pool follows: conv2d");
+  return run_on_unit<kParams>(x);
+}
+
+template <const auto& kParams, class X>
+  requires OnUnit<kParams>
+auto max_pool(const X& x) {
+  return run_on_unit<kParams>(x);
+}
+
+}  // namespace zk::nn
