@@ -6,8 +6,8 @@
 //
 //   mnist check DATA GUESTS
 //
-// runs both models, as built by both compilers, on all test digits: exit status 0 if every output
-// is ONNX Runtime's, 1 if not.
+// runs both models, as built by both compilers for the tensor unit and for instructions alone, on all test
+// digits: exit status 0 if every output is ONNX Runtime's, 1 if not.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -18,6 +18,7 @@
 #include <iterator>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/zkvm.h"
@@ -74,7 +75,7 @@ int show(const Digits& digits, size_t i, const std::string& path) {
 }
 
 // One guest on every digit; returns whether all outputs are ONNX Runtime's.
-bool check(const Digits& digits, const std::string& model, const std::string& compiler,
+bool check(const Digits& digits, const std::string& model, const std::string& form,
            const std::string& elf_path, const Bytes& expected) {
   const Bytes elf = read_file(elf_path);
   size_t identical = 0, right = 0;
@@ -93,20 +94,25 @@ bool check(const Digits& digits, const std::string& model, const std::string& co
     cycles += run->cycles;
   }
   const double count = static_cast<double>(digits.count());
-  fmt::print("{:8}{:10}{:>6.1f} %{:>12} cycles    {} of {} outputs identical to ONNX Runtime\n",
-             model, compiler, 100 * static_cast<double>(right) / count, cycles / digits.count(),
+  fmt::print("{:8}{:14}{:>6.1f} %{:>12} cycles    {} of {} outputs identical to ONNX Runtime\n",
+             model, form, 100 * static_cast<double>(right) / count, cycles / digits.count(),
              identical, digits.count());
   return identical == digits.count();
 }
 
 int check_all(const Digits& digits, const std::string& data, const std::string& guests) {
   bool all = true;
-  fmt::print("model   compiler  accuracy  per inference\n");
+  // Endings of the guests' names.
+  const std::pair<std::string, std::string> forms[] = {{"unit, gcc", "_unit"},
+                                                       {"unit, clang", "_unit_clang"},
+                                                       {"plain, gcc", ""},
+                                                       {"plain, clang", "_clang"}};
+  fmt::print("model   guest       accuracy  per inference\n");
   for (const std::string model : {"mlp", "lenet5"}) {
     const Bytes logits = read_file(data + "/" + model + ".logits.i8");
     if (logits.size() != digits.count() * kClasses) fail(data + ": digits and logits do not match");
-    all &= check(digits, model, "gcc", guests + "/mnist_" + model + ".elf", logits);
-    all &= check(digits, model, "clang", guests + "/mnist_" + model + "_clang.elf", logits);
+    for (const auto& [form, ending] : forms)
+      all &= check(digits, model, form, guests + "/mnist_" + model + ending + ".elf", logits);
   }
   return all ? 0 : 1;
 }

@@ -6,7 +6,7 @@
 namespace lenet5 {
 
 // [1][28][28] pixels as int8 (pixel - 128) -> ten int8 logits.
-inline zk::nn::Tensor<int8_t, 10> infer(const zk::nn::Tensor<int8_t, 1, 28, 28>& digit) {
+inline zk::nn::Tensor<int8_t, 10> infer(const Input& digit) {
   const auto c1 = zk::nn::conv2d_max_pool<kConv1>(digit);  // [6][14][14]
   const auto c2 = zk::nn::conv2d_max_pool<kConv2>(c1);     // [16][5][5]
   const auto d1 = zk::nn::dense<kDense1>(c2);              // [120]

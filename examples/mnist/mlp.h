@@ -6,7 +6,7 @@
 namespace mlp {
 
 // [28][28] pixels as int8 (pixel - 128) -> ten int8 logits.
-inline zk::nn::Tensor<int8_t, 10> infer(const zk::nn::Tensor<int8_t, 1, 28, 28>& digit) {
+inline zk::nn::Tensor<int8_t, 10> infer(const Input& digit) {
   return zk::nn::dense<kDense2>(zk::nn::dense<kDense1>(digit));
 }
 

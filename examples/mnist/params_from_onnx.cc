@@ -1,22 +1,33 @@
-// params_from_onnx MODEL.onnx NAMESPACE HEADER
+// params_from_onnx MODEL.onnx NAMESPACE HEADER LAYERS
 //
-// Writes the parameters of each QLinearConv (kConv1, kConv2, ...), QGemm and QLinearMatMul
-// (kDense1, ...) and QLinearAveragePool (kAveragePool1, ...) of a model that ONNX Runtime quantised
-// as constexpr zk::nn parameters, in the graph's order. How the layers follow one another is the
-// guest's own source.
+// Writes what zk::nn needs of each QLinearConv (kConv1, kConv2, ...), QGemm and QLinearMatMul (kDense1, ...),
+// MaxPool (kMaxPool1, ... where it is not the 2x2 one behind a convolution) and QLinearAveragePool
+// (kAveragePool1, ...) of a model that ONNX Runtime quantised, in the graph's order; and the type
+// Input, where the model has one input. How the layers follow one another is the guest's own source.
+//
+// With ZK_TENSOR these are descriptors: which layer of the file LAYERS it is, and the types of its operands.
+// LAYERS is for zkvm_add_guest's LAYERS. Otherwise they are constexpr parameters, weights included.
 #include <fmt/core.h>
 #include <onnx/onnx_pb.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <string>
 #include <type_traits>
+#include <variant>
 #include <vector>
 
+#include "host/layers/network.h"
+#include "vm/layer/section.h"
+
 namespace {
+
+using zkvm::layers::Shape;
 
 [[noreturn]] void fail(const std::string& message) {
   fmt::print(stderr, "params_from_onnx: {}\n", message);
@@ -36,6 +47,7 @@ class Model {
   }
 
   const onnx::GraphProto& graph() const { return model_.graph(); }
+  bool is_constant(const std::string& name) const { return constants_.contains(name); }
 
   std::vector<int64_t> shape(const std::string& name) const {
     const onnx::TensorProto& t = constant(name);
@@ -113,41 +125,52 @@ class Node {
     if (i >= node_.input_size()) fail(fmt::format("expected an input {}", i));
     return node_.input(i);
   }
+  const std::string& output() const {
+    if (node_.output_size() < 1) fail("expected an output");
+    return node_.output(0);
+  }
   template <class T>
   std::vector<T> values(int i) const {
     return model_.values<T>(input(i));
   }
   std::vector<int64_t> shape(int i) const { return model_.shape(input(i)); }
 
-  int zero_point(int i) const {
-    return model_.is_uint8(input(i)) ? values<uint8_t>(i).at(0) : values<int8_t>(i).at(0);
-  }
-  // The activations' type; both ends of a layer must agree.
-  std::string element(int input_zero_point, int output_zero_point) const {
-    const bool is_uint8 = model_.is_uint8(input(input_zero_point));
-    if (is_uint8 != model_.is_uint8(input(output_zero_point)))
-      fail("input and output types differ");
-    return is_uint8 ? "uint8_t" : "int8_t";
-  }
-  std::string quantisation(int scale, int zero) const {
-    return fmt::format("{{{:a}f, {}}}", values<float>(scale).at(0), zero_point(zero));
+  // Of the activations' scale and zero point.
+  zkvm::layers::Quantisation quantisation(int scale, int zero) const {
+    const bool is_uint8 = model_.is_uint8(input(zero));
+    return {!is_uint8, values<float>(scale).at(0),
+            is_uint8 ? values<uint8_t>(zero).at(0) : values<int8_t>(zero).at(0)};
   }
 
-  // Attribute `name`, whose integers must all be equal; `otherwise` if it is absent.
-  int64_t uniform(const std::string& name, int64_t otherwise) const {
+  std::vector<int64_t> integers(const std::string& name, std::vector<int64_t> otherwise) const {
     for (const onnx::AttributeProto& attribute : node_.attribute()) {
       if (attribute.name() != name) continue;
-      if (attribute.ints().empty()) return attribute.i();
-      for (const int64_t i : attribute.ints()) {
-        if (i != attribute.ints(0)) fail(name + ": expected the same on all sides");
-      }
-      return attribute.ints(0);
+      if (attribute.ints().empty()) return {attribute.i()};
+      return {attribute.ints().begin(), attribute.ints().end()};
     }
     return otherwise;
   }
   void expect(const std::string& name, int64_t value, int64_t otherwise) const {
-    const int64_t found = uniform(name, otherwise);
+    const int64_t found = integers(name, {otherwise}).at(0);
     if (found != value) fail(fmt::format("{}: expected {}, found {}", name, value, found));
+  }
+
+  // Of a convolution or pool with this kernel.
+  zkvm::layers::Window window(const std::vector<int64_t>& kernel) const {
+    for (const onnx::AttributeProto& attribute : node_.attribute())
+      if (attribute.name() == "auto_pad" && attribute.s() != "NOTSET")
+        fail("auto_pad: expected NOTSET, found " + attribute.s());
+    zkvm::layers::Window window;
+    const auto read = [&](const char* what, auto& to, const std::vector<int64_t>& from) {
+      if (from.size() != to.size())
+        fail(fmt::format("{}: expected {} numbers, found {}", what, to.size(), from.size()));
+      for (size_t i = 0; i < to.size(); ++i) to[i] = static_cast<uint32_t>(from[i]);
+    };
+    read("kernel_shape", window.kernel, kernel);
+    read("strides", window.strides, integers("strides", {1, 1}));
+    read("dilations", window.dilations, integers("dilations", {1, 1}));
+    read("pads", window.pads, integers("pads", {0, 0, 0, 0}));
+    return window;
   }
 
  private:
@@ -155,89 +178,312 @@ class Node {
   const onnx::NodeProto& node_;
 };
 
-// The initialiser of DenseParams and Conv2dParams; inputs 0-5 are the same for all three operators.
-std::string parameters(const Node& node, const std::vector<int8_t>& weights, int64_t outputs,
-                       const std::vector<int32_t>& bias, int output_scale, int output_zero_point) {
-  for (const int8_t zero : node.values<int8_t>(5)) {
-    if (zero != 0) node.fail("expected weights with zero point 0");
+const char* element(bool is_signed) { return is_signed ? "int8_t" : "uint8_t"; }
+
+// A tensor between nodes.
+struct Tensor {
+  Shape shape;
+  bool is_signed = true;
+  std::optional<size_t> op = {};  // of the network, that writes it; else it is one of its inputs
+  size_t number = 0;              // as zkvm::layers::Operator counts: once all nodes are read
+};
+
+// One layer: its name in the header, and what becomes of it there.
+struct Described {
+  std::string name;
+  std::string plain;                // its definition without the unit
+  std::optional<size_t> op = {};    // its operator in the network: one that the unit has
+  std::optional<size_t> pool = {};  // the operator of the 2x2 max pool behind it
+};
+
+// The model, gathered node by node.
+class Reader {
+ public:
+  explicit Reader(const Model& model) {
+    for (const onnx::ValueInfoProto& input : model.graph().input())
+      if (!model.is_constant(input.name())) {
+        add(input.name(), {.shape = shape_of(input)});
+        inputs_.push_back(input.name());
+      }
+    for (const onnx::NodeProto& proto : model.graph().node()) read(Node(model, proto));
+    number_tensors();
   }
-  std::vector<float> scales = node.values<float>(4);
-  if (scales.size() == 1) scales.assign(static_cast<size_t>(outputs), scales[0]);
-  return fmt::format(
-      "{{\n.weights = {{{}}},\n.bias = {{{}}},\n.weight_scales = {{{}}},\n"
-      ".input = {}, .output = {}}};\n\n",
-      list(weights), list(bias), list(scales), node.quantisation(1, 2),
-      node.quantisation(output_scale, output_zero_point));
-}
 
-std::string conv(const Node& node, int ordinal) {
-  node.expect("group", 1, 1);
-  node.expect("dilations", 1, 1);
-  const std::vector<int64_t> shape = node.shape(3);
-  return fmt::format("inline constexpr zk::nn::Conv2dParams<{}, {}, {}, {}, {}, {}, {}> kConv{}",
-                     node.element(2, 7), shape.at(0), shape.at(1), shape.at(2), shape.at(3),
-                     node.uniform("pads", 0), node.uniform("strides", 1), ordinal) +
-         parameters(node, node.values<int8_t>(3), shape.at(0), node.values<int32_t>(8), 6, 7);
-}
-
-std::string dense_type(const Node& node, int output_zero_point, int64_t outputs, int64_t inputs,
-                       int ordinal) {
-  return fmt::format("inline constexpr zk::nn::DenseParams<{}, {}, {}> kDense{}",
-                     node.element(2, output_zero_point), outputs, inputs, ordinal);
-}
-
-std::string gemm(const Node& node, int ordinal) {
-  node.expect("transA", 0, 0);
-  node.expect("transB", 1, 0);
-  const std::vector<int64_t> shape = node.shape(3);
-  return dense_type(node, 8, shape.at(0), shape.at(1), ordinal) +
-         parameters(node, node.values<int8_t>(3), shape.at(0), node.values<int32_t>(6), 7, 8);
-}
-
-std::string mat_mul(const Node& node, int ordinal) {
-  const std::vector<int64_t> shape = node.shape(3);
-  const auto inputs = static_cast<size_t>(shape.at(0)), outputs = static_cast<size_t>(shape.at(1));
-  const std::vector<int8_t> transposed = node.values<int8_t>(3);
-  std::vector<int8_t> weights;
-  for (size_t output = 0; output < outputs; ++output) {
-    for (size_t i = 0; i < inputs; ++i) weights.push_back(transposed[i * outputs + output]);
+  const zkvm::layers::Network& network() const { return network_; }
+  const std::vector<Described>& described() const { return described_; }
+  const Tensor& input_of(size_t op) const { return tensors_[reads_[op]]; }
+  const Tensor& output_of(size_t op) const { return tensors_[writes_[op]]; }
+  // What the model reads, if it is one tensor.
+  const Tensor* input() const {
+    return inputs_.size() == 1 ? &tensors_[names_.at(inputs_[0])] : nullptr;
   }
-  return dense_type(node, 7, shape.at(1), shape.at(0), ordinal) +
-         parameters(node, weights, shape.at(1), std::vector<int32_t>(outputs), 6, 7);
+
+ private:
+  void read(const Node& node) {
+    if (node.type() == "QLinearConv") {
+      conv(node);
+    } else if (node.type() == "QGemm") {
+      gemm(node);
+    } else if (node.type() == "QLinearMatMul") {
+      mat_mul(node);
+    } else if (node.type() == "MaxPool") {
+      max_pool(node);
+    } else if (node.type() == "QLinearAveragePool") {
+      average_pool(node);
+    } else if (node.type() == "QuantizeLinear" || node.type() == "DequantizeLinear" ||
+               node.type() == "Flatten") {
+      names_[node.output()] = input_tensor(node);  // the same bytes
+    } else {
+      node.fail("not an operator that zk::nn has");
+    }
+  }
+
+  // [batch], channels, height, width; or [batch], elements.
+  static Shape shape_of(const onnx::ValueInfoProto& input) {
+    const auto& dims = input.type().tensor_type().shape().dim();
+    const auto size = [&](int i) {
+      if (!dims[i].has_dim_value() || dims[i].dim_value() <= 0)
+        fail(fmt::format("{}: dimension {}: expected a number", input.name(), i));
+      return static_cast<uint32_t>(dims[i].dim_value());
+    };
+    if (dims.size() == 4) return {size(1), size(2), size(3)};
+    if (dims.size() == 2) return {size(1), 1, 1};
+    fail(fmt::format("{}: expected 2 or 4 dimensions, found {}", input.name(), dims.size()));
+  }
+
+  size_t add(const std::string& name, Tensor tensor) {
+    names_[name] = tensors_.size();
+    tensors_.push_back(tensor);
+    return tensors_.size() - 1;
+  }
+  size_t input_tensor(const Node& node) const {
+    const auto found = names_.find(node.input(0));
+    if (found == names_.end()) node.fail(node.input(0) + ": expected an output of a node before");
+    return found->second;
+  }
+  void add_op(const Node& node,
+              const std::variant<zkvm::layers::Linear, zkvm::layers::MaxPool>& what,
+              const zkvm::layers::Window& window, bool is_signed, uint32_t outputs) {
+    const size_t from = input_tensor(node);
+    const auto positions = window.positions(tensors_[from].shape);
+    if (!positions) node.fail("expected a window within the padded input");
+    const size_t op = network_.operators.size();
+    reads_.push_back(from);
+    writes_.push_back(
+        add(node.output(), {{outputs, (*positions)[0], (*positions)[1]}, is_signed, op}));
+    network_.operators.push_back({0, what});
+  }
+
+  // Inputs 0-5 are the same for all three linear operators.
+  void linear(const Node& node, const std::string& name, const std::string& plain_type,
+              const zkvm::layers::Window& window, uint32_t groups, uint32_t outputs,
+              const std::vector<int8_t>& weights, const std::vector<int32_t>& bias, int output) {
+    for (const int8_t zero : node.values<int8_t>(5))
+      if (zero != 0) node.fail("expected weights with zero point 0");
+    zkvm::layers::Linear l{.name = name, .outputs = outputs, .groups = groups, .window = window};
+    l.weights.assign(weights.begin(), weights.end());
+    l.bias = bias;
+    l.weight_scales = node.values<float>(4);
+    l.input = node.quantisation(1, 2);
+    l.output = node.quantisation(output, output + 1);
+    if (l.input.is_signed != l.output.is_signed) node.fail("input and output types differ");
+    tensors_[input_tensor(node)].is_signed = l.input.is_signed;
+    std::vector<float> scales = l.weight_scales;
+    if (scales.size() == 1) scales.assign(outputs, scales[0]);
+    const auto quantisation = [](const zkvm::layers::Quantisation& q) {
+      return fmt::format("{{{:a}f, {}}}", q.scale, q.zero_point);
+    };
+    std::string plain = plain_type;
+    if (!plain.starts_with('#'))
+      plain = fmt::format(
+          "inline constexpr {} k{}{{\n.weights = {{{}}},\n.bias = {{{}}},\n.weight_scales = "
+          "{{{}}},\n.input = {}, .output = {}}};\n",
+          plain_type, name, list(weights), list(bias), list(scales), quantisation(l.input),
+          quantisation(l.output));
+    described_.push_back({name, plain, network_.operators.size()});
+    add_op(node, l, window, l.output.is_signed, outputs);
+  }
+
+  void conv(const Node& node) {
+    const std::vector<int64_t> shape = node.shape(3);
+    if (shape.size() != 4) node.fail("expected weights of 4 dimensions");
+    const zkvm::layers::Window window = node.window({shape[2], shape[3]});
+    const auto groups = static_cast<uint32_t>(node.integers("group", {1}).at(0));
+    const bool is_plain = groups == 1 && window.dilations == std::array<uint32_t, 2>{1, 1} &&
+                          window.strides[0] == window.strides[1] &&
+                          std::ranges::count(window.pads, window.pads[0]) == 4;
+    const std::string name = fmt::format("Conv{}", ++convs_);
+    linear(
+        node, name,
+        is_plain
+            ? fmt::format("zk::nn::Conv2dParams<{}, {}, {}, {}, {}, {}, {}>",
+                          element(node.quantisation(1, 2).is_signed), shape[0], shape[1], shape[2],
+                          shape[3], window.pads[0], window.strides[0])
+            : fmt::format(
+                  "#error \"{}: groups, dilation or uneven padding: only with TENSOR on\"\n", name),
+        window, groups, static_cast<uint32_t>(shape[0]), node.values<int8_t>(3),
+        node.values<int32_t>(8), 6);
+  }
+
+  void dense(const Node& node, int64_t outputs, int64_t inputs, const std::vector<int8_t>& weights,
+             const std::vector<int32_t>& bias, int output) {
+    const Shape& from = tensors_[input_tensor(node)].shape;
+    if (uint64_t{from.channels} * from.height * from.width != static_cast<uint64_t>(inputs))
+      node.fail(fmt::format("expected an input of {} elements, found {} x {} x {}", inputs,
+                            from.channels, from.height, from.width));
+    linear(node, fmt::format("Dense{}", ++denses_),
+           fmt::format("zk::nn::DenseParams<{}, {}, {}>",
+                       element(node.quantisation(1, 2).is_signed), outputs, inputs),
+           {.kernel = {from.height, from.width}}, 1, static_cast<uint32_t>(outputs), weights, bias,
+           output);
+  }
+
+  void gemm(const Node& node) {
+    node.expect("transA", 0, 0);
+    node.expect("transB", 1, 0);
+    const std::vector<int64_t> shape = node.shape(3);
+    dense(node, shape.at(0), shape.at(1), node.values<int8_t>(3), node.values<int32_t>(6), 7);
+  }
+
+  void mat_mul(const Node& node) {
+    const std::vector<int64_t> shape = node.shape(3);
+    const auto inputs = static_cast<size_t>(shape.at(0)),
+               outputs = static_cast<size_t>(shape.at(1));
+    const std::vector<int8_t> transposed = node.values<int8_t>(3);
+    std::vector<int8_t> weights;
+    for (size_t output = 0; output < outputs; ++output)
+      for (size_t i = 0; i < inputs; ++i) weights.push_back(transposed[i * outputs + output]);
+    dense(node, shape.at(1), shape.at(0), weights, std::vector<int32_t>(outputs), 6);
+  }
+
+  // Behind a convolution that nobody else reads, a 2x2 pool is a part of it: conv2d_max_pool.
+  void max_pool(const Node& node) {
+    node.expect("ceil_mode", 0, 0);
+    const zkvm::layers::Window window = node.window(node.integers("kernel_shape", {}));
+    const size_t from = input_tensor(node), op = network_.operators.size();
+    const bool is_2x2 = window.kernel == std::array<uint32_t, 2>{2, 2} &&
+                        window.strides == window.kernel &&
+                        window.dilations == std::array<uint32_t, 2>{1, 1} &&
+                        std::ranges::count(window.pads, 0u) == 4;
+    const bool is_fused = is_2x2 && !described_.empty() && described_.back().op &&
+                          described_.back().name.starts_with("Conv") && writes_.back() == from &&
+                          tensors_[from].op == described_.back().op;
+    const std::string name = fmt::format("MaxPool{}", is_fused ? pools_ : ++pools_);
+    if (is_fused) {
+      described_.back().pool = op;
+    } else {
+      const bool is_plain = window.kernel[0] == window.kernel[1] &&
+                            window.strides[0] == window.strides[1] &&
+                            window.dilations == std::array<uint32_t, 2>{1, 1} &&
+                            std::ranges::count(window.pads, 0u) == 4;
+      described_.push_back(
+          {name,
+           is_plain
+               ? fmt::format("inline constexpr zk::nn::MaxPoolParams k{}{{{}, {}}};\n", name,
+                             window.kernel[0], window.strides[0])
+               : fmt::format("// {}: padding, dilation or no square: only with TENSOR on\n", name),
+           op});
+    }
+    add_op(node, zkvm::layers::MaxPool{is_fused ? described_.back().name + " pool" : name, window},
+           window, tensors_[from].is_signed, tensors_[from].shape.channels);
+  }
+
+  // Not in the unit: what ONNX Runtime computes is no function of the integer sum. Its output is a
+  // tensor that the guest's instructions write.
+  void average_pool(const Node& node) {
+    const auto input = node.quantisation(1, 2), output = node.quantisation(3, 4);
+    const Shape from = tensors_[input_tensor(node)].shape;
+    const zkvm::layers::Window window = node.window(node.integers("kernel_shape", {}));
+    const auto positions = window.positions(from);
+    if (!positions) node.fail("expected a window within the padded input");
+    add(node.output(), {{from.channels, (*positions)[0], (*positions)[1]}, output.is_signed});
+    const std::string name = fmt::format("AveragePool{}", ++average_pools_);
+    described_.push_back(
+        {name, fmt::format("inline constexpr zk::nn::AveragePoolParams k{}{{.input "
+                           "= {{{:a}f, {}}}, .output = {{{:a}f, {}}}}};\n",
+                           name, input.scale, input.zero_point, output.scale, output.zero_point)});
+  }
+
+  void number_tensors() {
+    for (Tensor& tensor : tensors_)
+      if (!tensor.op) {
+        tensor.number = network_.inputs.size();
+        network_.inputs.push_back(tensor.shape);
+      }
+    for (Tensor& tensor : tensors_)
+      if (tensor.op) tensor.number = network_.inputs.size() + *tensor.op;
+    for (size_t i = 0; i < network_.operators.size(); ++i)
+      network_.operators[i].input = tensors_[reads_[i]].number;
+  }
+
+  std::vector<Tensor> tensors_;
+  std::map<std::string, size_t> names_;
+  std::vector<std::string> inputs_;
+  std::vector<size_t> reads_, writes_;  // tensors of each operator
+  zkvm::layers::Network network_;
+  std::vector<Described> described_;
+  int convs_ = 0, denses_ = 0, pools_ = 0, average_pools_ = 0;
+};
+
+// The type of a tensor on the unit.
+std::string unit_type(const Tensor& tensor, const zkvm::layers::Plan& plan) {
+  const auto& [layout, is_result] = plan.tensors[tensor.number];
+  const auto& [channels, height, width] = layout.shape;
+  if (is_result) return fmt::format("zk::nn::Tensor<{}, {}>", element(tensor.is_signed), channels);
+  return fmt::format("zk::nn::Features<{}, {}, {}, {}, zk::nn::Layout{{{}, {}, {}, {}, {}}}>",
+                     element(tensor.is_signed), channels, height, width, layout.planar, layout.row,
+                     layout.lead, layout.tail, layout.gap ? int{*layout.gap} : -1);
 }
 
-std::string average_pool(const Node& node, int ordinal) {
-  return fmt::format(
-      "inline constexpr zk::nn::AveragePoolParams kAveragePool{}{{.input = {}, .output = {}}};\n\n",
-      ordinal, node.quantisation(1, 2), node.quantisation(3, 4));
+std::string unit_definition(const Described& described, const Reader& reader,
+                            const zkvm::layers::Plan& plan, const std::string& name) {
+  if (!described.op) return described.plain;
+  const auto layer = [&](size_t op) {
+    return fmt::format("zk::nn::UnitLayer<zk_layers_{}, {},\n  {},\n  {}>", name, op,
+                       unit_type(reader.input_of(op), plan), unit_type(reader.output_of(op), plan));
+  };
+  const std::string type = described.pool
+                               ? fmt::format("zk::nn::UnitPooled<\n {},\n {}>",
+                                             layer(*described.op), layer(*described.pool))
+                               : layer(*described.op);
+  return fmt::format("inline constexpr {} k{}{{}};\n", type, described.name);
+}
+
+void write_file(const std::string& path, const std::string& bytes) {
+  std::ofstream file(path, std::ios::binary);
+  file << bytes;
+  if (!file.flush()) fail(path + ": cannot write");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) fail("usage: params_from_onnx MODEL.onnx NAMESPACE HEADER");
-  const Model model(argv[1]);
-  std::string text = fmt::format(
-      "// Made from {} by params_from_onnx.\n#pragma once\n\n#include <zk/nn.h>\n\nnamespace {} "
-      "{{\n\n",
-      std::string(argv[1]).substr(std::string(argv[1]).rfind('/') + 1), argv[2]);
-  int convs = 0, denses = 0, pools = 0;
-  for (const onnx::NodeProto& proto : model.graph().node()) {
-    const Node node(model, proto);
-    if (node.type() == "QLinearConv") {
-      text += conv(node, ++convs);
-    } else if (node.type() == "QGemm") {
-      text += gemm(node, ++denses);
-    } else if (node.type() == "QLinearMatMul") {
-      text += mat_mul(node, ++denses);
-    } else if (node.type() == "QLinearAveragePool") {
-      text += average_pool(node, ++pools);
-    } else if (node.type() != "QuantizeLinear" && node.type() != "DequantizeLinear" &&
-               node.type() != "Flatten" && node.type() != "MaxPool") {
-      node.fail("not an operator that zk::nn has");
-    }
+  if (argc != 5) fail("usage: params_from_onnx MODEL.onnx NAMESPACE HEADER LAYERS");
+  const std::string model_path = argv[1], name = argv[2];
+  const Model model(model_path);
+  const Reader reader(model);
+  const auto plan = zkvm::layers::plan(reader.network());
+
+  std::string unit, plain;
+  if (plan) {
+    unit = fmt::format("extern \"C\" const std::byte zk_layers_{}[];\n", name);
+    for (const Described& d : reader.described()) unit += unit_definition(d, reader, *plan, name);
+    if (const Tensor* input = reader.input())
+      unit += fmt::format("using Input = {};\n", unit_type(*input, *plan));
+  } else {
+    unit = fmt::format("#error \"not on the tensor unit: {}\"\n", plan.error().message);
   }
-  std::ofstream header(argv[3], std::ios::binary);
-  header << text << "}  // namespace " << argv[2] << "\n";
-  if (!header.flush()) fail(std::string(argv[3]) + ": cannot write");
+  for (const Described& d : reader.described()) plain += d.plain;
+  if (const Tensor* input = reader.input())
+    plain +=
+        fmt::format("using Input = zk::nn::Tensor<{}, {}, {}, {}>;\n", element(input->is_signed),
+                    input->shape.channels, input->shape.height, input->shape.width);
+  write_file(
+      argv[3],
+      fmt::format("// Made from {} by params_from_onnx.\n#pragma once\n\n#include <zk/nn.h>\n\n"
+                  "namespace {} {{\n\n#if ZK_TENSOR\n{}#else\n{}#endif\n\n}}  // namespace {}\n",
+                  model_path.substr(model_path.rfind('/') + 1), name, unit, plain, name));
+  std::vector<uint8_t> layers;
+  if (plan && !plan->layers.empty()) layers = zkvm::vm::write_layers(plan->layers);
+  write_file(argv[4], {layers.begin(), layers.end()});
 }

@@ -24,7 +24,7 @@ void for_each(Visit&& visit) {
         [](const auto& x) { return average_pool<3, kAveragePool2, 2>(x); });
   visit(Tensor<uint8_t, 1, 8, 8>{},
         [](const auto& x) { return average_pool<2, kAveragePool3>(x); });
-  visit(Tensor<int8_t, 2, 7, 9>{}, [](const auto& x) { return max_pool<3, 2>(x); });
+  visit(Tensor<int8_t, 2, 7, 9>{}, [](const auto& x) { return max_pool<kMaxPool1>(x); });
 }
 
 }  // namespace layers
