@@ -202,9 +202,13 @@ class Reader {
   explicit Reader(const Model& model) {
     for (const onnx::ValueInfoProto& input : model.graph().input())
       if (!model.is_constant(input.name())) {
-        add(input.name(), {.shape = shape_of(input)});
+        const int type = input.type().tensor_type().elem_type();
+        add(input.name(), {shape_of(input), type != onnx::TensorProto::UINT8});
         inputs_.push_back(input.name());
       }
+    for (const onnx::NodeProto& proto : model.graph().node())
+      for (const std::string& name : proto.input()) ++uses_[name];
+    for (const onnx::ValueInfoProto& output : model.graph().output()) ++uses_[output.name()];
     for (const onnx::NodeProto& proto : model.graph().node()) read(Node(model, proto));
     number_tensors();
   }
@@ -232,7 +236,9 @@ class Reader {
       average_pool(node);
     } else if (node.type() == "QuantizeLinear" || node.type() == "DequantizeLinear" ||
                node.type() == "Flatten") {
-      names_[node.output()] = input_tensor(node);  // the same bytes
+      const size_t tensor = names_[node.output()] = input_tensor(node);  // the same bytes
+      if (node.type() == "QuantizeLinear")
+        tensors_[tensor].is_signed = node.quantisation(1, 2).is_signed;
     } else {
       node.fail("not an operator that zk::nn has");
     }
@@ -366,7 +372,7 @@ class Reader {
                         window.dilations == std::array<uint32_t, 2>{1, 1} &&
                         std::ranges::count(window.pads, 0u) == 4;
     const bool is_fused = is_2x2 && !described_.empty() && described_.back().op &&
-                          described_.back().name.starts_with("Conv") && writes_.back() == from &&
+                          described_.back().name.starts_with("Conv") && uses_[node.input(0)] == 1 &&
                           tensors_[from].op == described_.back().op;
     const std::string name = fmt::format("MaxPool{}", is_fused ? pools_ : ++pools_);
     if (is_fused) {
@@ -418,6 +424,7 @@ class Reader {
 
   std::vector<Tensor> tensors_;
   std::map<std::string, size_t> names_;
+  std::map<std::string, int> uses_;  // of a tensor, by nodes and as the model's output
   std::vector<std::string> inputs_;
   std::vector<size_t> reads_, writes_;  // tensors of each operator
   zkvm::layers::Network network_;

@@ -12,7 +12,7 @@ readonly zkvm=$build/bin/zkvm digit=$build/mnist_digit.bin
 bash toolchain/setup.sh
 cmake --preset release >/dev/null
 cmake --build --preset release --target zkvm mnist \
-  mnist_mlp_guest mnist_lenet5_guest mnist_mlp_clang_guest mnist_lenet5_clang_guest
+  mnist_{mlp,lenet5}{,_unit}{,_clang}_guest
 
 number() {  # number KEY JSON
   sed -n "s/.*\"$1\":\([0-9.e+-]*\).*/\1/p" <<<"$2"

@@ -44,8 +44,8 @@ constexpr const char* kUnit[] = {"_unit", "_unit_clang"};
 // 220,000 and 2,000,000 cycles, dense 3.6 (clang) and 4.6 (GCC) instructions per
 // multiply-accumulate, convolution 4.5 and 5.5.
 constexpr Model kModels[] = {
-    {"mlp", mlp::infer, 485, 104'000, 784 * 56 + 56 * 10, 2.4, 340, 2},
-    {"lenet5", lenet5::infer, 493, 1'000'000, 416'520, 2.4, 660, 7},
+    {"mlp", mlp::infer, 485, 104'000, 784 * 56 + 56 * 10, 2.4, 240, 2},
+    {"lenet5", lenet5::infer, 493, 1'000'000, 416'520, 2.4, 560, 7},
 };
 
 class Mnist : public ::testing::TestWithParam<Model> {

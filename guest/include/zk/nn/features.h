@@ -40,7 +40,6 @@ struct Features {
   uint8_t* bytes() { return reinterpret_cast<uint8_t*>(words); }
   const uint8_t* bytes() const { return reinterpret_cast<const uint8_t*>(words); }
 
-  // An element; some ten instructions.
   T operator()(int channel, int i = 0, int j = 0) const {
     return static_cast<T>(bytes()[byte_of(channel, i, j)] ^ kFlip);
   }

@@ -56,7 +56,7 @@ struct UnitPooled {
 template <const auto& kParams>
 concept OnUnit = requires { std::remove_cvref_t<decltype(kParams)>::kPools; };
 
-// x in the layout that a layer reads; a Tensor is copied byte by byte, some ten instructions each.
+// x in the layout that a layer reads; a Tensor is copied byte by byte.
 template <class Input, class X>
 decltype(auto) laid_out(const X& x) {
   if constexpr (std::is_same_v<Input, X>) {
