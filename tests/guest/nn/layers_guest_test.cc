@@ -28,6 +28,22 @@ std::vector<uint8_t> padded(const std::vector<uint8_t>& bytes, bool outputs) {
   return words;
 }
 
+// Runs a guest on the VM, which must give this journal. Returns how often it called a layer.
+uint64_t layer_calls_of_a_good_run(const std::string& path, const std::vector<uint8_t>& input,
+                                   const std::vector<uint8_t>& journal) {
+  std::ifstream file(path, std::ios::binary);
+  const std::vector<uint8_t> elf{std::istreambuf_iterator<char>(file),
+                                 std::istreambuf_iterator<char>()};
+  const auto program = zkvm::vm::load_elf(elf);
+  if (!program) return ADD_FAILURE() << program.error().message, 0;
+  const auto run = zkvm::vm::run(*program, {.input = input, .console = {}});
+  if (!run) return ADD_FAILURE() << run.error().message, 0;
+  EXPECT_FALSE(run->trap);
+  EXPECT_EQ(run->exit_code, 0u);
+  EXPECT_EQ(run->journal, journal);
+  return std::accumulate(run->layer_calls.begin(), run->layer_calls.end(), uint64_t{0});
+}
+
 class LayersGuest : public ::testing::TestWithParam<const char*> {
  protected:
   LayersGuest() {
@@ -39,20 +55,6 @@ class LayersGuest : public ::testing::TestWithParam<const char*> {
   static std::string elf(const std::string& tensor) {
     return zkvm::test::guest_path(std::string("test_layers_") + GetParam() + "_" + tensor);
   }
-  uint64_t layer_calls_of_a_good_run(const std::string& path) const {
-    std::ifstream file(path, std::ios::binary);
-    const std::vector<uint8_t> elf{std::istreambuf_iterator<char>(file),
-                                   std::istreambuf_iterator<char>()};
-    const auto program = zkvm::vm::load_elf(elf);
-    if (!program) return ADD_FAILURE() << program.error().message, 0;
-    const auto run = zkvm::vm::run(*program, {.input = input_, .console = {}});
-    if (!run) return ADD_FAILURE() << run.error().message, 0;
-    EXPECT_FALSE(run->trap);
-    EXPECT_EQ(run->exit_code, 0u);
-    EXPECT_EQ(run->journal, journal_);
-    return std::accumulate(run->layer_calls.begin(), run->layer_calls.end(), uint64_t{0});
-  }
-
   std::vector<uint8_t> input_;
   const std::vector<uint8_t> journal_ = padded(read_vector("outputs.bin"), true);
 };
@@ -61,18 +63,32 @@ INSTANTIATE_TEST_SUITE_P(Compilers, LayersGuest, ::testing::Values("gcc", "clang
                          [](const auto& test) { return std::string(test.param); });
 
 TEST_P(LayersGuest, EqualsOnnxRuntimeOnTheVm) {
-  EXPECT_EQ(layer_calls_of_a_good_run(elf("off")), 0u);
+  EXPECT_EQ(layer_calls_of_a_good_run(elf("off"), input_, journal_), 0u);
 }
 
 // All but the average pools are there.
 TEST_P(LayersGuest, EqualsOnnxRuntimeOnTheTensorUnit) {
-  EXPECT_EQ(layer_calls_of_a_good_run(elf("on")), 9u * kSamples);
+  EXPECT_EQ(layer_calls_of_a_good_run(elf("on"), input_, journal_), 9u * kSamples);
 }
 
 TEST_P(LayersGuest, EqualsOnnxRuntimeUnderQemu) {
   const zkvm::test::QemuRun run = zkvm::test::run_qemu(elf("off"), input_);
   EXPECT_EQ(run.status, 0) << run.err;
   EXPECT_EQ(run.journal, journal_);
+}
+
+class NetworkGuest : public ::testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Compilers, NetworkGuest, ::testing::Values("gcc", "clang"),
+                         [](const auto& test) { return std::string(test.param); });
+
+TEST_P(NetworkGuest, EqualsOnnxRuntimeOnTheTensorUnit) {
+  constexpr uint8_t kNetworkSamples = 32;
+  std::vector<uint8_t> input{kNetworkSamples, 0, 0, 0};
+  for (const uint8_t byte : read_vector("network_inputs.bin")) input.push_back(byte);
+  const std::string elf = zkvm::test::guest_path(std::string("test_network_") + GetParam());
+  EXPECT_EQ(layer_calls_of_a_good_run(elf, input, read_vector("network_outputs.bin")),
+            7u * kNetworkSamples);
 }
 
 }  // namespace
