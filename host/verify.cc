@@ -111,6 +111,10 @@ std::vector<UseInShape> in_shape(const stark::machine::BankMap& banks,
     shape.before = rank(before, use.before);
     shape.after = rank(after, use.after);
     if (use.bank == stark::machine::kMachineBank) continue;
+    if (use.bank == stark::machine::kLayersBank) {
+      shape.chip = UINT32_MAX;
+      continue;
+    }
     const stark::machine::BankMap::Bank bank = banks[use.bank];
     shape.chip = 1 + 2 * static_cast<uint32_t>(bank.kind) + (use.constant ? 1 : 0);
     shape.volume = bank.volume ? 1 + *bank.volume : 0;
@@ -124,7 +128,7 @@ std::vector<UseInShape> in_shape(const stark::machine::BankMap& banks,
 class Keys {
  public:
   Keys(const Image& image, uint8_t log_blowup)
-      : image_(image), log_blowup_(log_blowup), banks_(image.runs) {}
+      : image_(image), log_blowup_(log_blowup), banks_(image.runs, image.has_layers()) {}
 
   [[nodiscard]] const stark::machine::BankMap& banks() const { return banks_; }
   // REQUIRES: check_bank_uses() agrees.

@@ -125,7 +125,8 @@ std::string banks_text(const Segment& segment) {
   for (size_t i = 0; i < uses.size();) {
     size_t end = i + 1;
     while (end < uses.size() && uses[end].bank == uses[end - 1].bank + 1) ++end;
-    text += fmt::format("{}{}", text.empty() ? "" : " ", uses[i].bank);
+    const bool layers = uses[i].bank == stark::machine::kLayersBank;
+    text += (text.empty() ? "" : " ") + (layers ? "layers" : fmt::format("{}", uses[i].bank));
     if (end > i + 1) text += fmt::format("-{}", uses[end - 1].bank);
     i = end;
   }
@@ -270,7 +271,12 @@ nlohmann::ordered_json to_json(const stark::machine::Image& image, const Segment
   object["journal_end"] = 4 * uint64_t{segment.journal_end};
   object["banks"] = nlohmann::ordered_json::array();
   const stark::machine::BankMap banks(image.runs);
+  bool layers = false;
   for (const auto& use : std::span(segment.uses).subspan(1)) {
+    if (use.bank == stark::machine::kLayersBank) {
+      layers = true;
+      continue;
+    }
     const uint32_t word = banks[use.bank].base - (use.constant ? stark::chips::kReadOnlyBase : 0);
     object["banks"].push_back({{"bank", use.bank},
                                {"address", 4 * uint64_t{word}},
@@ -279,6 +285,7 @@ nlohmann::ordered_json to_json(const stark::machine::Image& image, const Segment
                                {"from_image", !use.before},
                                {"kept", use.after.has_value()}});
   }
+  object["layers"] = layers;
   object["tables"] = nlohmann::ordered_json::array();
   for (const ChipTables& chip : segment.tables) {
     object["tables"].push_back({{"chip", chip.chip},

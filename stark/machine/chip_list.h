@@ -2,6 +2,13 @@
 // (circuit.cc). chip_kernels.simd.cc compiles them for the prover.
 #pragma once
 
+#include "stark/chips/layer/call.h"
+#include "stark/chips/layer/layer_tables.h"
+#include "stark/chips/layer/pool.h"
+#include "stark/chips/layer/product.h"
+#include "stark/chips/layer/read.h"
+#include "stark/chips/layer/write_bytes.h"
+#include "stark/chips/layer/write_words.h"
 #include "stark/chips/memory/bank.h"
 #include "stark/chips/memory/boundary.h"
 #include "stark/chips/memory/refresh.h"
@@ -59,7 +66,21 @@ using MachineChips = ChipList<
     chips::RamBank</*kFromImage=*/true, /*kKept=*/false>,
     chips::RamBank<true, true>,
     chips::RamBank<false, false>,
-    chips::RamBank<false, true>>;
+    chips::RamBank<false, true>,
+    // The tensor unit, in segments that call a layer.
+    chips::LayerCall,
+    chips::LayerRead,
+    chips::LayerProduct,
+    chips::LayerWriteBytes,
+    chips::LayerWriteWords,
+    chips::LayerPool,
+    chips::LayersTable,
+    chips::WeightsTable,
+    chips::PowersTable,
+    chips::PositionsTable,
+    chips::ChannelsTable,
+    chips::StepsTable,
+    chips::WindowsTable>;
 // clang-format on
 
 }  // namespace zkvm::stark::machine

@@ -23,10 +23,12 @@ void add_slots(CircuitOptions& options, const BankMap& banks, std::span<const Ba
     if (use.before) before.insert(*use.before);
     if (use.after) after.insert(*use.after);
     if (use.bank == kMachineBank) continue;
+    if (use.bank == kLayersBank) options.slots.push_back({kLayersSlot, Slot::Kind::kFixed});
     if (const auto volume = banks[use.bank].volume) volumes.insert(*volume);
   }
   const std::vector<uint16_t> widths = banks.volume_widths();
-  options.slots = {{kImageSlot, Slot::Kind::kFixed, {{kLogBank, banks.image_width()}}}};
+  options.slots.insert(options.slots.begin(),
+                       {kImageSlot, Slot::Kind::kFixed, {{kLogBank, banks.image_width()}}});
   for (const uint32_t volume : volumes)
     options.slots.push_back(
         {volume_slot(volume), Slot::Kind::kFixed, {{kLogBank, widths[volume]}}});
@@ -34,6 +36,19 @@ void add_slots(CircuitOptions& options, const BankMap& banks, std::span<const Ba
     options.slots.push_back({before_slot(segment), Slot::Kind::kShared});
   for (const uint32_t segment : after)
     options.slots.push_back({after_slot(segment), Slot::Kind::kShared});
+}
+
+/// The chips of the tensor unit, and its fixed tables that there are.
+void add_layers(CircuitOptions& options, const LayerHeights& heights) {
+  for (const char* chip :
+       {chips::LayerCall::kName, chips::LayerRead::kName, chips::LayerProduct::kName,
+        chips::LayerWriteBytes::kName, chips::LayerWriteWords::kName, chips::LayerPool::kName})
+    options.instances.push_back({.chip = chip, .name = chip});
+  for (size_t table = 0; table < kLayerTables; ++table) {
+    if (heights[table] == 0) continue;
+    const char* chip = layer_chip(static_cast<LayerTable>(table));
+    options.instances.push_back({.chip = chip, .name = chip, .log_height = heights[table]});
+  }
 }
 
 /// SOUNDNESS: a segment that leaves words and the one that finds them read the same columns of the
@@ -67,6 +82,26 @@ ChipInstance bank_instance(const BankMap& banks, const BankUse& use) {
 
 }  // namespace
 
+const char* layer_chip(LayerTable table) {
+  switch (table) {
+    case LayerTable::kLayers:
+      return chips::LayersTable::kName;
+    case LayerTable::kWeights:
+      return chips::WeightsTable::kName;
+    case LayerTable::kPowers:
+      return chips::PowersTable::kName;
+    case LayerTable::kPositions:
+      return chips::PositionsTable::kName;
+    case LayerTable::kChannels:
+      return chips::ChannelsTable::kName;
+    case LayerTable::kSteps:
+      return chips::StepsTable::kName;
+    case LayerTable::kWindows:
+      return chips::WindowsTable::kName;
+  }
+  return "?";
+}
+
 std::string volume_slot(uint32_t volume) { return fmt::format("volume {}", volume); }
 std::string before_slot(uint32_t segment) { return fmt::format("from segment {}", segment); }
 std::string after_slot(uint32_t segment) { return fmt::format("for segment {}", segment); }
@@ -93,7 +128,8 @@ Result<void> check_bank_uses(const BankMap& banks, std::span<const BankUse> uses
   if (uses.empty() || uses[0].bank != kMachineBank || uses[0].constant)
     return fail(ErrorCode::kStatement, "bank uses: the machine bank is missing");
   for (size_t i = 1; i < uses.size(); ++i) {
-    if (uses[i].bank > banks.count())
+    const bool layers = uses[i].bank == kLayersBank && banks.has_layers();
+    if (uses[i].bank > banks.count() && !layers)
       return fail(ErrorCode::kStatement,
                   fmt::format("bank use {}: expected a bank of 0..{}, found {}", i, banks.count(),
                               uses[i].bank));
@@ -112,7 +148,7 @@ Result<void> check_bank_uses(const BankMap& banks, std::span<const BankUse> uses
 // banks; where those stand, the image says.
 Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> uses,
                                 const AssertKernels& (*kernels)(), uint8_t log_blowup) {
-  const BankMap banks(image.runs);
+  const BankMap banks(image.runs, image.has_layers());
   if (auto ok = check_bank_uses(banks, uses); !ok) return tl::unexpected<Error>(ok.error());
   CircuitOptions options;
   options.kernels = kernels;
@@ -123,8 +159,18 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
                          {chips::ProgramTable::kName, image.log_program}};
   options.templates = {chips::ConstantBank::kName, chips::RamBank<true, false>::kName,
                        chips::RamBank<true, true>::kName, chips::RamBank<false, false>::kName,
-                       chips::RamBank<false, true>::kName};
-  for (const BankUse& use : uses) options.instances.push_back(bank_instance(banks, use));
+                       chips::RamBank<false, true>::kName, chips::LayerCall::kName,
+                       chips::LayerRead::kName, chips::LayerProduct::kName,
+                       chips::LayerWriteBytes::kName, chips::LayerWriteWords::kName,
+                       chips::LayerPool::kName};
+  for (size_t table = 0; table < kLayerTables; ++table)
+    options.templates.emplace_back(layer_chip(static_cast<LayerTable>(table)));
+  for (const BankUse& use : uses) {
+    if (use.bank == kLayersBank)
+      add_layers(options, image.layer_heights);
+    else
+      options.instances.push_back(bank_instance(banks, use));
+  }
 
   auto circuit = Circuit::make(MachineChips{}, options);
   if (!circuit) return circuit;
@@ -134,6 +180,9 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
   circuit->set_fixed_root(circuit->slot(kImageSlot), lower ? image.lower->root : image.root,
                           made_for);
   for (const BankUse& use : uses.subspan(1)) {
+    if (use.bank == kLayersBank)
+      circuit->set_fixed_root(circuit->slot(kLayersSlot), lower ? image.lower->layers : image.layers,
+                              made_for);
     if (const auto volume = banks[use.bank].volume)
       circuit->set_fixed_root(circuit->slot(volume_slot(*volume)), volumes[*volume], made_for);
   }

@@ -12,12 +12,12 @@ namespace zkvm::stark::machine {
 namespace {
 
 constexpr std::string_view kMagic = "ZKVI";
-constexpr uint32_t kVersion = 3;  // of the format, the chips and the heights of the tables
+constexpr uint32_t kVersion = 4;  // of the format, the chips and the heights of the tables
 constexpr std::string_view kIdPrefix = "zkvm image";
 constexpr uint32_t kWordEnd = chips::kAddressEnd / 4;
 constexpr uint64_t kRunBytes = 4 + 2 + 1;
 static_assert(chips::kReadOnlyBase % kBankWords == 0 && kWordEnd % kBankWords == 0);
-static_assert(2 * (kWordEnd / kBankWords) <= UINT16_MAX);  // numbers of banks
+static_assert(2 * (kWordEnd / kBankWords) < kLayersBank);  // numbers of banks
 
 template <class... Args>
 tl::unexpected<Error> complain(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {
@@ -68,13 +68,18 @@ std::vector<uint8_t> Image::serialise() const {
     out.put(run.count);
     out.put(static_cast<uint8_t>(run.kind));
   }
-  for (const Digest& volume : volumes) out.put(volume);
-  out.put(root);
+  out.put(static_cast<uint8_t>(has_layers() ? 1 : 0));
+  if (has_layers())
+    for (const uint8_t log_height : layer_heights) out.put(log_height);
+  const auto put_roots = [&](const std::vector<Digest>& of_volumes, const Digest& of_image,
+                             const Digest& of_layers) {
+    for (const Digest& volume : of_volumes) out.put(volume);
+    out.put(of_image);
+    if (has_layers()) out.put(of_layers);
+  };
+  put_roots(volumes, root, layers);
   out.put(static_cast<uint8_t>(lower ? 1 : 0));
-  if (lower) {
-    for (const Digest& volume : lower->volumes) out.put(volume);
-    out.put(lower->root);
-  }
+  if (lower) put_roots(lower->volumes, lower->root, lower->layers);
   return std::move(out).take();
 }
 
@@ -99,18 +104,25 @@ Result<Image> Image::parse(std::span<const uint8_t> bytes) {
   if (!in.truncated()) {
     if (auto ok = check_runs(image.runs); !ok) return tl::unexpected<Error>(ok.error());
     const size_t volumes = BankMap(image.runs).volume_widths().size();
-    const auto read_roots = [&](std::vector<Digest>& to, Digest& root) {
+    const auto layers = in.get<uint8_t>();
+    if (layers == 1)
+      for (uint8_t& log_height : image.layer_heights) log_height = in.get<uint8_t>();
+    if (!in.truncated() && layers != (image.has_layers() ? 1 : 0))
+      return complain(ErrorCode::kNonCanonical, "layers: expected 0, or 1 and tables, found {}",
+                      layers);
+    const auto read_roots = [&](std::vector<Digest>& to, Digest& root, Digest& of_layers) {
       if (in.can_hold(volumes, sizeof(Digest)))
         for (size_t i = 0; i < volumes; ++i) to.push_back(in.get_digest());
       root = in.get_digest();
+      if (image.has_layers()) of_layers = in.get_digest();
     };
-    read_roots(image.volumes, image.root);
+    read_roots(image.volumes, image.root, image.layers);
     const auto lower = in.get<uint8_t>();
     if (lower > 1 && !in.truncated())
       return complain(ErrorCode::kNonCanonical, "lower rate: expected 0 or 1, found {}", lower);
     if (lower == 1) {
       image.lower.emplace();
-      read_roots(image.lower->volumes, image.lower->root);
+      read_roots(image.lower->volumes, image.lower->root, image.lower->layers);
     }
   }
   if (in.truncated()) return complain(ErrorCode::kTruncated, "ends at byte {}", bytes.size());
@@ -133,6 +145,16 @@ Result<void> Image::check() const {
                     chips::kAddressEnd, entry);
   if (log_program < kMinLogFixed || log_program > highest)
     return range("log2 of the program's height", kMinLogFixed, highest, log_program);
+  if (has_layers())
+    for (size_t table = 0; table < kLayerTables; ++table) {
+      // Windows, weights, channels and steps depend on the kinds of layers that there are.
+      const auto of = static_cast<LayerTable>(table);
+      const bool may_lack = of != LayerTable::kLayers;
+      if (layer_heights[table] == 0 && may_lack) continue;
+      if (layer_heights[table] < kMinLogLayers || layer_heights[table] > highest)
+        return range("log2 of a height of layers' tables", kMinLogLayers, highest,
+                     layer_heights[table]);
+    }
   if (auto ok = check_runs(runs); !ok) return ok;
   const size_t expected = BankMap(runs).volume_widths().size();
   if (volumes.size() != expected)
@@ -151,7 +173,8 @@ Digest Image::id() const {
   return hash.finish();
 }
 
-BankMap::BankMap(std::span<const Image::Run> runs) : runs_(runs) {
+BankMap::BankMap(std::span<const Image::Run> runs, bool has_layers)
+    : runs_(runs), has_layers_(has_layers) {
   uint32_t bank = 0, column = kBlankColumns;
   ends_.reserve(runs.size());
   for (const Image::Run& run : runs) {
@@ -166,6 +189,7 @@ BankMap::BankMap(std::span<const Image::Run> runs) : runs_(runs) {
 }
 
 BankMap::Bank BankMap::operator[](uint16_t bank) const {
+  if (bank == kLayersBank) return {.base = 0, .kind = BankKind::kBlank, .constant = true};
   ZK_CHECK(bank >= 1 && bank <= count());
   const auto end = std::ranges::lower_bound(ends_, uint32_t{bank}, {}, &End::bank);
   const Image::Run& run = runs_[static_cast<size_t>(end - ends_.begin())];

@@ -9,8 +9,12 @@
 // serve them all, because the place of a word is relative to its bank and a bank's base is the
 // image's. What the others hold stands beside these in the slot `image`, as far as 32 columns go, and
 // then in volumes: trees with the columns of up to 32 banks side by side.
+//
+// A program with layers (vm/layer/layer.h) has one more slot, `layers`, with the fixed tables of the
+// tensor unit, which are tables of segments that call one.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -43,10 +47,20 @@ enum class BankKind : uint8_t {
   return 2 * static_cast<uint32_t>(kind);
 }
 
+/// The fixed tables of the tensor unit (chips/layer/layer_tables.h), in the order of the key.
+enum class LayerTable : uint8_t {
+  kLayers = 0, kWeights = 1, kPowers = 2, kPositions = 3, kChannels = 4, kSteps = 5, kWindows = 6
+};
+inline constexpr size_t kLayerTables = 7;
+/// log2 of their heights; 0: there is no such table. A program without layers has none.
+using LayerHeights = std::array<uint8_t, kLayerTables>;
+inline constexpr uint8_t kMinLogLayers = 12;  // of a table that there is
+
 /// The roots of the trees of fixed columns at one rate.
 struct ImageRoots {
   std::vector<Digest> volumes;  // as many as the runs' columns fill
   Digest root{};                // of the slot `image`, which every segment has
+  Digest layers{};              // of the slot `layers`, if there are some
   bool operator==(const ImageRoots&) const = default;
 };
 
@@ -66,6 +80,8 @@ struct Image {
   std::vector<Run> runs;        // by base, as long as can be
   std::vector<Digest> volumes;  // roots; as many as the runs' columns fill
   Digest root{};                // of the slot `image`, which every segment has
+  LayerHeights layer_heights{};
+  Digest layers{};  // of the slot `layers`
 
   /// Of the same columns' trees at the next lower rate, if there are such: proofs of that rate read
   /// those, and all others need not make them.
@@ -77,6 +93,8 @@ struct Image {
   [[nodiscard]] uint8_t lowest_rate() const {
     return static_cast<uint8_t>(log_blowup + (lower ? 1 : 0));
   }
+
+  [[nodiscard]] bool has_layers() const { return layer_heights != LayerHeights{}; }
 
   /// The rate, as log2 of the blowup, that the trees which proofs of rate `of_proofs` read were made
   /// for.
@@ -96,6 +114,10 @@ struct Image {
   [[nodiscard]] Digest id() const;
 };
 
+/// The number that the fixed tables of layers have in lists of banks, as constants: whatever lists the
+/// banks that a segment uses says so whether it calls a layer.
+inline constexpr uint16_t kLayersBank = UINT16_MAX;
+
 /// The banks of an image by number. Bank 0, the machine's own, is not among them.
 class BankMap {
  public:
@@ -110,13 +132,15 @@ class BankMap {
   };
 
   /// REQUIRES: the runs are checked, and outlive this.
-  explicit BankMap(std::span<const Image::Run> runs);
+  explicit BankMap(std::span<const Image::Run> runs, bool has_layers = false);
 
   /// Banks are 1..count().
   [[nodiscard]] uint16_t count() const {
     return static_cast<uint16_t>(ends_.empty() ? 0 : ends_.back().bank);
   }
-  /// REQUIRES: 1 <= bank <= count().
+  /// Whether kLayersBank is one.
+  [[nodiscard]] bool has_layers() const { return has_layers_; }
+  /// REQUIRES: 1 <= bank <= count(), or kLayersBank, which has no words.
   [[nodiscard]] Bank operator[](uint16_t bank) const;
   /// The bank that a place falls in; 0 if none does.
   [[nodiscard]] uint16_t find(uint32_t place) const;
@@ -132,6 +156,7 @@ class BankMap {
     uint32_t end_column;
   };
   std::span<const Image::Run> runs_;
+  bool has_layers_;
   std::vector<End> ends_;  // of each run
 };
 

@@ -189,10 +189,11 @@ void check_program(const vm::Program& program) {
   ZK_CHECK(program.text().contains(program.entry) && program.entry % 4 == 0);
 }
 
-bool has_few_cells(uint8_t log_program, const BankMap& banks) {
+bool has_few_cells(uint8_t log_program, const BankMap& banks, const LayerImage& layers) {
   uint64_t columns = banks.image_width();
   for (const uint16_t width : banks.volume_widths()) columns += width;
-  return (kProgramColumns << log_program) + columns * kBankWords <= kMostCellsAtLowerRate;
+  return (kProgramColumns << log_program) + columns * kBankWords + layers.cells() <=
+         kMostCellsAtLowerRate;
 }
 
 }  // namespace
@@ -223,18 +224,22 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, const Image* k
   ProgramImage out;
   for (uint32_t i = 0; i < text.size / 4; ++i)
     out.program_.push_back(program_row(text, text.base + 4 * i, vm::text_word(text, i)));
+  auto layers = LayerImage::of(program.layers, log_blowup.value_or(kImageRate));
+  if (!layers) return propagate(layers);
+  out.layers_ = std::move(*layers);
   ProgramLayout layout = lay_out(program);
   out.layouts_ = std::move(layout.banks);
   out.image_ = std::make_unique<Image>(std::move(layout.image));
   Image& image = *out.image_;
-  out.banks_ = BankMap(image.runs);
+  image.layer_heights = out.layers_.heights();
+  out.banks_ = BankMap(image.runs, image.has_layers());
   image.log_blowup = log_blowup.value_or(kImageRate);
-  if (!log_blowup && has_few_cells(image.log_program, out.banks_)) image.lower.emplace();
+  if (!log_blowup && has_few_cells(image.log_program, out.banks_, out.layers_)) image.lower.emplace();
   if (known != nullptr && known->runs == image.runs && known->log_blowup == image.log_blowup &&
       known->lower.has_value() == image.lower.has_value() && known->entry == image.entry &&
-      known->log_program == image.log_program) {
+      known->log_program == image.log_program && known->layer_heights == image.layer_heights) {
     image = *known;
-    out.banks_ = BankMap(image.runs);
+    out.banks_ = BankMap(image.runs, image.has_layers());
     return out;
   }
   out.make_roots();
@@ -259,6 +264,8 @@ void ProgramImage::make_roots() {
     if (keep) trees_[{slot, image.log_blowup}] = std::make_unique<CommittedTree>(std::move(tree));
   };
   make(kImageSlot, image.root, image.lower ? &image.lower->root : nullptr, true);
+  if (image.has_layers())
+    make(kLayersSlot, image.layers, image.lower ? &image.lower->layers : nullptr, true);
   for (uint32_t v = 0; v < volumes; ++v)
     make(volume_slot(v), image.volumes[v], image.lower ? &image.lower->volumes[v] : nullptr,
          volumes <= kKeptVolumes);
@@ -284,6 +291,7 @@ std::vector<uint16_t> ProgramImage::banks_of(std::optional<uint32_t> volume) con
 CommittedTree ProgramImage::commit(const std::string& slot, uint8_t log_blowup) const {
   Image image;
   image.log_blowup = image_->log_blowup;
+  image.layer_heights = image_->layer_heights;
   image.log_program = image_->log_program;
   image.runs = image_->runs;
   image.volumes = image_->volumes;
@@ -291,17 +299,23 @@ CommittedTree ProgramImage::commit(const std::string& slot, uint8_t log_blowup) 
   // A blank bank, whether the program has one or not: above all places, so that no other moves.
   const auto blank = static_cast<uint16_t>(banks_.count() + 1);
   image.runs.push_back({2 * chips::kReadOnlyBase, 1, BankKind::kBlank});
+  const bool of_layers = slot == kLayersSlot;
   std::optional<uint32_t> volume;
-  for (uint32_t v = 0; slot != kImageSlot && !volume; ++v)
+  for (uint32_t v = 0; slot != kImageSlot && !of_layers && !volume; ++v)
     if (volume_slot(v) == slot) volume = v;
-  const std::vector<uint16_t> banks = banks_of(volume);
+  const std::vector<uint16_t> banks = of_layers ? std::vector<uint16_t>{} : banks_of(volume);
   std::vector<BankUse> uses = {{kMachineBank}};
   for (const uint16_t bank : banks) uses.push_back({bank, banks_[bank].constant});
-  if (!volume) uses.push_back({blank, true});
+  if (of_layers)
+    uses.push_back({kLayersBank, true});
+  else if (!volume)
+    uses.push_back({blank, true});
   const auto circuit = machine_circuit(image, uses);
   ZK_CHECK(circuit);
   Witness tables;
-  if (!volume) {
+  if (of_layers) {
+    tables.tables = layers_.tables(*circuit, layers_.no_counts());
+  } else if (!volume) {
     tables = image_tables(*circuit, image.log_program, program_, layouts_.at(kMachineBank));
     tables.tables.push_back(bank_table(*circuit, blank, true, blank_bank()));
   }
@@ -327,8 +341,10 @@ SlotTrees ProgramImage::fixed_trees(const Circuit& circuit, std::span<const Bank
     out[circuit.slot(slot)] = &tree(slot, made_for);
   };
   add(kImageSlot);
-  for (const BankUse& use : uses.subspan(1))
+  for (const BankUse& use : uses.subspan(1)) {
+    if (use.bank == kLayersBank) add(kLayersSlot);
     if (const auto volume = banks_[use.bank].volume) add(volume_slot(*volume));
+  }
   return out;
 }
 

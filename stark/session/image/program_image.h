@@ -15,6 +15,7 @@
 #include "stark/machine/image.h"
 #include "stark/pcs/commit/committed_tree.h"
 #include "stark/protocol/error.h"
+#include "stark/session/image/layer_image.h"
 #include "vm/elf.h"
 
 namespace zkvm::stark::machine {
@@ -46,7 +47,7 @@ inline constexpr uint64_t kMostCellsAtLowerRate = uint64_t{1} << 20;  // of prog
 
 class ProgramImage {
  public:
-  /// REQUIRES: the program is one that vm::load_elf accepted. `known`: its image, if somebody has
+  /// REQUIRES: the program is one that vm::load_elf accepted, and outlives this. `known`: its image, if somebody has
   /// made it before; then no tree is made now. One that cannot be this program's is not used.
   /// `log_blowup`: for tests, this rate alone. Errors: kFormat, if it is too large.
   [[nodiscard]] static Result<ProgramImage> of(const vm::Program& program,
@@ -59,6 +60,7 @@ class ProgramImage {
   [[nodiscard]] std::span<const chips::ProgramRow> program() const { return program_; }
   /// Bank 0 are the machine words.
   [[nodiscard]] const BankLayout& bank(uint16_t bank) const;
+  [[nodiscard]] const LayerImage& layers() const { return layers_; }
   /// What stands in the column `place` of a bank's row.
   [[nodiscard]] static uint32_t place_of(uint16_t bank, uint32_t row);
 
@@ -79,6 +81,7 @@ class ProgramImage {
   std::unique_ptr<Image> image_;  // stays where it is: banks_ refers to it
   BankMap banks_{std::span<const Image::Run>{}};
   std::vector<chips::ProgramRow> program_;
+  LayerImage layers_;
   std::map<uint16_t, BankLayout> layouts_;  // of all banks but blank ones
   // By slot and rate.
   std::map<std::pair<std::string, uint8_t>, std::unique_ptr<CommittedTree>> trees_;

@@ -7,6 +7,10 @@
 
 namespace zkvm::stark::machine {
 
+bool calls_layers(const vm::Segment& segment) {
+  return segment.layer_calls && segment.layer_calls.size() != 0;
+}
+
 // A page may hold words of RAM and constants.
 std::vector<BankUse> touched_banks(const ProgramImage& image, const vm::Segment& segment) {
   std::set<BankUse> uses = {{kMachineBank}};
@@ -23,6 +27,7 @@ std::vector<BankUse> touched_banks(const ProgramImage& image, const vm::Segment&
         }
     }
   }
+  if (calls_layers(segment)) uses.insert({kLayersBank, true});
   return {uses.begin(), uses.end()};
 }
 

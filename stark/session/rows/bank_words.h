@@ -12,7 +12,10 @@
 
 namespace zkvm::stark::machine {
 
-/// The banks that a segment touches, ascending, the machine bank first: it always does. Not linked.
+[[nodiscard]] bool calls_layers(const vm::Segment& segment);
+
+/// The banks that a segment touches, ascending, the machine bank first: it always does. kLayersBank, if
+/// it calls a layer. Not linked.
 [[nodiscard]] std::vector<BankUse> touched_banks(const ProgramImage& image,
                                                  const vm::Segment& segment);
 

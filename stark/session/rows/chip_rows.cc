@@ -5,6 +5,7 @@
 #include <iterator>
 #include <memory>
 
+#include "stark/chips/layer/call.h"
 #include "stark/chips/rv32im/add.h"
 #include "stark/chips/rv32im/bits.h"
 #include "stark/chips/rv32im/branch.h"
@@ -28,9 +29,9 @@ using vm::Class;
 
 class Collector {
  public:
-  Collector(const vm::Program& program, std::span<const ProgramRow> text,
+  Collector(const vm::Program& program, std::span<const ProgramRow> text, const LayerImage& layers,
             const vm::Segment& segment)
-      : program_(program), text_(text), segment_(segment) {}
+      : program_(program), text_(text), layers_(layers), segment_(segment) {}
 
   std::vector<ChipRows> collect() {
     one_of<vm::ImmediateRow, AddImm, AddImmInPlace>(Class::kAddImm, in_place_if_possible);
@@ -51,6 +52,7 @@ class Collector {
     one_of<vm::RegisterRow, Div>(Class::kDiv, the_only);
     one_of<vm::SystemRow, System>(Class::kSystem, the_only);
     transfers();
+    layer_calls();
     return std::move(out_);
   }
 
@@ -213,6 +215,17 @@ class Collector {
                   });
   }
 
+  void layer_calls() {
+    if (!segment_.layer_calls) return;
+    const auto records = segment_.layer_calls.rows<vm::LayerRow>();
+    add<LayerCall>(records.size(),
+                   [text = text_, these_layers = &layers_, records](uint64_t i, auto& row) {
+                     const vm::LayerRow& record = records[i];
+                     LayerCall::fill(row, text[record.index], record,
+                                     these_layers->entry(record.layer).tuple);
+                   });
+  }
+
   static bool is_read_only(const vm::Program& program, uint32_t address) {
     const vm::Region* region = program.region_at(address);
     return region != nullptr && !region->write;
@@ -220,6 +233,7 @@ class Collector {
 
   const vm::Program& program_;
   std::span<const ProgramRow> text_;
+  const LayerImage& layers_;
   const vm::Segment& segment_;
   std::vector<ChipRows> out_;
 };
@@ -228,8 +242,8 @@ class Collector {
 
 std::vector<ChipRows> chip_rows(const vm::Program& program,
                                 std::span<const ProgramRow> rows_of_text,
-                                const vm::Segment& segment) {
-  return Collector(program, rows_of_text, segment).collect();
+                                const LayerImage& layers, const vm::Segment& segment) {
+  return Collector(program, rows_of_text, layers, segment).collect();
 }
 
 }  // namespace zkvm::stark::machine

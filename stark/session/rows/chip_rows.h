@@ -8,6 +8,7 @@
 
 #include "stark/air/circuit.h"
 #include "stark/chips/program_row.h"
+#include "stark/session/image/layer_image.h"
 #include "stark/session/rows/lookup_counts.h"
 #include "vm/elf.h"
 #include "vm/record.h"
@@ -25,10 +26,10 @@ struct ChipRows {
   void (*count_lookups)(const Fp* rows, uint64_t count, LookupCounts& counts);
 };
 
-/// The chips that have rows in this segment. `rows_of_text`: the program table, by the record's
-/// `index`. All three must outlive the result.
+/// The chips that have rows in this segment, those of the tensor unit (layer_rows.h) left out, but for
+/// its calls. `rows_of_text`: the program table, by the record's `index`. All must outlive the result.
 [[nodiscard]] std::vector<ChipRows> chip_rows(const vm::Program& program,
                                               std::span<const chips::ProgramRow> rows_of_text,
-                                              const vm::Segment& segment);
+                                              const LayerImage& layers, const vm::Segment& segment);
 
 }  // namespace zkvm::stark::machine

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <memory>
 #include <unordered_map>
 
@@ -17,6 +18,7 @@
 #include "stark/chips/tables/program_table.h"
 #include "stark/chips/tables/shift_table.h"
 #include "stark/session/rows/chip_rows.h"
+#include "stark/session/rows/layer_rows.h"
 #include "stark/session/rows/lookup_counts.h"
 #include "stark/session/rows/table_heights.h"
 
@@ -87,6 +89,7 @@ class Tables {
         pages_(std::make_shared<Pages>(segment)) {}
 
   void add_chips(std::vector<ChipRows> chips, const ChipHeights& heights);
+  void add_layers(const ChipHeights& heights);
   void add_fixed_tables();
   void add_bank(const BankUse& use);
   Witness take() && {
@@ -152,6 +155,14 @@ void Tables::count_lookups(std::span<const ChipRows> chips) {
   counts_ = std::make_shared<LookupCounts>(none);
   for (const LookupCounts& part : counts) *counts_ += part;
   count_refreshes();
+}
+
+/// Their look-ups are counted before the tables that answer them are made.
+void Tables::add_layers(const ChipHeights& heights) {
+  if (!calls_layers(segment_)) return;
+  const LayerRows layers(image_.layers(), segment_);
+  layers.count_lookups(*counts_);
+  for (Table& table : layers.tables(circuit_, heights)) witness_.tables.push_back(std::move(table));
 }
 
 void Tables::count_refreshes() {
@@ -258,6 +269,7 @@ void Tables::add_ram(uint16_t bank) {
 }
 
 void Tables::add_bank(const BankUse& use) {
+  if (use.bank == kLayersBank) return;  // add_layers has them
   if (use.constant) return add_constants(use.bank);
   if (!use.before)
     use.after ? add_ram<true, true>(use.bank) : add_ram<true, false>(use.bank);
@@ -268,20 +280,32 @@ void Tables::add_bank(const BankUse& use) {
 }  // namespace
 
 RowCounts count_rows(const MachineProgram& program, const vm::Segment& segment) {
-  return count_rows(chip_rows(program.program, program.image.program(), segment));
+  RowCounts rows = count_rows(
+      chip_rows(program.program, program.image.program(), program.image.layers(), segment));
+  rows.merge(count_layer_rows(program.image.layers(), segment));
+  return rows;
 }
 
 ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows) {
-  std::vector<RowsToPlace> chips;
-  for (const auto& [name, count] : rows)
-    chips.push_back({count, committed_columns(circuit.key().chips[circuit.chip(name)])});
   std::vector<uint8_t> present;
   for (const ChipKey& chip : circuit.key().chips)
     if (chip.log_height != kFreeHeight) present.push_back(chip.log_height);
-  std::vector<std::vector<uint8_t>> chosen = choose_heights(chips, present);
   ChipHeights heights;
+  std::vector<RowsToPlace> chips;
+  for (const auto& [name, count] : rows) {
+    const ChipKey& chip = circuit.key().chips[circuit.chip(name)];
+    if (chip.next.empty()) {
+      chips.push_back({count, committed_columns(chip)});
+      continue;
+    }
+    // Rows that refer to the next ones: one table.
+    heights[name] = {std::max(kMinLogHeight, static_cast<uint8_t>(std::bit_width(count - 1)))};
+    present.push_back(heights[name][0]);
+  }
+  std::vector<std::vector<uint8_t>> chosen = choose_heights(chips, present);
   size_t index = 0;
-  for (const auto& [name, count] : rows) heights[name] = std::move(chosen[index++]);
+  for (const auto& [name, count] : rows)
+    if (!heights.contains(name)) heights[name] = std::move(chosen[index++]);
   return heights;
 }
 
@@ -302,7 +326,9 @@ Witness segment_witness(const MachineProgram& program, const Circuit& circuit,
                         const vm::Segment& segment, const ChipHeights& heights,
                         std::vector<PublicInteraction> publics) {
   Tables tables(program, circuit, memory, segment);
-  tables.add_chips(chip_rows(program.program, program.image.program(), segment), heights);
+  tables.add_chips(
+      chip_rows(program.program, program.image.program(), program.image.layers(), segment), heights);
+  tables.add_layers(heights);
   tables.add_fixed_tables();
   for (const BankUse& use : uses) tables.add_bank(use);
   Witness witness = std::move(tables).take();

@@ -1,0 +1,81 @@
+// The buses of the tensor unit: what its chips and fixed tables say to one another. What a layer is:
+// vm/layer/layer.h; how all of this shows that a call computes it: stark/doc/layers.md.
+#pragma once
+
+#include <cstdint>
+
+#include "stark/chips/words.h"
+
+namespace zkvm::stark::chips {
+
+// A call's number is its clk. Quads, positions and products are counted down: of n, the first has the
+// number n, the last 1.
+
+/// id lo, id hi, kind, positions, step, jump, quads, zero, key, products, rows, output words, position
+/// end, channel end, input's extent, output's extent: a layer's fixed row (layer_tables.h). step and
+/// jump are in words, extents in bytes.
+inline constexpr Bus<16> kLayer{12, "layer"};
+/// clk, place, positions, step, jump, quads, zero: the words that a call reads.
+inline constexpr Bus<7> kLayerRead{13, "layer read"};
+/// clk, key, products: the pairs of quad and tap that a call adds up.
+inline constexpr Bus<3> kLayerProducts{14, "layer products"};
+/// kind, clk, place, rows, output words, position end, channel end: the words that a call writes.
+inline constexpr Bus<7> kLayerWrite{15, "layer write"};
+/// clk, quad, X of its four channels: sums over positions, weighed by powers of mu.
+inline constexpr Bus<22> kActivations{16, "activations"};
+/// key, quad, exponents of mu and lambda, V of the quad's channels: sums over a group's outputs of
+/// weights, by powers of lambda.
+inline constexpr Bus<24> kWeights{17, "weights"};
+/// challenge, exponent, its power.
+inline constexpr Bus<7> kPower{18, "power"};
+/// clk, sum over positions and outputs of all raw sums, by powers of mu and lambda.
+inline constexpr Bus<6> kLayerTotal{19, "layer total"};
+/// number in the list of positions, whether it is emitted, offset in words.
+inline constexpr Bus<3> kPosition{20, "position"};
+/// number of a word of output, functions of its four outputs, their biases.
+inline constexpr Bus<9> kChannel{21, "channel"};
+/// function, byte, low, span: the function has this byte on [low, low + span), 1 <= span <= 2^16.
+inline constexpr Bus<4> kStep{22, "step"};
+/// clk, quad, position, four bytes: a word that a call has read, for pools.
+inline constexpr Bus<7> kPixel{23, "pixel"};
+/// number in the list of a pool, quad, position, whether it ends a window, offset of the result.
+inline constexpr Bus<5> kWindow{24, "window"};
+
+/// What becomes of a layer's sums; what a layer without products is.
+enum class LayerKind : uint8_t { kBytes = 0, kWords = 1, kMaxPool = 2 };
+constexpr uint32_t number(LayerKind kind) { return static_cast<uint32_t>(kind); }
+
+/// Whether and how a chip's rows go on: a *job* is a sequence of rows of which the first alone has
+/// `first` set; it consists of *runs*, each of which begins with a row that has `start` set. REQUIRES:
+/// the caller's columns first, start, real of both rows.
+/// SOUNDNESS: see assert_runs.
+template <class E>
+struct GoesOn {
+  E run;  // the next row belongs to this row's run
+  E job;  // .. to this row's job
+};
+
+/// first <= start <= real, all boolean, and nothing goes on after a row that is not real.
+/// SOUNDNESS: job = real' - first' and run = real' - start' are boolean because first' <= start' <=
+/// real', and run <= job. A row that is not real is followed by none that goes on, so a job's rows are
+/// all real. The counters that chips keep end jobs: `left` falls by one in each row of a run, and a row
+/// that no row of its run follows must have left = 1; `quads` likewise falls by one from run to run.
+/// As a table has fewer rows than p, they end where they should, and there is no job without a first
+/// row: a table that is one circle of rows would have to count down to where it began.
+template <class B>
+[[gnu::always_inline]] inline GoesOn<Expr<B>> assert_runs(B& air, const Expr<B>& first,
+                                                          const Expr<B>& start, const Expr<B>& real,
+                                                          const Expr<B>& next_first,
+                                                          const Expr<B>& next_start,
+                                                          const Expr<B>& next_real) {
+  air.assert_bool("first", first);
+  air.assert_bool("start", start);
+  air.assert_bool("real", real);
+  air.assert_bool("first <= start", start - first);
+  air.assert_bool("start <= real", real - start);
+  const Expr<B> run = next_real - next_start, job = next_real - next_first;
+  air.assert_zero("goes on after padding", (1 - real) * job);
+  return {run, job};
+}
+
+}  // namespace zkvm::stark::chips

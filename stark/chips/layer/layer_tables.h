@@ -1,0 +1,163 @@
+// The fixed tables of the tensor unit: what the layers of a program are. All of their fixed columns
+// stand in the slot `layers`, which the image pins (stark/session/image/layer_image.h fills them).
+//
+//   layers     id[2] kind .. out_extent | count          a row a layer: kLayer's tuple
+//   weights    start key quad mu_power lambda_power w[64] | count | late: v0[5] .. v3[5]
+//   powers     first exponent | lambdas mus | late: lambda[5] mu[5]
+//   positions  key emit offset | count                   a row for each q of each list
+//   channels   key function[4] bias[4] | count           a row a word of output
+//   steps      (function value low span) x 4 | count[4]
+//   windows    key quad position last offset | count     a row a word of a window, of pools
+//
+// Why they are sound: fixed columns leave nothing to choose but how often a row is asked for. Keys are
+// unique, and 0 is none's: padding rows are 0 (a step of span 0 holds nothing). Weights: a row has four
+// channels of a quad and 16 outputs; `start` begins a new one, of as many rows as a group has sixteenths
+// of outputs, and only its first row answers:
+//
+//   v_k = sum over its outputs o of lambda^o w[k][o]
+//
+// determined by fixed columns. Powers are determined from the first row on, which is fixed: exponents
+// 0, 1, .. Late degrees: 16 a row of weights, 1 of each power.
+#pragma once
+
+#include "stark/chips/layer/buses.h"
+#include "stark/chips/words.h"
+
+namespace zkvm::stark::chips {
+
+struct LayersTable {
+  static constexpr const char* kName = "layers";
+  static constexpr const char* kColumns = "tuple[16] count";
+  static constexpr SlotUse kSlots[] = {{"layers", 16}};
+  template <class T>
+  struct Cols {
+    T tuple[16];
+    T count;
+  };
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    air.answer(kLayer, row.count, row.tuple);
+  }
+};
+
+struct WeightsTable {
+  static constexpr const char* kName = "weights";
+  static constexpr const char* kColumns =
+      "start key quad mu_power lambda_power w[64] count v0[5] v1[5] v2[5] v3[5]";
+  static constexpr uint32_t kOutputs = 16;  // of a row
+  static constexpr SlotUse kSlots[] = {{"layers", 69}};
+  static constexpr uint16_t kLateWidth = 20;
+  static constexpr uint32_t kLateDegree = kOutputs;
+  template <class T>
+  struct Cols {
+    T start, key, quad, mu_power, lambda_power;
+    T w[4][kOutputs];  // of the quad's channels
+    T count;
+    Ext<T> v[4];
+  };
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row, const Cols<typename B::Var>& next) {
+    using E = typename B::Expr;
+    air.assert_zero("answers on a first row", row.count * (1 - row.start));
+    for (int k = 0; k < 4; ++k) {
+      Ext<E> sum = (1 - next.start) * (air.late(kLambda, kOutputs) * next.v[k]) + row.w[k][0];
+      for (uint32_t o = 1; o < kOutputs; ++o) sum = sum + row.w[k][o] * air.late(kLambda, o);
+      air.assert_zero("sum of weights", row.v[k] - sum);
+    }
+    const auto& v = row.v;
+    air.answer(kWeights, row.count,
+               {row.key,   row.quad,  row.mu_power, row.lambda_power, v[0].c[0], v[0].c[1],
+                v[0].c[2], v[0].c[3], v[0].c[4],    v[1].c[0],        v[1].c[1], v[1].c[2],
+                v[1].c[3], v[1].c[4], v[2].c[0],    v[2].c[1],        v[2].c[2], v[2].c[3],
+                v[2].c[4], v[3].c[0], v[3].c[1],    v[3].c[2],        v[3].c[3], v[3].c[4]});
+  }
+};
+
+struct PowersTable {
+  static constexpr const char* kName = "powers";
+  static constexpr const char* kColumns = "first exponent lambdas mus lambda[5] mu[5]";
+  static constexpr SlotUse kSlots[] = {{"layers", 2}};
+  static constexpr uint16_t kLateWidth = 10;
+  static constexpr uint32_t kLateDegree = 2;
+  template <class T>
+  struct Cols {
+    T first, exponent;
+    T lambdas, mus;  // how often each is asked for
+    Ext<T> lambda, mu;
+  };
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row, const Cols<typename B::Var>& next) {
+    using E = typename B::Expr;
+    air.assert_zero("lambda to the power 0", row.first * (row.lambda - E(1)));
+    air.assert_zero("mu to the power 0", row.first * (row.mu - E(1)));
+    air.assert_zero("next power of lambda",
+                    (1 - next.first) * (next.lambda - air.late(kLambda, 1) * row.lambda));
+    air.assert_zero("next power of mu", (1 - next.first) * (next.mu - air.late(kMu, 1) * row.mu));
+    const auto &l = row.lambda.c, &m = row.mu.c;
+    air.answer(kPower, row.lambdas, {kLambda, row.exponent, l[0], l[1], l[2], l[3], l[4]});
+    air.answer(kPower, row.mus, {kMu, row.exponent, m[0], m[1], m[2], m[3], m[4]});
+  }
+};
+
+struct PositionsTable {
+  static constexpr const char* kName = "positions";
+  static constexpr const char* kColumns = "key emit offset count";
+  static constexpr SlotUse kSlots[] = {{"layers", 3}};
+  template <class T>
+  struct Cols {
+    T key, emit, offset;
+    T count;
+  };
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    air.answer(kPosition, row.count, {row.key, row.emit, row.offset});
+  }
+};
+
+struct ChannelsTable {
+  static constexpr const char* kName = "channels";
+  static constexpr const char* kColumns = "tuple[9] count";
+  static constexpr SlotUse kSlots[] = {{"layers", 9}};
+  template <class T>
+  struct Cols {
+    T tuple[9];
+    T count;
+  };
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    air.answer(kChannel, row.count, row.tuple);
+  }
+};
+
+struct StepsTable {
+  static constexpr const char* kName = "steps";
+  static constexpr const char* kColumns = "step0[4] step1[4] step2[4] step3[4] count[4]";
+  static constexpr uint32_t kParts = 4;  // steps of a row
+  static constexpr SlotUse kSlots[] = {{"layers", 16}};
+  template <class T>
+  struct Cols {
+    T step[kParts][4];
+    T count[kParts];
+  };
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    for (uint32_t k = 0; k < kParts; ++k) air.answer(kStep, row.count[k], row.step[k]);
+  }
+};
+
+struct WindowsTable {
+  static constexpr const char* kName = "windows";
+  static constexpr const char* kColumns = "tuple[5] count";
+  static constexpr SlotUse kSlots[] = {{"layers", 5}};
+  template <class T>
+  struct Cols {
+    T tuple[5];
+    T count;
+  };
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    air.answer(kWindow, row.count, row.tuple);
+  }
+};
+
+}  // namespace zkvm::stark::chips

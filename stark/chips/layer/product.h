@@ -1,0 +1,77 @@
+// The products of a layer, one row a quad and a tap of it: sums of activations times sums of weights,
+// instead of one product for each position, channel and output.
+//
+//   first real | clk key left | quad mu_power lambda_power |
+//   late: x0[5] .. x3[5] v0[5] .. v3[5] shift[5] scale[5] total[5]
+//
+// With what it finds: x of the quad (read.h), v of the weights `key` (weights.h), shift = mu to the
+// power D - d_t, scale = lambda to the power of a group's outputs where the next row begins another
+// group, else 1,
+//
+//   total = shift sum over k of x_k v_k + scale next.total
+//
+// The first row sends total. Buses: job 1, activations 1, weights 1, powers 2, total 1.
+//
+// Why it is sound: clk, key and left follow from the job, which is received once; quad and exponents
+// are fixed columns of the weights' table, under the key. x, v, shift and scale are received under keys
+// that one row each has, and do not depend on this table; total is determined by its own row and the
+// later ones of the job. Late degree: of a job whose last row is reached, total has at most the degree
+// of the identity that it is one side of (layers.md), which the tables of what is written count; here
+// 1, the least.
+#pragma once
+
+#include "stark/chips/layer/buses.h"
+#include "stark/chips/words.h"
+
+namespace zkvm::stark::chips {
+
+struct LayerProduct {
+  static constexpr const char* kName = "layer product";
+  static constexpr const char* kColumns =
+      "first real clk key left quad mu_power lambda_power x0[5] x1[5] x2[5] x3[5] v0[5] v1[5] v2[5] "
+      "v3[5] shift[5] scale[5] total[5]";
+  static constexpr uint16_t kLateWidth = 55;
+  static constexpr uint32_t kLateDegree = 1;
+  template <class T>
+  struct Cols {
+    T first, real;
+    T clk, key, left;
+    T quad, mu_power, lambda_power;
+    Ext<T> x[4], v[4], shift, scale, total;
+  };
+
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row, const Cols<typename B::Var>& next) {
+    using E = typename B::Expr;
+    air.assert_bool("first", row.first);
+    air.assert_bool("real", row.real);
+    air.assert_bool("first <= real", row.real - row.first);
+    const E job = next.real - next.first;
+    air.assert_zero("goes on after padding", (1 - row.real) * job);
+    air.assert_zero("all products", (row.real - job) * (row.left - 1));
+    air.assert_zero("next product", job * (next.left - row.left + 1));
+    air.assert_zero("next key", job * (next.key - row.key - 1));
+    air.assert_zero("constants of a job", job * (next.clk - row.clk));
+    air.receive(kLayerProducts, row.first, {row.clk, row.key, row.left});
+
+    const auto &x = row.x, &v = row.v;
+    const auto &m = row.shift.c, &s = row.scale.c, &t = row.total.c;
+    air.send(kActivations, row.real,
+             {row.clk,   row.quad,  x[0].c[0], x[0].c[1], x[0].c[2], x[0].c[3], x[0].c[4], x[1].c[0],
+              x[1].c[1], x[1].c[2], x[1].c[3], x[1].c[4], x[2].c[0], x[2].c[1], x[2].c[2], x[2].c[3],
+              x[2].c[4], x[3].c[0], x[3].c[1], x[3].c[2], x[3].c[3], x[3].c[4]});
+    air.send(kWeights, row.real,
+             {row.key,   row.quad,  row.mu_power, row.lambda_power, v[0].c[0], v[0].c[1],
+              v[0].c[2], v[0].c[3], v[0].c[4],    v[1].c[0],        v[1].c[1], v[1].c[2],
+              v[1].c[3], v[1].c[4], v[2].c[0],    v[2].c[1],        v[2].c[2], v[2].c[3],
+              v[2].c[4], v[3].c[0], v[3].c[1],    v[3].c[2],        v[3].c[3], v[3].c[4]});
+    air.send(kPower, row.real, {kMu, row.mu_power, m[0], m[1], m[2], m[3], m[4]});
+    air.send(kPower, row.real, {kLambda, row.lambda_power, s[0], s[1], s[2], s[3], s[4]});
+    air.assert_zero("total",
+                    row.total - row.shift * (x[0] * v[0] + x[1] * v[1] + x[2] * v[2] + x[3] * v[3]) -
+                        job * (row.scale * next.total));
+    air.send(kLayerTotal, row.first, {row.clk, t[0], t[1], t[2], t[3], t[4]});
+  }
+};
+
+}  // namespace zkvm::stark::chips

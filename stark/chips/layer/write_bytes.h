@@ -1,0 +1,94 @@
+// The bytes that a layer writes: four outputs at one position a row; word after word, in each all
+// positions q, also those whose results nobody asks for.
+//
+//   first start real | clk place left words | positions position_end channel_end | emit offset |
+//   raw[4] value[4] low[4] span[4] function[4] bias[4] | old[2] time age_hi | late: y[5] total[5]
+//
+// A run is a word of output, o = 4 w + i. raw are the sums of products, and the chip shows
+//
+//   sum over q, o of mu^q lambda^o raw[q][o] = the total that the products have (product.h)
+//
+// as an identity in mu and lambda: so each raw[q][o] is the sum that it should be, modulo p. Where the
+// position is emitted, raw + bias lies in the step [low, low + span) of its function, whose byte is
+// `value`, and the four bytes are written to place + offset at time 4 clk + 2. Buses: job 1, total 1,
+// position 1, channel 1, steps 4, range16 8, memory 2, range16 1, range14 1.
+//
+// Why it is sound: counters (layer/buses.h), numbers of positions and channels follow from the job's
+// constants. Which positions are emitted, and where they go, the fixed list says for each q. low and
+// span <= 2^16 are a fixed row's: raw + bias - low = a and span - 1 - a both in [0, 2^16) modulo p mean
+// 0 <= a < span; all steps lie in [-kMaxLayerSum, kMaxLayerSum], and the true sum, too, so that equal
+// modulo p is equal (layers.md). y and total are determined by main columns of their row and the later
+// ones of the job. Late degree: with n rows to the job's end y has at most n + 2 and total 4 n.
+#pragma once
+
+#include "stark/chips/access.h"
+#include "stark/chips/layer/buses.h"
+
+namespace zkvm::stark::chips {
+
+struct LayerWriteBytes {
+  static constexpr const char* kName = "layer write bytes";
+  static constexpr const char* kColumns =
+      "first start real clk place left words positions position_end channel_end emit offset raw[4] "
+      "value[4] low[4] span[4] function[4] bias[4] old[2] time age_hi y[5] total[5]";
+  static constexpr uint16_t kLateWidth = 10;
+  static constexpr uint32_t kLateDegree = 4;
+  template <class T>
+  struct Cols {
+    T first, start, real;
+    T clk, place, left, words;
+    T positions, position_end, channel_end;
+    T emit, offset;
+    T raw[4], value[4], low[4], span[4], function[4], bias[4];
+    FoundInRam<T> old;
+    Ext<T> y, total;
+  };
+
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row, const Cols<typename B::Var>& next) {
+    using E = typename B::Expr;
+    const auto [run, job] =
+        assert_runs(air, row.first, row.start, row.real, next.first, next.start, next.real);
+    air.assert_zero("all positions", (row.real - run) * (row.left - 1));
+    air.assert_zero("all words", (row.real - job) * (row.words - 1));
+    air.assert_zero("positions of a run", row.start * (row.left - row.positions));
+    air.assert_zero("next position", run * (next.left - row.left + 1));
+    air.assert_zero("next word", job * (next.words - row.words + 1) - run);
+    air.assert_zero("next place", job * (next.place - row.place - 1) + run);
+    for (const auto& [was, is] : {std::pair<E, E>{row.clk, next.clk},
+                                  {row.positions, next.positions},
+                                  {row.position_end, next.position_end},
+                                  {row.channel_end, next.channel_end}})
+      air.assert_zero("constants of a job", job * (is - was));
+    air.receive(kLayerWrite, row.first,
+                {number(LayerKind::kBytes), row.clk, row.place, row.left, row.words,
+                 row.position_end, row.channel_end});
+
+    air.assert_bool("emit", row.emit);
+    air.assert_zero("emit", row.emit * (1 - row.real));
+    air.send(kPosition, row.real, {row.position_end - row.left, row.emit, row.offset});
+    const auto &f = row.function, &b = row.bias;
+    air.send(kChannel, row.emit,
+             {row.channel_end - row.words, f[0], f[1], f[2], f[3], b[0], b[1], b[2], b[3]});
+    for (int i = 0; i < 4; ++i) {
+      const E sum = row.raw[i] + b[i];
+      air.send(kStep, row.emit, {f[i], row.value[i], row.low[i], row.span[i]});
+      air.send(kRange16, row.emit, {sum - row.low[i]});
+      air.send(kRange16, row.emit, {row.low[i] + row.span[i] - 1 - sum});
+    }
+    const auto& v = row.value;
+    access_ram(air, row.emit, row.place + row.offset, row.old,
+               {v[0] + v[1] * 256, v[2] + v[3] * 256}, row.clk * 4 + 2);
+
+    Ext<E> outputs = row.raw[1] * air.late(kLambda, 1) + row.raw[0];
+    for (unsigned i = 2; i < 4; ++i) outputs = outputs + row.raw[i] * air.late(kLambda, i);
+    air.assert_zero("sum of a word", row.y - outputs - run * (air.late(kMu, 1) * next.y));
+    // A run's first row adds its sum to lambda^4 times what follows; the others hand on what follows.
+    air.assert_zero("total", row.total - row.start * row.y - job * next.total -
+                                 row.start * (job * (air.late(kLambda, 4) * next.total - next.total)));
+    const auto& t = row.total.c;
+    air.receive(kLayerTotal, row.first, {row.clk, t[0], t[1], t[2], t[3], t[4]});
+  }
+};
+
+}  // namespace zkvm::stark::chips

@@ -1,0 +1,368 @@
+#include "stark/session/image/layer_image.h"
+
+#include <fmt/format.h>
+#include <zk/check.h>
+
+#include <algorithm>
+#include <bit>
+#include <memory>
+
+#include "stark/chips/layer/layer_tables.h"
+#include "stark/machine/circuit.h"
+
+namespace zkvm::stark::machine {
+namespace {
+
+using namespace chips;
+
+constexpr uint32_t kMostSpan = 1u << 16;
+
+Fp signed_fp(int64_t x) { return Fp::from_signed(x); }
+
+uint32_t kind_of(const vm::Layer& layer) {
+  if (layer.kind == vm::Layer::Kind::kMaxPool) return number(LayerKind::kMaxPool);
+  return number(layer.sums ? LayerKind::kWords : LayerKind::kBytes);
+}
+
+}  // namespace
+
+// SOUNDNESS: p is more than twice what a sum can be, in the proof's own words.
+static_assert(2 * vm::kMaxLayerSum < Fp::kModulus);
+static_assert(vm::kMaxLayerSum == (int64_t{1} << 30) - (int64_t{1} << 24));  // write_words.h
+static_assert(vm::kMaxLayerExtent <= 1u << 29);                             // call.h
+
+Result<LayerImage> LayerImage::of(std::span<const vm::Layer> layers, uint8_t log_blowup) {
+  LayerImage out;
+  out.layers_ = layers;
+  for (size_t i = 0; i < layers.size(); ++i) out.add(i);
+  if (layers.empty()) return out;
+  const unsigned highest = std::min<unsigned>(kMaxLogHeight, Fp::kTwoAdicity - log_blowup);
+  for (size_t t = 0; t < kLayerTables; ++t) {
+    const uint64_t rows = out.rows(static_cast<LayerTable>(t));
+    if (rows == 0) continue;
+    if (rows > uint64_t{1} << highest)
+      return fail(ErrorCode::kFormat,
+                  fmt::format("layers: table {}: expected at most {} rows, found {}",
+                              layer_chip(static_cast<LayerTable>(t)), uint32_t{1} << highest, rows));
+    out.heights_[t] = std::max(kMinLogLayers, static_cast<uint8_t>(std::bit_width(rows - 1)));
+  }
+  return out;
+}
+
+void LayerImage::add(size_t index) {
+  const vm::Layer& layer = layers_[index];
+  Entry entry;
+  entry.function = static_cast<uint32_t>(first_step_.size());
+  entry.weights_row = weights_rows_;
+  uint32_t key = 0, products = 0, rows = layer.rows(), words = layer.output_words(), end = 0,
+           channels_end = 0;
+  if (layer.kind == vm::Layer::Kind::kLinear) {
+    key = products_ + 1;
+    products = layer.quads * static_cast<uint32_t>(layer.taps.size());
+    entry.weights_each = (layer.group_outputs() + WeightsTable::kOutputs - 1) / WeightsTable::kOutputs;
+    products_ += products;
+    weights_rows_ += products * entry.weights_each;
+    greatest_power_ =
+        std::max({greatest_power_, layer.back, layer.groups > 1 ? layer.group_outputs() : 0});
+    add_steps(layer);
+    add_positions(entry, layer, index);
+    add_channels(entry, layer);
+    end = entry.positions_row + 1 + rows;
+    channels_end = entry.channels_row + 1 + words;
+  } else {
+    add_windows(entry, layer);
+    rows = static_cast<uint32_t>(layer.quads * layer.emits.size() * layer.taps.size());
+    words = 0;
+    end = entry.windows_row + 1 + rows;
+  }
+  const int64_t jump = int64_t{layer.quad_step} - int64_t{layer.positions - 1} * layer.step;
+  const Fp tuple[] = {fp(layer.id & 0xffff),
+                      fp(layer.id >> 16),
+                      fp(kind_of(layer)),
+                      fp(layer.positions),
+                      fp(layer.step / 4),
+                      signed_fp(jump / 4),
+                      fp(layer.quads),
+                      fp(layer.zero),
+                      fp(key),
+                      fp(products),
+                      fp(rows),
+                      fp(words),
+                      fp(end),
+                      fp(channels_end),
+                      fp(static_cast<uint32_t>(layer.in_extent())),
+                      fp(static_cast<uint32_t>(layer.out_extent()))};
+  std::ranges::copy(tuple, entry.tuple);
+  entries_.push_back(entry);
+}
+
+uint32_t LayerImage::lambda_power(const vm::Layer& layer, uint32_t quad, uint32_t tap) {
+  const uint32_t group_quads = layer.quads / layer.groups;
+  const bool ends_group = (quad + 1) % group_quads == 0 && tap + 1 == layer.taps.size();
+  return ends_group && quad + 1 != layer.quads ? layer.group_outputs() : 0;
+}
+
+/// Each function on all sums that an output of it can have.
+void LayerImage::add_steps(const vm::Layer& layer) {
+  const std::vector<vm::Layer::Range> ranges = layer.ranges();
+  std::vector<vm::Layer::Range> of_function(layer.functions.size(), {vm::kMaxLayerSum, -vm::kMaxLayerSum});
+  for (size_t o = 0; o < layer.function_of.size(); ++o) {
+    vm::Layer::Range& range = of_function[layer.function_of[o]];
+    range = {std::min(range.low, ranges[o].low), std::max(range.high, ranges[o].high)};
+  }
+  for (size_t f = 0; f < layer.functions.size(); ++f) {
+    const auto number = static_cast<uint32_t>(first_step_.size());
+    first_step_.push_back(static_cast<uint32_t>(steps_.size()));
+    const auto [low, high] = of_function[f];
+    if (low > high) continue;  // no output has it
+    // SOUNDNESS: disjoint, and within [-kMaxLayerSum, kMaxLayerSum].
+    ZK_CHECK(low >= -vm::kMaxLayerSum && high <= vm::kMaxLayerSum);
+    const auto steps = layer.functions[f].steps_on(static_cast<int32_t>(low), static_cast<int32_t>(high));
+    for (size_t i = 0; i < steps.size(); ++i) {
+      const int64_t end = i + 1 < steps.size() ? steps[i + 1].from : high + 1;
+      for (int64_t from = steps[i].from; from < end; from += kMostSpan)
+        steps_.push_back({number, static_cast<int32_t>(from),
+                          static_cast<uint32_t>(std::min<int64_t>(kMostSpan, end - from)),
+                          steps[i].value});
+    }
+  }
+}
+
+/// A list that another layer has, too, is there once.
+void LayerImage::add_positions(Entry& entry, const vm::Layer& layer, size_t index) {
+  for (size_t i = 0; i < index; ++i)
+    if (layers_[i].kind == vm::Layer::Kind::kLinear && layers_[i].rows() == layer.rows() &&
+        layers_[i].emits == layer.emits) {
+      entry.positions_row = entries_[i].positions_row;
+      return;
+    }
+  entry.positions_row = static_cast<uint32_t>(positions_.size());
+  positions_.resize(positions_.size() + layer.rows());
+  for (const vm::Layer::Emit& emit : layer.emits)
+    positions_[entry.positions_row + emit.position] = {true, emit.offset / 4};
+}
+
+void LayerImage::add_channels(Entry& entry, const vm::Layer& layer) {
+  entry.channels_row = static_cast<uint32_t>(channels_.size());
+  for (uint32_t word = 0; word < layer.output_words(); ++word) {
+    Channel& channel = channels_.emplace_back();
+    for (uint32_t i = 0; i < (layer.sums ? 1 : 4); ++i) {
+      const uint32_t o = layer.sums ? word : 4 * word + i;
+      channel.functions[i] = layer.sums ? 0 : entry.function + layer.function_of[o];
+      channel.biases[i] = layer.bias[o];
+    }
+  }
+}
+
+void LayerImage::add_windows(Entry& entry, const vm::Layer& layer) {
+  entry.windows_row = static_cast<uint32_t>(windows_.size());
+  for (uint32_t quad = 0; quad < layer.quads; ++quad)
+    for (const vm::Layer::Emit& emit : layer.emits)
+      for (size_t t = 0; t < layer.taps.size(); ++t) {
+        const bool last = t + 1 == layer.taps.size();
+        const uint32_t p = emit.position - layer.back + layer.taps[t];
+        windows_.push_back({layer.quads - quad, layer.positions - p, last,
+                            last ? emit.offset / 4 + quad : 0});
+      }
+}
+
+uint32_t LayerImage::step_of(uint32_t function, int32_t sum) const {
+  const auto first = steps_.begin() + first_step_[function];
+  const auto end = function + 1 < first_step_.size() ? steps_.begin() + first_step_[function + 1]
+                                                     : steps_.end();
+  const auto after = std::upper_bound(first, end, sum,
+                                      [](int32_t x, const Step& step) { return x < step.low; });
+  ZK_CHECK(after != first);
+  return static_cast<uint32_t>(std::prev(after) - steps_.begin());
+}
+
+uint64_t LayerImage::rows(LayerTable table) const {
+  switch (table) {
+    case LayerTable::kLayers:
+      return entries_.size();
+    case LayerTable::kWeights:
+      return weights_rows_;
+    case LayerTable::kPowers:
+      return products_ == 0 ? 0 : uint64_t{greatest_power_} + 1;
+    case LayerTable::kPositions:
+      return positions_.size();
+    case LayerTable::kChannels:
+      return channels_.size();
+    case LayerTable::kSteps:
+      return (steps_.size() + StepsTable::kParts - 1) / StepsTable::kParts;
+    case LayerTable::kWindows:
+      return windows_.size();
+  }
+  return 0;
+}
+
+uint64_t LayerImage::cells() const {
+  constexpr uint64_t kColumns[kLayerTables] = {16, 69, 2, 3, 9, 16, 5};
+  uint64_t cells = 0;
+  for (size_t t = 0; t < kLayerTables; ++t)
+    if (heights_[t] != 0) cells += kColumns[t] << heights_[t];
+  return cells;
+}
+
+LayerCounts LayerImage::no_counts() const {
+  const auto zeros = [&](LayerTable table) { return std::vector<uint32_t>(rows(table)); };
+  return {.layers = zeros(LayerTable::kLayers),
+          .weights = zeros(LayerTable::kWeights),
+          .lambdas = zeros(LayerTable::kPowers),
+          .mus = zeros(LayerTable::kPowers),
+          .positions = zeros(LayerTable::kPositions),
+          .channels = zeros(LayerTable::kChannels),
+          .steps = std::vector<uint32_t>(steps_.size()),
+          .windows = zeros(LayerTable::kWindows)};
+}
+
+LayerImage::WeightsRow LayerImage::weights_row(uint32_t row) const {
+  const auto after = std::upper_bound(entries_.begin(), entries_.end(), row,
+                                      [](uint32_t r, const Entry& e) { return r < e.weights_row; });
+  // The last one that begins at or before the row: pools, which have no weights, begin where the next
+  // layer does.
+  const auto entry = std::prev(after);
+  const auto index = static_cast<uint32_t>(entry - entries_.begin());
+  const auto taps = static_cast<uint32_t>(layers_[index].taps.size());
+  const uint32_t product = (row - entry->weights_row) / entry->weights_each;
+  return {index, product / taps, product % taps, (row - entry->weights_row) % entry->weights_each};
+}
+
+namespace {
+
+/// A table whose rows fill(row, i) fills for i < rows; the others are `padding`.
+template <ChipDefinition Chip, class Fill>
+Table fixed_table(const Circuit& circuit, uint8_t log_height, uint64_t rows, const Fill& fill,
+                  const typename Chip::template Cols<Fp>& padding = {}) {
+  using Row = typename Chip::template Cols<Fp>;
+  constexpr size_t kKept = kWidth<Chip> - kLateWidth<Chip>;
+  const auto produce = [fill, rows, padding](uint64_t first, uint64_t count, Fp* out) {
+    for (uint64_t i = first; i < first + count; ++i, out += kKept) {
+      Row row = padding;
+      if (i < rows) fill(row, static_cast<uint32_t>(i));
+      std::copy_n(reinterpret_cast<const Fp*>(&row), kKept, out);
+    }
+  };
+  return {circuit.chip(Chip::kName), log_height, static_cast<uint32_t>(kKept), {}, produce};
+}
+
+void put(Fp* rows, const Fp5& x) { std::copy_n(x.c, 5, rows); }
+
+/// Of the weights' table, from its own fixed columns.
+void late_weights(const Witness&, const Table& table, const LatePowers& late, Fp* rows) {
+  constexpr uint32_t kOutputs = WeightsTable::kOutputs;
+  constexpr uint64_t kBlock = 256;
+  std::vector<Fp> cells(kBlock * table.width);
+  Fp5 v[4];
+  bool begins = true;  // the row behind does: then nothing is added
+  for (uint64_t end = table.height(); end > 0;) {
+    const uint64_t count = std::min(kBlock, end);
+    table.read(end - count, count, cells.data());
+    for (uint64_t r = count; r-- > 0;) {
+      const Fp* row = &cells[r * table.width];
+      for (uint32_t k = 0; k < 4; ++k) {
+        Fp5 sum = begins ? Fp5{} : v[k] * late(kLambda, kOutputs);
+        for (uint32_t o = 0; o < kOutputs; ++o)
+          if (const Fp w = row[5 + k * kOutputs + o]; w != Fp{}) sum += late(kLambda, o) * w;
+        v[k] = sum;
+        put(rows + (end - count + r) * 20 + 5 * k, sum);
+      }
+      begins = row[0] == Fp::one();
+    }
+    end -= count;
+  }
+}
+
+void late_powers(const Witness&, const Table& table, const LatePowers& late, Fp* rows) {
+  Fp5 lambda = Fp5::one(), mu = Fp5::one();
+  for (uint64_t r = 0; r < table.height(); ++r, rows += 10) {
+    put(rows, lambda);
+    put(rows + 5, mu);
+    lambda = lambda * late(kLambda, 1);
+    mu = mu * late(kMu, 1);
+  }
+}
+
+}  // namespace
+
+std::vector<Table> LayerImage::tables(const Circuit& circuit, LayerCounts counts) const {
+  const auto shared = std::make_shared<const LayerCounts>(std::move(counts));
+  std::vector<Table> out;
+  const auto add = [&]<ChipDefinition Chip>(LayerTable table, auto fill,
+                                            const typename Chip::template Cols<Fp>& padding = {}) {
+    const uint8_t log_height = heights_[static_cast<size_t>(table)];
+    if (log_height != 0)
+      out.push_back(fixed_table<Chip>(circuit, log_height, rows(table), fill, padding));
+    return log_height != 0;
+  };
+  add.operator()<LayersTable>(LayerTable::kLayers, [this, shared](auto& row, uint32_t i) {
+    std::ranges::copy(entries_[i].tuple, row.tuple);
+    row.count = fp(shared->layers[i]);
+  });
+  WeightsTable::Cols<Fp> no_weights{};
+  no_weights.start = Fp::one();
+  const bool weights = add.operator()<WeightsTable>(
+      LayerTable::kWeights,
+      [this, shared](auto& row, uint32_t i) {
+        const auto [index, quad, tap, part] = weights_row(i);
+        const vm::Layer& layer = layers_[index];
+        const auto taps = static_cast<uint32_t>(layer.taps.size());
+        row = {};
+        row.start = fp(part == 0);
+        row.key = entries_[index].tuple[8] + fp(quad * taps + tap);
+        row.quad = fp(layer.quads - quad);
+        row.mu_power = fp(layer.back - layer.taps[tap]);
+        row.lambda_power = fp(lambda_power(layer, quad, tap));
+        for (uint32_t k = 0; k < 4; ++k)
+          for (uint32_t o = 0; o < WeightsTable::kOutputs; ++o) {
+            const uint32_t output = part * WeightsTable::kOutputs + o;
+            if (output < layer.group_outputs())
+              row.w[k][o] = signed_fp(layer.weight(quad, tap, k, output));
+          }
+        row.count = fp(shared->weights[i]);
+      },
+      no_weights);
+  if (weights) out.back().make_late = late_weights;
+  // All rows are true powers, also those that nobody needs.
+  if (const uint8_t log = heights_[static_cast<size_t>(LayerTable::kPowers)]; log != 0) {
+    out.push_back(fixed_table<PowersTable>(circuit, log, uint64_t{1} << log,
+                                           [shared](auto& row, uint32_t i) {
+                                             row = {};
+                                             row.first = fp(i == 0);
+                                             row.exponent = fp(i);
+                                             if (i >= shared->mus.size()) return;
+                                             row.lambdas = fp(shared->lambdas[i]);
+                                             row.mus = fp(shared->mus[i]);
+                                           }));
+    out.back().make_late = late_powers;
+  }
+  add.operator()<PositionsTable>(LayerTable::kPositions, [this, shared](auto& row, uint32_t i) {
+    row = {fp(i + 1), fp(positions_[i].emit), fp(positions_[i].offset), fp(shared->positions[i])};
+  });
+  add.operator()<ChannelsTable>(LayerTable::kChannels, [this, shared](auto& row, uint32_t i) {
+    row.tuple[0] = fp(i + 1);
+    for (uint32_t k = 0; k < 4; ++k) {
+      row.tuple[1 + k] = fp(channels_[i].functions[k]);
+      row.tuple[5 + k] = signed_fp(channels_[i].biases[k]);
+    }
+    row.count = fp(shared->channels[i]);
+  });
+  add.operator()<StepsTable>(LayerTable::kSteps, [this, shared](auto& row, uint32_t i) {
+    for (uint32_t k = 0; k < StepsTable::kParts; ++k) {
+      const uint32_t number = StepsTable::kParts * i + k;
+      if (number >= steps_.size()) break;
+      const Step& step = steps_[number];
+      const Fp tuple[] = {fp(step.function), fp(step.value), signed_fp(step.low), fp(step.span)};
+      std::ranges::copy(tuple, row.step[k]);
+      row.count[k] = fp(shared->steps[number]);
+    }
+  });
+  add.operator()<WindowsTable>(LayerTable::kWindows, [this, shared](auto& row, uint32_t i) {
+    const Window& window = windows_[i];
+    row = {{fp(i + 1), fp(window.quad), fp(window.position), fp(window.last), fp(window.offset)},
+           fp(shared->windows[i])};
+  });
+  return out;
+}
+
+}  // namespace zkvm::stark::machine

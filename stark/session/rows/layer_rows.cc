@@ -1,0 +1,453 @@
+#include "stark/session/rows/layer_rows.h"
+
+#include <zk/check.h>
+
+#include <algorithm>
+#include <array>
+
+#include "stark/chips/layer/layer_tables.h"
+#include "stark/chips/layer/pool.h"
+#include "stark/chips/layer/product.h"
+#include "stark/chips/layer/read.h"
+#include "stark/chips/layer/write_bytes.h"
+#include "stark/chips/layer/write_words.h"
+
+namespace zkvm::stark::machine {
+namespace {
+
+using namespace chips;
+
+uint32_t products_of(const vm::Layer& layer) {
+  const bool linear = layer.kind == vm::Layer::Kind::kLinear;
+  return linear ? layer.quads * static_cast<uint32_t>(layer.taps.size()) : 0;
+}
+uint32_t windows_of(const vm::Layer& layer) {
+  const bool linear = layer.kind == vm::Layer::Kind::kLinear;
+  return linear ? 0
+                : static_cast<uint32_t>(layer.quads * layer.emits.size() * layer.taps.size());
+}
+const char* writer_of(const vm::Layer& layer) {
+  if (layer.kind == vm::Layer::Kind::kMaxPool) return LayerPool::kName;
+  return layer.sums ? LayerWriteWords::kName : LayerWriteBytes::kName;
+}
+uint64_t written_rows(const vm::Layer& layer) {
+  const bool linear = layer.kind == vm::Layer::Kind::kLinear;
+  return linear ? uint64_t{layer.rows()} * layer.output_words() : windows_of(layer);
+}
+
+/// One call as the record has it.
+struct Call {
+  size_t layer;
+  uint32_t clk, in, out;
+  std::span<const vm::Access> reads, writes;  // [quad][position], [word][emit]
+
+  [[nodiscard]] uint32_t word_read(const vm::Layer& of, uint32_t quad, uint32_t position) const {
+    return reads[size_t{quad} * of.positions + position].value;
+  }
+};
+
+std::vector<Call> calls_of(const LayerImage& layers, const vm::Segment& segment) {
+  std::vector<Call> out;
+  if (!segment.layer_calls) return out;
+  const auto words = segment.layer_words.rows<vm::Access>();
+  for (const vm::LayerRow& row : segment.layer_calls.rows<vm::LayerRow>()) {
+    const vm::Layer& layer = layers.layer(row.layer);
+    const size_t read = size_t{layer.quads} * layer.positions;
+    out.push_back({row.layer, row.clk, row.a1.value, row.a2.value, words.subspan(row.word, read),
+                   words.subspan(row.word + read, size_t{layer.output_words()} * layer.emits.size())});
+  }
+  return out;
+}
+
+Fp5 get(const Fp* cells) { return {{cells[0], cells[1], cells[2], cells[3], cells[4]}}; }
+void put(Fp* cells, const Fp5& x) { std::copy_n(x.c, 5, cells); }
+
+/// Sums by Horner of what a table has, from its last row to its first. visit(row, goes on in its run,
+/// goes on in its job).
+template <class Chip, class Visit>
+void backwards(const Table& table, Visit visit) {
+  using Row = typename Chip::template Cols<Fp>;
+  constexpr size_t kKept = kWidth<Chip> - kLateWidth<Chip>;
+  ZK_CHECK(table.width == kKept);
+  bool run = false, job = false;
+  Row row{};
+  for (uint64_t r = table.height(); r-- > 0;) {
+    table.read(r, 1, reinterpret_cast<Fp*>(&row));
+    visit(r, row, run, job);
+    job = row.real == Fp::one() && row.first != Fp::one();
+    if constexpr (requires { row.start; }) run = row.real == Fp::one() && row.start != Fp::one();
+  }
+}
+
+// The last row's next is the first, which begins a job: nothing goes on from there.
+
+void late_read(const Witness&, const Table& table, const LatePowers& late, Fp* out) {
+  Fp5 x[4];
+  backwards<LayerRead>(table, [&](uint64_t r, const auto& row, bool run, bool) {
+    for (int k = 0; k < 4; ++k) {
+      x[k] = run ? x[k] * late(kMu, 1) : Fp5{};
+      x[k] += Fp5::one() * (row.word.byte[k] - row.zero);
+      put(out + 20 * r + 5 * k, x[k]);
+    }
+  });
+}
+
+template <class Chip, class Outputs>
+void late_write(const Table& table, const LatePowers& late, unsigned outputs, Fp* out,
+                const Outputs& sum_of) {
+  Fp5 y, total;
+  backwards<Chip>(table, [&](uint64_t r, const auto& row, bool run, bool job) {
+    y = run ? y * late(kMu, 1) : Fp5{};
+    y += sum_of(row);
+    if (!job) total = {};
+    if (row.start == Fp::one()) total = y + total * late(kLambda, outputs);
+    put(out + 10 * r, y);
+    put(out + 10 * r + 5, total);
+  });
+}
+
+void late_write_bytes(const Witness&, const Table& table, const LatePowers& late, Fp* out) {
+  late_write<LayerWriteBytes>(table, late, 4, out, [&](const auto& row) {
+    Fp5 sum = Fp5::one() * row.raw[0];
+    for (unsigned i = 1; i < 4; ++i) sum += late(kLambda, i) * row.raw[i];
+    return sum;
+  });
+}
+
+void late_write_words(const Witness&, const Table& table, const LatePowers& late, Fp* out) {
+  late_write<LayerWriteWords>(table, late, 1, out,
+                              [](const auto& row) { return Fp5::one() * row.raw; });
+}
+
+}  // namespace
+
+struct LayerRows::Data {
+  const LayerImage& layers;
+  std::vector<Call> calls;
+  std::vector<LayerRead::Cols<Fp>> read;
+  std::vector<LayerProduct::Cols<Fp>> products;
+  std::vector<LayerWriteBytes::Cols<Fp>> bytes;
+  std::vector<LayerWriteWords::Cols<Fp>> words;
+  std::vector<LayerPool::Cols<Fp>> pools;
+  LayerCounts counts;
+
+  void add(const Call& call);
+  void add_read(const Call& call, std::span<const uint32_t> pixels);
+  void add_products(const Call& call);
+  void add_bytes(const Call& call, std::span<const int32_t> sums);
+  void add_words(const Call& call, std::span<const int32_t> sums);
+  void add_pool(const Call& call);
+};
+
+void LayerRows::Data::add(const Call& call) {
+  const vm::Layer& layer = layers.layer(call.layer);
+  const LayerImage::Entry& entry = layers.entry(call.layer);
+  ++counts.layers[call.layer];
+  std::vector<uint32_t> pixels(call.reads.size());
+  if (layer.kind == vm::Layer::Kind::kMaxPool) {
+    for (uint32_t quad = 0; quad < layer.quads; ++quad)
+      for (const auto& [q, offset] : layer.emits)
+        for (const uint32_t tap : layer.taps)
+          ++pixels[size_t{quad} * layer.positions + q - layer.back + tap];
+    for (uint32_t i = 0; i < windows_of(layer); ++i) ++counts.windows[entry.windows_row + i];
+    add_read(call, pixels);
+    add_pool(call);
+    return;
+  }
+  const auto taps = static_cast<uint32_t>(layer.taps.size());
+  for (uint32_t i = 0; i < products_of(layer); ++i) {
+    ++counts.weights[entry.weights_row + i * entry.weights_each];
+    ++counts.mus[layer.back - layer.taps[i % taps]];
+    ++counts.lambdas[LayerImage::lambda_power(layer, i / taps, i % taps)];
+  }
+  for (uint32_t q = 0; q < layer.rows(); ++q)
+    counts.positions[entry.positions_row + q] += layer.output_words();
+  for (uint32_t w = 0; w < layer.output_words(); ++w)
+    counts.channels[entry.channels_row + w] += static_cast<uint32_t>(layer.emits.size());
+  add_read(call, pixels);
+  add_products(call);
+  std::vector<uint32_t> input;
+  for (const vm::Access& access : call.reads) input.push_back(access.value);
+  const std::vector<int32_t> sums = vm::layer_sums(layer, input);
+  layer.sums ? add_words(call, sums) : add_bytes(call, sums);
+}
+
+void LayerRows::Data::add_read(const Call& call, std::span<const uint32_t> pixels) {
+  const vm::Layer& layer = layers.layer(call.layer);
+  const LayerImage::Entry& entry = layers.entry(call.layer);
+  const Fp taps = fp(layer.kind == vm::Layer::Kind::kLinear ? static_cast<uint32_t>(layer.taps.size()) : 0);
+  for (uint32_t quad = 0; quad < layer.quads; ++quad)
+    for (uint32_t p = 0; p < layer.positions; ++p) {
+      const size_t at = size_t{quad} * layer.positions + p;
+      const vm::Access& found = call.reads[at];
+      LayerRead::Cols<Fp>& row = read.emplace_back();
+      row.first = fp(at == 0);
+      row.start = fp(p == 0);
+      row.real = Fp::one();
+      row.clk = fp(call.clk);
+      row.place = fp((call.in + in_offset(layer, quad, p)) / 4);
+      row.left = fp(layer.positions - p);
+      row.quads = fp(layer.quads - quad);
+      row.positions = entry.tuple[3];
+      row.step = entry.tuple[4];
+      row.jump = entry.tuple[5];
+      row.zero = entry.tuple[7];
+      row.word = bytes_of(found.value);
+      row.time = fp(found.time);
+      row.age_hi = fp((call.clk * 4 - found.time - 1) >> 16);
+      row.count = p == 0 ? taps : Fp{};
+      row.pixels = fp(pixels[at]);
+    }
+}
+
+void LayerRows::Data::add_products(const Call& call) {
+  const vm::Layer& layer = layers.layer(call.layer);
+  const LayerImage::Entry& entry = layers.entry(call.layer);
+  const uint32_t count = products_of(layer), taps = static_cast<uint32_t>(layer.taps.size());
+  for (uint32_t i = 0; i < count; ++i) {
+    LayerProduct::Cols<Fp>& row = products.emplace_back();
+    row.first = fp(i == 0);
+    row.real = Fp::one();
+    row.clk = fp(call.clk);
+    row.key = entry.tuple[8] + fp(i);
+    row.left = fp(count - i);
+    row.quad = fp(layer.quads - i / taps);
+    row.mu_power = fp(layer.back - layer.taps[i % taps]);
+    row.lambda_power = fp(LayerImage::lambda_power(layer, i / taps, i % taps));
+  }
+}
+
+namespace {
+
+/// What rows of both kinds of writing have.
+template <class Row>
+void fill_write(Row& row, const Call& call, const vm::Layer& layer, const LayerImage::Entry& entry,
+                uint32_t word, uint32_t q) {
+  row.first = fp(word == 0 && q == 0);
+  row.start = fp(q == 0);
+  row.real = Fp::one();
+  row.clk = fp(call.clk);
+  row.place = fp(call.out / 4 + word);
+  row.left = fp(layer.rows() - q);
+  row.words = fp(layer.output_words() - word);
+  row.positions = entry.tuple[10];
+  row.position_end = entry.tuple[12];
+  row.channel_end = entry.tuple[13];
+}
+
+/// Visits all rows of a call: visit(word, q, emit or null, index of what is written).
+template <class Visit>
+void for_each_row(const vm::Layer& layer, Visit visit) {
+  for (uint32_t word = 0; word < layer.output_words(); ++word) {
+    size_t emit = 0;
+    for (uint32_t q = 0; q < layer.rows(); ++q) {
+      const bool emits = emit < layer.emits.size() && layer.emits[emit].position == q;
+      visit(word, q, emits ? &layer.emits[emit] : nullptr, size_t{word} * layer.emits.size() + emit);
+      if (emits) ++emit;
+    }
+  }
+}
+
+}  // namespace
+
+void LayerRows::Data::add_bytes(const Call& call, std::span<const int32_t> sums) {
+  const vm::Layer& layer = layers.layer(call.layer);
+  const LayerImage::Entry& entry = layers.entry(call.layer);
+  for_each_row(layer, [&](uint32_t word, uint32_t q, const vm::Layer::Emit* emit, size_t written) {
+    LayerWriteBytes::Cols<Fp>& row = bytes.emplace_back();
+    fill_write(row, call, layer, entry, word, q);
+    const int32_t* raw = &sums[size_t{q} * layer.outputs + 4 * word];
+    for (uint32_t i = 0; i < 4; ++i) row.raw[i] = Fp::from_signed(raw[i]);
+    if (emit == nullptr) return;
+    row.emit = Fp::one();
+    row.offset = fp(emit->offset / 4);
+    for (uint32_t i = 0; i < 4; ++i) {
+      const uint32_t o = 4 * word + i, function = entry.function + layer.function_of[o];
+      const uint32_t number = layers.step_of(function, raw[i] + layer.bias[o]);
+      const LayerImage::Step& step = layers.step(number);
+      ++counts.steps[number];
+      row.value[i] = fp(step.value);
+      row.low[i] = Fp::from_signed(step.low);
+      row.span[i] = fp(step.span);
+      row.function[i] = fp(function);
+      row.bias[i] = Fp::from_signed(layer.bias[o]);
+    }
+    row.old = found_in_ram(call.writes[written], call.clk * 4 + 2);
+  });
+}
+
+void LayerRows::Data::add_words(const Call& call, std::span<const int32_t> sums) {
+  const vm::Layer& layer = layers.layer(call.layer);
+  const LayerImage::Entry& entry = layers.entry(call.layer);
+  for_each_row(layer, [&](uint32_t word, uint32_t q, const vm::Layer::Emit* emit, size_t written) {
+    LayerWriteWords::Cols<Fp>& row = words.emplace_back();
+    fill_write(row, call, layer, entry, word, q);
+    const int32_t raw = sums[size_t{q} * layer.outputs + word];
+    row.raw = Fp::from_signed(raw);
+    if (emit == nullptr) return;
+    const int32_t sum = raw + layer.bias[word];
+    row.emit = Fp::one();
+    row.offset = fp(emit->offset / 4);
+    row.bias = Fp::from_signed(layer.bias[word]);
+    row.value = limbs_of(static_cast<uint32_t>(sum));
+    row.negative = fp(sum < 0);
+    row.old = found_in_ram(call.writes[written], call.clk * 4 + 2);
+  });
+}
+
+void LayerRows::Data::add_pool(const Call& call) {
+  const vm::Layer& layer = layers.layer(call.layer);
+  const LayerImage::Entry& entry = layers.entry(call.layer);
+  const uint32_t count = windows_of(layer), taps = static_cast<uint32_t>(layer.taps.size());
+  uint32_t best = 0;
+  const auto greater = [](uint32_t a, uint32_t b) {
+    uint32_t out = 0;
+    for (uint32_t lane = 0; lane < 32; lane += 8)
+      out |= std::max(a >> lane & 0xff, b >> lane & 0xff) << lane;
+    return out;
+  };
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t tap = i % taps, emit = i / taps % static_cast<uint32_t>(layer.emits.size());
+    const uint32_t quad = i / taps / static_cast<uint32_t>(layer.emits.size());
+    const auto [q, offset] = layer.emits[emit];
+    const uint32_t p = q - layer.back + layer.taps[tap];
+    const uint32_t word = call.word_read(layer, quad, p);
+    if (tap == 0) best = 0;
+    LayerPool::Cols<Fp>& row = pools.emplace_back();
+    row.first = fp(i == 0);
+    row.real = Fp::one();
+    row.clk = fp(call.clk);
+    row.place = fp(call.out / 4);
+    row.left = fp(count - i);
+    row.key_end = entry.tuple[12];
+    row.quad = fp(layer.quads - quad);
+    row.position = fp(layer.positions - p);
+    row.word = bytes_of(word);
+    row.best = bytes_of(best);
+    best = greater(best, word);
+    row.most = bytes_of(best);
+    if (tap + 1 != taps) continue;
+    row.last = Fp::one();
+    row.offset = fp(offset / 4 + quad);
+    row.old = found_in_ram(call.writes[i / taps], call.clk * 4 + 2);
+  }
+}
+
+namespace {
+
+using Four = std::array<Fp5, 4>;
+
+Four four(const Fp* cells) { return {get(cells), get(cells + 5), get(cells + 10), get(cells + 15)}; }
+
+/// Late columns of products: what the other tables answer is looked up by the keys that the rows have.
+struct LateProducts {
+  uint16_t read_chip, weights_chip;
+
+  void operator()(const Witness& witness, const Table& table, const LatePowers& late, Fp* out) const {
+    std::map<std::pair<uint32_t, uint32_t>, Four> x;  // by clk and quad
+    std::map<uint32_t, Four> v;                       // by key
+    for (const Table& other : witness.tables) {
+      if (other.chip == read_chip) {
+        const std::vector<Fp> made = witness.late_columns(other, LayerRead::kLateWidth, late);
+        backwards<LayerRead>(other, [&](uint64_t r, const auto& row, bool, bool) {
+          if (row.count != Fp{}) x[{row.clk.value(), row.quads.value()}] = four(&made[20 * r]);
+        });
+      } else if (other.chip == weights_chip) {
+        const std::vector<Fp> made = witness.late_columns(other, WeightsTable::kLateWidth, late);
+        std::vector<Fp> row(other.width);
+        for (uint64_t r = 0; r < other.height(); ++r) {
+          other.read(r, 1, row.data());
+          if (row[0] == Fp::one()) v[row[1].value()] = four(&made[20 * r]);
+        }
+      }
+    }
+    Fp5 total;
+    backwards<LayerProduct>(table, [&](uint64_t r, const auto& row, bool, bool job) {
+      const bool real = row.real == Fp::one();
+      const Four of_x = real ? x[{row.clk.value(), row.quad.value()}] : Four{};
+      const Four of_v = real ? v[row.key.value()] : Four{};
+      const Fp5 shift = real ? pow(late(kMu, 1), row.mu_power.value()) : Fp5{};
+      const Fp5 scale = real ? pow(late(kLambda, 1), row.lambda_power.value()) : Fp5{};
+      Fp5 sum;
+      for (size_t k = 0; k < 4; ++k) sum += of_x[k] * of_v[k];
+      total = shift * sum + (job ? scale * total : Fp5{});
+      Fp* cells = out + LayerProduct::kLateWidth * r;
+      for (size_t k = 0; k < 4; ++k) {
+        put(cells + 5 * k, of_x[k]);
+        put(cells + 20 + 5 * k, of_v[k]);
+      }
+      put(cells + 40, shift);
+      put(cells + 45, scale);
+      put(cells + 50, total);
+    });
+  }
+};
+
+}  // namespace
+
+LayerRows::LayerRows(const LayerImage& layers, const vm::Segment& segment)
+    : data_(std::make_shared<Data>(Data{.layers = layers,
+                                        .calls = calls_of(layers, segment),
+                                        .read = {},
+                                        .products = {},
+                                        .bytes = {},
+                                        .words = {},
+                                        .pools = {},
+                                        .counts = layers.no_counts()})) {
+  for (const Call& call : data_->calls) data_->add(call);
+}
+LayerRows::~LayerRows() = default;
+
+void LayerRows::count_lookups(LookupCounts& counts) const {
+  const auto count = [&]<ChipDefinition Chip>(const std::vector<typename Chip::template Cols<Fp>>& rows) {
+    constexpr size_t kKept = kWidth<Chip> - kLateWidth<Chip>;
+    Fp kept[kKept];
+    for (const auto& row : rows) {
+      std::copy_n(reinterpret_cast<const Fp*>(&row), kKept, kept);
+      machine::count_lookups<Chip>(kept, 1, counts);
+    }
+  };
+  count.operator()<LayerRead>(data_->read);
+  count.operator()<LayerWriteBytes>(data_->bytes);
+  count.operator()<LayerWriteWords>(data_->words);
+  count.operator()<LayerPool>(data_->pools);
+}
+
+std::vector<Table> LayerRows::tables(
+    const Circuit& circuit, const std::map<std::string, std::vector<uint8_t>>& heights) const {
+  std::vector<Table> out = data_->layers.tables(circuit, data_->counts);
+  const auto add = [&]<ChipDefinition Chip>(const std::vector<typename Chip::template Cols<Fp>>& rows,
+                                            Table::LateProducer late) {
+    if (rows.empty()) return;
+    using Row = typename Chip::template Cols<Fp>;
+    constexpr size_t kKept = kWidth<Chip> - kLateWidth<Chip>;
+    const auto produce = [data = data_, &rows](uint64_t first, uint64_t count, Fp* to) {
+      static constexpr Row kPadding{};
+      for (uint64_t i = first; i < first + count; ++i, to += kKept)
+        std::copy_n(reinterpret_cast<const Fp*>(i < rows.size() ? &rows[i] : &kPadding), kKept, to);
+    };
+    out.push_back({circuit.chip(Chip::kName), heights.at(Chip::kName).front(),
+                   static_cast<uint32_t>(kKept), {}, produce, std::move(late)});
+  };
+  add.operator()<LayerRead>(data_->read, late_read);
+  add.operator()<LayerProduct>(data_->products, LateProducts{circuit.chip(LayerRead::kName),
+                                                             circuit.chip(WeightsTable::kName)});
+  add.operator()<LayerWriteBytes>(data_->bytes, late_write_bytes);
+  add.operator()<LayerWriteWords>(data_->words, late_write_words);
+  add.operator()<LayerPool>(data_->pools, {});
+  return out;
+}
+
+std::map<std::string, uint64_t> count_layer_rows(const LayerImage& layers,
+                                                 const vm::Segment& segment) {
+  std::map<std::string, uint64_t> rows;
+  for (const Call& call : calls_of(layers, segment)) {
+    const vm::Layer& layer = layers.layer(call.layer);
+    rows[LayerRead::kName] += call.reads.size();
+    if (products_of(layer) != 0) rows[LayerProduct::kName] += products_of(layer);
+    rows[writer_of(layer)] += written_rows(layer);
+  }
+  return rows;
+}
+
+}  // namespace zkvm::stark::machine

@@ -1,0 +1,44 @@
+// The tables of the tensor unit for the layers that a segment calls: from the words that the record
+// has to rows of reading, products and writing, and how often each fixed row is asked for.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "stark/air/circuit.h"
+#include "stark/session/image/layer_image.h"
+#include "stark/session/rows/lookup_counts.h"
+#include "stark/witness/witness.h"
+#include "vm/record.h"
+
+namespace zkvm::stark::machine {
+
+/// Rows of each of the unit's chips with a free number of them, by name. A chip's rows are in one table,
+/// for they refer to the next ones; LayerCall's are not among them.
+[[nodiscard]] std::map<std::string, uint64_t> count_layer_rows(const LayerImage& layers,
+                                                               const vm::Segment& segment);
+
+/// What the tables of a segment's calls are made from.
+class LayerRows {
+ public:
+  /// Both must outlive this and all tables of it.
+  LayerRows(const LayerImage& layers, const vm::Segment& segment);
+  ~LayerRows();
+
+  /// Adds the look-ups of the machine's own tables.
+  void count_lookups(LookupCounts& counts) const;
+  /// The tables of chips that have rows, of these heights, and the fixed tables. They keep what they
+  /// need of this.
+  [[nodiscard]] std::vector<Table> tables(
+      const Circuit& circuit, const std::map<std::string, std::vector<uint8_t>>& heights) const;
+
+ private:
+  struct Data;
+  std::shared_ptr<Data> data_;
+};
+
+}  // namespace zkvm::stark::machine
