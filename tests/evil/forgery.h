@@ -6,8 +6,12 @@
 // one passes if and only if every changed row satisfies its asserts and the changes of bus traffic
 // cancel out, look-ups that have an answer left out. That is exact, and fast enough for thousands
 // of changes; hazards_test.cc compares it with the checker and the verifier.
+//
+// Late columns are made anew from the changed cells, as an attacker's would be, under challenges that
+// the forger did not foresee; those that set() changes stay as they were set.
 #pragma once
 
+#include <fmt/format.h>
 #include <zk/check.h>
 
 #include <map>
@@ -18,6 +22,8 @@
 #include <vector>
 
 #include "stark/air/row_check.h"
+#include "stark/chips/layer/layer_tables.h"
+#include "stark/chips/layer/read.h"
 #include "stark/chips/memory/bank.h"
 #include "stark/chips/tables/byte_table.h"
 #include "stark/chips/tables/program_table.h"
@@ -47,6 +53,8 @@ class Forgery {
       table.cells = std::move(cells);
       table.produce = nullptr;
     }
+    late_ = make_late();
+    honest_late_ = late_;
     for (size_t t = 0; t < witness_.tables.size(); ++t)
       if (name(t) == chips::ProgramTable::kName) program_ = t;
   }
@@ -87,6 +95,8 @@ class Forgery {
   }
   [[nodiscard]] Fp get(Place at, uint32_t col) const {
     const Table& table = witness_.tables[at.table];
+    if (col >= table.width)
+      return late_[at.table][at.row * late_width(at.table) + col - table.width];
     return table.cells[at.row * table.width + col];
   }
   [[nodiscard]] Fp get(Place at, std::string_view col) const {
@@ -98,12 +108,16 @@ class Forgery {
 
   void set(Place at, uint32_t col, Fp value) {
     Table& table = witness_.tables[at.table];
+    if (col >= table.width) {
+      late_set_[{at, col}] = value;
+      return;
+    }
     Fp& cell = table.cells[at.row * table.width + col];
     undo_.emplace_back(&cell, cell);
     count(at, -1);
     cell = value;
     count(at, +1);
-    changed_.insert(at);
+    change(at);
   }
   void set(Place at, std::string_view col, Fp value) { set(at, column(at.table, col), value); }
 
@@ -136,7 +150,8 @@ class Forgery {
   }
 
   /// Empty if the forged witness satisfies the circuit; else the first thing that is wrong.
-  [[nodiscard]] std::string caught() const {
+  [[nodiscard]] std::string caught() {
+    follow_late();
     for (const Place at : changed_) {
       const RowChecker air = run(at);
       if (!air.broken.empty()) return name(at.table) + ": " + air.broken[0].label;
@@ -152,6 +167,17 @@ class Forgery {
   /// The witness with multiplicities put right, to be checked or proven as a whole.
   [[nodiscard]] Witness finished() const {
     Witness out = witness_;
+    for (size_t t = 0; t < out.tables.size(); ++t) {
+      if (late_width(t) == 0) continue;
+      out.tables[t].make_late = [made = out.tables[t].make_late, set = late_set_, t,
+                                 main = out.tables[t].width, width = late_width(t)](
+                                    const Witness& witness, const Table& table,
+                                    const LatePowers& late, Fp* rows) {
+        made(witness, table, late, rows);
+        for (const auto& [cell, value] : set)
+          if (cell.first.table == t) rows[cell.first.row * width + cell.second - main] = value;
+      };
+    }
     for (const auto& [key, count] : traffic_)
       if (count != Fp::zero() && is_answered(key.first, key.second))
         answer(out, key.first, key.second, count);
@@ -163,6 +189,9 @@ class Forgery {
     for (; !undo_.empty(); undo_.pop_back()) *undo_.back().first = undo_.back().second;
     traffic_.clear();
     changed_.clear();
+    late_set_.clear();
+    if (late_changed_) late_ = honest_late_;
+    late_changed_ = false;
   }
 
  private:
@@ -174,13 +203,69 @@ class Forgery {
     return out;
   }
 
+  [[nodiscard]] uint32_t late_width(size_t table) const {
+    return circuit_.key().chips[witness_.tables[table].chip].late_width;
+  }
+  [[nodiscard]] bool has_next(size_t table) const {
+    return !circuit_.key().chips[witness_.tables[table].chip].next.empty();
+  }
+
   [[nodiscard]] RowChecker run(Place at) const {
     const Table& table = witness_.tables[at.table];
-    std::vector<RowValue> row(table.width);
-    for (uint32_t i = 0; i < table.width; ++i) row[i] = get(at, i);
+    const uint32_t width = table.width + late_width(at.table);
+    const Place after{at.table, (at.row + 1) % table.height()};
+    std::vector<RowValue> row(2 * width);
+    for (uint32_t i = 0; i < width; ++i) row[i] = get(at, i);
+    if (has_next(at.table))
+      for (uint32_t i = 0; i < width; ++i) row[width + i] = get(after, i);
     RowChecker air;
-    circuit_.run_row(table.chip, air, row.data(), row.data());
+    if (late_width(at.table) != 0) air.set_late(challenges());
+    circuit_.run_row(table.chip, air, row.data(), row.data() + width);
     return air;
+  }
+
+  /// The row's asserts are to be looked at, and those of the row before if they refer to it.
+  void change(Place at) {
+    changed_.insert(at);
+    const uint64_t height = witness_.tables[at.table].height();
+    if (has_next(at.table)) changed_.insert({at.table, (at.row + height - 1) % height});
+  }
+
+  static const LatePowers& challenges() {
+    static const LatePowers drawn(Fp5{{Fp::from(71), Fp::from(1234567), Fp::from(3), Fp::from(99), Fp::from(5)}},
+                                  Fp5{{Fp::from(8), Fp::from(77777), Fp::from(1u << 30), Fp::one(), Fp::from(6)}});
+    return drawn;
+  }
+  [[nodiscard]] std::vector<std::vector<Fp>> make_late() const {
+    std::vector<std::vector<Fp>> out;
+    for (size_t t = 0; t < witness_.tables.size(); ++t)
+      out.push_back(witness_.late_columns(witness_.tables[t], late_width(t), challenges()));
+    return out;
+  }
+  /// Makes late columns anew, where something changed that they may depend on.
+  void follow_late() {
+    const bool main_changed = std::ranges::any_of(
+        changed_, [&](const Place& at) { return late_width(at.table) != 0; });
+    if (!main_changed && late_set_.empty()) return;
+    std::vector<std::vector<Fp>> made = main_changed ? make_late() : late_;
+    for (const auto& [cell, value] : late_set_) {
+      const uint32_t width = late_width(cell.first.table);
+      made[cell.first.table][cell.first.row * width + cell.second -
+                             witness_.tables[cell.first.table].width] = value;
+    }
+    for (size_t t = 0; t < made.size(); ++t) {
+      const uint32_t width = late_width(t);
+      for (uint64_t r = 0; width != 0 && r < witness_.tables[t].height(); ++r) {
+        const auto now = made[t].begin() + static_cast<ptrdiff_t>(r * width);
+        const auto was = late_[t].begin() + static_cast<ptrdiff_t>(r * width);
+        if (std::equal(now, now + width, was)) continue;
+        late_changed_ = true;
+        count({t, r}, -1);
+        std::copy(now, now + width, was);
+        count({t, r}, +1);
+        change({t, r});
+      }
+    }
   }
 
   /// Adds what the row has on the buses, `sign` times.
@@ -193,8 +278,78 @@ class Forgery {
     }
   }
 
+  /// A cell that says how often a row of the tensor unit's answers a tuple, if one does.
+  struct Answer {
+    Place at;
+    uint32_t column;
+  };
+  [[nodiscard]] std::optional<Answer> layer_answer(uint16_t bus,
+                                                   const std::vector<uint32_t>& tuple) const {
+    using namespace chips;
+    // Columns of the tuple, one after the other, in a row whose `gate` is 1; by `count` it answers.
+    const auto search = [&](std::string_view chip, const std::vector<std::string>& columns,
+                            const char* gate, const char* count,
+                            size_t skip = 0) -> std::optional<Answer> {
+      if (!has(chip)) return std::nullopt;
+      const size_t t = table(chip);
+      std::vector<uint32_t> places;
+      for (const std::string& name : columns) places.push_back(column(t, name));
+      for (uint64_t r = 0; r < witness_.tables[t].height(); ++r) {
+        if (gate != nullptr && get({t, r}, gate) != Fp::one()) continue;
+        bool same = true;
+        for (size_t i = 0; same && i < places.size(); ++i)
+          same = get({t, r}, places[i]).value() == tuple[skip + i];
+        if (same) return Answer{{t, r}, column(t, count)};
+      }
+      return std::nullopt;
+    };
+    const auto list = [](std::vector<std::string> out, const char* name, int begin, int end,
+                         int coordinates = 0) {
+      for (int i = begin; i < end; ++i)
+        if (coordinates == 0)
+          out.push_back(fmt::format("{}[{}]", name, i));
+        else
+          for (int c = 0; c < coordinates; ++c) out.push_back(fmt::format("{}{}[{}]", name, i, c));
+      return out;
+    };
+    switch (bus) {
+      case kLayer.id:
+        return search(LayersTable::kName, list({}, "tuple", 0, 16), nullptr, "count");
+      case kActivations.id:
+        return search(LayerRead::kName, list({"clk", "quads"}, "x", 0, 4, 5), "start", "count");
+      case kPixel.id:
+        return search(LayerRead::kName, list({"clk", "quads", "left"}, "byte", 0, 4), "real",
+                      "pixels");
+      case kWeights.id:
+        return search(WeightsTable::kName,
+                      list({"key", "quad", "mu_power", "lambda_power"}, "v", 0, 4, 5), "start",
+                      "count");
+      case kPower.id: {
+        const bool lambda = tuple[0] == kLambda;
+        return search(PowersTable::kName, list({"exponent"}, lambda ? "lambda" : "mu", 0, 5),
+                      nullptr, lambda ? "lambdas" : "mus", 1);
+      }
+      case kPosition.id:
+        return search(PositionsTable::kName, {"key", "emit", "offset"}, nullptr, "count");
+      case kChannel.id:
+        return search(ChannelsTable::kName, list({}, "tuple", 0, 9), nullptr, "count");
+      case kWindow.id:
+        return search(WindowsTable::kName, list({}, "tuple", 0, 5), nullptr, "count");
+      case kStep.id:
+        for (int k = 0; k < 4; ++k)
+          if (const auto found =
+                  search(StepsTable::kName, list({}, fmt::format("step{}", k).c_str(), 0, 4),
+                         nullptr, fmt::format("count[{}]", k).c_str()))
+            return found;
+        return std::nullopt;
+      default:
+        return std::nullopt;
+    }
+  }
+
   /// Whether a look-up table has this tuple, so that its multiplicity can be made to fit.
   [[nodiscard]] bool is_answered(uint16_t bus, const std::vector<uint32_t>& tuple) const {
+    if (bus >= chips::kLayer.id) return layer_answer(bus, tuple).has_value();
     if (bus == chips::kProgram.id) return program_row(tuple).has_value();
     return chips::test::has_answer(bus, tuple);
   }
@@ -213,6 +368,11 @@ class Forgery {
       out.tables[t].cell(row, column(t, col)) += count;
     };
     using namespace chips;
+    if (bus >= kLayer.id) {
+      const Answer answered = *layer_answer(bus, tuple);
+      out.tables[answered.at.table].cell(answered.at.row, answered.column) += count;
+      return;
+    }
     const auto add_byte = [&](uint32_t value, const std::string& col) {
       add(table(ByteTable::kName), ByteTable::row_of(value),
           col + "[" + std::to_string(ByteTable::part_of(value)) + "]");
@@ -238,6 +398,9 @@ class Forgery {
   const Circuit& circuit_;
   Witness witness_;
   size_t program_ = 0;
+  std::vector<std::vector<Fp>> late_, honest_late_;       // late columns of each table, row after row
+  std::map<std::pair<Place, uint32_t>, Fp> late_set_;  // cells of them that were set
+  bool late_changed_ = false;
   std::map<Key, Fp> traffic_;  // how much more is sent than in the honest witness
   std::set<Place> changed_;
   std::vector<std::pair<Fp*, Fp>> undo_;

@@ -40,6 +40,7 @@ struct Workbench {
       for (const ChipKey& chip : circuit->key().chips)
         if (chip.name == bank_chip(b))
           uses.push_back({b, b != kMachineBank && guest.image->banks()[b].constant});
+    if (guest.image->image().has_layers()) uses.push_back({kLayersBank, true});
     const SlotTrees trees = guest.image->fixed_trees(*circuit, uses);
     ProverOptions options;
     options.params = quick_params();
