@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kA0 = 10, kA1 = 11, kA2 = 12, kA7 = 17;
 constexpr uint32_t kMaxTransferWords = kMaxJournalBytes / 4;
-constexpr uint32_t kMaxCallWords = 2 * kMaxLayerWords;
+constexpr uint32_t kMaxCallWords = 2 * kMaxLayerRows;
 
 }  // namespace
 
@@ -136,9 +136,9 @@ Result<void> Tracer::Execution::reserve(Segment& segment) const {
   provide(segment.transfers, size_t{segment_limits_.rows} + kMaxTransferWords, sizeof(TransferRow));
   provide(segment.refreshes, kMaxClk / kRefreshTicks, sizeof(RefreshRow));
   if (!program_.layers.empty()) {
-    // A call has a word at least of either operand.
-    provide(segment.layer_calls, size_t{segment_limits_.layer_words} / 2 + 1, sizeof(LayerRow));
-    provide(segment.layer_words, size_t{segment_limits_.layer_words} + kMaxCallWords,
+    // A call has no more words of either operand than rows.
+    provide(segment.layer_calls, size_t{segment_limits_.layer_rows} + 1, sizeof(LayerRow));
+    provide(segment.layer_words, size_t{2} * segment_limits_.layer_rows + kMaxCallWords,
             sizeof(Access));
   }
   if (ok) return {};
@@ -169,6 +169,7 @@ void Tracer::Execution::begin(Segment& segment) {
   segment.refreshes.clear();
   segment.layer_calls.clear();
   segment.layer_words.clear();
+  segment.layer_rows = 0;
   segment.pages.clear();
   core_.pages = &segment.pages;
   clk_ = 1;
@@ -249,10 +250,9 @@ std::optional<SegmentEnd> Tracer::Execution::stop(Segment& segment) {
     return SegmentEnd::kCut;
   }
   if (call->kind == SystemCall::Kind::kLayer) {
-    if (segment.layer_words.size() > 0 &&
-        segment.layer_words.size() + words_of(call->layer) > segment_limits_.layer_words) {
-      return SegmentEnd::kCut;
-    }
+    const uint64_t rows = segment.layer_rows + call->layer.layer->table_rows();
+    if (segment.layer_rows > 0 && rows > segment_limits_.layer_rows) return SegmentEnd::kCut;
+    segment.layer_rows = rows;
     record_layer(segment, *call);
     return std::nullopt;
   }
@@ -389,7 +389,7 @@ Tracer::~Tracer() = default;
 Result<Tracer> Tracer::of(const Program& program, const Io& io, const RunLimits& limits,
                           const SegmentLimits& segment_limits) {
   ZK_CHECK(segment_limits.rows >= 1 && segment_limits.clk >= 4 && segment_limits.clk <= kMaxClk &&
-           segment_limits.pages >= 1 && segment_limits.layer_words >= 1);
+           segment_limits.pages >= 1 && segment_limits.layer_rows >= 1);
   auto memory = Memory::of(program);
   if (!memory) return tl::unexpected(std::move(memory.error()));
   auto execution =

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "stark/chips/buses.h"
+#include "stark/chips/layer/call.h"
 #include "stark/chips/memory/boundary.h"
 #include "stark/chips/rv32im/add.h"
 #include "stark/chips/rv32im/bits.h"
@@ -23,6 +24,7 @@
 #include "stark/machine/circuit.h"
 #include "stark/session/execution_params.h"
 #include "stark/session/image/program_rows.h"
+#include "stark/session/rows/layer_rows.h"
 #include "stark/session/rows/table_heights.h"
 #include "vm/code.h"
 
@@ -94,6 +96,16 @@ RowCounts rows_of_all(const vm::Program& program, const vm::RunResult& run) {
     const char* chip = chip_of(vm::class_of(vm::decode(word).op), program_row(text, pc, word));
     if (chip != nullptr) rows[chip] += run.counts[i];
   }
+  for (size_t i = 0; i < run.layer_calls.size(); ++i) {
+    if (run.layer_calls[i] == 0) continue;
+    rows[LayerCall::kName] += run.layer_calls[i];
+    for (const auto& [chip, count] : layer_rows(program.layers[i]))
+      rows[chip] += run.layer_calls[i] * count;
+  }
+  // ecalls of layers have rows of their own.
+  if (const auto system = rows.find(System::kName); system != rows.end())
+    system->second -= std::min(system->second, rows[LayerCall::kName]);
+  if (rows[LayerCall::kName] == 0) rows.erase(LayerCall::kName);
   const uint64_t moved = (run.input_bytes + 3) / 4 + run.journal.size() / 4;
   if (moved != 0) rows[Transfer::kName] = moved;
   return rows;
@@ -109,6 +121,8 @@ std::vector<BankUse> uses_of(const Image& image, const vm::RunResult& run) {
       const uint32_t place = uint32_t{block} * kBankWords + (constant ? kReadOnlyBase : 0);
       if (const uint16_t bank = banks.find(place); bank != 0) uses.push_back({bank, constant});
     }
+  if (std::ranges::any_of(run.layer_calls, [](uint64_t calls) { return calls != 0; }))
+    uses.push_back({kLayersBank, true});
   return uses;
 }
 

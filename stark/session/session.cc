@@ -23,7 +23,8 @@ namespace zkvm::stark::machine {
 namespace {
 
 /// What a segment's proof takes of memory at blowup 2: measured, and rounded up. Trace and LDE are
-/// 1 + 2^b matrices; codewords and trees grow by 2^b.
+/// 1 + 2^b matrices; codewords and trees grow by 2^b. A row of a layer's tables has as many cells as
+/// an instruction, roughly, and counts as a tick.
 constexpr uint64_t kBytesPerTick = 1024;
 constexpr uint64_t kBytesPerProof = 256u << 20;
 constexpr uint32_t kLeastTicks = 1u << 16;
@@ -113,7 +114,7 @@ Session::Session(const vm::Program& program, ProgramImage& image, const vm::Io& 
 Result<Session> Session::plan(const vm::Program& program, ProgramImage& image, const vm::Io& io,
                               SessionOptions options) {
   Session session(program, image, io, std::move(options));
-  session.limits_.clk = segment_ticks(session.options_);
+  session.limits_.clk = session.limits_.layer_rows = segment_ticks(session.options_);
   for (;;) {
     if (auto ok = session.first_run(); !ok) return propagate(ok);
     if (session.execution_.trap) return session;
@@ -127,6 +128,7 @@ Result<Session> Session::plan(const vm::Program& program, ProgramImage& image, c
     if (excess == 0 || session.options_.segment_cycles != 0 || clk <= kLeastTicks)
       return propagate(ok);
     clk = std::max(kLeastTicks, static_cast<uint32_t>(clk / std::clamp(1.05 * excess, 1.05, 8.0)));
+    session.limits_.layer_rows = clk;
     session.plans_.clear();
     session.io_.console = {};  // it has had it all
   }

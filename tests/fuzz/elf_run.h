@@ -40,7 +40,7 @@ inline bool run_hostile_elf(std::span<const uint8_t> file) {
   if (fast.trap) ZK_CHECK(!describe(*fast.trap, *program).empty());
 
   auto tracer = *Tracer::of(*program, io, limits,
-                            {.rows = 1000, .clk = 2000, .pages = 64, .layer_words = 1000});
+                            {.rows = 1000, .clk = 2000, .pages = 64, .layer_rows = 1000});
   Segment segment;
   while (*tracer.next(segment)) {
   }

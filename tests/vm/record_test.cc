@@ -269,7 +269,7 @@ void check_segments(const Program& program, const SegmentLimits& limits, size_t 
         EXPECT_LE(segment.instructions[c].size(), limits.rows);
       }
     }
-    EXPECT_TRUE(segment.layer_words.size() <= limits.layer_words ||
+    EXPECT_TRUE(segment.layer_rows <= limits.layer_rows ||
                 segment.layer_calls.size() == 1);
     Replay(program, segment).check();
     segments.push_back(std::move(segment));
@@ -315,7 +315,7 @@ TEST(Record, KeepsClkBelowItsLimit) {
 }
 
 // Calls of random layers, whose operands overlap, and loads and stores between.
-Program layers_program(uint64_t seed, std::vector<size_t>& words) {
+Program layers_program(uint64_t seed, std::vector<uint64_t>& rows) {
   constexpr uint32_t kRam = 4096;
   LayerGenerator generator(seed);
   std::vector<Layer> layers;
@@ -332,7 +332,7 @@ Program layers_program(uint64_t seed, std::vector<size_t>& words) {
     text(lw(t1, 0, t0))(sw(t0, 0, t0));
     if (generator.one_in(2)) text.call(zk::abi::kSysLayer, id, in, within(layer.out_extent()));
     layers.push_back(std::move(layer));
-    words.push_back(words_of({&layers.back(), 0, 0}));
+    rows.push_back(layers.back().table_rows());
   }
   ElfFile file = ElfFile::of(text.call(64, 3, kRamBase, 256).exit(0).words());
   std::vector<uint8_t> ram(kRam);
@@ -344,13 +344,13 @@ Program layers_program(uint64_t seed, std::vector<size_t>& words) {
 
 TEST(Record, ReplaysCallsOfLayers) {
   for (uint64_t seed = 0; seed < 40; ++seed) {
-    std::vector<size_t> words;
-    const Program program = layers_program(seed, words);
+    std::vector<uint64_t> rows;
+    const Program program = layers_program(seed, rows);
     check_segments(program, {}, 1);
     check_segments(program, {.rows = 9}, 2);
     check_segments(program, {.clk = 6}, 10);
-    check_segments(program, {.layer_words = 1}, 6);  // each call has a segment
-    check_segments(program, {.layer_words = static_cast<uint32_t>(words[0] + words[1])}, 2);
+    check_segments(program, {.layer_rows = 1}, 6);  // each call has a segment
+    check_segments(program, {.layer_rows = static_cast<uint32_t>(rows[0] + rows[1])}, 2);
   }
 }
 

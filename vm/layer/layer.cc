@@ -180,7 +180,7 @@ std::optional<std::string> Layer::complaint() const {
     return bad;
   if (auto bad = at_most("words written", uint64_t{output_words()} * emits.size(), kMaxLayerWords))
     return bad;
-  if (auto bad = at_most("rows", uint64_t{rows()} * output_words(), kMaxLayerRows)) return bad;
+  if (auto bad = at_most("rows of a table", table_rows(), kMaxLayerRows)) return bad;
   for (size_t i = 0; i < emits.size(); ++i) {
     const auto [q, offset] = emits[i];
     if (q >= rows() || offset % 4 != 0 || (i > 0 && q <= emits[i - 1].position))
@@ -198,9 +198,6 @@ std::optional<std::string> Layer::complaint() const {
     if (offsets[i] - offsets[i - 1] < uint64_t{4} * output_words())
       return "emits: some words of the output would be written twice";
   if (kind == Kind::kMaxPool) {
-    if (auto bad =
-            at_most("words compared", uint64_t{emits.size()} * quads * taps.size(), kMaxLayerRows))
-      return bad;
     // `emits` ascends.
     const auto [least, most] = std::ranges::minmax(taps);
     if (uint64_t{emits.front().position} + least < back ||
@@ -210,6 +207,7 @@ std::optional<std::string> Layer::complaint() const {
   }
   const uint64_t expected = in_words / positions * taps.size() * 4 * group_outputs();
   if (auto bad = at_most("weights", expected, kMaxLayerWeights)) return bad;
+  if (auto bad = at_most("products", expected * positions, kMaxLayerProducts)) return bad;
   if (weights.size() != expected)
     return fmt::format("weights: expected {}, found {}", expected, weights.size());
   for (const int16_t w : weights)

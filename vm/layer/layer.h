@@ -22,6 +22,7 @@
 // greatest of x[q - D + d_t][k] over the taps, all of which lie in [0, positions).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -60,9 +61,12 @@ struct LayerFunction {
 inline constexpr int64_t kMaxLayerSum = (int64_t{1} << 30) - (int64_t{1} << 24);
 inline constexpr uint32_t kMaxLayerExtent = 1u << 29;  // of an operand, in bytes
 inline constexpr uint32_t kMaxLayerWords = 1u << 21;   // of an operand, that are accessed
-inline constexpr uint32_t kMaxLayerRows = 1u << 21;    // rows() * output words of a row
+inline constexpr uint32_t kMaxLayerRows = 1u << 21;    // of a table of the proof, for one call
 inline constexpr uint32_t kMaxLayerWeights = 1u << 26;
 inline constexpr uint32_t kMaxLayerTaps = 1u << 16;
+// Of a call, weights that are 0 and positions that are not emitted included: it is one cycle, and takes
+// seconds at most.
+inline constexpr uint64_t kMaxLayerProducts = uint64_t{1} << 34;
 inline constexpr size_t kMaxLayerName = 63;
 
 struct Layer {
@@ -103,6 +107,22 @@ struct Layer {
                                uint32_t output) const {
     const size_t row = (size_t{quad} * taps.size() + tap) * 4 + channel;
     return weights[row * group_outputs() + output];
+  }
+  // Words that a pool compares: windows, word after word.
+  [[nodiscard]] uint64_t windows() const {
+    return kind == Kind::kMaxPool ? uint64_t{quads} * emits.size() * taps.size() : 0;
+  }
+  // Pairs of a quad and a tap whose products a linear layer adds up.
+  [[nodiscard]] uint64_t products_summed() const {
+    return kind == Kind::kMaxPool ? 0 : uint64_t{quads} * taps.size();
+  }
+  // Rows that a writing chip of the proof has for a call.
+  [[nodiscard]] uint64_t written_rows() const {
+    return kind == Kind::kMaxPool ? windows() : uint64_t{rows()} * output_words();
+  }
+  // The most rows that a table of the proof has for a call: what a segment is cut by.
+  [[nodiscard]] uint64_t table_rows() const {
+    return std::max({uint64_t{quads} * positions, products_summed(), written_rows()});
   }
   // Bytes from an operand's base to behind the last one accessed.
   [[nodiscard]] uint64_t in_extent() const {

@@ -58,7 +58,7 @@ void LayerImage::add(size_t index) {
            channels_end = 0;
   if (layer.kind == vm::Layer::Kind::kLinear) {
     key = products_ + 1;
-    products = layer.quads * static_cast<uint32_t>(layer.taps.size());
+    products = static_cast<uint32_t>(layer.products_summed());
     entry.weights_each = (layer.group_outputs() + WeightsTable::kOutputs - 1) / WeightsTable::kOutputs;
     products_ += products;
     weights_rows_ += products * entry.weights_each;
@@ -71,7 +71,7 @@ void LayerImage::add(size_t index) {
     channels_end = entry.channels_row + 1 + words;
   } else {
     add_windows(entry, layer);
-    rows = static_cast<uint32_t>(layer.quads * layer.emits.size() * layer.taps.size());
+    rows = static_cast<uint32_t>(layer.windows());
     words = 0;
     end = entry.windows_row + 1 + rows;
   }

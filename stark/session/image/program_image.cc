@@ -207,6 +207,8 @@ Image image_without_roots(const vm::Program& program) {
   Image image = lay_out(program).image;
   image.log_blowup = kImageRate;
   image.volumes.resize(BankMap(image.runs).volume_widths().size());
+  if (const auto layers = LayerImage::of(program.layers, kImageRate))
+    image.layer_heights = layers->heights();
   return image;
 }
 

@@ -17,22 +17,9 @@ namespace {
 
 using namespace chips;
 
-uint32_t products_of(const vm::Layer& layer) {
-  const bool linear = layer.kind == vm::Layer::Kind::kLinear;
-  return linear ? layer.quads * static_cast<uint32_t>(layer.taps.size()) : 0;
-}
-uint32_t windows_of(const vm::Layer& layer) {
-  const bool linear = layer.kind == vm::Layer::Kind::kLinear;
-  return linear ? 0
-                : static_cast<uint32_t>(layer.quads * layer.emits.size() * layer.taps.size());
-}
 const char* writer_of(const vm::Layer& layer) {
   if (layer.kind == vm::Layer::Kind::kMaxPool) return LayerPool::kName;
   return layer.sums ? LayerWriteWords::kName : LayerWriteBytes::kName;
-}
-uint64_t written_rows(const vm::Layer& layer) {
-  const bool linear = layer.kind == vm::Layer::Kind::kLinear;
-  return linear ? uint64_t{layer.rows()} * layer.output_words() : windows_of(layer);
 }
 
 /// One call as the record has it.
@@ -149,13 +136,13 @@ void LayerRows::Data::add(const Call& call) {
       for (const auto& [q, offset] : layer.emits)
         for (const uint32_t tap : layer.taps)
           ++pixels[size_t{quad} * layer.positions + q - layer.back + tap];
-    for (uint32_t i = 0; i < windows_of(layer); ++i) ++counts.windows[entry.windows_row + i];
+    for (uint32_t i = 0; i < layer.windows(); ++i) ++counts.windows[entry.windows_row + i];
     add_read(call, pixels);
     add_pool(call);
     return;
   }
   const auto taps = static_cast<uint32_t>(layer.taps.size());
-  for (uint32_t i = 0; i < products_of(layer); ++i) {
+  for (uint32_t i = 0; i < layer.products_summed(); ++i) {
     ++counts.weights[entry.weights_row + i * entry.weights_each];
     ++counts.mus[layer.back - layer.taps[i % taps]];
     ++counts.lambdas[LayerImage::lambda_power(layer, i / taps, i % taps)];
@@ -203,7 +190,7 @@ void LayerRows::Data::add_read(const Call& call, std::span<const uint32_t> pixel
 void LayerRows::Data::add_products(const Call& call) {
   const vm::Layer& layer = layers.layer(call.layer);
   const LayerImage::Entry& entry = layers.entry(call.layer);
-  const uint32_t count = products_of(layer), taps = static_cast<uint32_t>(layer.taps.size());
+  const auto count = static_cast<uint32_t>(layer.products_summed()), taps = static_cast<uint32_t>(layer.taps.size());
   for (uint32_t i = 0; i < count; ++i) {
     LayerProduct::Cols<Fp>& row = products.emplace_back();
     row.first = fp(i == 0);
@@ -298,7 +285,7 @@ void LayerRows::Data::add_words(const Call& call, std::span<const int32_t> sums)
 void LayerRows::Data::add_pool(const Call& call) {
   const vm::Layer& layer = layers.layer(call.layer);
   const LayerImage::Entry& entry = layers.entry(call.layer);
-  const uint32_t count = windows_of(layer), taps = static_cast<uint32_t>(layer.taps.size());
+  const auto count = static_cast<uint32_t>(layer.windows()), taps = static_cast<uint32_t>(layer.taps.size());
   uint32_t best = 0;
   const auto greater = [](uint32_t a, uint32_t b) {
     uint32_t out = 0;
@@ -438,15 +425,19 @@ std::vector<Table> LayerRows::tables(
   return out;
 }
 
+std::map<std::string, uint64_t> layer_rows(const vm::Layer& layer) {
+  std::map<std::string, uint64_t> rows;
+  rows[LayerRead::kName] = uint64_t{layer.quads} * layer.positions;
+  if (layer.products_summed() != 0) rows[LayerProduct::kName] = layer.products_summed();
+  rows[writer_of(layer)] = layer.written_rows();
+  return rows;
+}
+
 std::map<std::string, uint64_t> count_layer_rows(const LayerImage& layers,
                                                  const vm::Segment& segment) {
   std::map<std::string, uint64_t> rows;
-  for (const Call& call : calls_of(layers, segment)) {
-    const vm::Layer& layer = layers.layer(call.layer);
-    rows[LayerRead::kName] += call.reads.size();
-    if (products_of(layer) != 0) rows[LayerProduct::kName] += products_of(layer);
-    rows[writer_of(layer)] += written_rows(layer);
-  }
+  for (const Call& call : calls_of(layers, segment))
+    for (const auto& [chip, count] : layer_rows(layers.layer(call.layer))) rows[chip] += count;
   return rows;
 }
 

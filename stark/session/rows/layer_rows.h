@@ -17,8 +17,10 @@
 
 namespace zkvm::stark::machine {
 
-/// Rows of each of the unit's chips with a free number of them, by name. A chip's rows are in one table,
-/// for they refer to the next ones; LayerCall's are not among them.
+/// Rows that a call of a layer has in each of the unit's chips with a free number of them, by name. A
+/// chip's rows are in one table, for they refer to the next ones; LayerCall's are not among them.
+[[nodiscard]] std::map<std::string, uint64_t> layer_rows(const vm::Layer& layer);
+/// Of all calls of a segment.
 [[nodiscard]] std::map<std::string, uint64_t> count_layer_rows(const LayerImage& layers,
                                                                const vm::Segment& segment);
 
