@@ -10,6 +10,7 @@
 
 #include "stark/air/circuit.h"
 #include "stark/machine/chip_list.h"
+#include "stark/machine/circuit.h"
 #include "stark/machine/image.h"
 
 namespace zkvm::stark::machine {
@@ -21,7 +22,8 @@ Result<Circuit> all_chips() {
                    {"rows", Slot::Kind::kFixed},
                    {"bank", Slot::Kind::kFixed},
                    {"bank in", Slot::Kind::kShared},
-                   {"bank out", Slot::Kind::kShared}};
+                   {"bank out", Slot::Kind::kShared},
+                   {"layers", Slot::Kind::kFixed}};
   options.log_heights = {{chips::ByteTable::kName, chips::ByteTable::kLogHeight},
                          {chips::ShiftTable::kName, chips::ShiftTable::kLogHeight},
                          {chips::Refresh::kName, chips::Refresh::kLogHeight}};
@@ -30,6 +32,8 @@ Result<Circuit> all_chips() {
         chips::RamBank<true, true>::kName, chips::RamBank<false, false>::kName,
         chips::RamBank<false, true>::kName})
     options.log_heights[image_decides] = kMinLogFixed;
+  for (size_t table = 0; table < kLayerTables; ++table)
+    options.log_heights[layer_chip(static_cast<LayerTable>(table))] = kMinLogFixed;
   return Circuit::make(MachineChips{}, options);
 }
 

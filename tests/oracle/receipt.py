@@ -31,7 +31,10 @@ BANK_WORDS = 1 << LOG_BANK
 BLANK, WHOLE, PARTIAL = range(3)  # kinds of banks
 COLUMNS = {BLANK: 0, WHOLE: 2, PARTIAL: 4}  # of a bank, beside the four of blank ones
 BLANK_COLUMNS, IMAGE_COLUMNS, VOLUME_COLUMNS = 4, 32, 64
-MACHINE_BANK = 0
+MACHINE_BANK, LAYERS_BANK = 0, 0xFFFF
+LAYER_CHIPS = ["layer call", "layer read", "layer product", "layer write bytes", "layer write words", "layer pool"]
+LAYER_TABLES = ["layers", "weights", "powers", "positions", "channels", "steps", "windows"]
+LEAST_LAYERS_HEIGHT = 12
 JOURNAL_BUS, EXIT_BUS = 10, 11
 PROGRAM, CONSTANTS = "program", "constants"
 BANKS = {(True, False): "bank from image", (True, True): "bank from image, kept",
@@ -80,6 +83,7 @@ class Roots:
     log_blowup: int
     volumes: list  # (root, width)
     root: bytes
+    layers: bytes | None  # of the tensor unit's fixed tables
 
 
 @dataclass
@@ -87,6 +91,7 @@ class Image:
     log_program: int
     banks: list  # bank 1, 2, ...
     width: int  # of the columns of banks in the slot `image`
+    layers: list  # heights of the tensor unit's fixed tables, 0 where there is none; empty without layers
     roots: list  # of one rate, or of two
 
     def roots_for(self, proof):
@@ -96,7 +101,7 @@ class Image:
 
 def parse_image(data):
     reader = Reader(data, "image")
-    reader.magic(b"ZKVI", 3)
+    reader.magic(b"ZKVI", 4)
 
     def ranged(what, value, low, high):
         require(low <= value <= high, "Format", f"image: {what}: expected {low}..{high}, found {value}")
@@ -123,9 +128,13 @@ def parse_image(data):
         columns += count * width
     widths = [min(VOLUME_COLUMNS, columns - first) for first in range(IMAGE_COLUMNS, columns, VOLUME_COLUMNS)]
 
+    layers = reader.uint(1)
+    heights = reader.uints(1, len(LAYER_TABLES)) if layers == 1 else []
+    require(layers <= 1 and (layers == 0 or any(heights)), "NonCanonical", f"image: layers: {layers}")
+
     def read_roots(log_blowup):
         volumes = [(reader.bytes(32), width) for width in widths]
-        return Roots(log_blowup, volumes, reader.bytes(32))
+        return Roots(log_blowup, volumes, reader.bytes(32), reader.bytes(32) if layers else None)
 
     roots = [read_roots(log_blowup)]
     lower = reader.uint(1)
@@ -134,7 +143,10 @@ def parse_image(data):
         require(log_blowup < 4, "Format", "image: no rate below 1/16")
         roots.append(read_roots(log_blowup + 1))
     ranged("program", log_program, LEAST_HEIGHT, GREATEST_DOMAIN - roots[-1].log_blowup)
-    image = Image(log_program, banks, min(columns, IMAGE_COLUMNS), roots)
+    for table, height in zip(LAYER_TABLES, heights):
+        if height or table == "layers":
+            ranged(table, height, LEAST_LAYERS_HEIGHT, min(GREATEST_HEIGHT, GREATEST_DOMAIN - roots[-1].log_blowup))
+    image = Image(log_program, banks, min(columns, IMAGE_COLUMNS), heights, roots)
     reader.end()
     return image
 
@@ -215,13 +227,14 @@ def _read_roots(reader, segments):
 
 
 class Slots:
-    """The slots of one segment, in order: `image`, volumes, words from before, words for later."""
+    """The slots of one segment, in order: `image`, `layers`, volumes, words from before, words for later."""
 
     def __init__(self, image, segment):
         self.rows = []  # (root, {log_height: width}) of each slot; the root is None for a shared one
-        banks = [image.banks[use.bank - 1] for use in segment.uses[1:]]
+        banks = [image.banks[use.bank - 1] for use in segment.uses[1:] if use.bank != LAYERS_BANK]
         roots = image.roots_for(segment.proof)
         self.image = self._add(roots.root, image.width)
+        self.layers = self._add(roots.layers) if segment.uses[-1].bank == LAYERS_BANK else None
         used = {bank.volume for bank in banks} - {None}
         self.volumes = {volume: self._add(*roots.volumes[volume]) for volume in sorted(used)}
         self.starts = {i: self._add(None) for i in sorted(segment.starts)}
@@ -255,6 +268,9 @@ class Slots:
 
 def segment_key(machine, image, segment):
     for use in segment.uses:
+        if use.bank == LAYERS_BANK and image.layers:
+            require(use.constant, "Statement", "layers: not of the kind that the segment takes them for")
+            continue
         require(use.bank <= len(image.banks), "Statement", f"bank {use.bank} of {len(image.banks)}")
         require(use.bank == MACHINE_BANK or use.constant == image.banks[use.bank - 1].constant, "Statement",
                 f"bank {use.bank}: not of the kind that the segment takes it for")
@@ -262,12 +278,19 @@ def segment_key(machine, image, segment):
     chips = {chip.name: chip for chip in machine.chips}
     placed = []  # (chip, its name here, its height, (slot, first column) of each of its slots, its base)
     for chip in machine.chips:
-        if chip.name == CONSTANTS or chip.name in BANKS.values():
+        if chip.name == CONSTANTS or chip.name in (*BANKS.values(), *LAYER_CHIPS, *LAYER_TABLES):
             continue
         log_height = image.log_program if chip.name == PROGRAM else chip.log_height
         places = [slots.append(slots.image, log_height, width) for *_, width in chip.slots]
         placed.append((chip, chip.name, log_height, places, 0))
     for use in segment.uses:
+        if use.bank == LAYERS_BANK:
+            placed += [(chips[name], name, chips[name].log_height, [], 0) for name in LAYER_CHIPS]
+            for name, height in zip(LAYER_TABLES, image.layers):
+                if height:
+                    places = [slots.append(slots.layers, height, width) for *_, width in chips[name].slots]
+                    placed.append((chips[name], name, height, places, 0))
+            continue
         bank = None if use.bank == MACHINE_BANK else image.banks[use.bank - 1]
         chip = CONSTANTS if use.constant else BANKS[use.before is None, use.after is not None]
         placed.append((chips[chip], f"bank {use.bank}", LOG_BANK, slots.of_bank(image, use), bank.base if bank else 0))
