@@ -30,6 +30,9 @@ namespace zkvm::stark::machine {
 // whole proof, twice as much where columns are shared. So tables that every segment has are not the
 // short ones; whether others are is the prover's choice (table_heights.h).
 inline constexpr uint8_t kMinLogHeight = 12;  // of tables without fixed columns
+// Of those without next columns, whose masks are half as long, in proofs of a rate below 1/2: a proof
+// has as many queries then as with next columns at 2^kMinLogHeight.
+inline constexpr uint8_t kMinLogShort = 11;
 inline constexpr uint8_t kMinLogFixed = 14;
 inline constexpr uint8_t kLogBank = kMinLogFixed;
 inline constexpr uint32_t kBankWords = 1u << kLogBank;

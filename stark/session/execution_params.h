@@ -3,6 +3,8 @@
 // because only then one root means one polynomial (stark/doc/soundness.md).
 #pragma once
 
+#include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -45,6 +47,27 @@ struct ExecutionParams {
                                                               const Params& wish,
                                                               double security_bits,
                                                               const Weights& weights = {});
+
+/// The same where the heights of tables depend on the rate: shapes_for(log_blowup), Result<std::vector<
+/// SegmentShape>>, makes those for a rate. They are those of the last call when this returns.
+template <std::invocable<uint8_t> ShapesFor>
+[[nodiscard]] Result<ExecutionParams> choose_execution_params(ShapesFor shapes_for, Params wish,
+                                                              double security_bits,
+                                                              const Weights& weights) {
+  // Rates below 1/2 want the same heights.
+  const bool low = wish.log_blowup == 0 && weights.lowest_rate > 1;
+  const uint8_t first = low ? 2 : std::max<uint8_t>(wish.log_blowup, 1);
+  auto shapes = shapes_for(first);
+  if (!shapes) return propagate(shapes);
+  auto chosen = choose_execution_params(std::span<const SegmentShape>(*shapes), wish, security_bits,
+                                        weights);
+  if (!low || (chosen && chosen->params.log_blowup > 1)) return chosen;
+  wish.log_blowup = 1;
+  shapes = shapes_for(1);
+  if (!shapes) return propagate(shapes);
+  return choose_execution_params(std::span<const SegmentShape>(*shapes), wish, security_bits,
+                                 weights);
+}
 
 /// Bytes of a proof with this shape: what differs from proof to proof are the digests that its
 /// queries have in common, some hundredths of it; here those of one choice of queries.

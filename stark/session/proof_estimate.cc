@@ -176,26 +176,33 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
   for (auto& uses : all_uses) linked.push_back(&uses);
   link_banks(linked);
   std::vector<SegmentShape> shapes;
-  for (size_t i = 0; i < kinds.size(); ++i) {
-    const SegmentKind& kind = kinds[i];
-    const std::vector<BankUse>& uses = all_uses[i];
-    const auto circuit = machine_circuit(image, uses);
-    if (!circuit) return tl::unexpected<Error>(circuit.error());
-    const auto heights = chip_heights(*circuit, estimate_rows(program, run, kind.cycles));
-    shapes.push_back({.key = circuit->key(),
-                      .tables = place_tables(*circuit, heights),
-                      .publics = run.journal.size() / 4 / kinds.size() + 1,
-                      .count = kind.count});
-    const uint64_t cells = committed_cells(*circuit, shapes.back().tables);
-    shapes.back().cells = cells;
-    out.segments += kind.count;
-    out.cells += kind.count * cells;
-    out.largest_cells = std::max(out.largest_cells, cells);
-    out.banks += kind.count * uses.size();
-  }
+  const auto shapes_for = [&](uint8_t log_blowup) -> Result<std::vector<SegmentShape>> {
+    shapes.clear();
+    out = {};
+    for (size_t i = 0; i < kinds.size(); ++i) {
+      const SegmentKind& kind = kinds[i];
+      const std::vector<BankUse>& uses = all_uses[i];
+      const auto circuit = machine_circuit(image, uses);
+      if (!circuit) return tl::unexpected<Error>(circuit.error());
+      const auto heights =
+          chip_heights(*circuit, estimate_rows(program, run, kind.cycles), log_blowup);
+      shapes.push_back({.key = circuit->key(),
+                        .tables = place_tables(*circuit, heights),
+                        .publics = run.journal.size() / 4 / kinds.size() + 1,
+                        .count = kind.count});
+      const uint64_t cells = committed_cells(*circuit, shapes.back().tables);
+      shapes.back().cells = cells;
+      out.segments += kind.count;
+      out.cells += kind.count * cells;
+      out.largest_cells = std::max(out.largest_cells, cells);
+      out.banks += kind.count * uses.size();
+    }
+    return shapes;
+  };
   Params wish;
   wish.log_blowup = options.log_blowup;
-  const auto chosen = choose_execution_params(shapes, wish, options.security_bits, options.weights);
+  const auto chosen =
+      choose_execution_params(shapes_for, wish, options.security_bits, options.weights);
   if (!chosen) return tl::unexpected<Error>(chosen.error());
   out.params = chosen->params;
   for (size_t i = 0; i < kinds.size(); ++i) {

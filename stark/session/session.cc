@@ -160,15 +160,14 @@ Result<void> Session::first_run() {
   return {};
 }
 
-Result<void> Session::choose_params(double& excess) {
-  std::vector<SegmentShape> shapes;
-  uint64_t cells = 0;          // of the largest segment
-  std::vector<Digest> layout;  // all that the proofs' masks must depend on beside the execution
+/// The shapes of all segments, with tables of the heights for proofs of this rate.
+Result<Session::Shapes> Session::shapes_for(uint8_t log_blowup, double& excess) {
+  Shapes out;
   for (size_t i = 0; i < plans_.size(); ++i) {
     const auto circuit =
         machine_circuit(image_->image(), plans_[i].uses, nullptr, lowest_rate(options_));
     if (!circuit) return propagate(circuit);
-    plans_[i].heights = chip_heights(*circuit, plans_[i].rows);
+    plans_[i].heights = chip_heights(*circuit, plans_[i].rows, log_blowup);
     SegmentShape shape{.key = circuit->key(),
                        .tables = place_tables(*circuit, plans_[i].heights),
                        .publics = segment_publics(claim_of(i)).size()};
@@ -184,33 +183,45 @@ Result<void> Session::choose_params(double& excess) {
                       chips::kMaxRows, rows));
     }
     shape.cells = committed_cells(*circuit, shape.tables);
-    cells = std::max(cells, shape.cells);
-    layout.push_back(blake3_hash(shape.key.serialise()));
-    layout.push_back(blake3_hash(serialise(shape.tables)));
-    const auto same = std::ranges::find_if(shapes, [&](const SegmentShape& other) {
+    out.cells = std::max(out.cells, shape.cells);
+    out.layout.push_back(blake3_hash(shape.key.serialise()));
+    out.layout.push_back(blake3_hash(serialise(shape.tables)));
+    const auto same = std::ranges::find_if(out.shapes, [&](const SegmentShape& other) {
       return other.tables == shape.tables && other.key == shape.key;
     });
-    if (same == shapes.end()) {
-      shapes.push_back(std::move(shape));
+    if (same == out.shapes.end()) {
+      out.shapes.push_back(std::move(shape));
     } else {
       same->publics = std::max(same->publics, shape.publics);
       ++same->count;
     }
   }
+  return out;
+}
+
+Result<void> Session::choose_params(double& excess) {
+  Shapes made;
+  const auto make = [&](uint8_t log_blowup) -> Result<std::vector<SegmentShape>> {
+    auto shapes = shapes_for(log_blowup, excess);
+    if (!shapes) return propagate(shapes);
+    made = std::move(*shapes);
+    return made.shapes;
+  };
   Params wish;
   wish.zk = options_.zk;
   wish.log_blowup = options_.log_blowup;
   for (;;) {
     if (options_.params) {
       params_ = *options_.params;
+      if (auto ok = make(params_.log_blowup); !ok) return propagate(ok);
     } else {
       const auto common =
-          choose_execution_params(shapes, wish, options_.security_bits, options_.weights);
+          choose_execution_params(make, wish, options_.security_bits, options_.weights);
       if (!common) return propagate(common);
       params_ = common->params;
       least_rate_ = common->least_rate;
     }
-    auto ok = check_memory(cells, shapes, excess);
+    auto ok = check_memory(made.cells, made.shapes, excess);
     if (ok) break;
     // Rather long receipts than shorter segments.
     if (wish.log_blowup != 0 || params_.log_blowup == 1) return ok;
@@ -225,7 +236,7 @@ Result<void> Session::choose_params(double& excess) {
       .add(params_.serialise());
   // ZERO-KNOWLEDGE: a shared tree with the same masks must not be opened by proofs of another shape
   // (of another build, say): their queries would be others, and four openings of a column show it.
-  for (const Digest& digest : layout) seed.add(digest);
+  for (const Digest& digest : made.layout) seed.add(digest);
   seed_ = seed.seed();
   return {};
 }

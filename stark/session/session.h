@@ -133,7 +133,14 @@ class Session {
   Session(const vm::Program& program, ProgramImage& image, const vm::Io& io,
           SessionOptions options);
 
+  struct Shapes {
+    std::vector<SegmentShape> shapes;
+    uint64_t cells = 0;          // of the largest segment
+    std::vector<Digest> layout;  // all that the proofs' masks must depend on beside the execution
+  };
+
   Result<void> first_run();
+  Result<Shapes> shapes_for(uint8_t log_blowup, double& excess);
   /// `excess`: if what is wrong is the segments' size, by how many times they are too large.
   Result<void> choose_params(double& excess);
   [[nodiscard]] Result<void> check_memory(uint64_t cells, std::span<const SegmentShape> shapes,

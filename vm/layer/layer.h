@@ -59,7 +59,8 @@ struct LayerFunction {
 // Greatest |raw + bias| of a layer, whatever its input: in the proof a sum is one element of F, and twice
 // this is below p.
 inline constexpr int64_t kMaxLayerSum = (int64_t{1} << 30) - (int64_t{1} << 24);
-inline constexpr uint32_t kMaxLayerExtent = 1u << 29;  // of an operand, in bytes
+// Of an operand, in bytes: the banks that it lies in are tables of the proof, and must not be its most.
+inline constexpr uint32_t kMaxLayerExtent = 1u << 26;
 inline constexpr uint32_t kMaxLayerWords = 1u << 21;   // of an operand, that are accessed
 inline constexpr uint32_t kMaxLayerRows = 1u << 21;    // of a table of the proof, for one call
 inline constexpr uint32_t kMaxLayerWeights = 1u << 26;

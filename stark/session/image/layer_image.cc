@@ -31,25 +31,45 @@ static_assert(2 * vm::kMaxLayerSum < Fp::kModulus);
 static_assert(vm::kMaxLayerSum == (int64_t{1} << 30) - (int64_t{1} << 24));  // write_words.h
 static_assert(vm::kMaxLayerExtent <= 1u << 29);                             // call.h
 
+/// Lists are expanded one layer after the other, and checked in between: a small file can ask for more
+/// than there is memory for.
 Result<LayerImage> LayerImage::of(std::span<const vm::Layer> layers, uint8_t log_blowup) {
   LayerImage out;
   out.layers_ = layers;
-  for (size_t i = 0; i < layers.size(); ++i) out.add(i);
-  if (layers.empty()) return out;
+  out.lists_ = std::set<size_t, ByList>(ByList{layers});
   const unsigned highest = std::min<unsigned>(kMaxLogHeight, Fp::kTwoAdicity - log_blowup);
+  const auto check = [&]() -> Result<void> {
+    for (size_t t = 0; t < kLayerTables; ++t)
+      if (const uint64_t rows = out.rows(static_cast<LayerTable>(t)); rows >> highest > 0 &&
+                                                                    rows != uint64_t{1} << highest)
+        return fail(ErrorCode::kFormat,
+                    fmt::format("layers: table {}: expected at most {} rows, found {} or more",
+                                layer_chip(static_cast<LayerTable>(t)), uint32_t{1} << highest,
+                                rows));
+    return {};
+  };
+  for (size_t i = 0; i < layers.size(); ++i) {
+    if (auto ok = out.add(i); !ok) return propagate(ok);
+    if (auto ok = check(); !ok) return propagate(ok);
+  }
   for (size_t t = 0; t < kLayerTables; ++t) {
     const uint64_t rows = out.rows(static_cast<LayerTable>(t));
     if (rows == 0) continue;
-    if (rows > uint64_t{1} << highest)
-      return fail(ErrorCode::kFormat,
-                  fmt::format("layers: table {}: expected at most {} rows, found {}",
-                              layer_chip(static_cast<LayerTable>(t)), uint32_t{1} << highest, rows));
     out.heights_[t] = std::max(kMinLogLayers, static_cast<uint8_t>(std::bit_width(rows - 1)));
   }
   return out;
 }
 
-void LayerImage::add(size_t index) {
+bool LayerImage::ByList::operator()(size_t a, size_t b) const {
+  const vm::Layer &x = layers[a], &y = layers[b];
+  if (x.rows() != y.rows()) return x.rows() < y.rows();
+  return std::ranges::lexicographical_compare(
+      x.emits, y.emits, [](const vm::Layer::Emit& p, const vm::Layer::Emit& q) {
+        return std::pair(p.position, p.offset) < std::pair(q.position, q.offset);
+      });
+}
+
+Result<void> LayerImage::add(size_t index) {
   const vm::Layer& layer = layers_[index];
   Entry entry;
   entry.function = static_cast<uint32_t>(first_step_.size());
@@ -64,7 +84,7 @@ void LayerImage::add(size_t index) {
     weights_rows_ += products * entry.weights_each;
     greatest_power_ =
         std::max({greatest_power_, layer.back, layer.groups > 1 ? layer.group_outputs() : 0});
-    add_steps(layer);
+    if (auto ok = add_steps(layer); !ok) return ok;
     add_positions(entry, layer, index);
     add_channels(entry, layer);
     end = entry.positions_row + 1 + rows;
@@ -94,6 +114,7 @@ void LayerImage::add(size_t index) {
                       fp(static_cast<uint32_t>(layer.out_extent()))};
   std::ranges::copy(tuple, entry.tuple);
   entries_.push_back(entry);
+  return {};
 }
 
 uint32_t LayerImage::lambda_power(const vm::Layer& layer, uint32_t quad, uint32_t tap) {
@@ -103,7 +124,7 @@ uint32_t LayerImage::lambda_power(const vm::Layer& layer, uint32_t quad, uint32_
 }
 
 /// Each function on all sums that an output of it can have.
-void LayerImage::add_steps(const vm::Layer& layer) {
+Result<void> LayerImage::add_steps(const vm::Layer& layer) {
   const std::vector<vm::Layer::Range> ranges = layer.ranges();
   std::vector<vm::Layer::Range> of_function(layer.functions.size(), {vm::kMaxLayerSum, -vm::kMaxLayerSum});
   for (size_t o = 0; o < layer.function_of.size(); ++o) {
@@ -125,17 +146,20 @@ void LayerImage::add_steps(const vm::Layer& layer) {
                           static_cast<uint32_t>(std::min<int64_t>(kMostSpan, end - from)),
                           steps[i].value});
     }
+    if (steps_.size() > uint64_t{StepsTable::kParts} << kMaxLogHeight)
+      return fail(ErrorCode::kFormat,
+                  fmt::format("layers: steps: expected at most {}, found {} up to layer {}",
+                              uint64_t{StepsTable::kParts} << kMaxLogHeight, steps_.size(), layer.name));
   }
+  return {};
 }
 
 /// A list that another layer has, too, is there once.
 void LayerImage::add_positions(Entry& entry, const vm::Layer& layer, size_t index) {
-  for (size_t i = 0; i < index; ++i)
-    if (layers_[i].kind == vm::Layer::Kind::kLinear && layers_[i].rows() == layer.rows() &&
-        layers_[i].emits == layer.emits) {
-      entry.positions_row = entries_[i].positions_row;
-      return;
-    }
+  if (const auto [same, is_new] = lists_.insert(index); !is_new) {
+    entry.positions_row = entries_[*same].positions_row;
+    return;
+  }
   entry.positions_row = static_cast<uint32_t>(positions_.size());
   positions_.resize(positions_.size() + layer.rows());
   for (const vm::Layer::Emit& emit : layer.emits)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -77,8 +78,8 @@ class LayerImage {
     uint32_t layer, quad, tap, part;
   };
 
-  void add(size_t index);
-  void add_steps(const vm::Layer& layer);
+  [[nodiscard]] Result<void> add(size_t index);
+  [[nodiscard]] Result<void> add_steps(const vm::Layer& layer);
   void add_positions(Entry& entry, const vm::Layer& layer, size_t index);
   void add_channels(Entry& entry, const vm::Layer& layer);
   void add_windows(Entry& entry, const vm::Layer& layer);
@@ -93,6 +94,12 @@ class LayerImage {
   uint32_t greatest_power_ = 0;
   std::vector<Step> steps_;
   std::vector<uint32_t> first_step_ = {0};  // of each function; functions begin at 1
+  /// Layers with a list of positions of their own, by that list.
+  struct ByList {
+    std::span<const vm::Layer> layers;
+    bool operator()(size_t a, size_t b) const;
+  };
+  std::set<size_t, ByList> lists_;
   std::vector<Position> positions_;
   std::vector<Channel> channels_;
   std::vector<Window> windows_;

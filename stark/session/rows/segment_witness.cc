@@ -286,7 +286,7 @@ RowCounts count_rows(const MachineProgram& program, const vm::Segment& segment) 
   return rows;
 }
 
-ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows) {
+ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows, uint8_t log_blowup) {
   std::vector<uint8_t> present;
   for (const ChipKey& chip : circuit.key().chips)
     if (chip.log_height != kFreeHeight) present.push_back(chip.log_height);
@@ -302,7 +302,7 @@ ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows) {
     heights[name] = {std::max(kMinLogHeight, static_cast<uint8_t>(std::bit_width(count - 1)))};
     present.push_back(heights[name][0]);
   }
-  std::vector<std::vector<uint8_t>> chosen = choose_heights(chips, present);
+  std::vector<std::vector<uint8_t>> chosen = choose_heights(chips, present, log_blowup);
   size_t index = 0;
   for (const auto& [name, count] : rows)
     if (!heights.contains(name)) heights[name] = std::move(chosen[index++]);

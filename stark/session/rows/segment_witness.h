@@ -35,7 +35,8 @@ using RowCounts = std::map<std::string, uint64_t>;
 
 /// Heights (log2) of the tables of each of these chips, tallest first. A search: once per segment.
 using ChipHeights = std::map<std::string, std::vector<uint8_t>>;
-[[nodiscard]] ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows);
+[[nodiscard]] ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows,
+                                       uint8_t log_blowup = 1);
 
 /// The tables of a proof with these heights, in the protocol's order.
 [[nodiscard]] std::vector<TableSpec> place_tables(const Circuit& circuit,

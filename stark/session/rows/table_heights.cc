@@ -44,20 +44,22 @@ class Splitter {
 /// and a table's share of all else.
 constexpr double kColumnPrice = 0.25;
 
+uint8_t least_for(uint8_t log_blowup) { return log_blowup > 1 ? kMinLogShort : kMinLogHeight; }
+
 /// Queries of a proof with this least height over those of one without masks, roughly: for 108 bits
-/// at rate (n + 2 q)/2n.
-double queries_for(unsigned log_least) {
-  const double n = std::exp2(log_least);
-  const auto needed = [](double rate) { return -108 / std::log2((1 + rate) / 2); };
-  double queries = needed(0.5);
-  for (int i = 0; i < 8; ++i) queries = needed(0.5 + queries / n);
-  return queries / needed(0.5);
+/// at rate (n + 2 q)/(2^b n).
+double queries_for(unsigned log_least, uint8_t log_blowup) {
+  const double n = std::exp2(log_least), rate = std::exp2(-log_blowup);
+  const auto needed = [](double r) { return -108 / std::log2((1 + r) / 2); };
+  double queries = needed(rate);
+  for (int i = 0; i < 8; ++i) queries = needed(rate * (1 + 2 * queries / n));
+  return queries / needed(rate);
 }
 
-uint64_t average_height(std::span<const RowsToPlace> chips) {
+uint64_t average_height(std::span<const RowsToPlace> chips, uint8_t least) {
   uint64_t cells = 0, columns = 1;
   for (const RowsToPlace& chip : chips) {
-    cells += std::max(chip.rows, uint64_t{1} << kMinLogHeight) * chip.columns;
+    cells += std::max(chip.rows, uint64_t{1} << least) * chip.columns;
     columns += chip.columns;
   }
   return cells / columns;
@@ -79,25 +81,27 @@ uint32_t committed_columns(const ChipKey& chip) {
 }
 
 std::vector<std::vector<uint8_t>> choose_heights(std::span<const RowsToPlace> chips,
-                                                 std::span<const uint8_t> present) {
+                                                 std::span<const uint8_t> present,
+                                                 uint8_t log_blowup) {
+  const uint8_t least_log = least_for(log_blowup);
   HeightSet given = 0;
   for (const uint8_t log : present) given |= HeightSet{1} << log;
-  const uint64_t average = average_height(chips);
+  const uint64_t average = average_height(chips, least_log);
   std::array<uint64_t, kMaxLogHeight + 1> prices{};  // by least height
-  for (unsigned log = kMinLogHeight; log <= kMaxLogHeight; ++log)
-    prices[log] =
-        static_cast<uint64_t>(kColumnPrice * static_cast<double>(average) * queries_for(log));
+  for (unsigned log = least_log; log <= kMaxLogHeight; ++log)
+    prices[log] = static_cast<uint64_t>(kColumnPrice * static_cast<double>(average) *
+                                        queries_for(log, log_blowup));
   const auto splitter_for = [&](HeightSet set) {
     return Splitter(set, prices[std::countr_zero(set | given)]);
   };
   HeightSet best = 0;
   uint64_t least = std::numeric_limits<uint64_t>::max();
-  constexpr HeightSet kLeast = HeightSet{1} << kMinLogHeight;
-  uint64_t most_rows = kLeast;
+  const HeightSet first = HeightSet{1} << least_log;
+  uint64_t most_rows = first;
   for (const RowsToPlace& chip : chips) most_rows = std::max(most_rows, chip.rows);
   const auto top = static_cast<unsigned>(std::bit_width(most_rows - 1));
   const HeightSet end = HeightSet{2} << std::min<unsigned>(kMaxLogHeight, top);
-  for (HeightSet set = kLeast; set < end; set += kLeast) {
+  for (HeightSet set = first; set < end; set += first) {
     Splitter splitter = splitter_for(set);
     if (const uint64_t cost = cost_of(splitter, set | given, chips); cost < least)
       least = cost, best = set;

@@ -30,8 +30,10 @@ struct RowsToPlace {
 inline constexpr uint32_t kHeightColumns = 19;
 
 /// For each chip the heights (log2) of its tables, tallest first; none for a chip without rows.
-/// `present`: heights that the proof has anyway.
+/// `present`: heights that the proof has anyway. `log_blowup`: of the proof. REQUIRES: the chips look
+/// at no next row.
 [[nodiscard]] std::vector<std::vector<uint8_t>> choose_heights(std::span<const RowsToPlace> chips,
-                                                               std::span<const uint8_t> present);
+                                                               std::span<const uint8_t> present,
+                                                               uint8_t log_blowup = 1);
 
 }  // namespace zkvm::stark::machine
