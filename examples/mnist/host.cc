@@ -103,10 +103,10 @@ bool check(const Digits& digits, const std::string& model, const std::string& fo
 int check_all(const Digits& digits, const std::string& data, const std::string& guests) {
   bool all = true;
   // Endings of the guests' names.
-  const std::pair<std::string, std::string> forms[] = {{"unit, gcc", "_unit"},
-                                                       {"unit, clang", "_unit_clang"},
-                                                       {"plain, gcc", ""},
-                                                       {"plain, clang", "_clang"}};
+  const std::pair<std::string, std::string> forms[] = {{"unit, gcc", ""},
+                                                       {"unit, clang", "_clang"},
+                                                       {"plain, gcc", "_plain"},
+                                                       {"plain, clang", "_plain_clang"}};
   fmt::print("model   guest       accuracy  per inference\n");
   for (const std::string model : {"mlp", "lenet5"}) {
     const Bytes logits = read_file(data + "/" + model + ".logits.i8");

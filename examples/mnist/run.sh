@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets the machine up, builds, runs both guests on one digit, then on 500 against ONNX Runtime's outputs; proves one
-# inference of each, verifies both receipts, shows that a changed one is refused, and prints what it all took.
+# inference of each, on the tensor unit and by instructions alone, verifies the receipts, shows that a changed one is
+# refused, and prints what it all took.
 # The digit is private; the networks, being constants of the guests, are public to whoever has enough receipts.
 #
 #   bash examples/mnist/run.sh [DIGIT]      DIGIT: 0 ... 499, default 3
@@ -12,7 +13,7 @@ readonly zkvm=$build/bin/zkvm digit=$build/mnist_digit.bin
 bash toolchain/setup.sh
 cmake --preset release >/dev/null
 cmake --build --preset release --target zkvm mnist \
-  mnist_{mlp,lenet5}{,_unit}{,_clang}_guest
+  mnist_{mlp,lenet5}{,_plain}{,_clang}_guest
 
 number() {  # number KEY JSON
   sed -n "s/.*\"$1\":\([0-9.e+-]*\).*/\1/p" <<<"$2"
@@ -29,7 +30,7 @@ echo
 "$build/bin/mnist" check "$data" "$build/guests"
 
 table=""
-for model in mlp lenet5; do
+for model in mlp mlp_plain lenet5 lenet5_plain; do
   elf=$build/guests/mnist_$model.elf receipt=$build/mnist_$model.zkr
   echo
   echo "\$ zkvm prove $elf --input $digit -o $receipt"
@@ -42,7 +43,7 @@ for model in mlp lenet5; do
   table+=$(awk -v model="$model" -v cycles="$(number cycles "$proved")" -v seconds="$(number seconds "$proved")" \
     -v memory="$(number peak_rss_bytes "$proved")" -v bytes="$(number receipt_bytes "$proved")" \
     -v verify="$(number seconds "$verified")" 'BEGIN {
-      printf "%-8s%10d%10.2f s%8.2f MHz%10.2f GiB%10.2f MB%9.1f ms\n", model, cycles, seconds, cycles / seconds / 1e6,
+      printf "%-14s%10d%10.2f s%8.2f MHz%10.2f GiB%10.2f MB%9.1f ms\n", model, cycles, seconds, cycles / seconds / 1e6,
              memory / 2^30, bytes / 1e6, verify * 1e3 }')$'\n'
 done
 
@@ -63,5 +64,5 @@ echo
 echo "The receipts show class and logits, and nothing else of the digit. They do not keep the networks: weights in a program"
 echo "are public to whoever has enough of its receipts. Private weights must be read as input (README.md)."
 
-printf '\n%-8s%10s%12s%12s%14s%13s%12s\n' model cycles prove speed "peak memory" receipt verify
+printf '\n%-14s%10s%12s%12s%14s%13s%12s\n' model cycles prove speed "peak memory" receipt verify
 printf '%s' "$table"

@@ -31,8 +31,9 @@ struct Guest {
   const char* elf;
   size_t digit_bytes;  // of the first digit as input; 0: the number of rounds instead
 };
-constexpr Guest kGuests[] = {
-    {"mlp", "mnist_mlp", 784}, {"lenet5", "mnist_lenet5", 784}, {"integer", "bench_integer", 0}};
+constexpr Guest kGuests[] = {{"mlp", "mnist_mlp_plain", 784},
+                             {"lenet5", "mnist_lenet5_plain", 784},
+                             {"integer", "bench_integer", 0}};
 
 const Proved& proved(const Guest& guest) {
   static std::map<std::string, Proved> all;

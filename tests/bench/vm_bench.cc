@@ -116,7 +116,7 @@ int main(int argc, char** argv) {
   close(file);
 
   add({"integer", guests + "/bench_integer.elf", input});
-  for (const char* name : {"mnist_lenet5", "mnist_lenet5_clang"}) {
+  for (const char* name : {"mnist_lenet5_plain", "mnist_lenet5_plain_clang"}) {
     add({name, guests + "/" + name + ".elf", ZKVM_DIGITS});
   }
   benchmark::Initialize(&argc, argv);

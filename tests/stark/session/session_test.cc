@@ -318,7 +318,7 @@ TEST(Session, ProvesHello) {
 }
 
 TEST(Session, ProvesAnInference) {
-  Guest guest = Guest::of(read_file(ZKVM_GUESTS "/mnist_mlp.elf"));
+  Guest guest = Guest::of(read_file(ZKVM_GUESTS "/mnist_mlp_plain.elf"));
   std::vector<uint8_t> digit = read_file(ZKVM_DIGITS);
   digit.resize(28 * 28);
   const Proven proven = prove_execution(guest, {.input = digit, .console = {}}, {});
