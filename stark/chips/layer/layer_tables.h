@@ -10,7 +10,8 @@
 //   windows    key quad position last offset | count     a row a word of a window, of pools
 //
 // Why they are sound: fixed columns leave nothing to choose but how often a row is asked for. Keys are
-// unique, and 0 is none's: padding rows are 0 (a step of span 0 holds nothing). Weights: a row has four
+// unique, and 0 is none's: padding rows are 0 (a step of span 0 holds nothing), but for the id of
+// `layers`, whose high limb is 2^16 there, which no register holds. Weights: a row has four
 // channels of a quad and 16 outputs; `start` begins a new one, of as many rows as a group has sixteenths
 // of outputs, and only its first row answers:
 //

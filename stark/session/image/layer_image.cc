@@ -319,10 +319,15 @@ std::vector<Table> LayerImage::tables(const Circuit& circuit, LayerCounts counts
       out.push_back(fixed_table<Chip>(circuit, log_height, rows(table), fill, padding));
     return log_height != 0;
   };
-  add.operator()<LayersTable>(LayerTable::kLayers, [this, shared](auto& row, uint32_t i) {
-    std::ranges::copy(entries_[i].tuple, row.tuple);
-    row.count = fp(shared->layers[i]);
-  });
+  LayersTable::Cols<Fp> no_layer{};
+  no_layer.tuple[1] = fp(kLimb);
+  add.operator()<LayersTable>(
+      LayerTable::kLayers,
+      [this, shared](auto& row, uint32_t i) {
+        std::ranges::copy(entries_[i].tuple, row.tuple);
+        row.count = fp(shared->layers[i]);
+      },
+      no_layer);
   WeightsTable::Cols<Fp> no_weights{};
   no_weights.start = Fp::one();
   const bool weights = add.operator()<WeightsTable>(
