@@ -18,6 +18,7 @@
 #include "tests/host/receipt_mutator.h"
 #include "tests/host/true_receipt.h"
 #include "tests/oracle/case_files.h"
+#include "tests/stark/session/layer_guests.h"
 
 namespace zkvm::test {
 namespace {
@@ -378,6 +379,14 @@ size_t volumes_of(const std::vector<stark::machine::Image::Run>& runs) {
   return (beyond + stark::machine::kVolumeColumns - 1) / stark::machine::kVolumeColumns;
 }
 
+// Layers of every kind, in segments of which some call one and some do not.
+Bytes layers() {
+  vm::test::LayerGenerator random(1);
+  std::vector<vm::Layer> list = {stark::machine::dense_layer(2, 8, 1)};
+  for (int i = 0; i < 6; ++i) list.push_back(random.layer());
+  return stark::machine::LayerGuest(std::move(list)).elf();
+}
+
 // Images that are none, under an id that fits.
 void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) {
   std::mt19937_64 random(seed);
@@ -396,6 +405,18 @@ void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) 
     add(what, image.serialise());
   };
   using stark::machine::Image;
+  using stark::machine::LayerTable;
+  const auto add_heights = [&](const std::string& what, LayerTable table, uint8_t log_height) {
+    add_changed(what, [&](Image& i) { i.layer_heights[static_cast<size_t>(table)] = log_height; });
+  };
+  for (const uint8_t log_height : std::vector<uint8_t>{1, 11, 12, 13, 22, 23}) {
+    add_heights(fmt::format("layers of 2^{}", log_height), LayerTable::kLayers, log_height);
+    add_heights(fmt::format("steps of 2^{}", log_height), LayerTable::kSteps, log_height);
+  }
+  add_heights("no layers among the tables", LayerTable::kLayers, 0);
+  add_heights("no weights", LayerTable::kWeights, 0);
+  add_changed("no tables of layers", [](Image& i) { i.layer_heights = {}; });
+  add_changed("another root of layers", [](Image& i) { i.layers[0] ^= 1; });
   add_changed("another entry", [](Image& i) { i.entry ^= 4; });  // which the proofs do not see
   add_changed("entry in an instruction", [](Image& i) { i.entry += 2; });
   add_changed("entry too high", [](Image& i) { i.entry = 0x3f000000; });
@@ -506,16 +527,20 @@ int run(const std::string& directory, uint64_t seed, size_t mutations) {
   const Made quarter("a volume at rate 1/4", volume_of_banks(), {}, in_segments(30, true, 2));
   const Made eighth("a volume at rate 1/8", volume_of_banks(), {}, in_segments(30, true, 3));
   ZK_CHECK(in_volume.lower);
-  for (const Made* made :
-       {&segments, &other, &banks, &plain, &one, &least, &volume, &quarter, &eighth})
+  const Made unit("layers", layers(), {}, in_segments(40));
+  ZK_CHECK(unit.proofs.segments.size() >= 3 && stark::machine::Image::parse(unit.image)->has_layers());
+  const Made unit_at_quarter("layers at rate 1/4, not masked", layers(), {}, in_segments(0, false, 2));
+  const Made unit_at_eighth("layers at rate 1/8", layers(), {}, in_segments(40, true, 3));
+  for (const Made* made : {&segments, &other, &banks, &plain, &one, &least, &volume, &quarter, &eighth,
+                           &unit, &unit_at_quarter, &unit_at_eighth})
     add_honest(out, *made);
-  for (const Made* made : {&segments, &banks, &plain, &one, &volume, &eighth})
-    add_mutations(out, *made, seeds(), mutations / 6);
+  for (const Made* made : {&segments, &banks, &plain, &one, &volume, &eighth, &unit})
+    add_mutations(out, *made, seeds(), mutations / 7);
   add_mixtures(out, segments, other);
   add_malformed(out, banks);
   HollowCases(out).add_all();
-  for (const Made* made : {&banks, &volume, &eighth})
-    add_images(out, *made, seeds(), mutations / 12);
+  for (const Made* made : {&banks, &volume, &eighth, &unit_at_eighth})
+    add_images(out, *made, seeds(), mutations / 16);
 
   const Made secure("additions at 128 bits", additions(), {}, {});
   out.add(secure.name, secure.bytes(), secure.id, 128);

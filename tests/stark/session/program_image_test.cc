@@ -304,8 +304,8 @@ TEST(ProgramImage, SmallProgramsHaveTreesOfALowerRate) {
     EXPECT_EQ(image->image().log_blowup, 2);
     return image->image().lowest_rate();
   };
-  EXPECT_EQ(lowest_rate_with(18), 3);  // 56 columns, and 8 of the program
-  EXPECT_EQ(lowest_rate_with(19), 2);
+  EXPECT_EQ(lowest_rate_with(34), 3);  // 88 columns, and 8 of the program
+  EXPECT_EQ(lowest_rate_with(35), 2);
 }
 
 // Trees of both rates are those that an image of one rate has; and a known image is taken with both.
