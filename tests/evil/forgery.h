@@ -338,7 +338,7 @@ class Forgery {
       case kStep.id:
         for (int k = 0; k < 4; ++k)
           if (const auto found =
-                  search(StepsTable::kName, list({}, fmt::format("step{}", k).c_str(), 0, 4),
+                  search(StepsTable::kName, list({}, fmt::format("step{}", k).c_str(), 0, 5),
                          nullptr, fmt::format("count[{}]", k).c_str()))
             return found;
         return std::nullopt;

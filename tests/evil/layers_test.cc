@@ -89,7 +89,7 @@ bool is_free(const Forgery& forgery, Place at, uint32_t col) {
   if (column == "count" || column == "pixels" || column == "lambdas" || column == "mus") return true;
   // What a position that is not emitted would be, and where it would go.
   if ((chip == LayerWriteBytes::kName || chip == LayerWriteWords::kName) && !is("emit"))
-    return begins({"value", "low", "span", "function", "bias", "old", "time", "age_hi", "negative"});
+    return begins({"value", "edge", "reach", "wide", "from", "rest", "function", "bias", "old", "time", "age_hi", "negative"});
   if (chip == LayerPool::kName && !is("last")) return begins({"old", "time", "age_hi"});
   return false;
 }
@@ -264,23 +264,30 @@ TEST_F(Hazard, WrongSums) {
   const Place row = at(LayerWriteBytes::kName, 1);  // emitted
   ASSERT_EQ(get(row, "emit"), Fp::one());
   // Within the same step: nothing else would notice.
-  const Fp room = get(row, "low[0]") + get(row, "span[0]") - get(row, "raw[0]") - get(row, "bias[0]");
-  add(row, "raw[0]", room == Fp::one() ? -Fp::one() : Fp::one());
+  ASSERT_EQ(get(row, "wide[0]"), Fp::zero());
+  const Fp by = get(row, "rest[0]") == Fp::zero() ? -Fp::one() : Fp::one();
+  add(row, "raw[0]", by);
+  add(row, "from[0]", by);
+  add(row, "rest[0]", -by);
   expect_caught("bus layer total", true);
   // Outputs exchanged; a difference that another output, or another position, makes good.
   const Fp raw = get(row, "raw[0]");
   set(row, "raw[0]", get(row, "raw[1]"));
   set(row, "raw[1]", raw);
-  expect_caught("bus");
+  expect_caught("layer write bytes: sum in its step");
   const Place hidden = at(LayerWriteBytes::kName, 0);
   ASSERT_EQ(get(hidden, "emit"), Fp::zero());
-  add(hidden, "raw[2]", Fp::one());
+  const auto add_hidden = [&](uint64_t r, const std::string& i, Fp by) {
+    add(at(LayerWriteBytes::kName, r), "raw" + i, by);
+    add(at(LayerWriteBytes::kName, r), "edge" + i, by);
+  };
+  add_hidden(0, "[2]", Fp::one());
   expect_caught("bus layer total", true);
-  add(hidden, "raw[2]", Fp::one());
-  add(hidden, "raw[3]", -Fp::one());
+  add_hidden(0, "[2]", Fp::one());
+  add_hidden(0, "[3]", -Fp::one());
   expect_caught("bus layer total");
-  add(hidden, "raw[2]", Fp::one());
-  add(at(LayerWriteBytes::kName, 3), "raw[2]", -Fp::one());
+  add_hidden(0, "[2]", Fp::one());
+  add_hidden(3, "[2]", -Fp::one());
   expect_caught("bus layer total");
   add(at(LayerWriteWords::kName, 0), "raw", Fp::one());
   expect_caught("bus layer total");
@@ -318,8 +325,13 @@ TEST_F(Hazard, StepsAtTheirEdges) {
   const auto put = [&](const LayerImage::Step& step, uint32_t function) {
     set(row, "function[0]", Fp::from(function));
     set(row, "value[0]", Fp::from(step.value));
-    set(row, "low[0]", Fp::from_signed(step.low));
-    set(row, "span[0]", Fp::from(step.span));
+    set(row, "edge[0]", Fp::from_signed(step.edge()));
+    set(row, "reach[0]", Fp::from(step.reach()));
+    set(row, "wide[0]", Fp::from_signed(step.wide));
+    const Fp above = sum - Fp::from_signed(step.edge());
+    const bool wide = step.wide != 0;
+    set(row, "from[0]", wide ? above * Fp::from_signed(step.wide) : above);
+    set(row, "rest[0]", wide ? Fp::zero() : Fp::from(step.reach()) - above);
   };
   // The neighbours, true steps of this function, do not hold the sum.
   for (const uint32_t other : {own - 1, own + 1}) {
@@ -330,16 +342,28 @@ TEST_F(Hazard, StepsAtTheirEdges) {
   // Edges moved by one, another byte, a function of another layer that has the sum.
   for (const int64_t by : {-1, 1}) {
     LayerImage::Step moved = layers.step(own);
-    moved.low += static_cast<int32_t>(by);
+    moved.first += static_cast<int32_t>(by);
     put(moved, moved.function);
     expect_caught("bus step");
     moved = layers.step(own);
-    moved.span += static_cast<uint32_t>(by);
+    moved.last += static_cast<int32_t>(by);
     put(moved, moved.function);
     expect_caught("bus step");
   }
   add(row, "value[0]", Fp::one());
   expect_caught("bus step");
+  // Wide steps on whose other side the sum lies: no from and rest below 2^16 show a distance below 0.
+  int wide = 0;
+  for (uint32_t n = 0; n < layers.no_counts().steps.size(); ++n) {
+    const LayerImage::Step& step = layers.step(n);
+    if (step.wide == 0 || (integer - int64_t{step.edge()}) * step.wide >= 0) continue;
+    put(step, step.function);
+    const uint32_t distance = ((sum - Fp::from_signed(step.edge())) * Fp::from_signed(step.wide)).value();
+    set(row, "from[0]", Fp::from(distance % LayerWriteBytes::kWideUnit));
+    set(row, "rest[0]", Fp::from(distance / LayerWriteBytes::kWideUnit));
+    expect_caught("bus", wide++ == 0);
+  }
+  EXPECT_GE(wide, 2);
   const uint32_t another = get(at(LayerWriteBytes::kName, 10), "function[0]").value();
   put(layers.step(layers.step_of(another, integer)), another);
   expect_caught("bus channel", true);

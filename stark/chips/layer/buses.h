@@ -34,8 +34,9 @@ inline constexpr Bus<6> kLayerTotal{19, "layer total"};
 inline constexpr Bus<3> kPosition{20, "position"};
 /// number of a word of output, functions of its four outputs, their biases.
 inline constexpr Bus<9> kChannel{21, "channel"};
-/// function, byte, low, span: the function has this byte on [low, low + span), 1 <= span <= 2^16.
-inline constexpr Bus<4> kStep{22, "step"};
+/// function, byte, edge, reach, wide: the function has this byte on [edge, edge + reach], reach < 2^16, if
+/// wide = 0; on all sums from edge on, if wide = 1; on all up to edge, if wide = -1 (reach is 0 then).
+inline constexpr Bus<5> kStep{22, "step"};
 /// clk, quad, position, four bytes: a word that a call has read, for pools.
 inline constexpr Bus<7> kPixel{23, "pixel"};
 /// number in the list of a pool, quad, position, whether it ends a window, offset of the result.

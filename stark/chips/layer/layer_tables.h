@@ -6,11 +6,11 @@
 //   powers     first exponent | lambdas mus | late: lambda[5] mu[5]
 //   positions  key emit offset | count                   a row for each q of each list
 //   channels   key function[4] bias[4] | count           a row a word of output
-//   steps      (function value low span) x 4 | count[4]
+//   steps      (function value edge reach wide) x 4 | count[4]
 //   windows    key quad position last offset | count     a row a word of a window, of pools
 //
 // Why they are sound: fixed columns leave nothing to choose but how often a row is asked for. Keys are
-// unique, and 0 is none's: padding rows are 0 (a step of span 0 holds nothing), but for the id of
+// unique, and 0 is none's, no function's either: padding rows are 0, but for the id of
 // `layers`, whose high limb is 2^16 there, which no register holds. Weights: a row has four
 // channels of a quad and 16 outputs; `start` begins a new one, of as many rows as a group has sixteenths
 // of outputs, and only its first row answers:
@@ -132,12 +132,12 @@ struct ChannelsTable {
 
 struct StepsTable {
   static constexpr const char* kName = "steps";
-  static constexpr const char* kColumns = "step0[4] step1[4] step2[4] step3[4] count[4]";
+  static constexpr const char* kColumns = "step0[5] step1[5] step2[5] step3[5] count[4]";
   static constexpr uint32_t kParts = 4;  // steps of a row
-  static constexpr SlotUse kSlots[] = {{"layers", 16}};
+  static constexpr SlotUse kSlots[] = {{"layers", 20}};
   template <class T>
   struct Cols {
-    T step[kParts][4];
+    T step[kParts][5];
     T count[kParts];
   };
   template <AirBuilder B>

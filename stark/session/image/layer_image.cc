@@ -15,7 +15,11 @@ namespace {
 
 using namespace chips;
 
-constexpr uint32_t kMostSpan = 1u << 16;
+constexpr int64_t kMostSums = 1 << 16;  // of a step that is not wide
+// SOUNDNESS: what write_bytes.h shows of a wide step, from + 2^14 rest, is below 2^30 + 2^16; so a sum
+// that is on the other side of its edge by less than this is no such number modulo p.
+constexpr int64_t kMostWide = (int64_t{1} << 30) - (int64_t{1} << 25);
+static_assert(kMostWide + (int64_t{1} << 30) + (int64_t{1} << 16) < Fp::kModulus);
 
 Fp signed_fp(int64_t x) { return Fp::from_signed(x); }
 
@@ -139,12 +143,19 @@ Result<void> LayerImage::add_steps(const vm::Layer& layer) {
     // SOUNDNESS: disjoint, and within [-kMaxLayerSum, kMaxLayerSum].
     ZK_CHECK(low >= -vm::kMaxLayerSum && high <= vm::kMaxLayerSum);
     const auto steps = layer.functions[f].steps_on(static_cast<int32_t>(low), static_cast<int32_t>(high));
+    const auto add = [&](int64_t first, int64_t end, uint8_t value, int8_t wide) {
+      steps_.push_back({number, static_cast<int32_t>(first), static_cast<int32_t>(end - 1), value, wide});
+    };
     for (size_t i = 0; i < steps.size(); ++i) {
-      const int64_t end = i + 1 < steps.size() ? steps[i + 1].from : high + 1;
-      for (int64_t from = steps[i].from; from < end; from += kMostSpan)
-        steps_.push_back({number, static_cast<int32_t>(from),
-                          static_cast<uint32_t>(std::min<int64_t>(kMostSpan, end - from)),
-                          steps[i].value});
+      const bool is_last = i + 1 == steps.size();
+      const int64_t from = steps[i].from, end = is_last ? high + 1 : steps[i + 1].from;
+      const bool may_be_wide = end - from > kMostSums && high - low <= kMostWide;
+      if (may_be_wide && (is_last || i == 0)) {
+        add(from, end, steps[i].value, is_last ? 1 : -1);
+        continue;
+      }
+      for (int64_t first = from; first < end; first += kMostSums)
+        add(first, std::min(first + kMostSums, end), steps[i].value, 0);
     }
     if (steps_.size() > uint64_t{StepsTable::kParts} << kMaxLogHeight)
       return fail(ErrorCode::kFormat,
@@ -195,7 +206,7 @@ uint32_t LayerImage::step_of(uint32_t function, int32_t sum) const {
   const auto end = function + 1 < first_step_.size() ? steps_.begin() + first_step_[function + 1]
                                                      : steps_.end();
   const auto after = std::upper_bound(first, end, sum,
-                                      [](int32_t x, const Step& step) { return x < step.low; });
+                                      [](int32_t x, const Step& step) { return x < step.first; });
   ZK_CHECK(after != first);
   return static_cast<uint32_t>(std::prev(after) - steps_.begin());
 }
@@ -221,7 +232,7 @@ uint64_t LayerImage::rows(LayerTable table) const {
 }
 
 uint64_t LayerImage::cells() const {
-  constexpr uint64_t kColumns[kLayerTables] = {16, 69, 2, 3, 9, 16, 5};
+  constexpr uint64_t kColumns[kLayerTables] = {16, 69, 2, 3, 9, 20, 5};
   uint64_t cells = 0;
   for (size_t t = 0; t < kLayerTables; ++t)
     if (heights_[t] != 0) cells += kColumns[t] << heights_[t];
@@ -381,7 +392,8 @@ std::vector<Table> LayerImage::tables(const Circuit& circuit, LayerCounts counts
       const uint32_t number = StepsTable::kParts * i + k;
       if (number >= steps_.size()) break;
       const Step& step = steps_[number];
-      const Fp tuple[] = {fp(step.function), fp(step.value), signed_fp(step.low), fp(step.span)};
+      const Fp tuple[] = {fp(step.function), fp(step.value), signed_fp(step.edge()),
+                          fp(step.reach()), signed_fp(step.wide)};
       std::ranges::copy(tuple, row.step[k]);
       row.count[k] = fp(shared->steps[number]);
     }

@@ -46,11 +46,17 @@ class LayerImage {
   /// Exponent of lambda that a product is scaled by: a group's outputs at its end, else 0.
   [[nodiscard]] static uint32_t lambda_power(const vm::Layer& layer, uint32_t quad, uint32_t tap);
 
+  /// One of a function's steps, or a part of one: its sums, and what the table has.
   struct Step {
     uint32_t function;
-    int32_t low;
-    uint32_t span;  // up to 2^16
+    int32_t first, last;
     uint8_t value;
+    int8_t wide;  // 1: there is nothing above, -1: below; else at most 2^16 sums
+
+    [[nodiscard]] int32_t edge() const { return wide < 0 ? last : first; }
+    [[nodiscard]] uint32_t reach() const {
+      return wide != 0 ? 0 : static_cast<uint32_t>(last - first);
+    }
   };
   /// The number of the step of a function that a sum lies in. REQUIRES: it can occur.
   [[nodiscard]] uint32_t step_of(uint32_t function, int32_t sum) const;

@@ -245,17 +245,26 @@ void LayerRows::Data::add_bytes(const Call& call, std::span<const int32_t> sums)
     fill_write(row, call, layer, entry, word, q);
     const int32_t* raw = &sums[size_t{q} * layer.outputs + 4 * word];
     for (uint32_t i = 0; i < 4; ++i) row.raw[i] = Fp::from_signed(raw[i]);
-    if (emit == nullptr) return;
+    if (emit == nullptr) {
+      std::ranges::copy(row.raw, row.edge);  // some step, which is not looked up
+      return;
+    }
     row.emit = Fp::one();
     row.offset = fp(emit->offset / 4);
     for (uint32_t i = 0; i < 4; ++i) {
       const uint32_t o = 4 * word + i, function = entry.function + layer.function_of[o];
-      const uint32_t number = layers.step_of(function, raw[i] + layer.bias[o]);
+      const int32_t sum = raw[i] + layer.bias[o];
+      const uint32_t number = layers.step_of(function, sum);
       const LayerImage::Step& step = layers.step(number);
       ++counts.steps[number];
       row.value[i] = fp(step.value);
-      row.low[i] = Fp::from_signed(step.low);
-      row.span[i] = fp(step.span);
+      row.edge[i] = Fp::from_signed(step.edge());
+      row.reach[i] = fp(step.reach());
+      row.wide[i] = Fp::from_signed(step.wide);
+      const auto distance = static_cast<uint32_t>(std::abs(int64_t{sum} - step.edge()));
+      const uint32_t rest = step.wide != 0 ? distance / LayerWriteBytes::kWideUnit : step.reach() - distance;
+      row.rest[i] = fp(rest);
+      row.from[i] = fp(step.wide != 0 ? distance % LayerWriteBytes::kWideUnit : distance);
       row.function[i] = fp(function);
       row.bias[i] = Fp::from_signed(layer.bias[o]);
     }
