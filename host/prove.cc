@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <map>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "host/code_rate.h"
@@ -20,6 +22,7 @@
 #include "stark/protocol/bytes.h"
 #include "stark/prover/stage_floors.h"
 #include "stark/session/image/program_image.h"
+#include "stark/session/rows/layer_rows.h"
 #include "stark/session/session.h"
 
 namespace zkvm {
@@ -106,6 +109,41 @@ std::vector<uint8_t> make_receipt(const stark::machine::Image& image, const Run&
     receipt.segments.push_back({segment.journal_end, segment.uses, segment.roots, segment.proof});
   }
   return serialise(receipt);
+}
+
+double core_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+void add_layers(const vm::Program& program, const Session& session, double core, Proved& proved) {
+  uint64_t all = 0;
+  std::map<std::string, uint32_t> columns;
+  for (const SessionStats::Chip& chip : session.stats().chips) {
+    all += chip.height * chip.columns;
+    columns[chip.name] = chip.columns;
+  }
+  const double per_cell = all == 0 ? 0 : core / static_cast<double>(all);
+  size_t next = 0;
+  const std::vector<uint64_t>& calls = session.execution().layer_calls;
+  for (size_t i = 0; i < calls.size(); ++i) {
+    if (calls[i] == 0) continue;
+    LayerCost cost{.layer = proved.run.layers.at(next++)};
+    for (const auto& [chip, rows] : stark::machine::layer_rows(program.layers[i]))
+      cost.cells += calls[i] * rows * columns[chip];
+    const auto count = static_cast<double>(calls[i] * (cost.layer.bytes_read + cost.layer.bytes_written));
+    cost.ns_per_activation = 1e9 * per_cell * static_cast<double>(cost.cells) / count;
+        const uint64_t weights = stark::machine::weight_rows(program.layers[i]) * columns["weights"];
+    if (weights != 0)
+      cost.ns_per_weight = 1e9 * per_cell * static_cast<double>(weights) / static_cast<double>(cost.layer.weights);
+    cost.cells += weights;
+    cost.core_seconds = per_cell * static_cast<double>(cost.cells);
+    proved.layers.push_back(std::move(cost));
+  }
 }
 
 void add_stats(const Session& session, bool measure_floors, Proved& proved) {
@@ -224,6 +262,7 @@ Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
     session_options.seed = folder->seed();
   }
   const vm::Io io{.input = input, .console = {}};
+  const double core_before = core_seconds();
   stark::Result<Session> session = Session::plan(*program, *image, io, session_options);
   if (!session) return refused(session.error());
   const Result<std::vector<SegmentProof>> segments =
@@ -235,7 +274,9 @@ Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
   proved.receipt = make_receipt(image->image(), proved.run, *segments);
   proved.seconds = seconds_since(start);
   if (Result<void> ok = verify_own(proved, options); !ok) return tl::unexpected(ok.error());
+  const double core = core_seconds() - core_before;
   add_stats(*session, options.measure_floors, proved);
+  add_layers(*program, *session, core, proved);
   proved.stages.insert(proved.stages.begin() + 1, {"image", image_seconds, 0, ""});
   proved.peak_memory = peak_memory();
   return proved;

@@ -62,11 +62,27 @@ std::vector<ClassCount> class_counts(const vm::Program& program, const vm::RunRe
   return classes;
 }
 
+std::vector<LayerCount> layer_counts(const vm::Program& program, const vm::RunResult& run) {
+  std::vector<LayerCount> layers;
+  for (size_t i = 0; i < run.layer_calls.size(); ++i) {
+    const vm::Layer& layer = program.layers[i];
+    if (run.layer_calls[i] == 0) continue;
+    layers.push_back({.name = layer.name,
+                      .calls = run.layer_calls[i],
+                      .products = layer.products(),
+                      .weights = layer.weights.size(),
+                      .bytes_read = uint64_t{4} * layer.quads * layer.positions,
+                      .bytes_written = uint64_t{4} * layer.output_words() * layer.emits.size()});
+  }
+  return layers;
+}
+
 Run to_api(const vm::Program& program, vm::RunResult result, double seconds) {
   Run run;
   run.exit_code = static_cast<int32_t>(result.exit_code);
   run.cycles = result.cycles;
   run.classes = class_counts(program, result);
+  run.layers = layer_counts(program, result);
   run.journal = std::move(result.journal);
   run.input_read = result.input_bytes;
   run.memory_declared = result.declared_bytes;

@@ -51,6 +51,16 @@ struct ClassCount {
   uint64_t count;
 };
 
+// A layer that the guest called in the tensor unit, and how often. What one call does:
+struct LayerCount {
+  std::string name;
+  uint64_t calls = 0;
+  uint64_t products = 0;      // multiply-accumulates
+  uint64_t weights = 0;       // that the layer has
+  uint64_t bytes_read = 0;    // activations in
+  uint64_t bytes_written = 0; // and out
+};
+
 // What a proof would take.
 struct ProofCost {
   uint32_t segments = 0;
@@ -65,6 +75,7 @@ struct Run {
   std::optional<Trap> trap;         // absent: the guest ended by exit
   uint64_t cycles = 0;              // instructions executed
   std::vector<ClassCount> classes;  // those that occur, most frequent first; they add up to cycles
+  std::vector<LayerCount> layers;   // those that were called, in the program's order
   std::vector<uint8_t> journal;     // what the guest committed; a multiple of 4 bytes
   uint64_t input_read = 0;          // bytes of the input; padding is none of it
   uint64_t memory_declared = 0;     // bytes of all segments
@@ -174,6 +185,16 @@ struct ChipCost {
   uint64_t cells = 0;   // committed, padding included
 };
 
+// What a layer took, over all calls: its rows, padding not included, and its weights once for each
+// segment. Core time is the prover's own, shared out by cells.
+struct LayerCost {
+  LayerCount layer;
+  uint64_t cells = 0;                 // committed
+  double core_seconds = 0;            // of these cells
+  double ns_per_weight = 0;           // core time of the weights' cells; 0: it has none
+  double ns_per_activation = 0;       // of all others, by bytes read and written
+};
+
 struct Proved {
   Run run;                       // where it ended by a trap, nothing is proven
   std::vector<uint8_t> receipt;  // host/doc/receipt.md; verified. Empty after a trap
@@ -187,6 +208,7 @@ struct Proved {
   uint64_t peak_memory = 0;       // resident bytes, of this process so far
   std::vector<StageCost> stages;  // in the order of the work
   std::vector<ChipCost> chips;    // most cells first
+  std::vector<LayerCost> layers;  // as in Run
 };
 
 // Executes the guest as run() does and proves that it ended as it did. The receipt tells the

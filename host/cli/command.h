@@ -111,6 +111,10 @@ void print_trap(const Execution& execution, const Trap& trap);
 [[nodiscard]] std::string outcome_text(const Run& run);
 // exit_code, trap, cycles, seconds: the keys that `run`, `profile` and `prove` share.
 [[nodiscard]] nlohmann::ordered_json outcome_json(const Run& run);
+
+// The layers that the guest called in the tensor unit: a table, nothing where there are none; and JSON.
+void print_layers(const Run& run, std::FILE* out);
+[[nodiscard]] nlohmann::ordered_json layers_json(const Run& run);
 // 0 or 1, by how the guest ended.
 [[nodiscard]] int outcome_status(const Run& run);
 

@@ -190,6 +190,35 @@ std::string outcome_text(const Run& run) {
   return fmt::format("trap {}", after);
 }
 
+void print_layers(const Run& run, std::FILE* out) {
+  if (run.layers.empty()) return;
+  constexpr auto kRight = Table::Align::kRight;
+  Table layers({{"layer"},
+                {"calls", kRight},
+                {"products of a call", kRight},
+                {"weights", kRight},
+                {"bytes in", kRight},
+                {"out", kRight}});
+  for (const LayerCount& layer : run.layers) {
+    layers.row({layer.name, grouped(layer.calls), grouped(layer.products), grouped(layer.weights),
+                grouped(layer.bytes_read), grouped(layer.bytes_written)});
+  }
+  layers.print(out);
+}
+
+nlohmann::ordered_json layers_json(const Run& run) {
+  auto list = nlohmann::ordered_json::array();
+  for (const LayerCount& layer : run.layers) {
+    list.push_back({{"name", layer.name},
+                    {"calls", layer.calls},
+                    {"products", layer.products},
+                    {"weights", layer.weights},
+                    {"bytes_read", layer.bytes_read},
+                    {"bytes_written", layer.bytes_written}});
+  }
+  return list;
+}
+
 nlohmann::ordered_json outcome_json(const Run& run) {
   nlohmann::ordered_json object;
   object["exit_code"] = nullptr;

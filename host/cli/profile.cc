@@ -164,9 +164,12 @@ int profile_command(Options& options) {
     nlohmann::ordered_json object = outcome_json(run);
     object["functions"] = rows_json(summary.functions, true);
     object["lines"] = rows_json(summary.lines, false);
+    object["layers"] = layers_json(run);
     print_json(object);
   } else {
-    print_tables(options, run, summary, execution.stdout_is_taken ? stderr : stdout);
+    std::FILE* out = execution.stdout_is_taken ? stderr : stdout;
+    print_tables(options, run, summary, out);
+    print_layers(run, out);
   }
   return outcome_status(run);
 }
@@ -187,7 +190,8 @@ void add_profile(CLI::App* sub, int& status) {
       "  zkvm profile guest.elf --pprof profile.pb.gz && go tool pprof -http=: profile.pb.gz\n"
       "JSON: exit_code, trap, cycles, seconds as in `zkvm run`; functions (function, file, line, "
       "self,\n"
-      "total) and lines (function, file, line, self), all of them, hottest first.");
+      "total) and lines (function, file, line, self), all of them, hottest first; layers as in "
+      "`zkvm run`.");
   auto options = std::make_shared<Options>();
   options->execution.add_options(*sub);
   sub->add_option("--flamegraph", options->flamegraph_path,

@@ -204,6 +204,24 @@ void print_stats(const Proved& proved) {
                percent_text(chip.cells, cells)});
   }
   chips.print(out);
+  if (proved.layers.empty()) return;
+
+  Table layers({{"layer"},
+                {"calls", kRight},
+                {"products", kRight},
+                {"cells", kRight},
+                {"%", kRight},
+                {"core ms", kRight},
+                {"ns a weight", kRight},
+                {"an activation", kRight}});
+  for (const LayerCost& cost : proved.layers) {
+    layers.row({cost.layer.name, grouped(cost.layer.calls),
+                grouped(cost.layer.calls * cost.layer.products), grouped(cost.cells),
+                percent_text(cost.cells, cells), fmt::format("{:.1f}", 1e3 * cost.core_seconds),
+                cost.ns_per_weight > 0 ? fmt::format("{:.1f}", cost.ns_per_weight) : "",
+                fmt::format("{:.0f}", cost.ns_per_activation)});
+  }
+  layers.print(out);
 }
 
 void print_report(const Options& options, const Proved& proved) {
@@ -243,6 +261,17 @@ nlohmann::ordered_json stats_json(const Proved& proved) {
   for (const ChipCost& chip : proved.chips) {
     object["chips"].push_back(
         {{"name", chip.name}, {"rows", chip.rows}, {"padded", chip.padded}, {"cells", chip.cells}});
+  }
+  object["layers"] = nlohmann::ordered_json::array();
+  for (const LayerCost& cost : proved.layers) {
+    object["layers"].push_back({{"name", cost.layer.name},
+                                {"calls", cost.layer.calls},
+                                {"products", cost.layer.products},
+                                {"weights", cost.layer.weights},
+                                {"cells", cost.cells},
+                                {"core_seconds", cost.core_seconds},
+                                {"ns_per_weight", cost.ns_per_weight},
+                                {"ns_per_activation", cost.ns_per_activation}});
   }
   return object;
 }
@@ -424,7 +453,9 @@ void add_prove(CLI::App* sub, int& status) {
       "journal (hex),\n"
       "verify_seconds; with --stats: stages (name, seconds, units, unit, floor_ns or null), chips "
       "(name,\n"
-      "rows, padded, cells).");
+      "rows, padded, cells), layers (name, calls, products and weights of a call, cells, "
+      "core_seconds,\n"
+      "ns_per_weight, ns_per_activation: of core time).");
   auto options = std::make_shared<Options>();
   options->execution.add_options(*sub);
   sub->add_option(

@@ -63,6 +63,7 @@ void print_report(const Options& options, const Run& run) {
     classes.row({c.name, grouped(c.count), percent_text(c.count, run.cycles)});
   }
   classes.print(out);
+  print_layers(run, out);
   if (const auto program = load_program(execution.elf)) {
     if (const auto why = why_unprovable(*program)) {
       print_to(out, "This program can be run, but not proven: {}.\n", *why);
@@ -89,6 +90,7 @@ void print_report_json(const Execution& execution, const Run& run) {
   }
   object["classes"] = nlohmann::ordered_json::object();
   for (const ClassCount& c : run.classes) object["classes"][c.name] = c.count;
+  object["layers"] = layers_json(run);
   print_json(object);
 }
 
@@ -142,7 +144,8 @@ void add_run(CLI::App* sub, int& status) {
       "seconds,\n"
       "cycles_per_second, journal (hex), input_bytes, input_read, memory_touched, memory_declared\n"
       "(bytes), proof (segments, seconds, measured, memory, receipt_bytes; null after a trap),\n"
-      "classes (cycles by name).");
+      "classes (cycles by name), layers (name, calls; products, weights, bytes_read, bytes_written "
+      "of a call).");
   auto options = std::make_shared<Options>();
   options->execution.add_options(*sub);
   sub->add_option("-j,--journal", options->journal_path,

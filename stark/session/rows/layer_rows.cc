@@ -55,14 +55,21 @@ template <class Chip, class Visit>
 void backwards(const Table& table, Visit visit) {
   using Row = typename Chip::template Cols<Fp>;
   constexpr size_t kKept = kWidth<Chip> - kLateWidth<Chip>;
+  constexpr uint64_t kBlock = 256;
   ZK_CHECK(table.width == kKept);
+  std::vector<Fp> cells(kBlock * kKept);
   bool run = false, job = false;
   Row row{};
-  for (uint64_t r = table.height(); r-- > 0;) {
-    table.read(r, 1, reinterpret_cast<Fp*>(&row));
-    visit(r, row, run, job);
-    job = row.real == Fp::one() && row.first != Fp::one();
-    if constexpr (requires { row.start; }) run = row.real == Fp::one() && row.start != Fp::one();
+  for (uint64_t end = table.height(); end > 0;) {
+    const uint64_t count = std::min(kBlock, end);
+    end -= count;
+    table.read(end, count, cells.data());
+    for (uint64_t r = count; r-- > 0;) {
+      std::copy_n(&cells[r * kKept], kKept, reinterpret_cast<Fp*>(&row));
+      visit(end + r, row, run, job);
+      job = row.real == Fp::one() && row.first != Fp::one();
+      if constexpr (requires { row.start; }) run = row.real == Fp::one() && row.start != Fp::one();
+    }
   }
 }
 
@@ -394,19 +401,34 @@ LayerRows::LayerRows(const LayerImage& layers, const vm::Segment& segment)
 }
 LayerRows::~LayerRows() = default;
 
-void LayerRows::count_lookups(LookupCounts& counts) const {
-  const auto count = [&]<ChipDefinition Chip>(const std::vector<typename Chip::template Cols<Fp>>& rows) {
-    constexpr size_t kKept = kWidth<Chip> - kLateWidth<Chip>;
-    Fp kept[kKept];
-    for (const auto& row : rows) {
-      std::copy_n(reinterpret_cast<const Fp*>(&row), kKept, kept);
-      machine::count_lookups<Chip>(kept, 1, counts);
-    }
+namespace {
+
+/// Copies rows, without their late columns; what lies behind the last one is padding.
+template <ChipDefinition Chip, class Row = typename Chip::template Cols<Fp>>
+void copy_rows(const std::vector<Row>& rows, uint64_t first, uint64_t count, Fp* to) {
+  constexpr size_t kKept = kWidth<Chip> - kLateWidth<Chip>;
+  static constexpr Row kPadding{};
+  for (uint64_t i = first; i < first + count; ++i, to += kKept)
+    std::copy_n(reinterpret_cast<const Fp*>(i < rows.size() ? &rows[i] : &kPadding), kKept, to);
+}
+
+}  // namespace
+
+std::vector<ChipRows> LayerRows::chip_rows() const {
+  std::vector<ChipRows> out;
+  const auto add = [&]<ChipDefinition Chip>(const std::vector<typename Chip::template Cols<Fp>>& rows) {
+    if (rows.empty()) return;
+    const auto fill = [data = data_, &rows](uint64_t first, uint64_t count, Fp* to) {
+      copy_rows<Chip>(rows, first, count, to);
+    };
+    out.push_back({Chip::kName, kWidth<Chip> - kLateWidth<Chip>, rows.size(), fill,
+                   &machine::count_lookups<Chip>});
   };
-  count.operator()<LayerRead>(data_->read);
-  count.operator()<LayerWriteBytes>(data_->bytes);
-  count.operator()<LayerWriteWords>(data_->words);
-  count.operator()<LayerPool>(data_->pools);
+  add.operator()<LayerRead>(data_->read);
+  add.operator()<LayerWriteBytes>(data_->bytes);
+  add.operator()<LayerWriteWords>(data_->words);
+  add.operator()<LayerPool>(data_->pools);
+  return out;
 }
 
 std::vector<Table> LayerRows::tables(
@@ -415,15 +437,12 @@ std::vector<Table> LayerRows::tables(
   const auto add = [&]<ChipDefinition Chip>(const std::vector<typename Chip::template Cols<Fp>>& rows,
                                             Table::LateProducer late) {
     if (rows.empty()) return;
-    using Row = typename Chip::template Cols<Fp>;
-    constexpr size_t kKept = kWidth<Chip> - kLateWidth<Chip>;
     const auto produce = [data = data_, &rows](uint64_t first, uint64_t count, Fp* to) {
-      static constexpr Row kPadding{};
-      for (uint64_t i = first; i < first + count; ++i, to += kKept)
-        std::copy_n(reinterpret_cast<const Fp*>(i < rows.size() ? &rows[i] : &kPadding), kKept, to);
+      copy_rows<Chip>(rows, first, count, to);
     };
     out.push_back({circuit.chip(Chip::kName), heights.at(Chip::kName).front(),
-                   static_cast<uint32_t>(kKept), {}, produce, std::move(late)});
+                   static_cast<uint32_t>(kWidth<Chip> - kLateWidth<Chip>), {}, produce,
+                   std::move(late)});
   };
   add.operator()<LayerRead>(data_->read, late_read);
   add.operator()<LayerProduct>(data_->products, LateProducts{circuit.chip(LayerRead::kName),
@@ -440,6 +459,11 @@ std::map<std::string, uint64_t> layer_rows(const vm::Layer& layer) {
   if (layer.products_summed() != 0) rows[LayerProduct::kName] = layer.products_summed();
   rows[writer_of(layer)] = layer.written_rows();
   return rows;
+}
+
+uint64_t weight_rows(const vm::Layer& layer) {
+  constexpr uint32_t kOutputs = WeightsTable::kOutputs;
+  return layer.products_summed() * ((layer.group_outputs() + kOutputs - 1) / kOutputs);
 }
 
 std::map<std::string, uint64_t> count_layer_rows(const LayerImage& layers,

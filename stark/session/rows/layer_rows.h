@@ -11,7 +11,7 @@
 
 #include "stark/air/circuit.h"
 #include "stark/session/image/layer_image.h"
-#include "stark/session/rows/lookup_counts.h"
+#include "stark/session/rows/chip_rows.h"
 #include "stark/witness/witness.h"
 #include "vm/record.h"
 
@@ -20,6 +20,8 @@ namespace zkvm::stark::machine {
 /// Rows that a call of a layer has in each of the unit's chips with a free number of them, by name. A
 /// chip's rows are in one table, for they refer to the next ones; LayerCall's are not among them.
 [[nodiscard]] std::map<std::string, uint64_t> layer_rows(const vm::Layer& layer);
+/// Rows of the fixed table `weights` that it has.
+[[nodiscard]] uint64_t weight_rows(const vm::Layer& layer);
 /// Of all calls of a segment.
 [[nodiscard]] std::map<std::string, uint64_t> count_layer_rows(const LayerImage& layers,
                                                                const vm::Segment& segment);
@@ -31,8 +33,8 @@ class LayerRows {
   LayerRows(const LayerImage& layers, const vm::Segment& segment);
   ~LayerRows();
 
-  /// Adds the look-ups of the machine's own tables.
-  void count_lookups(LookupCounts& counts) const;
+  /// The rows whose look-ups of the machine's own tables are to be counted.
+  [[nodiscard]] std::vector<ChipRows> chip_rows() const;
   /// The tables of chips that have rows, of these heights, and the fixed tables. They keep what they
   /// need of this.
   [[nodiscard]] std::vector<Table> tables(

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <iterator>
 #include <memory>
 #include <unordered_map>
 
@@ -89,7 +90,6 @@ class Tables {
         pages_(std::make_shared<Pages>(segment)) {}
 
   void add_chips(std::vector<ChipRows> chips, const ChipHeights& heights);
-  void add_layers(const ChipHeights& heights);
   void add_fixed_tables();
   void add_bank(const BankUse& use);
   Witness take() && {
@@ -157,14 +157,6 @@ void Tables::count_lookups(std::span<const ChipRows> chips) {
   count_refreshes();
 }
 
-/// Their look-ups are counted before the tables that answer them are made.
-void Tables::add_layers(const ChipHeights& heights) {
-  if (!calls_layers(segment_)) return;
-  const LayerRows layers(image_.layers(), segment_);
-  layers.count_lookups(*counts_);
-  for (Table& table : layers.tables(circuit_, heights)) witness_.tables.push_back(std::move(table));
-}
-
 void Tables::count_refreshes() {
   const auto refreshes = segment_.refreshes.rows<vm::RefreshRow>();
   for (uint32_t i = 0; i < refreshes.size(); ++i) {
@@ -175,7 +167,13 @@ void Tables::count_refreshes() {
 }
 
 void Tables::add_chips(std::vector<ChipRows> list, const ChipHeights& heights) {
-  count_lookups(list);
+  std::vector<ChipRows> counted = list;
+  if (calls_layers(segment_)) {
+    const LayerRows layers(image_.layers(), segment_);
+    std::ranges::move(layers.chip_rows(), std::back_inserter(counted));
+    std::ranges::move(layers.tables(circuit_, heights), std::back_inserter(witness_.tables));
+  }
+  count_lookups(counted);
   const auto chips = std::make_shared<const std::vector<ChipRows>>(std::move(list));
   for (const ChipRows& chip : *chips) {
     uint64_t start = 0;  // row of the chip that is the table's first
@@ -269,7 +267,7 @@ void Tables::add_ram(uint16_t bank) {
 }
 
 void Tables::add_bank(const BankUse& use) {
-  if (use.bank == kLayersBank) return;  // add_layers has them
+  if (use.bank == kLayersBank) return;  // add_chips has them
   if (use.constant) return add_constants(use.bank);
   if (!use.before)
     use.after ? add_ram<true, true>(use.bank) : add_ram<true, false>(use.bank);
@@ -328,7 +326,6 @@ Witness segment_witness(const MachineProgram& program, const Circuit& circuit,
   Tables tables(program, circuit, memory, segment);
   tables.add_chips(
       chip_rows(program.program, program.image.program(), program.image.layers(), segment), heights);
-  tables.add_layers(heights);
   tables.add_fixed_tables();
   for (const BankUse& use : uses) tables.add_bank(use);
   Witness witness = std::move(tables).take();
