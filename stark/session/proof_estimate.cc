@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "stark/chips/buses.h"
 #include "stark/chips/layer/call.h"
@@ -99,8 +100,6 @@ RowCounts rows_of_all(const vm::Program& program, const vm::RunResult& run) {
   for (size_t i = 0; i < run.layer_calls.size(); ++i) {
     if (run.layer_calls[i] == 0) continue;
     rows[LayerCall::kName] += run.layer_calls[i];
-    for (const auto& [chip, count] : layer_rows(program.layers[i]))
-      rows[chip] += run.layer_calls[i] * count;
   }
   // ecalls of layers have rows of their own.
   if (const auto system = rows.find(System::kName); system != rows.end())
@@ -109,6 +108,31 @@ RowCounts rows_of_all(const vm::Program& program, const vm::RunResult& run) {
   const uint64_t moved = (run.input_bytes + 3) / 4 + run.journal.size() / 4;
   if (moved != 0) rows[Transfer::kName] = moved;
   return rows;
+}
+
+/// The jobs of that part of the layers' calls, by turns.
+LayerJobs estimate_jobs(const vm::Program& program, const vm::RunResult& run, double part) {
+  LayerJobs jobs;
+  for (size_t i = 0; i < run.layer_calls.size(); ++i) {
+    const auto calls =
+        static_cast<uint64_t>(std::llround(static_cast<double>(run.layer_calls[i]) * part));
+    if (calls == 0) continue;
+    for (const auto& [chip, rows] : layer_rows(program.layers[i]))
+      jobs[chip].insert(jobs[chip].end(), calls, rows);
+  }
+  return jobs;
+}
+
+/// The most cycles of a segment: as long as it may be, or as its layers' rows allow.
+uint64_t most_cycles(const vm::Program& program, const vm::RunResult& run, uint32_t ticks) {
+  uint64_t rows = 0;
+  for (size_t i = 0; i < run.layer_calls.size(); ++i)
+    rows += run.layer_calls[i] * program.layers[i].table_rows();
+  const uint64_t most = ticks - 2;  // the first tick is 1, and clk stays below its limit
+  if (rows <= ticks) return most;
+  const double part = static_cast<double>(ticks) / static_cast<double>(rows);
+  return std::max(uint64_t{1},
+                  std::min(most, static_cast<uint64_t>(static_cast<double>(run.cycles) * part)));
 }
 
 /// The banks that the run touched. Of a bank of RAM and one of constants in the same 64 KiB, both.
@@ -167,9 +191,8 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
                                      const SessionOptions& options) {
   Image image = image_without_roots(program);
   image.log_blowup = kImageRate + 1;  // serves proofs of all rates
-  // A segment's first tick is 1, and its clk stays below the limit.
-  const uint64_t most = segment_ticks(options) - 2;
-  const std::vector<SegmentKind> kinds = kinds_of(run.cycles, most);
+  const std::vector<SegmentKind> kinds =
+      kinds_of(run.cycles, most_cycles(program, run, segment_ticks(options)));
   ProofEstimate out;
   std::vector<std::vector<BankUse>> all_uses(kinds.size(), uses_of(image, run));
   std::vector<std::vector<BankUse>*> linked;
@@ -184,8 +207,12 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
       const std::vector<BankUse>& uses = all_uses[i];
       const auto circuit = machine_circuit(image, uses);
       if (!circuit) return tl::unexpected<Error>(circuit.error());
-      const auto heights =
-          chip_heights(*circuit, estimate_rows(program, run, kind.cycles), log_blowup);
+      RowCounts rows = estimate_rows(program, run, kind.cycles);
+      const LayerJobs jobs = estimate_jobs(
+          program, run, static_cast<double>(kind.cycles) / static_cast<double>(run.cycles));
+      for (const auto& [chip, list] : jobs)
+        rows[chip] = std::accumulate(list.begin(), list.end(), uint64_t{0});
+      const auto heights = chip_heights(*circuit, rows, log_blowup, jobs);
       shapes.push_back({.key = circuit->key(),
                         .tables = place_tables(*circuit, heights),
                         .publics = run.journal.size() / 4 / kinds.size() + 1,

@@ -150,6 +150,7 @@ Result<void> Session::first_run() {
     plan.cycles = segment_->cycles;
     plan.journal_end = segment_->final.words[vm::kJournalPosition];
     plan.rows = count_rows({*program_, *image_}, *segment_);
+    plan.jobs = layer_jobs(image_->layers(), *segment_);
     plan.uses = touched_banks(*image_, *segment_);
     cycles += plan.cycles;
     if (options_.progress && !options_.progress({.stage = "execution", .cycles = cycles}))
@@ -167,7 +168,7 @@ Result<Session::Shapes> Session::shapes_for(uint8_t log_blowup, double& excess) 
     const auto circuit =
         machine_circuit(image_->image(), plans_[i].uses, nullptr, lowest_rate(options_));
     if (!circuit) return propagate(circuit);
-    plans_[i].heights = chip_heights(*circuit, plans_[i].rows, log_blowup);
+    plans_[i].heights = chip_heights(*circuit, plans_[i].rows, log_blowup, plans_[i].jobs);
     SegmentShape shape{.key = circuit->key(),
                        .tables = place_tables(*circuit, plans_[i].heights),
                        .publics = segment_publics(claim_of(i)).size()};

@@ -123,6 +123,7 @@ class Session {
     uint64_t cycles = 0;
     uint32_t journal_end = 0;
     RowCounts rows;
+    LayerJobs jobs;
     ChipHeights heights;
     std::vector<BankUse> uses;
   };

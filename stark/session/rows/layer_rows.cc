@@ -405,7 +405,7 @@ namespace {
 
 /// Copies rows, without their late columns; what lies behind the last one is padding.
 template <ChipDefinition Chip, class Row = typename Chip::template Cols<Fp>>
-void copy_rows(const std::vector<Row>& rows, uint64_t first, uint64_t count, Fp* to) {
+void copy_rows(std::span<const std::type_identity_t<Row>> rows, uint64_t first, uint64_t count, Fp* to) {
   constexpr size_t kKept = kWidth<Chip> - kLateWidth<Chip>;
   static constexpr Row kPadding{};
   for (uint64_t i = first; i < first + count; ++i, to += kKept)
@@ -419,7 +419,7 @@ std::vector<ChipRows> LayerRows::chip_rows() const {
   const auto add = [&]<ChipDefinition Chip>(const std::vector<typename Chip::template Cols<Fp>>& rows) {
     if (rows.empty()) return;
     const auto fill = [data = data_, &rows](uint64_t first, uint64_t count, Fp* to) {
-      copy_rows<Chip>(rows, first, count, to);
+      copy_rows<Chip>(std::span(rows), first, count, to);
     };
     out.push_back({Chip::kName, kWidth<Chip> - kLateWidth<Chip>, rows.size(), fill,
                    &machine::count_lookups<Chip>});
@@ -435,14 +435,22 @@ std::vector<Table> LayerRows::tables(
     const Circuit& circuit, const std::map<std::string, std::vector<uint8_t>>& heights) const {
   std::vector<Table> out = data_->layers.tables(circuit, data_->counts);
   const auto add = [&]<ChipDefinition Chip>(const std::vector<typename Chip::template Cols<Fp>>& rows,
-                                            Table::LateProducer late) {
+                                            const Table::LateProducer& late) {
     if (rows.empty()) return;
-    const auto produce = [data = data_, &rows](uint64_t first, uint64_t count, Fp* to) {
-      copy_rows<Chip>(rows, first, count, to);
-    };
-    out.push_back({circuit.chip(Chip::kName), heights.at(Chip::kName).front(),
-                   static_cast<uint32_t>(kWidth<Chip> - kLateWidth<Chip>), {}, produce,
-                   std::move(late)});
+    // Each table takes as many jobs as it has room for.
+    uint64_t begin = 0;
+    for (const uint8_t log_height : heights.at(Chip::kName)) {
+      uint64_t end = begin;
+      for (uint64_t next = end; next <= rows.size() && next - begin <= uint64_t{1} << log_height; ++next)
+        if (next == rows.size() || rows[next].first == Fp::one()) end = next;
+      const auto produce = [data = data_, &rows, begin, end](uint64_t first, uint64_t count, Fp* to) {
+        copy_rows<Chip>(std::span(rows).subspan(begin, end - begin), first, count, to);
+      };
+      out.push_back({circuit.chip(Chip::kName), log_height,
+                     static_cast<uint32_t>(kWidth<Chip> - kLateWidth<Chip>), {}, produce, late});
+      begin = end;
+    }
+    ZK_CHECK(begin == rows.size());
   };
   add.operator()<LayerRead>(data_->read, late_read);
   add.operator()<LayerProduct>(data_->products, LateProducts{circuit.chip(LayerRead::kName),
@@ -466,12 +474,11 @@ uint64_t weight_rows(const vm::Layer& layer) {
   return layer.products_summed() * ((layer.group_outputs() + kOutputs - 1) / kOutputs);
 }
 
-std::map<std::string, uint64_t> count_layer_rows(const LayerImage& layers,
-                                                 const vm::Segment& segment) {
-  std::map<std::string, uint64_t> rows;
+LayerJobs layer_jobs(const LayerImage& layers, const vm::Segment& segment) {
+  LayerJobs jobs;
   for (const Call& call : calls_of(layers, segment))
-    for (const auto& [chip, count] : layer_rows(layers.layer(call.layer))) rows[chip] += count;
-  return rows;
+    for (const auto& [chip, rows] : layer_rows(layers.layer(call.layer))) jobs[chip].push_back(rows);
+  return jobs;
 }
 
 }  // namespace zkvm::stark::machine

@@ -17,14 +17,15 @@
 
 namespace zkvm::stark::machine {
 
-/// Rows that a call of a layer has in each of the unit's chips with a free number of them, by name. A
-/// chip's rows are in one table, for they refer to the next ones; LayerCall's are not among them.
+/// Rows that a call of a layer has in each of the unit's chips with a free number of them, by name: a
+/// *job* each, which is in one table, for its rows refer to the next ones. LayerCall's are not among
+/// them.
 [[nodiscard]] std::map<std::string, uint64_t> layer_rows(const vm::Layer& layer);
 /// Rows of the fixed table `weights` that it has.
 [[nodiscard]] uint64_t weight_rows(const vm::Layer& layer);
-/// Of all calls of a segment.
-[[nodiscard]] std::map<std::string, uint64_t> count_layer_rows(const LayerImage& layers,
-                                                               const vm::Segment& segment);
+/// The rows of all jobs of a segment, in their order.
+using LayerJobs = std::map<std::string, std::vector<uint64_t>>;
+[[nodiscard]] LayerJobs layer_jobs(const LayerImage& layers, const vm::Segment& segment);
 
 /// What the tables of a segment's calls are made from.
 class LayerRows {

@@ -10,6 +10,7 @@
 #include <bit>
 #include <iterator>
 #include <memory>
+#include <numeric>
 #include <unordered_map>
 
 #include "stark/chips/memory/bank.h"
@@ -280,11 +281,13 @@ void Tables::add_bank(const BankUse& use) {
 RowCounts count_rows(const MachineProgram& program, const vm::Segment& segment) {
   RowCounts rows = count_rows(
       chip_rows(program.program, program.image.program(), program.image.layers(), segment));
-  rows.merge(count_layer_rows(program.image.layers(), segment));
+  for (const auto& [chip, jobs] : layer_jobs(program.image.layers(), segment))
+    rows[chip] = std::accumulate(jobs.begin(), jobs.end(), uint64_t{0});
   return rows;
 }
 
-ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows, uint8_t log_blowup) {
+ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows, uint8_t log_blowup,
+                         const LayerJobs& jobs) {
   std::vector<uint8_t> present;
   for (const ChipKey& chip : circuit.key().chips)
     if (chip.log_height != kFreeHeight) present.push_back(chip.log_height);
@@ -296,9 +299,8 @@ ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows, uint8_t 
       chips.push_back({count, committed_columns(chip)});
       continue;
     }
-    // Rows that refer to the next ones: one table.
-    heights[name] = {std::max(kMinLogHeight, static_cast<uint8_t>(std::bit_width(count - 1)))};
-    present.push_back(heights[name][0]);
+    heights[name] = heights_for_jobs(jobs.at(name));
+    present.insert(present.end(), heights[name].begin(), heights[name].end());
   }
   std::vector<std::vector<uint8_t>> chosen = choose_heights(chips, present, log_blowup);
   size_t index = 0;

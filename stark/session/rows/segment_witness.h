@@ -17,6 +17,7 @@
 #include "stark/machine/circuit.h"
 #include "stark/session/image/program_image.h"
 #include "stark/session/rows/bank_words.h"
+#include "stark/session/rows/layer_rows.h"
 #include "stark/witness/witness.h"
 #include "vm/elf.h"
 #include "vm/record.h"
@@ -35,8 +36,9 @@ using RowCounts = std::map<std::string, uint64_t>;
 
 /// Heights (log2) of the tables of each of these chips, tallest first. A search: once per segment.
 using ChipHeights = std::map<std::string, std::vector<uint8_t>>;
+/// `jobs`: of the chips whose rows are counted there, what these rows are.
 [[nodiscard]] ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows,
-                                       uint8_t log_blowup = 1);
+                                       uint8_t log_blowup = 1, const LayerJobs& jobs = {});
 
 /// The tables of a proof with these heights, in the protocol's order.
 [[nodiscard]] std::vector<TableSpec> place_tables(const Circuit& circuit,

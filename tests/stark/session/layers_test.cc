@@ -1,6 +1,8 @@
 // Calls of layers are proven: the witness satisfies the circuit, and the proof verifies.
 #include <cstdlib>
 
+#include "stark/chips/layer/read.h"
+#include "stark/session/rows/table_heights.h"
 #include "tests/stark/session/layer_guests.h"
 
 namespace zkvm::stark::machine {
@@ -58,6 +60,40 @@ TEST(Layers, InSegments) {
   const auto done = std::span(proven.segments).first(proven.segments.size() - 1);
   const Proven resumed = prove_execution(guest, {}, options, done);
   EXPECT_EQ(resumed.segments.back().proof, proven.segments.back().proof);
+}
+
+/// More rows than a table of a power of two should have: jobs are spread, whole.
+TEST(Layers, InSeveralTables) {
+  vm::Layer layer = dense_layer(2, 4, 4);
+  layer.positions = 700;
+  layer.step = 8;
+  layer.emits.clear();
+  for (uint32_t p = 0; p < layer.positions; ++p) layer.emits.push_back({p, 4 * p});
+  const LayerGuest layers(std::vector<vm::Layer>(7, layer), 5);
+  Guest guest = Guest::of(layers.elf());
+  EXPECT_EQ(check_execution(guest, {}, {}), "");
+  SessionOptions options;
+  options.params = quick_params();
+  const Proven proven = prove_execution(guest, {}, options);
+  EXPECT_EQ(proven.execution.journal, layers.journal());
+  const auto read = std::ranges::find(proven.stats.chips, chips::LayerRead::kName, &SessionStats::Chip::name);
+  ASSERT_NE(read, proven.stats.chips.end());
+  EXPECT_EQ(read->rows, 9800u);
+  EXPECT_EQ(read->height, 8192u + 4096u);
+}
+
+TEST(Layers, JobsAreSpreadOverTables) {
+  using Heights = std::vector<uint8_t>;
+  const auto heights = [](std::vector<uint64_t> jobs) { return heights_for_jobs(jobs); };
+  EXPECT_EQ(heights({1}), Heights{12});
+  EXPECT_EQ(heights({4096}), Heights{12});
+  EXPECT_EQ(heights({4097}), Heights{13});
+  EXPECT_EQ(heights({4000, 97}), Heights{13});       // a table more costs as much
+  EXPECT_EQ(heights({9000}), Heights{14});           // one job, one table
+  EXPECT_EQ(heights({5000, 5000}), Heights{14});     // neither fits beside the other in 2^13
+  EXPECT_EQ(heights({8000, 1000}), (Heights{13, 12}));
+  EXPECT_EQ(heights({8193, 1000}), Heights{14});
+  EXPECT_EQ(heights(std::vector<uint64_t>(20, 1000)), (Heights{14, 12}));
 }
 
 /// One call's input is another's output, and its own.
