@@ -1,6 +1,7 @@
 // stark/doc/protocol.md, sections 5 to 10, in the order of section 8.
 #include "stark/prover/prover.h"
 
+#include <tbb/parallel_for.h>
 #include <zk/check.h>
 
 #include <map>
@@ -154,16 +155,20 @@ class Prover {
   TileMatrix late_columns(const GroupShape& group) {
     std::vector<Table> made;
     std::vector<ColumnCopy> copies;
+    std::vector<const Table*> of;
     made.reserve(group.tables.size());
     for (const TableShape& place : group.tables) {
       const ChipKey& chip = circuit_.key().chips[place.chip];
       if (chip.late_width == 0) continue;
-      const Table& table = witness_.tables[place.table];
-      made.push_back({place.chip, group.log_height, chip.late_width,
-                      witness_.late_columns(table, chip.late_width, late_)});
+      made.push_back({place.chip, group.log_height, chip.late_width, {}});
+      of.push_back(&witness_.tables[place.table]);
       copies.push_back({&made.back(), 0, chip.late_width,
                         place.columns[chip.slot_width() + chip.main_width].column});
     }
+    // Each by itself from its last row to its first.
+    tbb::parallel_for(size_t{0}, made.size(), [&](size_t i) {
+      made[i].cells = witness_.late_columns(*of[i], made[i].width, late_);
+    });
     return gather_columns(group.log_height, group.width[shape_.tree(Phase::kLate)], copies);
   }
 

@@ -86,13 +86,27 @@ std::vector<LayerFunction::Step> LayerFunction::steps_on(int32_t low, int32_t hi
       if (step.from > low && step.from <= high) add(step.from, step.value);
     return out;
   }
-  // The rule grows: the next step is where it first exceeds what it is.
+  // The rule grows: the next step is where it first exceeds what it is, most often as far off as the
+  // last one was.
+  int64_t length = 1;
   for (int64_t from = low; from <= high;) {
     const uint8_t y = by_rule(*this, static_cast<int32_t>(from));
     add(static_cast<int32_t>(from), table.empty() ? y : table[y]);
     int64_t same = from, more = int64_t{high} + 1;  // by_rule(same) is y; at `more` it is greater
+    const auto is_same = [&](int64_t at) { return by_rule(*this, static_cast<int32_t>(at)) == y; };
+    if (const int64_t guess = from + length - 1; guess > same && guess < more)
+      (is_same(guess) ? same : more) = guess;
+    if (more <= high) {  // it ends before the guess: shortly before, most often
+      for (int64_t stride = 1; more - stride > same; stride *= 2) {
+        if (is_same(more - stride)) {
+          same = more - stride;
+          break;
+        }
+        more -= stride;
+      }
+    }
     for (int64_t stride = 1; same + stride < more; stride *= 2) {
-      if (by_rule(*this, static_cast<int32_t>(same + stride)) == y) {
+      if (is_same(same + stride)) {
         same += stride;
       } else {
         more = same + stride;
@@ -101,8 +115,9 @@ std::vector<LayerFunction::Step> LayerFunction::steps_on(int32_t low, int32_t hi
     }
     while (more - same > 1) {
       const int64_t middle = same + (more - same) / 2;
-      (by_rule(*this, static_cast<int32_t>(middle)) == y ? same : more) = middle;
+      (is_same(middle) ? same : more) = middle;
     }
+    length = more - from;
     from = more;
   }
   return out;
