@@ -8,7 +8,7 @@
 namespace zkvm::vm {
 namespace {
 
-constexpr int kA0 = 10, kA1 = 11, kA2 = 12, kA7 = 17;
+constexpr int kA0 = 10, kA1 = 11, kA2 = 12, kA3 = 13, kA7 = 17;
 
 tl::unexpected<Fault> fault(TrapKind kind, uint32_t address, uint32_t detail) {
   return tl::unexpected(Fault{kind, address, detail});
@@ -32,6 +32,7 @@ tl::expected<SystemCall, Fault> System::plan(const Registers& x, const Memory& m
     case zk::abi::kSysExit:
       return SystemCall{.kind = SystemCall::Kind::kExit, .result = x[kA0]};
     case zk::abi::kSysLayer:
+    case zk::abi::kSysLayerPair:
       return plan_layer(x, memory);
     default:
       return fault(TrapKind::kUnknownSystemCall, 0, x[kA7]);
@@ -73,12 +74,16 @@ tl::expected<SystemCall, Fault> System::plan_write(const Registers& x, const Mem
 }
 
 tl::expected<SystemCall, Fault> System::plan_layer(const Registers& x, const Memory& memory) {
-  const uint32_t id = x[kA0], in = x[kA1], out = x[kA2];
+  const bool pair = x[kA7] == zk::abi::kSysLayerPair;
+  const uint32_t id = x[kA0], in = x[kA1], b = pair ? x[kA2] : 0, out = pair ? x[kA3] : x[kA2];
   const Layer* layer = memory.program().layer(id);
-  if (layer == nullptr) return fault(TrapKind::kUnknownLayer, 0, id);
-  const LayerCall call{layer, in, out};
+  if (layer == nullptr || (layer->kind == Layer::Kind::kPair) != pair)
+    return fault(TrapKind::kUnknownLayer, 0, id);
+  const LayerCall call{layer, in, out, b};
   const auto extent = [](uint64_t bytes) { return static_cast<uint32_t>(bytes); };
   if (!may_read(call, memory)) return fault(TrapKind::kBadBuffer, in, extent(layer->in_extent()));
+  if (pair && !may_read_b(call, memory))
+    return fault(TrapKind::kBadBuffer, b, extent(layer->b_extent()));
   if (!may_write(call, memory))
     return fault(TrapKind::kBadBuffer, out, extent(layer->out_extent()));
   return SystemCall{.kind = SystemCall::Kind::kLayer, .result = id, .layer = call};

@@ -67,7 +67,7 @@ class System {
  public:
   System(Io io, const RunLimits& limits) : io_(std::move(io)), limits_(limits) {}
 
-  // What ecall means now: reads a7, a0, a1, a2, changes nothing.
+  // What ecall means now: reads a7, a0, a1, a2 and a3, changes nothing.
   tl::expected<SystemCall, Fault> plan(const Registers& x, const Memory& memory) const;
   // REQUIRES: `call` was planned in this very state. Moves the bytes and sets a0.
   void perform(const SystemCall& call, Registers& x, Memory& memory);

@@ -9,7 +9,7 @@
 namespace zkvm::vm {
 namespace {
 
-constexpr int kA0 = 10, kA1 = 11, kA2 = 12, kA7 = 17;
+constexpr int kA0 = 10, kA1 = 11, kA2 = 12, kA3 = 13, kA7 = 17;
 constexpr uint32_t kMaxTransferWords = kMaxJournalBytes / 4;
 constexpr uint32_t kMaxCallWords = 2 * kMaxLayerRows;
 
@@ -296,6 +296,7 @@ void Tracer::Execution::end_call(Segment& segment) {
 
 void Tracer::Execution::record_layer(Segment& segment, const SystemCall& call) {
   const uint32_t now = clk_ * 4 + 2;
+  const bool is_pair = call.layer.layer->kind == Layer::Kind::kPair;
   segment.layer_calls.push(
       LayerRow{.clk = clk_,
                .index = (pc_ - text_.base) / 4,
@@ -303,6 +304,7 @@ void Tracer::Execution::record_layer(Segment& segment, const SystemCall& call) {
                .a0 = access(kA0, now),
                .a1 = access(kA1, now),
                .a2 = access(kA2, now),
+               .a3 = is_pair ? access(kA3, now) : Access{},
                .layer = static_cast<uint32_t>(call.layer.layer - program_.layers.data()),
                .word = static_cast<uint32_t>(segment.layer_words.size())});
   touch_layer(call.layer, memory_);
@@ -316,6 +318,7 @@ void Tracer::Execution::record_layer(Segment& segment, const SystemCall& call) {
     };
   };
   for_words_read(call.layer, record(clk_ * 4));
+  for_words_of_b(call.layer, record(clk_ * 4 + 1));
   for_words_written(call.layer, record(now));
   Registers x = registers();
   system_.perform(call, x, memory_);  // leaves a0 as it is

@@ -21,7 +21,7 @@ enum class TrapKind : uint8_t {
   kStoreUndeclared,
   kStoreReadOnly,
   kUnknownSystemCall,  // detail: the number in a7
-  kUnknownLayer,       // detail: the id in a0
+  kUnknownLayer,       // detail: the id in a0; also of a layer of the other call
   kBadFileDescriptor,  // detail: the descriptor in a0
   kBadBuffer,          // address: the buffer, misaligned or not wholly accessible; detail: length;
                        // of a layer: the operand, and its extent

@@ -4,6 +4,8 @@
 
 #include "stark/chips/layer/call.h"
 #include "stark/chips/layer/layer_tables.h"
+#include "stark/chips/layer/pair.h"
+#include "stark/chips/layer/pair_call.h"
 #include "stark/chips/layer/pool.h"
 #include "stark/chips/layer/product.h"
 #include "stark/chips/layer/read.h"
@@ -69,18 +71,22 @@ using MachineChips = ChipList<
     chips::RamBank<false, true>,
     // The tensor unit, in segments that call a layer.
     chips::LayerCall,
+    chips::LayerPairCall,
     chips::LayerRead,
     chips::LayerProduct,
     chips::LayerWriteBytes,
     chips::LayerWriteWords,
     chips::LayerPool,
+    chips::LayerPair,
     chips::LayersTable,
     chips::WeightsTable,
     chips::PowersTable,
     chips::PositionsTable,
     chips::ChannelsTable,
     chips::StepsTable,
-    chips::WindowsTable>;
+    chips::WindowsTable,
+    chips::PairsTable,
+    chips::PairBytesTable>;
 // clang-format on
 
 }  // namespace zkvm::stark::machine

@@ -41,8 +41,9 @@ void add_slots(CircuitOptions& options, const BankMap& banks, std::span<const Ba
 /// The chips of the tensor unit, and its fixed tables that there are.
 void add_layers(CircuitOptions& options, const LayerHeights& heights) {
   for (const char* chip :
-       {chips::LayerCall::kName, chips::LayerRead::kName, chips::LayerProduct::kName,
-        chips::LayerWriteBytes::kName, chips::LayerWriteWords::kName, chips::LayerPool::kName})
+       {chips::LayerCall::kName, chips::LayerPairCall::kName, chips::LayerRead::kName,
+        chips::LayerProduct::kName, chips::LayerWriteBytes::kName, chips::LayerWriteWords::kName,
+        chips::LayerPool::kName, chips::LayerPair::kName})
     options.instances.push_back({.chip = chip, .name = chip});
   for (size_t table = 0; table < kLayerTables; ++table) {
     if (heights[table] == 0) continue;
@@ -98,6 +99,10 @@ const char* layer_chip(LayerTable table) {
       return chips::StepsTable::kName;
     case LayerTable::kWindows:
       return chips::WindowsTable::kName;
+    case LayerTable::kPairs:
+      return chips::PairsTable::kName;
+    case LayerTable::kPairBytes:
+      return chips::PairBytesTable::kName;
   }
   return "?";
 }
@@ -160,9 +165,10 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
   options.templates = {chips::ConstantBank::kName, chips::RamBank<true, false>::kName,
                        chips::RamBank<true, true>::kName, chips::RamBank<false, false>::kName,
                        chips::RamBank<false, true>::kName, chips::LayerCall::kName,
-                       chips::LayerRead::kName, chips::LayerProduct::kName,
-                       chips::LayerWriteBytes::kName, chips::LayerWriteWords::kName,
-                       chips::LayerPool::kName};
+                       chips::LayerPairCall::kName, chips::LayerRead::kName,
+                       chips::LayerProduct::kName, chips::LayerWriteBytes::kName,
+                       chips::LayerWriteWords::kName, chips::LayerPool::kName,
+                       chips::LayerPair::kName};
   for (size_t table = 0; table < kLayerTables; ++table)
     options.templates.emplace_back(layer_chip(static_cast<LayerTable>(table)));
   for (const BankUse& use : uses) {

@@ -147,7 +147,7 @@ Result<void> Image::check() const {
     return range("log2 of the program's height", kMinLogFixed, highest, log_program);
   if (has_layers())
     for (size_t table = 0; table < kLayerTables; ++table) {
-      // Windows, weights, channels and steps depend on the kinds of layers that there are.
+      // All but the list of layers depend on the kinds of layers that there are.
       const auto of = static_cast<LayerTable>(table);
       const bool may_lack = of != LayerTable::kLayers;
       if (layer_heights[table] == 0 && may_lack) continue;

@@ -8,6 +8,7 @@
 
 #include "stark/chips/buses.h"
 #include "stark/chips/layer/call.h"
+#include "stark/chips/layer/pair_call.h"
 #include "stark/chips/memory/boundary.h"
 #include "stark/chips/rv32im/add.h"
 #include "stark/chips/rv32im/bits.h"
@@ -97,14 +98,16 @@ RowCounts rows_of_all(const vm::Program& program, const vm::RunResult& run) {
     const char* chip = chip_of(vm::class_of(vm::decode(word).op), program_row(text, pc, word));
     if (chip != nullptr) rows[chip] += run.counts[i];
   }
+  uint64_t calls = 0;
   for (size_t i = 0; i < run.layer_calls.size(); ++i) {
     if (run.layer_calls[i] == 0) continue;
-    rows[LayerCall::kName] += run.layer_calls[i];
+    const bool pair = program.layers[i].kind == vm::Layer::Kind::kPair;
+    rows[pair ? LayerPairCall::kName : LayerCall::kName] += run.layer_calls[i];
+    calls += run.layer_calls[i];
   }
   // ecalls of layers have rows of their own.
   if (const auto system = rows.find(System::kName); system != rows.end())
-    system->second -= std::min(system->second, rows[LayerCall::kName]);
-  if (rows[LayerCall::kName] == 0) rows.erase(LayerCall::kName);
+    system->second -= std::min(system->second, calls);
   const uint64_t moved = (run.input_bytes + 3) / 4 + run.journal.size() / 4;
   if (moved != 0) rows[Transfer::kName] = moved;
   return rows;

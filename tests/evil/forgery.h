@@ -316,10 +316,10 @@ class Forgery {
       case kLayer.id:
         return search(LayersTable::kName, list({}, "tuple", 0, 16), nullptr, "count");
       case kActivations.id:
-        return search(LayerRead::kName, list({"clk", "quads"}, "x", 0, 4, 5), "start", "count");
+        return search(LayerRead::kName, list({"clk", "operand", "quads"}, "x", 0, 4, 5), "start", "count");
       case kPixel.id:
-        return search(LayerRead::kName, list({"clk", "quads", "left"}, "byte", 0, 4), "real",
-                      "pixels");
+        return search(LayerRead::kName, list({"clk", "operand", "quads", "left"}, "byte", 0, 4),
+                      "real", "pixels");
       case kWeights.id:
         return search(WeightsTable::kName,
                       list({"key", "quad", "mu_power", "lambda_power"}, "v", 0, 4, 5), "start",
@@ -335,6 +335,19 @@ class Forgery {
         return search(ChannelsTable::kName, list({}, "tuple", 0, 9), nullptr, "count");
       case kWindow.id:
         return search(WindowsTable::kName, list({}, "tuple", 0, 5), nullptr, "count");
+      case kPairOperands.id:
+        return search(PairsTable::kName, list({}, "tuple", 0, 5), nullptr, "count");
+      case kPairByte.id: {  // keys ascend
+        if (!has(PairBytesTable::kName)) return std::nullopt;
+        const size_t t = table(PairBytesTable::kName);
+        const uint32_t parts = PairBytesTable::kParts, part = tuple[0] % parts;
+        const uint64_t row = (uint64_t{tuple[0]} - PairBytesTable::kTable) / parts;
+        if (tuple[0] < PairBytesTable::kTable || row >= witness_.tables[t].height() ||
+            get({t, row}, "key").value() + part != tuple[0] ||
+            get({t, row}, fmt::format("value[{}]", part)).value() != tuple[1])
+          return std::nullopt;
+        return Answer{{t, row}, column(t, fmt::format("count[{}]", part))};
+      }
       case kStep.id:
         for (int k = 0; k < 4; ++k)
           if (const auto found =

@@ -7,6 +7,8 @@
 #include <random>
 
 #include "stark/chips/layer/call.h"
+#include "stark/chips/layer/pair.h"
+#include "stark/chips/layer/pair_call.h"
 #include "stark/chips/layer/pool.h"
 #include "stark/chips/layer/product.h"
 #include "stark/chips/layer/write_bytes.h"
@@ -59,8 +61,29 @@ vm::Layer pool() {
   return layer;
 }
 
+/// a - b or b - a, of three positions and one.
+vm::Layer pair(bool exchanged, bool broadcast) {
+  vm::Layer layer;
+  layer.name = "pair";
+  layer.kind = vm::Layer::Kind::kPair;
+  layer.positions = 3;
+  layer.quads = 2;
+  layer.step = layer.step_b = 8;
+  layer.quad_step = layer.quad_step_b = 4;
+  layer.positions_b = broadcast ? 1 : 3;
+  layer.emits = {{0, 16}, {2, 0}};
+  if (!exchanged) layer.emits = {{0, 0}, {1, 32}, {2, 8}};
+  std::vector<uint8_t> table;
+  for (uint32_t a = 0; a < 256; ++a)
+    for (uint32_t b = 0; b < 256; ++b) table.push_back(static_cast<uint8_t>(exchanged ? b - a : a - b));
+  layer.pair_table = vm::PairTable(std::move(table));
+  return layer;
+}
+constexpr size_t kPair = 5, kOtherPair = 6;  // in guest()
+
 LayerGuest guest() {
-  return LayerGuest({convolution(1), convolution(2, true), pool(), dense_layer(2, 20, 3), convolution(4)});
+  return LayerGuest({convolution(1), convolution(2, true), pool(), dense_layer(2, 20, 3), convolution(4),
+                     pair(false, false), pair(true, true)});
 }
 
 /// Nothing reads the outputs, so that an attacker can put their banks right.
@@ -72,9 +95,10 @@ std::vector<Fp> wrong_values(Fp x, std::mt19937_64& random) {
           Fp::from(random())};
 }
 
-constexpr const char* kChips[] = {LayerCall::kName,       LayerRead::kName,
-                                  LayerProduct::kName,    LayerWriteBytes::kName,
-                                  LayerWriteWords::kName, LayerPool::kName,
+constexpr const char* kChips[] = {LayerCall::kName,       LayerPairCall::kName,
+                                  LayerRead::kName,       LayerProduct::kName,
+                                  LayerWriteBytes::kName, LayerWriteWords::kName,
+                                  LayerPool::kName,       LayerPair::kName,
                                   WeightsTable::kName,    PowersTable::kName};
 
 /// Columns whose value means nothing in this row.

@@ -92,7 +92,7 @@ TEST(ElfMutations, OfLayersAreRejectedOrRun) {
   LayerGenerator generator(3);
   std::vector<Layer> layers;
   while (layers.size() < 4) {
-    Layer layer = generator.layer();
+    Layer layer = generator.one_input();
     if (!layer.complaint()) layers.push_back(std::move(layer));
   }
   const uint32_t in = kRamBase, out = kRamBase + 64;
@@ -114,6 +114,34 @@ TEST(ElfMutations, OfLayersAreRejectedOrRun) {
     read += read_hostile_section(Mutator(seed + i).mutate(section)) ? 1 : 0;
   EXPECT_GT(read, count / 20);
   EXPECT_LT(read, 10 * count - count / 20);
+}
+
+// The same of pairs: what is mutated is all but the tables.
+TEST(ElfMutations, OfPairsAreRejectedOrRun) {
+  const uint64_t count = setting("ZKVM_MUTATIONS", 4000), seed = setting("ZKVM_SEED", 1);
+  LayerGenerator generator(5);
+  const std::vector<Layer> layers = {generator.pair(), generator.one_input(), generator.pair()};
+  for (const Layer& layer : layers) ASSERT_EQ(layer.complaint(), std::nullopt);
+  const uint32_t in = kRamBase, out = kRamBase + 64;
+  const auto good = layer_file(layers, {{0, in, out, in}, {1, in, out}, {2, out, in, in}},
+                               std::vector<uint8_t>(2048, 3));
+  ASSERT_TRUE(run_hostile_elf(good.bytes()));
+  std::vector<uint8_t> section = write_layers(layers);
+  const std::span<const uint8_t> table = layers[0].pair_table.bytes();
+  const auto at = std::ranges::search(section, table).begin() - section.begin();
+  section.erase(section.begin() + at, section.begin() + at + PairTable::kBytes);
+  uint64_t ran = 0;
+  for (uint64_t i = 0; i < count / 2; ++i) {
+    auto mutated = Mutator(seed + i).mutate(section);
+    const auto place = std::min<ptrdiff_t>(at, std::ssize(mutated));
+    mutated.insert(mutated.begin() + place, table.begin(), table.end());
+    read_hostile_section(mutated);
+    ElfFile file = good;
+    file.sections.back().bytes = mutated;
+    ran += run_hostile_elf(file.bytes()) ? 1 : 0;
+  }
+  EXPECT_GT(ran, count / 200);
+  EXPECT_LT(ran, count / 2 - count / 200);
 }
 
 // Text of random words: mostly illegal instructions, wild jumps and addresses.

@@ -32,8 +32,9 @@ BLANK, WHOLE, PARTIAL = range(3)  # kinds of banks
 COLUMNS = {BLANK: 0, WHOLE: 2, PARTIAL: 4}  # of a bank, beside the four of blank ones
 BLANK_COLUMNS, IMAGE_COLUMNS, VOLUME_COLUMNS = 4, 32, 64
 MACHINE_BANK, LAYERS_BANK = 0, 0xFFFF
-LAYER_CHIPS = ["layer call", "layer read", "layer product", "layer write bytes", "layer write words", "layer pool"]
-LAYER_TABLES = ["layers", "weights", "powers", "positions", "channels", "steps", "windows"]
+LAYER_CHIPS = ["layer call", "layer pair call", "layer read", "layer product", "layer write bytes",
+               "layer write words", "layer pool", "layer pair"]
+LAYER_TABLES = ["layers", "weights", "powers", "positions", "channels", "steps", "windows", "pairs", "pair bytes"]
 LEAST_LAYERS_HEIGHT = 12
 JOURNAL_BUS, EXIT_BUS = 10, 11
 PROGRAM, CONSTANTS = "program", "constants"

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <zk/abi.h>
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,7 @@ inline constexpr uint32_t kRamBase = 0x100000;
 
 struct CallOfLayer {
   uint32_t id, in, out;
+  std::optional<uint32_t> b = {};  // then it is the call of pairs
 };
 
 inline Program load(const ElfFile& file) {
@@ -31,7 +33,12 @@ inline ElfFile layer_file(const std::vector<Layer>& layers, const std::vector<Ca
                           const std::vector<uint8_t>& ram) {
   const auto size = static_cast<uint32_t>(ram.size());
   Assembler text;
-  for (const CallOfLayer& call : calls) text.call(zk::abi::kSysLayer, call.id, call.in, call.out);
+  for (const auto& [id, in, out, b] : calls) {
+    if (b)
+      text.call_pair(id, in, *b, out);
+    else
+      text.call(zk::abi::kSysLayer, id, in, out);
+  }
   text(add(s1, a0, zero));
   if (size != 0) text.call(zk::abi::kSysWrite, zk::abi::kFdJournal, kRamBase, size);
   text(add(a0, s1, zero))(addi(a7, zero, zk::abi::kSysExit))(kEcall);

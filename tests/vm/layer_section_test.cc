@@ -12,11 +12,12 @@
 namespace zkvm::vm::test {
 namespace {
 
-std::vector<Layer> random_layers(uint64_t seed, size_t count) {
+// `pairs`: some are, of 64 KiB each.
+std::vector<Layer> random_layers(uint64_t seed, size_t count, bool pairs = false) {
   LayerGenerator generator(seed);
   std::vector<Layer> layers;
   while (layers.size() < count) {
-    Layer layer = generator.layer();
+    Layer layer = pairs ? generator.layer() : generator.one_input();
     if (!layer.complaint()) layers.push_back(std::move(layer));
   }
   return layers;
@@ -49,7 +50,7 @@ std::string refusal(std::span<const uint8_t> section) {
 
 TEST(LayerSection, KeepsLayers) {
   for (uint64_t seed = 0; seed < 50; ++seed) {
-    std::vector<Layer> layers = random_layers(seed, seed % 5);
+    std::vector<Layer> layers = random_layers(seed, seed % 5, true);
     const auto read = read_layers(write_layers(layers));
     ASSERT_TRUE(read) << read.error().message;
     for (uint32_t i = 0; i < layers.size(); ++i) layers[i].id = i;
@@ -129,7 +130,8 @@ const Refusal kRefusals[] = {
     {"a multiple of 4, found 455", 8, 455},
     {"found 460", 8, 460},
     {"found 4294967292", 8, 0xfffffffc},
-    {"kind: expected 0 or 1, found 2", 12, 2, 1},
+    {"kind: expected 0..2, found 3", 12, 3, 1},
+    {"outputs of a pair: expected 0, found 4", 12, 2, 1},
     {"outputs of a max pool: expected 0, found 4", 12, 1, 1},
     {"flags: expected 0..3, found 6", 13, 6, 1},
     {"positions: expected 1..", 16, 0},
@@ -206,6 +208,75 @@ TEST(LayerSection, RefusesWhatIsNotShortest) {
   section[408 + 256] = 1;
   section[420 + 256] = 0;
   EXPECT_NE(refusal(section).find("table: expected one of 2 and at most 0"), std::string::npos);
+}
+
+// Two pairs of one table and one of another: offsets of the tables' numbers, and of the tables.
+struct Pairs {
+  std::vector<Layer> layers;
+  std::vector<uint8_t> section;
+  static constexpr size_t kBytes = 12 + 3 * (52 + 4 + 8 + 16) + 2 * PairTable::kBytes;
+  static constexpr size_t kFirst = 12 + 52 + 4 + 8, kFirstTable = kFirst + 16;
+  static constexpr size_t kSecond = kFirstTable + PairTable::kBytes + 64;
+  static constexpr size_t kThird = kSecond + 16 + 64, kThirdTable = kThird + 16;
+
+  Pairs() {
+    for (uint8_t n = 0; n < 3; ++n) {
+      Layer& layer = layers.emplace_back();
+      layer.id = n;
+      layer.kind = Layer::Kind::kPair;
+      layer.positions_b = 1;
+      std::vector<uint8_t> table(PairTable::kBytes);
+      table[1000] = n == 2 ? 1 : 0;
+      layer.pair_table = PairTable(std::move(table));  // of the first and second: equal, not the same
+    }
+    section = write_layers(layers);
+  }
+};
+
+TEST(LayerSection, HasTheTablesOfPairsOnce) {
+  const Pairs pairs;
+  ASSERT_EQ(pairs.section.size(), Pairs::kBytes);
+  const auto read = read_layers(pairs.section);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, pairs.layers);
+  EXPECT_EQ((*read)[0].pair_table.bytes().data(), (*read)[1].pair_table.bytes().data())
+      << "shared: a small file needs little memory";
+}
+
+TEST(LayerSection, RefusesEachFaultOfPairs) {
+  const Pairs pairs;
+  const auto with = [&](size_t offset, uint32_t value) {
+    auto section = pairs.section;
+    std::memcpy(section.data() + offset, &value, 4);
+    return refusal(section);
+  };
+  const auto has = [](const std::string& says, const char* text) {
+    EXPECT_NE(says.find(text), std::string::npos) << says;
+  };
+  has(with(Pairs::kFirst, 2), "positions of b: expected 1 or 1, found 2");
+  has(with(Pairs::kFirst, 0), "positions of b: expected 1 or 1, found 0");
+  has(with(Pairs::kFirst + 4, 2), "steps of b: expected multiples of 4");
+  has(with(Pairs::kFirst + 12, 1), "table of a pair: expected at most 0, the next, found 1");
+  has(with(Pairs::kSecond + 12, 0xffffffff), "table of a pair: expected at most 1");
+  has(with(Pairs::kThird + 12, 2), "table of a pair: expected at most 1");
+  has(with(Pairs::kThirdTable + 1000, 0), "tables of pairs: expected each once");
+  auto cut = pairs.section;
+  cut.resize(cut.size() - 4);
+  const auto bytes = static_cast<uint32_t>(cut.size());
+  std::memcpy(cut.data() + 8, &bytes, 4);
+  has(refusal(cut), "table of a pair: expected 65536 bytes, found 65532");
+  // The second's table is what the third has, and it stands where the third's begins.
+  EXPECT_NE(with(Pairs::kSecond + 12, 1), "accepted");
+  // Every bit beside the tables.
+  for (size_t byte = 0; byte < pairs.section.size(); ++byte) {
+    const auto in_table = [&](size_t table) { return byte - table < PairTable::kBytes; };
+    if (in_table(Pairs::kFirstTable) || in_table(Pairs::kThirdTable)) continue;
+    for (int bit = 0; bit < 8; ++bit) {
+      auto flipped = pairs.section;
+      flipped[byte] ^= static_cast<uint8_t>(1 << bit);
+      if (const auto read = read_layers(flipped)) ASSERT_EQ(write_layers(*read), flipped) << byte;
+    }
+  }
 }
 
 TEST(LayerSection, RefusesMoreLayersThanItsLimit) {

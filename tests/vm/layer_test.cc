@@ -29,7 +29,8 @@ uint8_t applied(const LayerFunction& f, int32_t x) {
 }
 
 // What `memory`, which begins at address 0, is after a call: the definition at the head of layer.h.
-void apply(const Layer& layer, std::vector<uint8_t>& memory, uint32_t in, uint32_t out) {
+void apply(const Layer& layer, std::vector<uint8_t>& memory, uint32_t in, uint32_t out,
+           uint32_t b = 0) {
   const std::vector<uint8_t> before = memory;
   const auto x = [&](int64_t p, uint32_t channel) -> int32_t {
     if (p < 0 || p >= layer.positions) return layer.zero;
@@ -44,6 +45,16 @@ void apply(const Layer& layer, std::vector<uint8_t>& memory, uint32_t in, uint32
         for (const uint32_t tap : layer.taps)
           most = std::max(most, x(int64_t{q} - layer.back + tap, channel));
         memory[out + offset + channel] = static_cast<uint8_t>(most);
+      }
+      continue;
+    }
+    if (layer.kind == Layer::Kind::kPair) {
+      const size_t p_b = layer.positions_b == 1 ? 0 : q;
+      for (uint32_t channel = 0; channel < 4 * layer.quads; ++channel) {
+        const uint8_t y = before[b + p_b * layer.step_b + size_t{channel / 4} * layer.quad_step_b +
+                                 channel % 4];
+        memory[out + offset + channel] =
+            layer.pair_table.bytes()[static_cast<size_t>(256 * x(q, channel) + y)];
       }
       continue;
     }
@@ -92,8 +103,14 @@ TEST(Layer, ComputesWhatPlainLoopsDo) {
       // Often on top of each other.
       uint32_t out = within(layer.out_extent());
       if (generator.one_in(2) && in + layer.out_extent() <= ram.size()) out = in;
-      calls.push_back({id, kRamBase + in, kRamBase + out});
-      apply(layer, expected, in, out);
+      CallOfLayer& call = calls.emplace_back(id, kRamBase + in, kRamBase + out);
+      uint32_t b = 0;
+      if (layer.kind == Layer::Kind::kPair) {
+        b = within(layer.b_extent());
+        if (generator.one_in(3) && in + layer.b_extent() <= ram.size()) b = in;
+        call.b = kRamBase + b;
+      }
+      apply(layer, expected, in, out, b);
     }
     const RunResult result = run_everywhere(load(layer_file(layers, calls, ram)));
     ASSERT_FALSE(result.trap) << seed;
@@ -181,6 +198,79 @@ TEST(Layer, NeedsOnlyTheWordsThatItAccesses) {
   expect_trap(sparse_file(0, 1), bad, 0, kExtent);
   expect_trap(sparse_file(kIn, kOut, 1), TrapKind::kUnknownLayer, 0, 1);
   expect_trap(sparse_file(1, 1, 0xffffffff), TrapKind::kUnknownLayer, 0, 0xffffffff);
+}
+
+// Two words of a, 512 bytes apart, one of b, two out.
+Layer sparse_pair() {
+  Layer layer = sparse_layer();
+  layer.kind = Layer::Kind::kPair;
+  layer.positions_b = 1;
+  layer.pair_table = PairTable(std::vector<uint8_t>(PairTable::kBytes, 7));
+  EXPECT_EQ(layer.complaint(), std::nullopt);
+  return layer;
+}
+
+TEST(Layer, PairsNeedOnlyTheWordsThatTheyAccess) {
+  constexpr uint32_t kA = kRamBase, kB = kRamBase + 0x800, kOut = kRamBase + 0x1000;
+  constexpr uint32_t kWords[] = {0, 512, 0x800, 0x1000, 0x1200};
+  const auto file = [&](CallOfLayer call, uint32_t without = 1, uint32_t read_only = 1) {
+    ElfFile made = layer_file({sparse_pair()}, {call}, {});
+    for (const uint32_t at : kWords)
+      if (at != without)
+        made.segments.push_back(
+            {kRamBase + at, at == read_only ? uint32_t{PF_R} : PF_R | PF_W, {}, 4});
+    return made;
+  };
+  const auto expect = [&](const ElfFile& made, TrapKind kind, uint32_t address, uint32_t detail) {
+    const RunResult result = run_everywhere(load(made));
+    ASSERT_TRUE(result.trap) << name_of(kind);
+    EXPECT_EQ(result.trap->kind, kind) << name_of(result.trap->kind);
+    EXPECT_EQ(result.trap->address, address);
+    EXPECT_EQ(result.trap->detail, detail);
+    EXPECT_EQ(result.touched_bytes, 0u);
+  };
+  EXPECT_FALSE(run_everywhere(load(file({0, kA, kOut, kB}))).trap);
+  EXPECT_FALSE(run_everywhere(load(file({0, kA, kA, kA}))).trap) << "all may be one";
+  const auto bad = TrapKind::kBadBuffer;
+  for (const uint32_t word : kWords) {
+    const bool of_b = word == 0x800;
+    const uint32_t base = word < 0x800 ? kA : of_b ? kB : kOut, extent = of_b ? 4 : 516;
+    expect(file({0, kA, kOut, kB}, word), bad, base, extent);
+    expect(file({0, kA, kOut, kB}, 1, word), bad, base, extent);
+  }
+  for (const uint32_t off : {1u, 2u, 3u}) {
+    expect(file({0, kA + off, kOut, kB}), bad, kA + off, 516);
+    expect(file({0, kA, kOut + off, kB}), bad, kOut + off, 516);
+    expect(file({0, kA, kOut, kB + off}), bad, kB + off, 4);
+  }
+  for (const uint32_t base : {kAddressEnd, 0u, 0u - 4}) expect(file({0, kA, kOut, base}), bad, base, 4);
+  // The kinds do not mix.
+  expect(file({0, kA, kOut}), TrapKind::kUnknownLayer, 0, 0);
+  expect(file({1, kA, kOut, kB}), TrapKind::kUnknownLayer, 0, 1);
+  ElfFile other = layer_file({sparse_layer()}, {{0, kA, kOut, kB}}, std::vector<uint8_t>(0x2000));
+  expect(other, TrapKind::kUnknownLayer, 0, 0);
+}
+
+TEST(Layer, PairsThatThereAreNotAreRefused) {
+  const auto refuses = [](const char* says, auto spoil) {
+    Layer layer = sparse_pair();
+    spoil(layer);
+    const auto complaint = layer.complaint();
+    ASSERT_TRUE(complaint) << says;
+    EXPECT_NE(complaint->find(says), std::string::npos) << *complaint;
+  };
+  refuses("pair: expected a table", [](Layer& l) { l.pair_table = {}; });
+  refuses("positions of b: expected 1 or 2, found 3", [](Layer& l) { l.positions_b = 3; });
+  refuses("positions of b: expected 1 or 2, found 0", [](Layer& l) { l.positions_b = 0; });
+  refuses("steps of b: some words", [](Layer& l) { l.positions_b = 2; });
+  refuses("steps of b: some words", [](Layer& l) { l.quads = 2; });
+  refuses("steps of b: expected multiples", [](Layer& l) { l.step_b = 2; });
+  refuses("bytes spanned by b", [](Layer& l) { l.positions_b = 2, l.step_b = kMaxLayerExtent; });
+  refuses("pair: expected the tap 0", [](Layer& l) { l.taps = {0, 0}; });
+  refuses("pair: expected the tap 0", [](Layer& l) { l.back = 1; });
+  refuses("pair: expected no weights", [](Layer& l) { l.bias = {1}; });
+  refuses("pair: expected no weights", [](Layer& l) { l.zero = 1; });
+  refuses("second input: expected none", [](Layer& l) { l.kind = Layer::Kind::kMaxPool; });
 }
 
 TEST(Layer, EndsWithinTheAddressSpace) {

@@ -5,6 +5,8 @@
 #include <bit>
 #include <numeric>
 #include <random>
+#include <tuple>
+#include <utility>
 
 #include "vm/layer/layer.h"
 
@@ -17,7 +19,31 @@ class LayerGenerator {
   uint32_t below(uint32_t n) { return static_cast<uint32_t>(random_() % n); }
   bool one_in(uint32_t n) { return below(n) == 0; }
 
-  Layer layer() {
+  Layer layer() { return one_in(5) ? pair() : one_input(); }
+
+  // Tables are often those of pairs before.
+  Layer pair() {
+    Layer layer;
+    layer.name = "pair" + std::to_string(below(1000));
+    layer.kind = Layer::Kind::kPair;
+    layer.quads = 1 + below(4);
+    layer.positions = 1 + below(9);
+    layer.positions_b = one_in(2) ? 1 : layer.positions;
+    std::tie(layer.step, layer.quad_step) = steps(layer.positions, layer.quads);
+    std::tie(layer.step_b, layer.quad_step_b) = steps(layer.positions_b, layer.quads);
+    emit(layer);
+    if (!table_.has_value() || one_in(4)) {
+      std::vector<uint8_t> bytes(PairTable::kBytes);
+      const uint32_t of_a = below(1u << 16), of_b = below(1u << 16), more = below(1u << 16);
+      for (uint32_t i = 0; i < bytes.size(); ++i)
+        bytes[i] = static_cast<uint8_t>((i / 256 * of_a + i % 256 * of_b + more) >> 8);
+      table_ = PairTable(std::move(bytes));
+    }
+    layer.pair_table = table_;
+    return layer;
+  }
+
+  Layer one_input() {
     Layer layer;
     layer.name = "layer" + std::to_string(below(1000));
     const bool pool = one_in(4);
@@ -28,13 +54,7 @@ class LayerGenerator {
     layer.back = one_in(3) ? 0 : below(pool ? layer.positions : 6);
     layer.taps.assign(1 + below(4), 0);
     for (uint32_t& tap : layer.taps) tap = below(layer.back + 1);
-    if (one_in(2)) {  // planes
-      layer.step = 4;
-      layer.quad_step = 4 * (layer.positions + below(3));
-    } else {
-      layer.quad_step = 4 * (1 + below(2));
-      layer.step = layer.quads * layer.quad_step + 4 * below(3);
-    }
+    std::tie(layer.step, layer.quad_step) = steps(layer.positions, layer.quads);
     if (!pool) weigh(layer);
     emit(layer);
     return layer;
@@ -60,6 +80,13 @@ class LayerGenerator {
   }
 
  private:
+  // From a position to the next, from a quad to the next.
+  std::pair<uint32_t, uint32_t> steps(uint32_t positions, uint32_t quads) {
+    if (one_in(2)) return {4, 4 * (positions + below(3))};  // planes
+    const uint32_t quad_step = 4 * (1 + below(2));
+    return {quads * quad_step + 4 * below(3), quad_step};
+  }
+
   uint8_t different(const std::vector<LayerFunction::Step>& steps) {
     const auto value = static_cast<uint8_t>(below(255));
     return !steps.empty() && steps.back().value == value ? 255 : value;
@@ -108,6 +135,7 @@ class LayerGenerator {
   }
 
   std::mt19937_64 random_;
+  PairTable table_;
 };
 
 }  // namespace zkvm::vm::test

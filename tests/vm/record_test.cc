@@ -180,14 +180,24 @@ class Replay {
       for (const auto& [word, a] : {std::pair{17, r.a7}, {10, r.a0}, {11, r.a1}, {12, r.a2}})
         read(r.clk * 4 + 2, static_cast<Word>(word), a);
       const Layer& layer = program_.layers[r.layer];
-      EXPECT_EQ(r.a7.value, zk::abi::kSysLayer);
+      const bool pair = layer.kind == Layer::Kind::kPair;
+      EXPECT_EQ(r.a7.value, pair ? zk::abi::kSysLayerPair : zk::abi::kSysLayer);
       EXPECT_EQ(r.a0.value, layer.id);
+      if (pair)
+        read(r.clk * 4 + 2, 13, r.a3);
+      else
+        EXPECT_EQ(r.a3, Access{});
       ASSERT_EQ(r.word, next);
-      const LayerCall call{&layer, r.a1.value, r.a2.value};
+      const LayerCall call{&layer, r.a1.value, pair ? r.a3.value : r.a2.value,
+                           pair ? r.a2.value : 0};
       std::vector<uint32_t> values;
       for_words_read(call, [&](uint32_t address) {
         values.push_back(words[next].value);
         read(r.clk * 4, memory_word(address / 4), words[next++]);
+      });
+      for_words_of_b(call, [&](uint32_t address) {
+        values.push_back(words[next].value);
+        read(r.clk * 4 + 1, memory_word(address / 4), words[next++]);
       });
       const std::vector<uint32_t> results = layer_results(layer, values);
       size_t result = 0;
@@ -328,9 +338,16 @@ Program layers_program(uint64_t seed, std::vector<uint64_t>& rows) {
     };
     const auto id = static_cast<uint32_t>(layers.size());
     const uint32_t in = within(layer.in_extent());
-    text.call(zk::abi::kSysLayer, id, in, within(layer.out_extent())).li(t0, in);
-    text(lw(t1, 0, t0))(sw(t0, 0, t0));
-    if (generator.one_in(2)) text.call(zk::abi::kSysLayer, id, in, within(layer.out_extent()));
+    const auto call = [&] {
+      const uint32_t out = within(layer.out_extent());
+      if (layer.kind == Layer::Kind::kPair)
+        text.call_pair(id, in, generator.one_in(2) ? in : within(layer.b_extent()), out);
+      else
+        text.call(zk::abi::kSysLayer, id, in, out);
+    };
+    call();
+    text.li(t0, in)(lw(t1, 0, t0))(sw(t0, 0, t0));
+    if (generator.one_in(2)) call();
     layers.push_back(std::move(layer));
     rows.push_back(layers.back().table_rows());
   }
@@ -422,7 +439,7 @@ TEST(Record, HasTheDocumentedSizes) {
   EXPECT_EQ(sizeof(StoreRow), 32u);
   EXPECT_EQ(sizeof(SystemRow), 60u);
   EXPECT_EQ(sizeof(TransferRow), 20u);
-  EXPECT_EQ(sizeof(LayerRow), 48u);
+  EXPECT_EQ(sizeof(LayerRow), 56u);
   EXPECT_EQ(sizeof(RefreshRow), 8u);
   EXPECT_EQ(sizeof(Page), 772u);
 }

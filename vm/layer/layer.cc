@@ -1,6 +1,7 @@
 #include "vm/layer/layer.h"
 
 #include <fmt/format.h>
+#include <zk/check.h>
 #include <zk/nn/requantise.h>
 
 #include <algorithm>
@@ -64,7 +65,48 @@ std::vector<uint32_t> max_pool(const Layer& layer, std::span<const uint32_t> wor
   return out;
 }
 
+std::vector<uint32_t> pair(const Layer& layer, std::span<const uint32_t> words) {
+  const std::span<const uint8_t> table = layer.pair_table.bytes();
+  const auto of_b = words.subspan(size_t{layer.quads} * layer.positions);
+  std::vector<uint32_t> out;
+  out.reserve(layer.words_written());
+  for (uint32_t quad = 0; quad < layer.quads; ++quad)
+    for (const auto& [p, offset] : layer.emits) {
+      const uint32_t a = words[size_t{quad} * layer.positions + p];
+      const uint32_t b = of_b[size_t{quad} * layer.positions_b + layer.position_of_b(p)];
+      uint32_t word = 0;
+      for (uint32_t lane = 0; lane < 4; ++lane)
+        word |= uint32_t{table[256u * byte_of(a, lane) + byte_of(b, lane)]} << (8 * lane);
+      out.push_back(word);
+    }
+  return out;
+}
+
+// Whether no two (position, quad) have one word.
+bool are_apart(uint32_t positions, uint32_t step, uint32_t quads, uint32_t quad_step) {
+  const bool quads_inside =
+      (quads == 1 || quad_step >= 4) &&
+      (positions == 1 || uint64_t{step} >= uint64_t{quads - 1} * quad_step + 4);
+  const bool positions_inside =
+      (positions == 1 || step >= 4) &&
+      (quads == 1 || uint64_t{quad_step} >= uint64_t{positions - 1} * step + 4);
+  return quads_inside || positions_inside;
+}
+
 }  // namespace
+
+PairTable::PairTable(std::vector<uint8_t> bytes)
+    : bytes_(std::make_shared<const std::vector<uint8_t>>(std::move(bytes))) {
+  ZK_CHECK(bytes_->size() == kBytes);
+}
+
+std::span<const uint8_t> PairTable::bytes() const {
+  return bytes_ ? std::span(*bytes_) : std::span<const uint8_t>();
+}
+
+bool PairTable::operator==(const PairTable& other) const {
+  return bytes_ == other.bytes_ || std::ranges::equal(bytes(), other.bytes());
+}
 
 uint8_t LayerFunction::operator()(int32_t x) const {
   if (steps.empty()) {
@@ -130,7 +172,7 @@ uint64_t Layer::out_extent() const {
 }
 
 uint64_t Layer::products() const {
-  return kind == Kind::kMaxPool ? 0 : uint64_t{emits.size()} * weights.size();
+  return kind == Kind::kLinear ? uint64_t{emits.size()} * weights.size() : 0;
 }
 
 std::vector<Layer::Range> Layer::ranges() const {
@@ -148,6 +190,26 @@ std::vector<Layer::Range> Layer::ranges() const {
       }
     }
   return out;
+}
+
+std::optional<std::string> Layer::complaint_of_b() const {
+  if (kind != Kind::kPair) {
+    if (positions_b != 0 || step_b != 0 || quad_step_b != 0 || pair_table.has_value())
+      return "second input: expected none, found one";
+    return std::nullopt;
+  }
+  if (back != 0 || taps != std::vector<uint32_t>{0})
+    return fmt::format("pair: expected the tap 0 alone, found {} and back {}", taps.size(), back);
+  if (positions_b != 1 && positions_b != positions)
+    return fmt::format("positions of b: expected 1 or {}, found {}", positions, positions_b);
+  if (step_b % 4 != 0 || quad_step_b % 4 != 0) return "steps of b: expected multiples of 4";
+  if (b_extent() > kMaxLayerExtent)
+    return fmt::format("bytes spanned by b: expected 1..{}, found {}", kMaxLayerExtent, b_extent());
+  // SOUNDNESS: as above. A word of a may be one of b, which is read one subtick later.
+  if (!are_apart(positions_b, step_b, quads, quad_step_b))
+    return "steps of b: some words would be read twice";
+  if (!pair_table.has_value()) return "pair: expected a table, found none";
+  return std::nullopt;
 }
 
 std::optional<std::string> Layer::complaint() const {
@@ -171,14 +233,9 @@ std::optional<std::string> Layer::complaint() const {
   if (in_extent() > kMaxLayerExtent)
     return at_most("bytes spanned by the input", in_extent(), kMaxLayerExtent);
   // SOUNDNESS: a word that is read twice at one time has no proof.
-  const bool quads_inside =
-      (quads == 1 || quad_step >= 4) &&
-      (positions == 1 || uint64_t{step} >= uint64_t{quads - 1} * quad_step + 4);
-  const bool positions_inside =
-      (positions == 1 || step >= 4) &&
-      (quads == 1 || uint64_t{quad_step} >= uint64_t{positions - 1} * step + 4);
-  if (!quads_inside && !positions_inside)
+  if (!are_apart(positions, step, quads, quad_step))
     return "steps: some words of the input would be read twice";
+  if (auto bad = complaint_of_b()) return bad;
   for (const uint32_t tap : taps)
     if (tap > back) return fmt::format("tap: expected 0..{}, found {}", back, tap);
   if (kind == Kind::kLinear) {
@@ -189,11 +246,12 @@ std::optional<std::string> Layer::complaint() const {
                          groups, outputs);
   } else if (sums || groups != 1 || zero != 0 || !weights.empty() || !bias.empty() ||
              !functions.empty() || !function_of.empty()) {
-    return "max pool: expected no weights, found some";
+    return kind == Kind::kMaxPool ? "max pool: expected no weights, found some"
+                                  : "pair: expected no weights, found some";
   }
   if (auto bad = at_most("words of output at a position", output_words(), kMaxLayerWords))
     return bad;
-  if (auto bad = at_most("words written", uint64_t{output_words()} * emits.size(), kMaxLayerWords))
+  if (auto bad = at_most("words written", words_written(), kMaxLayerWords))
     return bad;
   if (auto bad = at_most("rows of a table", table_rows(), kMaxLayerRows)) return bad;
   for (size_t i = 0; i < emits.size(); ++i) {
@@ -220,6 +278,7 @@ std::optional<std::string> Layer::complaint() const {
       return "max pool: a tap lies outside the input";
     return std::nullopt;
   }
+  if (kind == Kind::kPair) return std::nullopt;
   const uint64_t expected = in_words / positions * taps.size() * 4 * group_outputs();
   if (auto bad = at_most("weights", expected, kMaxLayerWeights)) return bad;
   if (auto bad = at_most("products", expected * positions, kMaxLayerProducts)) return bad;
@@ -272,6 +331,7 @@ std::vector<int32_t> layer_sums(const Layer& layer, std::span<const uint32_t> wo
 
 std::vector<uint32_t> layer_results(const Layer& layer, std::span<const uint32_t> words) {
   if (layer.kind == Layer::Kind::kMaxPool) return max_pool(layer, words);
+  if (layer.kind == Layer::Kind::kPair) return pair(layer, words);
   const std::vector<int32_t> raw = layer_sums(layer, words);
   std::vector<uint32_t> out;
   out.reserve(size_t{layer.output_words()} * layer.emits.size());

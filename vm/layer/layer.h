@@ -20,10 +20,19 @@
 //
 // A max pool has taps but neither weights nor groups: byte k of quad at out + offset + 4 quad is the
 // greatest of x[q - D + d_t][k] over the taps, all of which lie in [0, positions).
+//
+// A pair has two inputs, a as above and b at  b + p step_b + quad quad_step_b  for the same quads, and any
+// fixed function of two bytes, as a table (a sum or product of tensors of one quantisation or several):
+//
+//   byte k of quad at  out + offset + 4 quad  =  table[256 a[p][k] + b[p'][k]]     for each (p, offset)
+//
+// p' = p, or 0 where b has one position, which all share. D = 0, and the one tap is 0. Both inputs may be
+// one tensor.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -56,6 +65,23 @@ struct LayerFunction {
   bool operator==(const LayerFunction&) const = default;
 };
 
+// What a pair makes of two bytes: 65,536 bytes, [256 a + b], shared by all layers that have them.
+class PairTable {
+ public:
+  static constexpr size_t kBytes = 1u << 16;
+
+  PairTable() = default;  // none
+  // REQUIRES: kBytes of them.
+  explicit PairTable(std::vector<uint8_t> bytes);
+  [[nodiscard]] bool has_value() const { return bytes_ != nullptr; }
+  // Empty if there is none.
+  [[nodiscard]] std::span<const uint8_t> bytes() const;
+  bool operator==(const PairTable& other) const;
+
+ private:
+  std::shared_ptr<const std::vector<uint8_t>> bytes_;
+};
+
 // Greatest |raw + bias| of a layer, whatever its input: in the proof a sum is one element of F, and twice
 // this is below p.
 inline constexpr int64_t kMaxLayerSum = (int64_t{1} << 30) - (int64_t{1} << 24);
@@ -71,7 +97,7 @@ inline constexpr uint64_t kMaxLayerProducts = uint64_t{1} << 34;
 inline constexpr size_t kMaxLayerName = 63;
 
 struct Layer {
-  enum class Kind : uint8_t { kLinear = 0, kMaxPool = 1 };
+  enum class Kind : uint8_t { kLinear = 0, kMaxPool = 1, kPair = 2 };
   struct Emit {
     uint32_t position;  // q
     uint32_t offset;    // bytes, a multiple of 4
@@ -94,13 +120,20 @@ struct Layer {
   std::vector<int32_t> bias;             // of each output
   std::vector<LayerFunction> functions;  // each once
   std::vector<uint16_t> function_of;     // of each output; empty with `sums`
+  // Of pairs; 0 and none of others. positions_b is 1 or `positions`.
+  uint32_t positions_b = 0, step_b = 0, quad_step_b = 0;
+  PairTable pair_table;
 
   bool operator==(const Layer&) const = default;
 
   [[nodiscard]] uint32_t rows() const { return positions + back; }
   [[nodiscard]] uint32_t group_outputs() const { return outputs / groups; }
   [[nodiscard]] uint32_t output_quads() const {
-    return kind == Kind::kMaxPool ? quads : outputs / 4;
+    return kind == Kind::kLinear ? outputs / 4 : quads;
+  }
+  // p' of a pair.
+  [[nodiscard]] uint32_t position_of_b(uint32_t position) const {
+    return positions_b == 1 ? 0 : position;
   }
   // Words that it writes at each position that it emits.
   [[nodiscard]] uint32_t output_words() const { return sums ? outputs : output_quads(); }
@@ -115,19 +148,35 @@ struct Layer {
   }
   // Pairs of a quad and a tap whose products a linear layer adds up.
   [[nodiscard]] uint64_t products_summed() const {
-    return kind == Kind::kMaxPool ? 0 : uint64_t{quads} * taps.size();
+    return kind == Kind::kLinear ? uint64_t{quads} * taps.size() : 0;
   }
+  // Words that a call reads, of both inputs.
+  [[nodiscard]] uint64_t words_read() const {
+    return uint64_t{quads} * positions + uint64_t{quads} * positions_b;
+  }
+  [[nodiscard]] uint64_t words_written() const { return uint64_t{output_words()} * emits.size(); }
   // Rows that a writing chip of the proof has for a call.
   [[nodiscard]] uint64_t written_rows() const {
-    return kind == Kind::kMaxPool ? windows() : uint64_t{rows()} * output_words();
+    switch (kind) {
+      case Kind::kLinear:
+        return uint64_t{rows()} * output_words();
+      case Kind::kMaxPool:
+        return windows();
+      case Kind::kPair:
+        return words_written();
+    }
+    return 0;
   }
   // The most rows that a table of the proof has for a call: what a segment is cut by.
   [[nodiscard]] uint64_t table_rows() const {
-    return std::max({uint64_t{quads} * positions, products_summed(), written_rows()});
+    return std::max({words_read(), products_summed(), written_rows()});
   }
   // Bytes from an operand's base to behind the last one accessed.
   [[nodiscard]] uint64_t in_extent() const {
     return uint64_t{positions - 1} * step + uint64_t{quads - 1} * quad_step + 4;
+  }
+  [[nodiscard]] uint64_t b_extent() const {  // of pairs
+    return uint64_t{positions_b - 1} * step_b + uint64_t{quads - 1} * quad_step_b + 4;
   }
   [[nodiscard]] uint64_t out_extent() const;
   // Products of a call, of weights that are there.
@@ -143,19 +192,25 @@ struct Layer {
   // no word is read twice, or written twice; that sums stay within kMaxLayerSum; that counts and extents
   // are within the limits above.
   [[nodiscard]] std::optional<std::string> complaint() const;
+
+ private:
+  [[nodiscard]] std::optional<std::string> complaint_of_b() const;
 };
 
 // raw of a linear layer: raw[q * outputs + o]. `words`: quad-major, words[quad * positions + p].
 [[nodiscard]] std::vector<int32_t> layer_sums(const Layer& layer, std::span<const uint32_t> words);
 
 // The words that a call writes: of each output word in turn those of all emits,
-// [word * emits.size() + emit]. `words`: as above.
+// [word * emits.size() + emit]. `words`: as above, and of a pair behind them those of b, by quads too.
 [[nodiscard]] std::vector<uint32_t> layer_results(const Layer& layer,
                                                   std::span<const uint32_t> words);
 
 // Address of a word that a call accesses, less the operand's base; in the orders above.
 [[nodiscard]] inline uint32_t in_offset(const Layer& layer, uint32_t quad, uint32_t position) {
   return position * layer.step + quad * layer.quad_step;
+}
+[[nodiscard]] inline uint32_t b_offset(const Layer& layer, uint32_t quad, uint32_t position) {
+  return position * layer.step_b + quad * layer.quad_step_b;
 }
 [[nodiscard]] inline uint32_t out_offset(const Layer& layer, uint32_t word, uint32_t emit) {
   return layer.emits[emit].offset + 4 * word;

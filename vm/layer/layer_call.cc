@@ -25,6 +25,11 @@ bool may_read(const LayerCall& call, const Memory& memory) {
                     [&](auto f) { for_words_read(call, f); });
 }
 
+bool may_read_b(const LayerCall& call, const Memory& memory) {
+  return may_access(call.b, call.layer->b_extent(), memory,
+                    [&](auto f) { for_words_of_b(call, f); });
+}
+
 bool may_write(const LayerCall& call, const Memory& memory) {
   return may_access(call.out, call.layer->out_extent(), memory,
                     [&](auto f) { for_words_written(call, f); });
@@ -33,16 +38,19 @@ bool may_write(const LayerCall& call, const Memory& memory) {
 void touch_layer(const LayerCall& call, Memory& memory) {
   const auto touch = [&](uint32_t address) { ZK_CHECK(memory.touch_word(address, 4, true)); };
   for_words_read(call, touch);
+  for_words_of_b(call, touch);
   for_words_written(call, touch);
 }
 
 void run_layer(const LayerCall& call, Memory& memory) {
   touch_layer(call, memory);
   std::vector<uint32_t> words;
-  words.reserve(size_t{call.layer->quads} * call.layer->positions);
-  for_words_read(call, [&](uint32_t address) {
+  words.reserve(call.layer->words_read());
+  const auto read = [&](uint32_t address) {
     std::memcpy(&words.emplace_back(), memory.window() + address, 4);
-  });
+  };
+  for_words_read(call, read);
+  for_words_of_b(call, read);
   const std::vector<uint32_t> results = layer_results(*call.layer, words);
   size_t i = 0;
   for_words_written(

@@ -11,21 +11,28 @@ namespace zkvm::vm {
 struct LayerCall {
   const Layer* layer = nullptr;
   uint32_t in = 0, out = 0;  // the operands' bases
+  uint32_t b = 0;            // of a pair, whose a is `in`
 };
 
 // Whether the base is a multiple of 4, the extent ends within kAddressEnd and every word accessed is
 // declared writable: also of what is read, because the proof has operands in RAM alone. Words of the
 // extent that are not accessed need not be declared.
 [[nodiscard]] bool may_read(const LayerCall& call, const Memory& memory);
+[[nodiscard]] bool may_read_b(const LayerCall& call, const Memory& memory);  // of pairs
 [[nodiscard]] bool may_write(const LayerCall& call, const Memory& memory);
 
-// f(address) of each word read (quad by quad), or written (output word by output word: the order of
-// layer_results).
+// f(address) of each word read (quad by quad, of b behind all of `in`), or written (output word by
+// output word: the order of layer_results).
 template <class F>
 void for_words_read(const LayerCall& call, F f) {
   for (uint32_t quad = 0; quad < call.layer->quads; ++quad)
     for (uint32_t p = 0; p < call.layer->positions; ++p)
       f(call.in + in_offset(*call.layer, quad, p));
+}
+template <class F>
+void for_words_of_b(const LayerCall& call, F f) {
+  for (uint32_t quad = 0; quad < call.layer->quads; ++quad)
+    for (uint32_t p = 0; p < call.layer->positions_b; ++p) f(call.b + b_offset(*call.layer, quad, p));
 }
 template <class F>
 void for_words_written(const LayerCall& call, F f) {
@@ -37,8 +44,7 @@ void for_words_written(const LayerCall& call, F f) {
 
 // How many there are of both, at most 2 kMaxLayerWords.
 [[nodiscard]] inline size_t words_of(const LayerCall& call) {
-  const Layer& layer = *call.layer;
-  return size_t{layer.quads} * layer.positions + size_t{layer.output_words()} * layer.emits.size();
+  return call.layer->words_read() + call.layer->words_written();
 }
 
 // All below REQUIRE: may_read() and may_write().

@@ -10,6 +10,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -34,6 +35,12 @@ struct LayerHeader {
   uint32_t taps, emits, weights, tables, functions;
 };
 static_assert(sizeof(LayerHeader) == 52);
+
+struct PairHeader {
+  uint32_t positions, step, quad_step;  // of b
+  uint32_t table;
+};
+static_assert(sizeof(PairHeader) == 16);
 
 constexpr uint8_t kSigned = 1, kTable = 2, kSteps = 4;
 struct FunctionHeader {
@@ -71,7 +78,9 @@ class Writer {
 
  private:
   void function(const LayerFunction& f, uint32_t table);
+  void pair(const Layer& layer);
 
+  std::map<Table, uint32_t, decltype(&before)> pair_tables_{&before};  // numbers
   std::vector<uint8_t> bytes_ = std::vector<uint8_t>(sizeof(BlobHeader));
 };
 
@@ -116,6 +125,15 @@ void Writer::layer(const Layer& layer) {
   for (const LayerFunction& f : layer.functions)
     function(f, f.table.empty() ? 0 : number_of.at(f.table));
   array(layer.function_of);
+  if (layer.kind == Layer::Kind::kPair) pair(layer);
+}
+
+void Writer::pair(const Layer& layer) {
+  const Table table = layer.pair_table.bytes();
+  const auto [known, is_new] =
+      pair_tables_.try_emplace(table, static_cast<uint32_t>(pair_tables_.size()));
+  one(PairHeader{layer.positions_b, layer.step_b, layer.quad_step_b, known->second});
+  if (is_new) array(table);
 }
 
 void Writer::function(const LayerFunction& f, uint32_t table) {
@@ -207,7 +225,10 @@ class Reader {
   void weights(Layer& layer, const LayerHeader& header);
   void functions(Layer& layer, const LayerHeader& header);
   LayerFunction function(std::span<const uint8_t> tables, uint32_t& used);
+  void pair(Layer& layer);
 
+  std::vector<PairTable> pair_tables_;
+  std::set<Table, decltype(&before)> distinct_{&before};  // of pair_tables_
   std::span<const uint8_t> left_;  // a multiple of 4
   Budget& budget_;
   std::optional<std::string> fault_;
@@ -217,12 +238,13 @@ Layer Reader::layer() {
   spend("layers", budget_.layers, size_t{1});
   const auto header = one<LayerHeader>("layer");
   const bool linear = header.kind == static_cast<uint8_t>(Layer::Kind::kLinear);
-  if (!linear && header.kind != static_cast<uint8_t>(Layer::Kind::kMaxPool))
-    fail("kind: expected 0 or 1, found {}", header.kind);
+  const bool is_pair = header.kind == static_cast<uint8_t>(Layer::Kind::kPair);
+  if (header.kind > static_cast<uint8_t>(Layer::Kind::kPair))
+    fail("kind: expected 0..2, found {}", header.kind);
   if ((header.flags & ~(kSums | kWideWeights)) != 0)
     fail("flags: expected 0..3, found {}", header.flags);
   if (!linear && header.outputs != 0)
-    fail("outputs of a max pool: expected 0, found {}", header.outputs);
+    fail("outputs of a {}: expected 0, found {}", is_pair ? "pair" : "max pool", header.outputs);
   const auto name = array<char>("name", header.name_bytes);
   Layer layer{.id = 0,
               .name = {name.begin(), name.end()},
@@ -240,12 +262,14 @@ Layer Reader::layer() {
               .weights = {},
               .bias = {},
               .functions = {},
-              .function_of = {}};
+              .function_of = {},
+              .pair_table = {}};
   if (linear) layer.outputs = header.outputs;
   weights(layer, header);
   layer.bias = array<int32_t>("biases", header.outputs);
   functions(layer, header);
   layer.function_of = array<uint16_t>("functions of outputs", layer.sums ? 0 : header.outputs);
+  if (is_pair) pair(layer);
   if (fault_) return layer;
   if (const auto complaint = layer.complaint())
     fail("expected a layer that the tensor unit has, found: {}", *complaint);
@@ -279,6 +303,26 @@ void Reader::functions(Layer& layer, const LayerHeader& header) {
   for (uint32_t i = 0; i < header.functions && !fault_; ++i)
     layer.functions.push_back(function(tables, used));
   if (used != header.tables) fail("tables: expected {} as used, found {}", used, header.tables);
+}
+
+// A table is there where it is used first; each layer has 64 KiB of its own in the file, or shares them.
+void Reader::pair(Layer& layer) {
+  const auto header = one<PairHeader>("pair");
+  layer.positions_b = header.positions;
+  layer.step_b = header.step;
+  layer.quad_step_b = header.quad_step;
+  if (header.table > pair_tables_.size())
+    fail("table of a pair: expected at most {}, the next, found {}", pair_tables_.size(),
+         header.table);
+  if (fault_) return;
+  if (header.table == pair_tables_.size()) {
+    if (!has("table of a pair", PairTable::kBytes)) return;
+    const Table table = take(PairTable::kBytes);
+    if (!distinct_.insert(table).second)
+      return fail("tables of pairs: expected each once, found one twice");
+    pair_tables_.emplace_back(std::vector(table.begin(), table.end()));
+  }
+  layer.pair_table = pair_tables_[header.table];
 }
 
 // `used`: tables that functions before have.

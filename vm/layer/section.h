@@ -11,11 +11,13 @@
 //             i8 or i16 weight[]; i32 bias[outputs]
 //             u8  table[][256]: those of the functions, each once, by first use
 //             function[]; u16 function_of[outputs] (with sums: none)
+//             of a pair: u32 positions, step, quad_step of b; u32 which table of the blob's pairs, by first
+//             use; u8 table[65536] where it is used first
 //   function  u32 scale; i16 zero_point; u8 flags (1: signed; 2: a table; 4: steps), 0
 //             u32 which table, or how many steps, or 0
 //             i32 from[steps]; u8 value[steps]
 //
-// A max pool has 0 as outputs here. Layer n of the blob at byte b of the section has the id b + n: a
+// A max pool and a pair have 0 as outputs here. Layer n of the blob at byte b of the section has the id b + n: a
 // guest needs a symbol for each blob and no more.
 #pragma once
 

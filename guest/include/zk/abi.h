@@ -1,5 +1,5 @@
 // The guest ABI: a subset of Linux's for RV32, shared by guest/ and vm/ (design: guests run under
-// qemu-riscv32 too). Number in a7, arguments in a0-a2, result in a0. Anything else is a trap.
+// qemu-riscv32 too). Number in a7, arguments in a0-a2 (and a3), result in a0. Anything else is a trap.
 #pragma once
 
 #include <stdint.h>
@@ -12,6 +12,8 @@ inline constexpr uint32_t kSysWrite = 64;  // write(fd, buffer, length): length
 inline constexpr uint32_t kSysExit = 93;   // exit(code): does not return
 // layer(id, in, out): id. A layer of the program's section .zkvm.layers; not one of Linux's calls.
 inline constexpr uint32_t kSysLayer = 0x7a6b0001;
+// layer_pair(id, a, b, out): id. The same, of a layer with two inputs; out in a3.
+inline constexpr uint32_t kSysLayerPair = 0x7a6b0002;
 
 inline constexpr uint32_t kFdInput =
     0;  // private input, whole words: buffer and length multiples of 4

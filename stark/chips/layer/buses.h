@@ -13,16 +13,20 @@ namespace zkvm::stark::chips {
 
 /// id lo, id hi, kind, positions, step, jump, quads, zero, key, products, rows, output words, position
 /// end, channel end, input's extent, output's extent: a layer's fixed row (layer_tables.h). step and
-/// jump are in words, extents in bytes.
+/// jump are in words, extents in bytes. Of a pair: id lo, id hi, kind, positions, step, jump, quads, b's
+/// extent, b's step, b's jump, words, b's positions, list end, table, a's extent, output's extent.
 inline constexpr Bus<16> kLayer{12, "layer"};
-/// clk, place, positions, step, jump, quads, zero: the words that a call reads.
-inline constexpr Bus<7> kLayerRead{13, "layer read"};
+/// clk, operand, place, positions, step, jump, quads, zero: the words of an input, which a call reads.
+/// Operand: 0, or 1 for a pair's b.
+inline constexpr Bus<8> kLayerRead{13, "layer read"};
 /// clk, key, products: the pairs of quad and tap that a call adds up.
 inline constexpr Bus<3> kLayerProducts{14, "layer products"};
-/// kind, clk, place, rows, output words, position end, channel end: the words that a call writes.
+/// kind, clk, place, rows, output words, position end, channel end: the words that a call writes. Of a
+/// pool: position end is that of the list of windows, and the two beside it are 0; of a pair: kind, clk,
+/// place, words, table, list end, 0.
 inline constexpr Bus<7> kLayerWrite{15, "layer write"};
-/// clk, quad, X of its four channels: sums over positions, weighed by powers of mu.
-inline constexpr Bus<22> kActivations{16, "activations"};
+/// clk, operand, quad, X of its four channels: sums over positions, weighed by powers of mu.
+inline constexpr Bus<23> kActivations{16, "activations"};
 /// key, quad, exponents of mu and lambda, V of the quad's channels: sums over a group's outputs of
 /// weights, by powers of lambda.
 inline constexpr Bus<24> kWeights{17, "weights"};
@@ -37,13 +41,17 @@ inline constexpr Bus<9> kChannel{21, "channel"};
 /// function, byte, edge, reach, wide: the function has this byte on [edge, edge + reach], reach < 2^16, if
 /// wide = 0; on all sums from edge on, if wide = 1; on all up to edge, if wide = -1 (reach is 0 then).
 inline constexpr Bus<5> kStep{22, "step"};
-/// clk, quad, position, four bytes: a word that a call has read, for pools.
-inline constexpr Bus<7> kPixel{23, "pixel"};
+/// clk, operand, quad, position, four bytes: a word that a call has read, for pools and pairs.
+inline constexpr Bus<8> kPixel{23, "pixel"};
 /// number in the list of a pool, quad, position, whether it ends a window, offset of the result.
 inline constexpr Bus<5> kWindow{24, "window"};
+/// number in the list of a pair, quad, position of a, position of b, offset of the result.
+inline constexpr Bus<5> kPairOperands{25, "pair operands"};
+/// table + 256 a + b, the byte that it has for a and b. Tables are numbered by 2^16, 2 2^16, ..
+inline constexpr Bus<2> kPairByte{26, "pair byte"};
 
 /// What becomes of a layer's sums; what a layer without products is.
-enum class LayerKind : uint8_t { kBytes = 0, kWords = 1, kMaxPool = 2 };
+enum class LayerKind : uint8_t { kBytes = 0, kWords = 1, kMaxPool = 2, kPair = 3 };
 constexpr uint32_t number(LayerKind kind) { return static_cast<uint32_t>(kind); }
 
 /// Whether and how a chip's rows go on: a *job* is a sequence of rows of which the first alone has

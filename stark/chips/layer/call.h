@@ -45,7 +45,7 @@ struct LayerCall {
     air.assert_bool("real", real);
     air.assert_bool("linear", row.linear);
     air.assert_bool("linear", real - row.linear);
-    // 1 - linear for kMaxPool, 0 for the others: kinds are 0, 1, 2, as the fixed row has them.
+    // 1 - linear for kMaxPool, 0 for kBytes and kWords; no pair, of kind 3, is called by this number.
     air.assert_zero("linear", real * (row.kind * (row.kind - 1) -
                                       2 * (1 - row.linear)));
     step(air, real, clk, row.pc, row.pc + 4);
@@ -62,7 +62,7 @@ struct LayerCall {
     const E in = extent(air, real, row.in.value, row.in_extent, row.in_rest) * kQuarter;
     const E out = extent(air, real, row.out.value, row.out_extent, row.out_rest) * kQuarter;
     air.send(kLayerRead, real,
-             {clk, in, row.positions, row.step, row.jump, row.quads, row.zero});
+             {clk, 0, in, row.positions, row.step, row.jump, row.quads, row.zero});
     air.send(kLayerProducts, row.linear, {clk, row.key, row.products});
     air.send(kLayerWrite, real,
              {row.kind, clk, out, row.rows, row.words, row.position_end, row.channel_end});
@@ -98,7 +98,6 @@ struct LayerCall {
            .real = Fp::one()};
   }
 
- private:
   /// An operand's base as one element.
   /// SOUNDNESS: the first look-up says that base.hi <= kAddressEnd / 2^16, base.hi being a limb: the
   /// base is an integer below kAddressEnd + 2^16. extent <= 2^29 (the image's builder sees to it), so

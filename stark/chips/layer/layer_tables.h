@@ -8,6 +8,8 @@
 //   channels   key function[4] bias[4] | count           a row a word of output
 //   steps      (function value edge reach wide) x 4 | count[4]
 //   windows    key quad position last offset | count     a row a word of a window, of pools
+//   pairs      key quad a b offset | count               a row a word that a pair writes
+//   pair bytes key value[4] | count[4]                   what a pair makes of bytes: of key, key + 1, ..
 //
 // Why they are sound: fixed columns leave nothing to choose but how often a row is asked for. Keys are
 // unique, and 0 is none's, no function's either: padding rows are 0, but for the id of
@@ -158,6 +160,40 @@ struct WindowsTable {
   template <AirBuilder B>
   static void eval(B& air, const Cols<typename B::Var>& row) {
     air.answer(kWindow, row.count, row.tuple);
+  }
+};
+
+struct PairsTable {
+  static constexpr const char* kName = "pairs";
+  static constexpr const char* kColumns = "tuple[5] count";
+  static constexpr SlotUse kSlots[] = {{"layers", 5}};
+  template <class T>
+  struct Cols {
+    T tuple[5];
+    T count;
+  };
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    air.answer(kPairOperands, row.count, row.tuple);
+  }
+};
+
+/// Table t, counted from 1, has the keys t 2^16 + 256 a + b; those of padding rows are below 2^16.
+struct PairBytesTable {
+  static constexpr const char* kName = "pair bytes";
+  static constexpr const char* kColumns = "key value[4] count[4]";
+  static constexpr uint32_t kParts = 4;  // keys of a row
+  static constexpr uint32_t kTable = 1u << 16;
+  static constexpr SlotUse kSlots[] = {{"layers", 5}};
+  template <class T>
+  struct Cols {
+    T key, value[kParts];
+    T count[kParts];
+  };
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row) {
+    for (uint32_t k = 0; k < kParts; ++k)
+      air.answer(kPairByte, row.count[k], {row.key + k, row.value[k]});
   }
 };
 

@@ -53,7 +53,7 @@ struct LayerPool {
              {row.key_end - row.left, row.quad, row.position, row.last, row.offset});
     const E(&byte)[4] = row.word.byte;
     air.send(kPixel, row.real,
-             {row.clk, row.quad, row.position, byte[0], byte[1], byte[2], byte[3]});
+             {row.clk, 0, row.quad, row.position, byte[0], byte[1], byte[2], byte[3]});
     for (int i = 0; i < 4; ++i) {
       const E &best = row.best.byte[i], &most = row.most.byte[i];
       air.assert_zero("a window begins with 0", row.first * best);

@@ -57,9 +57,10 @@ struct LayerProduct {
     const auto &x = row.x, &v = row.v;
     const auto &m = row.shift.c, &s = row.scale.c, &t = row.total.c;
     air.send(kActivations, row.real,
-             {row.clk,   row.quad,  x[0].c[0], x[0].c[1], x[0].c[2], x[0].c[3], x[0].c[4], x[1].c[0],
-              x[1].c[1], x[1].c[2], x[1].c[3], x[1].c[4], x[2].c[0], x[2].c[1], x[2].c[2], x[2].c[3],
-              x[2].c[4], x[3].c[0], x[3].c[1], x[3].c[2], x[3].c[3], x[3].c[4]});
+             {row.clk,   0,         row.quad,  x[0].c[0], x[0].c[1], x[0].c[2],
+              x[0].c[3], x[0].c[4], x[1].c[0], x[1].c[1], x[1].c[2], x[1].c[3],
+              x[1].c[4], x[2].c[0], x[2].c[1], x[2].c[2], x[2].c[3], x[2].c[4],
+              x[3].c[0], x[3].c[1], x[3].c[2], x[3].c[3], x[3].c[4]});
     air.send(kWeights, row.real,
              {row.key,   row.quad,  row.mu_power, row.lambda_power, v[0].c[0], v[0].c[1],
               v[0].c[2], v[0].c[3], v[0].c[4],    v[1].c[0],        v[1].c[1], v[1].c[2],

@@ -1,10 +1,10 @@
 // The words that a layer reads, four activations each; one row a word: quad after quad, in each the
 // positions.
 //
-//   first start real | clk place left quads | positions step jump zero | byte[4] time age_hi |
-//   count pixels | late: x0[5] .. x3[5]
+//   first start real | clk operand place left quads | positions step jump zero |
+//   byte[4] time age_hi | count pixels | late: x0[5] .. x3[5]
 //
-// A run is a quad. Reads the word at `place` at time 4 clk; the next one is `step` words further, the
+// A run is a quad. Reads the word at `place` at time 4 clk + operand; the next one is `step` words further, the
 // next quad's first `jump` words behind this one's last. On the run's first row
 //
 //   x_k = sum over its positions p of mu^p (byte_k(p) - zero)
@@ -13,8 +13,8 @@
 // range16 1, range14 1, bytes 2, activations 1, pixel 1.
 //
 // Why it is sound: counters (layer/buses.h) and addresses follow from the job's constants, which are
-// copied from row to row; a job is received once, so one row alone answers (clk, quad), and one (clk,
-// quad, position). Bytes are below 2^8 and make up the word that memory holds. x is determined by the
+// copied from row to row; a job is received once, and a call opens one for each operand, so one row
+// alone answers (clk, operand, quad), and one (clk, operand, quad, position). Bytes are below 2^8 and make up the word that memory holds. x is determined by the
 // row and the run's later ones, to the run's end, which main columns say. Late degree: x grows by a
 // factor of mu in each row. What is not the start of a run, or not real, answers nothing.
 #pragma once
@@ -27,14 +27,14 @@ namespace zkvm::stark::chips {
 struct LayerRead {
   static constexpr const char* kName = "layer read";
   static constexpr const char* kColumns =
-      "first start real clk place left quads positions step jump zero byte[4] time age_hi count "
-      "pixels x0[5] x1[5] x2[5] x3[5]";
+      "first start real clk operand place left quads positions step jump zero byte[4] time age_hi "
+      "count pixels x0[5] x1[5] x2[5] x3[5]";
   static constexpr uint16_t kLateWidth = 20;
   static constexpr uint32_t kLateDegree = 1;
   template <class T>
   struct Cols {
     T first, start, real;
-    T clk, place, left, quads;
+    T clk, operand, place, left, quads;
     T positions, step, jump, zero;
     Bytes<T> word;
     T time, age_hi;
@@ -54,18 +54,21 @@ struct LayerRead {
     air.assert_zero("next quad", job * (next.quads - row.quads + 1) - run);
     air.assert_zero("next place",
                     job * (next.place - row.place - row.jump) - run * (row.step - row.jump));
+    air.assert_bool("operand", row.operand);
     for (const auto& [was, is] : {std::pair<E, E>{row.clk, next.clk},
+                                  {row.operand, next.operand},
                                   {row.positions, next.positions},
                                   {row.step, next.step},
                                   {row.jump, next.jump},
                                   {row.zero, next.zero}})
       air.assert_zero("constants of a job", job * (is - was));
     air.receive(kLayerRead, row.first,
-                {row.clk, row.place, row.left, row.step, row.jump, row.quads, row.zero});
+                {row.clk, row.operand, row.place, row.left, row.step, row.jump, row.quads, row.zero});
 
     const E(&byte)[4] = row.word.byte;
     const Limbs<E> word = limbs_of(row.word);
-    access_ram(air, row.real, row.place, {word, row.time, row.age_hi}, word, row.clk * 4);
+    access_ram(air, row.real, row.place, {word, row.time, row.age_hi}, word,
+               row.clk * 4 + row.operand);
     air.send(kBytes, row.real, {byte[0], byte[1]});
     air.send(kBytes, row.real, {byte[2], byte[3]});
 
@@ -75,12 +78,13 @@ struct LayerRead {
     air.assert_zero("answers on a quad's first row", row.count * (1 - row.start));
     const auto &x = row.x;
     air.answer(kActivations, row.count,
-               {row.clk,   row.quads,  x[0].c[0], x[0].c[1], x[0].c[2], x[0].c[3], x[0].c[4], x[1].c[0],
-                x[1].c[1], x[1].c[2],  x[1].c[3], x[1].c[4], x[2].c[0], x[2].c[1], x[2].c[2], x[2].c[3],
-                x[2].c[4], x[3].c[0],  x[3].c[1], x[3].c[2], x[3].c[3], x[3].c[4]});
+               {row.clk,   row.operand, row.quads, x[0].c[0], x[0].c[1], x[0].c[2],
+                x[0].c[3], x[0].c[4],   x[1].c[0], x[1].c[1], x[1].c[2], x[1].c[3],
+                x[1].c[4], x[2].c[0],   x[2].c[1], x[2].c[2], x[2].c[3], x[2].c[4],
+                x[3].c[0], x[3].c[1],   x[3].c[2], x[3].c[3], x[3].c[4]});
     air.assert_zero("answers on real rows", row.pixels * (1 - row.real));
     air.answer(kPixel, row.pixels,
-               {row.clk, row.quads, row.left, byte[0], byte[1], byte[2], byte[3]});
+               {row.clk, row.operand, row.quads, row.left, byte[0], byte[1], byte[2], byte[3]});
   }
 };
 

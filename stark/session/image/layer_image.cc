@@ -25,7 +25,13 @@ Fp signed_fp(int64_t x) { return Fp::from_signed(x); }
 
 uint32_t kind_of(const vm::Layer& layer) {
   if (layer.kind == vm::Layer::Kind::kMaxPool) return number(LayerKind::kMaxPool);
+  if (layer.kind == vm::Layer::Kind::kPair) return number(LayerKind::kPair);
   return number(layer.sums ? LayerKind::kWords : LayerKind::kBytes);
+}
+
+/// Words from a quad's last position to the next quad's first.
+Fp jump_of(uint32_t positions, uint32_t step, uint32_t quad_step) {
+  return signed_fp((int64_t{quad_step} - int64_t{positions - 1} * step) / 4);
 }
 
 }  // namespace
@@ -33,6 +39,8 @@ uint32_t kind_of(const vm::Layer& layer) {
 // SOUNDNESS: p is more than twice what a sum can be, in the proof's own words.
 static_assert(2 * vm::kMaxLayerSum < Fp::kModulus);
 static_assert(vm::kMaxLayerSum == (int64_t{1} << 30) - (int64_t{1} << 24));  // write_words.h
+static_assert(uint64_t{PairBytesTable::kParts} << kMaxLogHeight <
+              Fp::kModulus - PairBytesTable::kTable);  // pair.h: keys
 static_assert(vm::kMaxLayerExtent <= 1u << 29);                             // call.h
 
 /// Lists are expanded one layer after the other, and checked in between: a small file can ask for more
@@ -93,19 +101,21 @@ Result<void> LayerImage::add(size_t index) {
     add_channels(entry, layer);
     end = entry.positions_row + 1 + rows;
     channels_end = entry.channels_row + 1 + words;
+  } else if (layer.kind == vm::Layer::Kind::kPair) {
+    add_pairs(entry, layer);
   } else {
     add_windows(entry, layer);
     rows = static_cast<uint32_t>(layer.windows());
     words = 0;
     end = entry.windows_row + 1 + rows;
   }
-  const int64_t jump = int64_t{layer.quad_step} - int64_t{layer.positions - 1} * layer.step;
+  const Fp jump = jump_of(layer.positions, layer.step, layer.quad_step);
   const Fp tuple[] = {fp(layer.id & 0xffff),
                       fp(layer.id >> 16),
                       fp(kind_of(layer)),
                       fp(layer.positions),
                       fp(layer.step / 4),
-                      signed_fp(jump / 4),
+                      jump,
                       fp(layer.quads),
                       fp(layer.zero),
                       fp(key),
@@ -117,6 +127,15 @@ Result<void> LayerImage::add(size_t index) {
                       fp(static_cast<uint32_t>(layer.in_extent())),
                       fp(static_cast<uint32_t>(layer.out_extent()))};
   std::ranges::copy(tuple, entry.tuple);
+  if (layer.kind == vm::Layer::Kind::kPair) {
+    entry.tuple[7] = fp(static_cast<uint32_t>(layer.b_extent()));
+    entry.tuple[8] = fp(layer.step_b / 4);
+    entry.tuple[9] = jump_of(layer.positions_b, layer.step_b, layer.quad_step_b);
+    entry.tuple[10] = fp(static_cast<uint32_t>(layer.words_written()));
+    entry.tuple[11] = fp(layer.positions_b);
+    entry.tuple[12] = fp(static_cast<uint32_t>(pairs_.size() + 1));
+    entry.tuple[13] = fp((entry.pair_table + 1) * PairBytesTable::kTable);
+  }
   entries_.push_back(entry);
   return {};
 }
@@ -201,6 +220,25 @@ void LayerImage::add_windows(Entry& entry, const vm::Layer& layer) {
       }
 }
 
+bool LayerImage::ByBytes::operator()(std::span<const uint8_t> a, std::span<const uint8_t> b) const {
+  return std::ranges::lexicographical_compare(a, b);
+}
+
+/// A table that another layer has, too, is there once.
+void LayerImage::add_pairs(Entry& entry, const vm::Layer& layer) {
+  const std::span<const uint8_t> table = layer.pair_table.bytes();
+  const auto [known, is_new] =
+      pair_table_numbers_.try_emplace(table, static_cast<uint32_t>(pair_tables_.size()));
+  if (is_new) pair_tables_.push_back(table);
+  entry.pair_table = known->second;
+  entry.pairs_row = static_cast<uint32_t>(pairs_.size());
+  for (uint32_t quad = 0; quad < layer.quads; ++quad)
+    for (const vm::Layer::Emit& emit : layer.emits)
+      pairs_.push_back({layer.quads - quad, layer.positions - emit.position,
+                        layer.positions_b - layer.position_of_b(emit.position),
+                        emit.offset / 4 + quad});
+}
+
 uint32_t LayerImage::step_of(uint32_t function, int32_t sum) const {
   const auto first = steps_.begin() + first_step_[function];
   const auto end = function + 1 < first_step_.size() ? steps_.begin() + first_step_[function + 1]
@@ -227,12 +265,16 @@ uint64_t LayerImage::rows(LayerTable table) const {
       return (steps_.size() + StepsTable::kParts - 1) / StepsTable::kParts;
     case LayerTable::kWindows:
       return windows_.size();
+    case LayerTable::kPairs:
+      return pairs_.size();
+    case LayerTable::kPairBytes:
+      return pair_tables_.size() * (PairBytesTable::kTable / PairBytesTable::kParts);
   }
   return 0;
 }
 
 uint64_t LayerImage::cells() const {
-  constexpr uint64_t kColumns[kLayerTables] = {16, 69, 2, 3, 9, 20, 5};
+  constexpr uint64_t kColumns[kLayerTables] = {16, 69, 2, 3, 9, 20, 5, 5, 5};
   uint64_t cells = 0;
   for (size_t t = 0; t < kLayerTables; ++t)
     if (heights_[t] != 0) cells += kColumns[t] << heights_[t];
@@ -248,7 +290,9 @@ LayerCounts LayerImage::no_counts() const {
           .positions = zeros(LayerTable::kPositions),
           .channels = zeros(LayerTable::kChannels),
           .steps = std::vector<uint32_t>(steps_.size()),
-          .windows = zeros(LayerTable::kWindows)};
+          .windows = zeros(LayerTable::kWindows),
+          .pairs = zeros(LayerTable::kPairs),
+          .pair_bytes = std::vector<uint32_t>(pair_tables_.size() * PairBytesTable::kTable)};
 }
 
 LayerImage::WeightsRow LayerImage::weights_row(uint32_t row) const {
@@ -402,6 +446,19 @@ std::vector<Table> LayerImage::tables(const Circuit& circuit, LayerCounts counts
     const Window& window = windows_[i];
     row = {{fp(i + 1), fp(window.quad), fp(window.position), fp(window.last), fp(window.offset)},
            fp(shared->windows[i])};
+  });
+  add.operator()<PairsTable>(LayerTable::kPairs, [this, shared](auto& row, uint32_t i) {
+    const Pair& pair = pairs_[i];
+    row = {{fp(i + 1), fp(pair.quad), fp(pair.a), fp(pair.b), fp(pair.offset)},
+           fp(shared->pairs[i])};
+  });
+  add.operator()<PairBytesTable>(LayerTable::kPairBytes, [this, shared](auto& row, uint32_t i) {
+    const uint32_t first = PairBytesTable::kParts * i;
+    row.key = fp(PairBytesTable::kTable + first);
+    for (uint32_t k = 0; k < PairBytesTable::kParts; ++k) {
+      row.value[k] = fp(pair_tables_[first / PairBytesTable::kTable][first % PairBytesTable::kTable + k]);
+      row.count[k] = fp(shared->pair_bytes[first + k]);
+    }
   });
   return out;
 }

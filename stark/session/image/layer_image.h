@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <span>
 #include <vector>
@@ -17,7 +18,8 @@ namespace zkvm::stark::machine {
 
 /// How often each fixed row is asked for, by its number in the table.
 struct LayerCounts {
-  std::vector<uint32_t> layers, weights, lambdas, mus, positions, channels, steps, windows;
+  std::vector<uint32_t> layers, weights, lambdas, mus, positions, channels, steps, windows, pairs,
+      pair_bytes;
 };
 
 class LayerImage {
@@ -39,6 +41,8 @@ class LayerImage {
     uint32_t positions_row = 0;  // q = 0
     uint32_t channels_row = 0;
     uint32_t windows_row = 0;
+    uint32_t pairs_row = 0;
+    uint32_t pair_table = 0;     // its number, from 0
     uint32_t function = 0;  // number of its first one
   };
   [[nodiscard]] const Entry& entry(size_t layer) const { return entries_[layer]; }
@@ -80,6 +84,10 @@ class LayerImage {
     bool last;
     uint32_t offset;  // in words
   };
+  struct Pair {
+    uint32_t quad, a, b;  // counted down
+    uint32_t offset;      // in words
+  };
   struct WeightsRow {
     uint32_t layer, quad, tap, part;
   };
@@ -89,6 +97,7 @@ class LayerImage {
   void add_positions(Entry& entry, const vm::Layer& layer, size_t index);
   void add_channels(Entry& entry, const vm::Layer& layer);
   void add_windows(Entry& entry, const vm::Layer& layer);
+  void add_pairs(Entry& entry, const vm::Layer& layer);
   [[nodiscard]] uint64_t rows(LayerTable table) const;
   [[nodiscard]] WeightsRow weights_row(uint32_t row) const;
 
@@ -109,6 +118,13 @@ class LayerImage {
   std::vector<Position> positions_;
   std::vector<Channel> channels_;
   std::vector<Window> windows_;
+  std::vector<Pair> pairs_;
+  std::vector<std::span<const uint8_t>> pair_tables_;
+  /// Numbers of pair_tables_, by their bytes.
+  struct ByBytes {
+    bool operator()(std::span<const uint8_t> a, std::span<const uint8_t> b) const;
+  };
+  std::map<std::span<const uint8_t>, uint32_t, ByBytes> pair_table_numbers_;
 };
 
 }  // namespace zkvm::stark::machine

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "stark/chips/layer/layer_tables.h"
+#include "stark/chips/layer/pair.h"
 #include "stark/chips/layer/pool.h"
 #include "stark/chips/layer/product.h"
 #include "stark/chips/layer/read.h"
@@ -19,14 +20,16 @@ using namespace chips;
 
 const char* writer_of(const vm::Layer& layer) {
   if (layer.kind == vm::Layer::Kind::kMaxPool) return LayerPool::kName;
+  if (layer.kind == vm::Layer::Kind::kPair) return LayerPair::kName;
   return layer.sums ? LayerWriteWords::kName : LayerWriteBytes::kName;
 }
 
 /// One call as the record has it.
 struct Call {
   size_t layer;
-  uint32_t clk, in, out;
-  std::span<const vm::Access> reads, writes;  // [quad][position], [word][emit]
+  uint32_t clk, in, b, out;  // b of pairs
+  // [quad][position], [quad][position of b], [word][emit]
+  std::span<const vm::Access> reads, reads_b, writes;
 
   [[nodiscard]] uint32_t word_read(const vm::Layer& of, uint32_t quad, uint32_t position) const {
     return reads[size_t{quad} * of.positions + position].value;
@@ -39,9 +42,12 @@ std::vector<Call> calls_of(const LayerImage& layers, const vm::Segment& segment)
   const auto words = segment.layer_words.rows<vm::Access>();
   for (const vm::LayerRow& row : segment.layer_calls.rows<vm::LayerRow>()) {
     const vm::Layer& layer = layers.layer(row.layer);
-    const size_t read = size_t{layer.quads} * layer.positions;
-    out.push_back({row.layer, row.clk, row.a1.value, row.a2.value, words.subspan(row.word, read),
-                   words.subspan(row.word + read, size_t{layer.output_words()} * layer.emits.size())});
+    const bool pair = layer.kind == vm::Layer::Kind::kPair;
+    const size_t read = size_t{layer.quads} * layer.positions, both = layer.words_read();
+    out.push_back({row.layer, row.clk, row.a1.value, pair ? row.a2.value : 0,
+                   pair ? row.a3.value : row.a2.value, words.subspan(row.word, read),
+                   words.subspan(row.word + read, both - read),
+                   words.subspan(row.word + both, layer.words_written())});
   }
   return out;
 }
@@ -123,20 +129,24 @@ struct LayerRows::Data {
   std::vector<LayerWriteBytes::Cols<Fp>> bytes;
   std::vector<LayerWriteWords::Cols<Fp>> words;
   std::vector<LayerPool::Cols<Fp>> pools;
+  std::vector<LayerPair::Cols<Fp>> pairs;
   LayerCounts counts;
 
   void add(const Call& call);
   void add_read(const Call& call, std::span<const uint32_t> pixels);
+  void add_read(const Call& call, uint32_t operand, std::span<const uint32_t> pixels);
   void add_products(const Call& call);
   void add_bytes(const Call& call, std::span<const int32_t> sums);
   void add_words(const Call& call, std::span<const int32_t> sums);
   void add_pool(const Call& call);
+  void add_pair(const Call& call);
 };
 
 void LayerRows::Data::add(const Call& call) {
   const vm::Layer& layer = layers.layer(call.layer);
   const LayerImage::Entry& entry = layers.entry(call.layer);
   ++counts.layers[call.layer];
+  if (layer.kind == vm::Layer::Kind::kPair) return add_pair(call);
   std::vector<uint32_t> pixels(call.reads.size());
   if (layer.kind == vm::Layer::Kind::kMaxPool) {
     for (uint32_t quad = 0; quad < layer.quads; ++quad)
@@ -167,28 +177,40 @@ void LayerRows::Data::add(const Call& call) {
 }
 
 void LayerRows::Data::add_read(const Call& call, std::span<const uint32_t> pixels) {
+  add_read(call, 0, pixels);
+}
+
+/// The words of one operand, each answered `pixels` times.
+void LayerRows::Data::add_read(const Call& call, uint32_t operand,
+                               std::span<const uint32_t> pixels) {
   const vm::Layer& layer = layers.layer(call.layer);
-  const LayerImage::Entry& entry = layers.entry(call.layer);
+  const Fp(&fixed)[16] = layers.entry(call.layer).tuple;
+  const bool is_b = operand == 1;
+  const auto reads = is_b ? call.reads_b : call.reads;
+  const uint32_t positions = is_b ? layer.positions_b : layer.positions;
+  const Fp zero = layer.kind == vm::Layer::Kind::kPair ? Fp{} : fixed[7];
   const Fp taps = fp(layer.kind == vm::Layer::Kind::kLinear ? static_cast<uint32_t>(layer.taps.size()) : 0);
   for (uint32_t quad = 0; quad < layer.quads; ++quad)
-    for (uint32_t p = 0; p < layer.positions; ++p) {
-      const size_t at = size_t{quad} * layer.positions + p;
-      const vm::Access& found = call.reads[at];
+    for (uint32_t p = 0; p < positions; ++p) {
+      const size_t at = size_t{quad} * positions + p;
+      const vm::Access& found = reads[at];
       LayerRead::Cols<Fp>& row = read.emplace_back();
       row.first = fp(at == 0);
       row.start = fp(p == 0);
       row.real = Fp::one();
       row.clk = fp(call.clk);
-      row.place = fp((call.in + in_offset(layer, quad, p)) / 4);
-      row.left = fp(layer.positions - p);
+      row.operand = fp(operand);
+      row.place = fp(
+          (is_b ? call.b + b_offset(layer, quad, p) : call.in + in_offset(layer, quad, p)) / 4);
+      row.left = fp(positions - p);
       row.quads = fp(layer.quads - quad);
-      row.positions = entry.tuple[3];
-      row.step = entry.tuple[4];
-      row.jump = entry.tuple[5];
-      row.zero = entry.tuple[7];
+      row.positions = fp(positions);
+      row.step = fixed[is_b ? 8 : 4];
+      row.jump = fixed[is_b ? 9 : 5];
+      row.zero = zero;
       row.word = bytes_of(found.value);
       row.time = fp(found.time);
-      row.age_hi = fp((call.clk * 4 - found.time - 1) >> 16);
+      row.age_hi = fp((call.clk * 4 + operand - found.time - 1) >> 16);
       row.count = p == 0 ? taps : Fp{};
       row.pixels = fp(pixels[at]);
     }
@@ -336,6 +358,50 @@ void LayerRows::Data::add_pool(const Call& call) {
   }
 }
 
+void LayerRows::Data::add_pair(const Call& call) {
+  const vm::Layer& layer = layers.layer(call.layer);
+  const LayerImage::Entry& entry = layers.entry(call.layer);
+  const std::span<const uint8_t> table = layer.pair_table.bytes();
+  const auto count = static_cast<uint32_t>(layer.words_written());
+  const auto emits = static_cast<uint32_t>(layer.emits.size());
+  std::vector<uint32_t> of_a(call.reads.size()), of_b(call.reads_b.size());
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t quad = i / emits;
+    const auto [p, offset] = layer.emits[i % emits];
+    const uint32_t p_b = layer.position_of_b(p);
+    const size_t at_a = size_t{quad} * layer.positions + p;
+    const size_t at_b = size_t{quad} * layer.positions_b + p_b;
+    const uint32_t a = call.reads[at_a].value, b = call.reads_b[at_b].value;
+    ++of_a[at_a];
+    ++of_b[at_b];
+    ++counts.pairs[entry.pairs_row + i];
+    uint32_t value = 0;
+    for (uint32_t lane = 0; lane < 32; lane += 8) {
+      const uint32_t both = (a >> lane & 0xff) * 256 + (b >> lane & 0xff);
+      value |= uint32_t{table[both]} << lane;
+      ++counts.pair_bytes[size_t{entry.pair_table} * PairBytesTable::kTable + both];
+    }
+    LayerPair::Cols<Fp>& row = pairs.emplace_back();
+    row.first = fp(i == 0);
+    row.real = Fp::one();
+    row.clk = fp(call.clk);
+    row.place = fp(call.out / 4);
+    row.left = fp(count - i);
+    row.list_end = entry.tuple[12];
+    row.table = entry.tuple[13];
+    row.quad = fp(layer.quads - quad);
+    row.a = fp(layer.positions - p);
+    row.b = fp(layer.positions_b - p_b);
+    row.offset = fp(offset / 4 + quad);
+    row.a_word = bytes_of(a);
+    row.b_word = bytes_of(b);
+    row.value = bytes_of(value);
+    row.old = found_in_ram(call.writes[i], call.clk * 4 + 2);
+  }
+  add_read(call, 0, of_a);
+  add_read(call, 1, of_b);
+}
+
 namespace {
 
 using Four = std::array<Fp5, 4>;
@@ -353,7 +419,7 @@ struct LateProducts {
       if (other.chip == read_chip) {
         const std::vector<Fp> made = witness.late_columns(other, LayerRead::kLateWidth, late);
         backwards<LayerRead>(other, [&](uint64_t r, const auto& row, bool, bool) {
-          if (row.count != Fp{}) x[{row.clk.value(), row.quads.value()}] = four(&made[20 * r]);
+          if (row.operand == Fp{} && row.count != Fp{}) x[{row.clk.value(), row.quads.value()}] = four(&made[20 * r]);
         });
       } else if (other.chip == weights_chip) {
         const std::vector<Fp> made = witness.late_columns(other, WeightsTable::kLateWidth, late);
@@ -396,6 +462,7 @@ LayerRows::LayerRows(const LayerImage& layers, const vm::Segment& segment)
                                         .bytes = {},
                                         .words = {},
                                         .pools = {},
+                                        .pairs = {},
                                         .counts = layers.no_counts()})) {
   for (const Call& call : data_->calls) data_->add(call);
 }
@@ -428,6 +495,7 @@ std::vector<ChipRows> LayerRows::chip_rows() const {
   add.operator()<LayerWriteBytes>(data_->bytes);
   add.operator()<LayerWriteWords>(data_->words);
   add.operator()<LayerPool>(data_->pools);
+  add.operator()<LayerPair>(data_->pairs);
   return out;
 }
 
@@ -458,12 +526,13 @@ std::vector<Table> LayerRows::tables(
   add.operator()<LayerWriteBytes>(data_->bytes, late_write_bytes);
   add.operator()<LayerWriteWords>(data_->words, late_write_words);
   add.operator()<LayerPool>(data_->pools, {});
+  add.operator()<LayerPair>(data_->pairs, {});
   return out;
 }
 
 std::map<std::string, uint64_t> layer_rows(const vm::Layer& layer) {
   std::map<std::string, uint64_t> rows;
-  rows[LayerRead::kName] = uint64_t{layer.quads} * layer.positions;
+  rows[LayerRead::kName] = layer.words_read();
   if (layer.products_summed() != 0) rows[LayerProduct::kName] = layer.products_summed();
   rows[writer_of(layer)] = layer.written_rows();
   return rows;

@@ -18,8 +18,8 @@
 namespace zkvm::stark::machine {
 
 /// Rows that a call of a layer has in each of the unit's chips with a free number of them, by name: a
-/// *job* each, which is in one table, for its rows refer to the next ones. LayerCall's are not among
-/// them.
+/// *job* each, which is in one table, for its rows refer to the next ones. (A pair's two of reading count
+/// as one here.) Calls' chips are not among them.
 [[nodiscard]] std::map<std::string, uint64_t> layer_rows(const vm::Layer& layer);
 /// Rows of the fixed table `weights` that it has.
 [[nodiscard]] uint64_t weight_rows(const vm::Layer& layer);

@@ -19,7 +19,7 @@ struct LayerGuest {
   std::vector<vm::Layer> layers;
   std::vector<uint8_t> data;
   struct Place {
-    uint32_t in, out;  // addresses
+    uint32_t in, out, b = 0;  // addresses; b of pairs
   };
   std::vector<Place> places;
 
@@ -29,11 +29,20 @@ struct LayerGuest {
     std::mt19937_64 random(seed);
     for (const vm::Layer& layer : layers) {
       Place& place = places.emplace_back();
-      place.in = vm::test::kDataBase + static_cast<uint32_t>(data.size());
-      for (uint64_t i = 0; i < layer.in_extent(); ++i) {
-        const uint32_t any = static_cast<uint32_t>(random());
-        data.push_back(static_cast<uint8_t>(any % 8 == 0 ? 0 : any % 8 == 1 ? 255 : any >> 8));
-      }
+      const auto input = [&](uint64_t bytes) {
+        const auto address = vm::test::kDataBase + static_cast<uint32_t>(data.size());
+        for (uint64_t i = 0; i < bytes; ++i) {
+          const uint32_t any = static_cast<uint32_t>(random());
+          data.push_back(static_cast<uint8_t>(any % 8 == 0 ? 0 : any % 8 == 1 ? 255 : any >> 8));
+        }
+        return address;
+      };
+      place.in = input(layer.in_extent());
+      // Every third pair has one tensor twice, as far as b lies within a.
+      const bool shared = random() % 3 == 0;
+      if (layer.kind == vm::Layer::Kind::kPair)
+        place.b = shared && layer.b_extent() <= layer.in_extent() ? place.in
+                                                                  : input(layer.b_extent());
       place.out = vm::test::kDataBase + static_cast<uint32_t>(data.size());
       data.resize(data.size() + layer.out_extent());
       ZK_CHECK(data.size() <= kBytes);
@@ -44,9 +53,12 @@ struct LayerGuest {
   [[nodiscard]] std::vector<uint8_t> elf(bool commits = true) const {
     vm::test::Assembler text;
     for (uint32_t i = 0; i < layers.size(); ++i) {
-      text.call(zk::abi::kSysLayer, i, places[i].in, places[i].out);
-      if (commits)
-        text.call(64, 3, places[i].out, static_cast<uint32_t>(layers[i].out_extent()));
+      const auto [in, out, b] = places[i];
+      if (layers[i].kind == vm::Layer::Kind::kPair)
+        text.call_pair(i, in, b, out);
+      else
+        text.call(zk::abi::kSysLayer, i, in, out);
+      if (commits) text.call(64, 3, out, static_cast<uint32_t>(layers[i].out_extent()));
     }
     text.exit(0);
     auto file = vm::test::ElfFile::of(text.words(), data);
@@ -69,6 +81,9 @@ struct LayerGuest {
       for (uint32_t quad = 0; quad < layer.quads; ++quad)
         for (uint32_t p = 0; p < layer.positions; ++p)
           input.push_back(word_at(places[i].in + in_offset(layer, quad, p)));
+      for (uint32_t quad = 0; quad < layer.quads; ++quad)
+        for (uint32_t p = 0; p < layer.positions_b; ++p)
+          input.push_back(word_at(places[i].b + b_offset(layer, quad, p)));
       std::vector<uint8_t> bytes(layer.out_extent());
       const std::vector<uint32_t> results = layer_results(layer, input);
       for (uint32_t word = 0, at = 0; word < layer.output_words(); ++word)
