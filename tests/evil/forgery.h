@@ -164,6 +164,18 @@ class Forgery {
     return "";
   }
 
+  /// All that is wrong with it: labels of asserts, "bus .." of those out of balance.
+  [[nodiscard]] std::set<std::string> complaints() {
+    follow_late();
+    std::set<std::string> out;
+    for (const Place at : changed_)
+      for (const auto& broken : run(at).broken) out.insert(name(at.table) + ": " + broken.label);
+    for (const auto& [key, count] : traffic_)
+      if (count != Fp::zero() && !is_answered(key.first, key.second))
+        out.insert("bus " + circuit_.bus_name(key.first));
+    return out;
+  }
+
   /// The witness with multiplicities put right, to be checked or proven as a whole.
   [[nodiscard]] Witness finished() const {
     Witness out = witness_;
