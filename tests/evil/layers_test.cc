@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <random>
 #include <set>
 #include <string>
-#include <random>
 
 #include "stark/chips/layer/call.h"
 #include "stark/chips/layer/pair.h"
@@ -146,124 +146,6 @@ TEST(EvilLayers, EveryCellOfLiveRowsIsBound) {
         }
     }
   }
-}
-
-/// Rows of the n-th job of a table.
-std::vector<Place> rows_of_job(const Forgery& forgery, const char* chip, size_t n) {
-  const size_t t = forgery.table(chip);
-  std::vector<Place> rows;
-  size_t begun = 0;
-  for (uint64_t r = 0; forgery.get({t, r}, "real") == Fp::one(); ++r) {
-    if (forgery.get({t, r}, "first") == Fp::one()) ++begun;
-    if (begun == n + 1) rows.push_back({t, r});
-  }
-  return rows;
-}
-
-/// What a prover might do with pairs, and by what it is refuted. The guest has two: a - b of positions
-/// in threes, and b - a where b has one.
-TEST(EvilLayers, HazardsOfPairs) {
-  Workbench bench = bench_of(guest());
-  Forgery& forgery = *bench.forgery;
-  const size_t call_table = forgery.table(LayerPairCall::kName);
-  const Place calls[] = {{call_table, 0}, {call_table, 1}};
-  const std::vector<Place> pairs[] = {rows_of_job(forgery, LayerPair::kName, 0),
-                                      rows_of_job(forgery, LayerPair::kName, 1)};
-  ASSERT_EQ(pairs[0].size(), 6u);
-  ASSERT_EQ(pairs[1].size(), 4u);
-  // Reading: five layers before, then a and b of each.
-  const std::vector<Place> reads[] = {rows_of_job(forgery, LayerRead::kName, 5),
-                                      rows_of_job(forgery, LayerRead::kName, 6)};
-  ASSERT_EQ(reads[0].size(), 6u);
-  const auto expect = [&](const char* hazard, std::set<std::string> among, auto forge) {
-    ASSERT_EQ(forgery.caught(), "");
-    forge();
-    forgery.repair_banks();
-    const std::set<std::string> complaints = forgery.complaints();
-    for (const std::string& expected : among)
-      EXPECT_TRUE(complaints.contains(expected))
-          << hazard << ": expected " << expected << ", found " << ::testing::PrintToString(complaints);
-    forgery.reset();
-  };
-  const auto set = [&](const std::vector<Place>& rows, const char* col, Fp value) {
-    for (const Place at : rows) forgery.set(at, col, value);
-  };
-  // value_i = f(a_i, b_i) in the whole job.
-  const auto compute = [&](const std::vector<Place>& rows, auto f) {
-    for (const Place at : rows)
-      for (int i = 0; i < 4; ++i) {
-        const auto byte = [&](const char* word) {
-          return forgery.get(at, fmt::format("{}_byte[{}]", word, i)).value();
-        };
-        forgery.set(at, fmt::format("value[{}]", i),
-                    Fp::from(static_cast<uint8_t>(f(byte("a"), byte("b")))));
-      }
-  };
-  const auto exchange = [&](Place at, const std::string& one, const std::string& other) {
-    const Fp was = forgery.get(at, one);
-    forgery.set(at, one, forgery.get(at, other));
-    forgery.set(at, other, was);
-  };
-  const Fp other_table = forgery.get(pairs[1][0], "table");
-  expect("another table, of the writing job alone", {"bus layer write"}, [&] {
-    set(pairs[0], "table", other_table);
-    compute(pairs[0], [](uint32_t a, uint32_t b) { return b - a; });
-  });
-  expect("another table, of the call", {"bus layer"}, [&] {
-    set(pairs[0], "table", other_table);
-    set({calls[0]}, "table", other_table);
-    compute(pairs[0], [](uint32_t a, uint32_t b) { return b - a; });
-  });
-  expect("another table, in one row", {"layer pair: constants of a job"},
-         [&] { set({pairs[0][2]}, "table", other_table); });
-  expect("a table's byte that it has not", {"bus pair byte"},
-         [&] { set({pairs[0][2]}, "value[1]", Fp::from(256)); });
-  expect("a byte of a and one of b exchanged for others of the same key", {"bus pixel"}, [&] {
-    const Place at = pairs[0][1];
-    forgery.set(at, "a_byte[0]", forgery.get(at, "a_byte[0]") - Fp::one());
-    forgery.set(at, "b_byte[0]", forgery.get(at, "b_byte[0]") + Fp::from(256));
-  });
-  expect("a and b exchanged", {"bus pixel"}, [&] {
-    for (const Place at : pairs[0])
-      for (int i = 0; i < 4; ++i)
-        exchange(at, fmt::format("a_byte[{}]", i), fmt::format("b_byte[{}]", i));
-    compute(pairs[0], [](uint32_t a, uint32_t b) { return a - b; });
-  });
-  expect("a and b exchanged by the operands of the reading jobs", {"bus layer read"}, [&] {
-    set(reads[0], "operand", Fp::one());
-    set(reads[1], "operand", Fp::zero());
-    for (const Place at : pairs[0])
-      for (int i = 0; i < 4; ++i)
-        exchange(at, fmt::format("a_byte[{}]", i), fmt::format("b_byte[{}]", i));
-    compute(pairs[0], [](uint32_t a, uint32_t b) { return a - b; });
-  });
-  expect("a and b exchanged in the call", {"bus memory"}, [&] {
-    for (const char* col : {"a[0]", "a[1]"}) exchange(calls[0], col, std::string("b") + (col + 1));
-    for (const Place at : reads[0]) set({at}, "place", forgery.get(at, "place") + Fp::from(8));
-  });
-  expect("b read at a's time", {"bus layer read"}, [&] { set(reads[1], "operand", Fp::zero()); });
-  expect("b read at the time of the write", {"layer read: operand", "bus layer read"},
-         [&] { set(reads[1], "operand", Fp::from(2)); });
-  expect("the operand flipped within a job", {"layer read: constants of a job", "bus pixel"},
-         [&] { set({reads[0][2]}, "operand", Fp::one()); });
-  expect("the list of another pair, in the writing job", {"bus layer write", "bus pixel"}, [&] {
-    set(pairs[1], "list_end", forgery.get(pairs[0][0], "list_end"));
-    for (size_t i = 0; i < 4; ++i)
-      for (const char* col : {"quad", "a", "b", "offset"})
-        set({pairs[1][i]}, col, forgery.get(pairs[0][2 + i], col));
-  });
-  expect("the list of another pair, in the call", {"bus layer"}, [&] {
-    set(pairs[1], "list_end", forgery.get(pairs[0][0], "list_end"));
-    set({calls[1]}, "list_end", forgery.get(pairs[0][0], "list_end"));
-  });
-  expect("another place in the list", {"bus pair operands"},
-         [&] { set({pairs[1][0]}, "offset", forgery.get(pairs[1][0], "offset") + Fp::one()); });
-  expect("a word less", {"layer pair: all words"}, [&] {
-    set({pairs[1][3]}, "real", Fp::zero());
-  });
-  expect("a pair by the call of one input", {"layer call: linear"}, [&] {
-    set({{forgery.table(LayerCall::kName), 0}}, "kind", Fp::from(number(LayerKind::kPair)));
-  });
 }
 
 TEST(EvilLayers, PaddingRowsAreSilent) {
@@ -656,6 +538,128 @@ TEST(EvilLayers, TheListOfBanksSaysWhetherLayersAreCalled) {
   none.layers.clear();
   const Guest without = Guest::of(vm::test::Assembler().exit(0).words());
   EXPECT_FALSE(machine_circuit(without.image->image(), uses));
+}
+
+/// Rows of the n-th job of a table.
+std::vector<Place> rows_of_job(const Forgery& forgery, const char* chip, size_t n) {
+  const size_t t = forgery.table(chip);
+  std::vector<Place> rows;
+  size_t begun = 0;
+  for (uint64_t r = 0; forgery.get({t, r}, "real") == Fp::one(); ++r) {
+    if (forgery.get({t, r}, "first") == Fp::one()) ++begun;
+    if (begun == n + 1) rows.push_back({t, r});
+  }
+  return rows;
+}
+
+/// What a prover might do with pairs, and by what it is refuted. The guest has two: a - b of positions
+/// in threes, and b - a where b has one.
+TEST_F(Hazard, OfPairs) {
+  Forgery& forgery = this->forgery();
+  const size_t call_table = forgery.table(LayerPairCall::kName);
+  const Place calls[] = {{call_table, 0}, {call_table, 1}};
+  const std::vector<Place> pairs[] = {rows_of_job(forgery, LayerPair::kName, 0),
+                                      rows_of_job(forgery, LayerPair::kName, 1)};
+  ASSERT_EQ(pairs[0].size(), 6u);
+  ASSERT_EQ(pairs[1].size(), 4u);
+  // Reading: five layers before, then a and b of each.
+  const std::vector<Place> reads[] = {rows_of_job(forgery, LayerRead::kName, 5),
+                                      rows_of_job(forgery, LayerRead::kName, 6)};
+  ASSERT_EQ(reads[0].size(), 6u);
+  // `prove`: the verifier is asked, too.
+  const auto expect = [&](const char* hazard, std::set<std::string> among, auto forge,
+                          bool prove = false) {
+    ASSERT_EQ(forgery.caught(), "");
+    forge();
+    forgery.repair_banks();
+    const std::set<std::string> complaints = forgery.complaints();
+    for (const std::string& expected : among)
+      EXPECT_TRUE(complaints.contains(expected))
+          << hazard << ": expected " << expected << ", found " << ::testing::PrintToString(complaints);
+    if (prove) {
+      EXPECT_FALSE(check_witness(*bench_->circuit, forgery.finished()).ok()) << hazard;
+      EXPECT_NE(bench_->prove_and_verify(), "") << hazard;
+    }
+    forgery.reset();
+  };
+  const auto set = [&](const std::vector<Place>& rows, const char* col, Fp value) {
+    for (const Place at : rows) forgery.set(at, col, value);
+  };
+  // value_i = f(a_i, b_i) in the whole job.
+  const auto compute = [&](const std::vector<Place>& rows, auto f) {
+    for (const Place at : rows)
+      for (int i = 0; i < 4; ++i) {
+        const auto byte = [&](const char* word) {
+          return forgery.get(at, fmt::format("{}_byte[{}]", word, i)).value();
+        };
+        forgery.set(at, fmt::format("value[{}]", i),
+                    Fp::from(static_cast<uint8_t>(f(byte("a"), byte("b")))));
+      }
+  };
+  const auto exchange = [&](Place at, const std::string& one, const std::string& other) {
+    const Fp was = forgery.get(at, one);
+    forgery.set(at, one, forgery.get(at, other));
+    forgery.set(at, other, was);
+  };
+  const Fp other_table = forgery.get(pairs[1][0], "table");
+  expect("another table, of the writing job alone", {"bus layer write"}, [&] {
+    set(pairs[0], "table", other_table);
+    compute(pairs[0], [](uint32_t a, uint32_t b) { return b - a; });
+  });
+  expect("another table, of the call", {"bus layer"}, [&] {
+    set(pairs[0], "table", other_table);
+    set({calls[0]}, "table", other_table);
+    compute(pairs[0], [](uint32_t a, uint32_t b) { return b - a; });
+  }, true);
+  expect("another table, in one row", {"layer pair: constants of a job"},
+         [&] { set({pairs[0][2]}, "table", other_table); });
+  expect("a table's byte that it has not", {"bus pair byte"},
+         [&] { set({pairs[0][2]}, "value[1]", Fp::from(256)); });
+  expect("a byte of a and one of b exchanged for others of the same key", {"bus pixel"}, [&] {
+    const Place at = pairs[0][1];
+    forgery.set(at, "a_byte[0]", forgery.get(at, "a_byte[0]") - Fp::one());
+    forgery.set(at, "b_byte[0]", forgery.get(at, "b_byte[0]") + Fp::from(256));
+  });
+  expect("a and b exchanged", {"bus pixel"}, [&] {
+    for (const Place at : pairs[0])
+      for (int i = 0; i < 4; ++i)
+        exchange(at, fmt::format("a_byte[{}]", i), fmt::format("b_byte[{}]", i));
+    compute(pairs[0], [](uint32_t a, uint32_t b) { return a - b; });
+  });
+  expect("a and b exchanged by the operands of the reading jobs", {"bus layer read"}, [&] {
+    set(reads[0], "operand", Fp::one());
+    set(reads[1], "operand", Fp::zero());
+    for (const Place at : pairs[0])
+      for (int i = 0; i < 4; ++i)
+        exchange(at, fmt::format("a_byte[{}]", i), fmt::format("b_byte[{}]", i));
+    compute(pairs[0], [](uint32_t a, uint32_t b) { return a - b; });
+  }, true);
+  expect("a and b exchanged in the call", {"bus memory"}, [&] {
+    for (const char* col : {"a[0]", "a[1]"}) exchange(calls[0], col, std::string("b") + (col + 1));
+  });
+  expect("b read at a's time", {"bus layer read"}, [&] { set(reads[1], "operand", Fp::zero()); }, true);
+  expect("b read at the time of the write", {"layer read: operand", "bus layer read"},
+         [&] { set(reads[1], "operand", Fp::from(2)); });
+  expect("the operand flipped within a job", {"layer read: constants of a job", "bus pixel"},
+         [&] { set({reads[0][2]}, "operand", Fp::one()); });
+  expect("the list of another pair, in the writing job", {"bus layer write", "bus pixel"}, [&] {
+    set(pairs[1], "list_end", forgery.get(pairs[0][0], "list_end"));
+    for (size_t i = 0; i < 4; ++i)
+      for (const char* col : {"quad", "a", "b", "offset"})
+        set({pairs[1][i]}, col, forgery.get(pairs[0][2 + i], col));
+  });
+  expect("the list of another pair, in the call", {"bus layer"}, [&] {
+    set(pairs[1], "list_end", forgery.get(pairs[0][0], "list_end"));
+    set({calls[1]}, "list_end", forgery.get(pairs[0][0], "list_end"));
+  }, true);
+  expect("another place in the list", {"bus pair operands"},
+         [&] { set({pairs[1][0]}, "offset", forgery.get(pairs[1][0], "offset") + Fp::one()); });
+  expect("a word less", {"layer pair: all words"}, [&] {
+    set({pairs[1][3]}, "real", Fp::zero());
+  });
+  expect("a pair by the call of one input", {"layer call: linear"}, [&] {
+    set({{forgery.table(LayerCall::kName), 0}}, "kind", Fp::from(number(LayerKind::kPair)));
+  });
 }
 
 }  // namespace
