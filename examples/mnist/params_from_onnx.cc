@@ -1,8 +1,8 @@
 // params_from_onnx MODEL.onnx NAMESPACE HEADER LAYERS
 //
 // Writes what zk::nn needs of each QLinearConv (kConv1, kConv2, ...), QGemm and QLinearMatMul (kDense1, ...),
-// MaxPool (kMaxPool1, ... where it is not the 2x2 one behind a convolution) and QLinearAveragePool
-// (kAveragePool1, ...) of a model that ONNX Runtime quantised, in the graph's order; and the type
+// MaxPool (kMaxPool1, ... where it is not the 2x2 one behind a convolution), QLinearAveragePool
+// (kAveragePool1, ...), QLinearAdd (kAdd1, ...) and QLinearMul (kMul1, ...) of a model that ONNX Runtime quantised, in the graph's order; and the type
 // Input, where the model has one input. How the layers follow one another is the guest's own source.
 //
 // With ZK_TENSOR these are descriptors: which layer of the file LAYERS it is, and the types of its operands.
@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -194,6 +195,7 @@ struct Described {
   std::string plain;                // its definition without the unit
   std::optional<size_t> op = {};    // its operator in the network: one that the unit has
   std::optional<size_t> pool = {};  // the operator of the 2x2 max pool behind it
+  bool exchanged = false;           // of a pair: the unit's a is the model's second input
 };
 
 // The model, gathered node by node.
@@ -215,7 +217,8 @@ class Reader {
 
   const zkvm::layers::Network& network() const { return network_; }
   const std::vector<Described>& described() const { return described_; }
-  const Tensor& input_of(size_t op) const { return tensors_[reads_[op]]; }
+  const Tensor& input_of(size_t op) const { return tensors_[reads_[op].first]; }
+  const Tensor& second_of(size_t op) const { return tensors_[reads_[op].second]; }
   const Tensor& output_of(size_t op) const { return tensors_[writes_[op]]; }
   // What the model reads, if it is one tensor.
   const Tensor* input() const {
@@ -234,6 +237,8 @@ class Reader {
       max_pool(node);
     } else if (node.type() == "QLinearAveragePool") {
       average_pool(node);
+    } else if (node.type() == "QLinearAdd" || node.type() == "QLinearMul") {
+      pairwise(node);
     } else if (node.type() == "QuantizeLinear" || node.type() == "DequantizeLinear" ||
                node.type() == "Flatten") {
       const size_t tensor = names_[node.output()] = input_tensor(node);  // the same bytes
@@ -262,22 +267,23 @@ class Reader {
     tensors_.push_back(tensor);
     return tensors_.size() - 1;
   }
-  size_t input_tensor(const Node& node) const {
-    const auto found = names_.find(node.input(0));
-    if (found == names_.end()) node.fail(node.input(0) + ": expected an output of a node before");
+  size_t input_tensor(const Node& node, int input = 0) const {
+    const auto found = names_.find(node.input(input));
+    if (found == names_.end())
+      node.fail(node.input(input) + ": expected an output of a node before");
     return found->second;
   }
   void add_op(const Node& node,
-              const std::variant<zkvm::layers::Linear, zkvm::layers::MaxPool>& what,
+              decltype(zkvm::layers::Operator::what) what,
               const zkvm::layers::Window& window, bool is_signed, uint32_t outputs) {
     const size_t from = input_tensor(node);
     const auto positions = window.positions(tensors_[from].shape);
     if (!positions) node.fail("expected a window within the padded input");
     const size_t op = network_.operators.size();
-    reads_.push_back(from);
+    reads_.push_back({from, from});
     writes_.push_back(
         add(node.output(), {{outputs, (*positions)[0], (*positions)[1]}, is_signed, op}));
-    network_.operators.push_back({0, what});
+    network_.operators.push_back({0, std::move(what)});
   }
 
   // Inputs 0-5 are the same for all three linear operators.
@@ -410,6 +416,45 @@ class Reader {
                            name, input.scale, input.zero_point, output.scale, output.zero_point)});
   }
 
+  // As the unit has it, a is the input that is not one pixel; the table of plain parameters has the model's
+  // order, and bytes as they are in a Tensor.
+  void pairwise(const Node& node) {
+    const bool is_sum = node.type() == "QLinearAdd";
+    const size_t first = input_tensor(node, 0), second = input_tensor(node, 3);
+    const Shape &of_first = tensors_[first].shape, &of_second = tensors_[second].shape;
+    const Shape pixel{of_first.channels, 1, 1};
+    const bool exchanged = of_first == pixel && of_second != pixel;
+    zkvm::layers::Pairwise pair{
+        .name = fmt::format("{}{}", is_sum ? "Add" : "Mul", is_sum ? ++adds_ : ++muls_),
+        .op = is_sum ? zkvm::layers::Pairwise::Op::kAdd : zkvm::layers::Pairwise::Op::kMul,
+        .a = node.quantisation(1, 2),
+        .b = node.quantisation(4, 5),
+        .output = node.quantisation(6, 7)};
+    tensors_[first].is_signed = pair.a.is_signed;
+    tensors_[second].is_signed = pair.b.is_signed;
+    if (exchanged) std::swap(pair.a, pair.b);
+    const std::vector<uint8_t> table = pair.table();
+    const uint8_t flip = pair.a.is_signed ? 0x80 : 0;
+    std::vector<uint8_t> plain;
+    for (int x = 0; x < 256; ++x)
+      for (int y = 0; y < 256; ++y)
+        plain.push_back(table[static_cast<size_t>(256 * ((exchanged ? y : x) ^ flip) +
+                                                  ((exchanged ? x : y) ^ flip))] ^
+                        flip);
+    const size_t op = network_.operators.size();
+    const Shape shape = exchanged ? of_second : of_first;
+    described_.push_back({.name = pair.name,
+                          .plain = fmt::format(
+                              "inline constexpr zk::nn::PairParams<{}> k{}{{{{\n{}}}}};\n",
+                              element(pair.a.is_signed), pair.name, list(plain)),
+                          .op = op,
+                          .exchanged = exchanged});
+    reads_.push_back(exchanged ? std::pair(second, first) : std::pair(first, second));
+    writes_.push_back(
+        add(node.output(), {shape, pair.output.is_signed, op}));
+    network_.operators.push_back({0, pair});
+  }
+
   void number_tensors() {
     for (Tensor& tensor : tensors_)
       if (!tensor.op) {
@@ -418,18 +463,21 @@ class Reader {
       }
     for (Tensor& tensor : tensors_)
       if (tensor.op) tensor.number = network_.inputs.size() + *tensor.op;
-    for (size_t i = 0; i < network_.operators.size(); ++i)
-      network_.operators[i].input = tensors_[reads_[i]].number;
+    for (size_t i = 0; i < network_.operators.size(); ++i) {
+      network_.operators[i].input = tensors_[reads_[i].first].number;
+      network_.operators[i].second = tensors_[reads_[i].second].number;
+    }
   }
 
   std::vector<Tensor> tensors_;
   std::map<std::string, size_t> names_;
   std::map<std::string, int> uses_;  // of a tensor, by nodes and as the model's output
   std::vector<std::string> inputs_;
-  std::vector<size_t> reads_, writes_;  // tensors of each operator
+  std::vector<std::pair<size_t, size_t>> reads_;  // tensors of each operator: of pairs two
+  std::vector<size_t> writes_;
   zkvm::layers::Network network_;
   std::vector<Described> described_;
-  int convs_ = 0, denses_ = 0, pools_ = 0, average_pools_ = 0;
+  int convs_ = 0, denses_ = 0, pools_ = 0, average_pools_ = 0, adds_ = 0, muls_ = 0;
 };
 
 // The type of a tensor on the unit.
@@ -449,6 +497,16 @@ std::string unit_definition(const Described& described, const Reader& reader,
     return fmt::format("zk::nn::UnitLayer<zk_layers_{}, {},\n  {},\n  {}>", name, op,
                        unit_type(reader.input_of(op), plan), unit_type(reader.output_of(op), plan));
   };
+  if (described.name.starts_with("Add") || described.name.starts_with("Mul")) {
+    const size_t op = *described.op;
+    std::string first = unit_type(reader.input_of(op), plan);
+    std::string second = unit_type(reader.second_of(op), plan);
+    if (described.exchanged) std::swap(first, second);
+    return fmt::format(
+        "inline constexpr zk::nn::UnitPair<zk_layers_{}, {},\n  {},\n  {},\n  {}, {}> k{}{{}};\n",
+        name, op, first, second, unit_type(reader.output_of(op), plan), described.exchanged,
+        described.name);
+  }
   const std::string type = described.pool
                                ? fmt::format("zk::nn::UnitPooled<\n {},\n {}>",
                                              layer(*described.op), layer(*described.pool))

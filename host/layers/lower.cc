@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
 #include <map>
 
@@ -375,6 +376,55 @@ Failure set_functions(const Linear& l, uint32_t pixel_outputs, Layer* layer) {
   return std::nullopt;
 }
 
+// An element that is stored as this byte.
+float element(const Quantisation& q, int stored) {
+  return static_cast<float>(q.is_signed ? stored - 128 : stored);
+}
+
+Failure check(const Pairwise& pair, const Layout& a, const Layout& b, const Layout& out) {
+  const auto bad = [&]<class... Args>(fmt::format_string<Args...> text, Args&&... args) {
+    return error(LayerErrorCode::kDescription, pair.name, text, std::forward<Args>(args)...);
+  };
+  const Quantisation *of_a = &pair.a, *of_b = &pair.b, *of_out = &pair.output;
+  for (const Quantisation* q : {of_a, of_b, of_out}) {
+    const bool in_range = q->is_signed ? zk::nn::is_zero_point<int8_t>(q->zero_point)
+                                       : zk::nn::is_zero_point<uint8_t>(q->zero_point);
+    if (!in_range) return bad("zero point: expected a value of its type, found {}", q->zero_point);
+    if (!zk::nn::is_scale(q->scale))
+      return bad("scale: expected a positive float32, found {}", q->scale);
+    if (q->is_signed != of_a->is_signed) return bad("types: expected one, found int8 and uint8");
+  }
+  const bool add = pair.op == Pairwise::Op::kAdd;
+  for (const float ratio : {add ? of_a->scale / of_out->scale : of_a->scale * of_b->scale / of_out->scale,
+                            add ? of_b->scale / of_out->scale : 1})
+    if (!zk::nn::is_scale(ratio))
+      return bad("scales: expected a quotient that is a positive float32, found {}", ratio);
+  const auto text = [](const Shape& s) {
+    return fmt::format("{} x {} x {}", s.channels, s.height, s.width);
+  };
+  for (const uint32_t size : {a.shape.channels, a.shape.height, a.shape.width})
+    if (size == 0 || size > vm::kMaxLayerWords)
+      return bad("size: expected 1..{}, found {}", vm::kMaxLayerWords, size);
+  const Shape pixel{a.shape.channels, 1, 1};
+  if (b.shape != a.shape && b.shape != pixel)
+    return bad("b: expected {} or {}, found {}", text(a.shape), text(pixel), text(b.shape));
+  if (out.shape != a.shape)
+    return bad("output: expected {}, found {}", text(a.shape), text(out.shape));
+  for (const Layout& layout : {a, b, out})
+    if (layout.planar || layout.row < layout.shape.width || layout.bytes() > vm::kMaxLayerExtent)
+      return error(LayerErrorCode::kLayout, pair.name,
+                   "layout: expected position-major rows of at least {} pixels and at most {} "
+                   "bytes, found {}{} and {}",
+                   layout.shape.width, vm::kMaxLayerExtent, layout.planar ? "planar " : "",
+                   layout.row, layout.bytes());
+  const bool one_pixel = b.shape == pixel && a.shape != pixel;
+  if (one_pixel ? b.lead != 0 : a.lead != b.lead || (a.shape.height > 1 && a.row != b.row))
+    return error(LayerErrorCode::kLayout, pair.name,
+                 "layout of b: expected a row of {} and {} pixels before, found {} and {}", a.row,
+                 one_pixel ? 0 : a.lead, b.row, b.lead);
+  return std::nullopt;
+}
+
 Result<Layer> checked(Layer layer) {
   if (auto complaint = layer.complaint())
     return tl::unexpected(error(LayerErrorCode::kUnfit, layer.name, "{}", *complaint));
@@ -416,6 +466,56 @@ Result<Layer> lower(const Linear& linear, const Layout& in, const Layout& out) {
   if (failure) return tl::unexpected(*failure);
   if (Failure functions = set_functions(linear, 4 * out.quads(), &layer))
     return tl::unexpected(*functions);
+  return checked(std::move(layer));
+}
+
+std::vector<uint8_t> Pairwise::table() const {
+  const float ra = a.scale / output.scale, rb = b.scale / output.scale;
+  const float za = static_cast<float>(a.zero_point), zb = static_cast<float>(b.zero_point);
+  const float zero = static_cast<float>(output.zero_point);
+  const float constant = zero - std::fma(ra, za, rb * zb);
+  const float both = a.scale * b.scale, product_scale = both / output.scale;
+  const auto sum = [&](float x, float y) { return std::fma(x, ra, std::fma(y, rb, constant)); };
+  const auto product = [&](float x, float y) {
+    // Two statements: a compiler must not make an fma of them.
+    const float scaled = (x - za) * (y - zb) * product_scale;
+    return scaled + zero;
+  };
+  const float least = output.is_signed ? -128 : 0, greatest = least + 255;
+  std::vector<uint8_t> bytes;
+  bytes.reserve(vm::PairTable::kBytes);
+  for (int x = 0; x < 256; ++x)
+    for (int y = 0; y < 256; ++y) {
+      const float exact = op == Op::kAdd ? sum(element(a, x), element(b, y))
+                                         : product(element(a, x), element(b, y));
+      const float rounded = std::clamp(std::nearbyint(exact), least, greatest);  // half to even
+      bytes.push_back(static_cast<uint8_t>(static_cast<int>(rounded - least)));
+    }
+  return bytes;
+}
+
+Result<Layer> lower(const Pairwise& pair, const Layout& a, const Layout& b, const Layout& out) {
+  if (Failure failure = check(pair, a, b, out)) return tl::unexpected(*failure);
+  Layer layer;
+  layer.name = pair.name;
+  layer.kind = Layer::Kind::kPair;
+  layer.quads = a.quads();
+  layer.step = layer.step_b = 4 * a.quads();
+  layer.quad_step = layer.quad_step_b = 4;
+  const auto at = [&](uint32_t i, uint32_t j) { return uint64_t{a.lead} + uint64_t{i} * a.row + j; };
+  const uint64_t positions = at(a.shape.height - 1, a.shape.width - 1) + 1;
+  if (positions > vm::kMaxLayerWords)
+    return tl::unexpected(error(LayerErrorCode::kUnfit, pair.name,
+                                "positions: expected at most {}, found {}", vm::kMaxLayerWords,
+                                positions));
+  layer.positions = static_cast<uint32_t>(positions);
+  layer.positions_b = b.shape == a.shape ? layer.positions : 1;
+  layer.emits.clear();
+  for (uint32_t i = 0; i < a.shape.height; ++i)
+    for (uint32_t j = 0; j < a.shape.width; ++j)
+      layer.emits.push_back(
+          {static_cast<uint32_t>(at(i, j)), static_cast<uint32_t>(out.byte_of(0, i, j))});
+  layer.pair_table = vm::PairTable(pair.table());
   return checked(std::move(layer));
 }
 

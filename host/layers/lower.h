@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
@@ -67,11 +68,27 @@ struct MaxPool {
   Window window;
 };
 
+// QLinearAdd and QLinearMul of two activations of one type. b has a's shape, or one pixel for all of them:
+// ONNX may have it first then. (ONNX Runtime's sum does not commute, and exchanges its operands where the first
+// one is constant along rows; so this a is always its first.)
+struct Pairwise {
+  enum class Op : uint8_t { kAdd, kMul };
+  std::string name;
+  Op op = Op::kAdd;
+  Quantisation a = {}, b = {}, output = {};
+
+  // As stored bytes: [256 a + b]. float32, by ONNX Runtime's formulas on a CPU with FMA.
+  [[nodiscard]] std::vector<uint8_t> table() const;
+};
+
 // The layer from a tensor in layout `in` to one in `out` (with `sums` each byte of `out` is a word); ids are
 // 0. An output that is the same byte for every input gets no weights and no bias: quantisers give dead
 // channels biases that no sum in the proof could hold. The layer has no complaint().
 [[nodiscard]] Result<vm::Layer> lower(const Linear& linear, const Layout& in, const Layout& out);
 [[nodiscard]] Result<vm::Layer> lower(const MaxPool& pool, const Layout& in, const Layout& out);
+// Of both inputs' layouts rows and leads are the same, or b is one pixel without a lead.
+[[nodiscard]] Result<vm::Layer> lower(const Pairwise& pair, const Layout& a, const Layout& b,
+                                      const Layout& out);
 
 // Whether `lower` computes it as one product of a matrix and all words of the input: it has one
 // position, so any layout serves and gaps have weight 0.

@@ -12,9 +12,12 @@ using Failure = std::optional<LayerError>;
 const std::string& name_of(const Operator& op) {
   return std::visit([](const auto& what) -> const std::string& { return what.name; }, op.what);
 }
+// REQUIRES: it is no Pairwise.
 const Window& window_of(const Operator& op) {
-  return std::visit([](const auto& what) -> const Window& { return what.window; }, op.what);
+  if (const auto* pool = std::get_if<MaxPool>(&op.what)) return pool->window;
+  return std::get<Linear>(op.what).window;
 }
+bool is_pairwise(const Operator& op) { return std::holds_alternative<Pairwise>(op.what); }
 
 uint32_t round_up(uint64_t x, uint32_t multiple) {
   return static_cast<uint32_t>((x + multiple - 1) / multiple * multiple);
@@ -28,6 +31,7 @@ class Planner {
     if (Failure failure = infer_shapes()) return tl::unexpected(*failure);
     for (size_t tensor = 0; tensor < shapes_.size(); ++tensor)
       if (Failure failure = lay_out(tensor)) return tl::unexpected(*failure);
+    join_layouts();
     for (size_t i = 0; i < network_.operators.size(); ++i) {
       Result<vm::Layer> layer = lowered(i);
       if (!layer) return tl::unexpected(layer.error());
@@ -45,6 +49,11 @@ class Planner {
       };
       if (op.input >= shapes_.size()) return failed("expected an input that stands before it");
       const Shape input = shapes_[op.input];
+      if (is_pairwise(op)) {
+        if (op.second >= shapes_.size()) return failed("expected a second input that stands before it");
+        shapes_.push_back(input);
+        continue;
+      }
       const auto positions = window_of(op).positions(input);
       if (!positions) return failed("window: expected one within the padded input");
       const auto* linear = std::get_if<Linear>(&op.what);
@@ -57,7 +66,9 @@ class Planner {
   template <class Visit>
   void for_each_reader(size_t tensor, Visit&& visit) const {
     for (size_t i = 0; i < network_.operators.size(); ++i)
-      if (network_.operators[i].input == tensor) visit(network_.operators[i], output_of(i));
+      if (const Operator& op = network_.operators[i];
+          op.input == tensor || (is_pairwise(op) && op.second == tensor))
+        visit(op, output_of(i));
   }
   size_t output_of(size_t op) const { return network_.inputs.size() + op; }
   bool is_read(size_t tensor) const {
@@ -76,7 +87,7 @@ class Planner {
     bool any() const { return left + right + above + below > 0; }
   };
   Beyond beyond(const Operator& op, size_t output) const {
-    if (reads_words(op)) return {0, 0, 0, 0};
+    if (reads_words(op) || is_pairwise(op)) return {0, 0, 0, 0};
     const Window& window = window_of(op);
     const auto after = [&](int axis, uint32_t size, uint32_t count) {
       const int64_t last = int64_t{count - 1} * window.strides[axis] +
@@ -118,6 +129,7 @@ class Planner {
     for_each_reader(tensor, [&](const Operator& op, size_t output) {
       if (reads_words(op)) return;
       only_words = false;
+      if (is_pairwise(op)) return;
       const Beyond b = beyond(op, output);
       const Window& window = window_of(op);
       const auto* linear = std::get_if<Linear>(&op.what);
@@ -154,8 +166,7 @@ class Planner {
     }
     if (layout.planar && !only_words) row = round_up(row, 4);
     layout.row = static_cast<uint32_t>(row);
-    layout.lead = static_cast<uint32_t>(above * row + left);
-    layout.tail = std::max(static_cast<uint32_t>(below * row + right), written - shape.width);
+    margins_.push_back({above, below, left, right, written - shape.width});
     const bool is_result =
         tensor >= network_.inputs.size() && !is_read(tensor) && shape.height == 1 &&
         shape.width == 1 &&
@@ -164,12 +175,38 @@ class Planner {
     return std::nullopt;
   }
 
+  // Both inputs of a pair have one row and one lead. All that these must be is not too small.
+  void join_layouts() {
+    join(&Layout::row);
+    for (size_t tensor = 0; tensor < shapes_.size(); ++tensor) {
+      Layout& layout = plan_.tensors[tensor].layout;
+      const Margins& m = margins_[tensor];
+      layout.lead = static_cast<uint32_t>(m.above * layout.row + m.left);
+      layout.tail = std::max(static_cast<uint32_t>(m.below * layout.row + m.right), m.written);
+    }
+    join(&Layout::lead);
+  }
+  void join(uint32_t Layout::* member) {
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (const Operator& op : network_.operators) {
+        if (!is_pairwise(op) || shapes_[op.input] != shapes_[op.second]) continue;
+        uint32_t& a = plan_.tensors[op.input].layout.*member;
+        uint32_t& b = plan_.tensors[op.second].layout.*member;
+        changed |= a != b;
+        a = b = std::max(a, b);
+      }
+    }
+  }
+
   Result<vm::Layer> lowered(size_t i) const {
     const Operator& op = network_.operators[i];
     const PlannedTensor& in = plan_.tensors[op.input];
     const PlannedTensor& out = plan_.tensors[output_of(i)];
     if (const auto* pool = std::get_if<MaxPool>(&op.what))
       return lower(*pool, in.layout, out.layout);
+    if (const auto* pair = std::get_if<Pairwise>(&op.what))
+      return lower(*pair, in.layout, plan_.tensors[op.second].layout, out.layout);
     Linear linear = std::get<Linear>(op.what);
     if (out.is_result && linear.output.is_signed && !linear.sums) {
       if (linear.table.empty())
@@ -180,7 +217,13 @@ class Planner {
   }
 
   const Network& network_;
+  // Rows and pixels before and behind a tensor that pools read, and pixels behind it that its writer writes.
+  struct Margins {
+    uint64_t above, below;
+    uint32_t left, right, written;
+  };
   std::vector<Shape> shapes_;
+  std::vector<Margins> margins_;  // of each tensor
   Plan plan_;
 };
 

@@ -5,6 +5,7 @@
 #include <zk/nn/requantise.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <random>
 
@@ -78,6 +79,31 @@ Elements reference(const MaxPool& pool, const Shape& in, const Elements& x, cons
   return y;
 }
 
+Elements reference(const Pairwise& pair, const Shape& shape, const Elements& a, const Elements& b) {
+  Elements y;
+  const uint32_t plane = shape.height * shape.width;
+  const int offset = pair.a.is_signed ? 128 : 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const int xa = a[i] - offset, xb = b[b.size() == a.size() ? i : i / plane] - offset;
+    float exact;
+    if (pair.op == Pairwise::Op::kAdd) {
+      const float ra = pair.a.scale / pair.output.scale, rb = pair.b.scale / pair.output.scale;
+      const float of_zeros = std::fmaf(ra, static_cast<float>(pair.a.zero_point),
+                                       rb * static_cast<float>(pair.b.zero_point));
+      const float k = static_cast<float>(pair.output.zero_point) - of_zeros;
+      exact = std::fmaf(static_cast<float>(xa), ra, std::fmaf(static_cast<float>(xb), rb, k));
+    } else {
+      const auto product = static_cast<float>((xa - pair.a.zero_point) * (xb - pair.b.zero_point));
+      const float scale = pair.a.scale * pair.b.scale / pair.output.scale;
+      const float scaled = product * scale;
+      exact = scaled + static_cast<float>(pair.output.zero_point);
+    }
+    const double even = std::nearbyint(static_cast<double>(exact));
+    y.push_back(static_cast<int32_t>(std::clamp(even, -double(offset), 255.0 - offset)) + offset);
+  }
+  return y;
+}
+
 // A guest's buffer, gaps filled; `unit` bytes an element.
 std::vector<uint8_t> buffer(const Layout& layout, uint32_t unit = 1) {
   return std::vector<uint8_t>(layout.bytes() * unit, layout.gap.value_or(0xa5));
@@ -95,13 +121,18 @@ uint32_t load(const std::vector<uint8_t>& bytes, size_t at) {
 }
 
 // What the call does to memory.
-void call(const vm::Layer& layer, const std::vector<uint8_t>& in, std::vector<uint8_t>* out) {
+void call(const vm::Layer& layer, const std::vector<uint8_t>& in, const std::vector<uint8_t>& b,
+          std::vector<uint8_t>* out) {
   ASSERT_LE(layer.in_extent(), in.size());
   ASSERT_LE(layer.out_extent(), out->size());
   std::vector<uint32_t> words;
   for (uint32_t quad = 0; quad < layer.quads; ++quad)
     for (uint32_t p = 0; p < layer.positions; ++p)
       words.push_back(load(in, vm::in_offset(layer, quad, p)));
+  if (layer.kind == vm::Layer::Kind::kPair) ASSERT_LE(layer.b_extent(), b.size());
+  for (uint32_t quad = 0; quad < layer.quads; ++quad)
+    for (uint32_t p = 0; p < layer.positions_b; ++p)
+      words.push_back(load(b, vm::b_offset(layer, quad, p)));
   const std::vector<uint32_t> results = vm::layer_results(layer, words);
   size_t next = 0;
   for (uint32_t word = 0; word < layer.output_words(); ++word)
@@ -134,10 +165,13 @@ void check(const Network& network, std::mt19937& random, int& different) {
     const auto* linear = std::get_if<Linear>(&op.what);
     const bool sums = linear && linear->sums;
     std::vector<uint8_t> bytes = buffer(out.layout, sums ? 4 : 1);
-    call(planned->layers[i], buffers[op.input], &bytes);
-    const Elements expected = std::visit(
-        [&](const auto& what) { return reference(what, in_shape, elements[op.input], shape); },
-        op.what);
+    call(planned->layers[i], buffers[op.input], buffers[op.second], &bytes);
+    const auto* pair = std::get_if<Pairwise>(&op.what);
+    const Elements expected =
+        pair != nullptr
+            ? reference(*pair, in_shape, elements[op.input], elements[op.second])
+        : linear != nullptr ? reference(*linear, in_shape, elements[op.input], shape)
+                            : reference(std::get<MaxPool>(op.what), in_shape, elements[op.input], shape);
     Elements found;
     for (uint32_t c = 0; c < shape.channels; ++c)
       for (uint32_t y = 0; y < shape.height; ++y)
@@ -269,6 +303,75 @@ TEST(Layers, EqualLoopsOverTheDefinitionWhateverTheGeometry) {
   EXPECT_GT(planar, 3000);
   EXPECT_GT(grouped, 1500);
   EXPECT_GT(pools, 2000);
+}
+
+// Of two inputs, one of which others read, too, whose padding both have then; or of one input twice; or of one
+// and a pixel.
+TEST(Layers, PairsEqualTheDefinitionInAnyLayout) {
+  int different = 0;
+  for (uint32_t seed = 0; seed < 300; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    const Shape shape{random.in(1, 9), random.in(1, 6), random.in(1, 6)};
+    const bool is_signed = random.one_in(2);
+    const uint32_t kind = random.in(0, 3);
+    Network network;
+    network.inputs = {shape, kind == 0 ? Shape{shape.channels, 1, 1} : shape};
+    Pairwise pair{.name = "pair", .op = random.one_in(2) ? Pairwise::Op::kAdd : Pairwise::Op::kMul};
+    pair.a = random.quantisation(is_signed);
+    pair.b = random.quantisation(is_signed);
+    pair.output = random.quantisation(is_signed);
+    if (random.one_in(3)) pair.b.scale = pair.output.scale = pair.a.scale;  // ties
+    pair.output.scale *= pair.op == Pairwise::Op::kAdd ? 1.7f : 2;
+    network.operators = {{0, pair, kind == 1 ? size_t{0} : 1}};
+    const size_t read = random.in(0, kind == 0 ? 0 : 1);
+    if (kind == 2)
+      network.operators.push_back(
+          {read, random.linear(shape, read == 0 ? pair.a : pair.b, random.window(shape, 3), 1, 5)});
+    if (kind == 3) network.operators.push_back({read, MaxPool{"pool", random.window(shape, 3)}});
+    if (kind == 3) {  // rows of the other's padding
+      const Quantisation& type = read == 0 ? pair.b : pair.a;
+      network.operators.push_back({1 - read, random.linear(shape, type, random.window(shape, 3), 1, 5)});
+    }
+    if (random.one_in(2)) {
+      network.operators.push_back(
+          {2, random.linear(shape, pair.output, random.window(shape, 3), 1, 5)});
+    }
+    check(network, random.engine(), different);
+    if (testing::Test::HasFatalFailure()) return;
+  }
+  EXPECT_GT(different, 300);
+}
+
+TEST(Layers, PairsThatContradictThemselvesAreRefused) {
+  const Shape shape{4, 3, 3};
+  const auto refused = [&](auto&& change, const Shape& second, LayerErrorCode code, const char* text) {
+    Pairwise pair{.name = "add1"};
+    change(pair);
+    const auto planned = plan({{shape, second}, {{0, pair, 1}}});
+    ASSERT_FALSE(planned) << text;
+    EXPECT_EQ(planned.error().code, code) << planned.error().message;
+    EXPECT_THAT(planned.error().message, HasSubstr(text));
+  };
+  constexpr auto kBad = LayerErrorCode::kDescription;
+  const auto nothing = [](Pairwise&) {};
+  refused(nothing, {4, 3, 1}, kBad, "b: expected 4 x 3 x 3 or 4 x 1 x 1, found 4 x 3 x 1");
+  refused(nothing, {1, 1, 1}, kBad, "b: expected");
+  refused([](Pairwise& p) { p.b.is_signed = false; }, shape, kBad, "types: expected one");
+  refused([](Pairwise& p) { p.b.zero_point = 128; }, shape, kBad, "zero point: expected a value");
+  refused([](Pairwise& p) { p.output.scale = 0; }, shape, kBad, "scale: expected a positive");
+  refused([](Pairwise& p) { p.a.scale = 1e30f, p.output.scale = 1e-30f; }, shape, kBad, "quotient");
+  const Layout a{.shape = shape, .row = 4, .gap = {}}, out{.shape = shape, .row = 3, .gap = {}};
+  const auto of_layout = [&](const Layout& b, const char* text) {
+    const auto layer = lower(Pairwise{.name = "add1"}, a, b, out);
+    ASSERT_FALSE(layer) << text;
+    EXPECT_EQ(layer.error().code, LayerErrorCode::kLayout);
+    EXPECT_THAT(layer.error().message, HasSubstr(text));
+  };
+  of_layout({.shape = shape, .row = 3, .gap = {}}, "expected a row of 4 and 0 pixels before, found 3");
+  of_layout({.shape = shape, .row = 4, .lead = 1, .gap = {}}, "0 pixels before, found 4 and 1");
+  of_layout({.shape = {4, 1, 1}, .row = 1, .lead = 1, .gap = {}}, "0 pixels before, found 1 and 1");
+  of_layout({.shape = shape, .planar = true, .row = 4, .gap = {}}, "planar");
 }
 
 // Sums as great as a layer may have them, at both ends of the input.

@@ -4,6 +4,7 @@
 
 #include "zk/nn/conv2d.h"
 #include "zk/nn/dense.h"
+#include "zk/nn/pair.h"
 #include "zk/nn/pool.h"
 #include "zk/nn/tensor.h"
 #include "zk/nn/unit.h"

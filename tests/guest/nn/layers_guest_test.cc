@@ -77,6 +77,36 @@ TEST_P(LayersGuest, EqualsOnnxRuntimeUnderQemu) {
   EXPECT_EQ(run.journal, journal_);
 }
 
+class ResidualGuest : public ::testing::TestWithParam<const char*> {
+ protected:
+  static constexpr uint8_t kSamples = 16;
+  ResidualGuest() {
+    for (const uint8_t byte : read_vector("residual_inputs.bin")) input_.push_back(byte);
+  }
+  static std::string elf(const std::string& tensor) {
+    return zkvm::test::guest_path(std::string("test_residual_") + GetParam() + "_" + tensor);
+  }
+  std::vector<uint8_t> input_ = {kSamples, 0, 0, 0};
+  const std::vector<uint8_t> journal_ = read_vector("residual_outputs.bin");
+};
+
+INSTANTIATE_TEST_SUITE_P(Compilers, ResidualGuest, ::testing::Values("gcc", "clang"),
+                         [](const auto& test) { return std::string(test.param); });
+
+TEST_P(ResidualGuest, EqualsOnnxRuntimeOnTheVm) {
+  EXPECT_EQ(layer_calls_of_a_good_run(elf("off"), input_, journal_), 0u);
+}
+
+TEST_P(ResidualGuest, EqualsOnnxRuntimeOnTheTensorUnit) {
+  EXPECT_EQ(layer_calls_of_a_good_run(elf("on"), input_, journal_), 9u * kSamples);
+}
+
+TEST_P(ResidualGuest, EqualsOnnxRuntimeUnderQemu) {
+  const zkvm::test::QemuRun run = zkvm::test::run_qemu(elf("off"), input_);
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(run.journal, journal_);
+}
+
 class NetworkGuest : public ::testing::TestWithParam<const char*> {};
 
 INSTANTIATE_TEST_SUITE_P(Compilers, NetworkGuest, ::testing::Values("gcc", "clang"),

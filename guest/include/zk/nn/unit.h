@@ -1,5 +1,5 @@
 // Layers computed by the tensor unit: one call each, whatever their size. The functions are those of
-// conv2d.h, dense.h and pool.h; a guest built with TENSOR on has descriptors in place of parameters, and
+// conv2d.h, dense.h, pool.h and pair.h; a guest built with TENSOR on has descriptors in place of parameters, and
 // the weights stand in a section that is not loaded (zkvm_add_guest, LAYERS).
 #pragma once
 
@@ -27,6 +27,21 @@ inline void call_layer(const std::byte* blob, uint32_t number, const void* in, v
 #endif
 }
 
+// The same of a layer with two inputs.
+inline void call_pair(const std::byte* blob, uint32_t number, const void* a, const void* b,
+                      void* out) {
+#if defined(__riscv)
+  register uint32_t a0 asm("a0") = reinterpret_cast<uintptr_t>(blob) + number;
+  register const void* a1 asm("a1") = a;
+  register const void* a2 asm("a2") = b;
+  register void* a3 asm("a3") = out;
+  register uint32_t a7 asm("a7") = abi::kSysLayerPair;
+  asm volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a3), "r"(a7) : "memory");
+#else
+  (void)blob, (void)number, (void)a, (void)b, (void)out;
+#endif
+}
+
 // A layer of a program: `kBlob` is the symbol zk_layers_NAME of its LAYERS, In and Out are the types of its
 // operands: Features, or a Tensor for what no layer reads.
 template <const std::byte* kBlob, int kNumber, class In, class Out>
@@ -50,6 +65,24 @@ struct UnitPooled {
     typename Conv::Output between;
     Conv::run(x, between);
     Pool::run(between, y);
+  }
+};
+
+// A layer with two inputs, in the model's order; `kSecondIsA`: the unit has the second one as a.
+template <const std::byte* kBlob, int kNumber, class First_, class Second_, class Out,
+          bool kSecondIsA>
+struct UnitPair {
+  static constexpr bool kPools = false;
+  using First = First_;
+  using Second = Second_;
+  using Output = Out;
+  static void run(const First& x, const Second& y, Out& z) {
+    if constexpr (requires { z.fill_gaps(); }) z.fill_gaps();
+    if constexpr (kSecondIsA) {
+      call_pair(kBlob, kNumber, &y, &x, &z);
+    } else {
+      call_pair(kBlob, kNumber, &x, &y, &z);
+    }
   }
 };
 
@@ -86,6 +119,26 @@ auto run_on_unit(const X& x) {
   typename L::Output y;
   L::run(laid_out<typename L::Input>(x), y);
   return y;
+}
+
+template <const auto& kParams, class X, class Y>
+auto run_pair_on_unit(const X& x, const Y& y) {
+  using L = std::remove_cvref_t<decltype(kParams)>;
+  typename L::Output z;
+  L::run(laid_out<typename L::First>(x), laid_out<typename L::Second>(y), z);
+  return z;
+}
+
+template <const auto& kParams, class X, class Y>
+  requires OnUnit<kParams>
+auto add(const X& x, const Y& y) {
+  return run_pair_on_unit<kParams>(x, y);
+}
+
+template <const auto& kParams, class X, class Y>
+  requires OnUnit<kParams>
+auto mul(const X& x, const Y& y) {
+  return run_pair_on_unit<kParams>(x, y);
 }
 
 template <const auto& kParams, class X>
