@@ -273,8 +273,7 @@ class Reader {
       node.fail(node.input(input) + ": expected an output of a node before");
     return found->second;
   }
-  void add_op(const Node& node,
-              decltype(zkvm::layers::Operator::what) what,
+  void add_op(const Node& node, decltype(zkvm::layers::Operator::what) what,
               const zkvm::layers::Window& window, bool is_signed, uint32_t outputs) {
     const size_t from = input_tensor(node);
     const auto positions = window.positions(tensors_[from].shape);
@@ -443,15 +442,14 @@ class Reader {
                         flip);
     const size_t op = network_.operators.size();
     const Shape shape = exchanged ? of_second : of_first;
-    described_.push_back({.name = pair.name,
-                          .plain = fmt::format(
-                              "inline constexpr zk::nn::PairParams<{}> k{}{{{{\n{}}}}};\n",
+    described_.push_back(
+        {.name = pair.name,
+         .plain = fmt::format("inline constexpr zk::nn::PairParams<{}> k{}{{{{\n{}}}}};\n",
                               element(pair.a.is_signed), pair.name, list(plain)),
-                          .op = op,
-                          .exchanged = exchanged});
+         .op = op,
+         .exchanged = exchanged});
     reads_.push_back(exchanged ? std::pair(second, first) : std::pair(first, second));
-    writes_.push_back(
-        add(node.output(), {shape, pair.output.is_signed, op}));
+    writes_.push_back(add(node.output(), {shape, pair.output.is_signed, op}));
     network_.operators.push_back({0, pair});
   }
 

@@ -395,8 +395,9 @@ Failure check(const Pairwise& pair, const Layout& a, const Layout& b, const Layo
     if (q->is_signed != of_a->is_signed) return bad("types: expected one, found int8 and uint8");
   }
   const bool add = pair.op == Pairwise::Op::kAdd;
-  for (const float ratio : {add ? of_a->scale / of_out->scale : of_a->scale * of_b->scale / of_out->scale,
-                            add ? of_b->scale / of_out->scale : 1})
+  for (const float ratio :
+       {add ? of_a->scale / of_out->scale : of_a->scale * of_b->scale / of_out->scale,
+        add ? of_b->scale / of_out->scale : 1})
     if (!zk::nn::is_scale(ratio))
       return bad("scales: expected a quotient that is a positive float32, found {}", ratio);
   const auto text = [](const Shape& s) {
@@ -502,7 +503,9 @@ Result<Layer> lower(const Pairwise& pair, const Layout& a, const Layout& b, cons
   layer.quads = a.quads();
   layer.step = layer.step_b = 4 * a.quads();
   layer.quad_step = layer.quad_step_b = 4;
-  const auto at = [&](uint32_t i, uint32_t j) { return uint64_t{a.lead} + uint64_t{i} * a.row + j; };
+  const auto at = [&](uint32_t i, uint32_t j) {
+    return uint64_t{a.lead} + uint64_t{i} * a.row + j;
+  };
   const uint64_t positions = at(a.shape.height - 1, a.shape.width - 1) + 1;
   if (positions > vm::kMaxLayerWords)
     return tl::unexpected(error(LayerErrorCode::kUnfit, pair.name,

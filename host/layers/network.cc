@@ -50,7 +50,8 @@ class Planner {
       if (op.input >= shapes_.size()) return failed("expected an input that stands before it");
       const Shape input = shapes_[op.input];
       if (is_pairwise(op)) {
-        if (op.second >= shapes_.size()) return failed("expected a second input that stands before it");
+        if (op.second >= shapes_.size())
+          return failed("expected a second input that stands before it");
         shapes_.push_back(input);
         continue;
       }

@@ -168,10 +168,10 @@ void check(const Network& network, std::mt19937& random, int& different) {
     call(planned->layers[i], buffers[op.input], buffers[op.second], &bytes);
     const auto* pair = std::get_if<Pairwise>(&op.what);
     const Elements expected =
-        pair != nullptr
-            ? reference(*pair, in_shape, elements[op.input], elements[op.second])
-        : linear != nullptr ? reference(*linear, in_shape, elements[op.input], shape)
-                            : reference(std::get<MaxPool>(op.what), in_shape, elements[op.input], shape);
+        pair != nullptr ? reference(*pair, in_shape, elements[op.input], elements[op.second])
+        : linear != nullptr
+            ? reference(*linear, in_shape, elements[op.input], shape)
+            : reference(std::get<MaxPool>(op.what), in_shape, elements[op.input], shape);
     Elements found;
     for (uint32_t c = 0; c < shape.channels; ++c)
       for (uint32_t y = 0; y < shape.height; ++y)
@@ -331,7 +331,8 @@ TEST(Layers, PairsEqualTheDefinitionInAnyLayout) {
     if (kind == 3) network.operators.push_back({read, MaxPool{"pool", random.window(shape, 3)}});
     if (kind == 3) {  // rows of the other's padding
       const Quantisation& type = read == 0 ? pair.b : pair.a;
-      network.operators.push_back({1 - read, random.linear(shape, type, random.window(shape, 3), 1, 5)});
+      network.operators.push_back(
+          {1 - read, random.linear(shape, type, random.window(shape, 3), 1, 5)});
     }
     if (random.one_in(2)) {
       network.operators.push_back(
@@ -345,7 +346,8 @@ TEST(Layers, PairsEqualTheDefinitionInAnyLayout) {
 
 TEST(Layers, PairsThatContradictThemselvesAreRefused) {
   const Shape shape{4, 3, 3};
-  const auto refused = [&](auto&& change, const Shape& second, LayerErrorCode code, const char* text) {
+  const auto refused = [&](auto&& change, const Shape& second, LayerErrorCode code,
+                           const char* text) {
     Pairwise pair{.name = "add1"};
     change(pair);
     const auto planned = plan({{shape, second}, {{0, pair, 1}}});
@@ -368,7 +370,8 @@ TEST(Layers, PairsThatContradictThemselvesAreRefused) {
     EXPECT_EQ(layer.error().code, LayerErrorCode::kLayout);
     EXPECT_THAT(layer.error().message, HasSubstr(text));
   };
-  of_layout({.shape = shape, .row = 3, .gap = {}}, "expected a row of 4 and 0 pixels before, found 3");
+  of_layout({.shape = shape, .row = 3, .gap = {}},
+            "expected a row of 4 and 0 pixels before, found 3");
   of_layout({.shape = shape, .row = 4, .lead = 1, .gap = {}}, "0 pixels before, found 4 and 1");
   of_layout({.shape = {4, 1, 1}, .row = 1, .lead = 1, .gap = {}}, "0 pixels before, found 1 and 1");
   of_layout({.shape = shape, .planar = true, .row = 4, .gap = {}}, "planar");

@@ -227,7 +227,8 @@ struct Pairs {
       layer.positions_b = 1;
       std::vector<uint8_t> table(PairTable::kBytes);
       table[1000] = n == 2 ? 1 : 0;
-      layer.pair_table = PairTable(std::move(table));  // of the first and second: equal, not the same
+      layer.pair_table =
+          PairTable(std::move(table));  // of the first and second: equal, not the same
     }
     section = write_layers(layers);
   }

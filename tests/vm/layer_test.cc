@@ -51,8 +51,8 @@ void apply(const Layer& layer, std::vector<uint8_t>& memory, uint32_t in, uint32
     if (layer.kind == Layer::Kind::kPair) {
       const size_t p_b = layer.positions_b == 1 ? 0 : q;
       for (uint32_t channel = 0; channel < 4 * layer.quads; ++channel) {
-        const uint8_t y = before[b + p_b * layer.step_b + size_t{channel / 4} * layer.quad_step_b +
-                                 channel % 4];
+        const uint8_t y =
+            before[b + p_b * layer.step_b + size_t{channel / 4} * layer.quad_step_b + channel % 4];
         memory[out + offset + channel] =
             layer.pair_table.bytes()[static_cast<size_t>(256 * x(q, channel) + y)];
       }
@@ -243,7 +243,8 @@ TEST(Layer, PairsNeedOnlyTheWordsThatTheyAccess) {
     expect(file({0, kA, kOut + off, kB}), bad, kOut + off, 516);
     expect(file({0, kA, kOut, kB + off}), bad, kB + off, 4);
   }
-  for (const uint32_t base : {kAddressEnd, 0u, 0u - 4}) expect(file({0, kA, kOut, base}), bad, base, 4);
+  for (const uint32_t base : {kAddressEnd, 0u, 0u - 4})
+    expect(file({0, kA, kOut, base}), bad, base, 4);
   // The kinds do not mix.
   expect(file({0, kA, kOut}), TrapKind::kUnknownLayer, 0, 0);
   expect(file({1, kA, kOut, kB}), TrapKind::kUnknownLayer, 0, 1);

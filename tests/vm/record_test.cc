@@ -279,8 +279,7 @@ void check_segments(const Program& program, const SegmentLimits& limits, size_t 
         EXPECT_LE(segment.instructions[c].size(), limits.rows);
       }
     }
-    EXPECT_TRUE(segment.layer_rows <= limits.layer_rows ||
-                segment.layer_calls.size() == 1);
+    EXPECT_TRUE(segment.layer_rows <= limits.layer_rows || segment.layer_calls.size() == 1);
     Replay(program, segment).check();
     segments.push_back(std::move(segment));
   }

@@ -251,8 +251,7 @@ std::optional<std::string> Layer::complaint() const {
   }
   if (auto bad = at_most("words of output at a position", output_words(), kMaxLayerWords))
     return bad;
-  if (auto bad = at_most("words written", words_written(), kMaxLayerWords))
-    return bad;
+  if (auto bad = at_most("words written", words_written(), kMaxLayerWords)) return bad;
   if (auto bad = at_most("rows of a table", table_rows(), kMaxLayerRows)) return bad;
   for (size_t i = 0; i < emits.size(); ++i) {
     const auto [q, offset] = emits[i];

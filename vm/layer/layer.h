@@ -87,8 +87,8 @@ class PairTable {
 inline constexpr int64_t kMaxLayerSum = (int64_t{1} << 30) - (int64_t{1} << 24);
 // Of an operand, in bytes: the banks that it lies in are tables of the proof, and must not be its most.
 inline constexpr uint32_t kMaxLayerExtent = 1u << 26;
-inline constexpr uint32_t kMaxLayerWords = 1u << 21;   // of an operand, that are accessed
-inline constexpr uint32_t kMaxLayerRows = 1u << 21;    // of a table of the proof, for one call
+inline constexpr uint32_t kMaxLayerWords = 1u << 21;  // of an operand, that are accessed
+inline constexpr uint32_t kMaxLayerRows = 1u << 21;   // of a table of the proof, for one call
 inline constexpr uint32_t kMaxLayerWeights = 1u << 26;
 inline constexpr uint32_t kMaxLayerTaps = 1u << 16;
 // Of a call, weights that are 0 and positions that are not emitted included: it is one cycle, and takes

@@ -32,7 +32,8 @@ void for_words_read(const LayerCall& call, F f) {
 template <class F>
 void for_words_of_b(const LayerCall& call, F f) {
   for (uint32_t quad = 0; quad < call.layer->quads; ++quad)
-    for (uint32_t p = 0; p < call.layer->positions_b; ++p) f(call.b + b_offset(*call.layer, quad, p));
+    for (uint32_t p = 0; p < call.layer->positions_b; ++p)
+      f(call.b + b_offset(*call.layer, quad, p));
 }
 template <class F>
 void for_words_written(const LayerCall& call, F f) {

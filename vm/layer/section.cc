@@ -229,7 +229,7 @@ class Reader {
 
   std::vector<PairTable> pair_tables_;
   std::set<Table, decltype(&before)> distinct_{&before};  // of pair_tables_
-  std::span<const uint8_t> left_;  // a multiple of 4
+  std::span<const uint8_t> left_;                         // a multiple of 4
   Budget& budget_;
   std::optional<std::string> fault_;
 };

@@ -22,7 +22,8 @@ namespace zkvm::stark::chips {
 struct LayerPair {
   static constexpr const char* kName = "layer pair";
   static constexpr const char* kColumns =
-      "first real clk place left list_end table quad a b offset a_byte[4] b_byte[4] value[4] old[2] "
+      "first real clk place left list_end table quad a b offset a_byte[4] b_byte[4] value[4] "
+      "old[2] "
       "time age_hi";
   template <class T>
   struct Cols {

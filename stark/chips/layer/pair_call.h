@@ -17,7 +17,8 @@ namespace zkvm::stark::chips {
 struct LayerPairCall {
   static constexpr const char* kName = "layer pair call";
   static constexpr const char* kColumns =
-      "clk pc t7 id[2] t0 a[2] t1 b[2] t2 out[2] t3 a_rest b_rest out_rest positions step jump quads "
+      "clk pc t7 id[2] t0 a[2] t1 b[2] t2 out[2] t3 a_rest b_rest out_rest positions step jump "
+      "quads "
       "b_extent b_step b_jump words b_positions list_end table a_extent out_extent real";
   template <class T>
   struct Cols {
@@ -43,7 +44,8 @@ struct LayerPairCall {
     step(air, real, clk, row.pc, row.pc + 4);
     fetch(air, real, row.pc, number(Operation::kEcall), 0, 0, 0, {0, 0}, 0);
     const E now = clk * 4 + 2;
-    read_register(air, real, One::kA7, {{kCallNumber & 0xffff, kCallNumber >> 16}, row.a7_time}, now);
+    read_register(air, real, One::kA7, {{kCallNumber & 0xffff, kCallNumber >> 16}, row.a7_time},
+                  now);
     read_register(air, real, One::kA0, row.id, now);
     read_register(air, real, One::kA1, row.a, now);
     read_register(air, real, One::kA2, row.b, now);
