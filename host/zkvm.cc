@@ -71,7 +71,7 @@ std::vector<LayerCount> layer_counts(const vm::Program& program, const vm::RunRe
                       .calls = run.layer_calls[i],
                       .products = layer.products(),
                       .weights = layer.weights.size(),
-                      .bytes_read = uint64_t{4} * layer.quads * layer.positions,
+                      .bytes_read = 4 * layer.words_read(),
                       .bytes_written = uint64_t{4} * layer.output_words() * layer.emits.size()});
   }
   return layers;

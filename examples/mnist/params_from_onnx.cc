@@ -2,8 +2,9 @@
 //
 // Writes what zk::nn needs of each QLinearConv (kConv1, kConv2, ...), QGemm and QLinearMatMul (kDense1, ...),
 // MaxPool (kMaxPool1, ... where it is not the 2x2 one behind a convolution), QLinearAveragePool
-// (kAveragePool1, ...), QLinearAdd (kAdd1, ...) and QLinearMul (kMul1, ...) of a model that ONNX Runtime quantised, in the graph's order; and the type
-// Input, where the model has one input. How the layers follow one another is the guest's own source.
+// (kAveragePool1, ...), QLinearAdd (kAdd1, ...) and QLinearMul (kMul1, ...) of a model that ONNX Runtime
+// quantised, in the graph's order; and the type Input, where the model has one input. How the layers follow
+// one another is the guest's own source.
 //
 // With ZK_TENSOR these are descriptors: which layer of the file LAYERS it is, and the types of its operands.
 // LAYERS is for zkvm_add_guest's LAYERS. Otherwise they are constexpr parameters, weights included.
