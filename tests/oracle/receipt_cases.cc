@@ -382,7 +382,7 @@ size_t volumes_of(const std::vector<stark::machine::Image::Run>& runs) {
 // Layers of every kind, in segments of which some call one and some do not.
 Bytes layers() {
   vm::test::LayerGenerator random(1);
-  std::vector<vm::Layer> list = {stark::machine::dense_layer(2, 8, 1)};
+  std::vector<vm::Layer> list = {stark::machine::dense_layer(2, 8, 1), random.pair()};
   for (int i = 0; i < 6; ++i) list.push_back(random.layer());
   return stark::machine::LayerGuest(std::move(list)).elf();
 }
@@ -412,6 +412,7 @@ void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) 
   for (const uint8_t log_height : std::vector<uint8_t>{1, 11, 12, 13, 22, 23}) {
     add_heights(fmt::format("layers of 2^{}", log_height), LayerTable::kLayers, log_height);
     add_heights(fmt::format("steps of 2^{}", log_height), LayerTable::kSteps, log_height);
+    add_heights(fmt::format("bytes of pairs of 2^{}", log_height), LayerTable::kPairBytes, log_height);
   }
   add_heights("no layers among the tables", LayerTable::kLayers, 0);
   add_heights("no weights", LayerTable::kWeights, 0);
