@@ -3,7 +3,6 @@
 #pragma once
 
 #include <elf.h>
-#include <zk/abi.h>
 
 #include <cstdint>
 #include <cstring>
@@ -102,8 +101,8 @@ class Assembler {
   Assembler& call(uint32_t number, uint32_t x, uint32_t y, uint32_t z) {
     return li(a7, number).li(a0, x).li(a1, y).li(a2, z)(kEcall);
   }
-  Assembler& call_pair(uint32_t id, uint32_t a, uint32_t b, uint32_t out) {
-    return li(a3, out).call(zk::abi::kSysLayerPair, id, a, b);
+  Assembler& call(uint32_t number, uint32_t x, uint32_t y, uint32_t z, uint32_t w) {
+    return li(a3, w).call(number, x, y, z);
   }
   Assembler& exit(uint32_t code) { return li(a7, 93).li(a0, code)(kEcall); }
   size_t size() const { return words_.size(); }

@@ -35,7 +35,7 @@ inline ElfFile layer_file(const std::vector<Layer>& layers, const std::vector<Ca
   Assembler text;
   for (const auto& [id, in, out, b] : calls) {
     if (b)
-      text.call_pair(id, in, *b, out);
+      text.call(zk::abi::kSysLayerPair, id, in, *b, out);
     else
       text.call(zk::abi::kSysLayer, id, in, out);
   }

@@ -340,7 +340,8 @@ Program layers_program(uint64_t seed, std::vector<uint64_t>& rows) {
     const auto call = [&] {
       const uint32_t out = within(layer.out_extent());
       if (layer.kind == Layer::Kind::kPair)
-        text.call_pair(id, in, generator.one_in(2) ? in : within(layer.b_extent()), out);
+        text.call(zk::abi::kSysLayerPair, id, in,
+                  generator.one_in(2) ? in : within(layer.b_extent()), out);
       else
         text.call(zk::abi::kSysLayer, id, in, out);
     };

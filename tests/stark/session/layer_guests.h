@@ -55,7 +55,7 @@ struct LayerGuest {
     for (uint32_t i = 0; i < layers.size(); ++i) {
       const auto [in, out, b] = places[i];
       if (layers[i].kind == vm::Layer::Kind::kPair)
-        text.call_pair(i, in, b, out);
+        text.call(zk::abi::kSysLayerPair, i, in, b, out);
       else
         text.call(zk::abi::kSysLayer, i, in, out);
       if (commits) text.call(64, 3, out, static_cast<uint32_t>(layers[i].out_extent()));
