@@ -113,12 +113,15 @@ RowCounts rows_of_all(const vm::Program& program, const vm::RunResult& run) {
   return rows;
 }
 
-/// The jobs of that part of the layers' calls, by turns.
+/// The jobs of that part of the layers' calls. What one layer's share is rounded by, the next ones make
+/// good: layers that are called once each are spread over the segments.
 LayerJobs estimate_jobs(const vm::Program& program, const vm::RunResult& run, double part) {
   LayerJobs jobs;
+  double owed = 0;
   for (size_t i = 0; i < run.layer_calls.size(); ++i) {
-    const auto calls =
-        static_cast<uint64_t>(std::llround(static_cast<double>(run.layer_calls[i]) * part));
+    owed += static_cast<double>(run.layer_calls[i]) * part;
+    const auto calls = static_cast<uint64_t>(std::max(0.0, std::floor(owed + 0.5)));
+    owed -= static_cast<double>(calls);
     if (calls == 0) continue;
     for (const auto& [chip, rows] : layer_rows(program.layers[i]))
       jobs[chip].insert(jobs[chip].end(), calls, rows);

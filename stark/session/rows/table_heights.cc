@@ -1,5 +1,7 @@
 #include "stark/session/rows/table_heights.h"
 
+#include <zk/check.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -84,22 +86,24 @@ uint32_t committed_columns(const ChipKey& chip) {
 std::vector<uint8_t> heights_for_jobs(std::span<const uint64_t> jobs) {
   constexpr uint64_t kTablePrice = 1u << 11;  // in rows: what another table takes beside its cells
   const auto rows = std::accumulate(jobs.begin(), jobs.end(), uint64_t{0});
+  ZK_CHECK(rows > 0);
   const auto log_for = [](uint64_t n) {
     return std::max(kMinLogHeight, static_cast<uint8_t>(std::bit_width(n - 1)));
   };
   const uint8_t whole = log_for(rows);
   if (whole == kMinLogHeight) return {whole};
-  // Half as high, and what is left over.
-  const uint64_t half = uint64_t{1} << (whole - 1);
+  // Half as high, or as high as a table can be, and what is left over.
+  const uint8_t log = std::min<uint8_t>(whole - 1, kMaxLogHeight);
+  const uint64_t half = uint64_t{1} << log;
   uint64_t taken = 0;
   size_t count = 0;
   while (count < jobs.size() && taken + jobs[count] <= half) taken += jobs[count++];
   if (count == 0 || count == jobs.size()) return {whole};
   std::vector<uint8_t> rest = heights_for_jobs(jobs.subspan(count));
   uint64_t split = half;
-  for (const uint8_t log : rest) split += (uint64_t{1} << log) + kTablePrice;
+  for (const uint8_t other : rest) split += (uint64_t{1} << other) + kTablePrice;
   if (whole <= kMaxLogHeight && split >= uint64_t{1} << whole) return {whole};
-  rest.insert(rest.begin(), static_cast<uint8_t>(whole - 1));
+  rest.insert(rest.begin(), log);
   return rest;
 }
 

@@ -93,6 +93,7 @@ TEST(Layers, JobsAreSpreadOverTables) {
   EXPECT_EQ(heights({5000, 5000}), Heights{14});     // neither fits beside the other in 2^13
   EXPECT_EQ(heights({8000, 1000}), (Heights{13, 12}));
   EXPECT_EQ(heights({8193, 1000}), Heights{14});
+  EXPECT_EQ(heights(std::vector<uint64_t>(5, 1 << 21)), (Heights{22, 22, 21}));  // none is taller
   EXPECT_EQ(heights(std::vector<uint64_t>(20, 1000)), (Heights{14, 12}));
 }
 
