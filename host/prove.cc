@@ -135,11 +135,13 @@ void add_layers(const vm::Program& program, const Session& session, double core,
     LayerCost cost{.layer = proved.run.layers.at(next++)};
     for (const auto& [chip, rows] : stark::machine::layer_rows(program.layers[i]))
       cost.cells += calls[i] * rows * columns[chip];
-    const auto count = static_cast<double>(calls[i] * (cost.layer.bytes_read + cost.layer.bytes_written));
+    const auto count =
+        static_cast<double>(calls[i] * (cost.layer.bytes_read + cost.layer.bytes_written));
     cost.ns_per_activation = 1e9 * per_cell * static_cast<double>(cost.cells) / count;
-        const uint64_t weights = stark::machine::weight_rows(program.layers[i]) * columns["weights"];
+    const uint64_t weights = stark::machine::weight_rows(program.layers[i]) * columns["weights"];
     if (weights != 0)
-      cost.ns_per_weight = 1e9 * per_cell * static_cast<double>(weights) / static_cast<double>(cost.layer.weights);
+      cost.ns_per_weight =
+          1e9 * per_cell * static_cast<double>(weights) / static_cast<double>(cost.layer.weights);
     cost.cells += weights;
     cost.core_seconds = per_cell * static_cast<double>(cost.cells);
     proved.layers.push_back(std::move(cost));

@@ -55,18 +55,18 @@ struct ClassCount {
 struct LayerCount {
   std::string name;
   uint64_t calls = 0;
-  uint64_t products = 0;      // multiply-accumulates
-  uint64_t weights = 0;       // that the layer has
-  uint64_t bytes_read = 0;    // activations in
-  uint64_t bytes_written = 0; // and out
+  uint64_t products = 0;       // multiply-accumulates
+  uint64_t weights = 0;        // that the layer has
+  uint64_t bytes_read = 0;     // activations in
+  uint64_t bytes_written = 0;  // and out
 };
 
 // What a proof would take.
 struct ProofCost {
   uint32_t segments = 0;
-  uint64_t cells = 0;          // committed
-  double seconds = 0;          // on a typical machine of 2 cores
-  uint64_t memory = 0;         // bytes, at the peak
+  uint64_t cells = 0;   // committed
+  double seconds = 0;   // on a typical machine of 2 cores
+  uint64_t memory = 0;  // bytes, at the peak
   uint64_t receipt_bytes = 0;
 };
 
@@ -189,10 +189,10 @@ struct ChipCost {
 // segment. Core time is the prover's own, shared out by cells.
 struct LayerCost {
   LayerCount layer;
-  uint64_t cells = 0;                 // committed
-  double core_seconds = 0;            // of these cells
-  double ns_per_weight = 0;           // core time of the weights' cells; 0: it has none
-  double ns_per_activation = 0;       // of all others, by bytes read and written
+  uint64_t cells = 0;            // committed
+  double core_seconds = 0;       // of these cells
+  double ns_per_weight = 0;      // core time of the weights' cells; 0: it has none
+  double ns_per_activation = 0;  // of all others, by bytes read and written
 };
 
 struct Proved {

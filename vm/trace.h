@@ -14,10 +14,10 @@ namespace zkvm::vm {
 // transfer rows, or a layer's rows and words, and the pages under them beyond the limits. Pages
 // are counted every 256 ticks.
 struct SegmentLimits {
-  uint32_t rows = 1u << 22;         // of each class, at least 1
-  uint32_t clk = kMaxClk;           // at least 4, at most kMaxClk; clk stays below it
-  uint32_t pages = 1u << 19;        // 256 bytes of guest memory each, 772 in the record
-  uint32_t layer_rows = 1u << 22;   // Layer::table_rows() of all calls, at least 1
+  uint32_t rows = 1u << 22;        // of each class, at least 1
+  uint32_t clk = kMaxClk;          // at least 4, at most kMaxClk; clk stays below it
+  uint32_t pages = 1u << 19;       // 256 bytes of guest memory each, 772 in the record
+  uint32_t layer_rows = 1u << 22;  // Layer::table_rows() of all calls, at least 1
 };
 
 class Tracer {

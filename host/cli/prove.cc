@@ -361,8 +361,7 @@ Result<void> write_receipt(const Options& options, std::span<const uint8_t> rece
 void remember_speed(const Proved& proved) {
   uint64_t cells = 0;
   for (const ChipCost& chip : proved.chips) cells += chip.cells;
-  keep_slowness(cells,
-                proved.seconds / typical_seconds(cells, proved.segments, proved.log_blowup));
+  keep_slowness(cells, proved.seconds / typical_seconds(cells, proved.segments, proved.log_blowup));
 }
 
 int prove_command(const Options& options, Execution& execution) {

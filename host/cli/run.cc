@@ -132,7 +132,8 @@ void add_run(CLI::App* sub, int& status) {
       "Execute a guest and report what it cost.\n"
       "Its standard output and error are passed through; a report follows on\n"
       "stderr: how it ended, cycles (instructions executed), speed, how much of the input it\n"
-      "read, journal, memory, what a proof would take, cycles by instruction class. A proof's time\n"
+      "read, journal, memory, what a proof would take, cycles by instruction class. A proof's "
+      "time\n"
       "goes by the last one that was made here, or else by a typical machine of 2 cores.");
   sub->footer(
       "Examples:\n"

@@ -162,12 +162,18 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
                          {chips::ShiftTable::kName, chips::ShiftTable::kLogHeight},
                          {chips::Refresh::kName, chips::Refresh::kLogHeight},
                          {chips::ProgramTable::kName, image.log_program}};
-  options.templates = {chips::ConstantBank::kName, chips::RamBank<true, false>::kName,
-                       chips::RamBank<true, true>::kName, chips::RamBank<false, false>::kName,
-                       chips::RamBank<false, true>::kName, chips::LayerCall::kName,
-                       chips::LayerPairCall::kName, chips::LayerRead::kName,
-                       chips::LayerProduct::kName, chips::LayerWriteBytes::kName,
-                       chips::LayerWriteWords::kName, chips::LayerPool::kName,
+  options.templates = {chips::ConstantBank::kName,
+                       chips::RamBank<true, false>::kName,
+                       chips::RamBank<true, true>::kName,
+                       chips::RamBank<false, false>::kName,
+                       chips::RamBank<false, true>::kName,
+                       chips::LayerCall::kName,
+                       chips::LayerPairCall::kName,
+                       chips::LayerRead::kName,
+                       chips::LayerProduct::kName,
+                       chips::LayerWriteBytes::kName,
+                       chips::LayerWriteWords::kName,
+                       chips::LayerPool::kName,
                        chips::LayerPair::kName};
   for (size_t table = 0; table < kLayerTables; ++table)
     options.templates.emplace_back(layer_chip(static_cast<LayerTable>(table)));
@@ -187,8 +193,8 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
                           made_for);
   for (const BankUse& use : uses.subspan(1)) {
     if (use.bank == kLayersBank)
-      circuit->set_fixed_root(circuit->slot(kLayersSlot), lower ? image.lower->layers : image.layers,
-                              made_for);
+      circuit->set_fixed_root(circuit->slot(kLayersSlot),
+                              lower ? image.lower->layers : image.layers, made_for);
     if (const auto volume = banks[use.bank].volume)
       circuit->set_fixed_root(circuit->slot(volume_slot(*volume)), volumes[*volume], made_for);
   }

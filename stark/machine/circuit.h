@@ -55,7 +55,7 @@ void link_banks(std::span<std::vector<BankUse>* const> segments);
 
 // Names of slots, for Circuit::slot(). `image` has all fixed columns but those of volumes.
 inline constexpr const char* kImageSlot = "image";
-inline constexpr const char* kLayersSlot = "layers";       // fixed
+inline constexpr const char* kLayersSlot = "layers";      // fixed
 [[nodiscard]] std::string volume_slot(uint32_t volume);   // fixed
 [[nodiscard]] std::string before_slot(uint32_t segment);  // shared: words that it left
 [[nodiscard]] std::string after_slot(uint32_t segment);   // shared: words left for it

@@ -52,8 +52,15 @@ enum class BankKind : uint8_t {
 
 /// The fixed tables of the tensor unit (chips/layer/layer_tables.h), in the order of the key.
 enum class LayerTable : uint8_t {
-  kLayers = 0, kWeights = 1, kPowers = 2, kPositions = 3, kChannels = 4, kSteps = 5, kWindows = 6,
-  kPairs = 7, kPairBytes = 8
+  kLayers = 0,
+  kWeights = 1,
+  kPowers = 2,
+  kPositions = 3,
+  kChannels = 4,
+  kSteps = 5,
+  kWindows = 6,
+  kPairs = 7,
+  kPairBytes = 8
 };
 inline constexpr size_t kLayerTables = 9;
 /// log2 of their heights; 0: there is no such table. A program without layers has none.

@@ -59,8 +59,8 @@ template <std::invocable<uint8_t> ShapesFor>
   const uint8_t first = low ? 2 : std::max<uint8_t>(wish.log_blowup, 1);
   auto shapes = shapes_for(first);
   if (!shapes) return propagate(shapes);
-  auto chosen = choose_execution_params(std::span<const SegmentShape>(*shapes), wish, security_bits,
-                                        weights);
+  auto chosen =
+      choose_execution_params(std::span<const SegmentShape>(*shapes), wish, security_bits, weights);
   if (!low || (chosen && chosen->params.log_blowup > 1)) return chosen;
   wish.log_blowup = 1;
   shapes = shapes_for(1);

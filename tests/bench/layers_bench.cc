@@ -37,7 +37,8 @@ void fill(vm::Layer& layer) {
   // A scale of its own for each output, as quantisers give them.
   for (uint32_t o = 0; o < layer.outputs; ++o) {
     vm::LayerFunction& f = layer.functions.emplace_back();
-    const double spread = 50.0 * 74 * std::sqrt(4.0 * layer.quads * static_cast<double>(layer.taps.size()));
+    const double spread =
+        50.0 * 74 * std::sqrt(4.0 * layer.quads * static_cast<double>(layer.taps.size()));
     f.scale = std::bit_cast<uint32_t>(static_cast<float>((1 + o * 1e-3) * 128 / (3 * spread)));
     f.is_signed = true;
     layer.function_of[o] = static_cast<uint16_t>(o);
@@ -88,7 +89,9 @@ Measured prove_call(const vm::Layer& layer, uint8_t log_blowup) {
   Assembler text;
   text.call(zk::abi::kSysLayer, 0, kIn, kOut).exit(0);
   ElfFile file = ElfFile::of(text.words());
-  const auto rounded = [](uint64_t bytes) { return static_cast<uint32_t>((bytes + 0xffff) & ~0xffffu); };
+  const auto rounded = [](uint64_t bytes) {
+    return static_cast<uint32_t>((bytes + 0xffff) & ~0xffffu);
+  };
   std::vector<uint8_t> input(layer.in_extent());
   std::mt19937 random(2);
   for (uint8_t& x : input) x = static_cast<uint8_t>(random());
@@ -115,7 +118,8 @@ Measured prove_call(const vm::Layer& layer, uint8_t log_blowup) {
   return out;
 }
 
-void prove_layer(benchmark::State& state, const vm::Layer& layer, const std::map<std::string, double>& units) {
+void prove_layer(benchmark::State& state, const vm::Layer& layer,
+                 const std::map<std::string, double>& units) {
   ZK_CHECK(!layer.complaint());
   const auto log_blowup = static_cast<uint8_t>(state.range(0));
   const Measured floor = prove_call(dense(4, 4), log_blowup);

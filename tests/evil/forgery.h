@@ -78,9 +78,7 @@ class Forgery {
     return std::ranges::find(chip(table).columns, wanted) != chip(table).columns.end();
   }
   /// Columns before this one lie in slots: the image or another segment pins them.
-  [[nodiscard]] uint32_t first_main(size_t table) const {
-    return chip(table).key.slot_width();
-  }
+  [[nodiscard]] uint32_t first_main(size_t table) const { return chip(table).key.slot_width(); }
   /// The first table of a chip. REQUIRES: there is one.
   [[nodiscard]] size_t table(std::string_view chip_name) const {
     for (size_t t = 0; t < witness_.tables.size(); ++t)
@@ -182,9 +180,9 @@ class Forgery {
     for (size_t t = 0; t < out.tables.size(); ++t) {
       if (late_width(t) == 0) continue;
       out.tables[t].make_late = [made = out.tables[t].make_late, set = late_set_, t,
-                                 main = out.tables[t].width, width = late_width(t)](
-                                    const Witness& witness, const Table& table,
-                                    const LatePowers& late, Fp* rows) {
+                                 main = out.tables[t].width,
+                                 width = late_width(t)](const Witness& witness, const Table& table,
+                                                        const LatePowers& late, Fp* rows) {
         made(witness, table, late, rows);
         for (const auto& [cell, value] : set)
           if (cell.first.table == t) rows[cell.first.row * width + cell.second - main] = value;
@@ -244,8 +242,9 @@ class Forgery {
   }
 
   static const LatePowers& challenges() {
-    static const LatePowers drawn(Fp5{{Fp::from(71), Fp::from(1234567), Fp::from(3), Fp::from(99), Fp::from(5)}},
-                                  Fp5{{Fp::from(8), Fp::from(77777), Fp::from(1u << 30), Fp::one(), Fp::from(6)}});
+    static const LatePowers drawn(
+        Fp5{{Fp::from(71), Fp::from(1234567), Fp::from(3), Fp::from(99), Fp::from(5)}},
+        Fp5{{Fp::from(8), Fp::from(77777), Fp::from(1u << 30), Fp::one(), Fp::from(6)}});
     return drawn;
   }
   [[nodiscard]] std::vector<std::vector<Fp>> make_late() const {
@@ -256,14 +255,14 @@ class Forgery {
   }
   /// Makes late columns anew, where something changed that they may depend on.
   void follow_late() {
-    const bool main_changed = std::ranges::any_of(
-        changed_, [&](const Place& at) { return late_width(at.table) != 0; });
+    const bool main_changed =
+        std::ranges::any_of(changed_, [&](const Place& at) { return late_width(at.table) != 0; });
     if (!main_changed && late_set_.empty()) return;
     std::vector<std::vector<Fp>> made = main_changed ? make_late() : late_;
     for (const auto& [cell, value] : late_set_) {
       const uint32_t width = late_width(cell.first.table);
-      made[cell.first.table][cell.first.row * width + cell.second -
-                             witness_.tables[cell.first.table].width] = value;
+      made[cell.first.table]
+          [cell.first.row * width + cell.second - witness_.tables[cell.first.table].width] = value;
     }
     for (size_t t = 0; t < made.size(); ++t) {
       const uint32_t width = late_width(t);
@@ -328,7 +327,8 @@ class Forgery {
       case kLayer.id:
         return search(LayersTable::kName, list({}, "tuple", 0, 16), nullptr, "count");
       case kActivations.id:
-        return search(LayerRead::kName, list({"clk", "operand", "quads"}, "x", 0, 4, 5), "start", "count");
+        return search(LayerRead::kName, list({"clk", "operand", "quads"}, "x", 0, 4, 5), "start",
+                      "count");
       case kPixel.id:
         return search(LayerRead::kName, list({"clk", "operand", "quads", "left"}, "byte", 0, 4),
                       "real", "pixels");
@@ -423,7 +423,7 @@ class Forgery {
   const Circuit& circuit_;
   Witness witness_;
   size_t program_ = 0;
-  std::vector<std::vector<Fp>> late_, honest_late_;       // late columns of each table, row after row
+  std::vector<std::vector<Fp>> late_, honest_late_;    // late columns of each table, row after row
   std::map<std::pair<Place, uint32_t>, Fp> late_set_;  // cells of them that were set
   bool late_changed_ = false;
   std::map<Key, Fp> traffic_;  // how much more is sent than in the honest witness

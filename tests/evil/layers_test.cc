@@ -77,29 +77,32 @@ vm::Layer pair(bool exchanged, bool broadcast) {
   if (!exchanged) layer.emits = {{0, 0}, {1, 32}, {2, 8}};
   std::vector<uint8_t> table;
   for (uint32_t a = 0; a < 256; ++a)
-    for (uint32_t b = 0; b < 256; ++b) table.push_back(static_cast<uint8_t>(exchanged ? b - a : a - b));
+    for (uint32_t b = 0; b < 256; ++b)
+      table.push_back(static_cast<uint8_t>(exchanged ? b - a : a - b));
   layer.pair_table = vm::PairTable(std::move(table));
   return layer;
 }
 LayerGuest guest() {
-  return LayerGuest({convolution(1), convolution(2, true), pool(), dense_layer(2, 20, 3), convolution(4),
-                     pair(false, false), pair(true, true)});
+  return LayerGuest({convolution(1), convolution(2, true), pool(), dense_layer(2, 20, 3),
+                     convolution(4), pair(false, false), pair(true, true)});
 }
 
 /// Nothing reads the outputs, so that an attacker can put their banks right.
 Workbench bench_of(const LayerGuest& layers) { return {Guest::of(layers.elf(false)), {}}; }
 
 std::vector<Fp> wrong_values(Fp x, std::mt19937_64& random) {
-  return {x + Fp::one(), x - Fp::one(), x + Fp::from(1u << 16),
-          x == Fp::zero() ? Fp::from(2) : Fp::zero(), x == Fp::one() ? Fp::from(3) : Fp::one(),
+  return {x + Fp::one(),
+          x - Fp::one(),
+          x + Fp::from(1u << 16),
+          x == Fp::zero() ? Fp::from(2) : Fp::zero(),
+          x == Fp::one() ? Fp::from(3) : Fp::one(),
           Fp::from(random())};
 }
 
-constexpr const char* kChips[] = {LayerCall::kName,       LayerPairCall::kName,
-                                  LayerRead::kName,       LayerProduct::kName,
-                                  LayerWriteBytes::kName, LayerWriteWords::kName,
-                                  LayerPool::kName,       LayerPair::kName,
-                                  WeightsTable::kName,    PowersTable::kName};
+constexpr const char* kChips[] = {
+    LayerCall::kName,       LayerPairCall::kName,   LayerRead::kName, LayerProduct::kName,
+    LayerWriteBytes::kName, LayerWriteWords::kName, LayerPool::kName, LayerPair::kName,
+    WeightsTable::kName,    PowersTable::kName};
 
 /// Columns whose value means nothing in this row.
 bool is_free(const Forgery& forgery, Place at, uint32_t col) {
@@ -110,10 +113,12 @@ bool is_free(const Forgery& forgery, Place at, uint32_t col) {
     return std::ranges::any_of(names, [&](const char* name) { return column.starts_with(name); });
   };
   // Multiplicities of answers are the prover's to choose: they must fit, no more.
-  if (column == "count" || column == "pixels" || column == "lambdas" || column == "mus") return true;
+  if (column == "count" || column == "pixels" || column == "lambdas" || column == "mus")
+    return true;
   // What a position that is not emitted would be, and where it would go.
   if ((chip == LayerWriteBytes::kName || chip == LayerWriteWords::kName) && !is("emit"))
-    return begins({"value", "edge", "reach", "wide", "from", "rest", "function", "bias", "old", "time", "age_hi", "negative"});
+    return begins({"value", "edge", "reach", "wide", "from", "rest", "function", "bias", "old",
+                   "time", "age_hi", "negative"});
   if (chip == LayerPool::kName && !is("last")) return begins({"old", "time", "age_hi"});
   return false;
 }
@@ -184,7 +189,9 @@ class Hazard : public testing::Test {
   Forgery& forgery() { return *bench_->forgery; }
   Place at(const char* chip, uint64_t row) { return {forgery().table(chip), row}; }
   Fp get(Place place, const char* column) { return forgery().get(place, column); }
-  void set(Place place, const std::string& column, Fp value) { forgery().set(place, column, value); }
+  void set(Place place, const std::string& column, Fp value) {
+    forgery().set(place, column, value);
+  }
   void add(Place place, const std::string& column, Fp value) {
     forgery().set(place, column, forgery().get(place, column) + value);
   }
@@ -217,10 +224,12 @@ TEST_F(Hazard, AnotherLayersNumbers) {
     expect_caught("bus layer");
   }
   // The whole job with the other one's keys: weights, but not the call's.
-  for (uint64_t r = 0; r < 4; ++r) set(at(LayerProduct::kName, r), "key", get(at(LayerProduct::kName, 10 + r), "key"));
+  for (uint64_t r = 0; r < 4; ++r)
+    set(at(LayerProduct::kName, r), "key", get(at(LayerProduct::kName, 10 + r), "key"));
   expect_caught("bus layer", true);
   for (uint64_t r = 0; r < 10; ++r) {
-    set(at(LayerWriteBytes::kName, r), "channel_end", get(at(LayerWriteBytes::kName, 15), "channel_end"));
+    set(at(LayerWriteBytes::kName, r), "channel_end",
+        get(at(LayerWriteBytes::kName, 15), "channel_end"));
   }
   expect_caught("bus");
 }
@@ -344,7 +353,8 @@ TEST_F(Hazard, StepsAtTheirEdges) {
   const LayerImage& layers = bench_->guest.image->layers();
   const Fp sum = get(row, "raw[0]") + get(row, "bias[0]");
   const uint32_t value = sum.value();
-  const auto integer = static_cast<int32_t>(value > Fp::kModulus / 2 ? int64_t{value} - Fp::kModulus : int64_t{value});
+  const auto integer = static_cast<int32_t>(value > Fp::kModulus / 2 ? int64_t{value} - Fp::kModulus
+                                                                     : int64_t{value});
   const uint32_t own = layers.step_of(get(row, "function[0]").value(), integer);
   const auto put = [&](const LayerImage::Step& step, uint32_t function) {
     set(row, "function[0]", Fp::from(function));
@@ -382,7 +392,8 @@ TEST_F(Hazard, StepsAtTheirEdges) {
     const LayerImage::Step& step = layers.step(n);
     if (step.wide == 0 || (integer - int64_t{step.edge()}) * step.wide >= 0) continue;
     put(step, step.function);
-    const uint32_t distance = ((sum - Fp::from_signed(step.edge())) * Fp::from_signed(step.wide)).value();
+    const uint32_t distance =
+        ((sum - Fp::from_signed(step.edge())) * Fp::from_signed(step.wide)).value();
     set(row, "from[0]", Fp::from(distance % LayerWriteBytes::kWideUnit));
     set(row, "rest[0]", Fp::from(distance / LayerWriteBytes::kWideUnit));
     expect_caught("bus", wide++ == 0);
@@ -444,9 +455,11 @@ TEST_F(Hazard, PoolsOfOtherWords) {
   // The lesser one of both.
   const Place last = at(LayerPool::kName, 2);
   for (const char* i : {"[0]", "[1]", "[2]", "[3]"}) {
-    const Fp best = forgery().get(last, std::string("best") + i), byte = forgery().get(last, std::string("byte") + i);
+    const Fp best = forgery().get(last, std::string("best") + i),
+             byte = forgery().get(last, std::string("byte") + i);
     if (best == byte) continue;
-    set(last, std::string("most") + i, forgery().get(last, std::string("most") + i) == best ? byte : best);
+    set(last, std::string("most") + i,
+        forgery().get(last, std::string("most") + i) == best ? byte : best);
     expect_caught("bus bytes", i[1] == '0');
   }
 }
@@ -479,7 +492,8 @@ TEST(EvilLayers, OperandsEndInMemory) {
       const auto column = static_cast<size_t>(std::ranges::find(names, rest) - names.begin());
       bool some = false;
       const Fp filled = values[column].value;
-      for (const Fp guess : {filled, Fp::zero(), Fp::from((1u << 14) - 1), filled + Fp::one(), filled - Fp::one()}) {
+      for (const Fp guess :
+           {filled, Fp::zero(), Fp::from((1u << 14) - 1), filled + Fp::one(), filled - Fp::one()}) {
         values[column] = guess;
         RowChecker air;
         check_row<LayerCall>(air, values.data(), values.data());
@@ -504,8 +518,9 @@ TEST(EvilLayers, OperandsEndInMemory) {
   const uint32_t last = kAddressEnd - extent, out = kAddressEnd - fixed[15].value();
   EXPECT_TRUE(passes(last, out));
   EXPECT_TRUE(passes(0x1000, 0x1000));
-  for (const uint32_t in : {last + 1, last + 4, kAddressEnd, kAddressEnd + 4, 0x3f400000u, 0x3f800000u, 0x7f000001u,
-                            0x7f001001u, 0x80000000u, 0xfffffffcu, 0xbe000000u})
+  for (const uint32_t in :
+       {last + 1, last + 4, kAddressEnd, kAddressEnd + 4, 0x3f400000u, 0x3f800000u, 0x7f000001u,
+        0x7f001001u, 0x80000000u, 0xfffffffcu, 0xbe000000u})
     EXPECT_FALSE(passes(in, out)) << in;
   EXPECT_FALSE(passes(last, out + 4));
 }
@@ -575,7 +590,8 @@ TEST_F(Hazard, OfPairs) {
     const std::set<std::string> complaints = forgery.complaints();
     for (const std::string& expected : among)
       EXPECT_TRUE(complaints.contains(expected))
-          << hazard << ": expected " << expected << ", found " << ::testing::PrintToString(complaints);
+          << hazard << ": expected " << expected << ", found "
+          << ::testing::PrintToString(complaints);
     if (prove) {
       EXPECT_FALSE(check_witness(*bench_->circuit, forgery.finished()).ok()) << hazard;
       EXPECT_NE(bench_->prove_and_verify(), "") << hazard;
@@ -606,11 +622,14 @@ TEST_F(Hazard, OfPairs) {
     set(pairs[0], "table", other_table);
     compute(pairs[0], [](uint32_t a, uint32_t b) { return b - a; });
   });
-  expect("another table, of the call", {"bus layer"}, [&] {
-    set(pairs[0], "table", other_table);
-    set({calls[0]}, "table", other_table);
-    compute(pairs[0], [](uint32_t a, uint32_t b) { return b - a; });
-  }, true);
+  expect(
+      "another table, of the call", {"bus layer"},
+      [&] {
+        set(pairs[0], "table", other_table);
+        set({calls[0]}, "table", other_table);
+        compute(pairs[0], [](uint32_t a, uint32_t b) { return b - a; });
+      },
+      true);
   expect("another table, in one row", {"layer pair: constants of a job"},
          [&] { set({pairs[0][2]}, "table", other_table); });
   expect("a table's byte that it has not", {"bus pair byte"},
@@ -626,18 +645,23 @@ TEST_F(Hazard, OfPairs) {
         exchange(at, fmt::format("a_byte[{}]", i), fmt::format("b_byte[{}]", i));
     compute(pairs[0], [](uint32_t a, uint32_t b) { return a - b; });
   });
-  expect("a and b exchanged by the operands of the reading jobs", {"bus layer read"}, [&] {
-    set(reads[0], "operand", Fp::one());
-    set(reads[1], "operand", Fp::zero());
-    for (const Place at : pairs[0])
-      for (int i = 0; i < 4; ++i)
-        exchange(at, fmt::format("a_byte[{}]", i), fmt::format("b_byte[{}]", i));
-    compute(pairs[0], [](uint32_t a, uint32_t b) { return a - b; });
-  }, true);
+  expect(
+      "a and b exchanged by the operands of the reading jobs", {"bus layer read"},
+      [&] {
+        set(reads[0], "operand", Fp::one());
+        set(reads[1], "operand", Fp::zero());
+        for (const Place at : pairs[0])
+          for (int i = 0; i < 4; ++i)
+            exchange(at, fmt::format("a_byte[{}]", i), fmt::format("b_byte[{}]", i));
+        compute(pairs[0], [](uint32_t a, uint32_t b) { return a - b; });
+      },
+      true);
   expect("a and b exchanged in the call", {"bus memory"}, [&] {
     for (const char* col : {"a[0]", "a[1]"}) exchange(calls[0], col, std::string("b") + (col + 1));
   });
-  expect("b read at a's time", {"bus layer read"}, [&] { set(reads[1], "operand", Fp::zero()); }, true);
+  expect(
+      "b read at a's time", {"bus layer read"}, [&] { set(reads[1], "operand", Fp::zero()); },
+      true);
   expect("b read at the time of the write", {"layer read: operand", "bus layer read"},
          [&] { set(reads[1], "operand", Fp::from(2)); });
   expect("the operand flipped within a job", {"layer read: constants of a job", "bus pixel"},
@@ -648,15 +672,16 @@ TEST_F(Hazard, OfPairs) {
       for (const char* col : {"quad", "a", "b", "offset"})
         set({pairs[1][i]}, col, forgery.get(pairs[0][2 + i], col));
   });
-  expect("the list of another pair, in the call", {"bus layer"}, [&] {
-    set(pairs[1], "list_end", forgery.get(pairs[0][0], "list_end"));
-    set({calls[1]}, "list_end", forgery.get(pairs[0][0], "list_end"));
-  }, true);
+  expect(
+      "the list of another pair, in the call", {"bus layer"},
+      [&] {
+        set(pairs[1], "list_end", forgery.get(pairs[0][0], "list_end"));
+        set({calls[1]}, "list_end", forgery.get(pairs[0][0], "list_end"));
+      },
+      true);
   expect("another place in the list", {"bus pair operands"},
          [&] { set({pairs[1][0]}, "offset", forgery.get(pairs[1][0], "offset") + Fp::one()); });
-  expect("a word less", {"layer pair: all words"}, [&] {
-    set({pairs[1][3]}, "real", Fp::zero());
-  });
+  expect("a word less", {"layer pair: all words"}, [&] { set({pairs[1][3]}, "real", Fp::zero()); });
   expect("a pair by the call of one input", {"layer call: linear"}, [&] {
     set({{forgery.table(LayerCall::kName), 0}}, "kind", Fp::from(number(LayerKind::kPair)));
   });

@@ -210,8 +210,7 @@ TEST(Verify, AnOutlineIsThatOfTheSegmentsOwnKeys) {
 void many_hollow_segments(BankKind kind) {
   auto receipt = sample(0);
   receipt.image.runs = {{kBankWords, 40, kind}};
-  receipt.image.volumes.resize(
-      stark::machine::BankMap(receipt.image.runs).volume_widths().size());
+  receipt.image.volumes.resize(stark::machine::BankMap(receipt.image.runs).volume_widths().size());
   stark::Params params;
   params.queries = 1;
   params.log_final = 0;
@@ -233,7 +232,9 @@ void many_hollow_segments(BankKind kind) {
 }
 
 TEST(Verify, ManyHollowSegmentsCostLittle) { many_hollow_segments(BankKind::kBlank); }
-TEST(Verify, ManyHollowSegmentsOfManyKindsCostBoundedly) { many_hollow_segments(BankKind::kPartial); }
+TEST(Verify, ManyHollowSegmentsOfManyKindsCostBoundedly) {
+  many_hollow_segments(BankKind::kPartial);
+}
 
 // Segments without a proof are refused at the first one, whatever banks they list: one key is made.
 TEST(Verify, ManySegmentsWithoutProofsCostOneKey) {

@@ -18,12 +18,9 @@ namespace {
 
 Result<Circuit> all_chips() {
   CircuitOptions options;
-  options.slots = {{"image", Slot::Kind::kFixed},
-                   {"rows", Slot::Kind::kFixed},
-                   {"bank", Slot::Kind::kFixed},
-                   {"bank in", Slot::Kind::kShared},
-                   {"bank out", Slot::Kind::kShared},
-                   {"layers", Slot::Kind::kFixed}};
+  options.slots = {{"image", Slot::Kind::kFixed},     {"rows", Slot::Kind::kFixed},
+                   {"bank", Slot::Kind::kFixed},      {"bank in", Slot::Kind::kShared},
+                   {"bank out", Slot::Kind::kShared}, {"layers", Slot::Kind::kFixed}};
   options.log_heights = {{chips::ByteTable::kName, chips::ByteTable::kLogHeight},
                          {chips::ShiftTable::kName, chips::ShiftTable::kLogHeight},
                          {chips::Refresh::kName, chips::Refresh::kLogHeight}};

@@ -336,14 +336,12 @@ void add_malformed(CaseWriter& out, const Made& made) {
   // A segment with two banks of RAM, listed the other way round; or one bank twice.
   size_t both = 0;
   while (made.proofs.segments.at(both).uses.size() < 3) ++both;
-  add("banks in the wrong order", [&](Receipt&, Segments& s) {
-    std::swap(s[both].uses[1], s[both].uses[2]);
-  });
+  add("banks in the wrong order",
+      [&](Receipt&, Segments& s) { std::swap(s[both].uses[1], s[both].uses[2]); });
   add("a bank twice", [&](Receipt&, Segments& s) { s[both].uses[2].bank = s[both].uses[1].bank; });
   add("the machine's bank listed", [&](Receipt&, Segments& s) { s[both].uses[1].bank = 0; });
-  add("a bank that the image does not have", [](Receipt&, Segments& s) {
-    s[1].uses.push_back({99, s[1].uses.back().constant});
-  });
+  add("a bank that the image does not have",
+      [](Receipt&, Segments& s) { s[1].uses.push_back({99, s[1].uses.back().constant}); });
   // Which of two faults is named.
   add("a bank that the image does not have, and no proof", [](Receipt&, Segments& s) {
     s[1].uses.push_back({99, s[1].uses.back().constant});
@@ -412,7 +410,8 @@ void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) 
   for (const uint8_t log_height : std::vector<uint8_t>{1, 11, 12, 13, 22, 23}) {
     add_heights(fmt::format("layers of 2^{}", log_height), LayerTable::kLayers, log_height);
     add_heights(fmt::format("steps of 2^{}", log_height), LayerTable::kSteps, log_height);
-    add_heights(fmt::format("bytes of pairs of 2^{}", log_height), LayerTable::kPairBytes, log_height);
+    add_heights(fmt::format("bytes of pairs of 2^{}", log_height), LayerTable::kPairBytes,
+                log_height);
   }
   add_heights("no layers among the tables", LayerTable::kLayers, 0);
   add_heights("no weights", LayerTable::kWeights, 0);
@@ -463,9 +462,8 @@ void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) 
   });
   add_runs("another kind", [](Runs& runs) { runs[0].kind = BankKind::kWhole; });
   add_runs("no kind", [](Runs& runs) { runs[0].kind = static_cast<BankKind>(3); });
-  add_runs("a bank too high", [](Runs& runs) {
-    runs = {{stark::chips::kAddressEnd / 4, 1, BankKind::kBlank}};
-  });
+  add_runs("a bank too high",
+           [](Runs& runs) { runs = {{stark::chips::kAddressEnd / 4, 1, BankKind::kBlank}}; });
   add_runs("a bank as high as can be", [](Runs& runs) {
     runs = {{stark::chips::kAddressEnd / 4 - kBankWords, 1, BankKind::kBlank}};
   });
@@ -529,11 +527,13 @@ int run(const std::string& directory, uint64_t seed, size_t mutations) {
   const Made eighth("a volume at rate 1/8", volume_of_banks(), {}, in_segments(30, true, 3));
   ZK_CHECK(in_volume.lower);
   const Made unit("layers", layers(), {}, in_segments(40));
-  ZK_CHECK(unit.proofs.segments.size() >= 3 && stark::machine::Image::parse(unit.image)->has_layers());
-  const Made unit_at_quarter("layers at rate 1/4, not masked", layers(), {}, in_segments(0, false, 2));
+  ZK_CHECK(unit.proofs.segments.size() >= 3 &&
+           stark::machine::Image::parse(unit.image)->has_layers());
+  const Made unit_at_quarter("layers at rate 1/4, not masked", layers(), {},
+                             in_segments(0, false, 2));
   const Made unit_at_eighth("layers at rate 1/8", layers(), {}, in_segments(40, true, 3));
-  for (const Made* made : {&segments, &other, &banks, &plain, &one, &least, &volume, &quarter, &eighth,
-                           &unit, &unit_at_quarter, &unit_at_eighth})
+  for (const Made* made : {&segments, &other, &banks, &plain, &one, &least, &volume, &quarter,
+                           &eighth, &unit, &unit_at_quarter, &unit_at_eighth})
     add_honest(out, *made);
   for (const Made* made : {&segments, &banks, &plain, &one, &volume, &eighth, &unit})
     add_mutations(out, *made, seeds(), mutations / 7);

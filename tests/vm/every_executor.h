@@ -65,8 +65,7 @@ inline RunResult run_everywhere(const Program& program, const Io& io = {},
   EXPECT_EQ(fast.counts, stepped.counts);
   expect_same(fast, run_tracing(program, io, limits), "fast and tracing");
   expect_same(
-      fast,
-      run_tracing(program, io, limits, {.rows = 7, .clk = 300, .pages = 2, .layer_rows = 50}),
+      fast, run_tracing(program, io, limits, {.rows = 7, .clk = 300, .pages = 2, .layer_rows = 50}),
       "fast and tracing in small segments");
   const Profile profiled = *profile(program, io, limits);
   expect_same(fast, profiled.run, "fast and profiling");

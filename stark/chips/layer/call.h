@@ -21,7 +21,8 @@ namespace zkvm::stark::chips {
 struct LayerCall {
   static constexpr const char* kName = "layer call";
   static constexpr const char* kColumns =
-      "clk pc t7 id[2] t0 in[2] t1 out[2] t2 in_rest out_rest kind linear positions step jump quads "
+      "clk pc t7 id[2] t0 in[2] t1 out[2] t2 in_rest out_rest kind linear positions step jump "
+      "quads "
       "zero key products rows words position_end channel_end in_extent out_extent real";
   template <class T>
   struct Cols {
@@ -46,8 +47,7 @@ struct LayerCall {
     air.assert_bool("linear", row.linear);
     air.assert_bool("linear", real - row.linear);
     // 1 - linear for kMaxPool, 0 for kBytes and kWords; no pair, of kind 3, is called by this number.
-    air.assert_zero("linear", real * (row.kind * (row.kind - 1) -
-                                      2 * (1 - row.linear)));
+    air.assert_zero("linear", real * (row.kind * (row.kind - 1) - 2 * (1 - row.linear)));
     step(air, real, clk, row.pc, row.pc + 4);
     fetch(air, real, row.pc, number(Operation::kEcall), 0, 0, 0, {0, 0}, 0);
     const E now = clk * 4 + 2;
@@ -70,7 +70,8 @@ struct LayerCall {
 
   /// `record`: as vm::LayerRow. `fixed`: the layer's row, as on the bus kLayer.
   template <class Record>
-  static void fill(Cols<Fp>& row, const ProgramRow& insn, const Record& record, const Fp (&fixed)[16]) {
+  static void fill(Cols<Fp>& row, const ProgramRow& insn, const Record& record,
+                   const Fp (&fixed)[16]) {
     const uint32_t in = record.a1.value, out = record.a2.value;
     row = {.clk = fp(record.clk),
            .pc = fp(insn.pc),

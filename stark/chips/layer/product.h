@@ -28,7 +28,8 @@ namespace zkvm::stark::chips {
 struct LayerProduct {
   static constexpr const char* kName = "layer product";
   static constexpr const char* kColumns =
-      "first real clk key left quad mu_power lambda_power x0[5] x1[5] x2[5] x3[5] v0[5] v1[5] v2[5] "
+      "first real clk key left quad mu_power lambda_power x0[5] x1[5] x2[5] x3[5] v0[5] v1[5] "
+      "v2[5] "
       "v3[5] shift[5] scale[5] total[5]";
   static constexpr uint16_t kLateWidth = 55;
   static constexpr uint32_t kLateDegree = 1;
@@ -56,11 +57,11 @@ struct LayerProduct {
 
     const auto &x = row.x, &v = row.v;
     const auto &m = row.shift.c, &s = row.scale.c, &t = row.total.c;
-    air.send(kActivations, row.real,
-             {row.clk,   0,         row.quad,  x[0].c[0], x[0].c[1], x[0].c[2],
-              x[0].c[3], x[0].c[4], x[1].c[0], x[1].c[1], x[1].c[2], x[1].c[3],
-              x[1].c[4], x[2].c[0], x[2].c[1], x[2].c[2], x[2].c[3], x[2].c[4],
-              x[3].c[0], x[3].c[1], x[3].c[2], x[3].c[3], x[3].c[4]});
+    air.send(
+        kActivations, row.real,
+        {row.clk,   0,         row.quad,  x[0].c[0], x[0].c[1], x[0].c[2], x[0].c[3], x[0].c[4],
+         x[1].c[0], x[1].c[1], x[1].c[2], x[1].c[3], x[1].c[4], x[2].c[0], x[2].c[1], x[2].c[2],
+         x[2].c[3], x[2].c[4], x[3].c[0], x[3].c[1], x[3].c[2], x[3].c[3], x[3].c[4]});
     air.send(kWeights, row.real,
              {row.key,   row.quad,  row.mu_power, row.lambda_power, v[0].c[0], v[0].c[1],
               v[0].c[2], v[0].c[3], v[0].c[4],    v[1].c[0],        v[1].c[1], v[1].c[2],
@@ -68,9 +69,9 @@ struct LayerProduct {
               v[2].c[4], v[3].c[0], v[3].c[1],    v[3].c[2],        v[3].c[3], v[3].c[4]});
     air.send(kPower, row.real, {kMu, row.mu_power, m[0], m[1], m[2], m[3], m[4]});
     air.send(kPower, row.real, {kLambda, row.lambda_power, s[0], s[1], s[2], s[3], s[4]});
-    air.assert_zero("total",
-                    row.total - row.shift * (x[0] * v[0] + x[1] * v[1] + x[2] * v[2] + x[3] * v[3]) -
-                        job * (row.scale * next.total));
+    air.assert_zero(
+        "total", row.total - row.shift * (x[0] * v[0] + x[1] * v[1] + x[2] * v[2] + x[3] * v[3]) -
+                     job * (row.scale * next.total));
     air.send(kLayerTotal, row.first, {row.clk, t[0], t[1], t[2], t[3], t[4]});
   }
 };

@@ -62,8 +62,9 @@ struct LayerRead {
                                   {row.jump, next.jump},
                                   {row.zero, next.zero}})
       air.assert_zero("constants of a job", job * (is - was));
-    air.receive(kLayerRead, row.first,
-                {row.clk, row.operand, row.place, row.left, row.step, row.jump, row.quads, row.zero});
+    air.receive(
+        kLayerRead, row.first,
+        {row.clk, row.operand, row.place, row.left, row.step, row.jump, row.quads, row.zero});
 
     const E(&byte)[4] = row.word.byte;
     const Limbs<E> word = limbs_of(row.word);
@@ -76,12 +77,12 @@ struct LayerRead {
       air.assert_zero("sum of activations",
                       row.x[k] - run * (air.late(kMu, 1) * next.x[k]) - (byte[k] - row.zero));
     air.assert_zero("answers on a quad's first row", row.count * (1 - row.start));
-    const auto &x = row.x;
-    air.answer(kActivations, row.count,
-               {row.clk,   row.operand, row.quads, x[0].c[0], x[0].c[1], x[0].c[2],
-                x[0].c[3], x[0].c[4],   x[1].c[0], x[1].c[1], x[1].c[2], x[1].c[3],
-                x[1].c[4], x[2].c[0],   x[2].c[1], x[2].c[2], x[2].c[3], x[2].c[4],
-                x[3].c[0], x[3].c[1],   x[3].c[2], x[3].c[3], x[3].c[4]});
+    const auto& x = row.x;
+    air.answer(
+        kActivations, row.count,
+        {row.clk,   row.operand, row.quads, x[0].c[0], x[0].c[1], x[0].c[2], x[0].c[3], x[0].c[4],
+         x[1].c[0], x[1].c[1],   x[1].c[2], x[1].c[3], x[1].c[4], x[2].c[0], x[2].c[1], x[2].c[2],
+         x[2].c[3], x[2].c[4],   x[3].c[0], x[3].c[1], x[3].c[2], x[3].c[3], x[3].c[4]});
     air.assert_zero("answers on real rows", row.pixels * (1 - row.real));
     air.answer(kPixel, row.pixels,
                {row.clk, row.operand, row.quads, row.left, byte[0], byte[1], byte[2], byte[3]});

@@ -35,7 +35,8 @@ struct LayerWriteBytes {
   static constexpr const char* kName = "layer write bytes";
   static constexpr const char* kColumns =
       "first start real clk place left words positions position_end channel_end emit offset raw[4] "
-      "value[4] edge[4] reach[4] wide[4] from[4] rest[4] function[4] bias[4] old[2] time age_hi y[5] "
+      "value[4] edge[4] reach[4] wide[4] from[4] rest[4] function[4] bias[4] old[2] time age_hi "
+      "y[5] "
       "total[5]";
   static constexpr uint16_t kLateWidth = 10;
   static constexpr uint32_t kLateDegree = 4;
@@ -83,7 +84,8 @@ struct LayerWriteBytes {
       air.send(kStep, row.emit, {f[i], row.value[i], row.edge[i], row.reach[i], wide});
       air.send(kRange16, row.emit, {from});
       air.send(kRange16, row.emit, {rest});
-      air.assert_zero("sum in its step", from + (1 - narrow) * rest * kWideUnit - (narrow + wide) * above);
+      air.assert_zero("sum in its step",
+                      from + (1 - narrow) * rest * kWideUnit - (narrow + wide) * above);
       air.assert_zero("rest of a step", narrow * (from + rest - row.reach[i]));
     }
     const auto& v = row.value;
@@ -94,8 +96,9 @@ struct LayerWriteBytes {
     for (unsigned i = 2; i < 4; ++i) outputs = outputs + row.raw[i] * air.late(kLambda, i);
     air.assert_zero("sum of a word", row.y - outputs - run * (air.late(kMu, 1) * next.y));
     // A run's first row adds its sum to lambda^4 times what follows; the others hand on what follows.
-    air.assert_zero("total", row.total - row.start * row.y - job * next.total -
-                                 row.start * (job * (air.late(kLambda, 4) * next.total - next.total)));
+    air.assert_zero("total",
+                    row.total - row.start * row.y - job * next.total -
+                        row.start * (job * (air.late(kLambda, 4) * next.total - next.total)));
     const auto& t = row.total.c;
     air.receive(kLayerTotal, row.first, {row.clk, t[0], t[1], t[2], t[3], t[4]});
   }

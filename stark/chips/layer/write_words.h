@@ -21,7 +21,8 @@ namespace zkvm::stark::chips {
 struct LayerWriteWords {
   static constexpr const char* kName = "layer write words";
   static constexpr const char* kColumns =
-      "first start real clk place left words positions position_end channel_end emit offset raw bias "
+      "first start real clk place left words positions position_end channel_end emit offset raw "
+      "bias "
       "value[2] negative old[2] time age_hi y[5] total[5]";
   static constexpr uint16_t kLateWidth = 10;
   static constexpr uint32_t kLateDegree = 1;
@@ -71,8 +72,9 @@ struct LayerWriteWords {
     access_ram(air, row.emit, row.place + row.offset, row.old, row.value, row.clk * 4 + 2);
 
     air.assert_zero("sum of a word", row.y - run * (air.late(kMu, 1) * next.y) - row.raw);
-    air.assert_zero("total", row.total - row.start * row.y - job * next.total -
-                                 row.start * (job * (air.late(kLambda, 1) * next.total - next.total)));
+    air.assert_zero("total",
+                    row.total - row.start * row.y - job * next.total -
+                        row.start * (job * (air.late(kLambda, 1) * next.total - next.total)));
     const auto& t = row.total.c;
     air.receive(kLayerTotal, row.first, {row.clk, t[0], t[1], t[2], t[3], t[4]});
   }

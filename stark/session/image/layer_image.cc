@@ -41,7 +41,7 @@ static_assert(2 * vm::kMaxLayerSum < Fp::kModulus);
 static_assert(vm::kMaxLayerSum == (int64_t{1} << 30) - (int64_t{1} << 24));  // write_words.h
 static_assert(uint64_t{PairBytesTable::kParts} << kMaxLogHeight <
               Fp::kModulus - PairBytesTable::kTable);  // pair.h: keys
-static_assert(vm::kMaxLayerExtent <= 1u << 29);                             // call.h
+static_assert(vm::kMaxLayerExtent <= 1u << 29);        // call.h
 
 /// Lists are expanded one layer after the other, and checked in between: a small file can ask for more
 /// than there is memory for.
@@ -52,12 +52,12 @@ Result<LayerImage> LayerImage::of(std::span<const vm::Layer> layers, uint8_t log
   const unsigned highest = std::min<unsigned>(kMaxLogHeight, Fp::kTwoAdicity - log_blowup);
   const auto check = [&]() -> Result<void> {
     for (size_t t = 0; t < kLayerTables; ++t)
-      if (const uint64_t rows = out.rows(static_cast<LayerTable>(t)); rows >> highest > 0 &&
-                                                                    rows != uint64_t{1} << highest)
-        return fail(ErrorCode::kFormat,
-                    fmt::format("layers: table {}: expected at most {} rows, found {} or more",
-                                layer_chip(static_cast<LayerTable>(t)), uint32_t{1} << highest,
-                                rows));
+      if (const uint64_t rows = out.rows(static_cast<LayerTable>(t));
+          rows >> highest > 0 && rows != uint64_t{1} << highest)
+        return fail(
+            ErrorCode::kFormat,
+            fmt::format("layers: table {}: expected at most {} rows, found {} or more",
+                        layer_chip(static_cast<LayerTable>(t)), uint32_t{1} << highest, rows));
     return {};
   };
   for (size_t i = 0; i < layers.size(); ++i) {
@@ -91,7 +91,8 @@ Result<void> LayerImage::add(size_t index) {
   if (layer.kind == vm::Layer::Kind::kLinear) {
     key = products_ + 1;
     products = static_cast<uint32_t>(layer.products_summed());
-    entry.weights_each = (layer.group_outputs() + WeightsTable::kOutputs - 1) / WeightsTable::kOutputs;
+    entry.weights_each =
+        (layer.group_outputs() + WeightsTable::kOutputs - 1) / WeightsTable::kOutputs;
     products_ += products;
     weights_rows_ += products * entry.weights_each;
     greatest_power_ =
@@ -149,7 +150,8 @@ uint32_t LayerImage::lambda_power(const vm::Layer& layer, uint32_t quad, uint32_
 /// Each function on all sums that an output of it can have.
 Result<void> LayerImage::add_steps(const vm::Layer& layer) {
   const std::vector<vm::Layer::Range> ranges = layer.ranges();
-  std::vector<vm::Layer::Range> of_function(layer.functions.size(), {vm::kMaxLayerSum, -vm::kMaxLayerSum});
+  std::vector<vm::Layer::Range> of_function(layer.functions.size(),
+                                            {vm::kMaxLayerSum, -vm::kMaxLayerSum});
   for (size_t o = 0; o < layer.function_of.size(); ++o) {
     vm::Layer::Range& range = of_function[layer.function_of[o]];
     range = {std::min(range.low, ranges[o].low), std::max(range.high, ranges[o].high)};
@@ -161,9 +163,11 @@ Result<void> LayerImage::add_steps(const vm::Layer& layer) {
     if (low > high) continue;  // no output has it
     // SOUNDNESS: disjoint, and within [-kMaxLayerSum, kMaxLayerSum].
     ZK_CHECK(low >= -vm::kMaxLayerSum && high <= vm::kMaxLayerSum);
-    const auto steps = layer.functions[f].steps_on(static_cast<int32_t>(low), static_cast<int32_t>(high));
+    const auto steps =
+        layer.functions[f].steps_on(static_cast<int32_t>(low), static_cast<int32_t>(high));
     const auto add = [&](int64_t first, int64_t end, uint8_t value, int8_t wide) {
-      steps_.push_back({number, static_cast<int32_t>(first), static_cast<int32_t>(end - 1), value, wide});
+      steps_.push_back(
+          {number, static_cast<int32_t>(first), static_cast<int32_t>(end - 1), value, wide});
     };
     for (size_t i = 0; i < steps.size(); ++i) {
       const bool is_last = i + 1 == steps.size();
@@ -177,9 +181,10 @@ Result<void> LayerImage::add_steps(const vm::Layer& layer) {
         add(first, std::min(first + kMostSums, end), steps[i].value, 0);
     }
     if (steps_.size() > uint64_t{StepsTable::kParts} << kMaxLogHeight)
-      return fail(ErrorCode::kFormat,
-                  fmt::format("layers: steps: expected at most {}, found {} up to layer {}",
-                              uint64_t{StepsTable::kParts} << kMaxLogHeight, steps_.size(), layer.name));
+      return fail(
+          ErrorCode::kFormat,
+          fmt::format("layers: steps: expected at most {}, found {} up to layer {}",
+                      uint64_t{StepsTable::kParts} << kMaxLogHeight, steps_.size(), layer.name));
   }
   return {};
 }
@@ -215,8 +220,8 @@ void LayerImage::add_windows(Entry& entry, const vm::Layer& layer) {
       for (size_t t = 0; t < layer.taps.size(); ++t) {
         const bool last = t + 1 == layer.taps.size();
         const uint32_t p = emit.position - layer.back + layer.taps[t];
-        windows_.push_back({layer.quads - quad, layer.positions - p, last,
-                            last ? emit.offset / 4 + quad : 0});
+        windows_.push_back(
+            {layer.quads - quad, layer.positions - p, last, last ? emit.offset / 4 + quad : 0});
       }
 }
 
@@ -241,10 +246,10 @@ void LayerImage::add_pairs(Entry& entry, const vm::Layer& layer) {
 
 uint32_t LayerImage::step_of(uint32_t function, int32_t sum) const {
   const auto first = steps_.begin() + first_step_[function];
-  const auto end = function + 1 < first_step_.size() ? steps_.begin() + first_step_[function + 1]
-                                                     : steps_.end();
-  const auto after = std::upper_bound(first, end, sum,
-                                      [](int32_t x, const Step& step) { return x < step.first; });
+  const auto end =
+      function + 1 < first_step_.size() ? steps_.begin() + first_step_[function + 1] : steps_.end();
+  const auto after =
+      std::upper_bound(first, end, sum, [](int32_t x, const Step& step) { return x < step.first; });
   ZK_CHECK(after != first);
   return static_cast<uint32_t>(std::prev(after) - steps_.begin());
 }
@@ -409,15 +414,15 @@ std::vector<Table> LayerImage::tables(const Circuit& circuit, LayerCounts counts
   if (weights) out.back().make_late = late_weights;
   // All rows are true powers, also those that nobody needs.
   if (const uint8_t log = heights_[static_cast<size_t>(LayerTable::kPowers)]; log != 0) {
-    out.push_back(fixed_table<PowersTable>(circuit, log, uint64_t{1} << log,
-                                           [shared](auto& row, uint32_t i) {
-                                             row = {};
-                                             row.first = fp(i == 0);
-                                             row.exponent = fp(i);
-                                             if (i >= shared->mus.size()) return;
-                                             row.lambdas = fp(shared->lambdas[i]);
-                                             row.mus = fp(shared->mus[i]);
-                                           }));
+    out.push_back(
+        fixed_table<PowersTable>(circuit, log, uint64_t{1} << log, [shared](auto& row, uint32_t i) {
+          row = {};
+          row.first = fp(i == 0);
+          row.exponent = fp(i);
+          if (i >= shared->mus.size()) return;
+          row.lambdas = fp(shared->lambdas[i]);
+          row.mus = fp(shared->mus[i]);
+        }));
     out.back().make_late = late_powers;
   }
   add.operator()<PositionsTable>(LayerTable::kPositions, [this, shared](auto& row, uint32_t i) {
@@ -456,7 +461,8 @@ std::vector<Table> LayerImage::tables(const Circuit& circuit, LayerCounts counts
     const uint32_t first = PairBytesTable::kParts * i;
     row.key = fp(PairBytesTable::kTable + first);
     for (uint32_t k = 0; k < PairBytesTable::kParts; ++k) {
-      row.value[k] = fp(pair_tables_[first / PairBytesTable::kTable][first % PairBytesTable::kTable + k]);
+      row.value[k] =
+          fp(pair_tables_[first / PairBytesTable::kTable][first % PairBytesTable::kTable + k]);
       row.count[k] = fp(shared->pair_bytes[first + k]);
     }
   });

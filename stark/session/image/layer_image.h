@@ -42,8 +42,8 @@ class LayerImage {
     uint32_t channels_row = 0;
     uint32_t windows_row = 0;
     uint32_t pairs_row = 0;
-    uint32_t pair_table = 0;     // its number, from 0
-    uint32_t function = 0;  // number of its first one
+    uint32_t pair_table = 0;  // its number, from 0
+    uint32_t function = 0;    // number of its first one
   };
   [[nodiscard]] const Entry& entry(size_t layer) const { return entries_[layer]; }
   [[nodiscard]] const vm::Layer& layer(size_t layer) const { return layers_[layer]; }
@@ -104,7 +104,7 @@ class LayerImage {
   std::span<const vm::Layer> layers_;
   std::vector<Entry> entries_;
   LayerHeights heights_{};
-  uint32_t products_ = 0;      // keys of weights
+  uint32_t products_ = 0;  // keys of weights
   uint32_t weights_rows_ = 0;
   uint32_t greatest_power_ = 0;
   std::vector<Step> steps_;

@@ -236,7 +236,8 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, const Image* k
   image.layer_heights = out.layers_.heights();
   out.banks_ = BankMap(image.runs, image.has_layers());
   image.log_blowup = log_blowup.value_or(kImageRate);
-  if (!log_blowup && has_few_cells(image.log_program, out.banks_, out.layers_)) image.lower.emplace();
+  if (!log_blowup && has_few_cells(image.log_program, out.banks_, out.layers_))
+    image.lower.emplace();
   if (known != nullptr && known->runs == image.runs && known->log_blowup == image.log_blowup &&
       known->lower.has_value() == image.lower.has_value() && known->entry == image.entry &&
       known->log_program == image.log_program && known->layer_heights == image.layer_heights) {

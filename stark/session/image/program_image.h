@@ -39,7 +39,8 @@ struct BankLayout {
 /// Images are made for rate 1/4, and for 1/8 if they have few fixed cells, so that it costs little.
 /// That follows from the ELF alone, or one program would have several ids.
 inline constexpr uint8_t kImageRate = 2;
-inline constexpr uint64_t kMostCellsAtLowerRate = uint64_t{3} << 19;  // of program table, banks, layers
+inline constexpr uint64_t kMostCellsAtLowerRate = uint64_t{3}
+                                                  << 19;  // of program table, banks, layers
 
 /// A program's image, but all roots are zero, which the shape of no proof depends on, and none are of
 /// a lower rate. REQUIRES: as ProgramImage::of().

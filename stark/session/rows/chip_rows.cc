@@ -223,8 +223,8 @@ class Collector {
     for (uint32_t i = 0; i < records.size(); ++i)
       (*picks)[layers_.layer(records[i].layer).kind == vm::Layer::Kind::kPair].push_back(i);
     const auto add_calls = [&]<ChipDefinition Chip>(size_t pick) {
-      add<Chip>((*picks)[pick].size(), [text = text_, these_layers = &layers_, records, picks, pick](
-                                           uint64_t i, auto& row) {
+      add<Chip>((*picks)[pick].size(), [text = text_, these_layers = &layers_, records, picks,
+                                        pick](uint64_t i, auto& row) {
         const vm::LayerRow& record = records[(*picks)[pick][i]];
         Chip::fill(row, text[record.index], record, these_layers->entry(record.layer).tuple);
       });
@@ -248,8 +248,8 @@ class Collector {
 }  // namespace
 
 std::vector<ChipRows> chip_rows(const vm::Program& program,
-                                std::span<const ProgramRow> rows_of_text,
-                                const LayerImage& layers, const vm::Segment& segment) {
+                                std::span<const ProgramRow> rows_of_text, const LayerImage& layers,
+                                const vm::Segment& segment) {
   return Collector(program, rows_of_text, layers, segment).collect();
 }
 

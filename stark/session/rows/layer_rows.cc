@@ -189,7 +189,8 @@ void LayerRows::Data::add_read(const Call& call, uint32_t operand,
   const auto reads = is_b ? call.reads_b : call.reads;
   const uint32_t positions = is_b ? layer.positions_b : layer.positions;
   const Fp zero = layer.kind == vm::Layer::Kind::kPair ? Fp{} : fixed[7];
-  const Fp taps = fp(layer.kind == vm::Layer::Kind::kLinear ? static_cast<uint32_t>(layer.taps.size()) : 0);
+  const Fp taps =
+      fp(layer.kind == vm::Layer::Kind::kLinear ? static_cast<uint32_t>(layer.taps.size()) : 0);
   for (uint32_t quad = 0; quad < layer.quads; ++quad)
     for (uint32_t p = 0; p < positions; ++p) {
       const size_t at = size_t{quad} * positions + p;
@@ -200,8 +201,8 @@ void LayerRows::Data::add_read(const Call& call, uint32_t operand,
       row.real = Fp::one();
       row.clk = fp(call.clk);
       row.operand = fp(operand);
-      row.place = fp(
-          (is_b ? call.b + b_offset(layer, quad, p) : call.in + in_offset(layer, quad, p)) / 4);
+      row.place =
+          fp((is_b ? call.b + b_offset(layer, quad, p) : call.in + in_offset(layer, quad, p)) / 4);
       row.left = fp(positions - p);
       row.quads = fp(layer.quads - quad);
       row.positions = fp(positions);
@@ -219,7 +220,8 @@ void LayerRows::Data::add_read(const Call& call, uint32_t operand,
 void LayerRows::Data::add_products(const Call& call) {
   const vm::Layer& layer = layers.layer(call.layer);
   const LayerImage::Entry& entry = layers.entry(call.layer);
-  const auto count = static_cast<uint32_t>(layer.products_summed()), taps = static_cast<uint32_t>(layer.taps.size());
+  const auto count = static_cast<uint32_t>(layer.products_summed()),
+             taps = static_cast<uint32_t>(layer.taps.size());
   for (uint32_t i = 0; i < count; ++i) {
     LayerProduct::Cols<Fp>& row = products.emplace_back();
     row.first = fp(i == 0);
@@ -258,7 +260,8 @@ void for_each_row(const vm::Layer& layer, Visit visit) {
     size_t emit = 0;
     for (uint32_t q = 0; q < layer.rows(); ++q) {
       const bool emits = emit < layer.emits.size() && layer.emits[emit].position == q;
-      visit(word, q, emits ? &layer.emits[emit] : nullptr, size_t{word} * layer.emits.size() + emit);
+      visit(word, q, emits ? &layer.emits[emit] : nullptr,
+            size_t{word} * layer.emits.size() + emit);
       if (emits) ++emit;
     }
   }
@@ -291,7 +294,8 @@ void LayerRows::Data::add_bytes(const Call& call, std::span<const int32_t> sums)
       row.reach[i] = fp(step.reach());
       row.wide[i] = Fp::from_signed(step.wide);
       const auto distance = static_cast<uint32_t>(std::abs(int64_t{sum} - step.edge()));
-      const uint32_t rest = step.wide != 0 ? distance / LayerWriteBytes::kWideUnit : step.reach() - distance;
+      const uint32_t rest =
+          step.wide != 0 ? distance / LayerWriteBytes::kWideUnit : step.reach() - distance;
       row.rest[i] = fp(rest);
       row.from[i] = fp(step.wide != 0 ? distance % LayerWriteBytes::kWideUnit : distance);
       row.function[i] = fp(function);
@@ -323,7 +327,8 @@ void LayerRows::Data::add_words(const Call& call, std::span<const int32_t> sums)
 void LayerRows::Data::add_pool(const Call& call) {
   const vm::Layer& layer = layers.layer(call.layer);
   const LayerImage::Entry& entry = layers.entry(call.layer);
-  const auto count = static_cast<uint32_t>(layer.windows()), taps = static_cast<uint32_t>(layer.taps.size());
+  const auto count = static_cast<uint32_t>(layer.windows()),
+             taps = static_cast<uint32_t>(layer.taps.size());
   uint32_t best = 0;
   const auto greater = [](uint32_t a, uint32_t b) {
     uint32_t out = 0;
@@ -406,20 +411,24 @@ namespace {
 
 using Four = std::array<Fp5, 4>;
 
-Four four(const Fp* cells) { return {get(cells), get(cells + 5), get(cells + 10), get(cells + 15)}; }
+Four four(const Fp* cells) {
+  return {get(cells), get(cells + 5), get(cells + 10), get(cells + 15)};
+}
 
 /// Late columns of products: what the other tables answer is looked up by the keys that the rows have.
 struct LateProducts {
   uint16_t read_chip, weights_chip;
 
-  void operator()(const Witness& witness, const Table& table, const LatePowers& late, Fp* out) const {
+  void operator()(const Witness& witness, const Table& table, const LatePowers& late,
+                  Fp* out) const {
     std::map<std::pair<uint32_t, uint32_t>, Four> x;  // by clk and quad
     std::map<uint32_t, Four> v;                       // by key
     for (const Table& other : witness.tables) {
       if (other.chip == read_chip) {
         const std::vector<Fp> made = witness.late_columns(other, LayerRead::kLateWidth, late);
         backwards<LayerRead>(other, [&](uint64_t r, const auto& row, bool, bool) {
-          if (row.operand == Fp{} && row.count != Fp{}) x[{row.clk.value(), row.quads.value()}] = four(&made[20 * r]);
+          if (row.operand == Fp{} && row.count != Fp{})
+            x[{row.clk.value(), row.quads.value()}] = four(&made[20 * r]);
         });
       } else if (other.chip == weights_chip) {
         const std::vector<Fp> made = witness.late_columns(other, WeightsTable::kLateWidth, late);
@@ -472,7 +481,8 @@ namespace {
 
 /// Copies rows, without their late columns; what lies behind the last one is padding.
 template <ChipDefinition Chip, class Row = typename Chip::template Cols<Fp>>
-void copy_rows(std::span<const std::type_identity_t<Row>> rows, uint64_t first, uint64_t count, Fp* to) {
+void copy_rows(std::span<const std::type_identity_t<Row>> rows, uint64_t first, uint64_t count,
+               Fp* to) {
   constexpr size_t kKept = kWidth<Chip> - kLateWidth<Chip>;
   static constexpr Row kPadding{};
   for (uint64_t i = first; i < first + count; ++i, to += kKept)
@@ -483,14 +493,15 @@ void copy_rows(std::span<const std::type_identity_t<Row>> rows, uint64_t first, 
 
 std::vector<ChipRows> LayerRows::chip_rows() const {
   std::vector<ChipRows> out;
-  const auto add = [&]<ChipDefinition Chip>(const std::vector<typename Chip::template Cols<Fp>>& rows) {
-    if (rows.empty()) return;
-    const auto fill = [data = data_, &rows](uint64_t first, uint64_t count, Fp* to) {
-      copy_rows<Chip>(std::span(rows), first, count, to);
-    };
-    out.push_back({Chip::kName, kWidth<Chip> - kLateWidth<Chip>, rows.size(), fill,
-                   &machine::count_lookups<Chip>});
-  };
+  const auto add =
+      [&]<ChipDefinition Chip>(const std::vector<typename Chip::template Cols<Fp>>& rows) {
+        if (rows.empty()) return;
+        const auto fill = [data = data_, &rows](uint64_t first, uint64_t count, Fp* to) {
+          copy_rows<Chip>(std::span(rows), first, count, to);
+        };
+        out.push_back({Chip::kName, kWidth<Chip> - kLateWidth<Chip>, rows.size(), fill,
+                       &machine::count_lookups<Chip>});
+      };
   add.operator()<LayerRead>(data_->read);
   add.operator()<LayerWriteBytes>(data_->bytes);
   add.operator()<LayerWriteWords>(data_->words);
@@ -502,20 +513,27 @@ std::vector<ChipRows> LayerRows::chip_rows() const {
 std::vector<Table> LayerRows::tables(
     const Circuit& circuit, const std::map<std::string, std::vector<uint8_t>>& heights) const {
   std::vector<Table> out = data_->layers.tables(circuit, data_->counts);
-  const auto add = [&]<ChipDefinition Chip>(const std::vector<typename Chip::template Cols<Fp>>& rows,
-                                            const Table::LateProducer& late) {
+  const auto add = [&]<ChipDefinition Chip>(
+                       const std::vector<typename Chip::template Cols<Fp>>& rows,
+                       const Table::LateProducer& late) {
     if (rows.empty()) return;
     // Each table takes as many jobs as it has room for.
     uint64_t begin = 0;
     for (const uint8_t log_height : heights.at(Chip::kName)) {
       uint64_t end = begin;
-      for (uint64_t next = end; next <= rows.size() && next - begin <= uint64_t{1} << log_height; ++next)
+      for (uint64_t next = end; next <= rows.size() && next - begin <= uint64_t{1} << log_height;
+           ++next)
         if (next == rows.size() || rows[next].first == Fp::one()) end = next;
-      const auto produce = [data = data_, &rows, begin, end](uint64_t first, uint64_t count, Fp* to) {
+      const auto produce = [data = data_, &rows, begin, end](uint64_t first, uint64_t count,
+                                                             Fp* to) {
         copy_rows<Chip>(std::span(rows).subspan(begin, end - begin), first, count, to);
       };
-      out.push_back({circuit.chip(Chip::kName), log_height,
-                     static_cast<uint32_t>(kWidth<Chip> - kLateWidth<Chip>), {}, produce, late});
+      out.push_back({circuit.chip(Chip::kName),
+                     log_height,
+                     static_cast<uint32_t>(kWidth<Chip> - kLateWidth<Chip>),
+                     {},
+                     produce,
+                     late});
       begin = end;
     }
     ZK_CHECK(begin == rows.size());
@@ -546,7 +564,8 @@ uint64_t weight_rows(const vm::Layer& layer) {
 LayerJobs layer_jobs(const LayerImage& layers, const vm::Segment& segment) {
   LayerJobs jobs;
   for (const Call& call : calls_of(layers, segment))
-    for (const auto& [chip, rows] : layer_rows(layers.layer(call.layer))) jobs[chip].push_back(rows);
+    for (const auto& [chip, rows] : layer_rows(layers.layer(call.layer)))
+      jobs[chip].push_back(rows);
   return jobs;
 }
 

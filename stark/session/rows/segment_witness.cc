@@ -235,12 +235,12 @@ void Tables::add_bank_table(uint16_t bank, FillRow fill) {
 
 void Tables::add_constants(uint16_t bank) {
   const uint32_t first_word = image_.banks()[bank].base - kReadOnlyBase;
-  add_bank_table<ConstantBank>(bank, [first_word, pages = pages_](auto& out, uint32_t row,
-                                                                  uint32_t place, uint32_t word) {
-    const vm::Page* page = pages->find(first_word + row);
-    const uint32_t time = page == nullptr ? 0 : page->time[row % vm::kGranuleWords];
-    ConstantBank::fill(out, place, word, time);
-  });
+  add_bank_table<ConstantBank>(
+      bank, [first_word, pages = pages_](auto& out, uint32_t row, uint32_t place, uint32_t word) {
+        const vm::Page* page = pages->find(first_word + row);
+        const uint32_t time = page == nullptr ? 0 : page->time[row % vm::kGranuleWords];
+        ConstantBank::fill(out, place, word, time);
+      });
 }
 
 template <bool kFromImage, bool kKept>
@@ -327,7 +327,8 @@ Witness segment_witness(const MachineProgram& program, const Circuit& circuit,
                         std::vector<PublicInteraction> publics) {
   Tables tables(program, circuit, memory, segment);
   tables.add_chips(
-      chip_rows(program.program, program.image.program(), program.image.layers(), segment), heights);
+      chip_rows(program.program, program.image.program(), program.image.layers(), segment),
+      heights);
   tables.add_fixed_tables();
   for (const BankUse& use : uses) tables.add_bank(use);
   Witness witness = std::move(tables).take();

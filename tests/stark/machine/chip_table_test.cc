@@ -56,13 +56,15 @@ std::string row_of(const RecordedChip& chip) {
   const double committed = chip.key.main_width + late + 2.5 * static_cast<double>(interactions);
   return fmt::format(
       "| {} | {} | {} | {} | {} | {} | {:g} | {} | {} |\n", chip.key.name, file_of(chip.key.name),
-      chip.key.main_width, late == 0 ? "" : std::to_string(late), in_slots == 0 ? "" : std::to_string(in_slots), interactions, committed,
+      chip.key.main_width, late == 0 ? "" : std::to_string(late),
+      in_slots == 0 ? "" : std::to_string(in_slots), interactions, committed,
       chip.key.asserts.size(), degrees.empty() ? 0 : *std::ranges::max_element(degrees));
 }
 
 std::string generated() {
   std::string out =
-      "| chip | file | main columns | late | in slots | interactions | committed | asserts | degree |\n"
+      "| chip | file | main columns | late | in slots | interactions | committed | asserts | "
+      "degree |\n"
       "|---|---|---:|---:|---:|---:|---:|---:|---:|\n";
   for (const RecordedChip& chip : record_all(MachineChips{})) out += row_of(chip);
   return out;

@@ -316,9 +316,11 @@ TEST(BankMap, NoBankLiesAcrossTrees) {
 }
 
 TEST(BankUses, AreLinkedFromUserToUser) {
-  std::vector<BankUse> first = {{0}, {1}, {35, true}}, second = {{0}, {35, true}}, third = {{0}, {1}};
+  std::vector<BankUse> first = {{0}, {1}, {35, true}}, second = {{0}, {35, true}},
+                       third = {{0}, {1}};
   link_banks(std::vector<std::vector<BankUse>*>{&first, &second, &third});
-  EXPECT_THAT(first, ElementsAre(BankUse{0, false, {}, 1}, BankUse{1, false, {}, 2}, BankUse{35, true}));
+  EXPECT_THAT(first,
+              ElementsAre(BankUse{0, false, {}, 1}, BankUse{1, false, {}, 2}, BankUse{35, true}));
   EXPECT_THAT(second, ElementsAre(BankUse{0, false, 0, 2}, BankUse{35, true}));
   EXPECT_THAT(third, ElementsAre(BankUse{0, false, 1, {}}, BankUse{1, false, 0, {}}));
 }

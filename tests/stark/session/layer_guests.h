@@ -41,8 +41,8 @@ struct LayerGuest {
       // Every third pair has one tensor twice, as far as b lies within a.
       const bool shared = random() % 3 == 0;
       if (layer.kind == vm::Layer::Kind::kPair)
-        place.b = shared && layer.b_extent() <= layer.in_extent() ? place.in
-                                                                  : input(layer.b_extent());
+        place.b =
+            shared && layer.b_extent() <= layer.in_extent() ? place.in : input(layer.b_extent());
       place.out = vm::test::kDataBase + static_cast<uint32_t>(data.size());
       data.resize(data.size() + layer.out_extent());
       ZK_CHECK(data.size() <= kBytes);

@@ -76,7 +76,8 @@ TEST(Layers, InSeveralTables) {
   options.params = quick_params();
   const Proven proven = prove_execution(guest, {}, options);
   EXPECT_EQ(proven.execution.journal, layers.journal());
-  const auto read = std::ranges::find(proven.stats.chips, chips::LayerRead::kName, &SessionStats::Chip::name);
+  const auto read =
+      std::ranges::find(proven.stats.chips, chips::LayerRead::kName, &SessionStats::Chip::name);
   ASSERT_NE(read, proven.stats.chips.end());
   EXPECT_EQ(read->rows, 9800u);
   EXPECT_EQ(read->height, 8192u + 4096u);
@@ -88,9 +89,9 @@ TEST(Layers, JobsAreSpreadOverTables) {
   EXPECT_EQ(heights({1}), Heights{12});
   EXPECT_EQ(heights({4096}), Heights{12});
   EXPECT_EQ(heights({4097}), Heights{13});
-  EXPECT_EQ(heights({4000, 97}), Heights{13});       // a table more costs as much
-  EXPECT_EQ(heights({9000}), Heights{14});           // one job, one table
-  EXPECT_EQ(heights({5000, 5000}), Heights{14});     // neither fits beside the other in 2^13
+  EXPECT_EQ(heights({4000, 97}), Heights{13});    // a table more costs as much
+  EXPECT_EQ(heights({9000}), Heights{14});        // one job, one table
+  EXPECT_EQ(heights({5000, 5000}), Heights{14});  // neither fits beside the other in 2^13
   EXPECT_EQ(heights({8000, 1000}), (Heights{13, 12}));
   EXPECT_EQ(heights({8193, 1000}), Heights{14});
   EXPECT_EQ(heights(std::vector<uint64_t>(5, 1 << 21)), (Heights{22, 22, 21}));  // none is taller
@@ -99,7 +100,8 @@ TEST(Layers, JobsAreSpreadOverTables) {
 
 /// One call's input is another's output, and its own.
 TEST(Layers, InAChainAndInPlace) {
-  std::vector<vm::Layer> list = {dense_layer(5, 20, 1), dense_layer(5, 20, 2), dense_layer(5, 20, 3)};
+  std::vector<vm::Layer> list = {dense_layer(5, 20, 1), dense_layer(5, 20, 2),
+                                 dense_layer(5, 20, 3)};
   LayerGuest layers(std::move(list), 9);
   layers.places[1].in = layers.places[0].out;
   layers.places[1].out = layers.places[1].in;

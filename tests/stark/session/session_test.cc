@@ -148,7 +148,8 @@ TEST(Session, HandsBanksOver) {
   const auto roots = [&](size_t i) { return proven.segments[i].roots; };
   EXPECT_EQ(roots(0).after.at(4), roots(4).before.at(0));  // bank 1, past three segments
   EXPECT_EQ(roots(0).after.size(), 2u);
-  EXPECT_EQ(roots(2).after.at(3), roots(3).before.at(2));  // the machine's words and bank 4 together
+  EXPECT_EQ(roots(2).after.at(3),
+            roots(3).before.at(2));  // the machine's words and bank 4 together
   EXPECT_EQ(roots(2).after.size(), 1u);
 }
 
