@@ -423,7 +423,8 @@ class Reader {
     const size_t first = input_tensor(node, 0), second = input_tensor(node, 3);
     const Shape &of_first = tensors_[first].shape, &of_second = tensors_[second].shape;
     const Shape pixel{of_first.channels, 1, 1};
-    const bool exchanged = of_first == pixel && of_second != pixel;
+    // Of two tensors of one element, too, ONNX Runtime takes the first for the one that is constant.
+    const bool exchanged = of_first == pixel && (of_second != pixel || of_first.channels == 1);
     zkvm::layers::Pairwise pair{
         .name = fmt::format("{}{}", is_sum ? "Add" : "Mul", is_sum ? ++adds_ : ++muls_),
         .op = is_sum ? zkvm::layers::Pairwise::Op::kAdd : zkvm::layers::Pairwise::Op::kMul,

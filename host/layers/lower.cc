@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <tuple>
 
 namespace zkvm::layers {
 namespace {
@@ -381,6 +382,21 @@ float element(const Quantisation& q, int stored) {
   return static_cast<float>(q.is_signed ? stored - 128 : stored);
 }
 
+// What ONNX Runtime rounds, for elements x and y (QLinearAdd, QLinearMul).
+float exact(const Pairwise& pair, float x, float y) {
+  const auto& [a, b, output] = std::tie(pair.a, pair.b, pair.output);
+  const float za = static_cast<float>(a.zero_point), zb = static_cast<float>(b.zero_point);
+  const float zero = static_cast<float>(output.zero_point);
+  if (pair.op == Pairwise::Op::kAdd) {
+    const float ra = a.scale / output.scale, rb = b.scale / output.scale;
+    return std::fma(x, ra, std::fma(y, rb, zero - std::fma(ra, za, rb * zb)));
+  }
+  const float both = a.scale * b.scale, scale = both / output.scale;
+  // No fma: CMakeLists.txt.
+  const float scaled = (x - za) * (y - zb) * scale;
+  return scaled + zero;
+}
+
 Failure check(const Pairwise& pair, const Layout& a, const Layout& b, const Layout& out) {
   const auto bad = [&]<class... Args>(fmt::format_string<Args...> text, Args&&... args) {
     return error(LayerErrorCode::kDescription, pair.name, text, std::forward<Args>(args)...);
@@ -400,6 +416,12 @@ Failure check(const Pairwise& pair, const Layout& a, const Layout& b, const Layo
         add ? of_b->scale / of_out->scale : 1})
     if (!zk::nn::is_scale(ratio))
       return bad("scales: expected a quotient that is a positive float32, found {}", ratio);
+  // The runtime makes the *least* value of what is no int32.
+  const float least = of_a->is_signed ? -128 : 0;
+  for (const float x : {least, least + 255})
+    for (const float y : {least, least + 255})
+      if (const float result = exact(pair, x, y); !(std::abs(result) < 0x1p31f))
+        return bad("scales: expected results of less than 2^31, found {}", result);
   const auto text = [](const Shape& s) {
     return fmt::format("{} x {} x {}", s.channels, s.height, s.width);
   };
@@ -471,25 +493,13 @@ Result<Layer> lower(const Linear& linear, const Layout& in, const Layout& out) {
 }
 
 std::vector<uint8_t> Pairwise::table() const {
-  const float ra = a.scale / output.scale, rb = b.scale / output.scale;
-  const float za = static_cast<float>(a.zero_point), zb = static_cast<float>(b.zero_point);
-  const float zero = static_cast<float>(output.zero_point);
-  const float constant = zero - std::fma(ra, za, rb * zb);
-  const float both = a.scale * b.scale, product_scale = both / output.scale;
-  const auto sum = [&](float x, float y) { return std::fma(x, ra, std::fma(y, rb, constant)); };
-  const auto product = [&](float x, float y) {
-    // Two statements: a compiler must not make an fma of them.
-    const float scaled = (x - za) * (y - zb) * product_scale;
-    return scaled + zero;
-  };
   const float least = output.is_signed ? -128 : 0, greatest = least + 255;
   std::vector<uint8_t> bytes;
   bytes.reserve(vm::PairTable::kBytes);
   for (int x = 0; x < 256; ++x)
     for (int y = 0; y < 256; ++y) {
-      const float exact = op == Op::kAdd ? sum(element(a, x), element(b, y))
-                                         : product(element(a, x), element(b, y));
-      const float rounded = std::clamp(std::nearbyint(exact), least, greatest);  // half to even
+      const float result = exact(*this, element(a, x), element(b, y));
+      const float rounded = std::clamp(std::nearbyint(result), least, greatest);  // half to even
       bytes.push_back(static_cast<uint8_t>(static_cast<int>(rounded - least)));
     }
   return bytes;

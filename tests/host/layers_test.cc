@@ -363,6 +363,10 @@ TEST(Layers, PairsThatContradictThemselvesAreRefused) {
   refused([](Pairwise& p) { p.b.zero_point = 128; }, shape, kBad, "zero point: expected a value");
   refused([](Pairwise& p) { p.output.scale = 0; }, shape, kBad, "scale: expected a positive");
   refused([](Pairwise& p) { p.a.scale = 1e30f, p.output.scale = 1e-30f; }, shape, kBad, "quotient");
+  refused([](Pairwise& p) { p.a.scale = 0x1p25f, p.output.scale = 1; }, shape, kBad,
+          "scales: expected results of less than 2^31");
+  refused([](Pairwise& p) { p.op = Pairwise::Op::kMul, p.a.scale = 0x1p18f, p.output.scale = 1; },
+          shape, kBad, "scales: expected results of less than 2^31");
   const Layout a{.shape = shape, .row = 4, .gap = {}}, out{.shape = shape, .row = 3, .gap = {}};
   const auto of_layout = [&](const Layout& b, const char* text) {
     const auto layer = lower(Pairwise{.name = "add1"}, a, b, out);
