@@ -129,7 +129,7 @@ TEST(EvilLayers, EveryCellOfLiveRowsIsBound) {
   Forgery& forgery = *bench.forgery;
   std::mt19937_64 random(1);
   const char* asked = std::getenv("ZKVM_CELL_ROWS");
-  const int most = asked != nullptr ? std::atoi(asked) : 4;
+  const int most = asked != nullptr ? std::atoi(asked) : 2;
   for (const char* chip : kChips) {
     const size_t t = forgery.table(chip);
     std::vector<uint64_t> live;
