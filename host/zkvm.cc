@@ -72,7 +72,7 @@ std::vector<LayerCount> layer_counts(const vm::Program& program, const vm::RunRe
                       .products = layer.products(),
                       .weights = layer.weights.size(),
                       .bytes_read = 4 * layer.words_read(),
-                      .bytes_written = uint64_t{4} * layer.output_words() * layer.emits.size()});
+                      .bytes_written = 4 * layer.words_written()});
   }
   return layers;
 }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "stark/chips/buses.h"
 #include "stark/chips/layer/call.h"
@@ -216,8 +215,7 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
       RowCounts rows = estimate_rows(program, run, kind.cycles);
       const LayerJobs jobs = estimate_jobs(
           program, run, static_cast<double>(kind.cycles) / static_cast<double>(run.cycles));
-      for (const auto& [chip, list] : jobs)
-        rows[chip] = std::accumulate(list.begin(), list.end(), uint64_t{0});
+      add_jobs(rows, jobs);
       const auto heights = chip_heights(*circuit, rows, log_blowup, jobs);
       shapes.push_back({.key = circuit->key(),
                         .tables = place_tables(*circuit, heights),

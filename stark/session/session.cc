@@ -149,8 +149,8 @@ Result<void> Session::first_run() {
     SegmentPlan& plan = plans_.emplace_back();
     plan.cycles = segment_->cycles;
     plan.journal_end = segment_->final.words[vm::kJournalPosition];
-    plan.rows = count_rows({*program_, *image_}, *segment_);
     plan.jobs = layer_jobs(image_->layers(), *segment_);
+    plan.rows = count_rows({*program_, *image_}, *segment_, plan.jobs);
     plan.uses = touched_banks(*image_, *segment_);
     cycles += plan.cycles;
     if (options_.progress && !options_.progress({.stage = "execution", .cycles = cycles}))

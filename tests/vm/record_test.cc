@@ -206,7 +206,7 @@ class Replay {
         at(r.clk * 4 + 2, memory_word(address / 4), before, results[result++]);
         found(r.clk * 4 + 2, memory_word(address / 4), before);
       });
-      EXPECT_EQ(next - r.word, words_of(call));
+      EXPECT_EQ(next - r.word, call.layer->words_read() + call.layer->words_written());
     }
     EXPECT_EQ(next, words.size());
   }

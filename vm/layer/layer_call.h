@@ -43,11 +43,6 @@ void for_words_written(const LayerCall& call, F f) {
     for (uint32_t emit = 0; emit < emits; ++emit) f(call.out + out_offset(*call.layer, word, emit));
 }
 
-// How many there are of both, at most 2 kMaxLayerWords.
-[[nodiscard]] inline size_t words_of(const LayerCall& call) {
-  return call.layer->words_read() + call.layer->words_written();
-}
-
 // All below REQUIRE: may_read() and may_write().
 // Marks the granules of the words accessed, and no other.
 void touch_layer(const LayerCall& call, Memory& memory);

@@ -279,7 +279,12 @@ uint64_t LayerImage::rows(LayerTable table) const {
 }
 
 uint64_t LayerImage::cells() const {
-  constexpr uint64_t kColumns[kLayerTables] = {16, 69, 2, 3, 9, 20, 5, 5, 5};
+  constexpr uint64_t kColumns[kLayerTables] = {
+      LayersTable::kSlots[0].width,   WeightsTable::kSlots[0].width,
+      PowersTable::kSlots[0].width,   PositionsTable::kSlots[0].width,
+      ChannelsTable::kSlots[0].width, StepsTable::kSlots[0].width,
+      WindowsTable::kSlots[0].width,  PairsTable::kSlots[0].width,
+      PairBytesTable::kSlots[0].width};
   uint64_t cells = 0;
   for (size_t t = 0; t < kLayerTables; ++t)
     if (heights_[t] != 0) cells += kColumns[t] << heights_[t];

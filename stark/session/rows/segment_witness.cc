@@ -278,12 +278,17 @@ void Tables::add_bank(const BankUse& use) {
 
 }  // namespace
 
-RowCounts count_rows(const MachineProgram& program, const vm::Segment& segment) {
+RowCounts count_rows(const MachineProgram& program, const vm::Segment& segment,
+                     const LayerJobs& jobs) {
   RowCounts rows = count_rows(
       chip_rows(program.program, program.image.program(), program.image.layers(), segment));
-  for (const auto& [chip, jobs] : layer_jobs(program.image.layers(), segment))
-    rows[chip] = std::accumulate(jobs.begin(), jobs.end(), uint64_t{0});
+  add_jobs(rows, jobs);
   return rows;
+}
+
+void add_jobs(RowCounts& rows, const LayerJobs& jobs) {
+  for (const auto& [chip, list] : jobs)
+    rows[chip] = std::accumulate(list.begin(), list.end(), uint64_t{0});
 }
 
 ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows, uint8_t log_blowup,

@@ -32,7 +32,11 @@ struct MachineProgram {
 
 /// How many rows of each chip with a free number of them, by its name.
 using RowCounts = std::map<std::string, uint64_t>;
-[[nodiscard]] RowCounts count_rows(const MachineProgram& program, const vm::Segment& segment);
+/// `jobs`: the segment's.
+[[nodiscard]] RowCounts count_rows(const MachineProgram& program, const vm::Segment& segment,
+                                   const LayerJobs& jobs);
+/// Adds the rows of jobs.
+void add_jobs(RowCounts& rows, const LayerJobs& jobs);
 
 /// Heights (log2) of the tables of each of these chips, tallest first. A search: once per segment.
 using ChipHeights = std::map<std::string, std::vector<uint8_t>>;
