@@ -54,37 +54,31 @@ inline constexpr Bus<2> kPairByte{26, "pair byte"};
 enum class LayerKind : uint8_t { kBytes = 0, kWords = 1, kMaxPool = 2, kPair = 3 };
 constexpr uint32_t number(LayerKind kind) { return static_cast<uint32_t>(kind); }
 
-/// Whether and how a chip's rows go on: a *job* is a sequence of rows of which the first alone has
-/// `first` set; it consists of *runs*, each of which begins with a row that has `start` set. REQUIRES:
-/// the caller's columns first, start, real of both rows.
-/// SOUNDNESS: see assert_runs.
+// The tuples of long sums, the same for who answers and who asks.
 template <class E>
-struct GoesOn {
-  E run;  // the next row belongs to this row's run
-  E job;  // .. to this row's job
+struct ActivationsTuple {
+  E values[23];
 };
-
-/// first <= start <= real, all boolean, and nothing goes on after a row that is not real.
-/// SOUNDNESS: job = real' - first' and run = real' - start' are boolean because first' <= start' <=
-/// real', and run <= job. A row that is not real is followed by none that goes on, so a job's rows are
-/// all real. The counters that chips keep end jobs: `left` falls by one in each row of a run, and a row
-/// that no row of its run follows must have left = 1; `quads` likewise falls by one from run to run.
-/// As a table has fewer rows than p, they end where they should, and there is no job without a first
-/// row: a table that is one circle of rows would have to count down to where it began.
-template <class B>
-[[gnu::always_inline]] inline GoesOn<Expr<B>> assert_runs(B& air, const Expr<B>& first,
-                                                          const Expr<B>& start, const Expr<B>& real,
-                                                          const Expr<B>& next_first,
-                                                          const Expr<B>& next_start,
-                                                          const Expr<B>& next_real) {
-  air.assert_bool("first", first);
-  air.assert_bool("start", start);
-  air.assert_bool("real", real);
-  air.assert_bool("first <= start", start - first);
-  air.assert_bool("start <= real", real - start);
-  const Expr<B> run = next_real - next_start, job = next_real - next_first;
-  air.assert_zero("goes on after padding", (1 - real) * job);
-  return {run, job};
+template <class E>
+[[gnu::always_inline]] inline ActivationsTuple<E> activations_tuple(const E& clk, const E& operand,
+                                                                    const E& quad,
+                                                                    const Ext<E> (&x)[4]) {
+  ActivationsTuple<E> out{{clk, operand, quad}};
+  for (int i = 0; i < 20; ++i) out.values[3 + i] = x[i / 5].c[i % 5];
+  return out;
+}
+template <class E>
+struct WeightsTuple {
+  E values[24];
+};
+template <class E>
+[[gnu::always_inline]] inline WeightsTuple<E> weights_tuple(const E& key, const E& quad,
+                                                            const E& mu_power,
+                                                            const E& lambda_power,
+                                                            const Ext<E> (&v)[4]) {
+  WeightsTuple<E> out{{key, quad, mu_power, lambda_power}};
+  for (int i = 0; i < 20; ++i) out.values[4 + i] = v[i / 5].c[i % 5];
+  return out;
 }
 
 }  // namespace zkvm::stark::chips

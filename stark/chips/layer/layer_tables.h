@@ -28,19 +28,24 @@
 
 namespace zkvm::stark::chips {
 
-struct LayersTable {
-  static constexpr const char* kName = "layers";
-  static constexpr const char* kColumns = "tuple[16] count";
-  static constexpr SlotUse kSlots[] = {{"layers", 16}};
+/// A list of tuples of one bus.
+template <size_t kValues, const Bus<kValues>& kBus>
+struct ListTable {
+  static constexpr SlotUse kSlots[] = {{"layers", kValues}};
   template <class T>
   struct Cols {
-    T tuple[16];
+    T tuple[kValues];
     T count;
   };
   template <AirBuilder B>
   static void eval(B& air, const Cols<typename B::Var>& row) {
-    air.answer(kLayer, row.count, row.tuple);
+    air.answer(kBus, row.count, row.tuple);
   }
+};
+
+struct LayersTable : ListTable<16, kLayer> {
+  static constexpr const char* kName = "layers";
+  static constexpr const char* kColumns = "tuple[16] count";
 };
 
 struct WeightsTable {
@@ -67,12 +72,8 @@ struct WeightsTable {
       for (uint32_t o = 1; o < kOutputs; ++o) sum = sum + row.w[k][o] * air.late(kLambda, o);
       air.assert_zero("sum of weights", row.v[k] - sum);
     }
-    const auto& v = row.v;
     air.answer(kWeights, row.count,
-               {row.key,   row.quad,  row.mu_power, row.lambda_power, v[0].c[0], v[0].c[1],
-                v[0].c[2], v[0].c[3], v[0].c[4],    v[1].c[0],        v[1].c[1], v[1].c[2],
-                v[1].c[3], v[1].c[4], v[2].c[0],    v[2].c[1],        v[2].c[2], v[2].c[3],
-                v[2].c[4], v[3].c[0], v[3].c[1],    v[3].c[2],        v[3].c[3], v[3].c[4]});
+               weights_tuple(row.key, row.quad, row.mu_power, row.lambda_power, row.v).values);
   }
 };
 
@@ -117,19 +118,9 @@ struct PositionsTable {
   }
 };
 
-struct ChannelsTable {
+struct ChannelsTable : ListTable<9, kChannel> {
   static constexpr const char* kName = "channels";
   static constexpr const char* kColumns = "tuple[9] count";
-  static constexpr SlotUse kSlots[] = {{"layers", 9}};
-  template <class T>
-  struct Cols {
-    T tuple[9];
-    T count;
-  };
-  template <AirBuilder B>
-  static void eval(B& air, const Cols<typename B::Var>& row) {
-    air.answer(kChannel, row.count, row.tuple);
-  }
 };
 
 struct StepsTable {
@@ -148,34 +139,14 @@ struct StepsTable {
   }
 };
 
-struct WindowsTable {
+struct WindowsTable : ListTable<5, kWindow> {
   static constexpr const char* kName = "windows";
   static constexpr const char* kColumns = "tuple[5] count";
-  static constexpr SlotUse kSlots[] = {{"layers", 5}};
-  template <class T>
-  struct Cols {
-    T tuple[5];
-    T count;
-  };
-  template <AirBuilder B>
-  static void eval(B& air, const Cols<typename B::Var>& row) {
-    air.answer(kWindow, row.count, row.tuple);
-  }
 };
 
-struct PairsTable {
+struct PairsTable : ListTable<5, kPairOperands> {
   static constexpr const char* kName = "pairs";
   static constexpr const char* kColumns = "tuple[5] count";
-  static constexpr SlotUse kSlots[] = {{"layers", 5}};
-  template <class T>
-  struct Cols {
-    T tuple[5];
-    T count;
-  };
-  template <AirBuilder B>
-  static void eval(B& air, const Cols<typename B::Var>& row) {
-    air.answer(kPairOperands, row.count, row.tuple);
-  }
 };
 
 /// Table t, counted from 1, has the keys t 2^16 + 256 a + b; those of padding rows are below 2^16.

@@ -16,6 +16,7 @@
 
 #include "stark/chips/access.h"
 #include "stark/chips/layer/buses.h"
+#include "stark/chips/layer/jobs.h"
 
 namespace zkvm::stark::chips {
 
@@ -37,13 +38,8 @@ struct LayerPair {
   template <AirBuilder B>
   static void eval(B& air, const Cols<typename B::Var>& row, const Cols<typename B::Var>& next) {
     using E = typename B::Expr;
-    air.assert_bool("first", row.first);
-    air.assert_bool("real", row.real);
-    air.assert_bool("first <= real", row.real - row.first);
-    const E job = next.real - next.first;
-    air.assert_zero("goes on after padding", (1 - row.real) * job);
-    air.assert_zero("all words", (row.real - job) * (row.left - 1));
-    air.assert_zero("next word", job * (next.left - row.left + 1));
+    const E job = assert_job<B>(air, row.first, row.real, row.left, next.first, next.real,
+                                next.left, "all words", "next word");
     for (const auto& [was, is] : {std::pair<E, E>{row.clk, next.clk},
                                   {row.place, next.place},
                                   {row.list_end, next.list_end},

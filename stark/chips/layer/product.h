@@ -21,6 +21,7 @@
 #pragma once
 
 #include "stark/chips/layer/buses.h"
+#include "stark/chips/layer/jobs.h"
 #include "stark/chips/words.h"
 
 namespace zkvm::stark::chips {
@@ -44,29 +45,17 @@ struct LayerProduct {
   template <AirBuilder B>
   static void eval(B& air, const Cols<typename B::Var>& row, const Cols<typename B::Var>& next) {
     using E = typename B::Expr;
-    air.assert_bool("first", row.first);
-    air.assert_bool("real", row.real);
-    air.assert_bool("first <= real", row.real - row.first);
-    const E job = next.real - next.first;
-    air.assert_zero("goes on after padding", (1 - row.real) * job);
-    air.assert_zero("all products", (row.real - job) * (row.left - 1));
-    air.assert_zero("next product", job * (next.left - row.left + 1));
+    const E job = assert_job<B>(air, row.first, row.real, row.left, next.first, next.real,
+                                next.left, "all products", "next product");
     air.assert_zero("next key", job * (next.key - row.key - 1));
     air.assert_zero("constants of a job", job * (next.clk - row.clk));
     air.receive(kLayerProducts, row.first, {row.clk, row.key, row.left});
 
     const auto &x = row.x, &v = row.v;
     const auto &m = row.shift.c, &s = row.scale.c, &t = row.total.c;
-    air.send(
-        kActivations, row.real,
-        {row.clk,   0,         row.quad,  x[0].c[0], x[0].c[1], x[0].c[2], x[0].c[3], x[0].c[4],
-         x[1].c[0], x[1].c[1], x[1].c[2], x[1].c[3], x[1].c[4], x[2].c[0], x[2].c[1], x[2].c[2],
-         x[2].c[3], x[2].c[4], x[3].c[0], x[3].c[1], x[3].c[2], x[3].c[3], x[3].c[4]});
+    air.send(kActivations, row.real, activations_tuple(row.clk, E(0), row.quad, x).values);
     air.send(kWeights, row.real,
-             {row.key,   row.quad,  row.mu_power, row.lambda_power, v[0].c[0], v[0].c[1],
-              v[0].c[2], v[0].c[3], v[0].c[4],    v[1].c[0],        v[1].c[1], v[1].c[2],
-              v[1].c[3], v[1].c[4], v[2].c[0],    v[2].c[1],        v[2].c[2], v[2].c[3],
-              v[2].c[4], v[3].c[0], v[3].c[1],    v[3].c[2],        v[3].c[3], v[3].c[4]});
+             weights_tuple(row.key, row.quad, row.mu_power, row.lambda_power, v).values);
     air.send(kPower, row.real, {kMu, row.mu_power, m[0], m[1], m[2], m[3], m[4]});
     air.send(kPower, row.real, {kLambda, row.lambda_power, s[0], s[1], s[2], s[3], s[4]});
     air.assert_zero(

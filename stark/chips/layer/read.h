@@ -12,7 +12,7 @@
 // which it answers `count` times, and each row answers its word `pixels` times. Buses: job 1, memory 2,
 // range16 1, range14 1, bytes 2, activations 1, pixel 1.
 //
-// Why it is sound: counters (layer/buses.h) and addresses follow from the job's constants, which are
+// Why it is sound: counters (jobs.h) and addresses follow from the job's constants, which are
 // copied from row to row; a job is received once, and a call opens one for each operand, so one row
 // alone answers (clk, operand, quad), and one (clk, operand, quad, position). Bytes are below 2^8 and make up the word that memory holds. x is determined by the
 // row and the run's later ones, to the run's end, which main columns say. Late degree: x grows by a
@@ -21,6 +21,7 @@
 
 #include "stark/chips/access.h"
 #include "stark/chips/layer/buses.h"
+#include "stark/chips/layer/jobs.h"
 
 namespace zkvm::stark::chips {
 
@@ -46,12 +47,9 @@ struct LayerRead {
   static void eval(B& air, const Cols<typename B::Var>& row, const Cols<typename B::Var>& next) {
     using E = typename B::Expr;
     const auto [run, job] =
-        assert_runs(air, row.first, row.start, row.real, next.first, next.start, next.real);
-    air.assert_zero("all positions", (row.real - run) * (row.left - 1));
-    air.assert_zero("all quads", (row.real - job) * (row.quads - 1));
-    air.assert_zero("positions of a run", row.start * (row.left - row.positions));
-    air.assert_zero("next position", run * (next.left - row.left + 1));
-    air.assert_zero("next quad", job * (next.quads - row.quads + 1) - run);
+        assert_runs<B>(air, {row.first, row.start, row.real, row.left, row.quads, row.positions},
+                       {next.first, next.start, next.real, next.left, next.quads, next.positions},
+                       "all quads", "next quad");
     air.assert_zero("next place",
                     job * (next.place - row.place - row.jump) - run * (row.step - row.jump));
     air.assert_bool("operand", row.operand);
@@ -77,12 +75,8 @@ struct LayerRead {
       air.assert_zero("sum of activations",
                       row.x[k] - run * (air.late(kMu, 1) * next.x[k]) - (byte[k] - row.zero));
     air.assert_zero("answers on a quad's first row", row.count * (1 - row.start));
-    const auto& x = row.x;
-    air.answer(
-        kActivations, row.count,
-        {row.clk,   row.operand, row.quads, x[0].c[0], x[0].c[1], x[0].c[2], x[0].c[3], x[0].c[4],
-         x[1].c[0], x[1].c[1],   x[1].c[2], x[1].c[3], x[1].c[4], x[2].c[0], x[2].c[1], x[2].c[2],
-         x[2].c[3], x[2].c[4],   x[3].c[0], x[3].c[1], x[3].c[2], x[3].c[3], x[3].c[4]});
+    air.answer(kActivations, row.count,
+               activations_tuple(row.clk, row.operand, row.quads, row.x).values);
     air.assert_zero("answers on real rows", row.pixels * (1 - row.real));
     air.answer(kPixel, row.pixels,
                {row.clk, row.operand, row.quads, row.left, byte[0], byte[1], byte[2], byte[3]});

@@ -20,14 +20,14 @@
 //
 //   from + 2^14 rest = wide (raw + bias - edge)
 //
-// Why it is sound: counters (layer/buses.h), numbers of positions and channels follow from the job's
+// Why it is sound: counters (jobs.h), numbers of positions and channels follow from the job's
 // constants. Which positions are emitted, and where they go, the fixed list says for each q. A step is a
 // fixed row: layers.md says why these equations mean that the sum is in it, as an integer. y and total are determined by main columns of their row and the later
 // ones of the job. Late degree: with n rows to the job's end y has at most n + 2 and total 4 n.
 #pragma once
 
 #include "stark/chips/access.h"
-#include "stark/chips/layer/buses.h"
+#include "stark/chips/layer/write.h"
 
 namespace zkvm::stark::chips {
 
@@ -55,26 +55,7 @@ struct LayerWriteBytes {
   template <AirBuilder B>
   static void eval(B& air, const Cols<typename B::Var>& row, const Cols<typename B::Var>& next) {
     using E = typename B::Expr;
-    const auto [run, job] =
-        assert_runs(air, row.first, row.start, row.real, next.first, next.start, next.real);
-    air.assert_zero("all positions", (row.real - run) * (row.left - 1));
-    air.assert_zero("all words", (row.real - job) * (row.words - 1));
-    air.assert_zero("positions of a run", row.start * (row.left - row.positions));
-    air.assert_zero("next position", run * (next.left - row.left + 1));
-    air.assert_zero("next word", job * (next.words - row.words + 1) - run);
-    air.assert_zero("next place", job * (next.place - row.place - 1) + run);
-    for (const auto& [was, is] : {std::pair<E, E>{row.clk, next.clk},
-                                  {row.positions, next.positions},
-                                  {row.position_end, next.position_end},
-                                  {row.channel_end, next.channel_end}})
-      air.assert_zero("constants of a job", job * (is - was));
-    air.receive(kLayerWrite, row.first,
-                {number(LayerKind::kBytes), row.clk, row.place, row.left, row.words,
-                 row.position_end, row.channel_end});
-
-    air.assert_bool("emit", row.emit);
-    air.assert_zero("emit", row.emit * (1 - row.real));
-    air.send(kPosition, row.real, {row.position_end - row.left, row.emit, row.offset});
+    const auto [run, job] = begin_write(air, LayerKind::kBytes, row, next);
     const auto &f = row.function, &b = row.bias;
     air.send(kChannel, row.emit,
              {row.channel_end - row.words, f[0], f[1], f[2], f[3], b[0], b[1], b[2], b[3]});
@@ -95,12 +76,7 @@ struct LayerWriteBytes {
     Ext<E> outputs = row.raw[1] * air.late(kLambda, 1) + row.raw[0];
     for (unsigned i = 2; i < 4; ++i) outputs = outputs + row.raw[i] * air.late(kLambda, i);
     air.assert_zero("sum of a word", row.y - outputs - run * (air.late(kMu, 1) * next.y));
-    // A run's first row adds its sum to lambda^4 times what follows; the others hand on what follows.
-    air.assert_zero("total",
-                    row.total - row.start * row.y - job * next.total -
-                        row.start * (job * (air.late(kLambda, 4) * next.total - next.total)));
-    const auto& t = row.total.c;
-    air.receive(kLayerTotal, row.first, {row.clk, t[0], t[1], t[2], t[3], t[4]});
+    end_write<B>(air, job, row, next, 4);
   }
 };
 

@@ -14,7 +14,7 @@
 #pragma once
 
 #include "stark/chips/access.h"
-#include "stark/chips/layer/buses.h"
+#include "stark/chips/layer/write.h"
 
 namespace zkvm::stark::chips {
 
@@ -41,27 +41,7 @@ struct LayerWriteWords {
 
   template <AirBuilder B>
   static void eval(B& air, const Cols<typename B::Var>& row, const Cols<typename B::Var>& next) {
-    using E = typename B::Expr;
-    const auto [run, job] =
-        assert_runs(air, row.first, row.start, row.real, next.first, next.start, next.real);
-    air.assert_zero("all positions", (row.real - run) * (row.left - 1));
-    air.assert_zero("all words", (row.real - job) * (row.words - 1));
-    air.assert_zero("positions of a run", row.start * (row.left - row.positions));
-    air.assert_zero("next position", run * (next.left - row.left + 1));
-    air.assert_zero("next word", job * (next.words - row.words + 1) - run);
-    air.assert_zero("next place", job * (next.place - row.place - 1) + run);
-    for (const auto& [was, is] : {std::pair<E, E>{row.clk, next.clk},
-                                  {row.positions, next.positions},
-                                  {row.position_end, next.position_end},
-                                  {row.channel_end, next.channel_end}})
-      air.assert_zero("constants of a job", job * (is - was));
-    air.receive(kLayerWrite, row.first,
-                {number(LayerKind::kWords), row.clk, row.place, row.left, row.words,
-                 row.position_end, row.channel_end});
-
-    air.assert_bool("emit", row.emit);
-    air.assert_zero("emit", row.emit * (1 - row.real));
-    air.send(kPosition, row.real, {row.position_end - row.left, row.emit, row.offset});
+    const auto [run, job] = begin_write(air, LayerKind::kWords, row, next);
     air.send(kChannel, row.emit, {row.channel_end - row.words, 0, 0, 0, 0, row.bias, 0, 0, 0});
     air.assert_bool("negative", row.negative);
     air.assert_zero("in two's complement",
@@ -72,11 +52,7 @@ struct LayerWriteWords {
     access_ram(air, row.emit, row.place + row.offset, row.old, row.value, row.clk * 4 + 2);
 
     air.assert_zero("sum of a word", row.y - run * (air.late(kMu, 1) * next.y) - row.raw);
-    air.assert_zero("total",
-                    row.total - row.start * row.y - job * next.total -
-                        row.start * (job * (air.late(kLambda, 1) * next.total - next.total)));
-    const auto& t = row.total.c;
-    air.receive(kLayerTotal, row.first, {row.clk, t[0], t[1], t[2], t[3], t[4]});
+    end_write<B>(air, job, row, next, 1);
   }
 };
 
