@@ -1,0 +1,159 @@
+// A network in integers, as `zkvm import` understood an ONNX file: tensors of bytes, and operators whose results
+// are exact. lower.h makes it of a model, evaluate.h computes it on the host, plan.h chooses where its tensors lie
+// and what the tensor unit computes, write.h writes the guest.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "host/layers/lower.h"
+#include "host/onnx/model.h"
+
+namespace zkvm::importer {
+
+using onnx_file::Error;
+using onnx_file::ErrorCode;
+using onnx_file::Result;
+using layers::Quantisation;
+
+using Dims = std::vector<uint32_t>;  // ONNX's, a batch of 1 included; none: one element
+uint64_t elements_of(const Dims& dims);
+std::string text_of(const Dims& dims);  // "1x16x5x5"
+
+// Element types of tensors at run time. Row-major, little-endian.
+enum class Type : uint8_t { kInt8, kUint8, kInt32, kFloat32 };
+
+struct Value {
+  std::string name;  // ONNX's name of the tensor that it is, or comes nearest to
+  Type type = Type::kInt8;
+  Dims dims;
+  Quantisation q = {};  // of kInt8 and kUint8; q.is_signed agrees with the type
+};
+
+// How the operators below name their operands: numbers of Network::values.
+using ValueId = uint32_t;
+
+// QLinearConv. dims of x are [1, C, H, W] or [1, C, L] (then H is 1), those of y likewise.
+// With `rows` it is a product with a fixed matrix instead (QLinearMatMul, QGemm): the last axis of x is its channels, all
+// others are rows; the window is 1 x 1; y has the last axis replaced by `outputs`.
+struct Linear {
+  ValueId x, y;
+  bool rows = false;
+  // .name is Operator::name. y is kInt32 where .sums. `scales` instead of .input.scale * .weight_scales / .output.scale
+  // where they are not empty: what float32(sum) is multiplied by, of each output or one.
+  layers::Linear layer;
+  std::vector<float> scales = {};
+};
+// MaxPool of [1, C, H, W] or [1, C, L]; quantisation of y is x's.
+struct MaxPool {
+  ValueId x, y;
+  layers::Window window;
+};
+// Any function of two bytes: table[256 a + b], bytes as they are in memory (two's complement). Shapes of a and b are
+// broadcast as numpy does it, at most to y's; their types may differ.
+struct Pair {
+  ValueId a, b, y;
+  std::shared_ptr<const std::vector<uint8_t>> table;  // 65,536
+};
+// Elements of inputs in another order: all that reshapes, transposes, slices, concatenates, pads, repeats, and any
+// function of one byte.
+struct Move {
+  static constexpr uint32_t kFill = UINT32_MAX;  // in `from`: the byte `fill`
+  std::vector<ValueId> inputs;                   // all of types of one byte
+  ValueId y;
+  std::vector<uint32_t> from;  // of each element of y, in order: an element of all inputs, counted through
+  uint8_t fill = 0;
+  // Of each input, or none at all: what its bytes become; 256, or empty where they stay.
+  std::vector<std::vector<uint8_t>> tables = {};
+};
+// QLinearAveragePool of [1, C, H, W] or [1, C, L]: float32 in the runtime's order, which is not a function of the sum.
+struct AveragePool {
+  ValueId x, y;
+  layers::Window window;
+  bool count_include_pad = false;
+};
+// QLinearMatMul of two tensors that are both computed: a [.., m, k], b [.., k, n], leading axes equal (Moves have broadcast
+// them). scale = float32(float32(sa sb) / sy).
+struct MatMul {
+  ValueId a, b, y;
+  float scale;
+};
+// QLinearSoftmax along the last axis (Moves have brought it there).
+struct Softmax {
+  ValueId x, y;
+};
+// Integer rules of our own, along the last axis: page host/import/rules.md.
+struct ReduceMean {
+  ValueId x, y;
+};
+struct LayerNormalization {
+  ValueId x, y;
+  std::vector<float> scale, bias;  // of each element of the last axis
+  float epsilon;
+};
+// Rows of a fixed table [rows][width] by index: y = [dims of index.., width]. An index out of range ends the run.
+struct Gather {
+  ValueId index, y;  // kInt32; bytes
+  std::shared_ptr<const std::vector<uint8_t>> table;
+  uint32_t rows, width;
+};
+// Along the last axis of bytes; y is kInt32: indices, of equals the first (`last`: the last); of TopK those of the k greatest (or
+// least) by value, then by index, and behind them (values) the elements.
+struct ArgMax {
+  ValueId x, y;
+  bool least = false, last = false;
+};
+struct TopK {
+  ValueId x, values, indices;
+  bool least = false;
+};
+// A constant of the model that an operator reads as a tensor.
+struct Constant {
+  ValueId y;
+  std::vector<uint8_t> bytes;
+};
+// ai.onnx.ml's trees on kFloat32 features (or bytes): tree.h.
+struct TreeEnsemble;
+
+struct Operator {
+  std::string name;  // of the guest's line and the report: "conv1", "dense2"; unique
+  std::string node;  // the ONNX node that it came from, or the last of those: "/features/0/Conv"
+  std::string op_type;  // as the report shows it: "QLinearConv", "Conv + Relu"
+  std::variant<Linear, MaxPool, Pair, Move, AveragePool, MatMul, Softmax, ReduceMean, LayerNormalization, Gather, ArgMax,
+               TopK, Constant, std::shared_ptr<const TreeEnsemble>>
+      what;
+};
+
+// One of the model's inputs or outputs, and what its bytes mean to who has the model.
+struct Port {
+  ValueId value;
+  std::string name;                   // ONNX's, of the model's own input or output
+  onnx_file::ElementType model_type;  // of the model's: kFloat32 where the file quantises it itself
+  std::vector<std::string> labels = {};
+};
+
+// What of a graph stands behind the last quantised tensors, in float32: written as functions for who reads the journal.
+struct TailNode {
+  std::string node, op_type;
+  std::vector<std::string> inputs, outputs;  // ONNX's names
+  std::map<std::string, onnx_file::Attribute> attributes;
+};
+
+struct Network {
+  std::string name;
+  std::vector<Value> values;
+  std::vector<Operator> operators;  // each behind those whose results it reads
+  std::vector<Port> inputs;
+  std::vector<Port> outputs;  // where the graph was cut: of the tensors that the tail reads, named by them
+  std::vector<TailNode> tail;
+  std::vector<std::string> model_outputs;  // ONNX's names of the outputs of the whole graph, in order
+  std::vector<std::string> warnings;       // lines for the report
+};
+
+}  // namespace zkvm::importer
