@@ -17,10 +17,10 @@
 
 namespace zkvm::importer {
 
+using layers::Quantisation;
 using onnx_file::Error;
 using onnx_file::ErrorCode;
 using onnx_file::Result;
-using layers::Quantisation;
 
 using Dims = std::vector<uint32_t>;  // ONNX's, a batch of 1 included; none: one element
 uint64_t elements_of(const Dims& dims);
@@ -67,7 +67,8 @@ struct Move {
   static constexpr uint32_t kFill = UINT32_MAX;  // in `from`: the byte `fill`
   std::vector<ValueId> inputs;                   // all of types of one byte
   ValueId y;
-  std::vector<uint32_t> from;  // of each element of y, in order: an element of all inputs, counted through
+  std::vector<uint32_t>
+      from;  // of each element of y, in order: an element of all inputs, counted through
   uint8_t fill = 0;
   // Of each input, or none at all: what its bytes become; 256, or empty where they stay.
   std::vector<std::vector<uint8_t>> tables = {};
@@ -118,15 +119,22 @@ struct Constant {
   ValueId y;
   std::vector<uint8_t> bytes;
 };
-// ai.onnx.ml's trees on kFloat32 features (or bytes): tree.h.
+// ai.onnx.ml's trees on kFloat32 features, [n] or [1, n]: tree.h has what they are.
 struct TreeEnsemble;
+struct Trees {
+  static constexpr ValueId kNone = UINT32_MAX;
+  ValueId x;
+  ValueId label;   // kInt32, one element: the class's number; kNone of a regressor
+  ValueId scores;  // kFloat32, before any post transform
+  std::shared_ptr<const TreeEnsemble> trees;
+};
 
 struct Operator {
-  std::string name;  // of the guest's line and the report: "conv1", "dense2"; unique
-  std::string node;  // the ONNX node that it came from, or the last of those: "/features/0/Conv"
+  std::string name;     // of the guest's line and the report: "conv1", "dense2"; unique
+  std::string node;     // the ONNX node that it came from, or the last of those: "/features/0/Conv"
   std::string op_type;  // as the report shows it: "QLinearConv", "Conv + Relu"
-  std::variant<Linear, MaxPool, Pair, Move, AveragePool, MatMul, Softmax, ReduceMean, LayerNormalization, Gather, ArgMax,
-               TopK, Constant, std::shared_ptr<const TreeEnsemble>>
+  std::variant<Linear, MaxPool, Pair, Move, AveragePool, MatMul, Softmax, ReduceMean,
+               LayerNormalization, Gather, ArgMax, TopK, Constant, Trees>
       what;
 };
 
@@ -150,10 +158,12 @@ struct Network {
   std::vector<Value> values;
   std::vector<Operator> operators;  // each behind those whose results it reads
   std::vector<Port> inputs;
-  std::vector<Port> outputs;  // where the graph was cut: of the tensors that the tail reads, named by them
+  std::vector<Port>
+      outputs;  // where the graph was cut: of the tensors that the tail reads, named by them
   std::vector<TailNode> tail;
-  std::vector<std::string> model_outputs;  // ONNX's names of the outputs of the whole graph, in order
-  std::vector<std::string> warnings;       // lines for the report
+  std::vector<std::string>
+      model_outputs;                  // ONNX's names of the outputs of the whole graph, in order
+  std::vector<std::string> warnings;  // lines for the report
 };
 
 }  // namespace zkvm::importer
