@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 #include <variant>
 #include <vector>
@@ -33,6 +34,9 @@ enum class ElementType : uint8_t {
 };
 const char* name_of(ElementType type);  // as numpy has it: "float32"
 size_t bytes_of(ElementType type);      // of an element; 0 of strings
+
+// A file's text as a message may show it: at most 200 bytes, and what is not printable ASCII as "\xe2".
+std::string printable(std::string_view text);
 
 // A constant: row-major, little-endian; a bool is a byte, 0 or 1. Without dimensions it is one element.
 struct Tensor {
@@ -72,11 +76,13 @@ struct ValueInfo {
   ElementType type = ElementType::kFloat32;
   std::vector<int64_t> dims;
   std::vector<std::string> dim_names;  // of each dimension, "" where there is none
+  // Only outputs lack these: the file need not say them, and what a ZipMap writes is no tensor.
+  bool has_type = true, has_shape = true;
 };
 
 struct Model {
   int64_t ir_version = 0;
-  std::map<std::string, int64_t> opsets;  // by domain; "" is there always, 1 to 27
+  std::map<std::string, int64_t> opsets;  // by domain; "" is there always, 10 to 27
   std::string producer;                   // "onnx.quantize 0.1.0", ""
   std::map<std::string, std::string> metadata;
   std::string graph_name;
