@@ -19,6 +19,9 @@ enum class ErrorCode {
   kInsecure,          // fewer bits of security than asked for, in a receipt or at the prover's best
   kOtherProof,        // a resume folder with another proof, or in use
   kCancelled,         // the caller asked to stop
+  kMalformedModel,    // what a program says of its model is no such description
+  kMalformedArray,    // no .npy or .npz file that is known
+  kUnfitArray,        // arrays that are not the model's inputs: their number, names, shapes, types
 };
 
 struct Error {

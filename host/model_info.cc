@@ -1,0 +1,477 @@
+#include "host/model_info.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+namespace zkvm {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kFormat = 1;
+constexpr int kMaxDepth = 8;     // of objects and arrays in each other; what is known needs 4
+constexpr size_t kMaxKeys = 32;  // of an object: each takes time for all before it
+constexpr std::array kTypes = {TensorType::kInt8, TensorType::kUint8, TensorType::kInt32,
+                               TensorType::kFloat32};
+constexpr std::array<std::string_view, 14> kModelTypes = {
+    "float32", "float64", "float16", "bfloat16", "int8",   "uint8", "int16",
+    "uint16",  "int32",   "uint32",  "int64",    "uint64", "bool",  "string"};
+
+template <class... Args>
+tl::unexpected<Error> fail(fmt::format_string<Args...> format, Args&&... args) {
+  return tl::unexpected(Error{ErrorCode::kMalformedModel,
+                              "model: " + fmt::format(format, std::forward<Args>(args)...)});
+}
+
+// Zero points that the type has.
+std::pair<int, int> zero_points(TensorType type) {
+  if (type == TensorType::kInt8) return {-128, 127};
+  if (type == TensorType::kUint8) return {0, 255};
+  return {0, 0};
+}
+
+bool is_hex_digest(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// A single line as such: JSON can write what no text here shows.
+std::string shown(std::string_view text) {
+  constexpr size_t kMost = 60;
+  return Json(text.substr(0, kMost)).dump(-1, ' ', true, Json::error_handler_t::replace) +
+         (text.size() > kMost ? ".." : "");
+}
+
+std::optional<std::string> complaint_of(const TensorInfo& tensor) {
+  if (tensor.name.empty() || tensor.name.size() > kMaxNameBytes)
+    return fmt::format("name: expected 1 to {} bytes, found {}", kMaxNameBytes, tensor.name.size());
+  if (tensor.shape.size() > kMaxAxes)
+    return fmt::format("shape: expected at most {} axes, found {}", kMaxAxes, tensor.shape.size());
+  uint64_t bytes = bytes_of(tensor.type);
+  for (const uint32_t extent : tensor.shape) {
+    bytes *= extent;  // below 2^62
+    if (extent == 0 || bytes > kMaxTensorBytes)
+      return fmt::format("shape: expected extents of 1 or more and at most {} bytes, found {}",
+                         kMaxTensorBytes, fmt::join(tensor.shape, "x"));
+  }
+  if (std::ranges::find(kModelTypes, tensor.model_type) == kModelTypes.end())
+    return fmt::format("model_type: expected one of {}, found {}", fmt::join(kModelTypes, " "),
+                       shown(tensor.model_type));
+  if (tensor.scale) {
+    if (tensor.type == TensorType::kFloat32)
+      return fmt::format("scale: expected none of type float32, found {}", tensor.scale->scale);
+    if (!std::isfinite(tensor.scale->scale) || !(tensor.scale->scale > 0))
+      return fmt::format("scale: expected a float32 above 0, found {}", tensor.scale->scale);
+    const auto [low, high] = zero_points(tensor.type);
+    if (tensor.scale->zero_point < low || tensor.scale->zero_point > high)
+      return fmt::format("zero_point: expected {} to {} of type {}, found {}", low, high,
+                         name_of(tensor.type), tensor.scale->zero_point);
+  }
+  if (tensor.index && tensor.type != TensorType::kInt32)
+    return fmt::format("index: expected type int32, found {}", name_of(tensor.type));
+  const uint32_t classes = tensor.shape.empty() ? 1 : tensor.shape.back();
+  if (!tensor.labels.empty() && !tensor.index && tensor.labels.size() != classes)
+    return fmt::format("labels: expected {}, as many as the last axis has, found {}", classes,
+                       tensor.labels.size());
+  for (const std::string& label : tensor.labels)
+    if (label.size() > kMaxNameBytes)
+      return fmt::format("labels: expected at most {} bytes each, found {}", kMaxNameBytes,
+                         label.size());
+  return {};
+}
+
+std::optional<std::string> complaint_of(std::string_view which, std::span<const TensorInfo> tensors,
+                                        uint32_t batch) {
+  if (tensors.size() > kMaxTensors)
+    return fmt::format("{}: expected at most {}, found {}", which, kMaxTensors, tensors.size());
+  std::set<std::string_view> names;
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (auto complaint = complaint_of(tensors[i]))
+      return fmt::format("{}[{}]: {}", which, i, *complaint);
+    if (!names.insert(tensors[i].name).second)
+      return fmt::format("{}[{}]: name: expected another than those before it, found {}", which, i,
+                         shown(tensors[i].name));
+    bytes += batch * tensors[i].padded_bytes();
+    if (bytes > kMaxTensorBytes)
+      return fmt::format("{}: expected at most {} bytes in a run, found more", which,
+                         kMaxTensorBytes);
+  }
+  return {};
+}
+
+// An object of the file, and the path to it for messages.
+class Object {
+ public:
+  // All keys that it may have: others are refused, so that none is misspelt.
+  static Result<Object> of(const Json& json, std::string path,
+                           std::initializer_list<std::string_view> keys) {
+    const std::string in = path.empty() ? "" : path + ": ";
+    if (!json.is_object()) return fail("{}expected an object, found {}", in, json.type_name());
+    for (const auto& [key, value] : json.items())
+      if (std::ranges::find(keys, key) == keys.end())
+        return fail("{}expected keys {}, found {}", in, fmt::join(keys, " "), shown(key));
+    return Object(json, std::move(path));
+  }
+
+  [[nodiscard]] const Json* find(const char* key) const {
+    const auto found = json_->find(key);
+    return found == json_->end() ? nullptr : &*found;
+  }
+  [[nodiscard]] std::string at(const char* key) const {
+    return path_.empty() ? key : path_ + "." + key;
+  }
+
+  [[nodiscard]] Result<std::string> text(const char* key) const {
+    const Json* json = find(key);
+    if (json == nullptr || !json->is_string())
+      return fail("{}: expected a string, found {}", at(key), found(json));
+    return json->get<std::string>();
+  }
+  [[nodiscard]] Result<int64_t> integer(const char* key, int64_t low, int64_t high) const {
+    const Json* json = find(key);
+    const auto value = json == nullptr ? std::nullopt : integer_of(*json);
+    if (!value || *value < low || *value > high)
+      return fail("{}: expected an integer from {} to {}, found {}", at(key), low, high,
+                  found(json));
+    return *value;
+  }
+  [[nodiscard]] Result<const Json*> array(const char* key) const {
+    const Json* json = find(key);
+    if (json == nullptr || !json->is_array())
+      return fail("{}: expected an array, found {}", at(key), found(json));
+    return json;
+  }
+
+  static std::optional<int64_t> integer_of(const Json& json) {
+    if (!json.is_number_integer()) return {};
+    if (json.is_number_unsigned() &&
+        json.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
+      return {};
+    return json.get<int64_t>();
+  }
+  static std::string found(const Json* json) {
+    if (json == nullptr) return "nothing";
+    if (json->is_string()) return shown(json->get_ref<const std::string&>());
+    return json->is_number() ? json->dump() : json->type_name();
+  }
+
+ private:
+  Object(const Json& json, std::string path) : json_(&json), path_(std::move(path)) {}
+  const Json* json_;
+  std::string path_;
+};
+
+// As a number, or as text that strtof takes whole: "0x1.4p-8" is exact.
+std::optional<float> scale_of(const Json& json) {
+  if (json.is_number()) return static_cast<float>(json.get<double>());
+  if (!json.is_string()) return {};
+  const auto& text = json.get_ref<const std::string&>();
+  if (text.empty() || text.find_first_not_of("0123456789abcdefABCDEFxXpP.+-") != std::string::npos)
+    return {};  // no spaces, no "inf"
+  char* end = nullptr;
+  const float value = std::strtof(text.c_str(), &end);
+  if (end != text.c_str() + text.size()) return {};
+  return value;
+}
+
+Result<std::optional<TensorScale>> read_scale(const Object& object) {
+  const Json *scale = object.find("scale"), *zero_point = object.find("zero_point");
+  if (scale == nullptr && zero_point == nullptr) return std::nullopt;
+  const auto value = scale == nullptr ? std::nullopt : scale_of(*scale);
+  if (!value)
+    return fail("{}: expected a number, or a string as \"0x1.4p-8\", found {}", object.at("scale"),
+                Object::found(scale));
+  TensorScale out{.scale = *value};
+  if (zero_point != nullptr) {
+    const auto zero = object.integer("zero_point", -128, 255);
+    if (!zero) return tl::unexpected(zero.error());
+    out.zero_point = static_cast<int>(*zero);
+  }
+  return out;
+}
+
+Result<TensorInfo> read_tensor(const Json& json, const std::string& path) {
+  const auto object = Object::of(json, path,
+                                 {"name", "shape", "type", "model_type", "scale", "zero_point",
+                                  "labels", "index", "at", "bytes"});
+  if (!object) return tl::unexpected(object.error());
+  TensorInfo out;
+  auto name = object->text("name");
+  if (!name) return tl::unexpected(name.error());
+  out.name = std::move(*name);
+  const auto shape = object->array("shape");
+  if (!shape) return tl::unexpected(shape.error());
+  for (const Json& extent : **shape) {
+    const auto value = Object::integer_of(extent);
+    if (!value || *value < 1 || *value > std::numeric_limits<int32_t>::max())
+      return fail("{}: expected integers from 1 on, found {}", object->at("shape"),
+                  Object::found(&extent));
+    out.shape.push_back(static_cast<uint32_t>(*value));
+  }
+  const auto type = object->text("type");
+  if (!type) return tl::unexpected(type.error());
+  const auto known = std::ranges::find(kTypes, std::string_view(*type),
+                                       [](TensorType t) { return std::string_view(name_of(t)); });
+  if (known == kTypes.end())
+    return fail("{}: expected int8, uint8, int32 or float32, found {}", object->at("type"),
+                shown(*type));
+  out.type = *known;
+  out.model_type = name_of(out.type);
+  if (object->find("model_type") != nullptr) {
+    auto model_type = object->text("model_type");
+    if (!model_type) return tl::unexpected(model_type.error());
+    out.model_type = std::move(*model_type);
+  }
+  auto scale = read_scale(*object);
+  if (!scale) return tl::unexpected(scale.error());
+  out.scale = *scale;
+  if (object->find("labels") != nullptr) {
+    const auto labels = object->array("labels");
+    if (!labels) return tl::unexpected(labels.error());
+    for (const Json& label : **labels) {
+      if (!label.is_string())
+        return fail("{}: expected strings, found {}", object->at("labels"), Object::found(&label));
+      out.labels.push_back(label.get<std::string>());
+    }
+  }
+  if (const Json* index = object->find("index")) {
+    if (!index->is_boolean())
+      return fail("{}: expected true or false, found {}", object->at("index"),
+                  Object::found(index));
+    out.index = index->get<bool>();
+  }
+  return out;
+}
+
+// What follows from the rest, where it is there.
+Result<void> check_places(const Json& json, const std::string& path,
+                          std::span<const TensorInfo> tensors) {
+  uint64_t at = 0;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const std::pair<const char*, uint64_t> places[] = {{"at", at}, {"bytes", tensors[i].bytes()}};
+    for (const auto& [key, expected] : places)
+      if (const auto found = json[i].find(key); found != json[i].end())
+        if (!found->is_number_unsigned() || found->get<uint64_t>() != expected)
+          return fail("{}[{}].{}: expected {}, as follows from shapes and types, found {}", path, i,
+                      key, expected, Object::found(&*found));
+    at += tensors[i].padded_bytes();
+  }
+  return {};
+}
+
+Result<std::vector<TensorInfo>> read_tensors(const Object& object, const char* key) {
+  const auto array = object.array(key);
+  if (!array) return tl::unexpected(array.error());
+  std::vector<TensorInfo> out;
+  for (const Json& json : **array) {
+    auto tensor = read_tensor(json, fmt::format("{}[{}]", key, out.size()));
+    if (!tensor) return tl::unexpected(std::move(tensor.error()));
+    out.push_back(std::move(*tensor));
+  }
+  return out;
+}
+
+Result<OnnxInfo> read_onnx(const Json& json) {
+  const auto object = Object::of(json, "onnx", {"producer", "opset", "blake3"});
+  if (!object) return tl::unexpected(object.error());
+  OnnxInfo out;
+  if (object->find("producer") != nullptr) {
+    auto producer = object->text("producer");
+    if (!producer) return tl::unexpected(producer.error());
+    out.producer = std::move(*producer);
+  }
+  if (object->find("opset") != nullptr) {
+    const auto opset = object->integer("opset", 1, 1 << 20);
+    if (!opset) return tl::unexpected(opset.error());
+    out.opset = *opset;
+  }
+  if (object->find("blake3") != nullptr) {
+    auto digest = object->text("blake3");
+    if (!digest) return tl::unexpected(digest.error());
+    if (digest->empty())
+      return fail("{}: expected 64 hex digits, found none", object->at("blake3"));
+    out.blake3 = std::move(*digest);
+  }
+  return out;
+}
+
+// Refuses what two readers could read differently, or what nests without end: parse() itself knows neither.
+Result<Json> parse(std::span<const uint8_t> bytes) {
+  std::vector<std::set<std::string>> keys;
+  std::string problem;
+  const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
+    if (depth > kMaxDepth && problem.empty())
+      problem = fmt::format("expected at most {} levels, found more", kMaxDepth);
+    if (!problem.empty()) return false;
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    if (event == Json::parse_event_t::key) {
+      if (!keys.back().insert(value.get<std::string>()).second)
+        problem = fmt::format("expected each key once, found {} twice in one object",
+                              shown(value.get<std::string>()));
+      else if (keys.back().size() > kMaxKeys)
+        problem = fmt::format("expected at most {} keys in an object, found more", kMaxKeys);
+    }
+    return problem.empty();
+  };
+  Json json = Json::parse(bytes.begin(), bytes.end(), watch, /*allow_exceptions=*/false);
+  if (!problem.empty()) return fail("{}", problem);
+  if (json.is_discarded())
+    return fail("expected JSON in UTF-8, found {} bytes of none", bytes.size());
+  return json;
+}
+
+// Decimal, so that a reader who takes it as a double and then as a float has the same float.
+std::string scale_text(float scale) {
+  std::array<char, 64> text;
+  const auto of = [&](auto value) {
+    return std::string(text.data(),
+                       std::to_chars(text.data(), text.data() + text.size(), value).ptr);
+  };
+  const std::string shortest = of(scale);
+  const bool same = static_cast<float>(std::strtod(shortest.c_str(), nullptr)) == scale;
+  return same ? shortest : of(static_cast<double>(scale));
+}
+
+std::string quoted(const std::string& text) {
+  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string tensor_text(const TensorInfo& tensor, uint64_t at) {
+  std::string out = fmt::format(R"({{"name": {}, "shape": [{}], "type": "{}", "model_type": "{}")",
+                                quoted(tensor.name), fmt::join(tensor.shape, ", "),
+                                name_of(tensor.type), tensor.model_type);
+  if (tensor.scale)
+    out += fmt::format(R"(, "scale": {}, "zero_point": {})", scale_text(tensor.scale->scale),
+                       tensor.scale->zero_point);
+  if (!tensor.labels.empty()) {
+    out += R"(, "labels": [)";
+    for (size_t i = 0; i < tensor.labels.size(); ++i)
+      out += (i == 0 ? "" : ", ") + quoted(tensor.labels[i]);
+    out += "]";
+  }
+  if (tensor.index) out += R"(, "index": true)";
+  return out + fmt::format(R"(, "at": {}, "bytes": {}}})", at, tensor.bytes());
+}
+
+std::string tensors_text(const char* key, std::span<const TensorInfo> tensors) {
+  std::string out = fmt::format("  \"{}\": [", key);
+  uint64_t at = 0;
+  for (const TensorInfo& tensor : tensors) {
+    out += (at == 0 ? "\n    " : ",\n    ") + tensor_text(tensor, at);
+    at += tensor.padded_bytes();
+  }
+  return out + (tensors.empty() ? "]" : "\n  ]");
+}
+
+uint64_t sum_of(std::span<const TensorInfo> tensors) {
+  uint64_t sum = 0;
+  for (const TensorInfo& tensor : tensors) sum += tensor.padded_bytes();
+  return sum;
+}
+
+}  // namespace
+
+const char* name_of(TensorType type) {
+  switch (type) {
+    case TensorType::kInt8:
+      return "int8";
+    case TensorType::kUint8:
+      return "uint8";
+    case TensorType::kInt32:
+      return "int32";
+    case TensorType::kFloat32:
+      return "float32";
+  }
+  return "?";
+}
+
+uint32_t bytes_of(TensorType type) {
+  return type == TensorType::kInt8 || type == TensorType::kUint8 ? 1 : 4;
+}
+
+uint64_t TensorInfo::elements() const {
+  uint64_t product = 1;
+  for (const uint32_t extent : shape) product *= extent;
+  return product;
+}
+
+uint64_t ModelInfo::input_bytes() const { return sum_of(inputs); }
+uint64_t ModelInfo::output_bytes() const { return sum_of(outputs); }
+
+std::optional<std::string> complaint_of(const ModelInfo& info) {
+  if (info.name.size() > kMaxNameBytes)
+    return fmt::format("name: expected at most {} bytes, found {}", kMaxNameBytes,
+                       info.name.size());
+  if (info.batch == 0) return "batch: expected 1 or more, found 0";
+  if (auto complaint = complaint_of("inputs", info.inputs, info.batch)) return complaint;
+  if (auto complaint = complaint_of("outputs", info.outputs, info.batch)) return complaint;
+  if (!info.onnx) return {};
+  if (info.onnx->producer.size() > kMaxNameBytes)
+    return fmt::format("onnx.producer: expected at most {} bytes, found {}", kMaxNameBytes,
+                       info.onnx->producer.size());
+  if (!info.onnx->blake3.empty() && !is_hex_digest(info.onnx->blake3))
+    return fmt::format("onnx.blake3: expected 64 hex digits in lower case, found {}",
+                       shown(info.onnx->blake3));
+  return {};
+}
+
+Result<ModelInfo> read_model_info(std::span<const uint8_t> bytes) {
+  const Result<Json> json = parse(bytes);
+  if (!json) return tl::unexpected(json.error());
+  const auto object =
+      Object::of(*json, "", {"format", "name", "batch", "onnx", "inputs", "outputs"});
+  if (!object) return tl::unexpected(object.error());
+  if (const auto format = object->integer("format", kFormat, kFormat); !format)
+    return tl::unexpected(format.error());
+  ModelInfo info;
+  auto name = object->text("name");
+  if (!name) return tl::unexpected(name.error());
+  info.name = std::move(*name);
+  if (object->find("batch") != nullptr) {
+    const auto batch = object->integer("batch", 1, std::numeric_limits<int32_t>::max());
+    if (!batch) return tl::unexpected(batch.error());
+    info.batch = static_cast<uint32_t>(*batch);
+  }
+  if (const Json* onnx = object->find("onnx")) {
+    auto from = read_onnx(*onnx);
+    if (!from) return tl::unexpected(from.error());
+    info.onnx = std::move(*from);
+  }
+  auto inputs = read_tensors(*object, "inputs");
+  if (!inputs) return tl::unexpected(inputs.error());
+  info.inputs = std::move(*inputs);
+  auto outputs = read_tensors(*object, "outputs");
+  if (!outputs) return tl::unexpected(outputs.error());
+  info.outputs = std::move(*outputs);
+  if (auto complaint = complaint_of(info)) return fail("{}", *complaint);
+  if (auto ok = check_places((*json)["inputs"], "inputs", info.inputs); !ok)
+    return tl::unexpected(ok.error());
+  if (auto ok = check_places((*json)["outputs"], "outputs", info.outputs); !ok)
+    return tl::unexpected(ok.error());
+  return info;
+}
+
+std::string write_model_info(const ModelInfo& info) {
+  std::string out = fmt::format("{{\n  \"format\": {},\n  \"name\": {},\n  \"batch\": {},\n",
+                                kFormat, quoted(info.name), info.batch);
+  if (info.onnx) {
+    out += fmt::format("  \"onnx\": {{\"producer\": {}", quoted(info.onnx->producer));
+    if (info.onnx->opset != 0) out += fmt::format(", \"opset\": {}", info.onnx->opset);
+    if (!info.onnx->blake3.empty()) out += fmt::format(", \"blake3\": \"{}\"", info.onnx->blake3);
+    out += "},\n";
+  }
+  return out + tensors_text("inputs", info.inputs) + ",\n" + tensors_text("outputs", info.outputs) +
+         "\n}\n";
+}
+
+}  // namespace zkvm
