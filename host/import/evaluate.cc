@@ -231,25 +231,20 @@ class Evaluator {
     return std::nullopt;
   }
 
-  // QLinearAveragePool: the mean is of the cells inside the input, or inside its padding too; that is added as
-  // zeros, which change no sum.
+  // QLinearAveragePool: the mean is of the cells inside the input; with count_include_pad of the whole window, even
+  // where ceil_mode lets it reach beyond the padding.
   Failure compute(const AveragePool& pool) {
     if (Failure failure = missing({pool.x})) return failure;
     const layers::Shape in = shape_of(value(pool.x)), out = shape_of(value(pool.y));
     const Quantisation &from = value(pool.x).q, &to = value(pool.y).q;
-    const layers::Window& window = pool.window;
     Bytes& y = allocate(pool.y);
     size_t next = 0;
     for_each_position(out, [&](uint32_t c, uint32_t row, uint32_t column) {
       float sum = 0;
       int count = 0;
-      for_each_of_window(window, in, row, column, [&](uint32_t i, uint32_t j, int64_t place) {
+      for_each_of_window(pool.window, in, row, column, [&](uint32_t, uint32_t, int64_t place) {
         if (place < 0) {
-          const uint32_t below = row * window.strides[0] + i * window.dilations[0];
-          const uint32_t right = column * window.strides[1] + j * window.dilations[1];
-          const bool in_padding = below < window.pads[0] + in.height + window.pads[2] &&
-                                  right < window.pads[1] + in.width + window.pads[3];
-          if (pool.count_include_pad && in_padding) ++count;
+          if (pool.count_include_pad) ++count;
           return;
         }
         const int x = at(pool.x, size_t{c} * in.height * in.width + static_cast<size_t>(place));
@@ -364,8 +359,8 @@ class Evaluator {
       float sum = 0;
       for (size_t i = 0; i < width; ++i) sum += term(i);
       for (size_t i = 0; i < width; ++i) {
-        const float scaled = term(i) * factor, quotient = scaled / sum;
-        y[first + i] = saturated(double{std::nearbyint(quotient)} + to.zero_point, to);
+        const double quotient = double{term(i)} * factor / sum;
+        y[first + i] = saturated(std::nearbyint(quotient) + to.zero_point, to);
       }
     }
     return std::nullopt;
