@@ -1,6 +1,6 @@
 # zkvm_add_guest(NAME mnist SOURCES guest.cc ...
 #                [COMPILER gcc|clang] [HEAP size] [STACK size] [EMBED symbol file ...]
-#                [TENSOR on|off] [LAYERS symbol file ...]
+#                [TENSOR on|off] [LAYERS symbol file ...] [MODEL file.json]
 #                [INCLUDES folder ...] [OPTIONS compiler-option ...] [EXCEPTIONS])
 #
 # Builds ${ZKVM_GUEST_DIR}/NAME.elf (default <build folder>/guests), a static RV32IM program, by the target
@@ -17,6 +17,8 @@
 #             instructions, LAYERS are left out, and the program runs under qemu, too
 #   LAYERS    layers that the unit computes, as params_from_onnx of examples/mnist writes them, under the name
 #             zk_layers_SYMBOL: part of the program's identity and as public as it is, but not of its memory
+#   MODEL     what the program says of its model, as host/model_info.h has it: names, shapes, scales, labels of inputs
+#             and outputs. Part of the program's identity, but not of its memory; `zkvm verify` shows outputs by it
 #   OPTIONS   further compiler options, after ours
 #   EXCEPTIONS  throw and catch work, and the program is some 50 KB larger; without it `throw` does not compile,
 #             and what the library would throw ends the run with a message
@@ -188,7 +190,7 @@ function(_zkvm_incbin folder name file section alignment result)
 endfunction()
 
 function(zkvm_add_guest)
-  cmake_parse_arguments(G "EXCEPTIONS" "NAME;COMPILER;HEAP;STACK;TENSOR" "SOURCES;EMBED;LAYERS;INCLUDES;OPTIONS" ${ARGN})
+  cmake_parse_arguments(G "EXCEPTIONS" "NAME;COMPILER;HEAP;STACK;TENSOR;MODEL" "SOURCES;EMBED;LAYERS;INCLUDES;OPTIONS" ${ARGN})
   if(NOT G_NAME OR NOT G_SOURCES)
     message(FATAL_ERROR "zkvm_add_guest: NAME and SOURCES are required")
   endif()
@@ -274,6 +276,10 @@ function(zkvm_add_guest)
       endif()
     endwhile()
   endforeach()
+  if(G_MODEL)
+    _zkvm_incbin(${folder} zk_model "${G_MODEL}" ".zkvm.model, \"\"" 4 object)
+    list(APPEND objects ${object})
+  endif()
 
   set(elf ${ZKVM_GUEST_DIR}/${G_NAME}.elf)
   get_target_property(runtime zkvm_guest_runtime ZKVM_OBJECTS)
