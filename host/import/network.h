@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -165,5 +166,34 @@ struct Network {
       model_outputs;                  // ONNX's names of the outputs of the whole graph, in order
   std::vector<std::string> warnings;  // lines for the report
 };
+
+// Calls read with each operand that `op` reads, in its function's order, then write with those that it writes; they may
+// be replaced where `op` is not const.
+template <class Op, class Read, class Write>
+void for_each_operand(Op& op, Read&& read, Write&& write) {
+  std::visit(
+      [&](auto& what) {
+        using What = std::remove_cvref_t<decltype(what)>;
+        if constexpr (std::is_same_v<What, Pair> || std::is_same_v<What, MatMul>) {
+          read(what.a), read(what.b), write(what.y);
+        } else if constexpr (std::is_same_v<What, Move>) {
+          for (auto& x : what.inputs) read(x);
+          write(what.y);
+        } else if constexpr (std::is_same_v<What, Gather>) {
+          read(what.index), write(what.y);
+        } else if constexpr (std::is_same_v<What, TopK>) {
+          read(what.x), write(what.values), write(what.indices);
+        } else if constexpr (std::is_same_v<What, Constant>) {
+          write(what.y);
+        } else if constexpr (std::is_same_v<What, Trees>) {
+          read(what.x);
+          if (what.label != Trees::kNone) write(what.label);
+          write(what.scores);
+        } else {
+          read(what.x), write(what.y);
+        }
+      },
+      op.what);
+}
 
 }  // namespace zkvm::importer

@@ -95,9 +95,15 @@ Failure check(const Linear& l, const Layout& in) {
                  "zero points: expected values of the element types, found {} and {}",
                  l.input.zero_point, l.output.zero_point);
   if (l.sums) return std::nullopt;
-  if (l.weight_scales.size() != 1 && l.weight_scales.size() != l.outputs)
-    return wrong("scales", l.outputs, l.weight_scales.size());
+  const std::vector<float>& scales = l.scales.empty() ? l.weight_scales : l.scales;
+  if (scales.size() != 1 && scales.size() != l.outputs)
+    return wrong("scales", l.outputs, scales.size());
   if (!l.table.empty() && l.table.size() != 256) return wrong("table", 256, l.table.size());
+  for (const float scale : l.scales)
+    if (!(scale >= std::numeric_limits<float>::min()) || !zk::nn::is_scale(scale))
+      return error(LayerErrorCode::kDescription, l.name,
+                   "scale: expected a positive normal float32, found {}", scale);
+  if (!l.scales.empty()) return std::nullopt;
   for (const float scale : l.weight_scales)
     if (!zk::nn::is_scale(l.input.scale) || !zk::nn::is_scale(scale) ||
         !zk::nn::is_scale(l.output.scale) ||
@@ -315,10 +321,13 @@ Failure set_functions(const Linear& l, uint32_t pixel_outputs, Layer* layer) {
   }
 
   const auto rule_of = [&](uint32_t channel) {
-    const float of_weights = l.weight_scales[l.weight_scales.size() == 1 ? 0 : channel];
+    const auto of = [channel](const std::vector<float>& scales) {
+      return scales[scales.size() == 1 ? 0 : channel];
+    };
     LayerFunction rule;
-    rule.scale =
-        std::bit_cast<uint32_t>(zk::nn::output_scale(l.input.scale, of_weights, l.output.scale));
+    rule.scale = std::bit_cast<uint32_t>(
+        l.scales.empty() ? zk::nn::output_scale(l.input.scale, of(l.weight_scales), l.output.scale)
+                         : of(l.scales));
     rule.zero_point = static_cast<int16_t>(l.output.zero_point);
     rule.is_signed = l.output.is_signed;
     return rule;
@@ -397,7 +406,8 @@ float exact(const Pairwise& pair, float x, float y) {
   return scaled + zero;
 }
 
-Failure check(const Pairwise& pair, const Layout& a, const Layout& b, const Layout& out) {
+// Of a sum or product by the runtime's formulas.
+Failure check_quantisation(const Pairwise& pair) {
   const auto bad = [&]<class... Args>(fmt::format_string<Args...> text, Args&&... args) {
     return error(LayerErrorCode::kDescription, pair.name, text, std::forward<Args>(args)...);
   };
@@ -422,6 +432,18 @@ Failure check(const Pairwise& pair, const Layout& a, const Layout& b, const Layo
     for (const float y : {least, least + 255})
       if (const float result = exact(pair, x, y); !(std::abs(result) < 0x1p31f))
         return bad("scales: expected results of less than 2^31, found {}", result);
+  return std::nullopt;
+}
+
+Failure check(const Pairwise& pair, const Layout& a, const Layout& b, const Layout& out) {
+  const auto bad = [&]<class... Args>(fmt::format_string<Args...> text, Args&&... args) {
+    return error(LayerErrorCode::kDescription, pair.name, text, std::forward<Args>(args)...);
+  };
+  const bool is_given = pair.op == Pairwise::Op::kTable;
+  if (is_given != pair.given.has_value())
+    return bad("table: expected one with kTable, and only there");
+  if (!is_given)
+    if (Failure failure = check_quantisation(pair)) return failure;
   const auto text = [](const Shape& s) {
     return fmt::format("{} x {} x {}", s.channels, s.height, s.width);
   };
@@ -528,7 +550,7 @@ Result<Layer> lower(const Pairwise& pair, const Layout& a, const Layout& b, cons
     for (uint32_t j = 0; j < a.shape.width; ++j)
       layer.emits.push_back(
           {static_cast<uint32_t>(at(i, j)), static_cast<uint32_t>(out.byte_of(0, i, j))});
-  layer.pair_table = vm::PairTable(pair.table());
+  layer.pair_table = pair.op == Pairwise::Op::kTable ? pair.given : vm::PairTable(pair.table());
   return checked(std::move(layer));
 }
 

@@ -58,8 +58,11 @@ struct Linear {
   std::vector<float> weight_scales = {};  // of each output, or one
   Quantisation input = {}, output = {};
   std::vector<uint8_t> table = {};  // what each stored byte is replaced by at last: 256, or none
-  bool sums =
-      false;  // the results are the sums, as 32-bit words; output, scales, table are not used
+  // The results are the sums, as 32-bit words; output, scales, table are not used.
+  bool sums = false;
+  // What float32(sum) is multiplied by, of each output or one; empty: float32(float32(input.scale
+  // weight_scale) / output.scale).
+  std::vector<float> scales = {};
 };
 
 // MaxPool; padding is smaller than all elements, as in ONNX.
@@ -72,12 +75,14 @@ struct MaxPool {
 // ONNX may have it first then. (ONNX Runtime's sum does not commute, and exchanges its operands where the first
 // one is constant along rows; so this a is always its first.)
 struct Pairwise {
-  enum class Op : uint8_t { kAdd, kMul };
+  enum class Op : uint8_t { kAdd, kMul, kTable };
   std::string name;
   Op op = Op::kAdd;
-  Quantisation a = {}, b = {}, output = {};
+  Quantisation a = {}, b = {}, output = {};  // of kAdd and kMul
+  vm::PairTable given = {};                  // of kTable: any function, as stored bytes
 
   // As stored bytes: [256 a + b]. float32, by ONNX Runtime's formulas on a CPU with FMA.
+  // REQUIRES: no kTable.
   [[nodiscard]] std::vector<uint8_t> table() const;
 };
 

@@ -251,6 +251,23 @@ uint64_t committed_cells(const Circuit& circuit, std::span<const TableSpec> tabl
   return cells;
 }
 
+uint64_t layer_cells(const vm::Layer& layer) {
+  static const std::map<std::string, uint64_t> columns = [] {
+    Image image;
+    image.layer_heights.fill(kMinLogLayers);
+    const std::vector<BankUse> uses = {{.bank = kMachineBank},
+                                       {.bank = kLayersBank, .constant = true}};
+    const auto circuit = machine_circuit(image, uses);
+    ZK_CHECK(circuit.has_value());
+    std::map<std::string, uint64_t> of;
+    for (const ChipKey& chip : circuit->key().chips) of[chip.name] = committed_columns(chip);
+    return of;
+  }();
+  uint64_t cells = weight_rows(layer) * columns.at("weights");
+  for (const auto& [chip, rows] : layer_rows(layer)) cells += rows * columns.at(chip);
+  return cells;
+}
+
 uint64_t estimate_memory(const MemoryUse& use, uint8_t log_blowup) {
   constexpr double kBase = 41e6;
   constexpr double kVolume = 26e6;  // trace, extension and tree of 64 columns

@@ -42,6 +42,10 @@ struct ProofEstimate {
 /// Cells that a segment's proof commits to, those of quotients not counted.
 [[nodiscard]] uint64_t committed_cells(const Circuit& circuit, std::span<const TableSpec> tables);
 
+/// Cells that a call of a layer commits to in tables with a free number of rows, padding not counted, and those of
+/// its weights, once for a segment.
+[[nodiscard]] uint64_t layer_cells(const vm::Layer& layer);
+
 /// Bytes at the peak of a session: of its largest segment's proof, of all proofs so far, and of the
 /// program, whose file, image and touched volumes stay. Fitted to measured proofs.
 struct MemoryUse {

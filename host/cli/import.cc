@@ -1,0 +1,248 @@
+// `zkvm import`: an ONNX file becomes a guest.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <memory>
+
+#include "host/cli/command.h"
+#include "host/cli/output.h"
+#include "host/cli/project.h"
+#include "host/cli/table.h"
+#include "host/file.h"
+#include "host/import/lower.h"
+#include "host/import/plan.h"
+#include "host/import/report.h"
+#include "host/import/write.h"
+#include "host/number_text.h"
+#include "host/source_map.h"
+
+namespace zkvm::cli {
+namespace {
+
+constexpr const char* kCommand = "zkvm import";
+constexpr uint64_t kMaxModelFile = uint64_t{2} << 30;
+
+struct Options {
+  std::string model, folder, name, check;
+  std::vector<std::string> output = {"all"}, dims;
+  uint32_t batch = 1;
+  bool force = false, json = false;
+};
+
+Error as_error(const onnx_file::Error& error) {
+  const bool large = error.code == onnx_file::ErrorCode::kTooLarge;
+  return {large ? ErrorCode::kTooLarge : ErrorCode::kMalformedModel, error.message};
+}
+
+// The file's name without its endings, as a C identifier.
+std::string default_name(const std::string& model) {
+  std::string name = std::filesystem::path(model).filename().string();
+  name = name.substr(0, name.find('.'));
+  for (char& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+  if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0]))) name = "model_" + name;
+  return name;
+}
+
+bool is_identifier(const std::string& name) {
+  return !name.empty() && name.size() <= 64 && !std::isdigit(static_cast<unsigned char>(name[0])) &&
+         std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) || c == '_'; });
+}
+
+Result<importer::WriteOptions> write_options(const Options& options) {
+  const auto wrong = [](std::string message) {
+    return tl::unexpected(Error{ErrorCode::kUnreadable, std::move(message)});
+  };
+  importer::WriteOptions write;
+  write.name = options.name.empty() ? default_name(options.model) : options.name;
+  if (!is_identifier(write.name) || write.name == "host" || write.name == "run")
+    return wrong(
+        fmt::format("--name: expected letters, digits and _, found '{}'", printable(write.name)));
+  write.model_file = printable(std::filesystem::path(options.model).filename().string());
+  write.batch = options.batch;
+  const std::string& kind = options.output[0];
+  const bool top = kind == "topk";
+  if ((kind != "all" && kind != "argmax" && !top) || options.output.size() != (top ? 2 : 1))
+    return wrong(fmt::format("--output: expected all, argmax or topk K, found '{}'",
+                             printable(fmt::format("{}", fmt::join(options.output, " ")))));
+  write.output = top                ? importer::WriteOptions::Output::kTopK
+                 : kind == "argmax" ? importer::WriteOptions::Output::kArgMax
+                                    : importer::WriteOptions::Output::kAll;
+  if (top) {
+    const std::string& k = options.output[1];
+    if (k.empty() || k.size() > 6 ||
+        !std::ranges::all_of(k, [](char c) { return c >= '0' && c <= '9'; }) || std::stoul(k) == 0)
+      return wrong(
+          fmt::format("--output topk: expected a number from 1, found '{}'", printable(k)));
+    write.top = static_cast<uint32_t>(std::stoul(k));
+  }
+  return write;
+}
+
+Result<importer::LowerOptions> lower_options(const Options& options) {
+  importer::LowerOptions lower;
+  for (const std::string& text : options.dims) {
+    const size_t equals = text.rfind('=');
+    const std::string number = equals == std::string::npos ? "" : text.substr(equals + 1);
+    if (number.empty() || number.size() > 8 ||
+        !std::ranges::all_of(number, [](char c) { return c >= '0' && c <= '9'; }))
+      return tl::unexpected(
+          Error{ErrorCode::kUnreadable,
+                fmt::format("--dim: expected NAME=SIZE, found '{}'", printable(text))});
+    lower.dims[text.substr(0, equals)] = static_cast<uint32_t>(std::stoul(number));
+  }
+  return lower;
+}
+
+nlohmann::ordered_json report_json(const importer::Report& report,
+                                   const importer::Network& network) {
+  nlohmann::ordered_json object;
+  object["lines"] = nlohmann::ordered_json::array();
+  for (const importer::LineReport& line : report.lines)
+    object["lines"].push_back({{"name", line.name},
+                               {"node", printable(line.node)},
+                               {"operators", printable(line.op_type)},
+                               {"shape", line.shape},
+                               {"weights", line.weights},
+                               {"products", line.products},
+                               {"runs_on", line.on_unit ? "unit" : "instructions"},
+                               {"cells", line.cells}});
+  object["weights"] = report.weights;
+  object["products"] = report.products;
+  object["cells"] = report.cells;
+  object["expected_prove_seconds"] = report.seconds;
+  object["tail"] = nlohmann::ordered_json::array();
+  for (const importer::TailNode& node : network.tail)
+    object["tail"].push_back(
+        {{"node", printable(node.node)}, {"operator", printable(node.op_type)}});
+  object["warnings"] = network.warnings;
+  return object;
+}
+
+void print_report(const importer::Report& report, const importer::Network& network) {
+  Table table({{"line"},
+               {"operators"},
+               {"shape"},
+               {"weights", Table::Align::kRight},
+               {"products", Table::Align::kRight},
+               {"runs on"},
+               {"cells", Table::Align::kRight},
+               {"node"}});
+  for (const importer::LineReport& line : report.lines)
+    table.row({line.name, printable(line.op_type), importer::text_of(line.shape),
+               line.weights == 0 ? "" : grouped(line.weights),
+               line.products == 0 ? "" : grouped(line.products),
+               line.on_unit ? "unit" : "instructions", grouped(line.cells), printable(line.node)});
+  table.print(stdout);
+  fmt::print(
+      "  {} weights, {} products; about {} cells, {:.2g} s to prove on a typical machine of 2 "
+      "cores\n",
+      grouped(report.weights), grouped(report.products), grouped(report.cells), report.seconds);
+  if (!network.tail.empty()) {
+    std::string nodes;
+    for (const importer::TailNode& node : network.tail)
+      nodes += (nodes.empty() ? "" : ", ") + printable(node.op_type);
+    fmt::print(
+        "\nNot proven, since it is float arithmetic behind the last quantised tensors: {}.\n",
+        nodes);
+  }
+  for (const std::string& warning : network.warnings)
+    fmt::print("warning: {}\n", printable(warning));
+}
+
+int import_command(const Options& options) {
+  const auto failed = [&](const std::string& message) {
+    return fail(kCommand, message, options.json);
+  };
+  if (options.folder.empty() || is_standard(options.folder))
+    return failed("-o DIR: expected a folder's name");
+  const auto write = write_options(options);
+  if (!write) return failed(write.error().message);
+  const auto lower = lower_options(options);
+  if (!lower) return failed(lower.error().message);
+  const auto package = package_folder();
+  if (!package) return failed(package.error().message);
+  const auto bytes = read_file(options.model, "model", kMaxModelFile);
+  if (!bytes) return failed(bytes.error().message);
+  const auto in_model = [&](const onnx_file::Error& error) {
+    return failed(in_file(options.model, as_error(error)).message);
+  };
+  const auto model = onnx_file::read_model(*bytes);
+  if (!model) return in_model(model.error());
+  auto network = importer::lower(*model, *lower);
+  if (!network) return in_model(network.error());
+  const auto plan = importer::plan(*std::move(network));
+  if (!plan) return in_model(plan.error());
+  importer::WriteOptions with_origin = *write;
+  with_origin.onnx = {model->producer, model->opsets.at(""),
+                      hex(stark::blake3_hash(*bytes).bytes)};
+  const auto files = importer::write_guest(*plan, with_origin);
+  if (!files) return in_model(files.error());
+
+  const importer::Report report = importer::report(*plan, options.batch);
+  nlohmann::ordered_json json = report_json(report, plan->network);
+  std::vector<ProjectText> texts;
+  for (const importer::ProjectFile& file : *files) texts.push_back({file.name, file.bytes});
+  texts.push_back({"report.json", json.dump(2) + "\n"});
+  texts.push_back({"report.svg", importer::svg(report, with_origin.model_file)});
+  if (Result<void> ok = write_project(options.folder, texts, options.force); !ok)
+    return failed(ok.error().message);
+
+  const std::vector<std::string> commands = build_commands(options.folder, *package);
+  if (options.json) {
+    json["folder"] = options.folder;
+    for (const ProjectText& text : texts) json["files"].push_back(text.name);
+    json["commands"] = commands;
+    print_json(json);
+    return kSuccess;
+  }
+  print_report(report, plan->network);
+  fmt::print("\nMade the guest {} in {}. Build and run it:\n\n", with_origin.name,
+             printable(options.folder));
+  for (const std::string& command : commands) fmt::print("  {}\n", command);
+  fmt::print("\nThen read {}/README.md.\n", printable(options.folder));
+  return kSuccess;
+}
+
+}  // namespace
+
+void add_import(CLI::App* sub, int& status) {
+  sub->description(
+      "Make a guest of an ONNX model.\n"
+      "Reads a model that is quantised to 8 bits (QOperator or QDQ form) and writes a project "
+      "into\n"
+      "DIR: a guest that computes it bit for bit as ONNX Runtime does, its weights, a host "
+      "program,\n"
+      "CMakeLists.txt, README.md. Prints what each layer costs, and the two commands that build "
+      "and\n"
+      "run it. What cannot be imported is said in one line.");
+  sub->footer(
+      "Example:\n"
+      "  zkvm import mnist.int8.onnx -o mnist --output argmax\n"
+      "JSON (also DIR/report.json): lines (name, node, operators, shape, weights, products, "
+      "runs_on, cells), weights,\n"
+      "products, cells, expected_prove_seconds, tail, warnings, folder, files, commands.");
+  auto options = std::make_shared<Options>();
+  sub->add_option("MODEL", options->model, "The ONNX file")->required()->type_name("");
+  sub->add_option("-o,--output-folder", options->folder, "The project's folder: new or empty")
+      ->required()
+      ->type_name("DIR");
+  sub->add_option("--batch", options->batch, "Inferences in one run and proof")
+      ->check(number_up_to(1, 1 << 20))
+      ->type_name("N");
+  sub->add_option("--name", options->name, "Of the guest; by default the file's")
+      ->type_name("NAME");
+  sub->add_option("--output", options->output,
+                  "What becomes public of each output: all, argmax, or topk K")
+      ->expected(1, 2)
+      ->type_name("WHAT");
+  sub->add_option("--dim", options->dims, "Size of a dimension that the model names: NAME=SIZE")
+      ->type_name("DIM");
+  sub->add_flag("--force", options->force, "Write over the files of an earlier import");
+  sub->add_flag("--json", options->json, "One JSON object on stdout");
+  sub->callback([options, &status] { status = import_command(*options); });
+}
+
+}  // namespace zkvm::cli

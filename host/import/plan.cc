@@ -1,0 +1,439 @@
+#include "host/import/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <set>
+#include <utility>
+
+namespace zkvm::importer {
+namespace {
+
+using layers::Shape;
+
+// What the unit computes of an operator.
+bool is_on_unit(const Operator& op) {
+  return std::holds_alternative<Linear>(op.what) || std::holds_alternative<MaxPool>(op.what) ||
+         std::holds_alternative<Pair>(op.what);
+}
+
+bool is_identity(const Move& move) {
+  if (move.inputs.size() != 1 || !move.tables.empty()) return false;
+  for (size_t i = 0; i < move.from.size(); ++i)
+    if (move.from[i] != i) return false;
+  return true;
+}
+
+uint64_t product(const Dims& dims, size_t begin, size_t end) {
+  uint64_t count = 1;
+  for (size_t i = begin; i < end; ++i) count *= dims[i];
+  return count;
+}
+
+bool is_padded(const layers::Window& window) {
+  return std::ranges::any_of(window.pads, [](uint32_t pad) { return pad != 0; });
+}
+
+class Planner {
+ public:
+  explicit Planner(Network network) : network_(std::move(network)) {
+    views_.resize(network_.values.size(), View::kNone);
+    makers_.resize(network_.values.size(), Maker::kInput);
+  }
+
+  Result<Plan> plan() {
+    prefer_views();
+    join_unit();
+    join_instructions();
+    drop_unused();
+    return laid_out();
+  }
+
+ private:
+  enum class Maker : uint8_t { kInput, kUnit, kMove, kInstructions };
+
+  std::vector<Value>& values() { return network_.values; }
+  Shape shape(ValueId v) { return shape_of(values()[v].dims, views_[v]); }
+
+  // Whether both views give every element the same place.
+  bool agree(ValueId v, View a, View b) {
+    if (a == b) return true;
+    const Shape x = shape_of(values()[v].dims, a), y = shape_of(values()[v].dims, b);
+    return x == y && (x.channels == 1 || x.height * x.width == 1);
+  }
+
+  // Views that convolutions, pools and products have to have.
+  void prefer_views() {
+    const auto prefer = [&](ValueId v, View view) {
+      if (views_[v] == View::kNone) views_[v] = view;
+    };
+    for (const Operator& op : network_.operators) {
+      if (const auto* linear = std::get_if<Linear>(&op.what)) {
+        const View view = linear->rows ? View::kLast : View::kFirst;
+        prefer(linear->x, view), prefer(linear->y, view);
+      } else if (const auto* pool = std::get_if<MaxPool>(&op.what)) {
+        prefer(pool->x, View::kFirst), prefer(pool->y, View::kFirst);
+      }
+    }
+  }
+
+  ValueId new_value(const Value& like) {
+    values().push_back(like);
+    views_.push_back(View::kNone);
+    makers_.push_back(Maker::kMove);
+    return static_cast<ValueId>(values().size() - 1);
+  }
+  // A tensor of the same elements, by a Move that goes before the operator in hand.
+  ValueId copy(ValueId x) {
+    const Value like = values()[x];
+    const ValueId y = new_value(like);
+    add_move(x, y, iota(elements_of(like.dims)));
+    return y;
+  }
+  void add_move(ValueId x, ValueId y, std::vector<uint32_t> from) {
+    operators_.push_back(
+        {fmt::format("copy{}", ++copies_), "", "Copy", Move{{x}, y, std::move(from)}});
+  }
+  static std::vector<uint32_t> iota(uint64_t count) {
+    std::vector<uint32_t> from(count);
+    std::iota(from.begin(), from.end(), 0u);
+    return from;
+  }
+
+  // x, or a copy of it, in a layout of the unit with this view.
+  ValueId wanted(ValueId x, View view) {
+    if (makers_[x] != Maker::kInstructions) {
+      if (views_[x] == View::kNone) views_[x] = view;
+      if (agree(x, views_[x], view)) return x;
+    }
+    const auto [at, is_new] = viewed_.try_emplace({x, view}, ValueId{});
+    if (is_new) {
+      at->second = copy(x);
+      views_[at->second] = view;
+    }
+    return at->second;
+  }
+
+  // The unit's operators get operands in its views; others pass.
+  void join_unit() {
+    std::vector<Operator> all = std::exchange(network_.operators, {});
+    for (const Operator& op : all) {
+      const auto maker = is_on_unit(op)                          ? Maker::kUnit
+                         : std::holds_alternative<Move>(op.what) ? Maker::kMove
+                                                                 : Maker::kInstructions;
+      for_each_operand(
+          op, [&](ValueId v) { readers_[v].push_back(&op); },
+          [&](ValueId v) { makers_[v] = maker; });
+      if (const auto* move = std::get_if<Move>(&op.what))
+        if (is_identity(*move)) same_as_[move->y] = move->inputs[0];
+    }
+    for (Operator& op : all) {
+      if (auto* linear = std::get_if<Linear>(&op.what)) {
+        join(*linear);
+      } else if (auto* pool = std::get_if<MaxPool>(&op.what)) {
+        pool->x = wanted(pool->x, View::kFirst);
+        if (is_padded(pool->window) && pads_otherwise(pool->x)) {
+          const ValueId other = copy(pool->x);
+          views_[other] = View::kFirst;
+          pool->x = other;
+        }
+        views_[pool->y] = View::kFirst;
+      } else if (auto* pair = std::get_if<Pair>(&op.what)) {
+        join(*pair);
+      }
+      operators_.push_back(std::move(op));
+    }
+    network_.operators = std::exchange(operators_, {});
+  }
+
+  // Whether a convolution that reads it, too, takes another byte for padding than a pool, whose is the least.
+  bool pads_otherwise(ValueId x) {
+    if (values()[x].q.stored_zero() == 0) return false;
+    return std::ranges::any_of(readers_[x], [](const Operator* op) {
+      const auto* linear = std::get_if<Linear>(&op->what);
+      return linear && !linear->rows && is_padded(linear->layer.window);
+    });
+  }
+
+  void join(Linear& linear) {
+    const View view = linear.rows ? View::kLast : View::kFirst;
+    const Dims& dims = values()[linear.x].dims;
+    if (linear.rows && elements_of(dims) == dims.back()) {
+      join_dense(linear);
+    } else {
+      linear.x = wanted(linear.x, view);
+    }
+    views_[linear.y] = view;
+  }
+
+  // One row: a kernel as large as the tensor, whatever its shape was before it was flattened.
+  void join_dense(Linear& linear) {
+    ValueId x = linear.x;
+    for (auto source = same_as_.find(x); source != same_as_.end(); source = same_as_.find(x))
+      x = source->second;
+    if (makers_[x] == Maker::kInstructions) x = linear.x;
+    if (views_[x] == View::kNone) views_[x] = View::kLast;
+    x = wanted(x, views_[x]);
+    const Shape in = shape(x);
+    linear.x = x;
+    linear.layer.window = {.kernel = {in.height, in.width}};
+    if (views_[x] != View::kLast || in.width == 1) return;
+    // Elements are counted column by column, channels innermost; weights channel by channel.
+    std::vector<int16_t>& weights = linear.layer.weights;
+    std::vector<int16_t> row(size_t{in.channels} * in.width);
+    for (size_t o = 0; o < linear.layer.outputs; ++o) {
+      const auto begin = weights.begin() + static_cast<ptrdiff_t>(o * row.size());
+      std::copy_n(begin, row.size(), row.begin());
+      for (size_t e = 0; e < row.size(); ++e)
+        begin[static_cast<ptrdiff_t>(e % in.channels * in.width + e / in.channels)] = row[e];
+    }
+  }
+
+  // y's element that each element of x, broadcast to y, is.
+  static std::vector<uint32_t> broadcast(const Dims& x, const Dims& y) {
+    std::vector<uint32_t> from(elements_of(y));
+    for (size_t e = 0; e < from.size(); ++e) {
+      size_t rest = e, at = 0, stride = 1;
+      for (size_t axis = 0; axis < y.size(); ++axis) {  // from the last one
+        const uint32_t size = y[y.size() - 1 - axis];
+        const size_t i = rest % size;
+        rest /= size;
+        if (axis >= x.size()) continue;
+        const uint32_t of_x = x[x.size() - 1 - axis];
+        if (of_x > 1) at += i * stride;
+        stride *= of_x;
+      }
+      from[e] = static_cast<uint32_t>(at);
+    }
+    return from;
+  }
+  // Whether x, in a tensor of dims y, is one pixel for all of it.
+  static bool is_pixel(const Dims& x, const Dims& y, View view) {
+    if (view == View::kFlat || elements_of(x) == elements_of(y)) return false;
+    const size_t channel = view == View::kFirst ? 1 : y.size() - 1;
+    for (size_t axis = 0; axis < y.size(); ++axis) {
+      const size_t missing = y.size() - std::min(x.size(), y.size());
+      const uint32_t size = axis < missing ? 1 : x[axis - missing];
+      if (size != (axis == channel ? y[axis] : 1)) return false;
+    }
+    return true;
+  }
+
+  void join(Pair& pair) {
+    const Dims y = values()[pair.y].dims;
+    const auto is_whole = [&](ValueId v) {
+      return elements_of(values()[v].dims) == elements_of(y);
+    };
+    if (!is_whole(pair.a) && is_whole(pair.b)) {  // the unit has the pixel as b
+      std::swap(pair.a, pair.b);
+      auto exchanged = std::make_shared<std::vector<uint8_t>>(pair.table->size());
+      for (size_t i = 0; i < exchanged->size(); ++i)
+        (*exchanged)[i] = (*pair.table)[(i & 255) << 8 | i >> 8];
+      pair.table = exchanged;
+    }
+    View view = View::kNone;
+    for (const ValueId v : {pair.a, pair.b, pair.y})
+      if (view == View::kNone && is_whole(v) && values()[v].dims.size() == y.size())
+        view = views_[v];
+    if (view == View::kNone) view = natural(y, values()[pair.b].dims);
+    const auto expanded = [&](ValueId v) {
+      Value like = values()[v];
+      std::vector<uint32_t> from = broadcast(like.dims, y);
+      like.dims = y;
+      const ValueId whole = new_value(like);
+      add_move(v, whole, std::move(from));
+      views_[whole] = view;
+      return whole;
+    };
+    pair.a = is_whole(pair.a) && values()[pair.a].dims.size() == y.size() ? wanted(pair.a, view)
+                                                                          : expanded(pair.a);
+    if (is_pixel(values()[pair.b].dims, y, view)) {
+      // A vector, whose only view is its channels.
+      pair.b = wanted(pair.b, View::kFlat);
+    } else {
+      pair.b = is_whole(pair.b) && values()[pair.b].dims.size() == y.size() ? wanted(pair.b, view)
+                                                                            : expanded(pair.b);
+    }
+    views_[pair.y] = view;
+  }
+  static View natural(const Dims& y, const Dims& b) {
+    for (const View view : {View::kFirst, View::kLast})
+      if (y.size() >= 2 && (view == View::kLast || (y.size() <= 4 && y[0] == 1)) &&
+          is_pixel(b, y, view))
+        return view;
+    return y.size() == 4 && y[0] == 1 ? View::kFirst : View::kFlat;
+  }
+
+  bool is_features(ValueId v) const { return on_unit_.contains(v); }
+
+  // Instructions and the journal get Tensors.
+  void join_instructions() {
+    std::set<ValueId> read;
+    std::map<ValueId, const Operator*> written;
+    for (const Operator& op : network_.operators)
+      if (is_on_unit(op))
+        for_each_operand(
+            op, [&](ValueId v) { read.insert(v); }, [&](ValueId v) { written[v] = &op; });
+    on_unit_ = read;
+    for (const auto& [v, op] : written) {
+      const auto* linear = std::get_if<Linear>(&op->what);
+      const Shape s = shape(v);
+      if (!linear || linear->layer.sums || s.height * s.width != 1) on_unit_.insert(v);
+    }
+    std::map<ValueId, ValueId> tensors;
+    const auto as_tensor = [&](ValueId v) {
+      if (!is_features(v)) return v;
+      const auto [at, is_new] = tensors.try_emplace(v, ValueId{});
+      if (is_new) at->second = copy(v);
+      return at->second;
+    };
+    std::vector<Operator> all = std::exchange(network_.operators, {});
+    for (Operator& op : all) {
+      if (!is_on_unit(op) && !std::holds_alternative<Move>(op.what))
+        for_each_operand(op, [&](ValueId& v) { v = as_tensor(v); }, [](ValueId) {});
+      operators_.push_back(std::move(op));
+    }
+    for (Port& port : network_.outputs) port.value = as_tensor(port.value);
+    network_.operators = std::exchange(operators_, {});
+  }
+
+  void drop_unused() {
+    std::set<ValueId> used;
+    for (const Port& port : network_.outputs) used.insert(port.value);
+    std::vector<Operator> kept;
+    for (auto op = network_.operators.rbegin(); op != network_.operators.rend(); ++op) {
+      bool any = false;
+      for_each_operand(*op, [](ValueId) {}, [&](ValueId v) { any |= used.contains(v); });
+      if (!any) continue;
+      for_each_operand(*op, [&](ValueId v) { used.insert(v); }, [](ValueId) {});
+      kept.push_back(std::move(*op));
+    }
+    std::ranges::reverse(kept);
+    network_.operators = std::move(kept);
+    std::erase_if(on_unit_, [&](ValueId v) { return !used.contains(v); });
+  }
+
+  Result<Plan> laid_out() {
+    layers::Network unit;
+    std::map<ValueId, size_t> numbers;
+    std::set<ValueId> written;
+    for (const Operator& op : network_.operators)
+      if (is_on_unit(op))
+        for_each_operand(op, [](ValueId) {}, [&](ValueId v) { written.insert(v); });
+    for (const ValueId v : on_unit_)
+      if (!written.contains(v)) {
+        numbers[v] = unit.inputs.size();
+        unit.inputs.push_back(shape(v));
+      }
+    Plan plan;
+    for (Operator& op : network_.operators) {
+      plan.layers_of.emplace_back();
+      if (!is_on_unit(op)) continue;
+      plan.layers_of.back() = unit.operators.size();
+      for_each_operand(
+          op, [](ValueId) {},
+          [&](ValueId v) { numbers[v] = unit.inputs.size() + unit.operators.size(); });
+      unit.operators.push_back(on_unit(op, numbers));
+    }
+    auto made = layers::plan(unit);
+    if (!made)
+      return tl::unexpected(Error{ErrorCode::kUnsupported,
+                                  "the tensor unit has no such layer: " + made.error().message});
+    plan.layers = std::move(made->layers);
+    plan.storage.resize(values().size());
+    for (ValueId v = 0; v < values().size(); ++v) {
+      const auto number = numbers.find(v);
+      if (number == numbers.end()) continue;
+      const layers::PlannedTensor& tensor = made->tensors[number->second];
+      plan.storage[v].view = views_[v];
+      const bool words = values()[v].type == Type::kInt32;
+      if (!tensor.is_result || words) plan.storage[v].layout = tensor.layout;
+      plan.storage[v].words = words;
+    }
+    plan.network = std::move(network_);
+    return plan;
+  }
+
+  layers::Operator on_unit(Operator& op, const std::map<ValueId, size_t>& numbers) {
+    if (auto* linear = std::get_if<Linear>(&op.what)) {
+      linear->layer.name = op.name;
+      linear->layer.scales = linear->scales;
+      return {numbers.at(linear->x), linear->layer};
+    }
+    if (auto* pool = std::get_if<MaxPool>(&op.what))
+      return {numbers.at(pool->x), layers::MaxPool{op.name, pool->window}};
+    const auto& pair = std::get<Pair>(op.what);
+    const auto flip = [&](ValueId v) { return values()[v].type == Type::kInt8 ? 0x80u : 0u; };
+    const size_t flips = flip(pair.a) << 8 | flip(pair.b);
+    std::vector<uint8_t> stored(pair.table->size());
+    for (size_t i = 0; i < stored.size(); ++i)
+      stored[i] = static_cast<uint8_t>((*pair.table)[i ^ flips] ^ flip(pair.y));
+    layers::Pairwise what{.name = op.name, .op = layers::Pairwise::Op::kTable};
+    what.given = vm::PairTable(std::move(stored));
+    return {numbers.at(pair.a), what, numbers.at(pair.b)};
+  }
+
+  Network network_;
+  std::vector<View> views_;
+  std::vector<Maker> makers_;
+  std::vector<Operator> operators_;  // those that are done
+  std::map<std::pair<ValueId, View>, ValueId> viewed_;
+  std::map<ValueId, std::vector<const Operator*>> readers_;
+  std::map<ValueId, ValueId> same_as_;  // of identity Moves
+  std::set<ValueId> on_unit_;           // values that lie as the unit has them
+  int copies_ = 0;
+};
+
+}  // namespace
+
+layers::Shape shape_of(const Dims& dims, View view) {
+  const auto size = [](uint64_t count) { return static_cast<uint32_t>(count); };
+  const size_t rank = dims.size();
+  switch (view) {
+    case View::kFirst:
+      if (rank == 4) return {dims[1], dims[2], dims[3]};
+      if (rank == 3) return {dims[1], 1, dims[2]};
+      if (rank == 2) return {dims[1], 1, 1};
+      break;
+    case View::kLast:
+      if (rank > 0) return {dims.back(), 1, size(product(dims, 0, rank - 1))};
+      break;
+    case View::kNone:
+    case View::kFlat:
+      break;
+  }
+  return {size(elements_of(dims)), 1, 1};
+}
+
+std::vector<uint32_t> Plan::positions_of(ValueId value) const {
+  const Value& v = network.values[value];
+  const Storage& s = storage[value];
+  std::vector<uint32_t> positions(elements_of(v.dims));
+  if (!s.layout) {
+    const uint32_t bytes = v.type == Type::kInt32 || v.type == Type::kFloat32 ? 4 : 1;
+    for (size_t e = 0; e < positions.size(); ++e) positions[e] = static_cast<uint32_t>(e) * bytes;
+    return positions;
+  }
+  const auto [channels, height, width] = shape_of(v.dims, s.view);
+  for (uint32_t e = 0; e < positions.size(); ++e) {
+    const bool last = s.view == View::kLast;
+    const uint32_t c = last ? e % channels : e / (height * width);
+    const uint32_t i = last ? 0 : e / width % height, j = last ? e / channels : e % width;
+    positions[e] = static_cast<uint32_t>(s.layout->byte_of(c, i, j) * (s.words ? 4 : 1));
+  }
+  return positions;
+}
+
+uint64_t Plan::bytes_of(ValueId value) const {
+  const Storage& s = storage[value];
+  if (s.layout) return s.layout->bytes() * (s.words ? 4 : 1);
+  const Value& v = network.values[value];
+  const uint64_t bytes = v.type == Type::kInt32 || v.type == Type::kFloat32 ? 4 : 1;
+  return (elements_of(v.dims) * bytes + 3) / 4 * 4;
+}
+
+Result<Plan> plan(Network network) { return Planner(std::move(network)).plan(); }
+
+}  // namespace zkvm::importer

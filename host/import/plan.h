@@ -1,0 +1,45 @@
+// Where a network's tensors lie in a guest, and what the tensor unit computes of it.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "host/import/network.h"
+#include "host/layers/network.h"
+
+namespace zkvm::importer {
+
+// How a value's dimensions become channels, rows and columns of the unit.
+enum class View : uint8_t {
+  kNone,   // the unit has nothing to do with it
+  kFirst,  // [1, C, H, W], [1, C, L], [1, C]
+  kLast,   // [.., K]: channels K, and a column for each index of the others
+  kFlat,   // one channel for each element
+};
+
+struct Storage {
+  View view = View::kNone;
+  // zk::nn::Features in this layout; else a zk::nn::Tensor, in ONNX's order and its own type's bytes.
+  std::optional<layers::Layout> layout = {};
+  // With a layout: 32-bit sums, four bytes for each byte of the layout.
+  bool words = false;
+};
+
+struct Plan {
+  Network network;               // with Moves where a tensor must lie in two ways
+  std::vector<Storage> storage;  // of each value
+  std::vector<std::optional<size_t>>
+      layers_of;  // of each operator: its layer, if the unit computes it
+  std::vector<vm::Layer> layers;
+  // Byte of the stored value, of each element in order.
+  [[nodiscard]] std::vector<uint32_t> positions_of(ValueId value) const;
+  [[nodiscard]] uint64_t bytes_of(ValueId value) const;  // of the object in the guest
+};
+
+// Linear layers, max pools and pairs go to the unit; all else is instructions on Tensors.
+// Error: kUnsupported, where the unit has no such layer, with its numbers.
+[[nodiscard]] Result<Plan> plan(Network network);
+
+[[nodiscard]] layers::Shape shape_of(const Dims& dims, View view);
+
+}  // namespace zkvm::importer

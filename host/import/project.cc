@@ -1,0 +1,311 @@
+#include "host/import/project.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "host/model_info.h"
+
+namespace zkvm::importer {
+namespace {
+
+bool is_bytes(Type type) { return type == Type::kInt8 || type == Type::kUint8; }
+
+// What the guest commits of an output.
+TensorInfo output_info(const Plan& plan, const Port& port, const WriteOptions& options) {
+  const Value& value = plan.network.values[port.value];
+  TensorInfo info{.name = port.name,
+                  .shape = value.dims,
+                  .type = static_cast<TensorType>(value.type),
+                  .model_type = onnx_file::name_of(port.model_type)};
+  info.labels = port.labels;
+  if (!is_bytes(value.type)) {
+    info.index = value.type == Type::kInt32 && !port.labels.empty();
+    return info;
+  }
+  if (options.output == WriteOptions::Output::kAll) {
+    info.scale = TensorScale{value.q.scale, value.q.zero_point};
+    return info;
+  }
+  info.shape = {options.output == WriteOptions::Output::kArgMax ? 1 : options.top};
+  info.type = TensorType::kInt32;
+  info.model_type = "int32";
+  info.index = true;
+  return info;
+}
+
+ModelInfo model_info(const Plan& plan, const WriteOptions& options) {
+  ModelInfo info;
+  info.name = options.name;
+  info.batch = options.batch;
+  for (const Port& port : plan.network.inputs) {
+    const Value& value = plan.network.values[port.value];
+    TensorInfo input{.name = port.name,
+                     .shape = value.dims,
+                     .type = static_cast<TensorType>(value.type),
+                     .model_type = onnx_file::name_of(port.model_type)};
+    if (is_bytes(value.type)) input.scale = TensorScale{value.q.scale, value.q.zero_point};
+    info.inputs.push_back(std::move(input));
+  }
+  for (const Port& port : plan.network.outputs)
+    info.outputs.push_back(output_info(plan, port, options));
+  info.onnx = options.onnx;
+  return info;
+}
+
+// Every input in the middle: at its zero point, as read_tensor reads it.
+std::string example_input(const Plan& plan, uint32_t batch) {
+  std::string one;
+  for (const Port& port : plan.network.inputs) {
+    const Value& value = plan.network.values[port.value];
+    const uint64_t bytes = elements_of(value.dims) * (is_bytes(value.type) ? 1 : 4);
+    const uint8_t middle = is_bytes(value.type) ? value.q.stored_zero() : 0;
+    one.append(bytes, static_cast<char>(middle));
+    one.append((4 - bytes % 4) % 4, '\0');
+  }
+  std::string all;
+  for (uint32_t i = 0; i < batch; ++i) all += one;
+  return all;
+}
+
+// 70000 -> "72K": zkvm_add_guest's sizes, in whole pages.
+std::string size_text(uint64_t bytes) { return fmt::format("{}K", (bytes + 4095) / 4096 * 4); }
+
+std::string cmake_text(const WriteOptions& options, uint64_t stack, uint64_t heap) {
+  return fmt::format(R"(# Made by `zkvm import`.
+cmake_minimum_required(VERSION 3.25)
+project({name} LANGUAGES C CXX)
+set(CMAKE_CXX_STANDARD 20)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+find_package(zkvm REQUIRED)
+
+# guests/{name}.elf computes its layers on the tensor unit, guests/{name}_plain.elf by instructions alone.
+set(model SOURCES {name}_guest.cc LAYERS {name} {name}.layers MODEL {name}.model.json STACK {stack})
+zkvm_add_guest(NAME {name} TENSOR on ${{model}})
+zkvm_add_guest(NAME {name}_plain TENSOR off HEAP {heap} ${{model}})
+
+add_executable(host host.cc)
+target_link_libraries(host PRIVATE zkvm::host)
+
+add_custom_target(run
+  COMMAND host ${{ZKVM_GUEST_DIR}}/{name}.elf ${{CMAKE_CURRENT_SOURCE_DIR}}/example.input
+  DEPENDS {name}_guest USES_TERMINAL COMMENT "Proving an inference")
+)",
+                     fmt::arg("name", options.name), fmt::arg("stack", size_text(stack)),
+                     fmt::arg("heap", size_text(heap)));
+}
+
+std::string host_text(const ModelInfo& info) {
+  std::string outputs;
+  for (const TensorInfo& output : info.outputs) {
+    const TensorScale scale = output.scale.value_or(TensorScale{});
+    outputs += fmt::format("    {{\"{}\", Type::{}, {}, {:a}f, {}}},\n", cpp_string(output.name),
+                           output.type == TensorType::kInt8    ? "kInt8"
+                           : output.type == TensorType::kUint8 ? "kUint8"
+                           : output.type == TensorType::kInt32 ? "kInt32"
+                                                               : "kFloat32",
+                           output.elements(), scale.scale, scale.zero_point);
+  }
+  return fmt::format(
+      R"(// Proves an inference of {name}, verifies the receipt as anybody could who has not the input, and prints the outputs.
+//
+//   host GUEST.elf INPUT          INPUT: as `zkvm encode` makes it of .npy files
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+#include "host/zkvm.h"
+
+namespace {{
+
+enum class Type {{ kInt8, kUint8, kInt32, kFloat32 }};
+
+// The journal: for each of {batch} example(s) these, each padded to whole words. A byte x means scale (x - zero_point).
+struct Output {{
+  const char* name;
+  Type type;
+  size_t elements;
+  float scale;
+  int zero_point;
+}};
+constexpr Output kOutputs[] = {{
+{outputs}}};
+
+size_t bytes_of(Type type) {{ return type == Type::kInt8 || type == Type::kUint8 ? 1 : 4; }}
+
+double element(const Output& output, const uint8_t* bytes) {{
+  int32_t word = 0;
+  float number = 0;
+  if (bytes_of(output.type) == 4) std::memcpy(&word, bytes, 4), std::memcpy(&number, bytes, 4);
+  switch (output.type) {{
+    case Type::kInt8:
+      return output.scale * static_cast<float>(static_cast<int8_t>(*bytes) - output.zero_point);
+    case Type::kUint8:
+      return output.scale * static_cast<float>(*bytes - output.zero_point);
+    case Type::kInt32:
+      return word;
+    case Type::kFloat32:
+      return number;
+  }}
+  return 0;
+}}
+
+std::vector<uint8_t> read_file(const char* path) {{
+  std::ifstream file(path, std::ios::binary);
+  return {{std::istreambuf_iterator<char>(file), {{}}}};
+}}
+
+bool print(const std::vector<uint8_t>& journal) {{
+  size_t at = 0;
+  for (int example = 0; example < {batch}; ++example)
+    for (const Output& output : kOutputs) {{
+      const size_t bytes = output.elements * bytes_of(output.type);
+      if (journal.size() < at + bytes) return false;
+      std::printf("%s:", output.name);
+      for (size_t i = 0; i < output.elements; ++i)
+        std::printf(" %g", element(output, &journal[at + i * bytes_of(output.type)]));
+      std::printf("\n");
+      at += (bytes + 3) / 4 * 4;
+    }}
+  return at == journal.size();
+}}
+
+}}  // namespace
+
+int main(int argc, char** argv) {{
+  if (argc != 3) {{
+    std::fprintf(stderr, "usage: host GUEST.elf INPUT\n");
+    return 2;
+  }}
+  const std::vector<uint8_t> elf = read_file(argv[1]), input = read_file(argv[2]);
+  const zkvm::Result<zkvm::Proved> proved = zkvm::prove(elf, input);
+  if (!proved) {{
+    std::fprintf(stderr, "%s: %s\n", argv[1], proved.error().message.c_str());
+    return 2;
+  }}
+  if (proved->run.trap) {{
+    std::fprintf(stderr, "the guest failed: %s\n", proved->run.trap->message.c_str());
+    return 1;
+  }}
+  std::printf("proven in %.2f s: a receipt of %zu bytes\n", proved->seconds,
+              proved->receipt.size());
+
+  // What follows is the other side: it has the receipt, and knows the program by its image id.
+  const zkvm::Result<zkvm::Verification> verified = zkvm::verify(proved->receipt, proved->image_id);
+  if (!verified || verified->exit_code != 0) {{
+    std::fprintf(stderr, "not proven: %s\n",
+                 verified ? "exit code is not 0" : verified.error().message.c_str());
+    return 1;
+  }}
+  if (!print(verified->journal)) {{
+    std::fprintf(stderr, "the journal is not as long as the outputs\n");
+    return 1;
+  }}
+  return 0;
+}}
+)",
+      fmt::arg("name", info.name), fmt::arg("batch", info.batch), fmt::arg("outputs", outputs));
+}
+
+std::string tensor_rows(const std::vector<TensorInfo>& tensors) {
+  std::string rows;
+  for (const TensorInfo& t : tensors)
+    rows += fmt::format(
+        "| {} | {} | {} | {} |\n", markdown(t.name), fmt::join(t.shape, " x "), name_of(t.type),
+        t.scale ? fmt::format("{} (x - {})", t.scale->scale, t.scale->zero_point) : "as it is");
+  return rows;
+}
+
+std::string readme_text(const Plan& plan, const WriteOptions& options, const ModelInfo& info) {
+  std::string rows;
+  for (size_t i = 0; i < plan.network.operators.size(); ++i) {
+    const Operator& op = plan.network.operators[i];
+    ValueId y = 0;
+    for_each_operand(op, [](ValueId) {}, [&](ValueId v) { y = v; });
+    rows += fmt::format("| {} | {} | {} | {} |\n", op.name, markdown(op.op_type),
+                        text_of(plan.network.values[y].dims),
+                        plan.layers_of[i] ? "tensor unit" : "instructions");
+  }
+  return fmt::format(
+      R"(# {name}: {model} as a guest
+
+Made by `zkvm import`. `{name}_guest.cc` computes the network in integers; a proof of its run shows the outputs and hides
+the input. **The model is public**: weights are part of the program, and whoever has enough receipts can read them.
+
+    cmake -S . -B build -Dzkvm_DIR=PREFIX/lib/cmake/zkvm
+    cmake --build build --target run               # proves example.input, all of it at the zero point
+
+    zkvm encode build/guests/{name}.elf x.npy -o x.input
+    zkvm prove build/guests/{name}.elf --input x.input -o x.zkr
+    zkvm verify x.zkr --elf build/guests/{name}.elf
+
+| input (private) | shape | read as | a byte x means |
+|---|---|---|---|
+{inputs}
+| output (public) | shape | committed as | a byte x means |
+|---|---|---|---|
+{outputs}
+**What it is**: these names, shapes, scales stand in the program (`{name}.model.json`), and the image id covers them and
+all weights. Who verifies recomputes it from the ONNX file: `zkvm import` of the same version with the same options
+writes these files byte for byte, and the same compilers make the same program of them; then `zkvm id build/guests/{name}.elf`.
+
+`build/guests/{name}_plain.elf` is the same network by instructions alone: slower, for comparison; it runs under qemu, too.
+
+| line | operators | shape | computed by |
+|---|---|---|---|
+{rows}{warnings})",
+      fmt::arg("name", options.name), fmt::arg("model", options.model_file),
+      fmt::arg("inputs", tensor_rows(info.inputs)), fmt::arg("outputs", tensor_rows(info.outputs)),
+      fmt::arg("rows", rows),
+      fmt::arg("warnings", plan.network.warnings.empty()
+                               ? ""
+                               : fmt::format("\nNoticed when it was made:\n\n- {}\n",
+                                             fmt::join(plan.network.warnings, "\n- "))));
+}
+
+}  // namespace
+
+std::string cpp_string(const std::string& text) {
+  std::string quoted;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      quoted += fmt::format("\\{}", c);
+    } else if (byte < 32 || byte >= 127) {
+      quoted += fmt::format("\\{:03o}", byte);
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted;
+}
+
+std::string markdown(const std::string& text) {
+  std::string plain;
+  for (const char c : text) {
+    if (c == '|' || c == '*' || c == '_' || c == '`' || c == '<' || c == '\\') plain += '\\';
+    plain += static_cast<unsigned char>(c) < 32 ? ' ' : c;
+  }
+  return plain;
+}
+
+std::vector<ProjectFile> project_files(const Plan& plan, const WriteOptions& options,
+                                       uint64_t stack) {
+  const ModelInfo info = model_info(plan, options);
+  uint64_t heap = 512 << 10;
+  return {{"CMakeLists.txt", cmake_text(options, stack, heap)},
+          {"README.md", readme_text(plan, options, info)},
+          {"host.cc", host_text(info)},
+          {options.name + ".model.json", write_model_info(info)},
+          {"example.input", example_input(plan, options.batch)}};
+}
+
+}  // namespace zkvm::importer

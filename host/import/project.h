@@ -1,0 +1,16 @@
+// What a guest's project has beside its sources: how it is built, what it is, a host program.
+#pragma once
+
+#include "host/import/write.h"
+
+namespace zkvm::importer {
+
+// CMakeLists.txt, README.md, host.cc, NAME.model.json, example.input. `stack`: bytes that the guest's tensors take.
+[[nodiscard]] std::vector<ProjectFile> project_files(const Plan& plan, const WriteOptions& options,
+                                                     uint64_t stack);
+
+// Inside quotes of C++, and in a table of Markdown: names come from the ONNX file.
+[[nodiscard]] std::string cpp_string(const std::string& text);
+[[nodiscard]] std::string markdown(const std::string& text);
+
+}  // namespace zkvm::importer

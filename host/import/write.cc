@@ -1,0 +1,334 @@
+#include "host/import/write.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "host/import/definitions.h"
+#include "host/import/project.h"
+#include "host/layers/plain.h"
+#include "vm/layer/section.h"
+
+namespace zkvm::importer {
+namespace {
+
+const char* element_text(Type type) {
+  switch (type) {
+    case Type::kInt8:
+      return "int8_t";
+    case Type::kUint8:
+      return "uint8_t";
+    case Type::kInt32:
+      return "int32_t";
+    case Type::kFloat32:
+      return "float";
+  }
+  return "";
+}
+
+// conv1 -> Conv1, max_pool2 -> MaxPool2.
+std::string camel(std::string_view name) {
+  std::string text;
+  bool up = true;
+  for (const char c : name) {
+    if (c == '_') {
+      up = true;
+    } else {
+      text += up ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
+      up = false;
+    }
+  }
+  return text;
+}
+
+// The function of zk::nn that a guest's line calls.
+std::string function_of(const Operator& op) {
+  const auto is = [&](std::string_view text) { return op.name.starts_with(text); };
+  return std::visit(
+      [&](const auto& what) -> std::string {
+        using What = std::remove_cvref_t<decltype(what)>;
+        if constexpr (std::is_same_v<What, Linear>) {
+          return what.rows ? "dense" : "conv2d";
+        } else if constexpr (std::is_same_v<What, MaxPool>) {
+          return "max_pool";
+        } else if constexpr (std::is_same_v<What, Pair>) {
+          return is("add") ? "add" : is("mul") ? "mul" : "pairwise";
+        } else if constexpr (std::is_same_v<What, Move>) {
+          for (const char* known : {"concat", "transpose", "reshape", "flatten", "slice", "split",
+                                    "pad", "resize", "expand", "gather", "lookup"})
+            if (is(known)) return known;
+          return "move";
+        } else if constexpr (std::is_same_v<What, AveragePool>) {
+          return "average_pool";
+        } else if constexpr (std::is_same_v<What, MatMul>) {
+          return "mat_mul";
+        } else if constexpr (std::is_same_v<What, Softmax>) {
+          return "softmax";
+        } else if constexpr (std::is_same_v<What, ReduceMean>) {
+          return "reduce_mean";
+        } else if constexpr (std::is_same_v<What, LayerNormalization>) {
+          return "layer_normalization";
+        } else if constexpr (std::is_same_v<What, Gather>) {
+          return "gather_rows";
+        } else if constexpr (std::is_same_v<What, ArgMax>) {
+          return "arg_max";
+        } else if constexpr (std::is_same_v<What, TopK>) {
+          return "top_k";
+        } else if constexpr (std::is_same_v<What, Trees>) {
+          return "tree_ensemble";
+        } else {
+          return "";
+        }
+      },
+      op.what);
+}
+
+// Operands of an operator, in the order in which its function takes them.
+std::vector<ValueId> reads_of(const Operator& op) {
+  std::vector<ValueId> reads;
+  for_each_operand(op, [&](ValueId v) { reads.push_back(v); }, [](ValueId) {});
+  return reads;
+}
+std::vector<ValueId> writes_of(const Operator& op) {
+  std::vector<ValueId> writes;
+  for_each_operand(op, [](ValueId) {}, [&](ValueId v) { writes.push_back(v); });
+  return writes;
+}
+
+class GuestWriter {
+ public:
+  GuestWriter(const Plan& plan, const WriteOptions& options) : plan_(plan), options_(options) {
+    for (const char* word : {"zk", "main", "infer", "outputs", "example", "Outputs"})
+      taken_.insert(word);
+    for (const Operator& op : plan.network.operators) taken_.insert(op.name);
+    for (const Port& port : plan.network.inputs) names_[port.value] = identifier(port.name);
+    for (const Operator& op : plan.network.operators) {
+      const std::vector<ValueId> writes = writes_of(op);
+      for (size_t i = 0; i < writes.size(); ++i)
+        names_[writes[i]] = writes.size() == 1 ? op.name
+                            : i == 0           ? op.name + "_first"
+                                               : op.name + "_second";
+    }
+    for (const Port& port : plan.network.outputs) outputs_.push_back(identifier(port.name));
+  }
+
+  Result<std::vector<ProjectFile>> files() {
+    const std::string& name = options_.name;
+    std::vector<ProjectFile> files;
+    files.push_back({name + "_guest.cc", guest()});
+    files.push_back({name + "_layers.h", header()});
+    std::vector<uint8_t> layers, plain;
+    if (!plan_.layers.empty()) {
+      layers = vm::write_layers(plan_.layers);
+      plain = layers::write_plain(plan_.layers);
+    }
+    files.push_back({name + ".layers", {layers.begin(), layers.end()}});
+    files.push_back({name + ".layers.plain", {plain.begin(), plain.end()}});
+    for (ProjectFile& file : project_files(plan_, options_, stack_bytes()))
+      files.push_back(std::move(file));
+    return files;
+  }
+
+ private:
+  const Value& value(ValueId v) const { return plan_.network.values[v]; }
+
+  // ONNX's name as a C++ identifier that nothing else has.
+  std::string identifier(const std::string& onnx) {
+    std::string text;
+    for (const char c : onnx) text += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+    while (text.starts_with('_')) text.erase(0, 1);
+    while (text.ends_with('_')) text.pop_back();
+    for (size_t at; (at = text.find("__")) != std::string::npos;) text.erase(at, 1);
+    if (text.size() > 40) text.resize(40);
+    if (text.empty() || std::isdigit(static_cast<unsigned char>(text[0]))) text = "x" + text;
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::string unique = text;
+    for (int i = 2; taken_.contains(unique) || is_keyword(unique); ++i)
+      unique = fmt::format("{}_{}", text, i);
+    taken_.insert(unique);
+    return unique;
+  }
+  static bool is_keyword(const std::string& text) {
+    static const std::set<std::string> kWords = {
+        "and",    "asm",      "auto",   "bool",     "break",  "case",   "catch",    "char",
+        "class",  "concept",  "const",  "default",  "delete", "do",     "double",   "else",
+        "enum",   "explicit", "export", "extern",   "false",  "float",  "for",      "friend",
+        "goto",   "if",       "inline", "int",      "long",   "module", "mutable",  "namespace",
+        "new",    "not",      "or",     "private",  "public", "return", "register", "short",
+        "signed", "sizeof",   "static", "struct",   "switch", "this",   "throw",    "true",
+        "try",    "typedef",  "union",  "unsigned", "using",  "void",   "while",    "xor"};
+    return kWords.contains(text);
+  }
+
+  std::string type_name(ValueId v) const { return camel(names_.at(v)); }
+  std::string what_is(ValueId v) const {
+    return fmt::format("{} {}", element_text(value(v).type), text_of(value(v).dims));
+  }
+
+  std::string header() {
+    const std::string& name = options_.name;
+    std::string text = fmt::format(
+        "// Layers of {}: types of its tensors, and what computes each of them. Made by `zkvm "
+        "import`.\n#pragma once\n\n#include <zk/nn.h>\n\nnamespace {} {{\n\n",
+        options_.model_file, name);
+    if (!plan_.layers.empty())
+      text += fmt::format("extern \"C\" const std::byte zk_layers_{}[];\n\n", name);
+    for (const auto& [v, variable] : ordered_names())
+      text += fmt::format("using {} = {};  // {}\n", type_name(v), type_text(plan_, v), what_is(v));
+    text += '\n';
+    for (size_t i = 0; i < plan_.network.operators.size(); ++i) text += definition(i);
+    return text + fmt::format("\n}}  // namespace {}\n", name);
+  }
+  // By place in the guest.
+  std::vector<std::pair<ValueId, std::string>> ordered_names() const {
+    std::vector<std::pair<ValueId, std::string>> ordered;
+    for (const Port& port : plan_.network.inputs)
+      ordered.emplace_back(port.value, names_.at(port.value));
+    for (const Operator& op : plan_.network.operators)
+      for (const ValueId v : writes_of(op)) ordered.emplace_back(v, names_.at(v));
+    return ordered;
+  }
+
+  std::string definition(size_t i) const {
+    const Operator& op = plan_.network.operators[i];
+    const std::string constant = "k" + camel(op.name);
+    const std::vector<ValueId> reads = reads_of(op), writes = writes_of(op);
+    if (plan_.layers_of[i]) {
+      std::string types;
+      for (const ValueId v : reads) types += ", " + type_name(v);
+      const bool is_pair = std::holds_alternative<Pair>(op.what);
+      return fmt::format("inline constexpr zk::nn::{}<zk_layers_{}, {}{}, {}> {}{{}};\n",
+                         is_pair ? "UnitPair" : "UnitLayer", options_.name, *plan_.layers_of[i],
+                         types, type_name(writes[0]), constant);
+    }
+    return operator_definition(plan_, op, constant, [&](ValueId v) { return type_name(v); });
+  }
+
+  // A line of infer().
+  std::string line(const Operator& op) const {
+    const std::vector<ValueId> reads = reads_of(op), writes = writes_of(op);
+    std::string arguments;
+    for (const ValueId v : reads) arguments += (arguments.empty() ? "" : ", ") + names_.at(v);
+    std::string to = writes.size() == 1
+                         ? names_.at(writes[0])
+                         : fmt::format("[{}, {}]", names_.at(writes[0]), names_.at(writes[1]));
+    const std::string constant = "k" + camel(op.name);
+    std::string statement = std::holds_alternative<Constant>(op.what)
+                                ? fmt::format("  const auto& {} = {};", to, constant)
+                                : fmt::format("  const auto {} = zk::nn::{}<{}>({});", to,
+                                              function_of(op), constant, arguments);
+    constexpr size_t kColumn = 64;
+    statement += std::string(statement.size() < kColumn ? kColumn - statement.size() : 1, ' ');
+    return fmt::format("{} // {:<14} {}\n", statement, text_of(value(writes[0]).dims), op.op_type);
+  }
+
+  std::string guest() const {
+    const Network& network = plan_.network;
+    std::string parameters, arguments, reads, fields, results, commits, input_text;
+    for (const Port& port : network.inputs) {
+      const std::string& variable = names_.at(port.value);
+      const std::string comma = parameters.empty() ? "" : ", ";
+      parameters += fmt::format("{}const {}& {}", comma, type_name(port.value), variable);
+      arguments += comma + variable;
+      reads += fmt::format("  const auto {} = zk::nn::read_tensor<{}>();  // private: {}\n",
+                           variable, type_name(port.value), what_is(port.value));
+    }
+    for (size_t i = 0; i < network.outputs.size(); ++i) {
+      const ValueId v = network.outputs[i].value;
+      fields += fmt::format("  {} {};  // {}\n", type_name(v), outputs_[i], what_is(v));
+      results += (i == 0 ? "" : ", ") + names_.at(v);
+      commits += commit_text(v, "outputs." + outputs_[i]);
+    }
+    std::string lines;
+    for (const Operator& op : network.operators) lines += line(op);
+    const std::string example =
+        fmt::format("{}  const Outputs outputs = infer({});\n{}", reads, arguments, commits);
+    return fmt::format(
+        R"(// Proves: "I know an input for which {model} computes what the journal says".
+// The input is private; the model is not: weights are part of the program.
+#include <zk/nn.h>
+#include <zk/nn/input.h>
+#include <zk/zk.h>
+
+#include "{name}_layers.h"
+
+namespace {name} {{
+
+struct Outputs {{
+{fields}}};
+
+inline Outputs infer({parameters}) {{
+{lines}  return {{{results}}};
+}}
+
+inline void run_example() {{
+{example}}}
+
+}}  // namespace {name}
+
+int main() {{
+{loop}{name}::run_example();
+}}
+)",
+        fmt::arg("model", options_.model_file), fmt::arg("name", options_.name),
+        fmt::arg("fields", fields), fmt::arg("parameters", parameters), fmt::arg("lines", lines),
+        fmt::arg("results", results), fmt::arg("example", example),
+        fmt::arg("loop", options_.batch == 1
+                             ? "  "
+                             : fmt::format("  for (int i = 0; i < {}; ++i) ", options_.batch)));
+  }
+
+  std::string commit_text(ValueId v, const std::string& expression) const {
+    const bool is_bytes = value(v).type == Type::kInt8 || value(v).type == Type::kUint8;
+    if (!is_bytes || options_.output == WriteOptions::Output::kAll)
+      return fmt::format("  zk::commit({}.data);  // public\n", expression);
+    if (options_.output == WriteOptions::Output::kArgMax)
+      return fmt::format("  zk::commit(zk::nn::arg_max({}));  // public: the class\n", expression);
+    return fmt::format("  zk::commit(zk::nn::top<{}>({}).data);  // public: the classes\n",
+                       options_.top, expression);
+  }
+
+  // All tensors of one inference, and what else there is on the stack.
+  uint64_t stack_bytes() const {
+    uint64_t bytes = 64 << 10;
+    for (const auto& [v, name] : names_) bytes += plan_.bytes_of(v);
+    return bytes;
+  }
+
+  const Plan& plan_;
+  const WriteOptions& options_;
+  std::map<ValueId, std::string> names_;  // variables
+  std::vector<std::string> outputs_;      // members of Outputs
+  std::set<std::string> taken_;
+};
+
+}  // namespace
+
+std::string type_text(const Plan& plan, ValueId v) {
+  const Value& value = plan.network.values[v];
+  const Storage& storage = plan.storage[v];
+  if (storage.layout) {
+    const layers::Layout& layout = *storage.layout;
+    if (storage.words) return fmt::format("zk::nn::Sums<{}>", layout.bytes());
+    const auto& [channels, height, width] = layout.shape;
+    return fmt::format("zk::nn::Features<{}, {}, {}, {}, zk::nn::Layout{{{}, {}, {}, {}, {}}}>",
+                       element_text(value.type), channels, height, width, layout.planar, layout.row,
+                       layout.lead, layout.tail, layout.gap ? int{*layout.gap} : -1);
+  }
+  Dims dims = value.dims;
+  if (dims.size() > 1 && dims[0] == 1) dims.erase(dims.begin());
+  if (dims.empty()) dims = {1};
+  return fmt::format("zk::nn::Tensor<{}, {}>", element_text(value.type), fmt::join(dims, ", "));
+}
+
+Result<std::vector<ProjectFile>> write_guest(const Plan& plan, const WriteOptions& options) {
+  return GuestWriter(plan, options).files();
+}
+
+}  // namespace zkvm::importer

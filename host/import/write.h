@@ -1,0 +1,37 @@
+// The guest project of a network: sources that a person could have written, and files beside them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "host/import/plan.h"
+#include "host/model_info.h"
+
+namespace zkvm::importer {
+
+struct WriteOptions {
+  enum class Output : uint8_t { kAll, kArgMax, kTopK };
+  std::string name;        // a C identifier: of the folder's files, the guest and its namespace
+  std::string model_file;  // the ONNX file's name, for comments
+  Output output = Output::kAll;  // what the guest commits of each output
+  uint32_t top = 1;              // of kTopK
+  uint32_t batch = 1;            // inferences in one run
+  OnnxInfo onnx = {};            // of the file
+};
+
+struct ProjectFile {
+  std::string name;  // below the project's folder
+  std::string bytes;
+};
+
+// NAME_guest.cc, NAME_layers.h, NAME.layers, NAME.layers.plain, CMakeLists.txt and what else they need.
+// The same network gives the same bytes on every machine.
+// Errors: kUnsupported.
+[[nodiscard]] Result<std::vector<ProjectFile>> write_guest(const Plan& plan,
+                                                           const WriteOptions& options);
+
+// The C++ type of a value in the guest.
+[[nodiscard]] std::string type_text(const Plan& plan, ValueId value);
+
+}  // namespace zkvm::importer
