@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Writes cases.bin: small ONNX models with ONNX Runtime's outputs, and models that `zkvm import` refuses.
+
+    python3 -m venv v && v/bin/pip install -r tests/import/requirements.txt
+    v/bin/pip download --no-deps --only-binary :all: onnx==1.22.0   # the last one that holds the node tests
+    v/bin/python tests/import/make_cases.py --node-tests onnx-1.22.0-*.whl --failed-before FOLDER
+    python3 tests/import/make_cases.py --list
+
+FOLDER holds models that an importer got wrong once; without it, or without the wheel, those cases stay as they are in
+cases.bin. The runtime's outputs: models in operator form under a default session, in QDQ form with
+session.qdqisint8allowed=1; one thread. In u8 x s8 layers weights are within [-64, 64], but for `full_range` networks,
+which need a CPU with VNNI to be remade: others saturate. Every model is also run without optimisation, and refused here
+where that differs: at all in operator form, by more than rounding in QDQ form. Seeds are names: a case stays as it is
+when others come.
+"""
+import argparse
+import pathlib
+
+import container
+from container import Case
+
+HERE = pathlib.Path(__file__).parent
+FILE = HERE / "cases.bin"
+
+# Greatest difference between the runtime with and without its optimisation, where that is more than 1.
+FURTHER = {
+    "averagepool_qdq_count_include_pad_ceil": 17,  # the runtime's average of floats counts other cells
+    "static_transformer": 5,  # many layers, one after the other
+}
+
+
+def computed():
+    import elementwise_cases
+    import exporter_cases
+    import linear_cases
+    import runtime
+    import shape_cases
+    import static_quantisation
+    for module in (linear_cases, elementwise_cases, shape_cases, exporter_cases, static_quantisation):
+        for graph, samples in module.cases():
+            yield from_runtime(runtime, graph, samples)
+
+
+def from_runtime(runtime, graph, samples):
+    from expectations import DIFFERS
+    model, values, away = runtime.outputs(graph, samples)
+    if away > (0 if graph.form == "op" else FURTHER.get(graph.name, 1)):
+        raise ValueError(f"{graph.name}: {away} away from the runtime without optimisation")
+    distance, reason = DIFFERS.get(graph.name, (0, None))
+    return Case(graph.name, f"differs: {reason}" if reason else "exact", model, distance,
+                [feed.name for feed in graph.feeds], list(graph.cuts), values)
+
+
+def given(arguments, before):
+    import given_cases
+    import runtime
+    if arguments.failed_before:
+        for graph, samples in given_cases.previous_failures(arguments.failed_before):
+            yield graph if isinstance(graph, Case) else from_runtime(runtime, graph, samples)
+    else:
+        yield from (case for case in before if case.name.startswith("failed_before_"))
+    if not arguments.node_tests:
+        yield from (case for case in before if case.name.startswith("onnx_"))
+        return
+    for case in given_cases.node_tests(arguments.node_tests):
+        if case.samples and (found := given_cases.disagreement(case)):
+            print(f"{case.name}: not what the runtime gives: {found}")
+        yield case
+
+
+def refused():
+    import refused_cases
+    for name, model, parts in refused_cases.cases():
+        yield Case(name, "refused: " + " & ".join(parts), model)
+
+
+def make(arguments):
+    before = container.decode(FILE.read_bytes()) if FILE.exists() else []
+    cases = [*computed(), *given(arguments, before), *refused()]
+    names = [case.name for case in cases]
+    if len(set(names)) != len(names):
+        raise ValueError(f"twice: {sorted(n for n in names if names.count(n) > 1)}")
+    data = container.encode(cases)
+    if container.decode(data) != cases:
+        raise ValueError("what was written does not read back")
+    FILE.write_bytes(data)
+    count = lambda kind: sum(case.kind.startswith(kind) for case in cases)
+    print(f"{len(cases)} cases in {len(data)} bytes: {count('exact')} exact, {count('differs')} differ, "
+          f"{count('refused')} refused")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--extract", metavar="NAME", help="writes NAME.onnx here")
+    parser.add_argument("--node-tests", metavar="WHEEL")
+    parser.add_argument("--failed-before", metavar="FOLDER")
+    arguments = parser.parse_args()
+    if arguments.list:
+        for case in container.decode(FILE.read_bytes()):
+            print(f"{case.name}: {case.kind}; {len(case.model)} bytes, {len(case.samples)} samples")
+    elif arguments.extract:
+        case = next(c for c in container.decode(FILE.read_bytes()) if c.name == arguments.extract)
+        pathlib.Path(case.name + ".onnx").write_bytes(case.model)
+    else:
+        make(arguments)
+
+
+if __name__ == "__main__":
+    main()
