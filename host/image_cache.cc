@@ -26,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 using stark::machine::Image;
 
-constexpr std::string_view kMagic = "zkvm cached image 1\n";
+constexpr std::string_view kMagic = "zkvm cached image 2\n";
 constexpr uint64_t kMaxImageBytes = uint64_t{1} << 20;
 
 // Empty where there is no cache.

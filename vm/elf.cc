@@ -326,8 +326,12 @@ bool has_name(const Elf32_Shdr& section, std::span<const uint8_t> names, std::st
          names[section.sh_name + name.size()] == 0;
 }
 
-Result<std::vector<Layer>> find_layers(std::span<const uint8_t> file, const Elf32_Ehdr& header) {
-  if (header.e_shnum == 0 || header.e_shstrndx == SHN_UNDEF) return {};
+// The bytes of the section called so, which is one that is not loaded; nothing if there is none.
+Result<std::optional<std::span<const uint8_t>>> find_section(std::span<const uint8_t> file,
+                                                             const Elf32_Ehdr& header,
+                                                             std::string_view name,
+                                                             ErrorCode error) {
+  if (header.e_shnum == 0 || header.e_shstrndx == SHN_UNDEF) return std::nullopt;
   const auto strings = read_section(file, header, header.e_shstrndx);
   if (!strings) return tl::unexpected(strings.error());
   if (strings->sh_type != SHT_STRTAB) {
@@ -335,22 +339,39 @@ Result<std::vector<Layer>> find_layers(std::span<const uint8_t> file, const Elf3
                 strings->sh_type);
   }
   const auto names = file.subspan(strings->sh_offset, strings->sh_size);
-  std::optional<Elf32_Shdr> found;
+  std::optional<std::span<const uint8_t>> found;
   for (uint32_t i = 0; i < header.e_shnum; ++i) {
     const auto section = read_section(file, header, i);
     if (!section) return tl::unexpected(section.error());
-    if (!has_name(*section, names, kLayerSection)) continue;
+    if (!has_name(*section, names, name)) continue;
     if (section->sh_type != SHT_PROGBITS || (section->sh_flags & SHF_ALLOC) != 0 || found) {
-      return fail(ErrorCode::kBadLayers,
+      return fail(error,
                   "section {}: expected one {} of type {} that is not loaded, found {} type {} and "
                   "flags {:#x}",
-                  i, kLayerSection, SHT_PROGBITS, found ? "another of" : "", section->sh_type,
+                  i, name, SHT_PROGBITS, found ? "another of" : "", section->sh_type,
                   section->sh_flags);
     }
-    found = *section;
+    found = file.subspan(section->sh_offset, section->sh_size);
   }
-  if (!found) return {};
-  return read_layers(file.subspan(found->sh_offset, found->sh_size));
+  return found;
+}
+
+Result<std::vector<Layer>> find_layers(std::span<const uint8_t> file, const Elf32_Ehdr& header) {
+  const auto section = find_section(file, header, kLayerSection, ErrorCode::kBadLayers);
+  if (!section) return tl::unexpected(section.error());
+  if (!*section) return {};
+  return read_layers(**section);
+}
+
+Result<std::vector<uint8_t>> find_model(std::span<const uint8_t> file, const Elf32_Ehdr& header) {
+  const auto section = find_section(file, header, kModelSection, ErrorCode::kBadModel);
+  if (!section) return tl::unexpected(section.error());
+  if (!*section) return {};
+  if ((*section)->empty() || (*section)->size() > kMaxModelBytes) {
+    return fail(ErrorCode::kBadModel, "section {}: expected 1 to {} bytes, found {}", kModelSection,
+                kMaxModelBytes, (*section)->size());
+  }
+  return std::vector<uint8_t>((*section)->begin(), (*section)->end());
 }
 
 }  // namespace
@@ -369,7 +390,10 @@ Result<Program> load_elf(std::span<const uint8_t> file, const LoadLimits& limits
   if (!symbols) return tl::unexpected(std::move(symbols.error()));
   auto layers = find_layers(file, *header);
   if (!layers) return tl::unexpected(std::move(layers.error()));
-  return Program{header->e_entry, std::move(*regions), std::move(*symbols), std::move(*layers)};
+  auto model = find_model(file, *header);
+  if (!model) return tl::unexpected(std::move(model.error()));
+  return Program{header->e_entry, std::move(*regions), std::move(*symbols), std::move(*layers),
+                 std::move(*model)};
 }
 
 const Region& Program::text() const {
@@ -433,6 +457,8 @@ const char* name_of(ErrorCode code) {
       return "BadSymbols";
     case ErrorCode::kBadLayers:
       return "BadLayers";
+    case ErrorCode::kBadModel:
+      return "BadModel";
     case ErrorCode::kOutOfMemory:
       return "OutOfMemory";
   }

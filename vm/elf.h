@@ -21,6 +21,11 @@ namespace zkvm::vm {
 inline constexpr uint32_t kAddressBegin = 0x1000;
 inline constexpr uint32_t kAddressEnd = 0x3f000000;
 
+// What the program says of its model, for people and tools: not loaded, but covered by the image id. Its
+// format is host/model_info.h's; here it is bytes.
+inline constexpr std::string_view kModelSection = ".zkvm.model";
+inline constexpr size_t kMaxModelBytes = size_t{1} << 20;
+
 struct LoadLimits {
   uint64_t memory_bytes = 1u << 30;      // sum of all declared segments
   size_t symbols = 1u << 20;             // symbols kept
@@ -48,9 +53,10 @@ struct Symbol {
 
 struct Program {
   uint32_t entry;
-  std::vector<Region> regions;     // by base, disjoint; exactly one is executable
-  std::vector<Symbol> symbols;     // by address; functions, objects and assembler labels
-  std::vector<Layer> layers = {};  // by id; of section kLayerSection (vm/layer/section.h)
+  std::vector<Region> regions;      // by base, disjoint; exactly one is executable
+  std::vector<Symbol> symbols;      // by address; functions, objects and assembler labels
+  std::vector<Layer> layers = {};   // by id; of section kLayerSection (vm/layer/section.h)
+  std::vector<uint8_t> model = {};  // of section kModelSection, as it stands; empty: there is none
 
   const Region& text() const;
   // The region that declares `address`, or null.

@@ -22,6 +22,7 @@ enum class ErrorCode : uint8_t {
   kBadEntry,               // entry point misaligned or not in the executable segment
   kBadSymbols,             // malformed symbol table
   kBadLayers,    // malformed section of layers, or one with a layer beyond the tensor unit
+  kBadModel,     // a section about the model that is loaded, empty, too large, or not the only one
   kOutOfMemory,  // the host refused to reserve the declared memory
 };
 

@@ -16,6 +16,7 @@ constexpr uint32_t kVersion = 4;  // of the format, the chips and the heights of
 constexpr std::string_view kIdPrefix = "zkvm image";
 constexpr uint32_t kWordEnd = chips::kAddressEnd / 4;
 constexpr uint64_t kRunBytes = 4 + 2 + 1;
+constexpr uint8_t kHasLayers = 1, kHasModel = 2;  // flags: what follows
 static_assert(chips::kReadOnlyBase % kBankWords == 0 && kWordEnd % kBankWords == 0);
 static_assert(2 * (kWordEnd / kBankWords) < kLayersBank);  // numbers of banks
 
@@ -68,7 +69,8 @@ std::vector<uint8_t> Image::serialise() const {
     out.put(run.count);
     out.put(static_cast<uint8_t>(run.kind));
   }
-  out.put(static_cast<uint8_t>(has_layers() ? 1 : 0));
+  out.put(static_cast<uint8_t>((has_layers() ? kHasLayers : 0) | (model ? kHasModel : 0)));
+  if (model) out.put(*model);
   if (has_layers())
     for (const uint8_t log_height : layer_heights) out.put(log_height);
   const auto put_roots = [&](const std::vector<Digest>& of_volumes, const Digest& of_image,
@@ -104,12 +106,15 @@ Result<Image> Image::parse(std::span<const uint8_t> bytes) {
   if (!in.truncated()) {
     if (auto ok = check_runs(image.runs); !ok) return tl::unexpected<Error>(ok.error());
     const size_t volumes = BankMap(image.runs).volume_widths().size();
-    const auto layers = in.get<uint8_t>();
-    if (layers == 1)
+    const auto flags = in.get<uint8_t>();
+    if (flags & kHasModel) image.model = in.get_digest();
+    if (flags & kHasLayers)
       for (uint8_t& log_height : image.layer_heights) log_height = in.get<uint8_t>();
-    if (!in.truncated() && layers != (image.has_layers() ? 1 : 0))
-      return complain(ErrorCode::kNonCanonical, "layers: expected 0, or 1 and tables, found {}",
-                      layers);
+    if (!in.truncated() && (flags & ~(kHasLayers | kHasModel)) != 0)
+      return complain(ErrorCode::kNonCanonical, "flags: expected {} at most, found {}",
+                      kHasLayers | kHasModel, flags);
+    if (!in.truncated() && ((flags & kHasLayers) != 0) != image.has_layers())
+      return complain(ErrorCode::kNonCanonical, "layers: expected a table at least, found none");
     const auto read_roots = [&](std::vector<Digest>& to, Digest& root, Digest& of_layers) {
       if (in.can_hold(volumes, sizeof(Digest)))
         for (size_t i = 0; i < volumes; ++i) to.push_back(in.get_digest());

@@ -98,6 +98,10 @@ struct Image {
   /// those, and all others need not make them.
   std::optional<ImageRoots> lower = {};
 
+  /// BLAKE3 of what the program says of its model (vm::kModelSection), if it says something. The id
+  /// covers it, and no proof depends on it.
+  std::optional<Digest> model = {};
+
   bool operator==(const Image&) const = default;
 
   /// The lowest rate of proofs, as log2 of the blowup.

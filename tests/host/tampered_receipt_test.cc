@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 
@@ -56,6 +57,35 @@ TEST(TrueReceipt, HasTheSecurityThatItSays) {
   const auto result = verify(sample().bytes, sample().id, {.security_bits = bits + 0.01});
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::kInsecure);
+}
+
+// Programs that differ in what they say of their model alone are two: a receipt of one is none of the other, as long
+// as it names the one. What it proves holds for both, which do the same.
+TEST(TamperedReceipt, AnotherModel) {
+  const ImageId said = image_id(true_program({'1'})).value();
+  EXPECT_NE(said, sample().id);
+  EXPECT_NE(said, image_id(true_program({'2'})).value());
+  const auto result = verify(sample().bytes, said, {.security_bits = kTrueBits});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::kWrongProgram);
+
+  auto image = stark::machine::Image::parse(sample().image).value();
+  image.model = stark::blake3_hash(Bytes{'1'});
+  Receipt receipt = sample().receipt;
+  const Bytes with = image.serialise();
+  receipt.image = with;
+  const Bytes bytes = serialise(receipt);
+  EXPECT_EQ(verify_sample(bytes).error().code, ErrorCode::kWrongProgram);
+  EXPECT_TRUE(verify(bytes, said, {.security_bits = kTrueBits}));
+  // No byte of the digest can be another one.
+  const auto digest = std::ranges::search(bytes, to_api(*image.model)).begin();
+  ASSERT_NE(digest, bytes.end());
+  for (ptrdiff_t i = 0; i < 32; ++i) {
+    Bytes changed = bytes;
+    changed[static_cast<size_t>(digest - bytes.begin() + i)] ^= 0x20;
+    EXPECT_EQ(verify(changed, said, {.security_bits = kTrueBits}).error().code,
+              ErrorCode::kWrongProgram);
+  }
 }
 
 TEST(TamperedReceipt, JournalAndExitCode) {

@@ -4,6 +4,7 @@
 // Loops in between make it long enough to be cut; memory is used before and after.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "host/verify.h"
@@ -13,7 +14,8 @@ namespace zkvm::test {
 
 inline constexpr double kTrueBits = 5;
 
-inline std::vector<uint8_t> true_program() {
+// `model`: what it says of its model; empty: nothing.
+inline std::vector<uint8_t> true_program(std::vector<uint8_t> model = {}) {
   using namespace vm::test;
   Assembler text;
   const auto wait = [&](uint32_t rounds) {
@@ -23,7 +25,9 @@ inline std::vector<uint8_t> true_program() {
   wait(20);
   text.li(t0, kDataBase)(lw(t2, 0, t0))(addi(t2, t2, 1))(sw(t2, 4, t0)).call(64, 3, kDataBase, 8);
   wait(20);
-  return ElfFile::of(text.exit(3).words()).bytes();
+  ElfFile file = ElfFile::of(text.exit(3).words());
+  if (!model.empty()) file.sections = {{".zkvm.model", std::move(model)}};
+  return file.bytes();
 }
 
 // The proofs of its execution on this input; they differ from call to call.

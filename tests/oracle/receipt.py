@@ -129,9 +129,12 @@ def parse_image(data):
         columns += count * width
     widths = [min(VOLUME_COLUMNS, columns - first) for first in range(IMAGE_COLUMNS, columns, VOLUME_COLUMNS)]
 
-    layers = reader.uint(1)
-    heights = reader.uints(1, len(LAYER_TABLES)) if layers == 1 else []
-    require(layers <= 1 and (layers == 0 or any(heights)), "NonCanonical", f"image: layers: {layers}")
+    flags = reader.uint(1)
+    layers, model = flags & 1, flags & 2
+    if model:
+        reader.bytes(32)  # the digest of what it says of its model, which is there to be hashed
+    heights = reader.uints(1, len(LAYER_TABLES)) if layers else []
+    require(flags <= 3 and (not layers or any(heights)), "NonCanonical", f"image: flags {flags}, heights {heights}")
 
     def read_roots(log_blowup):
         volumes = [(reader.bytes(32), width) for width in widths]

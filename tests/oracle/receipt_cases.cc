@@ -417,7 +417,12 @@ void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) 
   add_heights("no weights", LayerTable::kWeights, 0);
   add_changed("no tables of layers", [](Image& i) { i.layer_heights = {}; });
   add_changed("another root of layers", [](Image& i) { i.layers[0] ^= 1; });
-  add_changed("another entry", [](Image& i) { i.entry ^= 4; });  // which the proofs do not see
+  // Which the proofs do not see.
+  add_changed("another entry", [](Image& i) { i.entry ^= 4; });
+  add_changed("with or without a model", [](Image& i) {
+    i.model = i.model ? std::nullopt : std::optional(stark::Digest{1, 2, 3});
+  });
+  add_changed("another model", [](Image& i) { i.model = stark::Digest{7}; });
   add_changed("entry in an instruction", [](Image& i) { i.entry += 2; });
   add_changed("entry too high", [](Image& i) { i.entry = 0x3f000000; });
   for (const uint8_t rate : std::vector<uint8_t>{0, 1, 3, 4, 5})

@@ -186,5 +186,31 @@ TEST(Elf, KeepsToItsLimits) {
   EXPECT_EQ(load_elf(file, {.symbol_name_bytes = 10}).error().code, ErrorCode::kBadSymbols);
 }
 
+TEST(Elf, KeepsWhatTheProgramSaysOfItsModel) {
+  ElfFile file = good_file();
+  EXPECT_TRUE(load_elf(file.bytes())->model.empty());
+  const std::vector<uint8_t> said = {'{', 0, 0xff, '}'};  // bytes here, and no more
+  file.sections = {{".comment", {1}}, {std::string(kModelSection), said}};
+  const auto program = load_elf(file.bytes());
+  ASSERT_TRUE(program) << program.error().message;
+  EXPECT_EQ(program->model, said);
+  EXPECT_EQ(program->memory_bytes(), load_elf(good_file().bytes())->memory_bytes());
+
+  file.sections[1].bytes.assign(kMaxModelBytes, ' ');
+  EXPECT_TRUE(load_elf(file.bytes()));
+  const auto refused = [&](const std::function<void(ElfFile&)>& spoil) {
+    ElfFile spoilt = file;
+    spoil(spoilt);
+    const auto result = load_elf(spoilt.bytes());
+    EXPECT_FALSE(result);
+    return result ? "accepted" : name_of(result.error().code);
+  };
+  EXPECT_STREQ(refused([](ElfFile& f) { f.sections[1].bytes.push_back(' '); }), "BadModel");
+  EXPECT_STREQ(refused([](ElfFile& f) { f.sections[1].bytes.clear(); }), "BadModel");
+  EXPECT_STREQ(refused([](ElfFile& f) { f.sections.push_back(f.sections[1]); }), "BadModel");
+  EXPECT_STREQ(refused([](ElfFile& f) { f.sections[1].flags = SHF_ALLOC; }), "BadModel");
+  EXPECT_STREQ(refused([](ElfFile& f) { f.sections[1].type = SHT_NOBITS; }), "BadModel");
+}
+
 }  // namespace
 }  // namespace zkvm::vm::test

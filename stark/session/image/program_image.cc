@@ -102,7 +102,7 @@ BankLayout machine_bank(uint32_t entry) {
 }
 
 struct ProgramLayout {
-  Image image;                           // but for its roots and their rates
+  Image image;                           // but for layers, roots and their rates
   std::map<uint16_t, BankLayout> banks;  // all but blank ones
 };
 
@@ -110,6 +110,7 @@ ProgramLayout lay_out(const vm::Program& program) {
   ProgramLayout out;
   out.image.entry = program.entry;
   out.image.log_program = log_height_for(program.text().size / 4);
+  if (!program.model.empty()) out.image.model = blake3_hash(program.model);
   uint16_t number = 0;
   out.banks[number++] = machine_bank(program.entry);
   for (const bool write : {true, false})
@@ -240,7 +241,8 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, const Image* k
     image.lower.emplace();
   if (known != nullptr && known->runs == image.runs && known->log_blowup == image.log_blowup &&
       known->lower.has_value() == image.lower.has_value() && known->entry == image.entry &&
-      known->log_program == image.log_program && known->layer_heights == image.layer_heights) {
+      known->log_program == image.log_program && known->layer_heights == image.layer_heights &&
+      known->model == image.model) {
     image = *known;
     out.banks_ = BankMap(image.runs, image.has_layers());
     return out;

@@ -45,6 +45,13 @@ Image image_of_two_rates() {
   return image;
 }
 
+// The same of a program that says something of its model.
+Image image_with_model() {
+  Image image = image_of_two_rates();
+  image.model = digest(80);
+  return image;
+}
+
 ErrorCode error_of(const Image& image) {
   const auto checked = image.check();
   EXPECT_FALSE(checked);
@@ -56,7 +63,7 @@ ErrorCode error_of(const Image& image) {
 }
 
 TEST(Image, ComesBackFromItsBytes) {
-  for (const Image& image : {some_image(), image_of_two_rates(), Image{}}) {
+  for (const Image& image : {some_image(), image_of_two_rates(), image_with_model(), Image{}}) {
     const auto parsed = Image::parse(image.serialise());
     ASSERT_TRUE(parsed) << parsed.error().message;
     EXPECT_EQ(*parsed, image);
@@ -65,7 +72,7 @@ TEST(Image, ComesBackFromItsBytes) {
 }
 
 TEST(Image, RefusesCutAndLongerBytes) {
-  for (const Image& image : {some_image(), image_of_two_rates()}) {
+  for (const Image& image : {some_image(), image_of_two_rates(), image_with_model()}) {
     const std::vector<uint8_t> bytes = image.serialise();
     for (size_t n = 0; n < bytes.size(); ++n) {
       const auto parsed = Image::parse(std::span(bytes).first(n));
@@ -81,11 +88,11 @@ TEST(Image, RefusesCutAndLongerBytes) {
 
 // Whatever is accepted is another image, with these very bytes and another id.
 TEST(Image, EveryByteCounts) {
-  const Image image = image_of_two_rates();
+  const Image image = image_with_model();
   const std::vector<uint8_t> bytes = image.serialise();
   size_t accepted = 0;
   for (size_t i = 0; i < bytes.size(); ++i)
-    for (const int change : {1, 4, 0x80, 0xff}) {
+    for (const int change : {1, 2, 4, 0x80, 0xff}) {
       std::vector<uint8_t> changed = bytes;
       changed[i] = static_cast<uint8_t>(changed[i] ^ change);
       const auto parsed = Image::parse(changed);
@@ -95,7 +102,7 @@ TEST(Image, EveryByteCounts) {
       EXPECT_NE(parsed->id(), image.id());
       EXPECT_EQ(parsed->serialise(), changed);
     }
-  EXPECT_GE(accepted, 4 * sizeof(Digest) * 6);  // roots are any bytes
+  EXPECT_GE(accepted, 5 * sizeof(Digest) * 7);  // roots and the model's digest are any bytes
 }
 
 TEST(Image, IdDependsOnEveryField) {
@@ -118,6 +125,10 @@ TEST(Image, IdDependsOnEveryField) {
       [](Image& i) { i = image_of_two_rates(), i.lower->volumes[1][7] ^= 1; },
       [](Image& i) { i = image_of_two_rates(), i.lower->root[0] ^= 1; },
       [](Image& i) { i = image_of_two_rates(), std::swap(i.root, i.lower->root); },
+      [](Image& i) { i.model = Digest{}; },
+      [](Image& i) { i.model = digest(80); },
+      [](Image& i) { i = image_with_model(); },
+      [](Image& i) { i = image_with_model(), (*i.model)[7] ^= 1; },
   };
   std::vector<Digest> ids = {some_image().id()};
   for (const auto& change : changes) {
@@ -129,6 +140,30 @@ TEST(Image, IdDependsOnEveryField) {
   std::ranges::sort(ids);
   EXPECT_EQ(std::ranges::adjacent_find(ids), ids.end());
   EXPECT_NE(some_image().id(), blake3_hash(some_image().serialise()));
+}
+
+// Programs of before the description of models keep their ids.
+TEST(Image, WithoutAModelHasTheBytesThatItHad) {
+  const Image image = some_image();
+  const std::vector<uint8_t> bytes = image.serialise();
+  const size_t flags = 4 + 4 + 1 + 4 + 1 + 2 + 7 * image.runs.size();
+  EXPECT_EQ(bytes[flags], 0);
+  EXPECT_EQ(bytes.size(), flags + 1 + 3 * sizeof(Digest) + 1);
+
+  Image with = image;
+  with.model = digest(80);
+  std::vector<uint8_t> longer = with.serialise();
+  EXPECT_EQ(longer[flags], 2);
+  longer[flags] = 0;
+  const auto digest_at = longer.begin() + static_cast<ptrdiff_t>(flags) + 1;
+  longer.erase(digest_at, digest_at + sizeof(Digest));
+  EXPECT_EQ(longer, bytes);
+
+  for (const uint8_t unknown : std::vector<uint8_t>{4, 6, 0x80}) {
+    std::vector<uint8_t> changed = with.serialise();
+    changed[flags] |= unknown;
+    EXPECT_EQ(Image::parse(changed).error().code, ErrorCode::kNonCanonical);
+  }
 }
 
 TEST(Image, RefusesWhatIsOutOfRange) {
@@ -387,6 +422,13 @@ TEST(MachineCircuit, RootsAreThoseOfTheRate) {
     expect(image, log_blowup, 3, digest(70), digest(50), digest(60));
   for (const uint8_t log_blowup : std::vector<uint8_t>{1, 2, 3, 4})
     expect(some_image(), log_blowup, 2, digest(40), digest(10), digest(20));
+}
+
+// What the program says of its model is the id's business: a key with it is a key without.
+TEST(MachineCircuit, DoesNotDependOnTheModel) {
+  const std::vector<BankUse> uses = {{0}, {16}, {48, true}};
+  EXPECT_EQ(circuit_of(image_with_model(), uses).key().serialise(),
+            circuit_of(image_of_two_rates(), uses).key().serialise());
 }
 
 // A segment has a tree beside `image` for the volumes that it uses, and for no other bank.

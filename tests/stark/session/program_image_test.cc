@@ -215,6 +215,22 @@ TEST(ProgramImage, TakesAnImageThatIsKnown) {
     EXPECT_EQ(tree->root(), circuit->key().slots[slot].root);
 }
 
+// The image of a program that is the same but for what it says of its model is not this one's.
+TEST(ProgramImage, TakesNoImageOfAnotherModel) {
+  ElfFile file = small_file();
+  file.sections = {{".zkvm.model", {'1'}}};
+  const ProgramImage said = image_of(file), silent = image_of(small_file());
+  EXPECT_EQ(said.image().model, blake3_hash(std::vector<uint8_t>{'1'}));
+  EXPECT_EQ(said.image().root, silent.image().root);
+  for (const auto& [of, known] :
+       {std::pair{&file, &silent}, {static_cast<ElfFile*>(nullptr), &said}}) {
+    const vm::Program program = program_of(of != nullptr ? *of : small_file());
+    const auto image = ProgramImage::of(program, &known->image(), 1);
+    ASSERT_TRUE(image);
+    EXPECT_EQ(image->image(), (of != nullptr ? said : silent).image());
+  }
+}
+
 TEST(ProgramImage, IdNamesEveryWordAndPermission) {
   const auto id_of = [](const std::function<void(ElfFile&)>& change) {
     ElfFile file = small_file();
@@ -238,7 +254,11 @@ TEST(ProgramImage, IdNamesEveryWordAndPermission) {
       id_of([&](ElfFile& f) { segment(f, 1).flags = PF_R; }),
       id_of([&](ElfFile& f) { segment(f, 2).flags = PF_R | PF_W; }),
       id_of([&](ElfFile& f) { f.segments.pop_back(); }),
+      id_of([&](ElfFile& f) { f.sections = {{".zkvm.model", {'1'}}}; }),
+      id_of([&](ElfFile& f) { f.sections = {{".zkvm.model", {'1', ' '}}}; }),
+      id_of([&](ElfFile& f) { f.sections = {{".zkvm.model", {'2'}}}; }),
   };
+  EXPECT_EQ(id_of([](ElfFile& f) { f.sections = {{".comment", {'1'}}}; }), honest);
   ids.push_back(image_of(small_file(), 2).image().id());
   std::ranges::sort(ids);
   EXPECT_EQ(std::ranges::adjacent_find(ids), ids.end());
