@@ -36,13 +36,13 @@ def _tensor(data):
 def _reason(proto, inputs):
     """Parts of the error line, where such a model is out of range."""
     node = proto.graph.node[0]
-    kinds = {t.data_type for t in inputs}
-    for kind, text in ((TensorProto.FLOAT16, "float16"), (TensorProto.INT16, "int16"), (TensorProto.UINT16, "uint16")):
-        if kind in kinds:
-            return text
+    kinds = {TensorProto.DataType.Name(t.data_type) for t in inputs}
     for kind in sorted(kinds):
-        if TensorProto.DataType.Name(kind).startswith(("FLOAT8", "FLOAT4", "INT4", "UINT4", "INT2", "UINT2")):
-            return TensorProto.DataType.Name(kind).lower()
+        if kind.startswith(("FLOAT8", "FLOAT4", "INT4", "UINT4", "INT2", "UINT2")):
+            return kind.lower()
+    for kind in ("FLOAT16", "INT16", "UINT16"):
+        if kind in kinds:
+            return kind.lower()
     if any(n.op_type == "DynamicQuantizeLinear" for n in proto.graph.node):
         return "DynamicQuantizeLinear"
     if any(a.name == "block_size" for a in node.attribute):

@@ -53,6 +53,7 @@ class Graph:
         self.rng = np.random.default_rng(zlib.crc32(name.encode()))
         self.nodes, self.initialisers, self.inputs, self.outputs = [], [], [], []
         self.feeds, self.cuts = [], []
+        self.sums = {}  # of a cut that is a float made of whole sums: what one of them is worth
         self.imports = {"": opset}
         self.form = "qdq"
         self.counts = {}
@@ -143,6 +144,11 @@ class Graph:
             self.outputs.append((self.dq(x), TensorProto.FLOAT))
         else:
             self.outputs.append((x.name, ONNX_TYPES[np.dtype(TYPES[x.dtype])]))
+
+    def sums_output(self, name, worth):
+        """A float output of a linear operator: the graph is cut at its integer sums."""
+        self.sums[name] = np.asarray(worth, np.float32)
+        self.result(name, TensorProto.FLOAT)
 
     def result(self, name, element, cut=True):
         """Any other output of the model; `cut`: it is where the graph is cut."""

@@ -2,6 +2,7 @@
 import itertools
 
 import numpy as np
+from onnx import TensorProto
 
 from graph import MICROSOFT, TYPES, Graph, Quantised, limits
 
@@ -327,5 +328,47 @@ def matmul_cases():
                          transposed=True)
 
 
+def sums(name, op="Gemm", per_channel=False, with_bias=True, then=None, form="qdq", x="s8", alpha=1.0, **options):
+    """A last layer whose result nobody quantises."""
+    graph = Graph(name, **options)
+    graph.form = form
+    dims, shape = {"Gemm": ((1, 6), (4, 6)), "Conv": ((1, 2, 3, 3), (4, 2, 2, 2)), "MatMul": ((1, 3, 6), (6, 4))}[op]
+    xq = graph.input(dims, x, 0.05, 7, floats=form == "qdq")
+    scales = np.array(weight_scales(graph, 4, per_channel), np.float32)
+    values, biases = weights(graph, shape, "s8"), graph.rng.integers(-900, 900, 4)
+    worth = np.float32(xq.scale) * scales
+    zeros = np.zeros_like(scales, np.int8)
+    if form == "op":
+        ins = graph.operand(xq) + [graph.const(values), graph.floats(scales), graph.const(zeros),
+                                   graph.const(biases, np.int32)]
+        y = graph.node("QGemm", ins, domain=MICROSOFT, transB=1, alpha=alpha)
+        worth = np.float32(alpha) * worth
+    else:
+        axis = (1 if op == "MatMul" else 0) if per_channel else None
+        ins = [graph.dq(xq), graph.dq_constant(values, scales, zeros, axis=axis)]
+        if with_bias:
+            ins.append(graph.dq_constant(biases, worth, np.zeros_like(worth, np.int32), "s32", axis=0 if per_channel else None))
+        y = graph.node(op, ins, **({"transB": 1} if op == "Gemm" else {}))
+    if then:
+        graph.sums[y] = worth
+        graph.cuts.append(y)
+        graph.result(then(graph, y), TensorProto.FLOAT, cut=False)
+    else:
+        graph.sums_output(y, worth)
+    return graph, 3
+
+
+def sums_cases():
+    yield sums("sums_gemm_op", form="op")
+    yield sums("sums_gemm_op_alpha", form="op", alpha=0.5, per_channel=True)
+    yield sums("sums_gemm_qdq")
+    yield sums("sums_gemm_qdq_per_channel", per_channel=True, x="u8")
+    yield sums("sums_gemm_no_bias", with_bias=False)
+    yield sums("sums_conv", "Conv", per_channel=True)
+    yield sums("sums_matmul", "MatMul", with_bias=False)
+    yield sums("sums_gemm_softmax", then=lambda g, v: g.node("Softmax", [v], axis=-1))
+    yield sums("sums_conv_then_moves", "Conv", then=lambda g, v: g.node("Sigmoid", [g.node("Flatten", [v])]))
+
+
 def cases():
-    return itertools.chain(conv_cases(), conv_and_more_cases(), conv_middle_cases(), gemm_cases(), matmul_cases())
+    return itertools.chain(sums_cases(), conv_cases(), conv_and_more_cases(), conv_middle_cases(), gemm_cases(), matmul_cases())

@@ -137,7 +137,7 @@ def of(model, op_type):
     return next(n for n in model.graph.node if n.op_type == op_type)
 
 
-def set_output_cycle(model):
+def add_cycle(model):
     relu = helper.make_node("Relu", ["back"], ["forth"], name="round")
     model.graph.node.extend([relu, helper.make_node("Relu", ["forth"], ["back"], name="about")])
     of(model, "QuantizeLinear").input[0] = "back"
@@ -329,7 +329,7 @@ def spoilt():
     yield *changed("no_opset", lambda m: m.ClearField("opset_import")), ["opset"]
     yield *changed("local_function", local_function), ["doubled", "Twice"]
     yield *changed("external_data", external), ["another file"]
-    yield *changed("cycle", set_output_cycle), ["cycle"]
+    yield *changed("cycle", add_cycle), ["depends on what it writes"]
     yield *changed("missing_initialiser", lambda m: constant(m, "QuantizeLinear", 1)), [
         "q1"]
     yield *changed("dims_overflow", shape_beyond), ["x0"]

@@ -40,6 +40,13 @@ def as_model_wants(feed, values, element):
     return (values.astype(np.float32) - np.float32(feed.zero)) * np.float32(feed.scale)
 
 
+def whole_sums(name, values, worth):
+    sums = values.astype(np.float64) / (worth.reshape(-1, *[1] * (values.ndim - 2)) if worth.ndim else worth)
+    if np.abs(sums - np.rint(sums)).max() > 0.05:
+        raise ValueError(f"{name}: no whole sums")
+    return np.rint(sums).astype(np.int32)
+
+
 def outputs(graph, samples):
     """(the model, its samples, the greatest difference to a session without optimisation)."""
     plain = graph.model()
@@ -64,6 +71,9 @@ def outputs(graph, samples):
         row = []
         for cut in graph.cuts:
             value = got[cut]
+            if cut in graph.sums:
+                value = whole_sums(cut, value, graph.sums[cut])
+                other[cut] = whole_sums(cut, other[cut], graph.sums[cut])
             if value.dtype == np.int64:
                 value = value.astype(np.int32)
             if value.dtype not in (np.uint8, np.int8, np.int32):
