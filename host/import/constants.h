@@ -16,6 +16,8 @@ namespace zkvm::importer {
 std::array<float, 256> softmax_table(float input_scale, uint32_t width);
 // floor(1 / sy), which the runtime has in place of 1 / sy.
 float softmax_factor(float output_scale);
+inline constexpr float kMaxSoftmaxFactor =
+    1 << 20;  // above it float64's quotients are no longer exact
 
 // LayerNormalization along rows of D elements x, in integers:
 //

@@ -232,11 +232,15 @@ class Evaluator {
   }
 
   // QLinearAveragePool: the mean is of the cells inside the input; with count_include_pad of the whole window, even
-  // where ceil_mode lets it reach beyond the padding.
+  // where ceil_mode lets it reach beyond the padding. A window that is the whole input is another function.
   Failure compute(const AveragePool& pool) {
     if (Failure failure = missing({pool.x})) return failure;
     const layers::Shape in = shape_of(value(pool.x)), out = shape_of(value(pool.y));
     const Quantisation &from = value(pool.x).q, &to = value(pool.y).q;
+    if (pool.window.kernel == std::array{in.height, in.width} &&
+        pool.window.pads == std::array<uint32_t, 4>{} &&
+        pool.window.dilations == std::array{1u, 1u})
+      return global_average(pool);
     Bytes& y = allocate(pool.y);
     size_t next = 0;
     for_each_position(out, [&](uint32_t c, uint32_t row, uint32_t column) {
@@ -256,6 +260,22 @@ class Evaluator {
       const float result = scaled + static_cast<float>(to.zero_point);
       y[next++] = saturated(std::nearbyint(result), to);
     });
+    return std::nullopt;
+  }
+
+  // QLinearGlobalAveragePool.
+  Failure global_average(const AveragePool& pool) {
+    const layers::Shape in = shape_of(value(pool.x));
+    const Quantisation &from = value(pool.x).q, &to = value(pool.y).q;
+    const size_t count = size_t{in.height} * in.width;
+    const float divisor = to.scale * static_cast<float>(count), scale = from.scale / divisor;
+    Bytes& y = allocate(pool.y);
+    if (y.size() * count != size(pool.x)) return failed("result: expected one element a channel");
+    for (size_t c = 0; c < y.size(); ++c) {
+      int64_t sum = 0;
+      for (size_t i = 0; i < count; ++i) sum += at(pool.x, c * count + i) - from.zero_point;
+      y[c] = requantised(sum, scale, to);
+    }
     return std::nullopt;
   }
 
@@ -349,6 +369,8 @@ class Evaluator {
     const uint32_t width = last_axis(value(softmax.x));
     const std::array<float, 256> table = softmax_table(from.scale, width);
     const float factor = softmax_factor(to.scale);
+    if (!(factor <= kMaxSoftmaxFactor))
+      return failed("scale of the result: expected at least 2^-20, found {}", to.scale);
     Bytes& y = allocate(softmax.y);
     for (size_t first = 0; first < y.size(); first += width) {
       int greatest = -128;

@@ -1,4 +1,4 @@
-// Fixed-shape tensors of bytes, in ONNX's element order: row-major, the last dimension contiguous.
+// Fixed-shape tensors, of bytes mostly, in ONNX's element order: row-major, the last dimension contiguous.
 #pragma once
 
 #include <stdint.h>
@@ -10,6 +10,10 @@ namespace zk::nn {
 
 template <class T>
 concept Byte = std::same_as<T, int8_t> || std::same_as<T, uint8_t>;
+
+// What tensors hold: bytes, and at a network's ends indices, sums and floats.
+template <class T>
+concept Scalar = Byte<T> || std::same_as<T, int32_t> || std::same_as<T, float>;
 
 // Value of a quantised element x: scale * (x - zero_point).
 struct Quantisation {
@@ -27,7 +31,7 @@ constexpr bool is_zero_point(int zero_point) {
 }
 
 // `data` starts on a word, so that kernels may load four elements at once.
-template <Byte T, int... kDims>
+template <Scalar T, int... kDims>
 struct Tensor {
   using Element = T;
   static constexpr int kSize = (kDims * ... * 1);
