@@ -83,8 +83,10 @@ Case read_case(Reader& reader) {
   return it;
 }
 
-std::vector<Case> read_cases() {
-  std::ifstream file(IMPORT_CASES_FILE, std::ios::binary);
+}  // namespace
+
+std::vector<Case> read_cases(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
   const std::vector<char> contents{std::istreambuf_iterator<char>(file), {}};
   Reader reader({reinterpret_cast<const uint8_t*>(contents.data()), contents.size()});
   const auto magic = reader.take(8);
@@ -95,10 +97,8 @@ std::vector<Case> read_cases() {
   return cases;
 }
 
-}  // namespace
-
 const std::vector<Case>& all_cases() {
-  static const std::vector<Case> cases = read_cases();
+  static const std::vector<Case> cases = read_cases(IMPORT_CASES_FILE);
   return cases;
 }
 

@@ -29,7 +29,9 @@ struct Case {
   std::vector<Sample> samples;
 };
 
-// All of cases.bin. Stops the program where the file is damaged.
+// All cases of a file. Stops the program where it is damaged.
+std::vector<Case> read_cases(const std::string& path);
+// Of cases.bin.
 const std::vector<Case>& all_cases();
 
 }  // namespace zkvm::import_test
