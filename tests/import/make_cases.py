@@ -5,6 +5,7 @@
     v/bin/pip download --no-deps --only-binary :all: onnx==1.22.0   # the last one that holds the node tests
     v/bin/python tests/import/make_cases.py --node-tests onnx-1.22.0-*.whl --failed-before FOLDER
     python3 tests/import/make_cases.py --list
+    v/bin/python tests/import/make_cases.py --times 100 --output many.bin   # for a longer test than the committed one
 
 FOLDER holds models that an importer got wrong once; without it, or without the wheel, those cases stay as they are in
 cases.bin. The runtime's outputs: models in operator form under a default session, in QDQ form with
@@ -29,7 +30,7 @@ FURTHER = {
 }
 
 
-def computed():
+def computed(times):
     import elementwise_cases
     import exporter_cases
     import linear_cases
@@ -38,13 +39,13 @@ def computed():
     import static_quantisation
     for module in (linear_cases, elementwise_cases, shape_cases, exporter_cases, static_quantisation):
         for graph, samples in module.cases():
-            yield from_runtime(runtime, graph, samples)
+            yield from_runtime(runtime, graph, samples, times)
 
 
-def from_runtime(runtime, graph, samples):
+def from_runtime(runtime, graph, samples, times=1):
     from expectations import DIFFERS
-    model, values, away = runtime.outputs(graph, samples)
-    if away > (0 if graph.form == "op" else FURTHER.get(graph.name, 1)):
+    model, values, away = runtime.outputs(graph, samples * times)
+    if times == 1 and away > (0 if graph.form == "op" else FURTHER.get(graph.name, 1)):
         raise ValueError(f"{graph.name}: {away} away from the runtime without optimisation")
     distance, reason = DIFFERS.get(graph.name, (0, None))
     return Case(graph.name, f"differs: {reason}" if reason else "exact", model, distance,
@@ -76,14 +77,14 @@ def refused():
 
 def make(arguments):
     before = container.decode(FILE.read_bytes()) if FILE.exists() else []
-    cases = [*computed(), *given(arguments, before), *refused()]
+    cases = [*computed(arguments.times), *given(arguments, before), *refused()]
     names = [case.name for case in cases]
     if len(set(names)) != len(names):
         raise ValueError(f"twice: {sorted(n for n in names if names.count(n) > 1)}")
     data = container.encode(cases)
     if container.decode(data) != cases:
         raise ValueError("what was written does not read back")
-    FILE.write_bytes(data)
+    pathlib.Path(arguments.output).write_bytes(data)
     count = lambda kind: sum(case.kind.startswith(kind) for case in cases)
     print(f"{len(cases)} cases in {len(data)} bytes: {count('exact')} exact, {count('differs')} differ, "
           f"{count('refused')} refused")
@@ -93,6 +94,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--extract", metavar="NAME", help="writes NAME.onnx here")
+    parser.add_argument("--times", type=int, default=1, help="as many samples")
+    parser.add_argument("--output", default=FILE, help="instead of cases.bin")
     parser.add_argument("--node-tests", metavar="WHEEL")
     parser.add_argument("--failed-before", metavar="FOLDER")
     arguments = parser.parse_args()

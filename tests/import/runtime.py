@@ -23,7 +23,7 @@ def session(model, optimised=True, qdq=True):
 def random_values(feed, sample, rng):
     """Bytes as our guest gets them; the second sample is of extremes."""
     if feed.values is not None:
-        return np.array(feed.values[sample], dtype=TYPES[feed.dtype]).reshape(feed.dims)
+        return np.array(feed.values[sample % len(feed.values)], dtype=TYPES[feed.dtype]).reshape(feed.dims)
     if feed.dtype == "s64":
         return rng.integers(0, feed.rows, feed.dims, dtype=np.int32)
     low, high = limits(feed.dtype)
