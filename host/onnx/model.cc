@@ -45,12 +45,13 @@ size_t bytes_of(ElementType type) { return kTypes[static_cast<size_t>(type)].byt
 std::string printable(std::string_view text) {
   constexpr size_t kMost = 200;
   std::string result;
+  // Where "..." would go, if the text turns out too long.
+  size_t cut = 0;
   for (const char c : text) {
-    const std::string shown = c >= ' ' && c <= '~'
-                                  ? std::string(1, c)
-                                  : fmt::format("\\x{:02x}", static_cast<uint8_t>(c));
-    if (result.size() + shown.size() > kMost - 3) return result + "...";
-    result += shown;
+    result += c >= ' ' && c <= '~' ? std::string(1, c)
+                                   : fmt::format("\\x{:02x}", static_cast<uint8_t>(c));
+    if (result.size() > kMost) return result.substr(0, cut) + "...";
+    if (result.size() <= kMost - 3) cut = result.size();
   }
   return result;
 }

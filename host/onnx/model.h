@@ -96,10 +96,12 @@ struct Limits {
   uint64_t file_bytes = uint64_t{2} << 30;
   uint64_t elements = uint64_t{1} << 28;  // of all constants
   size_t nodes = 100'000;
+  // What nodes, names and integers that are listed one by one take beside their bytes, which may be two.
+  uint64_t parts_bytes = uint64_t{512} << 20;
 };
 
-// The file is hostile: memory is bounded by some 6 times its size. Every name that a node reads is an input, a
-// constant or an output of a node before it; every output is written once; no node has a subgraph.
+// The file is hostile: it takes at most 6 times its size and limits.parts_bytes of memory. Every name that a node reads
+// is an input, a constant or an output of a node before it; every output is written once; no node has a subgraph.
 [[nodiscard]] Result<Model> read_model(std::span<const uint8_t> file, const Limits& limits = {});
 
 }  // namespace zkvm::onnx_file

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <queue>
@@ -43,17 +44,17 @@ std::optional<Error> find_writers(const Model& model, Writers& writers) {
 
 // A node on a cycle; REQUIRES: none of the nodes that have inputs left can run.
 size_t find_cycle(const Model& model, const Writers& writers, const std::vector<size_t>& missing) {
+  const auto waits_for = [&](const std::string& input) {
+    const auto writer = input.empty() ? writers.end() : writers.find(input);
+    return writer != writers.end() && writer->second != kGiven && missing[writer->second] != 0;
+  };
+  std::vector<bool> seen(missing.size());
   size_t at = 0;
   while (missing[at] == 0) ++at;
-  // After as many steps back as there are nodes, we have been everywhere before the cycle.
-  for (size_t step = 0; step < model.nodes.size(); ++step)
-    for (const std::string& input : model.nodes[at].inputs) {
-      const auto writer = input.empty() ? writers.end() : writers.find(input);
-      if (writer == writers.end() || writer->second == kGiven || missing[writer->second] == 0)
-        continue;
-      at = writer->second;
-      break;
-    }
+  while (!seen[at]) {
+    seen[at] = true;
+    at = writers.at(*std::ranges::find_if(model.nodes[at].inputs, waits_for));
+  }
   return at;
 }
 

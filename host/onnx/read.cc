@@ -8,6 +8,7 @@
 
 #include "host/onnx/model.h"
 #include "host/onnx/order.h"
+#include "host/onnx/scan.h"
 #include "host/onnx/tensor.h"
 
 namespace zkvm::onnx_file {
@@ -39,18 +40,31 @@ tl::unexpected<Error> unsupported(std::string message) {
 
 std::string domain_of(const std::string& written) { return written == "ai.onnx" ? "" : written; }
 
-// The type that an attribute has, or that its value shows where a writer left it out.
-AttributeProto::AttributeType type_of(const AttributeProto& a) {
-  if (a.type() != AttributeProto::UNDEFINED) return a.type();
-  if (a.has_f()) return AttributeProto::FLOAT;
-  if (a.has_i()) return AttributeProto::INT;
-  if (a.has_s()) return AttributeProto::STRING;
-  if (a.has_t()) return AttributeProto::TENSOR;
-  if (a.has_g()) return AttributeProto::GRAPH;
-  if (a.floats_size() > 0) return AttributeProto::FLOATS;
-  if (a.ints_size() > 0) return AttributeProto::INTS;
-  if (a.strings_size() > 0) return AttributeProto::STRINGS;
-  return AttributeProto::UNDEFINED;
+// The type that an attribute has, or that its value shows where a writer left it out; nothing where values of another
+// type stand there. A value of 0 may be left out.
+std::optional<AttributeProto::AttributeType> type_of(const AttributeProto& a) {
+  const std::pair<AttributeProto::AttributeType, bool> values[] = {
+      {AttributeProto::FLOAT, a.has_f()},
+      {AttributeProto::INT, a.has_i()},
+      {AttributeProto::STRING, a.has_s()},
+      {AttributeProto::TENSOR, a.has_t()},
+      {AttributeProto::GRAPH, a.has_g()},
+      {AttributeProto::SPARSE_TENSOR, a.has_sparse_tensor()},
+      {AttributeProto::TYPE_PROTO, a.has_tp()},
+      {AttributeProto::FLOATS, a.floats_size() > 0},
+      {AttributeProto::INTS, a.ints_size() > 0},
+      {AttributeProto::STRINGS, a.strings_size() > 0},
+      {AttributeProto::TENSORS, a.tensors_size() > 0},
+      {AttributeProto::GRAPHS, a.graphs_size() > 0},
+      {AttributeProto::SPARSE_TENSORS, a.sparse_tensors_size() > 0},
+      {AttributeProto::TYPE_PROTOS, a.type_protos_size() > 0}};
+  AttributeProto::AttributeType type = a.type();
+  for (const auto& [of, is_there] : values) {
+    if (!is_there) continue;
+    if (type == AttributeProto::UNDEFINED) type = of;
+    if (type != of) return std::nullopt;
+  }
+  return type;
 }
 
 const char* kind_of(AttributeProto::AttributeType type) {
@@ -68,30 +82,37 @@ const char* kind_of(AttributeProto::AttributeType type) {
   }
 }
 
-Tensor list_tensor(ElementType type, std::vector<int64_t> dims, const void* data, size_t count) {
+TensorPointer shared(Tensor tensor) { return std::make_shared<const Tensor>(std::move(tensor)); }
+
+TensorPointer list_tensor(ElementType type, std::vector<int64_t> dims, const void* data,
+                          size_t count) {
   Tensor tensor{type, std::move(dims), std::vector<uint8_t>(count * bytes_of(type)), {}};
   if (count != 0) std::memcpy(tensor.bytes.data(), data, tensor.bytes.size());
-  return tensor;
+  return shared(std::move(tensor));
 }
 
 // What a Constant node's attribute says.
-Tensor constant_of(Attribute value) {
+TensorPointer constant_of(Attribute value) {
   struct Visitor {
-    Tensor operator()(int64_t x) const { return list_tensor(ElementType::kInt64, {}, &x, 1); }
-    Tensor operator()(float x) const { return list_tensor(ElementType::kFloat32, {}, &x, 1); }
-    Tensor operator()(std::string& x) const {
-      return {ElementType::kString, {}, {}, {std::move(x)}};
+    TensorPointer operator()(int64_t x) const {
+      return list_tensor(ElementType::kInt64, {}, &x, 1);
     }
-    Tensor operator()(const std::vector<int64_t>& x) const {
+    TensorPointer operator()(float x) const {
+      return list_tensor(ElementType::kFloat32, {}, &x, 1);
+    }
+    TensorPointer operator()(std::string& x) const {
+      return shared({ElementType::kString, {}, {}, {std::move(x)}});
+    }
+    TensorPointer operator()(const std::vector<int64_t>& x) const {
       return list_tensor(ElementType::kInt64, {std::ssize(x)}, x.data(), x.size());
     }
-    Tensor operator()(const std::vector<float>& x) const {
+    TensorPointer operator()(const std::vector<float>& x) const {
       return list_tensor(ElementType::kFloat32, {std::ssize(x)}, x.data(), x.size());
     }
-    Tensor operator()(std::vector<std::string>& x) const {
-      return {ElementType::kString, {std::ssize(x)}, {}, std::move(x)};
+    TensorPointer operator()(std::vector<std::string>& x) const {
+      return shared({ElementType::kString, {std::ssize(x)}, {}, std::move(x)});
     }
-    Tensor operator()(const TensorPointer& x) const { return *x; }
+    TensorPointer operator()(TensorPointer& x) const { return std::move(x); }
   };
   return std::visit(Visitor{}, value);
 }
@@ -177,8 +198,8 @@ Result<void> Reader::read_initialisers() {
     const std::string where = fmt::format("constant \"{}\"", printable(proto.name()));
     auto tensor = read_tensor(proto, where, elements_);
     if (!tensor) return tl::unexpected(std::move(tensor.error()));
-    if (auto done = add_constant(std::move(*proto.mutable_name()), where,
-                                 std::make_shared<const Tensor>(std::move(*tensor)));
+    if (auto done =
+            add_constant(std::move(*proto.mutable_name()), where, shared(std::move(*tensor)));
         !done)
       return done;
   }
@@ -279,7 +300,9 @@ Result<Attribute> Reader::read_attribute(AttributeProto& proto, const std::strin
   if (proto.name().empty()) return malformed(where + " has no name");
   if (!proto.ref_attr_name().empty())
     return malformed(where + " refers to a function's, outside of one");
-  switch (const auto type = type_of(proto)) {
+  const auto type = type_of(proto);
+  if (!type) return malformed(where + " has a value that is not of its type");
+  switch (*type) {
     case AttributeProto::INT:
       return proto.i();
     case AttributeProto::FLOAT:
@@ -298,7 +321,7 @@ Result<Attribute> Reader::read_attribute(AttributeProto& proto, const std::strin
     case AttributeProto::TENSOR: {
       auto tensor = read_tensor(*proto.mutable_t(), where, elements_);
       if (!tensor) return tl::unexpected(std::move(tensor.error()));
-      return std::make_shared<const Tensor>(std::move(*tensor));
+      return shared(std::move(*tensor));
     }
     case AttributeProto::GRAPH:
     case AttributeProto::GRAPHS:
@@ -307,7 +330,7 @@ Result<Attribute> Reader::read_attribute(AttributeProto& proto, const std::strin
     case AttributeProto::UNDEFINED:
       return malformed(where + " has no value");
     default:
-      return unsupported(where + " is " + kind_of(type) + ", which is not supported");
+      return unsupported(where + " is " + kind_of(*type) + ", which is not supported");
   }
 }
 
@@ -339,15 +362,16 @@ Result<void> Reader::read_constant_node(Node& node, const std::string& title) {
                                  node.inputs.size(), node.outputs.size()));
   if (node.attributes.size() != 1 || !kValues.contains(node.attributes.begin()->first))
     return malformed(title + ": expected one attribute, its value");
-  auto& value = node.attributes.begin()->second;
-  if (auto* tensor = std::get_if<TensorPointer>(&value))
-    return add_constant(std::move(node.outputs[0]), title, std::move(*tensor));
-  auto tensor = std::make_shared<const Tensor>(constant_of(std::move(value)));
-  if (tensor->size() > elements_)
-    return fail(
-        ErrorCode::kTooLarge,
-        fmt::format("{}: more elements than the {} left for all constants", title, elements_));
-  elements_ -= tensor->size();
+  Attribute& value = node.attributes.begin()->second;
+  const bool is_counted = std::holds_alternative<TensorPointer>(value);
+  TensorPointer tensor = constant_of(std::move(value));
+  if (!is_counted) {
+    if (tensor->size() > elements_)
+      return fail(
+          ErrorCode::kTooLarge,
+          fmt::format("{}: more elements than the {} left for all constants", title, elements_));
+    elements_ -= tensor->size();
+  }
   return add_constant(std::move(node.outputs[0]), title, std::move(tensor));
 }
 
@@ -388,9 +412,10 @@ Result<Model> read_model(std::span<const uint8_t> file, const Limits& limits) {
     return fail(ErrorCode::kTooLarge,
                 fmt::format("an ONNX model of {} bytes, at most {}", file.size(),
                             std::min(limits.file_bytes, kMostBytes)));
-  onnx::ModelProto proto;
   if (file.empty()) return malformed("expected an ONNX model, found an empty file");
-  if (!proto.ParseFromArray(file.data(), static_cast<int>(file.size())))
+  if (auto error = scan(file, limits.parts_bytes)) return tl::unexpected(std::move(*error));
+  onnx::ModelProto proto;
+  if (!proto.ParsePartialFromArray(file.data(), static_cast<int>(file.size())))
     return malformed("expected an ONNX model, found bytes that are no protobuf message");
   if (!proto.has_graph()) return malformed("expected an ONNX model, found no graph");
   if (!proto.has_ir_version()) return malformed("expected an ONNX model, found no IR version");
