@@ -119,16 +119,18 @@ def expanded(graph, v):
     return graph.node("Expand", [v, here])
 
 
-def tail(name, function, dims=(1, 6), form="qdq", outputs=1, **options):
-    """Gemm, quantised, and floats behind it: the graph is cut at the bytes."""
+def tail(name, function, dims=(1, 6), moved=(), **options):
+    """Gemm, quantised, and floats behind it: the graph is cut at the bytes, behind what only moves them."""
     graph = Graph(name, **options)
-    graph.form = form
     x = graph.input(dims, "s8", 0.05, 3)
     values = weights(graph, (dims[-1], 5), "s8")
     v = graph.node("Gemm", [graph.dq(x), graph.dq_constant(values, 0.02, 0)])
     y = graph.q(v, "s8", 0.06, -7)
-    graph.cuts.append(y.name)
-    for out in np.atleast_1d(function(graph, graph.dq(y))):
+    outs = np.atleast_1d(function(graph, graph.dq(y)))
+    if moved:
+        graph.moved = {n: y for n in moved}
+    graph.cuts.extend(moved or [y.name])
+    for out in outs:
         graph.result(str(out), TensorProto.FLOAT, cut=False)
     return graph, 3
 
@@ -207,7 +209,7 @@ def cases():
     yield tail("tail_softmax", lambda g, v: g.node("Softmax", [v], axis=-1))
     yield tail("tail_log_softmax_opset11", lambda g, v: g.node("LogSoftmax", [v], axis=1), opset=11)
     yield tail("tail_sigmoid", lambda g, v: g.node("Sigmoid", [v]), constants="node")
-    yield tail("tail_boxes", boxes)
+    yield tail("tail_boxes", boxes, moved=("split1", "split1:1"))
     yield tail("tail_arithmetic", lambda g, v: g.node("Mul", [g.node("Sub", [v, g.floats(0.5)]), g.floats([1, 2, 3, 4, 5])]))
     yield tail("tail_two_outputs", lambda g, v: [g.node("Softmax", [v], axis=-1), g.node("Tanh", [v])])
     yield tail("tail_identity_and_dropout", lambda g, v: g.node("Dropout", [g.node("Identity", [v])]))

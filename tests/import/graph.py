@@ -54,6 +54,7 @@ class Graph:
         self.nodes, self.initialisers, self.inputs, self.outputs = [], [], [], []
         self.feeds, self.cuts = [], []
         self.sums = {}  # of a cut that is a float made of whole sums: what one of them is worth
+        self.moved = {}  # of a cut that is a float made of a quantised tensor's elements: that tensor
         self.imports = {"": opset}
         self.form = "qdq"
         self.counts = {}

@@ -43,10 +43,12 @@ def computed(times):
 
 
 def from_runtime(runtime, graph, samples, times=1):
-    from expectations import DIFFERS
+    from expectations import DIFFERS, REFUSED
     model, values, away = runtime.outputs(graph, samples * times)
     if times == 1 and away > (0 if graph.form == "op" else FURTHER.get(graph.name, 1)):
         raise ValueError(f"{graph.name}: {away} away from the runtime without optimisation")
+    if graph.name in REFUSED:
+        return Case(graph.name, "refused: " + REFUSED[graph.name], model)
     distance, reason = DIFFERS.get(graph.name, (0, None))
     return Case(graph.name, f"differs: {reason}" if reason else "exact", model, distance,
                 [feed.name for feed in graph.feeds], list(graph.cuts), values)

@@ -47,6 +47,11 @@ def whole_sums(name, values, worth):
     return np.rint(sums).astype(np.int32)
 
 
+def whole_bytes(values, like):
+    codes = np.rint(values.astype(np.float64) / like.scale) + like.zero
+    return codes.astype(TYPES[like.dtype])
+
+
 def outputs(graph, samples):
     """(the model, its samples, the greatest difference to a session without optimisation)."""
     plain = graph.model()
@@ -74,6 +79,8 @@ def outputs(graph, samples):
             if cut in graph.sums:
                 value = whole_sums(cut, value, graph.sums[cut])
                 other[cut] = whole_sums(cut, other[cut], graph.sums[cut])
+            if cut in graph.moved:
+                value, other[cut] = (whole_bytes(v, graph.moved[cut]) for v in (value, other[cut]))
             if value.dtype == np.int64:
                 value = value.astype(np.int32)
             if value.dtype not in (np.uint8, np.int8, np.int32):

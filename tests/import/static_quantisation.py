@@ -20,7 +20,7 @@ class Ready:
     """A model that somebody else wrote: its inputs, and the quantised tensors that its outputs are made of."""
 
     def __init__(self, name, proto, form="qdq", cuts=None):
-        self.name, self.proto, self.form, self.sums = name, proto, form, {}
+        self.name, self.proto, self.form, self.sums, self.moved = name, proto, form, {}, {}
         self.rng = np.random.default_rng(zlib.crc32(name.encode()))
         self.constants = {t.name: numpy_helper.to_array(t) for t in proto.graph.initializer}
         self.writers = {out: node for node in proto.graph.node for out in node.output}
