@@ -201,6 +201,8 @@ def unary_cases():
     yield unary("neg_qdq", node("Neg"), "s8", zy=120)
     yield unary("chain_of_five", lambda g, v: g.node("Neg", [g.node("Tanh", [g.node("Mul", [g.node("Add", [
         v, g.floats(0.25)]), g.floats(1.5)])])]), sy=1 / 120, zy=128)
+    yield unary("chain_around_a_move", lambda g, v: g.node("Mul", [g.node("Transpose", [g.node("Sigmoid", [v])]),
+                                                                   g.floats(2)]), sy=0.01, zy=10)
     yield unary("relu_without_zero_points", node("Relu"), zx=0, zy=0, constants="node")
     # Of bytes: where Q, DQ, Q, DQ follow one another, a default session drops a pair, and its scale with it.
     yield unary("scale_only", lambda g, v: v, sx=0.05, sy=0.03, zy=99, bytes_in=True)

@@ -328,6 +328,31 @@ def matmul_cases():
                          transposed=True)
 
 
+def matmul_and_bias(name, dims=(1, 3, 6), float_bias=True, bias_first=False, per_channel=False, x="s8", samples=4):
+    """nn.Linear of tensors of three axes as PyTorch exports it: nothing quantises the product before the sum."""
+    graph = Graph(name)
+    xq = graph.input(dims, x, 0.05, 3)
+    scales = np.array(weight_scales(graph, 5, per_channel), np.float32)
+    zeros = np.zeros_like(scales, np.int8)
+    wf = graph.dq_constant(weights(graph, (dims[-1], 5), "s8"), scales, zeros, axis=1 if per_channel else None)
+    if float_bias:
+        b = graph.floats(graph.rng.normal(0, 2, 5))
+    else:
+        b = graph.dq_constant(graph.rng.integers(-900, 900, 5), np.float32(xq.scale) * scales,
+                              np.zeros_like(scales, np.int32), "s32", axis=0 if per_channel else None)
+    v = graph.node("MatMul", [graph.dq(xq), wf])
+    v = graph.node("Add", [b, v] if bias_first else [v, b])
+    graph.output(graph.q(v, x, 0.13, 5))
+    return graph, samples
+
+
+def matmul_and_bias_cases():
+    yield matmul_and_bias("matmul_qdq_add_float_bias")
+    yield matmul_and_bias("matmul_qdq_add_float_bias_first", bias_first=True, x="u8")
+    yield matmul_and_bias("matmul_qdq_add_int32_bias", (1, 6), float_bias=False)
+    yield matmul_and_bias("matmul_qdq_add_bias_per_channel", float_bias=False, per_channel=True)
+
+
 def sums(name, op="Gemm", per_channel=False, with_bias=True, then=None, form="qdq", x="s8", alpha=1.0, **options):
     """A last layer whose result nobody quantises."""
     graph = Graph(name, **options)
@@ -371,4 +396,4 @@ def sums_cases():
 
 
 def cases():
-    return itertools.chain(sums_cases(), conv_cases(), conv_and_more_cases(), conv_middle_cases(), gemm_cases(), matmul_cases())
+    return itertools.chain(sums_cases(), matmul_and_bias_cases(), conv_cases(), conv_and_more_cases(), conv_middle_cases(), gemm_cases(), matmul_cases())

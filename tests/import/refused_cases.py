@@ -109,6 +109,30 @@ def changed(name, change, base=None):
     return name, model.SerializeToString(deterministic=True)
 
 
+def convolved(graph, v):
+    w = graph.dq_constant(weights(graph, (2, 2, 3, 3), "s8"), 0.02, 0)
+    return graph.node("Conv", [v, w], pads=[1, 1, 1, 1], name="culprit")
+
+
+def normalised(graph, v):
+    return graph.node("BatchNormalization", [convolved(graph, v), *[graph.floats([1, 2])] * 4])
+
+
+def floats_between():
+    """The runtime computes these in float32, between quantised tensors: there is no exact integer."""
+    behind = "float_behind_convolution_"
+    yield network(behind + "hard_swish", lambda g, v: g.node("HardSwish", [convolved(g, v)])), ["culprit"]
+    yield network(behind + "sigmoid", lambda g, v: g.node("Sigmoid", [convolved(g, v)])), ["culprit"]
+    yield network(behind + "batch_normalisation", normalised), ["culprit"]
+    yield network(behind + "residual", lambda g, v: g.node("Add", [convolved(g, v), v])), ["culprit"]
+    before = "float_before_"
+    yield network(before + "average_pool", lambda g, v: g.node("AveragePool", [g.node("Tanh", [v])], kernel_shape=[2, 2],
+                                                               name="culprit")), ["culprit", "Tanh"]
+    yield network(before + "softmax", lambda g, v: g.node("Softmax", [g.node("Mul", [v, g.floats(0.3)])], name="culprit")), [
+        "culprit", "Mul"]
+    yield network(before + "convolution", lambda g, v: convolved(g, g.node("Tanh", [v]))), ["culprit", "Tanh"]
+
+
 def machine_learning(name, op_type, **attributes):
     graph = Graph(name)
     graph.imports[ML] = 3
@@ -312,6 +336,11 @@ def models():
                                                             name="culprit")), culprit
     yield network("constant_of_shape_without_end", lambda g, v: g.node("Add", [v, g.node("ConstantOfShape", [
         g.ints([2 ** 40, 2 ** 20])], name="culprit")])), culprit
+    yield from floats_between()
+    yield network("conv_transpose", lambda g, v: g.node("ConvTranspose", [v, g.dq_constant(weights(
+        g, (2, 3, 2, 2), "s8"), 0.02, 0)], name="culprit")), ["culprit", "ConvTranspose"]
+    yield network("group_normalisation", node("GroupNormalization", [1.0, 1.0], [0.0, 0.0], num_groups=1), opset=21), [
+        "culprit", "GroupNormalization"]
     yield machine_learning("linear_classifier", "LinearRegressor", coefficients=[1.0, 2.0, 3.0, 4.0]), ["LinearRegressor"]
     yield machine_learning("linear_svm", "SVMRegressor", coefficients=[1.0]), ["SVMRegressor"]
     yield machine_learning("normaliser", "Normalizer", norm="L2"), ["Normalizer"]
