@@ -1,16 +1,18 @@
 """The container of the cases, written and read; cases.h reads the same. All integers are little-endian.
 
     file:    "ZKIMPORT" | count u32 | case...
-    case:    name | kind | distance u8 | model | names of inputs: list | names of outputs: list | samples u32 | sample...
+    case:    name | kind | distance u8 | model | names of inputs: list | names of outputs: list | samples
+    samples: count u32 | sample...
     sample:  list of inputs | list of outputs
     list:    count u32 | string...
     name, kind, model, each element of a list: length u32 | bytes
 
 Inputs are what a guest gets, in the order of the model's inputs: quantised bytes, row-major in ONNX's order, where the
 model has floats that it quantises itself; indices as int32. Outputs are the tensors at which `import` cuts the graph:
-quantised bytes; int32 of ArgMax, of TopK's indices, and of sums. A kind is "exact", "differs: REASON", with the greatest
-distance allowed, or "refused: PART OF THE ERROR LINE", without samples.
+quantised bytes; int32 of ArgMax, of TopK's indices, and of sums. A kind is "exact", "differs: REASON", with the
+greatest distance allowed, or "refused: PARTS OF THE ERROR LINE", divided by " & ", without samples.
 """
+
 import dataclasses
 import struct
 
@@ -40,8 +42,15 @@ def _list(values):
 def encode(cases):
     parts = [MAGIC, struct.pack("<I", len(cases))]
     for case in cases:
-        parts += [_string(case.name), _string(case.kind), struct.pack("<B", case.distance), _string(case.model),
-                  _list(case.inputs), _list(case.outputs), struct.pack("<I", len(case.samples))]
+        parts += [
+            _string(case.name),
+            _string(case.kind),
+            struct.pack("<B", case.distance),
+            _string(case.model),
+            _list(case.inputs),
+            _list(case.outputs),
+            struct.pack("<I", len(case.samples)),
+        ]
         parts += [_list(side) for sample in case.samples for side in sample]
     return b"".join(parts)
 
@@ -54,7 +63,7 @@ def decode(data):
         at += count
         if at > len(data):
             raise ValueError("the container ends early")
-        return data[at - count:at]
+        return data[at - count : at]
 
     def number():
         return struct.unpack("<I", take(4))[0]

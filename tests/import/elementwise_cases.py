@@ -1,4 +1,5 @@
 """Sums, products and functions of one tensor, in both forms; softmax and normalisations."""
+
 import itertools
 
 import numpy as np
@@ -18,8 +19,22 @@ def scales(graph, count, ties):
     return [float(np.float32(graph.rng.uniform(0.02, 0.07))) for _ in range(count)]
 
 
-def pair(name, op="Add", form="op", a_dims=(1, 3, 6, 6), b_dims=None, dtype="u8", ties=False, constant=None, zeros=None,
-         samples=3, after=None, one_scale=False, out_floats=None, **options):
+def pair(
+    name,
+    op="Add",
+    form="op",
+    a_dims=(1, 3, 6, 6),
+    b_dims=None,
+    dtype="u8",
+    ties=False,
+    constant=None,
+    zeros=None,
+    samples=3,
+    after=None,
+    one_scale=False,
+    out_floats=None,
+    **options,
+):
     """`constant`: None, or which operand (0, 1) is one."""
     graph = Graph(name, **options)
     graph.form = form
@@ -82,19 +97,41 @@ def pair_cases():
     yield pair("sub_qdq_constant_first", "Sub", "qdq", (), (1, 4, 9), constant=0)
     yield pair("add_qdq_then_relu", "Add", "qdq", after=lambda g, v: g.node("Relu", [v]), zeros=(117, 131, 0))
     yield pair("add_qdq_then_relu_middle", "Add", "qdq", after=lambda g, v: g.node("Relu", [v]))
-    yield pair("add_qdq_then_clip", "Add", "qdq", dtype="s8",
-               after=lambda g, v: g.node("Clip", [v, g.floats(-1), g.floats(1.7)]))
-    yield pair("mul_qdq_then_hard_sigmoid", "Mul", "qdq", after=lambda g, v: g.node("HardSigmoid", [v]),
-               dtype="s8")
+    yield pair(
+        "add_qdq_then_clip",
+        "Add",
+        "qdq",
+        dtype="s8",
+        after=lambda g, v: g.node("Clip", [v, g.floats(-1), g.floats(1.7)]),
+    )
+    yield pair("mul_qdq_then_hard_sigmoid", "Mul", "qdq", after=lambda g, v: g.node("HardSigmoid", [v]), dtype="s8")
     yield pair("max_qdq", "Max", "qdq")
     yield pair("min_qdq_s8", "Min", "qdq", dtype="s8")
     for opset in (10, 13, 21, 27):
-        yield pair(f"add_qdq_opset{opset}", "Add", "qdq", (1, 2, 3, 3), opset=opset, constants="node" if opset == 13
-                   else "initialiser")
+        yield pair(
+            f"add_qdq_opset{opset}",
+            "Add",
+            "qdq",
+            (1, 2, 3, 3),
+            opset=opset,
+            constants="node" if opset == 13 else "initialiser",
+        )
 
 
-def with_float_constants(name, function, dims=(1, 4, 8), dtype="u8", sx=0.05, sy=0.06, zx=110, zy=120, samples=2, values=None,
-                         bytes_in=False, **options):
+def with_float_constants(
+    name,
+    function,
+    dims=(1, 4, 8),
+    dtype="u8",
+    sx=0.05,
+    sy=0.06,
+    zx=110,
+    zy=120,
+    samples=2,
+    values=None,
+    bytes_in=False,
+    **options,
+):
     """Any chain of floats between DequantizeLinear and QuantizeLinear."""
     graph = Graph(name, **options)
     x = graph.input(dims, dtype, sx, low_plus(dtype, zx), values=values, floats=not bytes_in)
@@ -199,10 +236,20 @@ def unary_cases():
     yield unary("exp_qdq", node("Exp"), zx=250)
     yield unary("sqrt_of_abs", lambda g, v: g.node("Sqrt", [g.node("Abs", [v])]), sy=1 / 64, zy=0)
     yield unary("neg_qdq", node("Neg"), "s8", zy=120)
-    yield unary("chain_of_five", lambda g, v: g.node("Neg", [g.node("Tanh", [g.node("Mul", [g.node("Add", [
-        v, g.floats(0.25)]), g.floats(1.5)])])]), sy=1 / 120, zy=128)
-    yield unary("chain_around_a_move", lambda g, v: g.node("Mul", [g.node("Transpose", [g.node("Sigmoid", [v])]),
-                                                                   g.floats(2)]), sy=0.01, zy=10)
+    yield unary(
+        "chain_of_five",
+        lambda g, v: g.node(
+            "Neg", [g.node("Tanh", [g.node("Mul", [g.node("Add", [v, g.floats(0.25)]), g.floats(1.5)])])]
+        ),
+        sy=1 / 120,
+        zy=128,
+    )
+    yield unary(
+        "chain_around_a_move",
+        lambda g, v: g.node("Mul", [g.node("Transpose", [g.node("Sigmoid", [v])]), g.floats(2)]),
+        sy=0.01,
+        zy=10,
+    )
     yield unary("relu_without_zero_points", node("Relu"), zx=0, zy=0, constants="node")
     # Of bytes: where Q, DQ, Q, DQ follow one another, a default session drops a pair, and its scale with it.
     yield unary("scale_only", lambda g, v: v, sx=0.05, sy=0.03, zy=99, bytes_in=True)
@@ -211,8 +258,13 @@ def unary_cases():
     yield prelu("prelu_scalar", (1,))
     yield prelu("prelu_last_axis", (8,))
     yield prelu("prelu_quantised_slope", (4, 1), quantised=True)
-    yield with_float_constants("channel_affine", lambda g, v: g.node("Add", [g.node("Mul", [v, g.floats(
-        g.rng.uniform(0.3, 1.9, (4, 1)))]), g.floats(g.rng.uniform(-2, 2, (4, 1)))]))
+    yield with_float_constants(
+        "channel_affine",
+        lambda g, v: g.node(
+            "Add",
+            [g.node("Mul", [v, g.floats(g.rng.uniform(0.3, 1.9, (4, 1)))]), g.floats(g.rng.uniform(-2, 2, (4, 1)))],
+        ),
+    )
     yield with_float_constants("div_float_constant", lambda g, v: g.node("Div", [v, g.floats(3)]), sy=0.02)
     yield with_float_constants("constant_div_tensor", lambda g, v: g.node("Div", [g.floats(2), v]), zx=-0, sy=0.2)
     yield with_float_constants("pow_2", lambda g, v: g.node("Pow", [v, g.floats(2)]), sy=0.2, zy=0)
@@ -225,8 +277,14 @@ def softmax(name, dims=(1, 10), axis=-1, form="op", dtype="u8", opset=13, sx=0.0
     zy = low_plus(dtype, 0)
     if form == "op":
         y = Quantised("y", dtype, sy, zy)
-        graph.node("QLinearSoftmax", graph.operand(x) + graph.parameters(y), domain=MICROSOFT, out=["y"], axis=axis,
-                   opset=opset)
+        graph.node(
+            "QLinearSoftmax",
+            graph.operand(x) + graph.parameters(y),
+            domain=MICROSOFT,
+            out=["y"],
+            axis=axis,
+            opset=opset,
+        )
     else:
         y = graph.q(graph.node("Softmax", [graph.dq(x)], axis=axis), dtype, sy, zy)
     graph.output(y)
@@ -248,12 +306,21 @@ def softmax_cases():
 
 def normalisation_cases():
     def layer_norm(graph, v):
-        return graph.node("LayerNormalization", [v, graph.floats(graph.rng.uniform(0.5, 1.5, 16)),
-                                                 graph.floats(graph.rng.uniform(-1, 1, 16))], epsilon=1e-5)
+        return graph.node(
+            "LayerNormalization",
+            [v, graph.floats(graph.rng.uniform(0.5, 1.5, 16)), graph.floats(graph.rng.uniform(-1, 1, 16))],
+            epsilon=1e-5,
+        )
+
     yield with_float_constants("layer_normalisation", layer_norm, (1, 4, 16), sy=0.03, samples=4)
     yield with_float_constants("layer_normalisation_s8", layer_norm, (1, 4, 16), "s8", sy=0.03, samples=4)
-    yield with_float_constants("layer_normalisation_no_bias", lambda g, v: g.node("LayerNormalization", [
-        v, g.floats(g.rng.uniform(0.5, 1.5, 16))], axis=-1), (1, 4, 16), sy=0.03, samples=4)
+    yield with_float_constants(
+        "layer_normalisation_no_bias",
+        lambda g, v: g.node("LayerNormalization", [v, g.floats(g.rng.uniform(0.5, 1.5, 16))], axis=-1),
+        (1, 4, 16),
+        sy=0.03,
+        samples=4,
+    )
 
     def layer_norm_written_out(graph, v):
         mean = graph.node("ReduceMean", [v], axes=[-1])
@@ -263,16 +330,42 @@ def normalisation_cases():
         t = graph.node("Div", [d, t])
         t = graph.node("Mul", [t, graph.floats(graph.rng.uniform(0.5, 1.5, 16))])
         return graph.node("Add", [t, graph.floats(graph.rng.uniform(-1, 1, 16))])
-    yield with_float_constants("layer_normalisation_written_out", layer_norm_written_out, (1, 4, 16), sy=0.03, samples=4)
+
+    yield with_float_constants(
+        "layer_normalisation_written_out", layer_norm_written_out, (1, 4, 16), sy=0.03, samples=4
+    )
     for dtype in ("u8", "s8"):
-        yield with_float_constants(f"reduce_mean_{dtype}", lambda g, v: g.node("ReduceMean", [v], axes=[2, 3]),
-                                   (1, 8, 4, 5), dtype, sy=0.02, samples=4)
-    yield with_float_constants("reduce_mean_last_axis", lambda g, v: g.node("ReduceMean", [v], axes=[-1], keepdims=0),
-                               (1, 8, 5), sy=0.03, samples=4)
-    yield with_float_constants("reduce_mean_opset18", lambda g, v: g.node("ReduceMean", [v, g.ints([1])], keepdims=1),
-                               (1, 5, 8), sy=0.03, samples=4, opset=18)
-    yield with_float_constants("reduce_mean_ties", lambda g, v: g.node("ReduceMean", [v], axes=[-1]),
-                               (1, 30, 4), sx=0.0625, sy=0.0625, samples=4)
+        yield with_float_constants(
+            f"reduce_mean_{dtype}",
+            lambda g, v: g.node("ReduceMean", [v], axes=[2, 3]),
+            (1, 8, 4, 5),
+            dtype,
+            sy=0.02,
+            samples=4,
+        )
+    yield with_float_constants(
+        "reduce_mean_last_axis",
+        lambda g, v: g.node("ReduceMean", [v], axes=[-1], keepdims=0),
+        (1, 8, 5),
+        sy=0.03,
+        samples=4,
+    )
+    yield with_float_constants(
+        "reduce_mean_opset18",
+        lambda g, v: g.node("ReduceMean", [v, g.ints([1])], keepdims=1),
+        (1, 5, 8),
+        sy=0.03,
+        samples=4,
+        opset=18,
+    )
+    yield with_float_constants(
+        "reduce_mean_ties",
+        lambda g, v: g.node("ReduceMean", [v], axes=[-1]),
+        (1, 30, 4),
+        sx=0.0625,
+        sy=0.0625,
+        samples=4,
+    )
 
 
 def cases():

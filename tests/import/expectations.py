@@ -1,7 +1,11 @@
 """Cases whose outputs are not the runtime's: the greatest distance, and why. Cases that quantisers make and `import`
 refuses: parts of the error line."""
+
 DIFFERS = {
-    name: (1, "ReduceMean is an integer rule of ours; here every eighth mean is a tie, and the runtime's float32 decides it")
+    name: (
+        1,
+        "ReduceMean is an integer rule of ours; here every eighth mean is a tie, and the runtime's float32 decides it",
+    )
     for name in ("reduce_mean_u8", "reduce_mean_s8")
 }
 REFUSED = {

@@ -1,4 +1,5 @@
-"""Graphs as tools write them: PyTorch's exporter, Brevitas, shape arithmetic, floats behind the last quantised tensor."""
+"""Graphs as tools write them: PyTorch's exporter, Brevitas, shape arithmetic, floats at the end."""
+
 import numpy as np
 from onnx import TensorProto
 
@@ -7,7 +8,7 @@ from linear_cases import weights
 
 
 def torch_convolution(name, per_channel=True, bias="div_cast", weight_form="floats", x="u8", **options):
-    """torch.onnx: weights in floats through Q and DQ, scales in Constant nodes, biases as Div, Cast, DequantizeLinear."""
+    """torch.onnx: weights in floats through Q and DQ, scales in Constant nodes, biases as Div, Cast, DQ."""
     graph = Graph(name, constants="node", prefix="/layer1/layer1.0/", **options)
     xq = graph.input((1, 2, 5, 5), x, 0.0471, None, name="input")
     sw = graph.rng.uniform(0.01, 0.03, 4 if per_channel else ()).astype(np.float32)
@@ -30,8 +31,15 @@ def torch_convolution(name, per_channel=True, bias="div_cast", weight_form="floa
         bf = graph.node("DequantizeLinear", [bq, bias_scale, zero], **axis)
     else:
         bf = graph.floats(b)
-    v = graph.node("Conv", [graph.dq(xq), wf, bf], dilations=[1, 1], group=1, kernel_shape=[3, 3], pads=[1, 1, 1, 1],
-                   strides=[1, 1])
+    v = graph.node(
+        "Conv",
+        [graph.dq(xq), wf, bf],
+        dilations=[1, 1],
+        group=1,
+        kernel_shape=[3, 3],
+        pads=[1, 1, 1, 1],
+        strides=[1, 1],
+    )
     graph.output(graph.q(graph.node("Relu", [v]), x, 0.05, 0 if x == "u8" else -128))
     return graph, 2
 
@@ -40,9 +48,9 @@ def brevitas(name, bits=8, float_weights=False, per_channel=True, signed=False, 
     """QCDQ: QuantizeLinear, Clip of integers, DequantizeLinear; narrow ranges, less than 8 bits too."""
     graph = Graph(name, opset=17, constants="node", prefix="/conv/")
     dtype = "s8" if signed else "u8"
-    low, high = (-2 ** (bits - 1), 2 ** (bits - 1) - 1) if signed else (0, 2 ** bits - 1)
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
     clip = lambda x, lo, hi, t: graph.node("Clip", [x, graph.const(lo, TYPES[t]), graph.const(hi, TYPES[t])])
-    xq = graph.input((1, 2, 4, 4), dtype, 4 / 2 ** bits, 0, name="inp.1")
+    xq = graph.input((1, 2, 4, 4), dtype, 4 / 2**bits, 0, name="inp.1")
     clipped = Quantised(clip(xq.name, low, high, dtype), dtype, xq.scale, 0)
     sw = graph.rng.uniform(0.01, 0.03, 3 if per_channel else ()).astype(np.float32)
     values = np.clip(weights(graph, (3, 2, 3, 3), "s8"), 1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1)
@@ -53,18 +61,25 @@ def brevitas(name, bits=8, float_weights=False, per_channel=True, signed=False, 
         q = graph.node("QuantizeLinear", [graph.floats(f), scales, zeros], **axis)
     else:
         q = graph.const(values, np.int8)
-    wf = graph.node("DequantizeLinear", [clip(q, 1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1, "s8"), scales, zeros], **axis)
+    wf = graph.node(
+        "DequantizeLinear", [clip(q, 1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1, "s8"), scales, zeros], **axis
+    )
     ins = [graph.dq(clipped), wf]
     if with_bias:
         bias_scale = sw * np.float32(xq.scale)
-        ins.append(graph.dq_constant(graph.rng.integers(-900, 900, 3), bias_scale, np.zeros_like(bias_scale, np.int32),
-                                     "s32", axis=0 if per_channel else None))
+        ins.append(
+            graph.dq_constant(
+                graph.rng.integers(-900, 900, 3),
+                bias_scale,
+                np.zeros_like(bias_scale, np.int32),
+                "s32",
+                axis=0 if per_channel else None,
+            )
+        )
     v = graph.node("Relu", [graph.node("Conv", ins, kernel_shape=[3, 3], pads=[1, 1, 1, 1])])
-    y = graph.q(v, dtype, 12 / 2 ** bits, 0)
+    y = graph.q(v, dtype, 12 / 2**bits, 0)
     graph.output(Quantised(clip(y.name, low, high, dtype), dtype, y.scale, 0))
     return graph, 3
-
-
 
 
 def reshaped_by_arithmetic(name, target, dims=(1, 3, 4, 4), declared=None, opset=17, constants="node"):
@@ -106,15 +121,19 @@ def upsampled(graph, v):
     space = graph.node("Cast", [graph.node("Floor", [space])], to=TensorProto.INT64)
     front = graph.node("Slice", [shape, graph.ints([0]), graph.ints([2]), graph.ints([0])])
     sizes = graph.node("Concat", [front, space], axis=0)
-    return graph.node("Resize", [v, "", "", sizes], mode="nearest", coordinate_transformation_mode="asymmetric",
-                      nearest_mode="floor")
+    return graph.node(
+        "Resize", [v, "", "", sizes], mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"
+    )
 
 
 def expanded(graph, v):
     """Expand to a shape made of ConstantOfShape, Equal and Where."""
     want = graph.ints([-1, 3, 4, 4])
-    ones = graph.node("ConstantOfShape", [graph.ints([4])],
-                      value=__import__("onnx").helper.make_tensor("one", TensorProto.INT64, [1], [1]))
+    ones = graph.node(
+        "ConstantOfShape",
+        [graph.ints([4])],
+        value=__import__("onnx").helper.make_tensor("one", TensorProto.INT64, [1], [1]),
+    )
     here = graph.node("Where", [graph.node("Equal", [want, graph.ints([-1])]), ones, want])
     return graph.node("Expand", [v, here])
 
@@ -156,8 +175,20 @@ def two_inputs(name):
     graph = Graph(name)
     a = graph.input((1, 2, 3, 3), "u8", 0.05, 3, name="image")
     b = graph.input((1, 4), "s8", 0.02, 0, name="extra")
-    va = graph.q(graph.node("Flatten", [graph.node("Relu", [graph.node("Conv", [graph.dq(a), graph.dq_constant(
-        weights(graph, (2, 2, 2, 2), "s8"), 0.02, 0)])])]), "s8", 0.08, -128)
+    va = graph.q(
+        graph.node(
+            "Flatten",
+            [
+                graph.node(
+                    "Relu",
+                    [graph.node("Conv", [graph.dq(a), graph.dq_constant(weights(graph, (2, 2, 2, 2), "s8"), 0.02, 0)])],
+                )
+            ],
+        ),
+        "s8",
+        0.08,
+        -128,
+    )
     joined = graph.node("Concat", [graph.dq(va), graph.dq(b)], axis=1)
     q = graph.q(joined, "s8", 0.08, -100)
     v = graph.node("Gemm", [graph.dq(q), graph.dq_constant(weights(graph, (3, 12), "s8"), 0.02, 0)], transB=1)
@@ -204,13 +235,20 @@ def cases():
     yield reshaped_by_arithmetic("shape_halves_initialisers", halves, constants="initialiser")
     yield reshaped_by_arithmetic("shape_upsampled", upsampled)
     yield reshaped_by_arithmetic("shape_expanded", expanded, dims=(1, 3, 1, 4))
-    yield reshaped_by_arithmetic("shape_with_start", lambda g, v: g.node("Reshape", [v, g.node("Concat", [
-        g.node("Shape", [v], start=0, end=2), g.ints([-1])], axis=0)]), opset=15)
+    yield reshaped_by_arithmetic(
+        "shape_with_start",
+        lambda g, v: g.node(
+            "Reshape", [v, g.node("Concat", [g.node("Shape", [v], start=0, end=2), g.ints([-1])], axis=0)]
+        ),
+        opset=15,
+    )
     yield tail("tail_softmax", lambda g, v: g.node("Softmax", [v], axis=-1))
     yield tail("tail_log_softmax_opset11", lambda g, v: g.node("LogSoftmax", [v], axis=1), opset=11)
     yield tail("tail_sigmoid", lambda g, v: g.node("Sigmoid", [v]), constants="node")
     yield tail("tail_boxes", boxes, moved=("split1", "split1:1"))
-    yield tail("tail_arithmetic", lambda g, v: g.node("Mul", [g.node("Sub", [v, g.floats(0.5)]), g.floats([1, 2, 3, 4, 5])]))
+    yield tail(
+        "tail_arithmetic", lambda g, v: g.node("Mul", [g.node("Sub", [v, g.floats(0.5)]), g.floats([1, 2, 3, 4, 5])])
+    )
     yield tail("tail_two_outputs", lambda g, v: [g.node("Softmax", [v], axis=-1), g.node("Tanh", [v])])
     yield tail("tail_identity_and_dropout", lambda g, v: g.node("Dropout", [g.node("Identity", [v])]))
     yield two_heads("tail_two_heads")

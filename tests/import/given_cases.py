@@ -1,4 +1,5 @@
 """Models that others made: the 8-bit node tests of the onnx package, and files that failed before."""
+
 import pathlib
 import re
 import zipfile
@@ -12,7 +13,9 @@ from container import Case
 from static_quantisation import Ready
 
 NODE_TESTS = "onnx/backend/test/data/node/"
-EIGHT_BITS = re.compile(r"test_(qlinear|quantizelinear|dequantizelinear|matmulinteger|convinteger|dynamicquantizelinear)")
+EIGHT_BITS = re.compile(
+    r"test_(qlinear|quantizelinear|dequantizelinear|matmulinteger|convinteger|dynamicquantizelinear)"
+)
 NOT_FINITE = {"inf_scale", "nan_scale", "negative_scale"}
 
 
@@ -80,11 +83,20 @@ def _node_test(name, proto, inputs, expected):
         if numpy_helper.to_array(inputs[1]).size > 1:  # activations of several scales
             yield Case(name, f"refused: {node.op_type}", model)
             return
-        x = expected = x if node.op_type == "DequantizeLinear" else expected  # cut at its input; its output is the input
+        x = expected = (
+            x if node.op_type == "DequantizeLinear" else expected
+        )  # cut at its input; its output is the input
     if x.ndim and x.shape[0] != 1 and node.op_type == "ConvInteger":
         raise ValueError(f"{name}: a batch")
-    yield Case(name, "exact", model, 0, [proto.graph.input[0].name], [proto.graph.output[0].name],
-               [([x.tobytes()], [expected.tobytes()])])
+    yield Case(
+        name,
+        "exact",
+        model,
+        0,
+        [proto.graph.input[0].name],
+        [proto.graph.output[0].name],
+        [([x.tobytes()], [expected.tobytes()])],
+    )
 
 
 def disagreement(case):

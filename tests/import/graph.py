@@ -1,4 +1,5 @@
 """Small quantised graphs, written with onnx.helper."""
+
 import dataclasses
 import zlib
 
@@ -8,12 +9,37 @@ from onnx import TensorProto, helper, numpy_helper
 
 MICROSOFT = "com.microsoft"
 TYPES = {"u8": np.uint8, "s8": np.int8, "s32": np.int32}
-ONNX_TYPES = {np.dtype(np.uint8): TensorProto.UINT8, np.dtype(np.int8): TensorProto.INT8,
-              np.dtype(np.int32): TensorProto.INT32, np.dtype(np.int64): TensorProto.INT64,
-              np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.bool_): TensorProto.BOOL}
+ONNX_TYPES = {
+    np.dtype(np.uint8): TensorProto.UINT8,
+    np.dtype(np.int8): TensorProto.INT8,
+    np.dtype(np.int32): TensorProto.INT32,
+    np.dtype(np.int64): TensorProto.INT64,
+    np.dtype(np.float32): TensorProto.FLOAT,
+    np.dtype(np.bool_): TensorProto.BOOL,
+}
 # The IR version that came with an opset.
-IR_VERSIONS = {9: 4, 10: 5, 11: 6, 12: 7, 13: 7, 14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10,
-               23: 11, 24: 12, 25: 12, 26: 13, 27: 13, 28: 13}
+IR_VERSIONS = {
+    9: 4,
+    10: 5,
+    11: 6,
+    12: 7,
+    13: 7,
+    14: 7,
+    15: 8,
+    16: 8,
+    17: 8,
+    18: 8,
+    19: 9,
+    20: 9,
+    21: 10,
+    22: 10,
+    23: 11,
+    24: 12,
+    25: 12,
+    26: 13,
+    27: 13,
+    28: 13,
+}
 
 
 def limits(dtype):
@@ -24,6 +50,7 @@ def limits(dtype):
 @dataclasses.dataclass
 class Quantised:
     """A tensor of bytes: element x means scale (x - zero)."""
+
     name: str
     dtype: str
     scale: float
@@ -34,6 +61,7 @@ class Quantised:
 @dataclasses.dataclass
 class Feed:
     """An input: what the model wants, and what our guest gets."""
+
     name: str
     dims: tuple
     dtype: str  # u8, s8; s64: indices below `rows`
@@ -45,7 +73,8 @@ class Feed:
 
 class Graph:
     """`constants`: "initialiser"; "node": outputs of Constant nodes; "input": initialisers that are inputs too, as IR 3
-    wants it. `domain` is that of QuantizeLinear and DequantizeLinear. `prefix` makes names as PyTorch's exporter does."""
+    wants it. `domain` is that of QuantizeLinear and DequantizeLinear. `prefix` makes names as PyTorch's exporter does.
+    """
 
     def __init__(self, name, opset=17, ir=None, constants="initialiser", domain="", prefix=""):
         self.name, self.opset, self.constants, self.domain, self.prefix = name, opset, constants, domain, prefix

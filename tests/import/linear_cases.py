@@ -1,4 +1,5 @@
 """Conv, Gemm and MatMul, in both forms."""
+
 import itertools
 
 import numpy as np
@@ -32,9 +33,31 @@ def weight_scales(graph, outputs, per_channel, ties=False):
     return [scale_of(graph, ties) for _ in range(outputs)]
 
 
-def conv(name, form="op", dims=(1, 2, 5, 5), outputs=3, kernel=(3, 3), groups=1, bias="s32", x="u8", w="s8",
-         zx=None, zw=None, zy=None, per_channel=False, ties=False, after=None, samples=3, out_floats=None, axis=0,
-         x_floats=None, fewer_zeros=False, weight_name=None, full=False, **options):
+def conv(
+    name,
+    form="op",
+    dims=(1, 2, 5, 5),
+    outputs=3,
+    kernel=(3, 3),
+    groups=1,
+    bias="s32",
+    x="u8",
+    w="s8",
+    zx=None,
+    zw=None,
+    zy=None,
+    per_channel=False,
+    ties=False,
+    after=None,
+    samples=3,
+    out_floats=None,
+    axis=0,
+    x_floats=None,
+    fewer_zeros=False,
+    weight_name=None,
+    full=False,
+    **options,
+):
     attributes = options.pop("attributes", {})
     graph = Graph(name, **options)
     graph.form = form
@@ -53,21 +76,42 @@ def conv(name, form="op", dims=(1, 2, 5, 5), outputs=3, kernel=(3, 3), groups=1,
     low, _ = limits(x)
     zy = (low + 128) if zy is None else zy
     if form == "op":
-        ins = graph.operand(xq) + [graph.const(values, name=weight_name), graph.floats(scales),
-                                   graph.const(zeros, TYPES[w]), graph.floats(sy), graph.zero_point(x, zy)]
+        ins = graph.operand(xq) + [
+            graph.const(values, name=weight_name),
+            graph.floats(scales),
+            graph.const(zeros, TYPES[w]),
+            graph.floats(sy),
+            graph.zero_point(x, zy),
+        ]
         if bias:
             ins.append(graph.const(bias_values, np.int32))
-        y = Quantised(graph.node("QLinearConv", ins, group=groups, **attributes) if groups > 1 else
-                      graph.node("QLinearConv", ins, **attributes), x, sy, zy)
+        y = Quantised(
+            (
+                graph.node("QLinearConv", ins, group=groups, **attributes)
+                if groups > 1
+                else graph.node("QLinearConv", ins, **attributes)
+            ),
+            x,
+            sy,
+            zy,
+        )
     else:
         f = graph.dq(xq, no_zero=fewer_zeros)
-        wf = graph.dq_constant(values, scales, None if fewer_zeros else zeros, w,
-                               axis=axis if per_channel else None, name=weight_name)
+        wf = graph.dq_constant(
+            values, scales, None if fewer_zeros else zeros, w, axis=axis if per_channel else None, name=weight_name
+        )
         ins = [f, wf]
         if bias == "s32":
             scale = (np.float32(xq.scale) * np.array(scales, np.float32)).astype(np.float32)
-            ins.append(graph.dq_constant(bias_values, scale, None if fewer_zeros else np.zeros_like(scale, np.int32),
-                                         "s32", axis=0 if per_channel else None))
+            ins.append(
+                graph.dq_constant(
+                    bias_values,
+                    scale,
+                    None if fewer_zeros else np.zeros_like(scale, np.int32),
+                    "s32",
+                    axis=0 if per_channel else None,
+                )
+            )
         elif bias == "float":
             ins.append(graph.floats(bias_values * np.array(scales) * xq.scale))
         if groups > 1:
@@ -89,21 +133,49 @@ def conv_cases():
         yield conv(p + "stride2", form, dims=(1, 3, 7, 6), attributes={"strides": [2, 2]})
         yield conv(p + "stride_1x3", form, dims=(1, 1, 5, 9), attributes={"strides": [1, 3]})
         yield conv(p + "pads", form, dims=(1, 2, 4, 4), attributes={"pads": [1, 1, 1, 1]}, zx=117)
-        yield conv(p + "pads_uneven", form, dims=(1, 2, 4, 5), attributes={"pads": [0, 1, 2, 1], "strides": [2, 1]},
-                   x="s8", zx=-128)
+        yield conv(
+            p + "pads_uneven",
+            form,
+            dims=(1, 2, 4, 5),
+            attributes={"pads": [0, 1, 2, 1], "strides": [2, 1]},
+            x="s8",
+            zx=-128,
+        )
         for pad in ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"):
-            yield conv(f"{p}{pad.lower()}", form, dims=(1, 2, 5, 4), kernel=(3, 2), attributes={
-                "auto_pad": pad, "strides": [2, 1], "kernel_shape": [3, 2],
-                **({"pads": [1, 0, 1, 1]} if pad == "NOTSET" else {})}, zx=3)
+            yield conv(
+                f"{p}{pad.lower()}",
+                form,
+                dims=(1, 2, 5, 4),
+                kernel=(3, 2),
+                attributes={
+                    "auto_pad": pad,
+                    "strides": [2, 1],
+                    "kernel_shape": [3, 2],
+                    **({"pads": [1, 0, 1, 1]} if pad == "NOTSET" else {}),
+                },
+                zx=3,
+            )
         yield conv(p + "dilation", form, dims=(1, 2, 6, 6), attributes={"dilations": [2, 2], "pads": [1, 1, 1, 1]})
-        yield conv(p + "dilation_same", form, dims=(1, 1, 6, 6), kernel=(2, 2),
-                   attributes={"dilations": [3, 1], "auto_pad": "VALID"})
+        yield conv(
+            p + "dilation_same",
+            form,
+            dims=(1, 1, 6, 6),
+            kernel=(2, 2),
+            attributes={"dilations": [3, 1], "auto_pad": "VALID"},
+        )
         yield conv(p + "groups", form, dims=(1, 4, 4, 4), outputs=6, groups=2, per_channel=True)
         yield conv(p + "depthwise", form, dims=(1, 6, 4, 4), outputs=6, groups=6, per_channel=True, x="s8")
         yield conv(p + "depthwise_times_2", form, dims=(1, 3, 4, 4), outputs=6, groups=3, attributes={"pads": [1] * 4})
         yield conv(p + "one_dimension", form, dims=(1, 3, 9), kernel=(3,), outputs=4, attributes={"pads": [1, 1]})
-        yield conv(p + "one_dimension_stride", form, dims=(1, 2, 9), kernel=(4,), outputs=2, x="s8",
-                   attributes={"strides": [2], "dilations": [2], "pads": [3, 2]})
+        yield conv(
+            p + "one_dimension_stride",
+            form,
+            dims=(1, 2, 9),
+            kernel=(4,),
+            outputs=2,
+            x="s8",
+            attributes={"strides": [2], "dilations": [2], "pads": [3, 2]},
+        )
         yield conv(p + "no_bias", form, bias=None)
         yield conv(p + "s8_s8", form, x="s8", full=True, zx=-7, zy=11)
         yield conv(p + "s8_s8_per_channel", form, x="s8", full=True, per_channel=True, bias=None)
@@ -120,8 +192,17 @@ def conv_cases():
         for opset, ir in ((10, 3), (11, 4), (13, 7), (19, 9), (21, 10), (23, 11), (25, 12), (27, 13)):
             per_channel = form == "op" or opset >= 13
             constants = "input" if ir == 3 else "node" if opset in (13, 21, 27) else "initialiser"
-            yield conv(f"{p}opset{opset}_ir{ir}", form, dims=(1, 2, 4, 4), opset=opset, ir=ir, constants=constants,
-                       per_channel=per_channel, x="s8" if opset % 2 else "u8", samples=2)
+            yield conv(
+                f"{p}opset{opset}_ir{ir}",
+                form,
+                dims=(1, 2, 4, 4),
+                opset=opset,
+                ir=ir,
+                constants=constants,
+                per_channel=per_channel,
+                x="s8" if opset % 2 else "u8",
+                samples=2,
+            )
 
 
 def relu(graph, v):
@@ -139,9 +220,14 @@ def clip_with_attributes(low, high):
 def batch_normalisation(channels, **attributes):
     def after(graph, v):
         rng = graph.rng
-        ins = [graph.floats(rng.uniform(0.5, 1.5, channels)), graph.floats(rng.uniform(-2, 2, channels)),
-               graph.floats(rng.uniform(-1, 1, channels)), graph.floats(rng.uniform(0.5, 2, channels))]
+        ins = [
+            graph.floats(rng.uniform(0.5, 1.5, channels)),
+            graph.floats(rng.uniform(-2, 2, channels)),
+            graph.floats(rng.uniform(-1, 1, channels)),
+            graph.floats(rng.uniform(0.5, 2, channels)),
+        ]
         return graph.node("BatchNormalization", [v] + ins, **attributes)
+
     return after
 
 
@@ -182,12 +268,32 @@ def conv_middle_cases():
     yield conv_middle(p + "clip_upper_only", lambda g, v: g.node("Clip", [v, "", g.floats(2.1)]))
     yield conv_middle(p + "batch_normalisation", batch_normalisation(3, epsilon=1e-3))
     yield conv_middle(p + "batch_normalisation_s8", batch_normalisation(3), x="s8", opset=13)
-    yield conv_middle(p + "batch_normalisation_relu",
-                      lambda g, v: relu(g, batch_normalisation(3, momentum=0.8)(g, v)))
+    yield conv_middle(p + "batch_normalisation_relu", lambda g, v: relu(g, batch_normalisation(3, momentum=0.8)(g, v)))
 
 
-def gemm(name, form="op", rows=1, k=8, n=5, x="u8", w="s8", alpha=1.0, beta=1.0, trans_b=0, bias="n", per_channel=False,
-         zx=None, zy=None, zw=None, ties=False, samples=4, floats_out=False, trans_a=0, full=False, **options):
+def gemm(
+    name,
+    form="op",
+    rows=1,
+    k=8,
+    n=5,
+    x="u8",
+    w="s8",
+    alpha=1.0,
+    beta=1.0,
+    trans_b=0,
+    bias="n",
+    per_channel=False,
+    zx=None,
+    zy=None,
+    zw=None,
+    ties=False,
+    samples=4,
+    floats_out=False,
+    trans_a=0,
+    full=False,
+    **options,
+):
     graph = Graph(name, **options)
     graph.form = form
     xq = graph.input((k, rows) if trans_a else (rows, k), x, scale_of(graph, ties), zx, floats=form == "qdq")
@@ -204,11 +310,18 @@ def gemm(name, form="op", rows=1, k=8, n=5, x="u8", w="s8", alpha=1.0, beta=1.0,
     zy = limits(x)[0] + 128 if zy is None else zy
     count = {"n": (n,), "1": (1,), "1n": (1, n), "rows": (rows, 1), "all": (rows, n), None: None, "": ()}[bias]
     bias_values = None if count is None else graph.rng.integers(-2000, 2000, count)
-    attributes = {key: value for key, value, plain in (("alpha", float(alpha), 1.0), ("transB", trans_b, 0),
-                                                       ("transA", trans_a, 0)) if value != plain}
+    attributes = {
+        key: value
+        for key, value, plain in (("alpha", float(alpha), 1.0), ("transB", trans_b, 0), ("transA", trans_a, 0))
+        if value != plain
+    }
     if form == "op":
-        ins = graph.operand(xq) + [graph.const(values), graph.floats(scales), graph.const(zeros, TYPES[w]),
-                                   graph.const(bias_values, np.int32) if count is not None else ""]
+        ins = graph.operand(xq) + [
+            graph.const(values),
+            graph.floats(scales),
+            graph.const(zeros, TYPES[w]),
+            graph.const(bias_values, np.int32) if count is not None else "",
+        ]
         if not floats_out:
             ins += [graph.floats(sy), graph.zero_point(x, zy)]
         while ins[-1] == "":
@@ -219,8 +332,15 @@ def gemm(name, form="op", rows=1, k=8, n=5, x="u8", w="s8", alpha=1.0, beta=1.0,
         ins = [graph.dq(xq), graph.dq_constant(values, scales, zeros, w, axis=axis)]
         if count is not None:
             scale = (np.float32(xq.scale) * np.array(scales, np.float32)).astype(np.float32)
-            ins.append(graph.dq_constant(bias_values, scale, np.zeros_like(scale, np.int32), "s32",
-                                         axis=len(count) - 1 if per_channel else None))
+            ins.append(
+                graph.dq_constant(
+                    bias_values,
+                    scale,
+                    np.zeros_like(scale, np.int32),
+                    "s32",
+                    axis=len(count) - 1 if per_channel else None,
+                )
+            )
         if beta != 1.0:
             attributes["beta"] = float(beta)
         v = graph.node("Gemm", ins, **attributes)
@@ -254,8 +374,25 @@ def gemm_cases():
         yield gemm(f"gemm_qdq_opset{opset}", "qdq", opset=opset, constants="node" if opset > 20 else "initialiser")
 
 
-def matmul(name, form="op", dims=(1, 8), n=5, x="s8", w="s8", per_channel=False, bias=False, ties=False, zx=None, zy=None,
-           zw=None, samples=4, batches=(), one_axis_weights=False, full=False, **options):
+def matmul(
+    name,
+    form="op",
+    dims=(1, 8),
+    n=5,
+    x="s8",
+    w="s8",
+    per_channel=False,
+    bias=False,
+    ties=False,
+    zx=None,
+    zy=None,
+    zw=None,
+    samples=4,
+    batches=(),
+    one_axis_weights=False,
+    full=False,
+    **options,
+):
     graph = Graph(name, **options)
     graph.form = form
     xq = graph.input(dims, x, scale_of(graph, ties), zx, floats=form == "qdq")
@@ -268,8 +405,13 @@ def matmul(name, form="op", dims=(1, 8), n=5, x="s8", w="s8", per_channel=False,
         sy = float(2.0 ** np.round(np.log2(sy)))
     zy = limits(x)[0] + 128 if zy is None else zy
     if form == "op":
-        ins = graph.operand(xq) + [graph.const(values), graph.floats(scales), graph.const(zeros, TYPES[w]),
-                                   graph.floats(sy), graph.zero_point(x, zy)]
+        ins = graph.operand(xq) + [
+            graph.const(values),
+            graph.floats(scales),
+            graph.const(zeros, TYPES[w]),
+            graph.floats(sy),
+            graph.zero_point(x, zy),
+        ]
         y = Quantised(graph.node("QLinearMatMul", ins), x, sy, zy)
     else:
         wf = graph.dq_constant(values, scales, zeros, w, axis=1 if per_channel else None)
@@ -324,8 +466,9 @@ def matmul_cases():
         yield matmul_dynamic(p + "dynamic_broadcast", form, (1, 2, 3, 4), (4, 3))
         yield matmul_dynamic(p + "dynamic_ties", form, (4, 8), (8, 8), ties=True, samples=5)
     yield matmul("matmul_qdq_then_bias", "qdq", dims=(1, 2, 6), n=4, bias=True)
-    yield matmul_dynamic("matmul_qdq_dynamic_transposed", "qdq", (1, 2, 3, 4), (1, 2, 3, 4), a="s8", b="s8",
-                         transposed=True)
+    yield matmul_dynamic(
+        "matmul_qdq_dynamic_transposed", "qdq", (1, 2, 3, 4), (1, 2, 3, 4), a="s8", b="s8", transposed=True
+    )
 
 
 def matmul_and_bias(name, dims=(1, 3, 6), float_bias=True, bias_first=False, per_channel=False, x="s8", samples=4):
@@ -338,8 +481,13 @@ def matmul_and_bias(name, dims=(1, 3, 6), float_bias=True, bias_first=False, per
     if float_bias:
         b = graph.floats(graph.rng.normal(0, 2, 5))
     else:
-        b = graph.dq_constant(graph.rng.integers(-900, 900, 5), np.float32(xq.scale) * scales,
-                              np.zeros_like(scales, np.int32), "s32", axis=0 if per_channel else None)
+        b = graph.dq_constant(
+            graph.rng.integers(-900, 900, 5),
+            np.float32(xq.scale) * scales,
+            np.zeros_like(scales, np.int32),
+            "s32",
+            axis=0 if per_channel else None,
+        )
     v = graph.node("MatMul", [graph.dq(xq), wf])
     v = graph.node("Add", [b, v] if bias_first else [v, b])
     graph.output(graph.q(v, x, 0.13, 5))
@@ -364,15 +512,21 @@ def sums(name, op="Gemm", per_channel=False, with_bias=True, then=None, form="qd
     worth = np.float32(xq.scale) * scales
     zeros = np.zeros_like(scales, np.int8)
     if form == "op":
-        ins = graph.operand(xq) + [graph.const(values), graph.floats(scales), graph.const(zeros),
-                                   graph.const(biases, np.int32)]
+        ins = graph.operand(xq) + [
+            graph.const(values),
+            graph.floats(scales),
+            graph.const(zeros),
+            graph.const(biases, np.int32),
+        ]
         y = graph.node("QGemm", ins, domain=MICROSOFT, transB=1, alpha=alpha)
         worth = np.float32(alpha) * worth
     else:
         axis = (1 if op == "MatMul" else 0) if per_channel else None
         ins = [graph.dq(xq), graph.dq_constant(values, scales, zeros, axis=axis)]
         if with_bias:
-            ins.append(graph.dq_constant(biases, worth, np.zeros_like(worth, np.int32), "s32", axis=0 if per_channel else None))
+            ins.append(
+                graph.dq_constant(biases, worth, np.zeros_like(worth, np.int32), "s32", axis=0 if per_channel else None)
+            )
         y = graph.node(op, ins, **({"transB": 1} if op == "Gemm" else {}))
     if then:
         graph.sums[y] = worth
@@ -396,4 +550,12 @@ def sums_cases():
 
 
 def cases():
-    return itertools.chain(sums_cases(), matmul_and_bias_cases(), conv_cases(), conv_and_more_cases(), conv_middle_cases(), gemm_cases(), matmul_cases())
+    return itertools.chain(
+        sums_cases(),
+        matmul_and_bias_cases(),
+        conv_cases(),
+        conv_and_more_cases(),
+        conv_middle_cases(),
+        gemm_cases(),
+        matmul_cases(),
+    )

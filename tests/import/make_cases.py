@@ -14,6 +14,7 @@ which need a CPU with VNNI to be remade: others saturate. Every model is also ru
 where that differs: at all in operator form, by more than rounding in QDQ form. Seeds are names: a case stays as it is
 when others come.
 """
+
 import argparse
 import pathlib
 
@@ -37,6 +38,7 @@ def computed(times):
     import runtime
     import shape_cases
     import static_quantisation
+
     for module in (linear_cases, elementwise_cases, shape_cases, exporter_cases, static_quantisation):
         for graph, samples in module.cases():
             yield from_runtime(runtime, graph, samples, times)
@@ -44,19 +46,28 @@ def computed(times):
 
 def from_runtime(runtime, graph, samples, times=1):
     from expectations import DIFFERS, REFUSED
+
     model, values, away = runtime.outputs(graph, samples * times)
     if times == 1 and away > (0 if graph.form == "op" else FURTHER.get(graph.name, 1)):
         raise ValueError(f"{graph.name}: {away} away from the runtime without optimisation")
     if graph.name in REFUSED:
         return Case(graph.name, "refused: " + REFUSED[graph.name], model)
     distance, reason = DIFFERS.get(graph.name, (0, None))
-    return Case(graph.name, f"differs: {reason}" if reason else "exact", model, distance,
-                [feed.name for feed in graph.feeds], list(graph.cuts), values)
+    return Case(
+        graph.name,
+        f"differs: {reason}" if reason else "exact",
+        model,
+        distance,
+        [feed.name for feed in graph.feeds],
+        list(graph.cuts),
+        values,
+    )
 
 
 def given(arguments, before):
     import given_cases
     import runtime
+
     if arguments.failed_before:
         for graph, samples in given_cases.previous_failures(arguments.failed_before):
             yield graph if isinstance(graph, Case) else from_runtime(runtime, graph, samples)
@@ -73,6 +84,7 @@ def given(arguments, before):
 
 def refused():
     import refused_cases
+
     for name, model, parts in refused_cases.cases():
         yield Case(name, "refused: " + " & ".join(parts), model)
 
@@ -88,8 +100,10 @@ def make(arguments):
         raise ValueError("what was written does not read back")
     pathlib.Path(arguments.output).write_bytes(data)
     count = lambda kind: sum(case.kind.startswith(kind) for case in cases)
-    print(f"{len(cases)} cases in {len(data)} bytes: {count('exact')} exact, {count('differs')} differ, "
-          f"{count('refused')} refused")
+    print(
+        f"{len(cases)} cases in {len(data)} bytes: {count('exact')} exact, {count('differs')} differ, "
+        f"{count('refused')} refused"
+    )
 
 
 def main():

@@ -1,4 +1,5 @@
 """What ONNX Runtime makes of a model: the outputs of the cases."""
+
 import numpy as np
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail  # noqa: F401, of a session that cannot run

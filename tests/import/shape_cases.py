@@ -1,4 +1,5 @@
-"""Pools, and what moves elements without computing: in QDQ form, or on bytes as quantise_static's operator form has it."""
+"""Pools, and what moves elements without computing: in QDQ form, or on bytes as in operator form."""
+
 import itertools
 
 import numpy as np
@@ -8,8 +9,21 @@ from elementwise_cases import low_plus
 from graph import MICROSOFT, TYPES, Graph, Quantised, limits
 
 
-def pool(name, op="MaxPool", dims=(1, 2, 5, 6), form="qdq", dtype="u8", kernel=(2, 2), sy=None, zy=None, samples=3, opset=17,
-         zx=120, sx=0.05, **attributes):
+def pool(
+    name,
+    op="MaxPool",
+    dims=(1, 2, 5, 6),
+    form="qdq",
+    dtype="u8",
+    kernel=(2, 2),
+    sy=None,
+    zy=None,
+    samples=3,
+    opset=17,
+    zx=120,
+    sx=0.05,
+    **attributes,
+):
     """`form` "op": of bytes, QLinearAveragePool for the average."""
     graph = Graph(name, opset=opset)
     graph.form = form
@@ -21,8 +35,13 @@ def pool(name, op="MaxPool", dims=(1, 2, 5, 6), form="qdq", dtype="u8", kernel=(
     if form == "qdq":
         y = graph.q(graph.node(op, [graph.dq(x)], kernel_shape=list(kernel), **attributes), dtype, sy, zy)
     elif average:
-        y.name = graph.node("QLinearAveragePool", graph.operand(x) + graph.parameters(y), domain=MICROSOFT,
-                            kernel_shape=list(kernel), **attributes)
+        y.name = graph.node(
+            "QLinearAveragePool",
+            graph.operand(x) + graph.parameters(y),
+            domain=MICROSOFT,
+            kernel_shape=list(kernel),
+            **attributes,
+        )
     else:
         y.name = graph.node(op, [x], kernel_shape=list(kernel), **attributes)
     graph.output(y)
@@ -37,10 +56,20 @@ def pool_cases():
         yield pool(p + "pads", op, form=form, kernel=(3, 3), pads=[1, 1, 1, 1], strides=[2, 1])
         yield pool(p + "pads_uneven", op, form=form, kernel=(3, 2), pads=[0, 1, 2, 0])
         yield pool(p + "ceil", op, form=form, dims=(1, 1, 6, 7), kernel=(3, 2), strides=[2, 2], ceil_mode=1)
-        yield pool(p + "ceil_pads", op, form=form, dims=(1, 1, 6, 7), kernel=(3, 3), strides=[2, 2], ceil_mode=1,
-                   pads=[1, 0, 1, 1])
+        yield pool(
+            p + "ceil_pads",
+            op,
+            form=form,
+            dims=(1, 1, 6, 7),
+            kernel=(3, 3),
+            strides=[2, 2],
+            ceil_mode=1,
+            pads=[1, 0, 1, 1],
+        )
         for pad in ("SAME_UPPER", "SAME_LOWER", "VALID"):
-            yield pool(f"{p}{pad.lower()}", op, form=form, dims=(1, 1, 5, 6), kernel=(2, 3), strides=[2, 1], auto_pad=pad)
+            yield pool(
+                f"{p}{pad.lower()}", op, form=form, dims=(1, 1, 5, 6), kernel=(2, 3), strides=[2, 1], auto_pad=pad
+            )
         yield pool(p + "one_dimension", op, form=form, dims=(1, 3, 9), kernel=(3,), strides=[2], pads=[1, 1])
     yield pool("maxpool_op_dilations", form="op", dims=(1, 1, 6, 6), dilations=[2, 3])
     yield pool("maxpool_qdq_dilations", dims=(1, 1, 6, 6), dilations=[2, 1], pads=[1, 0, 1, 0], kernel=(3, 2))
@@ -51,9 +80,20 @@ def pool_cases():
         p = f"averagepool_{form}_"
         yield pool(p + "other_scale", "AveragePool", form=form, sy=0.031, zy=77, kernel=(3, 3))
         yield pool(p + "ties", "AveragePool", form=form, sx=0.0625, sy=0.0625, dims=(1, 2, 8, 8), samples=4)
-        yield pool(p + "count_include_pad", "AveragePool", form=form, kernel=(3, 3), pads=[1, 1, 1, 1], count_include_pad=1)
-        yield pool(p + "count_include_pad_ceil", "AveragePool", form=form, dims=(1, 1, 6, 6), kernel=(3, 3),
-                   pads=[1, 1, 1, 1], strides=[2, 2], count_include_pad=1, ceil_mode=1)
+        yield pool(
+            p + "count_include_pad", "AveragePool", form=form, kernel=(3, 3), pads=[1, 1, 1, 1], count_include_pad=1
+        )
+        yield pool(
+            p + "count_include_pad_ceil",
+            "AveragePool",
+            form=form,
+            dims=(1, 1, 6, 6),
+            kernel=(3, 3),
+            pads=[1, 1, 1, 1],
+            strides=[2, 2],
+            count_include_pad=1,
+            ceil_mode=1,
+        )
     yield pool("averagepool_qdq_s8", "AveragePool", dtype="s8", kernel=(3, 2))
     yield pool("averagepool_qdq_opset10", "AveragePool", opset=10)
     yield global_pool("global_average_pool_op")
@@ -73,8 +113,13 @@ def global_pool(name, form="op", dims=(1, 5, 4, 5), dtype="u8", sx=0.05, sy=0.05
     x = graph.input(dims, dtype, sx, low_plus(dtype, zx), floats=form == "qdq")
     if form == "op":
         y = Quantised("y", dtype, sy, low_plus(dtype, zy))
-        graph.node("QLinearGlobalAveragePool", graph.operand(x) + graph.parameters(y), domain=MICROSOFT, out=["y"],
-                   channels_last=0)
+        graph.node(
+            "QLinearGlobalAveragePool",
+            graph.operand(x) + graph.parameters(y),
+            domain=MICROSOFT,
+            out=["y"],
+            channels_last=0,
+        )
     else:
         y = graph.q(graph.node("GlobalAveragePool", [graph.dq(x)]), dtype, sy, low_plus(dtype, zy))
     graph.output(y)
@@ -116,6 +161,7 @@ def both(name, function, dims=(1, 2, 3, 4), **options):
 def move_cases():
     def n(op, **attributes):
         return lambda g, v: g.node(op, [v], **attributes)
+
     yield from both("transpose", n("Transpose", perm=[0, 2, 3, 1]))
     yield from both("transpose_default", n("Transpose"), (2, 3, 4))
     yield from both("flatten", n("Flatten"))
@@ -137,9 +183,9 @@ def move_cases():
     yield moved("dropout_opset10", n("Dropout", ratio=0.3), opset=10)
     yield from both("slice", lambda g, v: sliced(g, v, [1, 0], [3, 2], [2, 1]))
     yield moved("slice_steps", lambda g, v: sliced(g, v, [0, 1], [9, 9], [2, 3], [2, 2]), (1, 2, 5, 6))
-    yield moved("slice_negative", lambda g, v: sliced(g, v, [-1, -2], [-99, 2 ** 31 - 1], [2, -1], [-1, 1]))
+    yield moved("slice_negative", lambda g, v: sliced(g, v, [-1, -2], [-99, 2**31 - 1], [2, -1], [-1, 1]))
     yield moved("slice_no_axes", lambda g, v: sliced(g, v, [0, 1, 0, 1], [1, 2, 3, 3]))
-    yield moved("slice_opset11_backwards", lambda g, v: sliced(g, v, [2 ** 31 - 1], [-2 ** 31], [3], [-2]), opset=11)
+    yield moved("slice_opset11_backwards", lambda g, v: sliced(g, v, [2**31 - 1], [-(2**31)], [3], [-2]), opset=11)
     yield from both("pad_constant", lambda g, v: g.node("Pad", [v, g.ints([0, 0, 1, 0, 0, 0, 2, 1])]))
     yield moved("pad_constant_value", lambda g, v: g.node("Pad", [v, g.ints([0, 0, 1, 0, 0, 1, 0, 1]), g.floats(1.5)]))
     yield moved("pad_reflect", lambda g, v: g.node("Pad", [v, g.ints([0, 0, 1, 2, 0, 0, 2, 1])], mode="reflect"))
@@ -155,18 +201,42 @@ def move_cases():
     yield moved("expand", lambda g, v: g.node("Expand", [v, g.ints([1, 3, 4])]), (1, 3, 1))
     yield moved("tile", lambda g, v: g.node("Tile", [v, g.ints([1, 2, 1, 3])]))
     yield from both("resize_2", lambda g, v: resize(g, v, [1, 1, 2, 2]))
-    for transform, nearest in (("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"),
-                               ("align_corners", "round_prefer_ceil"), ("pytorch_half_pixel", "ceil")):
-        yield moved(f"resize_{transform}", lambda g, v, t=transform, m=nearest: resize(
-            g, v, [1, 1, 1.7, 2.5], coordinate_transformation_mode=t, nearest_mode=m), (1, 1, 3, 4))
-    yield moved("resize_sizes", lambda g, v: resize(g, v, sizes=[1, 2, 5, 3], coordinate_transformation_mode="asymmetric",
-                                                    nearest_mode="floor"))
-    yield moved("resize_down", lambda g, v: resize(g, v, [1, 1, 0.5, 0.5], coordinate_transformation_mode="asymmetric",
-                                                   nearest_mode="floor"), (1, 2, 6, 4))
+    for transform, nearest in (
+        ("asymmetric", "floor"),
+        ("half_pixel", "round_prefer_floor"),
+        ("align_corners", "round_prefer_ceil"),
+        ("pytorch_half_pixel", "ceil"),
+    ):
+        yield moved(
+            f"resize_{transform}",
+            lambda g, v, t=transform, m=nearest: resize(
+                g, v, [1, 1, 1.7, 2.5], coordinate_transformation_mode=t, nearest_mode=m
+            ),
+            (1, 1, 3, 4),
+        )
+    yield moved(
+        "resize_sizes",
+        lambda g, v: resize(
+            g, v, sizes=[1, 2, 5, 3], coordinate_transformation_mode="asymmetric", nearest_mode="floor"
+        ),
+    )
+    yield moved(
+        "resize_down",
+        lambda g, v: resize(g, v, [1, 1, 0.5, 0.5], coordinate_transformation_mode="asymmetric", nearest_mode="floor"),
+        (1, 2, 6, 4),
+    )
     yield moved("resize_opset10", lambda g, v: g.node("Resize", [v, g.floats([1, 1, 2, 3])], mode="nearest"), opset=10)
-    yield moved("resize_opset11_roi", lambda g, v: g.node("Resize", [v, g.floats([]), g.floats([1, 1, 2, 2])],
-                                                          mode="nearest", nearest_mode="floor",
-                                                          coordinate_transformation_mode="asymmetric"), opset=11)
+    yield moved(
+        "resize_opset11_roi",
+        lambda g, v: g.node(
+            "Resize",
+            [v, g.floats([]), g.floats([1, 1, 2, 2])],
+            mode="nearest",
+            nearest_mode="floor",
+            coordinate_transformation_mode="asymmetric",
+        ),
+        opset=11,
+    )
     yield moved("channel_shuffle", channel_shuffle, (1, 6, 2, 3))
     yield moved("two_moves", lambda g, v: g.node("Flatten", [g.node("Transpose", [v], perm=[0, 3, 1, 2])]))
 
@@ -177,19 +247,34 @@ def channel_shuffle(graph, v):
     return graph.node("Reshape", [t, graph.ints([1, 6, 2, 3])])
 
 
-def concat(name, form="qdq", dims=((1, 2, 3, 3), (1, 3, 3, 3)), axis=1, scales=(0.05, 0.05), zeros=(120, 120), sy=0.05,
-           zy=120, dtype="u8", constant=False, **options):
+def concat(
+    name,
+    form="qdq",
+    dims=((1, 2, 3, 3), (1, 3, 3, 3)),
+    axis=1,
+    scales=(0.05, 0.05),
+    zeros=(120, 120),
+    sy=0.05,
+    zy=120,
+    dtype="u8",
+    constant=False,
+    **options,
+):
     graph = Graph(name, **options)
     graph.form = form
-    xs = [graph.input(d, dtype, s, low_plus(dtype, z), floats=form == "qdq")
-          for d, s, z in zip(dims, scales, zeros)]
+    xs = [graph.input(d, dtype, s, low_plus(dtype, z), floats=form == "qdq") for d, s, z in zip(dims, scales, zeros)]
     if constant:
         values = graph.rng.integers(*limits(dtype), dims[0]).astype(TYPES[dtype])
         xs.append(Quantised(graph.const(values), dtype, 0.05, low_plus(dtype, 120)))
     y = Quantised("y", dtype, sy, low_plus(dtype, zy))
     if form == "op":
-        graph.node("QLinearConcat", graph.parameters(y) + [n for x in xs for n in graph.operand(x)], domain=MICROSOFT,
-                   out=["y"], axis=axis)
+        graph.node(
+            "QLinearConcat",
+            graph.parameters(y) + [n for x in xs for n in graph.operand(x)],
+            domain=MICROSOFT,
+            out=["y"],
+            axis=axis,
+        )
     elif form == "bytes":
         graph.node("Concat", xs, out=["y"], axis=axis)
     else:
@@ -233,8 +318,19 @@ def gather_embedding(name, dims=(1, 4), per_row=False, dtype=TensorProto.INT64, 
     return graph, 3
 
 
-def arg_max(name, op="ArgMax", form="qdq", dims=(1, 8), axis=1, keepdims=0, samples=5, cast=None, dtype="u8", opset=17,
-            **attributes):
+def arg_max(
+    name,
+    op="ArgMax",
+    form="qdq",
+    dims=(1, 8),
+    axis=1,
+    keepdims=0,
+    samples=5,
+    cast=None,
+    dtype="u8",
+    opset=17,
+    **attributes,
+):
     graph = Graph(name, opset=opset)
     graph.form = form
     values = graph.rng.integers(0, 5, (samples, *dims)) + low_plus(dtype, 100)  # few values: many ties
@@ -263,8 +359,15 @@ def top_k(name, k=3, axis=-1, dims=(1, 9), form="qdq", dtype="u8", opset=17, **a
 def other_cases():
     yield concat("concat_qdq_same")
     yield concat("concat_qdq_other_scales", scales=(0.05, 0.031), zeros=(120, 99), sy=0.06, zy=111)
-    yield concat("concat_qdq_s8_last_axis", dims=((1, 2, 3), (1, 2, 2), (1, 2, 1)), axis=-1, scales=(0.05, 0.05, 0.04),
-                 zeros=(128, 128, 100), zy=128, dtype="s8")
+    yield concat(
+        "concat_qdq_s8_last_axis",
+        dims=((1, 2, 3), (1, 2, 2), (1, 2, 1)),
+        axis=-1,
+        scales=(0.05, 0.05, 0.04),
+        zeros=(128, 128, 100),
+        zy=128,
+        dtype="s8",
+    )
     yield concat("concat_qdq_constant", constant=True)
     yield concat("concat_bytes", form="bytes", axis=2, dims=((1, 2, 3, 3), (1, 2, 1, 3)))
     yield concat("concat_op_other_scales", form="op", scales=(0.05, 0.031), zeros=(120, 99), sy=0.06, zy=111)

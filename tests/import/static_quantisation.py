@@ -1,4 +1,5 @@
 """Float networks of a few layers, quantised by onnxruntime.quantization.quantize_static."""
+
 import itertools
 import logging
 import pathlib
@@ -8,7 +9,7 @@ import zlib
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import (CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static)
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
 from graph import Feed, Graph
 
@@ -36,8 +37,13 @@ class Ready:
         for node in self.proto.graph.node:
             if node.op_type == "QuantizeLinear" and node.input[0] == info.name:
                 zero = self.constants[node.input[2]]
-                return Feed(info.name, dims, "u8" if zero.dtype == np.uint8 else "s8",
-                            float(self.constants[node.input[1]]), int(zero))
+                return Feed(
+                    info.name,
+                    dims,
+                    "u8" if zero.dtype == np.uint8 else "s8",
+                    float(self.constants[node.input[1]]),
+                    int(zero),
+                )
         raise ValueError(f"{self.name}: {info.name} is not quantised")
 
     def _bytes_behind(self, name):
@@ -63,16 +69,26 @@ class Random(CalibrationDataReader):
         return next(self.rows, None)
 
 
-def quantise(name, graph, inputs, form="qdq", activation="u8", weight="s8", per_channel=False, reduce_range=True, **options):
+def quantise(
+    name, graph, inputs, form="qdq", activation="u8", weight="s8", per_channel=False, reduce_range=True, **options
+):
     """`graph` is in floats."""
     types = {"u8": QuantType.QUInt8, "s8": QuantType.QInt8}
     with tempfile.TemporaryDirectory() as folder:
         source, target = pathlib.Path(folder, "float.onnx"), pathlib.Path(folder, "bytes.onnx")
         onnx.save(graph.model(), source)
-        quantize_static(source, target, Random(inputs, graph.rng), per_channel=per_channel, reduce_range=reduce_range,
-                        quant_format=QuantFormat.QDQ if form == "qdq" else QuantFormat.QOperator,
-                        activation_type=types[activation], weight_type=types[weight],
-                        calibrate_method=CalibrationMethod.MinMax, **options)
+        quantize_static(
+            source,
+            target,
+            Random(inputs, graph.rng),
+            per_channel=per_channel,
+            reduce_range=reduce_range,
+            quant_format=QuantFormat.QDQ if form == "qdq" else QuantFormat.QOperator,
+            activation_type=types[activation],
+            weight_type=types[weight],
+            calibrate_method=CalibrationMethod.MinMax,
+            **options,
+        )
         return Ready(name, onnx.load(target), form)
 
 
@@ -97,8 +113,12 @@ def bias(graph, count):
 
 def convolution(graph, v, inputs, outputs, size=3, **attributes):
     group = attributes.get("group", 1)
-    return graph.node("Conv", [v, weight(graph, outputs, inputs // group, size, size), bias(graph, outputs)],
-                      kernel_shape=[size, size], **attributes)
+    return graph.node(
+        "Conv",
+        [v, weight(graph, outputs, inputs // group, size, size), bias(graph, outputs)],
+        kernel_shape=[size, size],
+        **attributes,
+    )
 
 
 def gemm(graph, v, inputs, outputs):
@@ -152,8 +172,10 @@ def branches(name):
 def convolutions_and_norms(name):
     g = floats(name, (1, 2, 5, 5))
     v = convolution(g, "x", 2, 4)
-    v = g.node("BatchNormalization", [v, g.floats(g.rng.uniform(0.5, 1.5, 4)), bias(g, 4), bias(g, 4),
-                                      g.floats(g.rng.uniform(0.5, 1.5, 4))])
+    v = g.node(
+        "BatchNormalization",
+        [v, g.floats(g.rng.uniform(0.5, 1.5, 4)), bias(g, 4), bias(g, 4), g.floats(g.rng.uniform(0.5, 1.5, 4))],
+    )
     v = g.node("Relu", [v])
     return result(g, convolution(g, v, 4, 3, 1)), [("x", (1, 2, 5, 5))]
 
@@ -162,22 +184,29 @@ def transformer(name):
     g = floats(name, (1, 4, 8))
 
     def project(v, inputs, outputs):
-        return g.node("Add", [g.node("MatMul", [v, g.floats(g.rng.normal(0, inputs ** -0.5, (inputs, outputs)))]),
-                              bias(g, outputs)])
+        return g.node(
+            "Add", [g.node("MatMul", [v, g.floats(g.rng.normal(0, inputs**-0.5, (inputs, outputs)))]), bias(g, outputs)]
+        )
 
     def heads(v, perm):
         return g.node("Transpose", [g.node("Reshape", [v, g.ints([1, 4, 2, 4])])], perm=perm)
 
     def norm(v):
         return g.node("LayerNormalization", [v, g.floats(g.rng.uniform(0.5, 1.5, 8)), bias(g, 8)], axis=-1)
+
     q, k, u = (heads(project("x", 8, 8), p) for p in ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]))
     scores = g.node("Div", [g.node("MatMul", [q, k]), g.floats(2)])
     v = g.node("MatMul", [g.node("Softmax", [scores], axis=-1), u])
     v = g.node("Reshape", [g.node("Transpose", [v], perm=[0, 2, 1, 3]), g.ints([1, 4, 8])])
     v = norm(g.node("Add", ["x", project(v, 8, 8)]))
     t = project(v, 8, 12)
-    t = g.node("Mul", [g.node("Mul", [t, g.floats(0.5)]), g.node("Add", [g.node("Erf", [g.node("Div", [
-        t, g.floats(2 ** 0.5)])]), g.floats(1)])])
+    t = g.node(
+        "Mul",
+        [
+            g.node("Mul", [t, g.floats(0.5)]),
+            g.node("Add", [g.node("Erf", [g.node("Div", [t, g.floats(2**0.5)])]), g.floats(1)]),
+        ],
+    )
     return result(g, norm(g.node("Add", [v, project(t, 12, 8)]))), [("x", (1, 4, 8))]
 
 
@@ -189,11 +218,14 @@ def cases():
         name = f"static_cnn_full_range_{form}_{activation}_{weights}"
         yield quantise(name, *cnn(name), form, activation, weights, reduce_range=False), 2
     name = "static_cnn_symmetric"
-    yield quantise(name, *cnn(name), "qdq", "s8", extra_options={"ActivationSymmetric": True, "WeightSymmetric": True}), 2
+    yield quantise(
+        name, *cnn(name), "qdq", "s8", extra_options={"ActivationSymmetric": True, "WeightSymmetric": True}
+    ), 2
     name = "static_cnn_microsoft_domain"
     yield quantise(name, *cnn(name), "qdq", "u8", extra_options={"UseQDQContribOps": True}), 2
-    for network, form in itertools.product((residual, inverted_residual, squeeze_and_excite, branches,
-                                            convolutions_and_norms), ("op", "qdq")):
+    for network, form in itertools.product(
+        (residual, inverted_residual, squeeze_and_excite, branches, convolutions_and_norms), ("op", "qdq")
+    ):
         name = f"static_{network.__name__}_{form}"
         yield quantise(name, *network(name), form, "u8" if form == "op" else "s8"), 2
     name = "static_transformer"
