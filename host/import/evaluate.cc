@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "host/import/constants.h"
+#include "host/import/tree.h"
 
 namespace zkvm::importer {
 namespace {
@@ -532,7 +533,20 @@ class Evaluator {
 
   Failure compute(const Trees& trees) {
     if (Failure failure = missing({trees.x})) return failure;
-    return Error{ErrorCode::kUnsupported, fmt::format("{}: trees are not evaluated yet", *name_)};
+    const TreeEnsemble& ensemble = *trees.trees;
+    if (size(trees.x) != ensemble.features || size(trees.scores) != ensemble.scores())
+      return failed("expected {} features and {} scores, found {} and {}", ensemble.features,
+                    ensemble.scores(), size(trees.x), size(trees.scores));
+    std::vector<float> x(ensemble.features);
+    std::memcpy(x.data(), values_[trees.x].data(), values_[trees.x].size());
+    const TreeResult result = evaluate_tree(ensemble, x);
+    Bytes& scores = allocate(trees.scores);
+    std::memcpy(scores.data(), result.scores.data(), scores.size());
+    if (trees.label != Trees::kNone) {
+      allocate(trees.label);
+      set_int32(trees.label, 0, result.label);
+    }
+    return std::nullopt;
   }
 
   const Network& network_;
