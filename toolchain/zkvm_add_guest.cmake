@@ -13,15 +13,19 @@
 #   EMBED     the bytes of `file` as read-only data; in the source ZK_EMBED(type, symbol), see <zk/embed.h>.
 #             Public, as all of the program is, to whoever has enough receipts: not for private weights. Its path
 #             may hold every character but ; and \, which CMake does not allow in paths
-#   TENSOR    on: zk::nn's layers are calls of the tensor unit (ZK_TENSOR is 1 in the sources); off, the default: they are
-#             instructions, LAYERS are left out, and the program runs under qemu, too
-#   LAYERS    layers that the unit computes, as params_from_onnx of examples/mnist writes them, under the name
-#             zk_layers_SYMBOL: part of the program's identity and as public as it is, but not of its memory
+#   TENSOR    on: a model's layers are calls of the tensor unit (ZK_TENSOR is 1 in the sources); off, the default: they
+#             are instructions, which take HEAP of twice the bytes of a layer's input, and the program runs under qemu, too
+#   LAYERS    layers of a model, under the name zk_layers_SYMBOL: part of the program's identity, and as public as it is.
+#             With TENSOR on `file`, which is not part of the program's memory; off FILE.plain, which is
+#             (host/layers/plain.h): whoever writes the one writes both
 #   MODEL     what the program says of its model, as host/model_info.h has it: names, shapes, scales, labels of inputs
 #             and outputs. Part of the program's identity, but not of its memory; `zkvm verify` shows outputs by it
 #   OPTIONS   further compiler options, after ours
 #   EXCEPTIONS  throw and catch work, and the program is some 50 KB larger; without it `throw` does not compile,
 #             and what the library would throw ends the run with a message
+#
+# zkvm_host_layers(target symbol file): the same model's layers in a program of the host, which computes them by
+# instructions: FILE.plain as zk_layers_SYMBOL.
 #
 # Works in this tree and, after `cmake --install`, through find_package(zkvm).
 include_guard(GLOBAL)
@@ -273,6 +277,9 @@ function(zkvm_add_guest)
         # Not allocated: the VM reads it, the program cannot. Its address is its place among all layers.
         _zkvm_incbin(${folder} zk_layers_${symbol} "${file}" ".zkvm.layers, \"\"" 4 object)
         list(APPEND objects ${object})
+      else()
+        _zkvm_incbin(${folder} zk_layers_${symbol} "${file}.plain" ".rodata.zk_layers_${symbol}, \"a\"" 16 object)
+        list(APPEND objects ${object})
       endif()
     endwhile()
   endforeach()
@@ -302,4 +309,23 @@ function(zkvm_add_guest)
     VERBATIM)
   add_custom_target(${G_NAME}_guest ALL DEPENDS ${elf})
   set_target_properties(${G_NAME}_guest PROPERTIES ZKVM_GUEST_ELF ${elf})
+endfunction()
+
+function(zkvm_host_layers target symbol file)
+  get_filename_component(file "${file}.plain" ABSOLUTE)
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/${target}.zk_layers_${symbol}.cc)
+  string(REGEX REPLACE "([\\\"])" "\\\\\\1" quoted "${file}")
+  string(REGEX REPLACE "([\\\"])" "\\\\\\1" quoted "${quoted}")
+  file(CONFIGURE OUTPUT ${source} @ONLY CONTENT [[
+asm(".pushsection .rodata.zk_layers_@symbol@, \"a\", %progbits\n"
+    ".balign 16\n"
+    ".globl zk_layers_@symbol@\n"
+    ".type zk_layers_@symbol@, %object\n"
+    "zk_layers_@symbol@:\n"
+    ".incbin \"@quoted@\"\n"
+    ".size zk_layers_@symbol@, . - zk_layers_@symbol@\n"
+    ".popsection\n");
+]])
+  set_property(SOURCE ${source} PROPERTY OBJECT_DEPENDS "${file}")
+  target_sources(${target} PRIVATE ${source})
 endfunction()

@@ -6,8 +6,8 @@
 // quantised, in the graph's order; and the type Input, where the model has one input. How the layers follow
 // one another is the guest's own source.
 //
-// With ZK_TENSOR these are descriptors: which layer of the file LAYERS it is, and the types of its operands.
-// LAYERS is for zkvm_add_guest's LAYERS. Otherwise they are constexpr parameters, weights included.
+// These are descriptors: which layer of the file LAYERS it is, and the types of its operands; of an average pool,
+// parameters. LAYERS is for zkvm_add_guest's LAYERS, and so is LAYERS.plain, which is written beside it.
 #include <fmt/core.h>
 #include <onnx/onnx_pb.h>
 
@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "host/layers/network.h"
+#include "host/layers/plain.h"
 #include "vm/layer/section.h"
 
 namespace {
@@ -98,20 +99,6 @@ class Model {
   onnx::ModelProto model_;
   std::map<std::string, const onnx::TensorProto*> constants_;
 };
-
-template <class T>
-std::string list(const std::vector<T>& values) {
-  std::string text;
-  for (size_t i = 0; i < values.size(); ++i) {
-    if constexpr (std::is_same_v<T, float>) {
-      text += fmt::format("{:a}f,", values[i]);
-    } else {
-      text += fmt::format("{},", static_cast<int>(values[i]));
-    }
-    if (i % 24 == 23) text += '\n';
-  }
-  return text;
-}
 
 // One operator of the graph, with readers of its inputs.
 class Node {
@@ -193,7 +180,7 @@ struct Tensor {
 // One layer: its name in the header, and what becomes of it there.
 struct Described {
   std::string name;
-  std::string plain;                // its definition without the unit
+  std::string text = {};            // its definition, where the unit does not have it
   std::optional<size_t> op = {};    // its operator in the network: one that the unit has
   std::optional<size_t> pool = {};  // the operator of the 2x2 max pool behind it
   bool exchanged = false;           // of a pair: the unit's a is the model's second input
@@ -287,9 +274,9 @@ class Reader {
   }
 
   // Inputs 0-5 are the same for all three linear operators.
-  void linear(const Node& node, const std::string& name, const std::string& plain_type,
-              const zkvm::layers::Window& window, uint32_t groups, uint32_t outputs,
-              const std::vector<int8_t>& weights, const std::vector<int32_t>& bias, int output) {
+  void linear(const Node& node, const std::string& name, const zkvm::layers::Window& window,
+              uint32_t groups, uint32_t outputs, const std::vector<int8_t>& weights,
+              const std::vector<int32_t>& bias, int output) {
     for (const int8_t zero : node.values<int8_t>(5))
       if (zero != 0) node.fail("expected weights with zero point 0");
     zkvm::layers::Linear l{.name = name, .outputs = outputs, .groups = groups, .window = window};
@@ -300,19 +287,7 @@ class Reader {
     l.output = node.quantisation(output, output + 1);
     if (l.input.is_signed != l.output.is_signed) node.fail("input and output types differ");
     tensors_[input_tensor(node)].is_signed = l.input.is_signed;
-    std::vector<float> scales = l.weight_scales;
-    if (scales.size() == 1) scales.assign(outputs, scales[0]);
-    const auto quantisation = [](const zkvm::layers::Quantisation& q) {
-      return fmt::format("{{{:a}f, {}}}", q.scale, q.zero_point);
-    };
-    std::string plain = plain_type;
-    if (!plain.starts_with('#'))
-      plain = fmt::format(
-          "inline constexpr {} k{}{{\n.weights = {{{}}},\n.bias = {{{}}},\n.weight_scales = "
-          "{{{}}},\n.input = {}, .output = {}}};\n",
-          plain_type, name, list(weights), list(bias), list(scales), quantisation(l.input),
-          quantisation(l.output));
-    described_.push_back({name, plain, network_.operators.size()});
+    described_.push_back({.name = name, .op = network_.operators.size()});
     add_op(node, l, window, l.output.is_signed, outputs);
   }
 
@@ -321,20 +296,8 @@ class Reader {
     if (shape.size() != 4) node.fail("expected weights of 4 dimensions");
     const zkvm::layers::Window window = node.window({shape[2], shape[3]});
     const auto groups = static_cast<uint32_t>(node.integers("group", {1}).at(0));
-    const bool is_plain = groups == 1 && window.dilations == std::array<uint32_t, 2>{1, 1} &&
-                          window.strides[0] == window.strides[1] &&
-                          std::ranges::count(window.pads, window.pads[0]) == 4;
-    const std::string name = fmt::format("Conv{}", ++convs_);
-    linear(
-        node, name,
-        is_plain
-            ? fmt::format("zk::nn::Conv2dParams<{}, {}, {}, {}, {}, {}, {}>",
-                          element(node.quantisation(1, 2).is_signed), shape[0], shape[1], shape[2],
-                          shape[3], window.pads[0], window.strides[0])
-            : fmt::format(
-                  "#error \"{}: groups, dilation or uneven padding: only with TENSOR on\"\n", name),
-        window, groups, static_cast<uint32_t>(shape[0]), node.values<int8_t>(3),
-        node.values<int32_t>(8), 6);
+    linear(node, fmt::format("Conv{}", ++convs_), window, groups, static_cast<uint32_t>(shape[0]),
+           node.values<int8_t>(3), node.values<int32_t>(8), 6);
   }
 
   void dense(const Node& node, int64_t outputs, int64_t inputs, const std::vector<int8_t>& weights,
@@ -343,11 +306,8 @@ class Reader {
     if (uint64_t{from.channels} * from.height * from.width != static_cast<uint64_t>(inputs))
       node.fail(fmt::format("expected an input of {} elements, found {} x {} x {}", inputs,
                             from.channels, from.height, from.width));
-    linear(node, fmt::format("Dense{}", ++denses_),
-           fmt::format("zk::nn::DenseParams<{}, {}, {}>",
-                       element(node.quantisation(1, 2).is_signed), outputs, inputs),
-           {.kernel = {from.height, from.width}}, 1, static_cast<uint32_t>(outputs), weights, bias,
-           output);
+    linear(node, fmt::format("Dense{}", ++denses_), {.kernel = {from.height, from.width}}, 1,
+           static_cast<uint32_t>(outputs), weights, bias, output);
   }
 
   void gemm(const Node& node) {
@@ -384,17 +344,7 @@ class Reader {
     if (is_fused) {
       described_.back().pool = op;
     } else {
-      const bool is_plain = window.kernel[0] == window.kernel[1] &&
-                            window.strides[0] == window.strides[1] &&
-                            window.dilations == std::array<uint32_t, 2>{1, 1} &&
-                            std::ranges::count(window.pads, 0u) == 4;
-      described_.push_back(
-          {name,
-           is_plain
-               ? fmt::format("inline constexpr zk::nn::MaxPoolParams k{}{{{}, {}}};\n", name,
-                             window.kernel[0], window.strides[0])
-               : fmt::format("// {}: padding, dilation or no square: only with TENSOR on\n", name),
-           op});
+      described_.push_back({.name = name, .op = op});
     }
     add_op(node, zkvm::layers::MaxPool{is_fused ? described_.back().name + " pool" : name, window},
            window, tensors_[from].is_signed, tensors_[from].shape.channels);
@@ -416,8 +366,7 @@ class Reader {
                            name, input.scale, input.zero_point, output.scale, output.zero_point)});
   }
 
-  // As the unit has it, a is the input that is not one pixel; the table of plain parameters has the model's
-  // order, and bytes as they are in a Tensor.
+  // As the unit has it, a is the input that is not one pixel.
   void pairwise(const Node& node) {
     const bool is_sum = node.type() == "QLinearAdd";
     const size_t first = input_tensor(node, 0), second = input_tensor(node, 3);
@@ -434,22 +383,9 @@ class Reader {
     tensors_[first].is_signed = pair.a.is_signed;
     tensors_[second].is_signed = pair.b.is_signed;
     if (exchanged) std::swap(pair.a, pair.b);
-    const std::vector<uint8_t> table = pair.table();
-    const uint8_t flip = pair.a.is_signed ? 0x80 : 0;
-    std::vector<uint8_t> plain;
-    for (int x = 0; x < 256; ++x)
-      for (int y = 0; y < 256; ++y)
-        plain.push_back(table[static_cast<size_t>(256 * ((exchanged ? y : x) ^ flip) +
-                                                  ((exchanged ? x : y) ^ flip))] ^
-                        flip);
     const size_t op = network_.operators.size();
     const Shape shape = exchanged ? of_second : of_first;
-    described_.push_back(
-        {.name = pair.name,
-         .plain = fmt::format("inline constexpr zk::nn::PairParams<{}> k{}{{{{\n{}}}}};\n",
-                              element(pair.a.is_signed), pair.name, list(plain)),
-         .op = op,
-         .exchanged = exchanged});
+    described_.push_back({.name = pair.name, .op = op, .exchanged = exchanged});
     reads_.push_back(exchanged ? std::pair(second, first) : std::pair(first, second));
     writes_.push_back(add(node.output(), {shape, pair.output.is_signed, op}));
     network_.operators.push_back({0, pair});
@@ -492,7 +428,7 @@ std::string unit_type(const Tensor& tensor, const zkvm::layers::Plan& plan) {
 
 std::string unit_definition(const Described& described, const Reader& reader,
                             const zkvm::layers::Plan& plan, const std::string& name) {
-  if (!described.op) return described.plain;
+  if (!described.op) return described.text;
   const auto layer = [&](size_t op) {
     return fmt::format("zk::nn::UnitLayer<zk_layers_{}, {},\n  {},\n  {}>", name, op,
                        unit_type(reader.input_of(op), plan), unit_type(reader.output_of(op), plan));
@@ -529,26 +465,21 @@ int main(int argc, char** argv) {
   const Reader reader(model);
   const auto plan = zkvm::layers::plan(reader.network());
 
-  std::string unit, plain;
-  if (plan) {
-    unit = fmt::format("extern \"C\" const std::byte zk_layers_{}[];\n", name);
-    for (const Described& d : reader.described()) unit += unit_definition(d, reader, *plan, name);
-    if (const Tensor* input = reader.input())
-      unit += fmt::format("using Input = {};\n", unit_type(*input, *plan));
-  } else {
-    unit = fmt::format("#error \"not on the tensor unit: {}\"\n", plan.error().message);
-  }
-  for (const Described& d : reader.described()) plain += d.plain;
+  if (!plan) fail("not on the tensor unit: " + plan.error().message);
+  std::string text = fmt::format("extern \"C\" const std::byte zk_layers_{}[];\n", name);
+  for (const Described& d : reader.described()) text += unit_definition(d, reader, *plan, name);
   if (const Tensor* input = reader.input())
-    plain +=
-        fmt::format("using Input = zk::nn::Tensor<{}, {}, {}, {}>;\n", element(input->is_signed),
-                    input->shape.channels, input->shape.height, input->shape.width);
+    text += fmt::format("using Input = {};\n", unit_type(*input, *plan));
   write_file(
       argv[3],
       fmt::format("// Made from {} by params_from_onnx.\n#pragma once\n\n#include <zk/nn.h>\n\n"
-                  "namespace {} {{\n\n#if ZK_TENSOR\n{}#else\n{}#endif\n\n}}  // namespace {}\n",
-                  model_path.substr(model_path.rfind('/') + 1), name, unit, plain, name));
-  std::vector<uint8_t> layers;
-  if (plan && !plan->layers.empty()) layers = zkvm::vm::write_layers(plan->layers);
-  write_file(argv[4], {layers.begin(), layers.end()});
+                  "namespace {} {{\n\n{}\n}}  // namespace {}\n",
+                  model_path.substr(model_path.rfind('/') + 1), name, text, name));
+  const auto write_bytes = [](const std::string& path, const std::vector<uint8_t>& bytes) {
+    write_file(path, {bytes.begin(), bytes.end()});
+  };
+  const std::string layers = argv[4];
+  write_bytes(layers,
+              plan->layers.empty() ? std::vector<uint8_t>{} : zkvm::vm::write_layers(plan->layers));
+  write_bytes(layers + ".plain", zkvm::layers::write_plain(plan->layers));
 }

@@ -101,7 +101,10 @@ class LinearWriter {
     const uint32_t at = out->size();
     const std::vector<Block> blocks = this->blocks();
     const std::vector<PlainConstant> constants = constant_words();
-    out->words(PlainLinear{
+    std::vector<uint32_t> offsets;  // in the input
+    for (const auto& [quad, half] : lane_words_)
+      offsets.push_back(quad * layer_.quad_step + 2 * half);
+    PlainLinear header{
         .kind = PlainKind::kLinear,
         .sums = layer_.sums,
         .tiles = in_tiles(),
@@ -115,8 +118,15 @@ class LinearWriter {
         .emits = static_cast<uint32_t>(layer_.emits.size()),
         .constants = static_cast<uint32_t>(constants.size()),
         .blocks = static_cast<uint32_t>(blocks.size()),
-    });
-    for (const auto& [quad, half] : lane_words_) out->word(quad * layer_.quad_step + 2 * half);
+    };
+    if (before_ + behind_ == 0 && inside_ == 1 && are_evenly_spaced(offsets)) {
+      // Places of one lane word are filled faster than lane words of one place, and are the same bytes.
+      std::swap(header.lane_words, header.inside);
+      header.step = offsets.size() > 1 ? offsets[1] - offsets[0] : 4;
+      offsets.resize(1);
+    }
+    out->words(header);
+    for (const uint32_t offset : offsets) out->word(offset);
     for (const Layer::Emit& emit : layer_.emits)
       out->words(PlainEmit{4 * (emit.position - layer_.emits.front().position), emit.offset});
     for (const PlainConstant& constant : constants) out->words(constant);
@@ -142,6 +152,12 @@ class LinearWriter {
     const uint32_t o = output % layer_.group_outputs();
     return {layer_.weight(w.quad, tap, 2 * w.half, o),
             layer_.weight(w.quad, tap, 2 * w.half + 1, o)};
+  }
+
+  static bool are_evenly_spaced(std::span<const uint32_t> offsets) {
+    for (size_t i = 2; i < offsets.size(); ++i)
+      if (offsets[i] - offsets[i - 1] != offsets[1] - offsets[0]) return false;
+    return true;
   }
 
   // The byte, or sum, that an output is whatever the input.

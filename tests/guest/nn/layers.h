@@ -1,4 +1,5 @@
-// The layers of layers.onnx, in its order: one list for the host's test and the guest.
+// The layers of layers.onnx, in its order: one list for the host's tests and the guests. Their parameters are those
+// of written/, or descriptors of the model's layers; both have one name.
 #pragma once
 
 #include <zk/nn.h>
@@ -25,6 +26,23 @@ void for_each(Visit&& visit) {
   visit(Tensor<uint8_t, 1, 8, 8>{},
         [](const auto& x) { return average_pool<2, kAveragePool3>(x); });
   visit(Tensor<int8_t, 2, 7, 9>{}, [](const auto& x) { return max_pool<kMaxPool1>(x); });
+}
+
+// In ONNX's order, whatever the layout.
+template <class Output>
+auto elements(const Output& y) {
+  if constexpr (requires { y.data; }) {
+    return y;
+  } else {
+    zk::nn::Tensor<typename Output::Element, Output::kSize> elements;
+    int next = 0;
+    for (int channel = 0; channel < Output::kChannels; ++channel) {
+      for (int i = 0; i < Output::kHeight; ++i) {
+        for (int j = 0; j < Output::kWidth; ++j) elements.data[next++] = y(channel, i, j);
+      }
+    }
+    return elements;
+  }
 }
 
 }  // namespace layers

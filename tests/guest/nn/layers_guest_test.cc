@@ -1,5 +1,5 @@
-// The same layers as guests of both compilers: on the VM, by instructions and on the tensor unit, and under
-// qemu-riscv32.
+// The same layers as guests of both compilers: on the VM, by instructions (from parameters, and from a model's
+// layers) and on the tensor unit, and under qemu-riscv32.
 #include <gtest/gtest.h>
 
 #include <numeric>
@@ -66,15 +66,21 @@ TEST_P(LayersGuest, EqualsOnnxRuntimeOnTheVm) {
   EXPECT_EQ(layer_calls_of_a_good_run(elf("off"), input_, journal_), 0u);
 }
 
+TEST_P(LayersGuest, WithWrittenParametersEqualsOnnxRuntimeOnTheVm) {
+  EXPECT_EQ(layer_calls_of_a_good_run(elf("written"), input_, journal_), 0u);
+}
+
 // All but the average pools are there.
 TEST_P(LayersGuest, EqualsOnnxRuntimeOnTheTensorUnit) {
   EXPECT_EQ(layer_calls_of_a_good_run(elf("on"), input_, journal_), 9u * kSamples);
 }
 
 TEST_P(LayersGuest, EqualsOnnxRuntimeUnderQemu) {
-  const zkvm::test::QemuRun run = zkvm::test::run_qemu(elf("off"), input_);
-  EXPECT_EQ(run.status, 0) << run.err;
-  EXPECT_EQ(run.journal, journal_);
+  for (const char* kind : {"off", "written"}) {
+    const zkvm::test::QemuRun run = zkvm::test::run_qemu(elf(kind), input_);
+    EXPECT_EQ(run.status, 0) << run.err;
+    EXPECT_EQ(run.journal, journal_) << kind;
+  }
 }
 
 class ResidualGuest : public ::testing::TestWithParam<const char*> {
@@ -107,18 +113,34 @@ TEST_P(ResidualGuest, EqualsOnnxRuntimeUnderQemu) {
   EXPECT_EQ(run.journal, journal_);
 }
 
-class NetworkGuest : public ::testing::TestWithParam<const char*> {};
+class NetworkGuest : public ::testing::TestWithParam<const char*> {
+ protected:
+  static constexpr uint8_t kSamples = 32;
+  NetworkGuest() {
+    for (const uint8_t byte : read_vector("network_inputs.bin")) input_.push_back(byte);
+  }
+  static std::string elf(const std::string& tensor) {
+    return zkvm::test::guest_path(std::string("test_network_") + GetParam() + "_" + tensor);
+  }
+  std::vector<uint8_t> input_ = {kSamples, 0, 0, 0};
+  const std::vector<uint8_t> journal_ = read_vector("network_outputs.bin");
+};
 
 INSTANTIATE_TEST_SUITE_P(Compilers, NetworkGuest, ::testing::Values("gcc", "clang"),
                          [](const auto& test) { return std::string(test.param); });
 
+TEST_P(NetworkGuest, EqualsOnnxRuntimeOnTheVm) {
+  EXPECT_EQ(layer_calls_of_a_good_run(elf("off"), input_, journal_), 0u);
+}
+
 TEST_P(NetworkGuest, EqualsOnnxRuntimeOnTheTensorUnit) {
-  constexpr uint8_t kNetworkSamples = 32;
-  std::vector<uint8_t> input{kNetworkSamples, 0, 0, 0};
-  for (const uint8_t byte : read_vector("network_inputs.bin")) input.push_back(byte);
-  const std::string elf = zkvm::test::guest_path(std::string("test_network_") + GetParam());
-  EXPECT_EQ(layer_calls_of_a_good_run(elf, input, read_vector("network_outputs.bin")),
-            7u * kNetworkSamples);
+  EXPECT_EQ(layer_calls_of_a_good_run(elf("on"), input_, journal_), 7u * kSamples);
+}
+
+TEST_P(NetworkGuest, EqualsOnnxRuntimeUnderQemu) {
+  const zkvm::test::QemuRun run = zkvm::test::run_qemu(elf("off"), input_);
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(run.journal, journal_);
 }
 
 }  // namespace

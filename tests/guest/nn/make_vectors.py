@@ -1,5 +1,6 @@
 """Makes layers.onnx, inputs.bin and outputs.bin: single layers with random parameters and inputs, and what ONNX
-Runtime computes for them. Needs examples/mnist/train/requirements.txt.
+Runtime computes for them; and written/layers_params.h: the same parameters as a guest without a model file has
+them. Needs examples/mnist/train/requirements.txt.
 
     python make_vectors.py .
 
@@ -11,6 +12,7 @@ inputs are kept small.
 
 import pathlib
 import sys
+import textwrap
 
 import numpy as np
 import onnx
@@ -19,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 SAMPLES = 16
 rng = np.random.default_rng(5)
-nodes, constants, inputs, outputs, generators, references = [], [], [], [], [], []
+nodes, constants, inputs, outputs, generators, references, written = [], [], [], [], [], [], []
 
 
 def constant(name, value):
@@ -48,6 +50,26 @@ def layer(op, dtype, shape, domain, make_inputs, attributes, low, high, referenc
     references.append(reference)
 
 
+def write(name, kind, values):
+    """C++ text of kNAMEn: a struct `kind` with `values` as its members."""
+    number = 1 + sum(line.split(" k")[1].startswith(name) for line in written)
+
+    def text(value):
+        if isinstance(value, np.ndarray) and value.ndim:
+            return "{" + textwrap.fill(", ".join(map(text, value.flat)), 118) + "}"
+        return f"{float(value).hex()}f" if isinstance(value, np.floating) else str(int(value))
+
+    def member(value):
+        return f"{{{text(value[0])}, {text(value[1])}}}" if isinstance(value, tuple) else text(value)
+
+    members = ",\n".join(f"    .{member_name} = {member(value)}" for member_name, value in values.items())
+    written.append(f"inline constexpr zk::nn::{kind} k{name}{number}{{\n{members}}};\n")
+
+
+def element(dtype):
+    return "int8_t" if dtype == np.int8 else "uint8_t"
+
+
 def weights_and_scales(shape, channels, limit, bias):
     w = np.clip(np.rint(rng.normal(0, limit / 2.5, shape)), -limit, limit).astype(np.int8)
     scales = rng.uniform(0.5, 1.5, channels).astype(np.float32) * np.float32(0.01)
@@ -71,6 +93,8 @@ def conv(dtype, shape, outs, kernel, pad, stride, x_zero, y_zero, y_scale, limit
         acc = np.einsum("chwij,ocij->ohw", windows, w.astype(np.int64)) + bias[:, None, None]
         return requantised(acc, (x_scale * scales / y_scale)[:, None, None], y_zero, dtype)[None]
 
+    write("Conv", f"Conv2dParams<{element(dtype)}, {outs}, {shape[0]}, {kernel[0]}, {kernel[1]}, {pad}, {stride}>",
+          dict(weights=w, bias=bias, weight_scales=scales, input=(x_scale, x_zero), output=(y_scale, y_zero)))  # fmt: skip
     attributes = dict(kernel_shape=kernel, pads=[pad] * 4, strides=[stride] * 2)
     layer("QLinearConv", dtype, shape, "", make_inputs, attributes, low, high, reference)
 
@@ -94,6 +118,8 @@ def dense(op, dtype, ins, outs, x_zero, y_zero, y_scale, limit=64, low=None, hig
         acc = (x.astype(np.int64) - x_zero) @ w.T.astype(np.int64) + bias
         return requantised(acc, x_scale * scales / y_scale, y_zero, dtype)
 
+    write("Dense", f"DenseParams<{element(dtype)}, {outs}, {ins}>",
+          dict(weights=w, bias=bias, weight_scales=scales, input=(x_scale, x_zero), output=(y_scale, y_zero)))  # fmt: skip
     domain, attributes = ("com.microsoft", dict(transB=1)) if op == "QGemm" else ("", {})
     layer(op, dtype, [ins], domain, make_inputs, attributes, low, high, reference)
 
@@ -116,6 +142,7 @@ def average_pool(dtype, shape, kernel, stride, x_scale, x_zero, y_scale, y_zero)
         real = total / np.float32(kernel * kernel) / y_scale + np.float32(y_zero)
         return round_clamp(real, 0, dtype)[None]
 
+    write("AveragePool", "AveragePoolParams", dict(input=(x_scale, x_zero), output=(y_scale, y_zero)))
     attributes = dict(kernel_shape=[kernel] * 2, strides=[stride] * 2)
     layer("QLinearAveragePool", dtype, shape, "com.microsoft", make_inputs, attributes, info.min, info.max, reference)
 
@@ -125,6 +152,7 @@ def max_pool(dtype, shape, kernel, stride):
         windows = np.lib.stride_tricks.sliding_window_view(x[0], (kernel, kernel), axis=(1, 2))
         return windows[:, ::stride, ::stride].max((3, 4))[None]
 
+    write("MaxPool", "MaxPoolParams", dict(kernel=kernel, stride=stride))
     info, attributes = np.iinfo(dtype), dict(kernel_shape=[kernel] * 2, strides=[stride] * 2)
     layer("MaxPool", dtype, shape, "", lambda x, i: [x], attributes, info.min, info.max, reference)
 
@@ -164,6 +192,11 @@ def main():
             xs += feed[f"x{i}"].tobytes()
             ys += y.tobytes()
     onnx.save(model, out / "layers.onnx")
+    (out / "written").mkdir(exist_ok=True)
+    (out / "written/layers_params.h").write_text(
+        "// The layers of layers.onnx as parameters; made by make_vectors.py.\n// clang-format off\n#pragma once\n\n"
+        "#include <zk/nn.h>\n\nnamespace layers {\n\n" + "".join(written) + "\n}  // namespace layers\n"
+    )
     (out / "inputs.bin").write_bytes(xs)
     (out / "outputs.bin").write_bytes(ys)
 

@@ -1,5 +1,5 @@
-// A network that has what only the tensor unit computes: groups, dilation, uneven padding, padded pools;
-// with gaps between layers. Reads and infers sample by sample.
+// A network with groups, dilation, uneven padding and padded pools, and with gaps between layers, by instructions or on
+// the tensor unit: reads and infers sample by sample.
 #include <zk/nn.h>
 #include <zk/nn/input.h>
 #include <zk/zk.h>

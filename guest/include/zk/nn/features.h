@@ -1,6 +1,6 @@
-// Tensors as the tensor unit has them. What `conv2d`, `dense` and the like return where a guest is built
-// with TENSOR on; a header that examples/mnist/params_from_onnx makes chooses the layouts
-// (host/layers/layout.h), user code says `auto`.
+// Tensors as the tensor unit has them. What `conv2d`, `dense` and the like return of a model's layers, by the
+// unit or by instructions; the header that describes these chooses the layouts (host/layers/layout.h), user code
+// says `auto`.
 #pragma once
 
 #include <stdint.h>
@@ -81,6 +81,14 @@ struct Features {
 #pragma GCC unroll 8
     for (int i = 0; i < kCount; ++i) at[i] = word;
   }
+};
+
+// 32-bit sums that the unit writes: kWords of them in a layout's order, padding included.
+template <int kWords_>
+struct Sums {
+  static constexpr int kWords = kWords_;
+  uint32_t words[kWords];
+  const uint8_t* bytes() const { return reinterpret_cast<const uint8_t*>(words); }
 };
 
 }  // namespace zk::nn

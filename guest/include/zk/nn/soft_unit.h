@@ -22,19 +22,13 @@ namespace zk::nn::soft {
 
 static_assert(std::endian::native == std::endian::little);
 
-inline uint32_t load(const std::byte* at) {
-  uint32_t word;
-  memcpy(&word, __builtin_assume_aligned(at, 4), 4);
-  return word;
-}
-inline void store(std::byte* at, uint32_t word) {
-  memcpy(__builtin_assume_aligned(at, 4), &word, 4);
-}
-inline uint32_t load_half(const std::byte* at) {
-  uint16_t half;
-  memcpy(&half, __builtin_assume_aligned(at, 2), 2);
-  return half;
-}
+// Words and halves of memory whose type is bytes, at their alignment.
+using Word [[gnu::may_alias]] = uint32_t;
+using Half [[gnu::may_alias]] = uint16_t;
+
+inline uint32_t load(const std::byte* at) { return *reinterpret_cast<const Word*>(at); }
+inline uint32_t load_half(const std::byte* at) { return *reinterpret_cast<const Half*>(at); }
+inline void store(std::byte* at, uint32_t word) { *reinterpret_cast<Word*>(at) = word; }
 
 // A struct of words.
 template <class T>
@@ -43,11 +37,6 @@ T read(const std::byte* at) {
   T value;
   memcpy(&value, __builtin_assume_aligned(at, 4), sizeof(T));
   return value;
-}
-
-inline uint32_t clamped(int32_t y) {
-  return static_cast<uint32_t>(y) > 255 ? static_cast<uint32_t>(~(y >> 31) & 255)
-                                        : static_cast<uint32_t>(y);
 }
 
 // What a function makes of a sum, whose byte by the rule is `y`.
@@ -63,60 +52,91 @@ inline uint32_t clamped(int32_t y) {
   return static_cast<uint32_t>(function[4 + 4 * steps + low]);
 }
 
-// Where a place's lanes are, and its outputs.
-struct Place {
-  const std::byte* lanes;
-  std::byte* out;
-};
+// The rule by its definition, before the clamp.
+[[gnu::noinline, gnu::cold]] inline int32_t undecided(int32_t sum, const std::byte* output) {
+  const float scale = std::bit_cast<float>(load(output + offsetof(PlainOutput, scale)));
+  return rescale(sum, multiplier_of(scale)) +
+         static_cast<int32_t>(load(output + offsetof(PlainOutput, zero_point)));
+}
 
-// Writes an output's byte at kCount places.
+// Writes an output's results at kCount emits: bytes.
 template <int kCount>
-inline void requantise_at(const std::byte* blob, const std::byte* output,
-                          const uint32_t (&sums)[kCount], std::byte* const (&out)[kCount]) {
-  const PlainOutput o = read<PlainOutput>(output);
+[[gnu::always_inline]] inline void write_bytes(const std::byte* blob, const std::byte* output,
+                                               const uint32_t (&sums)[kCount],
+                                               std::byte* const (&out)[kCount]) {
+  const auto field = [output](size_t offset) { return load(output + offset); };
+  const uint32_t shift = field(offsetof(PlainOutput, shift)),
+                 at = field(offsetof(PlainOutput, out));
+  const auto factor = static_cast<int32_t>(field(offsetof(PlainOutput, factor)));
+  const auto addend = static_cast<int32_t>(field(offsetof(PlainOutput, addend)));
+  const uint32_t function = field(offsetof(PlainOutput, function));
 #pragma GCC unroll 4
   for (int i = 0; i < kCount; ++i) {
-    const auto sum = static_cast<int32_t>(sums[i]);
-    const int64_t product = static_cast<int64_t>(static_cast<int32_t>(sums[i] << o.shift)) *
-                            static_cast<int32_t>(o.factor);
-    const int32_t h = static_cast<int32_t>(product >> 32) + static_cast<int32_t>(o.addend);
+    const auto shifted = static_cast<int32_t>(sums[i] << shift);
+    const int64_t product = static_cast<int64_t>(shifted) * factor;
+    const int32_t h = static_cast<int32_t>(product >> 32) + addend;
     int32_t y = h >> kFractionBits;
     if ((h & ((1 << kFractionBits) - 2)) == 0) [[unlikely]]
-      y = rescale_undecided(sum, std::bit_cast<float>(o.scale)) +
-          static_cast<int32_t>(o.zero_point);
-    uint32_t byte = clamped(y);
-    if (o.function != 0) byte = result_of(blob + o.function, sum, byte);
-    out[i][o.out] = static_cast<std::byte>(byte);
+      y = undecided(static_cast<int32_t>(sums[i]), output);
+    if (static_cast<uint32_t>(y) > 255) {
+      __asm__("" : "+r"(y));  // else Clang has no branch, and more instructions
+      y = ~(y >> 31) & 255;
+    }
+    if (function != 0) [[unlikely]]
+      y = static_cast<int32_t>(
+          result_of(blob + function, static_cast<int32_t>(sums[i]), static_cast<uint32_t>(y)));
+    out[i][at] = static_cast<std::byte>(y);
   }
 }
 
-// sums[i][p]: output i of a block at place p. kOutputs * 4 sums that stay in registers. kNeighbours: the
-// places are neighbours.
-template <int kOutputs, bool kNeighbours>
-[[gnu::noinline]] void sum_tile(const std::byte* outputs, const std::byte* words,
-                                const std::byte* end, const Place (&places)[kTileEmits],
-                                uint32_t (&sums)[kTileOutputs][kTileEmits]) {
-  uint32_t acc[kOutputs][kTileEmits];
-#pragma GCC unroll 4
-  for (int i = 0; i < kOutputs; ++i) {
-    const uint32_t start = load(outputs + static_cast<size_t>(i) * sizeof(PlainOutput));
-#pragma GCC unroll 4
-    for (uint32_t& sum : acc[i]) sum = start;
+// The same as words.
+template <int kCount>
+inline void write_sums(const std::byte* output, const uint32_t (&sums)[kCount],
+                       std::byte* const (&out)[kCount]) {
+  const uint32_t at = load(output + offsetof(PlainOutput, out));
+  for (int i = 0; i < kCount; ++i) store(out[i] + at, sums[i]);
+}
+
+// A call of a linear layer.
+struct LinearCall {
+  const std::byte* blob;
+  PlainLinear layer;
+  const std::byte *lanes, *emits, *emits_end;
+  std::byte* out;
+
+  // Results of kOutputs outputs at kCount emits.
+  template <int kOutputs, int kCount>
+  void write(const std::byte* output, const uint32_t (&sums)[kOutputs][kCount],
+             std::byte* const (&outs)[kCount]) const {
+    const std::byte* end = output + kOutputs * sizeof(PlainOutput);
+    const auto* of_output = sums;
+    if (layer.sums != 0) {
+      for (; output != end; output += sizeof(PlainOutput)) write_sums(output, *of_output++, outs);
+    } else {
+#pragma GCC unroll 1
+      for (; output != end; output += sizeof(PlainOutput))
+        write_bytes(blob, output, *of_output++, outs);
+    }
   }
-  const std::byte *p0 = places[0].lanes, *p1 = places[1].lanes, *p2 = places[2].lanes,
-                  *p3 = places[3].lanes;
+};
+
+// A block of outputs: those, and its weights.
+struct Block {
+  const std::byte *outputs, *weights, *end;
+};
+
+// acc[i][p] += products of output i at the place that begins at x[p]. kNeighbours: these are neighbours.
+template <bool kNeighbours, int kOutputs>
+inline void add_products(const Block& block, const std::byte* const (&x)[kTileEmits],
+                         uint32_t (&acc)[kOutputs][kTileEmits]) {
+  const std::byte *words = block.weights, *end = block.end;
 #pragma GCC unroll 1
   for (; words != end; words += 4 + 4 * kOutputs) {
     const uint32_t offset = load(words);
     uint32_t lanes[kTileEmits];
-    if constexpr (kNeighbours) {
-      const std::byte* at = p0 + offset;
-      lanes[0] = load(at), lanes[1] = load(at + 4), lanes[2] = load(at + 8),
-      lanes[3] = load(at + 12);
-    } else {
-      lanes[0] = load(p0 + offset), lanes[1] = load(p1 + offset), lanes[2] = load(p2 + offset);
-      lanes[3] = load(p3 + offset);
-    }
+#pragma GCC unroll 4
+    for (uint32_t p = 0; p < kTileEmits; ++p)
+      lanes[p] = load(kNeighbours ? x[0] + offset + 4 * p : x[p] + offset);
 #pragma GCC unroll 4
     for (int i = 0; i < kOutputs; ++i) {
       const uint32_t w = load(words + 4 + 4 * i);
@@ -125,45 +145,84 @@ template <int kOutputs, bool kNeighbours>
         acc[i][p] += static_cast<uint32_t>(PairedTaps::product(lanes[p], w));
     }
   }
+}
+
+// A block at all emits, four at a time: kOutputs * 4 sums that stay in registers.
+template <int kOutputs>
+[[gnu::noinline]] void run_tiles(const LinearCall& call, const Block& block) {
+  const std::byte* last = call.emits_end - kTileEmits * sizeof(PlainEmit);
+#pragma GCC unroll 1
+  for (const std::byte* emit = call.emits; emit != call.emits_end;
+       emit += kTileEmits * sizeof(PlainEmit)) {
+    if (emit > last) emit = last;  // it overlaps the tile before
+    const std::byte* x[kTileEmits];
+    uint32_t sums[kOutputs][kTileEmits];
 #pragma GCC unroll 4
-  for (int i = 0; i < kOutputs; ++i) {
+    for (uint32_t p = 0; p < kTileEmits; ++p)
+      x[p] = call.lanes + load(emit + p * sizeof(PlainEmit));
+    {
+      uint32_t acc[kOutputs][kTileEmits];
 #pragma GCC unroll 4
-    for (uint32_t p = 0; p < kTileEmits; ++p) sums[i][p] = acc[i][p];
+      for (int i = 0; i < kOutputs; ++i) {
+        const uint32_t start = load(block.outputs + static_cast<size_t>(i) * sizeof(PlainOutput));
+#pragma GCC unroll 4
+        for (uint32_t& sum : acc[i]) sum = start;
+      }
+      if (x[3] - x[0] == 4 * (kTileEmits - 1)) {
+        add_products<true>(block, x, acc);
+      } else {
+        add_products<false>(block, x, acc);
+      }
+#pragma GCC unroll 4
+      for (int i = 0; i < kOutputs; ++i) {
+#pragma GCC unroll 4
+        for (uint32_t p = 0; p < kTileEmits; ++p) sums[i][p] = acc[i][p];
+      }
+    }
+    std::byte* outs[kTileEmits];
+#pragma GCC unroll 4
+    for (uint32_t p = 0; p < kTileEmits; ++p)
+      outs[p] = call.out + load(emit + p * sizeof(PlainEmit) + offsetof(PlainEmit, out));
+    call.write(block.outputs, sums, outs);
   }
 }
 
-// sums[i]: output i of a block of one place.
+// A block at all emits, one by one.
 template <int kOutputs>
-[[gnu::noinline]] void sum_row(const std::byte* outputs, const std::byte* runs, uint32_t count,
-                               const std::byte* lanes, uint32_t (&sums)[12]) {
-  uint32_t acc[kOutputs];
-#pragma GCC unroll 12
-  for (int i = 0; i < kOutputs; ++i)
-    acc[i] = load(outputs + static_cast<size_t>(i) * sizeof(PlainOutput));
-  const auto add = [&acc](uint32_t x, const std::byte* weights) {
+[[gnu::noinline]] void run_rows(const LinearCall& call, const Block& block) {
+  for (const std::byte* emit = call.emits; emit != call.emits_end; emit += sizeof(PlainEmit)) {
+    uint32_t acc[kOutputs], sums[kOutputs][1];
 #pragma GCC unroll 12
     for (int i = 0; i < kOutputs; ++i)
-      acc[i] += static_cast<uint32_t>(PairedTaps::product(x, load(weights + 4 * i)));
-  };
-#pragma GCC unroll 1
-  for (; count > 0; --count) {
-    const std::byte* x = lanes + load(runs);
-    const uint32_t words = load(runs + 4);
-    runs += 8;
-    const std::byte* even = x + words / 2 * 8;
-#pragma GCC unroll 1
-    for (; x != even; x += 8) {
-      add(load(x), runs);
-      add(load(x + 4), runs + 4 * kOutputs);
-      runs += 8 * kOutputs;
-    }
-    if (words % 2 != 0) {
-      add(load(x), runs);
-      runs += 4 * kOutputs;
-    }
-  }
+      acc[i] = load(block.outputs + static_cast<size_t>(i) * sizeof(PlainOutput));
+    const std::byte *lanes = call.lanes + load(emit), *weights = block.weights;
+    const auto add = [&acc](uint32_t x, const std::byte* w) {
 #pragma GCC unroll 12
-  for (int i = 0; i < kOutputs; ++i) sums[i] = acc[i];
+      for (int i = 0; i < kOutputs; ++i)
+        acc[i] += static_cast<uint32_t>(PairedTaps::product(x, load(w + 4 * i)));
+    };
+#pragma GCC unroll 1
+    while (weights != block.end) {
+      const std::byte* x = lanes + load(weights);
+      const uint32_t words = load(weights + 4);
+      weights += 8;
+      const std::byte* even = x + words / 2 * 8;
+#pragma GCC unroll 1
+      for (; x != even; x += 8) {
+        add(load(x), weights);
+        add(load(x + 4), weights + 4 * kOutputs);
+        weights += 8 * kOutputs;
+      }
+      if (words % 2 != 0) {
+        add(load(x), weights);
+        weights += 4 * kOutputs;
+      }
+    }
+#pragma GCC unroll 12
+    for (int i = 0; i < kOutputs; ++i) sums[i][0] = acc[i];
+    std::byte* const outs[] = {call.out + load(emit + offsetof(PlainEmit, out))};
+    call.write(block.outputs, sums, outs);
+  }
 }
 
 // A linear layer's lanes.
@@ -196,115 +255,84 @@ inline void linear(const std::byte* blob, const std::byte* at, const std::byte* 
   const std::unique_ptr<std::byte[]> lanes = lanes_of(l, offsets, in);
   const std::byte* emits = offsets + 4 * size_t{l.lane_words};
   const std::byte* constants = emits + size_t{l.emits} * sizeof(PlainEmit);
-  const std::byte* block = constants + size_t{l.constants} * sizeof(PlainConstant);
-  const auto place = [&](uint32_t emit) {
-    const PlainEmit e = read<PlainEmit>(emits + size_t{emit} * sizeof(PlainEmit));
-    return Place{lanes.get() + e.in, out + e.out};
-  };
+  const LinearCall call{blob, l, lanes.get(), emits, constants, out};
   for (uint32_t c = 0; c < l.constants; ++c) {
     const PlainConstant constant =
         read<PlainConstant>(constants + size_t{c} * sizeof(PlainConstant));
     for (const std::byte* e = emits; e != constants; e += sizeof(PlainEmit))
       store(out + load(e + offsetof(PlainEmit, out)) + constant.out, constant.word);
   }
-
+  const std::byte* next = constants + size_t{l.constants} * sizeof(PlainConstant);
   for (uint32_t i = 0; i < l.blocks; ++i) {
-    const PlainBlock b = read<PlainBlock>(block);
-    const std::byte* outputs = block + sizeof(b);
-    const std::byte* weights = outputs + size_t{b.outputs} * sizeof(PlainOutput);
-    block = weights + b.bytes;
+    const PlainBlock b = read<PlainBlock>(next);
+    Block block;
+    block.outputs = next + sizeof(b);
+    block.weights = block.outputs + size_t{b.outputs} * sizeof(PlainOutput);
+    next = block.end = block.weights + b.bytes;
     if (l.tiles != 0) {
-      const uint32_t last = l.emits - kTileEmits;
-      for (uint32_t emit = 0;; emit += kTileEmits) {
-        if (emit > last) emit = last;  // it overlaps the tile before
-        const Place places[] = {place(emit), place(emit + 1), place(emit + 2), place(emit + 3)};
-        uint32_t sums[kTileOutputs][kTileEmits];
-        const bool neighbours = places[3].lanes - places[0].lanes == 4 * (kTileEmits - 1);
-        const auto sum = [&]<int kOutputs>() {
-          (neighbours ? sum_tile<kOutputs, true> : sum_tile<kOutputs, false>)(outputs, weights,
-                                                                              block, places, sums);
-        };
-        if (b.outputs == 4) {
-          sum.template operator()<4>();
-        } else if (b.outputs == 3) {
-          sum.template operator()<3>();
-        } else if (b.outputs == 2) {
-          sum.template operator()<2>();
-        } else {
-          sum.template operator()<1>();
-        }
-        std::byte* const outs[] = {places[0].out, places[1].out, places[2].out, places[3].out};
-        const std::byte* output = outputs;
-        for (uint32_t k = 0; k < b.outputs; ++k, output += sizeof(PlainOutput)) {
-          if (l.sums != 0) {
-            const uint32_t to = load(output + offsetof(PlainOutput, out));
-            for (uint32_t p = 0; p < kTileEmits; ++p) store(outs[p] + to, sums[k][p]);
-          } else {
-            requantise_at<kTileEmits>(blob, output, sums[k], outs);
-          }
-        }
-        if (emit == last) break;
+      switch (b.outputs) {
+        case 1:
+          run_tiles<1>(call, block);
+          break;
+        case 2:
+          run_tiles<2>(call, block);
+          break;
+        case 3:
+          run_tiles<3>(call, block);
+          break;
+        default:
+          run_tiles<4>(call, block);
       }
     } else {
-      for (uint32_t emit = 0; emit < l.emits; ++emit) {
-        const Place to = place(emit);
-        uint32_t sums[12];
-        const auto sum = [&]<int kOutputs>() {
-          sum_row<kOutputs>(outputs, weights, b.words, to.lanes, sums);
-        };
-        switch (b.outputs) {
-          case 1:
-            sum.template operator()<1>();
-            break;
-          case 2:
-            sum.template operator()<2>();
-            break;
-          case 4:
-            sum.template operator()<4>();
-            break;
-          case 6:
-            sum.template operator()<6>();
-            break;
-          case 8:
-            sum.template operator()<8>();
-            break;
-          default:
-            sum.template operator()<12>();
-            break;
-        }
-        const std::byte* output = outputs;
-        for (uint32_t k = 0; k < b.outputs; ++k, output += sizeof(PlainOutput)) {
-          if (l.sums != 0) {
-            store(to.out + load(output + offsetof(PlainOutput, out)), sums[k]);
-          } else {
-            const uint32_t one[] = {sums[k]};
-            std::byte* const there[] = {to.out};
-            requantise_at<1>(blob, output, one, there);
-          }
-        }
+      switch (b.outputs) {
+        case 1:
+          run_rows<1>(call, block);
+          break;
+        case 2:
+          run_rows<2>(call, block);
+          break;
+        case 4:
+          run_rows<4>(call, block);
+          break;
+        case 6:
+          run_rows<6>(call, block);
+          break;
+        case 8:
+          run_rows<8>(call, block);
+          break;
+        default:
+          run_rows<12>(call, block);
       }
     }
   }
 }
 
+// kTaps: as many, which stay in registers; or 0.
+template <uint32_t kTaps>
 inline void max_pool(const std::byte* at, const std::byte* in, std::byte* out) {
   const PlainPool pool = read<PlainPool>(at);
   const std::byte* emits = at + sizeof(pool);
   const std::byte* taps = emits + size_t{pool.emits} * sizeof(PlainEmit);
-  const std::byte* end = taps + 4 * size_t{pool.taps};
+  const uint32_t count = kTaps == 0 ? pool.taps : kTaps;
+  uint32_t offsets[kTaps == 0 ? 1 : kTaps];
+  for (uint32_t t = 0; t < kTaps; ++t) offsets[t] = load(taps + 4 * t);
   for (const std::byte* e = emits; e != taps; e += sizeof(PlainEmit)) {
     const PlainEmit emit = read<PlainEmit>(e);
     const std::byte* from = in + emit.in;
     std::byte* to = out + emit.out;
     for (uint32_t quad = 0; quad < pool.quads; ++quad, from += pool.quad_step, to += 4) {
-      std::byte most[4] = {};
-      for (const std::byte* tap = taps; tap != end; tap += 4) {
-        const std::byte* x = from + load(tap);
+      uint32_t most[4] = {};
 #pragma GCC unroll 4
-        for (int lane = 0; lane < 4; ++lane)
-          if (most[lane] < x[lane]) most[lane] = x[lane];
+      for (uint32_t t = 0; t < count; ++t) {
+        const std::byte* x = from + (kTaps == 0 ? load(taps + 4 * size_t{t}) : offsets[t]);
+#pragma GCC unroll 4
+        for (int lane = 0; lane < 4; ++lane) {
+          const auto byte = static_cast<uint32_t>(x[lane]);
+          if (most[lane] < byte) most[lane] = byte;
+        }
       }
-      memcpy(to, most, 4);
+#pragma GCC unroll 4
+      for (int lane = 0; lane < 4; ++lane) to[lane] = static_cast<std::byte>(most[lane]);
     }
   }
 }
@@ -346,7 +374,8 @@ inline void soft_layer(const std::byte* blob, uint32_t number, const void* in, v
   if (soft::load(at) == static_cast<uint32_t>(PlainKind::kLinear)) {
     soft::linear(blob, at, from, static_cast<std::byte*>(out));
   } else {
-    soft::max_pool(at, from, static_cast<std::byte*>(out));
+    const bool is_2x2 = soft::load(at + offsetof(PlainPool, taps)) == 4;
+    (is_2x2 ? soft::max_pool<4> : soft::max_pool<0>)(at, from, static_cast<std::byte*>(out));
   }
 }
 

@@ -1,6 +1,7 @@
-// Layers computed by the tensor unit: one call each, whatever their size. The functions are those of
-// conv2d.h, dense.h, pool.h and pair.h; a guest built with TENSOR on has descriptors in place of parameters, and
-// the weights stand in a section that is not loaded (zkvm_add_guest, LAYERS).
+// Layers of a program's LAYERS (zkvm_add_guest), one call each. The functions are those of conv2d.h, dense.h,
+// pool.h and pair.h, with descriptors in place of parameters. Where the guest is built with TENSOR on, the
+// tensor unit computes them, and the weights stand in a section that is not loaded; otherwise, and on the host,
+// soft_unit.h does, to the same bytes.
 #pragma once
 
 #include <stdint.h>
@@ -10,27 +11,30 @@
 #include <type_traits>
 
 #include "zk/nn/features.h"
+#if !ZK_TENSOR
+#include "zk/nn/soft_unit.h"
+#endif
 
 namespace zk::nn {
 
-// The layer of number `number` of a blob: reads `in`, then writes all pixels of `out`. Both are writable
-// memory, since what the proof has is memory, not constants.
+// The layer of number `number` of a blob: reads `in`, writes all pixels of `out`, which does not overlap it. Both
+// are writable memory, since what the unit's proof has is memory, not constants.
 inline void call_layer(const std::byte* blob, uint32_t number, const void* in, void* out) {
-#if defined(__riscv)
+#if ZK_TENSOR
   register uint32_t a0 asm("a0") = reinterpret_cast<uintptr_t>(blob) + number;
   register const void* a1 asm("a1") = in;
   register void* a2 asm("a2") = out;
   register uint32_t a7 asm("a7") = abi::kSysLayer;
   asm volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a7) : "memory");
 #else
-  (void)blob, (void)number, (void)in, (void)out;  // TENSOR is for guests
+  soft_layer(blob, number, in, out);
 #endif
 }
 
 // The same of a layer with two inputs.
 inline void call_pair(const std::byte* blob, uint32_t number, const void* a, const void* b,
                       void* out) {
-#if defined(__riscv)
+#if ZK_TENSOR
   register uint32_t a0 asm("a0") = reinterpret_cast<uintptr_t>(blob) + number;
   register const void* a1 asm("a1") = a;
   register const void* a2 asm("a2") = b;
@@ -38,7 +42,7 @@ inline void call_pair(const std::byte* blob, uint32_t number, const void* a, con
   register uint32_t a7 asm("a7") = abi::kSysLayerPair;
   asm volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a3), "r"(a7) : "memory");
 #else
-  (void)blob, (void)number, (void)a, (void)b, (void)out;
+  soft_pair(blob, number, a, b, out);
 #endif
 }
 
@@ -138,6 +142,13 @@ auto add(const X& x, const Y& y) {
 template <const auto& kParams, class X, class Y>
   requires OnUnit<kParams>
 auto mul(const X& x, const Y& y) {
+  return run_pair_on_unit<kParams>(x, y);
+}
+
+// Any function of two bytes.
+template <const auto& kParams, class X, class Y>
+  requires OnUnit<kParams>
+auto pairwise(const X& x, const Y& y) {
   return run_pair_on_unit<kParams>(x, y);
 }
 
