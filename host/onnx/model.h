@@ -93,7 +93,7 @@ struct Model {
 };
 
 struct Limits {
-  uint64_t file_bytes = uint64_t{2} << 30;
+  uint64_t file_bytes = (uint64_t{1} << 31) - 1;  // protobuf's
   uint64_t elements = uint64_t{1} << 28;  // of all constants
   size_t nodes = 100'000;
   // What nodes, names and integers that are listed one by one take beside their bytes, which may be two.

