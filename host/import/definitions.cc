@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <zk/check.h>
 
 #include <algorithm>
 #include <bit>
 
 #include "host/import/constants.h"
 #include "host/import/copies.h"
+#include "host/import/tree.h"
 
 namespace zkvm::importer {
 namespace {
@@ -104,13 +106,96 @@ class Definition {
     return fmt::format("inline constexpr {} {}{{{{{}}}}};\n", type_name_(c.y), constant_, elements);
   }
 
-  template <class Other>
-  std::string operator()(const Other&) const {
-    return fmt::format("// {}: no descriptor\n", constant_);
+  std::string operator()(const AveragePool& pool) const {
+    const layers::Shape in = shape_of(value(pool.x).dims, View::kFirst);
+    const layers::Shape out = shape_of(value(pool.y).dims, View::kFirst);
+    const auto& [kernel, strides, dilations, pads] = pool.window;
+    return definition(
+        "AveragePool2dParams", pool.y,
+        fmt::format("{}, {{{}, {}}}, {{{}, {}}}, {{{}}}, {{{}}}, {{{}}}, {{{}}}, {}, {}, {}",
+                    in.channels, in.height, in.width, out.height, out.width,
+                    fmt::join(kernel, ", "), fmt::join(strides, ", "), fmt::join(dilations, ", "),
+                    fmt::join(pads, ", "), pool.count_include_pad, scale_text(pool.x),
+                    scale_text(pool.y)));
+  }
+
+  std::string operator()(const MatMul& product) const {
+    const Dims &a = value(product.a).dims, &b = value(product.b).dims;
+    const size_t rank = a.size();
+    uint64_t batch = 1;
+    for (size_t axis = 0; axis + 2 < rank; ++axis) batch *= a[axis];
+    return definition(
+        "MatMulParams", product.y,
+        fmt::format("{}, {}, {}, {}, {}, {}, {}, {:a}f", batch, a[rank - 2], a[rank - 1], b.back(),
+                    value(product.a).q.zero_point, value(product.b).q.zero_point,
+                    value(product.y).q.zero_point, product.scale));
+  }
+
+  std::string operator()(const Softmax& softmax) const {
+    const uint32_t width = last_axis(softmax.x);
+    std::string exponentials;
+    for (const float x : softmax_table(value(softmax.x).q.scale, width))
+      exponentials += fmt::format("{:#x},", std::bit_cast<uint32_t>(x));
+    return definition("SoftmaxParams", softmax.y,
+                      fmt::format("{}, {}, {}, {{{{{}}}}}", width,
+                                  static_cast<uint32_t>(softmax_factor(value(softmax.y).q.scale)),
+                                  value(softmax.y).q.zero_point, exponentials));
+  }
+
+  std::string operator()(const ReduceMean& mean) const {
+    return definition(
+        "ReduceMeanParams", mean.y,
+        fmt::format("{}, {}, {}", last_axis(mean.x), scale_text(mean.x), scale_text(mean.y)));
+  }
+
+  std::string operator()(const LayerNormalization& norm) const {
+    const NormalizationConstants c = normalization_constants(norm.scale, norm.bias, norm.epsilon,
+                                                             value(norm.x).q, value(norm.y).q);
+    return fmt::format(
+        "inline constexpr zk::nn::LayerNormalizationParams<{}, {}> {}{{{}u, {}, {{{{{}}}}}, "
+        "{{{{{}}}}}}};\n",
+        type_name_(norm.y), last_axis(norm.x), constant_, c.epsilon, c.shift,
+        fmt::join(c.gains, ","), fmt::join(c.offsets, ","));
+  }
+
+  std::string operator()(const Gather& gather) const {
+    return fmt::format("inline constexpr uint8_t {0}Rows[] = {{{1}}};\n", constant_,
+                       bytes_text(*gather.table)) +
+           definition("GatherParams", gather.y,
+                      fmt::format("{}, {}, {}Rows", gather.rows, gather.width, constant_));
+  }
+
+  std::string operator()(const ArgMax& arg) const {
+    return definition("ArgMaxParams", arg.y,
+                      fmt::format("{}, {}, {}", last_axis(arg.x), arg.least, arg.last));
+  }
+
+  std::string operator()(const TopK& top) const {
+    return fmt::format("inline constexpr zk::nn::TopKParams<{}, {}> {}{{{}, {}, {}}};\n",
+                       type_name_(top.values), type_name_(top.indices), constant_, last_axis(top.x),
+                       value(top.values).dims.back(), top.least);
+  }
+
+  std::string operator()(const Trees& trees) const {
+    return tree_definition(*trees.trees, constant_);
+  }
+
+  // Those that the unit has.
+  template <class OnUnit>
+  std::string operator()(const OnUnit&) const {
+    ZK_CHECK(false);
   }
 
  private:
   const Value& value(ValueId v) const { return plan_.network.values[v]; }
+  uint32_t last_axis(ValueId v) const { return value(v).dims.empty() ? 1 : value(v).dims.back(); }
+  std::string scale_text(ValueId v) const {
+    return fmt::format("{{{:a}f, {}}}", value(v).q.scale, value(v).q.zero_point);
+  }
+  std::string definition(const char* params, ValueId y, const std::string& members) const {
+    return fmt::format("inline constexpr zk::nn::{}<{}> {}{{{}}};\n", params, type_name_(y),
+                       constant_, members);
+  }
 
   const Plan& plan_;
   const std::string& constant_;

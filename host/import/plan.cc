@@ -44,6 +44,7 @@ class Planner {
   }
 
   Result<Plan> plan() {
+    find_makers();
     prefer_views();
     join_unit();
     join_instructions();
@@ -64,10 +65,37 @@ class Planner {
     return x == y && (x.channels == 1 || x.height * x.width == 1);
   }
 
+  void find_makers() {
+    for (const Operator& op : network_.operators) {
+      const auto maker = is_on_unit(op)                          ? Maker::kUnit
+                         : std::holds_alternative<Move>(op.what) ? Maker::kMove
+                                                                 : Maker::kInstructions;
+      for_each_operand(op, [](ValueId) {}, [&](ValueId v) { makers_[v] = maker; });
+    }
+  }
+
+  // Whether who makes it can write it in this view: a guest reads its input channel by channel.
+  bool can_have(ValueId v, View view) {
+    switch (makers_[v]) {
+      case Maker::kInput:
+        return view != View::kLast || is_line(v);
+      case Maker::kInstructions:
+        return false;
+      case Maker::kUnit:
+      case Maker::kMove:
+        return true;
+    }
+    return false;
+  }
+  bool is_line(ValueId v) {
+    const Shape s = shape_of(values()[v].dims, View::kLast);
+    return s.channels == 1 || s.height * s.width == 1;
+  }
+
   // Views that convolutions, pools and products have to have.
   void prefer_views() {
     const auto prefer = [&](ValueId v, View view) {
-      if (views_[v] == View::kNone) views_[v] = view;
+      if (views_[v] == View::kNone && can_have(v, view)) views_[v] = view;
     };
     for (const Operator& op : network_.operators) {
       if (const auto* linear = std::get_if<Linear>(&op.what)) {
@@ -104,7 +132,7 @@ class Planner {
 
   // x, or a copy of it, in a layout of the unit with this view.
   ValueId wanted(ValueId x, View view) {
-    if (makers_[x] != Maker::kInstructions) {
+    if (can_have(x, view)) {
       if (views_[x] == View::kNone) views_[x] = view;
       if (agree(x, views_[x], view)) return x;
     }
@@ -120,12 +148,8 @@ class Planner {
   void join_unit() {
     std::vector<Operator> all = std::exchange(network_.operators, {});
     for (const Operator& op : all) {
-      const auto maker = is_on_unit(op)                          ? Maker::kUnit
-                         : std::holds_alternative<Move>(op.what) ? Maker::kMove
-                                                                 : Maker::kInstructions;
-      for_each_operand(
-          op, [&](ValueId v) { readers_[v].push_back(&op); },
-          [&](ValueId v) { makers_[v] = maker; });
+      if (const auto* linear = std::get_if<Linear>(&op.what))
+        if (!linear->rows && is_padded(linear->layer.window)) padded_.insert(linear->x);
       if (const auto* move = std::get_if<Move>(&op.what))
         if (is_identity(*move)) same_as_[move->y] = move->inputs[0];
     }
@@ -149,13 +173,7 @@ class Planner {
   }
 
   // Whether a convolution that reads it, too, takes another byte for padding than a pool, whose is the least.
-  bool pads_otherwise(ValueId x) {
-    if (values()[x].q.stored_zero() == 0) return false;
-    return std::ranges::any_of(readers_[x], [](const Operator* op) {
-      const auto* linear = std::get_if<Linear>(&op->what);
-      return linear && !linear->rows && is_padded(linear->layer.window);
-    });
-  }
+  bool pads_otherwise(ValueId x) { return padded_.contains(x) && values()[x].q.stored_zero() != 0; }
 
   void join(Linear& linear) {
     const View view = linear.rows ? View::kLast : View::kFirst;
@@ -173,9 +191,10 @@ class Planner {
     ValueId x = linear.x;
     for (auto source = same_as_.find(x); source != same_as_.end(); source = same_as_.find(x))
       x = source->second;
-    if (makers_[x] == Maker::kInstructions) x = linear.x;
-    if (views_[x] == View::kNone) views_[x] = View::kLast;
-    x = wanted(x, views_[x]);
+    if (makers_[x] == Maker::kInstructions ||
+        (views_[x] == View::kNone && !can_have(x, View::kFlat)))
+      x = linear.x;
+    x = wanted(x, views_[x] == View::kNone ? View::kFlat : views_[x]);
     const Shape in = shape(x);
     linear.x = x;
     linear.layer.window = {.kernel = {in.height, in.width}};
@@ -380,7 +399,7 @@ class Planner {
   std::vector<Maker> makers_;
   std::vector<Operator> operators_;  // those that are done
   std::map<std::pair<ValueId, View>, ValueId> viewed_;
-  std::map<ValueId, std::vector<const Operator*>> readers_;
+  std::set<ValueId> padded_;            // by convolutions
   std::map<ValueId, ValueId> same_as_;  // of identity Moves
   std::set<ValueId> on_unit_;           // values that lie as the unit has them
   int copies_ = 0;

@@ -166,6 +166,9 @@ class GuestWriter {
     return kWords.contains(text);
   }
 
+  const std::string& symbol() const {
+    return options_.layers_symbol.empty() ? options_.name : options_.layers_symbol;
+  }
   std::string type_name(ValueId v) const { return camel(names_.at(v)); }
   std::string what_is(ValueId v) const {
     return fmt::format("{} {}", element_text(value(v).type), text_of(value(v).dims));
@@ -178,7 +181,7 @@ class GuestWriter {
         "import`.\n#pragma once\n\n#include <zk/nn.h>\n\nnamespace {} {{\n\n",
         options_.model_file, name);
     if (!plan_.layers.empty())
-      text += fmt::format("extern \"C\" const std::byte zk_layers_{}[];\n\n", name);
+      text += fmt::format("extern \"C\" const std::byte zk_layers_{}[];\n\n", symbol());
     for (const auto& [v, variable] : ordered_names())
       text += fmt::format("using {} = {};  // {}\n", type_name(v), type_text(plan_, v), what_is(v));
     text += '\n';
@@ -203,9 +206,10 @@ class GuestWriter {
       std::string types;
       for (const ValueId v : reads) types += ", " + type_name(v);
       const bool is_pair = std::holds_alternative<Pair>(op.what);
-      return fmt::format("inline constexpr zk::nn::{}<zk_layers_{}, {}{}, {}> {}{{}};\n",
-                         is_pair ? "UnitPair" : "UnitLayer", options_.name, *plan_.layers_of[i],
-                         types, type_name(writes[0]), constant);
+      return fmt::format("inline constexpr zk::nn::{}<zk_layers_{}, {}{}, {}{}> {}{{}};\n",
+                         is_pair ? "UnitPair" : "UnitLayer", symbol(),
+                         options_.first_layer + *plan_.layers_of[i], types, type_name(writes[0]),
+                         is_pair ? ", false" : "", constant);
     }
     return operator_definition(plan_, op, constant, [&](ValueId v) { return type_name(v); });
   }
@@ -272,16 +276,14 @@ inline void run_example() {{
 
 }}  // namespace {name}
 
-int main() {{
-{loop}{name}::run_example();
-}}
+int main() {{{loop}{name}::run_example(); }}
 )",
         fmt::arg("model", options_.model_file), fmt::arg("name", options_.name),
         fmt::arg("fields", fields), fmt::arg("parameters", parameters), fmt::arg("lines", lines),
         fmt::arg("results", results), fmt::arg("example", example),
         fmt::arg("loop", options_.batch == 1
-                             ? "  "
-                             : fmt::format("  for (int i = 0; i < {}; ++i) ", options_.batch)));
+                             ? " "
+                             : fmt::format(" for (int i = 0; i < {}; ++i) ", options_.batch)));
   }
 
   std::string commit_text(ValueId v, const std::string& expression) const {

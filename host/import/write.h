@@ -17,7 +17,10 @@ struct WriteOptions {
   Output output = Output::kAll;  // what the guest commits of each output
   uint32_t top = 1;              // of kTopK
   uint32_t batch = 1;            // inferences in one run
-  OnnxInfo onnx = {};            // of the file
+  // Where its layers begin in the blob zk_layers_SYMBOL that they share with other networks; empty: `name`, alone.
+  std::string layers_symbol = {};
+  size_t first_layer = 0;
+  OnnxInfo onnx = {};  // of the file
 };
 
 struct ProjectFile {

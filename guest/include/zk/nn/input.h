@@ -34,7 +34,7 @@ X read_tensor() {
   constexpr bool kSigned = std::same_as<typename X::Element, int8_t>;
   X x;
   if constexpr (requires { x.data; }) {
-    constexpr int kWords = (X::kSize + 3) / 4;
+    constexpr int kWords = sizeof(X) / 4;
     auto words = zk::read<std::array<uint32_t, kWords>>();
     if constexpr (kSigned) {
       for (uint32_t& word : words) word ^= 0x80808080;

@@ -51,17 +51,14 @@ concept IsMove = requires {
 };
 
 template <class X>
-uint8_t* stored_bytes(X& x) {
+auto stored_bytes(X& x) {
   if constexpr (requires { x.words; }) {
     return x.bytes();
+  } else if constexpr (std::is_const_v<X>) {
+    return reinterpret_cast<const uint8_t*>(x.data);
   } else {
-    static_assert(Byte<typename X::Element>, "zk::nn::move: expected tensors of bytes");
     return reinterpret_cast<uint8_t*>(x.data);
   }
-}
-template <class X>
-const uint8_t* stored_bytes(const X& x) {
-  return stored_bytes(const_cast<X&>(x));
 }
 
 // Four bytes at a multiple of four.
@@ -159,7 +156,7 @@ struct Mover {
       count += bytes;
     }
     if constexpr (requires { Out::kWords; }) return count == uint64_t{Out::kWords} * 4;
-    return count == static_cast<uint64_t>(Out::kSize);
+    return count == Out::kSize * sizeof(typename Out::Element);
   }
 
   static void fill(uint8_t* to) {
