@@ -82,7 +82,7 @@ struct ValueInfo {
 
 struct Model {
   int64_t ir_version = 0;
-  std::map<std::string, int64_t> opsets;  // by domain; "" is there always, 10 to 27
+  std::map<std::string, int64_t> opsets;  // by domain; "" is there always, 10 to 27, or 9 for Cast alone
   std::string producer;                   // "onnx.quantize 0.1.0", ""
   std::map<std::string, std::string> metadata;
   std::string graph_name;

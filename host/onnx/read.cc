@@ -27,6 +27,8 @@ struct Versions {
 constexpr Versions kOpsets[] = {
     {"", "ONNX", 10, 27}, {kMl, kMl, 1, 5}, {kMicrosoft, kMicrosoft, 1, 1}};
 constexpr int64_t kLeastIr = 3, kMostIr = 13;
+// Of models that have nothing of ONNX but Cast: so skl2onnx writes trees.
+constexpr int64_t kLeastOpsetOfCasts = 9;
 
 tl::unexpected<Error> fail(ErrorCode code, std::string message) {
   return tl::unexpected(Error{code, std::move(message)});
@@ -39,6 +41,12 @@ tl::unexpected<Error> unsupported(std::string message) {
 }
 
 std::string domain_of(const std::string& written) { return written == "ai.onnx" ? "" : written; }
+
+bool has_only_casts(const onnx::GraphProto& graph) {
+  return std::ranges::all_of(graph.node(), [](const onnx::NodeProto& node) {
+    return !domain_of(node.domain()).empty() || node.op_type() == "Cast";
+  });
+}
 
 // The type that an attribute has, or that its value shows where a writer left it out; nothing where values of another
 // type stand there. A value of 0 may be left out.
@@ -164,8 +172,10 @@ Result<void> Reader::read_versions() {
                                    kMostIr, model_.ir_version));
   for (const auto& import : proto_.opset_import()) {
     const std::string domain = domain_of(import.domain());
+    const bool casts =
+        domain.empty() && import.version() == kLeastOpsetOfCasts && has_only_casts(graph_);
     for (const Versions& known : kOpsets)
-      if (domain == known.domain &&
+      if (domain == known.domain && !casts &&
           (import.version() < known.least || import.version() > known.most))
         return unsupported(fmt::format("expected {} operators of opset {} to {}, found {}",
                                        known.name, known.least, known.most, import.version()));

@@ -14,4 +14,5 @@
 #include "zk/nn/reduce.h"
 #include "zk/nn/softmax.h"
 #include "zk/nn/tensor.h"
+#include "zk/nn/tree.h"
 #include "zk/nn/unit.h"

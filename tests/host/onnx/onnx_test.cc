@@ -159,6 +159,21 @@ TEST(OnnxFile, Versions) {
   }
 }
 
+// As skl2onnx writes a forest.
+TEST(OnnxFile, OpsetNineForCastAlone) {
+  onnx::ModelProto model = small_model();
+  model.mutable_opset_import(0)->set_version(9);
+  auto* import = model.add_opset_import();
+  import->set_domain("ai.onnx.ml");
+  import->set_version(1);
+  model.mutable_graph()->mutable_node(0)->set_domain("ai.onnx.ml");
+  add_node(model, "Cast", {"y"}, {"z"});
+  ASSERT_TRUE(read(model));
+  EXPECT_EQ(read(model)->opsets.at(""), 9);
+  add_node(model, "Relu", {"z"}, {"u"});
+  expect_unsupported(model, "expected ONNX operators of opset 10 to 27, found 9");
+}
+
 TEST(OnnxFile, Domains) {
   onnx::ModelProto model = small_model();
   model.mutable_opset_import(0)->set_domain("ai.onnx");

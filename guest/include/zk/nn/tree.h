@@ -11,6 +11,8 @@
 #include <limits>
 #include <type_traits>
 
+#include "zk/nn/tensor.h"
+
 namespace zk::nn {
 
 // A branch, or with jump 0 a leaf. The branch goes to the next node where the key of its slot is at most `key`, else
@@ -61,8 +63,8 @@ struct TreeParams {
 
 template <int kScores>
 struct TreeResult {
-  int32_t label;  // the class's number; -1 where there are no classes
-  std::array<float, kScores> scores;
+  Tensor<int32_t, 1> label;  // the class's number
+  Tensor<float, 1, kScores> scores;
 };
 
 // Float32 bits in their order as integers, -0 and 0 equal; a NaN is the least or the greatest of all.
@@ -107,23 +109,22 @@ class TreeScores {
     if constexpr (kCounts) scored_[offset / 4] = true;
   }
 
-  void finish(TreeResult<Params::scores(kParams.finish)>& result) {
+  auto finish() {
     for (int i = 0; i < kTargets; ++i) finish_target(i);
     const float s = scores_[kTargets - 1];
-    if constexpr (kParams.finish == TreeFinish::kScores ||
-                  kParams.finish == TreeFinish::kGreatest || kParams.finish == TreeFinish::kPair) {
-      result.scores = scores_;
+    constexpr TreeFinish kFinish = kParams.finish;
+    TreeResult<Params::scores(kFinish)> result;
+    if constexpr (kFinish == TreeFinish::kComplement || kFinish == TreeFinish::kOpposite) {
+      result.scores.data[0] = kFinish == TreeFinish::kComplement ? 1 - s : -s;
+      result.scores.data[1] = s;
     } else {
-      result.scores = {kParams.finish == TreeFinish::kComplement ? 1 - s : -s, s};
+      for (int i = 0; i < kTargets; ++i) result.scores.data[i] = scores_[i];
     }
-    result.label = -1;
-    if constexpr (kParams.finish == TreeFinish::kGreatest) {
-      for (int i = 0; i < kTargets; ++i) {
-        if (kCounts && !scored_[i]) continue;
-        if (result.label < 0 || scores_[i] > scores_[result.label]) result.label = i;
-      }
-    } else if constexpr (kParams.finish != TreeFinish::kScores) {
-      result.label = s > kParams.limit;
+    if constexpr (kFinish == TreeFinish::kScores) {
+      return result.scores;
+    } else {
+      result.label.data[0] = kFinish == TreeFinish::kGreatest ? greatest() : s > kParams.limit;
+      return result;
     }
   }
 
@@ -147,20 +148,30 @@ class TreeScores {
     }
   }
 
+  int32_t greatest() const {
+    int32_t label = -1;
+    for (int32_t i = 0; i < kTargets; ++i) {
+      if (kCounts && !scored_[i]) continue;
+      if (label < 0 || scores_[i] > scores_[label]) label = i;
+    }
+    return label;
+  }
+
   std::array<float, kTargets> scores_{};
   std::array<bool, kCounts ? kTargets : 1> scored_{};
 };
 
-// A row x of kFeatures float32 elements (as bits or floats) through all trees. `kParams` is a constexpr TreeParams.
-// The result's scores are those before a post transform.
-template <const auto& kParams, class Element>
-  requires(sizeof(Element) == 4)
-auto tree_ensemble(const Element* x) {
+// A row x of kFeatures float32 elements through all trees. `kParams` is a constexpr TreeParams. Returns label and scores
+// before a post transform, [1] and [1][scores]; of regressors the scores alone.
+template <const auto& kParams, int... kDims>
+auto tree_ensemble(const Tensor<float, kDims...>& x) {
   using Params = std::remove_cvref_t<decltype(kParams)>;
+  static_assert(Tensor<float, kDims...>::kSize == Params::kFeatures,
+                "zk::nn::tree_ensemble: x must have the model's features");
   std::array<int32_t, Params::at_least_one(Params::kSlots)> keys;
   for (int i = 0; i < Params::kSlots; ++i) {
     const uint32_t slot = kParams.slots[i];
-    keys[i] = tree_key(std::bit_cast<uint32_t>(x[slot >> 1]), slot & 1);
+    keys[i] = tree_key(std::bit_cast<uint32_t>(x.data[slot >> 1]), slot & 1);
   }
   TreeScores<kParams> scores;
   for (const uint32_t root : kParams.roots) {
@@ -174,9 +185,7 @@ auto tree_ensemble(const Element* x) {
         scores.add(*target++, *weight++);
     }
   }
-  TreeResult<Params::scores(kParams.finish)> result;
-  scores.finish(result);
-  return result;
+  return scores.finish();
 }
 
 }  // namespace zk::nn
