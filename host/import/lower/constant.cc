@@ -6,12 +6,14 @@
 
 namespace zkvm::importer::lowering {
 
-TensorPointer typed_integers(ElementType type, const Dims& dims, const std::vector<int64_t>& values) {
+TensorPointer typed_integers(ElementType type, const Dims& dims,
+                             const std::vector<int64_t>& values) {
   Tensor tensor{.type = type, .dims = {dims.begin(), dims.end()}, .bytes = {}, .strings = {}};
   const size_t width = onnx_file::bytes_of(type);
   tensor.bytes.resize(values.size() * width);
   // Little-endian two's complement: the low bytes are the number in a narrower type.
-  for (size_t i = 0; i < values.size(); ++i) std::memcpy(tensor.bytes.data() + i * width, &values[i], width);
+  for (size_t i = 0; i < values.size(); ++i)
+    std::memcpy(tensor.bytes.data() + i * width, &values[i], width);
   return std::make_shared<const Tensor>(std::move(tensor));
 }
 
@@ -20,7 +22,9 @@ namespace {
 void shape(NodeView& node) {
   const Dims dims = node.dims(0);
   const auto rank = static_cast<int64_t>(dims.size());
-  const auto clamped = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank); };
+  const auto clamped = [&](int64_t at) {
+    return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank);
+  };
   const int64_t start = clamped(node.integer("start", 0)), end = clamped(node.integer("end", rank));
   std::vector<int64_t> values;
   for (int64_t i = start; i < end; ++i) values.push_back(dims[static_cast<size_t>(i)]);
@@ -33,8 +37,14 @@ void size(NodeView& node) {
 
 bool is_integer(ElementType type) {
   switch (type) {
-    case ElementType::kUint8: case ElementType::kInt8: case ElementType::kInt32: case ElementType::kInt64:
-    case ElementType::kBool: case ElementType::kInt16: case ElementType::kUint16: case ElementType::kUint32:
+    case ElementType::kUint8:
+    case ElementType::kInt8:
+    case ElementType::kInt32:
+    case ElementType::kInt64:
+    case ElementType::kBool:
+    case ElementType::kInt16:
+    case ElementType::kUint16:
+    case ElementType::kUint32:
       return true;
     default:
       return false;
@@ -43,13 +53,21 @@ bool is_integer(ElementType type) {
 
 ElementType element_type(const NodeView& node, int64_t onnx) {
   switch (onnx) {
-    case 1: return ElementType::kFloat32;
-    case 2: return ElementType::kUint8;
-    case 3: return ElementType::kInt8;
-    case 6: return ElementType::kInt32;
-    case 7: return ElementType::kInt64;
-    case 9: return ElementType::kBool;
-    default: node.refuse("to: expected float32, uint8, int8, int32, int64 or bool, found ONNX's type {}", onnx);
+    case 1:
+      return ElementType::kFloat32;
+    case 2:
+      return ElementType::kUint8;
+    case 3:
+      return ElementType::kInt8;
+    case 6:
+      return ElementType::kInt32;
+    case 7:
+      return ElementType::kInt64;
+    case 9:
+      return ElementType::kBool;
+    default:
+      node.refuse("to: expected float32, uint8, int8, int32, int64 or bool, found ONNX's type {}",
+                  onnx);
   }
 }
 
@@ -79,10 +97,12 @@ TensorPointer cast_constant(const NodeView& node, const TensorPointer& from, Ele
 
 void cast_to(NodeView& node, ElementType to) {
   const Symbol& symbol = node.symbol(0);
-  if (const auto* tensor = std::get_if<TensorPointer>(&symbol)) return node.define(cast_constant(node, *tensor, to));
+  if (const auto* tensor = std::get_if<TensorPointer>(&symbol))
+    return node.define(cast_constant(node, *tensor, to));
   if (const auto* words = std::get_if<Words>(&symbol)) {
     if (to == ElementType::kInt32 || to == ElementType::kInt64) return node.define(symbol);
-    if (to != ElementType::kFloat32) node.refuse("to: expected int32, int64 or float32 of integers");
+    if (to != ElementType::kFloat32)
+      node.refuse("to: expected int32, int64 or float32 of integers");
     Expr expr{.kind = Expr::Kind::kWords, .name = node.output_name(), .dims = words->dims};
     expr.value = words->value;
     return node.define(node.lowering().made(std::move(expr), node));
@@ -124,10 +144,12 @@ void range(NodeView& node) {
   const auto [start, limit, delta] = values;
   constexpr int64_t kMost = int64_t{1} << 40;
   for (const int64_t value : values)
-    if (value > kMost || value < -kMost) node.malformed("expected numbers of at most {}, found {}", kMost, value);
+    if (value > kMost || value < -kMost)
+      node.malformed("expected numbers of at most {}, found {}", kMost, value);
   if (delta == 0) node.malformed("delta: expected no 0");
   std::vector<int64_t> result;
-  const int64_t distance = delta > 0 ? limit - start : start - limit, step = delta > 0 ? delta : -delta;
+  const int64_t distance = delta > 0 ? limit - start : start - limit,
+                step = delta > 0 ? delta : -delta;
   const int64_t count = distance <= 0 ? 0 : (distance - 1) / step + 1;
   if (count > 0) node.check_size({static_cast<uint32_t>(std::min<int64_t>(count, UINT32_MAX))});
   for (int64_t i = 0; i < count; ++i) result.push_back(start + i * delta);
@@ -137,7 +159,8 @@ void range(NodeView& node) {
 void constant_of_shape(NodeView& node) {
   Dims dims;
   for (const int64_t dim : node.integers(0)) {
-    if (dim < 0 || dim > static_cast<int64_t>(kMaxElements)) node.malformed("shape: found a dimension of {}", dim);
+    if (dim < 0 || dim > static_cast<int64_t>(kMaxElements))
+      node.malformed("shape: found a dimension of {}", dim);
     dims.push_back(static_cast<uint32_t>(dim));
   }
   if (std::ranges::find(dims, 0u) == dims.end()) node.check_size(dims);
@@ -147,7 +170,8 @@ void constant_of_shape(NodeView& node) {
     if (tensor == nullptr || (*tensor)->size() != 1) node.malformed("value: expected one element");
     value = *tensor;
   }
-  Tensor result{.type = value->type, .dims = {dims.begin(), dims.end()}, .bytes = {}, .strings = {}};
+  Tensor result{
+      .type = value->type, .dims = {dims.begin(), dims.end()}, .bytes = {}, .strings = {}};
   for (uint64_t i = 0; i < elements_of(dims); ++i)
     result.bytes.insert(result.bytes.end(), value->bytes.begin(), value->bytes.end());
   node.define(std::make_shared<const Tensor>(std::move(result)));
@@ -165,7 +189,8 @@ void equal(NodeView& node) {
 
 void where(NodeView& node) {
   const TensorPointer condition = node.constant(0), a = node.constant(1), b = node.constant(2);
-  if (condition->type != ElementType::kBool || a->type != b->type || onnx_file::bytes_of(a->type) == 0)
+  if (condition->type != ElementType::kBool || a->type != b->type ||
+      onnx_file::bytes_of(a->type) == 0)
     node.malformed("inputs: expected a bool and two of one type");
   const Dims dims = broadcast(node, broadcast(node, node.dims(0), node.dims(1)), node.dims(2));
   const auto of_c = broadcast_order(node.dims(0), dims), of_a = broadcast_order(node.dims(1), dims),
@@ -183,9 +208,9 @@ void where(NodeView& node) {
 }  // namespace
 
 Handlers constant_handlers() {
-  return {{"Shape", shape},       {"Size", size},   {"Cast", cast}, {"CastLike", cast_like},
-          {"Range", range},       {"Equal", equal}, {"Where", where},
-          {"ConstantOfShape", constant_of_shape}};
+  return {
+      {"Shape", shape}, {"Size", size},   {"Cast", cast},   {"CastLike", cast_like},
+      {"Range", range}, {"Equal", equal}, {"Where", where}, {"ConstantOfShape", constant_of_shape}};
 }
 
 }  // namespace zkvm::importer::lowering

@@ -20,14 +20,15 @@ struct Program {
     std::vector<size_t> arguments;
   };
   std::vector<Step> steps;
-  std::vector<ValueId> leaves;           // distinct
-  std::vector<size_t> leaf_of;           // of each step that is a leaf: which
-  std::vector<const Expr*> constants;    // of more than one element
+  std::vector<ValueId> leaves;         // distinct
+  std::vector<size_t> leaf_of;         // of each step that is a leaf: which
+  std::vector<const Expr*> constants;  // of more than one element
 };
 
 constexpr size_t kMaxSteps = 256;
 
-void add_step(const NodeView& who, const ExprPointer& expr, std::map<const Expr*, size_t>* known, Program* program) {
+void add_step(const NodeView& who, const ExprPointer& expr, std::map<const Expr*, size_t>* known,
+              Program* program) {
   if (known->contains(expr.get())) return;
   Program::Step step{expr.get(), {}};
   switch (expr->kind) {
@@ -49,13 +50,19 @@ void add_step(const NodeView& who, const ExprPointer& expr, std::map<const Expr*
       }
       [[fallthrough]];
     default:
-      who.refuse("{}: expected bytes through DequantizeLinear, found {} in float32 between them and QuantizeLinear; "
-                 "quantise behind it",
-                 expr->name,
-                 expr->kind == Expr::Kind::kInput ? "the model's input" : expr->node ? expr->node->op_type : "a tensor");
+      who.refuse(
+          "{}: expected bytes through DequantizeLinear, found {} in float32 between them and "
+          "QuantizeLinear; "
+          "quantise behind it",
+          expr->name,
+          expr->kind == Expr::Kind::kInput ? "the model's input"
+          : expr->node                     ? expr->node->op_type
+                                           : "a tensor");
   }
   if (program->steps.size() == kMaxSteps)
-    who.refuse("expected at most {} operators between DequantizeLinear and QuantizeLinear, found more", kMaxSteps);
+    who.refuse(
+        "expected at most {} operators between DequantizeLinear and QuantizeLinear, found more",
+        kMaxSteps);
   known->emplace(expr.get(), program->steps.size());
   program->steps.push_back(std::move(step));
 }
@@ -82,9 +89,11 @@ class Evaluator {
     for (size_t i = 0; i < program_.steps.size(); ++i) {
       const auto& [expr, arguments] = program_.steps[i];
       if (expr->kind == Expr::Kind::kLeaf) {
-        values_[i] = leaves[static_cast<size_t>(std::ranges::find(program_.leaves, expr->value) - program_.leaves.begin())];
+        values_[i] = leaves[static_cast<size_t>(std::ranges::find(program_.leaves, expr->value) -
+                                                program_.leaves.begin())];
       } else if (expr->kind == Expr::Kind::kConstant) {
-        if (const auto at = std::ranges::find(program_.constants, expr); at != program_.constants.end())
+        if (const auto at = std::ranges::find(program_.constants, expr);
+            at != program_.constants.end())
           values_[i] = constants[static_cast<size_t>(at - program_.constants.begin())];
       } else {
         inputs_.clear();
@@ -108,7 +117,8 @@ struct Classes {
 };
 Classes classes_of(const NodeView& who, const Program& program) {
   Classes classes;
-  for (const Expr* constant : program.constants) classes.dims = broadcast(who, classes.dims, constant->dims);
+  for (const Expr* constant : program.constants)
+    classes.dims = broadcast(who, classes.dims, constant->dims);
   who.check_size(classes.dims);
   std::vector<std::vector<float>> values;
   std::vector<std::vector<uint32_t>> orders;
@@ -126,7 +136,8 @@ Classes classes_of(const NodeView& who, const Program& program) {
       std::memcpy(&bits, &of_this.back(), 4);
       key.push_back(bits);
     }
-    const auto [at, is_new] = known.try_emplace(key, static_cast<uint32_t>(classes.constants.size()));
+    const auto [at, is_new] =
+        known.try_emplace(key, static_cast<uint32_t>(classes.constants.size()));
     if (is_new) classes.constants.push_back(of_this);
     classes.class_of.push_back(at->second);
   }
@@ -134,8 +145,9 @@ Classes classes_of(const NodeView& who, const Program& program) {
 }
 
 std::string guest_name(const onnx_file::Node* node) {
-  static const std::map<std::string, std::string> names = {{"Add", "add"}, {"Mul", "mul"}, {"Sub", "sub"},
-                                                           {"Div", "div"}, {"QLinearAdd", "add"}, {"QLinearMul", "mul"}};
+  static const std::map<std::string, std::string> names = {
+      {"Add", "add"}, {"Mul", "mul"},        {"Sub", "sub"},
+      {"Div", "div"}, {"QLinearAdd", "add"}, {"QLinearMul", "mul"}};
   const auto found = node ? names.find(node->op_type) : names.end();
   return found == names.end() ? "pair" : found->second;
 }
@@ -143,13 +155,16 @@ std::string guest_name(const onnx_file::Node* node) {
 // QLinearAdd and QLinearMul ----------------------------------------------------------------------
 
 // Element x of q as a float.
-float element(uint8_t byte, bool is_signed) { return static_cast<float>(is_signed ? static_cast<int8_t>(byte) : byte); }
+float element(uint8_t byte, bool is_signed) {
+  return static_cast<float>(is_signed ? static_cast<int8_t>(byte) : byte);
+}
 
 // ONNX Runtime's sum has its operands in other roles where the first one is constant along the inner dimensions, and
 // where both have one element.
 bool is_exchanged(const Dims& a, const Dims& b) {
   for (size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
-    const uint32_t of_a = i < a.size() ? a[a.size() - 1 - i] : 1, of_b = i < b.size() ? b[b.size() - 1 - i] : 1;
+    const uint32_t of_a = i < a.size() ? a[a.size() - 1 - i] : 1,
+                   of_b = i < b.size() ? b[b.size() - 1 - i] : 1;
     if (of_a == 1 && of_b == 1) continue;
     return of_a == 1;
   }
@@ -157,15 +172,17 @@ bool is_exchanged(const Dims& a, const Dims& b) {
 }
 
 // [256 a + b], as bytes are in memory.
-std::vector<uint8_t> sum_or_product(const NodeView& who, bool is_sum, bool exchanged, const Quantisation& a,
-                                    const Quantisation& b, const Quantisation& y) {
+std::vector<uint8_t> sum_or_product(const NodeView& who, bool is_sum, bool exchanged,
+                                    const Quantisation& a, const Quantisation& b,
+                                    const Quantisation& y) {
   const Quantisation &first = exchanged ? b : a, &second = exchanged ? a : b;
   const auto za = static_cast<float>(first.zero_point), zb = static_cast<float>(second.zero_point);
   const auto zero = static_cast<float>(y.zero_point);
   const float ra = first.scale / y.scale, rb = second.scale / y.scale;
   const float both = first.scale * second.scale, scale = both / y.scale;
   if (!std::isnormal(ra) || !std::isnormal(rb) || !std::isnormal(scale))
-    who.refuse("scales: expected quotients that are normal float32, found {}, {} and {}", a.scale, b.scale, y.scale);
+    who.refuse("scales: expected quotients that are normal float32, found {}, {} and {}", a.scale,
+               b.scale, y.scale);
   const float constant = zero - std::fma(ra, za, rb * zb);
   const float least = y.is_signed ? -128.0f : 0.0f;
   std::vector<uint8_t> table(65536);
@@ -180,9 +197,11 @@ std::vector<uint8_t> sum_or_product(const NodeView& who, bool is_sum, bool excha
         const float scaled = (x1 - za) * (x2 - zb) * scale;
         result = scaled + zero;
       }
-      if (!(std::abs(result) < 0x1p31f)) who.refuse("scales: expected results of less than 2^31, found {}", result);
+      if (!(std::abs(result) < 0x1p31f))
+        who.refuse("scales: expected results of less than 2^31, found {}", result);
       const float rounded = std::clamp(round_half_even(result), least, least + 255);
-      table[static_cast<size_t>(exchanged ? 256 * j + i : 256 * i + j)] = static_cast<uint8_t>(static_cast<int>(rounded));
+      table[static_cast<size_t>(exchanged ? 256 * j + i : 256 * i + j)] =
+          static_cast<uint8_t>(static_cast<int>(rounded));
     }
   return table;
 }
@@ -194,8 +213,9 @@ struct Operand {
   Quantisation q = {};
 };
 
-ValueId emit_sum_or_product(NodeView& who, bool is_sum, const Operand& a, const Operand& b, const Quantisation& q,
-                            const onnx_file::Node* node, const std::string& label, const std::string& name) {
+ValueId emit_sum_or_product(NodeView& who, bool is_sum, const Operand& a, const Operand& b,
+                            const Quantisation& q, const onnx_file::Node* node,
+                            const std::string& label, const std::string& name) {
   Lowering& lowering = who.lowering();
   const Dims dims = broadcast(who, a.dims, b.dims);
   const auto table = sum_or_product(who, is_sum, is_exchanged(a.dims, b.dims), a.q, b.q, q);
@@ -209,13 +229,20 @@ ValueId emit_sum_or_product(NodeView& who, bool is_sum, const Operand& a, const 
     const Dims from = lowering.value(x).dims;
     const ValueId y = lowering.add_bytes(name, dims, q);
     lowering.add("table", node, label,
-                 Move{.inputs = {x}, .y = y, .from = broadcast_order(from, dims), .fill = 0, .tables = {bytes}});
+                 Move{.inputs = {x},
+                      .y = y,
+                      .from = broadcast_order(from, dims),
+                      .fill = 0,
+                      .tables = {bytes}});
     return y;
   };
-  const auto is_one_byte = [](const Operand& operand) { return operand.constant && operand.constant->size() == 1; };
+  const auto is_one_byte = [](const Operand& operand) {
+    return operand.constant && operand.constant->size() == 1;
+  };
   if (!a.constant && !b.constant && a.value == b.value && a.dims == b.dims)
     return one(a.value, row([](size_t i) { return 257 * i; }));
-  if (is_one_byte(b) && !a.constant) return one(a.value, row([&](size_t i) { return 256 * i + b.constant->bytes[0]; }));
+  if (is_one_byte(b) && !a.constant)
+    return one(a.value, row([&](size_t i) { return 256 * i + b.constant->bytes[0]; }));
   if (is_one_byte(a) && !b.constant)
     return one(b.value, row([&](size_t i) { return 256 * size_t{a.constant->bytes[0]} + i; }));
   const auto value_of = [&](const Operand& operand, const char* which) {
@@ -237,22 +264,27 @@ void qlinear_pair(NodeView& node, bool is_sum) {
     Operand result;
     result.dims = node.dims(input);
     result.q = node.quantisation(input + 1, input + 2, node.is_signed(input));
-    if (node.is_constant(input)) result.constant = node.constant(input);
-    else result.value = node.bytes(input, result.q);
+    if (node.is_constant(input))
+      result.constant = node.constant(input);
+    else
+      result.value = node.bytes(input, result.q);
     return result;
   };
   const Operand a = operand(0), b = operand(3);
   const Quantisation q = node.output_quantisation(6, 7);
   if (a.q.is_signed != b.q.is_signed || a.q.is_signed != q.is_signed)
     node.malformed("types: expected one, found int8 and uint8");
-  if (a.constant && b.constant) node.refuse("inputs: expected one that is computed, found constants");
-  node.define(emit_sum_or_product(node, is_sum, a, b, q, &node.node(), node.node().op_type, node.output_name()));
+  if (a.constant && b.constant)
+    node.refuse("inputs: expected one that is computed, found constants");
+  node.define(emit_sum_or_product(node, is_sum, a, b, q, &node.node(), node.node().op_type,
+                                  node.output_name()));
 }
 void qlinear_add(NodeView& node) { qlinear_pair(node, true); }
 void qlinear_mul(NodeView& node) { qlinear_pair(node, false); }
 
 // Add and Mul of two quantised tensors of one type are QLinearAdd and QLinearMul in ONNX Runtime's default session.
-std::optional<Operand> fused_operand(const Lowering& lowering, const ExprPointer& expr, bool is_signed) {
+std::optional<Operand> fused_operand(const Lowering& lowering, const ExprPointer& expr,
+                                     bool is_signed) {
   Operand operand;
   operand.dims = expr->dims;
   if (expr->kind == Expr::Kind::kLeaf) {
@@ -261,7 +293,9 @@ std::optional<Operand> fused_operand(const Lowering& lowering, const ExprPointer
   } else if (const auto& q = expr->quantised;
              q && q->scales.size() == 1 && q->tensor->type != ElementType::kInt32) {
     operand.constant = q->tensor;
-    operand.q = {.is_signed = q->tensor->type == ElementType::kInt8, .scale = q->scales[0], .zero_point = q->zero_points[0]};
+    operand.q = {.is_signed = q->tensor->type == ElementType::kInt8,
+                 .scale = q->scales[0],
+                 .zero_point = q->zero_points[0]};
   } else {
     return std::nullopt;
   }
@@ -276,30 +310,40 @@ ValueId tabulated(Lowering& lowering, ValueId x, const Quantisation& q, std::vec
   const Dims dims = lowering.value(x).dims;
   const ValueId y = lowering.add_bytes(name, dims, q);
   lowering.add(kind, node, label,
-               Move{.inputs = {x}, .y = y, .from = identity_order(dims, dims).from, .fill = 0, .tables = {std::move(table)}});
+               Move{.inputs = {x},
+                    .y = y,
+                    .from = identity_order(dims, dims).from,
+                    .fill = 0,
+                    .tables = {std::move(table)}});
   return y;
 }
 
-ValueId quantise_elementwise(Lowering& lowering, const ExprPointer& expr, const Quantisation& q, NodeView& who,
-                             const std::string& label) {
+ValueId quantise_elementwise(Lowering& lowering, const ExprPointer& expr, const Quantisation& q,
+                             NodeView& who, const std::string& label) {
   const onnx_file::Node* node = expr->node;
   const std::string op_type = (node ? node->op_type : "QuantizeLinear") + label;
   if (node && (node->op_type == "Add" || node->op_type == "Mul") && expr->function) {
     const auto a = fused_operand(lowering, expr->inputs[0], q.is_signed);
     const auto b = fused_operand(lowering, expr->inputs[1], q.is_signed);
-    if (a && b) return emit_sum_or_product(who, node->op_type == "Add", *a, *b, q, node, op_type, expr->name);
+    if (a && b)
+      return emit_sum_or_product(who, node->op_type == "Add", *a, *b, q, node, op_type, expr->name);
   }
   Program program;
   std::map<const Expr*, size_t> known;
   add_step(who, expr, &known, &program);
   const auto& leaves = program.leaves;
   if (leaves.size() > 2)
-    who.refuse("expected at most two quantised tensors in what is quantised together, found {} in {}; quantise between",
-               leaves.size(), names_of(program));
-  if (leaves.empty()) who.refuse("expected a quantised tensor, found constants in {}", names_of(program));
+    who.refuse(
+        "expected at most two quantised tensors in what is quantised together, found {} in {}; "
+        "quantise between",
+        leaves.size(), names_of(program));
+  if (leaves.empty())
+    who.refuse("expected a quantised tensor, found constants in {}", names_of(program));
   if (leaves.size() == 2 && !program.constants.empty())
-    who.refuse("expected two quantised tensors or constants of many elements, found both in {}; quantise between",
-               names_of(program));
+    who.refuse(
+        "expected two quantised tensors or constants of many elements, found both in {}; quantise "
+        "between",
+        names_of(program));
   Evaluator evaluate(program);
   const auto float_of = [&](size_t leaf, int byte) {
     return dequantise_byte(static_cast<uint8_t>(byte), lowering.value(leaves[leaf]).q);
@@ -330,12 +374,17 @@ ValueId quantise_elementwise(Lowering& lowering, const ExprPointer& expr, const 
   if (program.constants.empty()) {
     const std::vector<uint8_t> table = row({});
     const bool same_type = (x.type == Type::kInt8) == q.is_signed;
-    bool is_identity = same_type && x.dims == expr->dims && x.q.scale == q.scale && x.q.zero_point == q.zero_point;
+    bool is_identity =
+        same_type && x.dims == expr->dims && x.q.scale == q.scale && x.q.zero_point == q.zero_point;
     for (size_t i = 0; i < 256; ++i) is_identity &= table[i] == i;
     if (is_identity) return leaves[0];
     const ValueId y = lowering.add_bytes(expr->name, expr->dims, q);
     lowering.add("table", node, op_type,
-                 Move{.inputs = {leaves[0]}, .y = y, .from = broadcast_order(x.dims, expr->dims), .fill = 0, .tables = {table}});
+                 Move{.inputs = {leaves[0]},
+                      .y = y,
+                      .from = broadcast_order(x.dims, expr->dims),
+                      .fill = 0,
+                      .tables = {table}});
     return y;
   }
 
@@ -359,16 +408,61 @@ ValueId quantise_elementwise(Lowering& lowering, const ExprPointer& expr, const 
   constexpr size_t kMaxClasses = 4096;
   const uint64_t each = elements_of(x.dims);
   if (count > kMaxClasses || count * each >= Move::kFill)
-    who.refuse("constants: expected at most {} different ones, found {}; quantise them too", kMaxClasses, count);
+    who.refuse("constants: expected at most {} different ones, found {}; quantise them too",
+               kMaxClasses, count);
   // One table of 256 for each combination, and the tensor listed as often.
-  Move move{.inputs = std::vector<ValueId>(count, leaves[0]), .y = 0, .from = broadcast_order(x.dims, expr->dims)};
+  Move move{.inputs = std::vector<ValueId>(count, leaves[0]),
+            .y = 0,
+            .from = broadcast_order(x.dims, expr->dims)};
   const std::vector<uint32_t> class_at = broadcast_order(classes.dims, expr->dims);
   for (size_t i = 0; i < move.from.size(); ++i)
     move.from[i] += static_cast<uint32_t>(classes.class_of[class_at[i]] * each);
-  for (const std::vector<float>& constants : classes.constants) move.tables.push_back(row(constants));
+  for (const std::vector<float>& constants : classes.constants)
+    move.tables.push_back(row(constants));
   move.y = lowering.add_bytes(expr->name, expr->dims, q);
   lowering.add("table", node, op_type, std::move(move));
   return move.y;
+}
+
+ExprPointer moved_last(const ExprPointer& expr) {
+  // The operators between, and the move.
+  std::vector<ExprPointer> open = {expr};
+  std::set<const Expr*> seen;
+  ExprPointer move;
+  while (!open.empty()) {
+    const ExprPointer at = open.back();
+    open.pop_back();
+    if (!seen.insert(at.get()).second) continue;
+    if (at->kind == Expr::Kind::kConstant && elements_of(at->dims) == 1) continue;
+    if (at->kind == Expr::Kind::kMove && (!move || move == at)) {
+      move = at;
+      continue;
+    }
+    if (at->kind != Expr::Kind::kNode || !at->function) return nullptr;
+    for (const ExprPointer& input : at->inputs)
+      if (input) open.push_back(input);
+  }
+  if (!move || move->dims != expr->dims ||
+      std::ranges::find(move->from, Move::kFill) != move->from.end())
+    return nullptr;
+  std::map<const Expr*, ExprPointer> copies;
+  const std::function<ExprPointer(const ExprPointer&, const ExprPointer&)> copy =
+      [&](const ExprPointer& of, const ExprPointer& inner) -> ExprPointer {
+    if (!of || of->kind == Expr::Kind::kConstant) return of;
+    if (of == move) return inner;
+    if (const auto known = copies.find(of.get()); known != copies.end()) return known->second;
+    Expr result = *of;
+    result.dims = inner->dims;
+    for (ExprPointer& input : result.inputs) input = copy(input, inner);
+    return copies[of.get()] = std::make_shared<const Expr>(std::move(result));
+  };
+  Expr result = *move;
+  result.name = expr->name;
+  for (ExprPointer& input : result.inputs) {
+    copies.clear();
+    input = copy(expr, input);
+  }
+  return std::make_shared<const Expr>(std::move(result));
 }
 
 namespace {
@@ -379,7 +473,8 @@ void define_function(NodeView& node, const std::vector<ExprPointer>& inputs, Fun
   Dims dims = inputs[0]->dims;
   for (const ExprPointer& input : inputs) dims = broadcast(node, dims, input->dims);
   const std::string& name = node.output_name();
-  if (std::ranges::all_of(inputs, [](const ExprPointer& e) { return e->kind == Expr::Kind::kConstant; })) {
+  if (std::ranges::all_of(inputs,
+                          [](const ExprPointer& e) { return e->kind == Expr::Kind::kConstant; })) {
     if (elements_of(dims) > 0) node.check_size(dims);
     std::vector<std::vector<float>> values;
     std::vector<std::vector<uint32_t>> orders;
@@ -394,7 +489,11 @@ void define_function(NodeView& node, const std::vector<ExprPointer>& inputs, Fun
     }
     return node.define(float_tensor(dims, result));
   }
-  Expr expr{.kind = Expr::Kind::kNode, .name = name, .dims = dims, .node = &node.node(), .inputs = inputs};
+  Expr expr{.kind = Expr::Kind::kNode,
+            .name = name,
+            .dims = dims,
+            .node = &node.node(),
+            .inputs = inputs};
   expr.function = std::move(function);
   expr.bounds = bounds;
   node.define(node.lowering().made(std::move(expr), node));
@@ -426,7 +525,9 @@ float mish(float x) { return x * tanh_f(softplus_f(x)); }
 bool integer_constants(NodeView& node) {
   for (size_t i = 0; i < node.node().inputs.size(); ++i) {
     const auto* tensor = std::get_if<TensorPointer>(&node.symbol(i));
-    if (tensor == nullptr || ((*tensor)->type != ElementType::kInt64 && (*tensor)->type != ElementType::kInt32)) return false;
+    if (tensor == nullptr ||
+        ((*tensor)->type != ElementType::kInt64 && (*tensor)->type != ElementType::kInt32))
+      return false;
   }
   return true;
 }
@@ -444,13 +545,15 @@ void fold_integers(NodeView& node) {
   for (size_t input = 1; input < node.node().inputs.size(); ++input) {
     const Dims other_dims = node.dims(input), all = broadcast(node, dims, other_dims);
     if (elements_of(all) > 0) node.check_size(all);
-    const std::vector<uint32_t> of_a = broadcast_order(dims, all), of_b = broadcast_order(other_dims, all);
+    const std::vector<uint32_t> of_a = broadcast_order(dims, all),
+                                of_b = broadcast_order(other_dims, all);
     const std::vector<int64_t> b = node.integers(input);
     std::vector<int64_t> next(of_a.size());
     for (size_t i = 0; i < next.size(); ++i) {
       const int64_t x = result[of_a[i]], y = b[of_b[i]];
       if (op == "Div") {
-        if (y == 0 || (y == -1 && x == std::numeric_limits<int64_t>::min())) node.malformed("found a division of {} by {}", x, y);
+        if (y == 0 || (y == -1 && x == std::numeric_limits<int64_t>::min()))
+          node.malformed("found a division of {} by {}", x, y);
         next[i] = x / y;
       } else if (op == "Min") {
         next[i] = std::min(x, y);
@@ -469,10 +572,13 @@ void fold_integers(NodeView& node) {
 }
 
 void binary(NodeView& node, float (*function)(float, float)) {
-  if (node.node().inputs.size() != 2) node.malformed("expected 2 inputs, found {}", node.node().inputs.size());
-  if (!node.node().attributes.empty() && node.opset() < 7) node.refuse("broadcast: expected opset 7 or later, found {}", node.opset());
+  if (node.node().inputs.size() != 2)
+    node.malformed("expected 2 inputs, found {}", node.node().inputs.size());
+  if (!node.node().attributes.empty() && node.opset() < 7)
+    node.refuse("broadcast: expected opset 7 or later, found {}", node.opset());
   if (integer_constants(node)) return fold_integers(node);
-  define_function(node, {node.expr(0), node.expr(1)}, [function](Arguments x) { return function(x[0], x[1]); });
+  define_function(node, {node.expr(0), node.expr(1)},
+                  [function](Arguments x) { return function(x[0], x[1]); });
 }
 template <float (*kFunction)(float, float)>
 void two(NodeView& node) {
@@ -484,7 +590,22 @@ float multiply(float a, float b) { return a * b; }
 float divide(float a, float b) { return a / b; }
 // The runtime's ends are NaN where an operand is.
 float least_of(float a, float b) { return std::isnan(a) ? a : std::isnan(b) ? b : std::min(a, b); }
-float greatest_of(float a, float b) { return std::isnan(a) ? a : std::isnan(b) ? b : std::max(a, b); }
+float greatest_of(float a, float b) {
+  return std::isnan(a) ? a : std::isnan(b) ? b : std::max(a, b);
+}
+
+void sum(NodeView& node) {
+  if (node.node().inputs.size() == 2 && !integer_constants(node)) {
+    const ExprPointer a = node.expr(0), b = node.expr(1);
+    ExprPointer both;
+    if (a->with_bias && b->kind == Expr::Kind::kConstant)
+      both = a->with_bias(node, a, b);
+    else if (b->with_bias && a->kind == Expr::Kind::kConstant)
+      both = b->with_bias(node, b, a);
+    if (both) return node.define(both);
+  }
+  binary(node, add);
+}
 
 void extremes(NodeView& node, bool is_max) {
   if (integer_constants(node)) return fold_integers(node);
@@ -508,7 +629,8 @@ void extremes(NodeView& node, bool is_max) {
       node, inputs,
       [is_max](Arguments x) {
         float result = x[0];
-        for (const float other : x.subspan(1)) result = is_max ? greatest_of(result, other) : least_of(result, other);
+        for (const float other : x.subspan(1))
+          result = is_max ? greatest_of(result, other) : least_of(result, other);
         return result;
       },
       bounds);
@@ -516,16 +638,70 @@ void extremes(NodeView& node, bool is_max) {
 void least(NodeView& node) { extremes(node, false); }
 void greatest(NodeView& node) { extremes(node, true); }
 
+// Bytes whose elements are clamped as the integers that they are; constants are folded.
+void clamp_integers(NodeView& node, int64_t low, int64_t high) {
+  const bool is_signed = node.is_signed(0);
+  std::vector<uint8_t> table(256);
+  for (size_t i = 0; i < 256; ++i) {
+    const int64_t x = is_signed ? static_cast<int8_t>(i) : static_cast<int64_t>(i);
+    table[i] = static_cast<uint8_t>(std::min(std::max(x, low), high));
+  }
+  if (const auto* tensor = std::get_if<TensorPointer>(&node.symbol(0))) {
+    Tensor result = **tensor;
+    for (uint8_t& byte : result.bytes) byte = table[byte];
+    return node.define(std::make_shared<const Tensor>(std::move(result)));
+  }
+  Lowering& lowering = node.lowering();
+  const ValueId x = std::get<ValueId>(node.symbol(0));
+  const Dims dims = lowering.value(x).dims;
+  const std::string& name = node.output_name();
+  const ValueId y = lowering.is_known(x) ? lowering.add_bytes(name, dims, lowering.value(x).q)
+                                         : lowering.add_raw_bytes(name, dims, is_signed);
+  node.check_size(dims);
+  lowering.add("clip", &node.node(), node.node().op_type,
+               Move{.inputs = {x},
+                    .y = y,
+                    .from = identity_order(dims, dims).from,
+                    .fill = 0,
+                    .tables = {table}});
+  node.define(y);
+}
+
+bool has_bytes(const NodeView& node) {
+  if (std::holds_alternative<ValueId>(node.symbol(0))) return true;
+  const auto* tensor = std::get_if<TensorPointer>(&node.symbol(0));
+  return tensor &&
+         ((*tensor)->type == ElementType::kInt8 || (*tensor)->type == ElementType::kUint8);
+}
+
 void define_clamp(NodeView& node, Expr::Bounds bounds) {
   define_function(
       node, {node.expr(0)},
-      [bounds](Arguments x) { return x[0] < bounds.low ? bounds.low : x[0] > bounds.high ? bounds.high : x[0]; }, bounds);
+      [bounds](Arguments x) {
+        return x[0] < bounds.low ? bounds.low : x[0] > bounds.high ? bounds.high : x[0];
+      },
+      bounds);
 }
-void relu(NodeView& node) { define_clamp(node, {.low = 0}); }
+void relu(NodeView& node) {
+  if (has_bytes(node)) return clamp_integers(node, 0, 255);
+  define_clamp(node, {.low = 0});
+}
 void clip(NodeView& node) {
+  if (has_bytes(node)) {
+    const auto bound = [&](size_t input, int64_t otherwise) {
+      if (!node.has(input)) return otherwise;
+      const std::vector<int64_t> values = node.integers(input);
+      if (values.size() != 1)
+        node.malformed("bound {}: expected one element", node.input_name(input));
+      return values[0];
+    };
+    const int64_t low = bound(1, -128), high = bound(2, 255);
+    return clamp_integers(node, low, high);
+  }
   Expr::Bounds bounds;
   if (node.opset() < 11) {
-    bounds = {node.real("min", std::numeric_limits<float>::lowest()), node.real("max", std::numeric_limits<float>::max())};
+    bounds = {node.real("min", std::numeric_limits<float>::lowest()),
+              node.real("max", std::numeric_limits<float>::max())};
   } else {
     const auto bound = [&](size_t input, float* to) {
       if (!node.has(input)) return;
@@ -537,20 +713,26 @@ void clip(NodeView& node) {
     bound(1, &bounds.low);
     bound(2, &bounds.high);
   }
-  if (std::isnan(bounds.low) || std::isnan(bounds.high)) node.refuse("bounds: expected numbers, found NaN");
-  if (bounds.low > bounds.high) bounds.low = bounds.high;  // as ONNX has it: all elements are the upper bound
+  if (std::isnan(bounds.low) || std::isnan(bounds.high))
+    node.refuse("bounds: expected numbers, found NaN");
+  if (bounds.low > bounds.high)
+    bounds.low = bounds.high;  // as ONNX has it: all elements are the upper bound
   define_clamp(node, bounds);
 }
 
 void leaky_relu(NodeView& node) {
   const float alpha = node.real("alpha", 0.01f);
-  define_function(node, {node.expr(0)}, [alpha](Arguments x) { return x[0] >= 0 ? x[0] : alpha * x[0]; });
+  define_function(node, {node.expr(0)},
+                  [alpha](Arguments x) { return x[0] >= 0 ? x[0] : alpha * x[0]; });
 }
 void parametric_relu(NodeView& node) {
   ExprPointer slope = node.expr(1);
   const Dims dims = node.dims(0);
-  if (slope->dims.size() > dims.size()) node.malformed("slope of {}: expected at most {} dimensions", text_of(slope->dims), dims.size());
-  define_function(node, {node.expr(0), slope}, [](Arguments x) { return x[0] < 0 ? x[1] * x[0] : x[0]; });
+  if (slope->dims.size() > dims.size())
+    node.malformed("slope of {}: expected at most {} dimensions", text_of(slope->dims),
+                   dims.size());
+  define_function(node, {node.expr(0), slope},
+                  [](Arguments x) { return x[0] < 0 ? x[1] * x[0] : x[0]; });
 }
 void hard_sigmoid(NodeView& node) {
   const float alpha = node.real("alpha", 0.2f), beta = node.real("beta", 0.5f);
@@ -561,10 +743,12 @@ void hard_sigmoid(NodeView& node) {
 }
 void elu(NodeView& node) {
   const float alpha = node.real("alpha", 1);
-  define_function(node, {node.expr(0)}, [alpha](Arguments x) { return x[0] >= 0 ? x[0] : alpha * (exp_f(x[0]) - 1.0f); });
+  define_function(node, {node.expr(0)},
+                  [alpha](Arguments x) { return x[0] >= 0 ? x[0] : alpha * (exp_f(x[0]) - 1.0f); });
 }
 void selu(NodeView& node) {
-  const float alpha = node.real("alpha", 1.67326319217681884765625f), gamma = node.real("gamma", 1.05070102214813232421875f);
+  const float alpha = node.real("alpha", 1.67326319217681884765625f),
+              gamma = node.real("gamma", 1.05070102214813232421875f);
   define_function(node, {node.expr(0)}, [alpha, gamma](Arguments x) {
     return gamma * (x[0] > 0 ? x[0] : alpha * exp_f(x[0]) - alpha);
   });
@@ -577,12 +761,14 @@ void celu(NodeView& node) {
 }
 void thresholded_relu(NodeView& node) {
   const float alpha = node.real("alpha", 1);
-  define_function(node, {node.expr(0)}, [alpha](Arguments x) { return x[0] > alpha ? x[0] : 0.0f; });
+  define_function(node, {node.expr(0)},
+                  [alpha](Arguments x) { return x[0] > alpha ? x[0] : 0.0f; });
 }
 void softplus(NodeView& node) { define_unary(node, softplus_f); }
 void swish(NodeView& node) {
   const float alpha = node.real("alpha", node.node().domain.empty() ? 1.0f : 1.702f);
-  define_function(node, {node.expr(0)}, [alpha](Arguments x) { return x[0] * sigmoid_f(alpha * x[0]); });
+  define_function(node, {node.expr(0)},
+                  [alpha](Arguments x) { return x[0] * sigmoid_f(alpha * x[0]); });
 }
 float tanh_gelu(float x) {
   constexpr float kB = 0.7978845608028654f, kC = 0.035677408136300125f;
@@ -591,7 +777,8 @@ float tanh_gelu(float x) {
 }
 void gelu(NodeView& node) {
   const std::string form = node.text("approximate", "none");
-  if (form != "none" && form != "tanh") node.malformed("approximate: expected none or tanh, found {}", form);
+  if (form != "none" && form != "tanh")
+    node.malformed("approximate: expected none or tanh, found {}", form);
   define_unary(node, form == "none" ? gelu_f : tanh_gelu);
 }
 void round_even(NodeView& node) { define_unary(node, round_half_even); }
@@ -603,14 +790,16 @@ void batch_normalization(NodeView& node) {
   if (node.integer("training_mode", 0) != 0) node.refuse("training_mode: expected 0");
   if (node.integer("spatial", 1) != 1) node.refuse("spatial: expected 1");
   for (size_t i = 1; i < node.node().outputs.size(); ++i)
-    if (node.has_output(i)) node.refuse("output {}: expected none but the first", node.output_name(i));
+    if (node.has_output(i))
+      node.refuse("output {}: expected none but the first", node.output_name(i));
   const Dims dims = node.dims(0);
   if (dims.size() < 2) node.malformed("input of {}: expected batch and channels", text_of(dims));
   std::vector<std::vector<float>> parameters;
   for (size_t i = 1; i < 5; ++i) {
     const ExprPointer expr = node.expr(i);
     if (expr->kind != Expr::Kind::kConstant || expr->dims != Dims{dims[1]})
-      node.refuse("input {}: expected {} constants, one of each channel", node.input_name(i), dims[1]);
+      node.refuse("input {}: expected {} constants, one of each channel", node.input_name(i),
+                  dims[1]);
     parameters.push_back(floats_of(*expr)->values<float>());
   }
   std::vector<float> factors, offsets;
@@ -622,13 +811,15 @@ void batch_normalization(NodeView& node) {
   }
   Dims of_channels(dims.size() - 1, 1);
   of_channels[0] = dims[1];
-  define_function(node,
-                  {node.expr(0), constant_expr(node.output_name() + "_factor", float_tensor(of_channels, factors)),
-                   constant_expr(node.output_name() + "_offset", float_tensor(of_channels, offsets))},
-                  [](Arguments x) {
-                    const float scaled = x[0] * x[1];
-                    return scaled + x[2];
-                  });
+  define_function(
+      node,
+      {node.expr(0),
+       constant_expr(node.output_name() + "_factor", float_tensor(of_channels, factors)),
+       constant_expr(node.output_name() + "_offset", float_tensor(of_channels, offsets))},
+      [](Arguments x) {
+        const float scaled = x[0] * x[1];
+        return scaled + x[2];
+      });
 }
 
 // com.microsoft's operators of one byte.
@@ -641,7 +832,8 @@ void qlinear_table(NodeView& node, const Function& function) {
     const float input = dequantise_byte(static_cast<uint8_t>(i), of_x);
     table[i] = quantise_float(function({&input, 1}), q);
   }
-  node.define(tabulated(lowering, x, q, std::move(table), "table", &node.node(), node.node().op_type, node.output_name()));
+  node.define(tabulated(lowering, x, q, std::move(table), "table", &node.node(),
+                        node.node().op_type, node.output_name()));
 }
 void qlinear_sigmoid(NodeView& node) {
   qlinear_table(node, [](Arguments x) { return sigmoid_f(x[0]); });
@@ -654,7 +846,7 @@ void qlinear_leaky_relu(NodeView& node) {
 }  // namespace
 
 Handlers elementwise_handlers() {
-  return {{"Add", two<add>},
+  return {{"Add", sum},
           {"Sub", two<subtract>},
           {"Mul", two<multiply>},
           {"Div", two<divide>},

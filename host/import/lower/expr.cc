@@ -51,7 +51,10 @@ std::vector<uint32_t> broadcast_order(const Dims& from, const Dims& to) {
 }
 
 TensorPointer float_tensor(const Dims& dims, const std::vector<float>& values) {
-  Tensor tensor{.type = ElementType::kFloat32, .dims = {dims.begin(), dims.end()}, .bytes = {}, .strings = {}};
+  Tensor tensor{.type = ElementType::kFloat32,
+                .dims = {dims.begin(), dims.end()},
+                .bytes = {},
+                .strings = {}};
   tensor.bytes.resize(values.size() * sizeof(float));
   if (!values.empty()) std::memcpy(tensor.bytes.data(), values.data(), tensor.bytes.size());
   return std::make_shared<const Tensor>(std::move(tensor));
@@ -93,7 +96,8 @@ float round_half_even(float x) {
 
 uint8_t quantise_float(float x, const Quantisation& q) {
   const int least = q.is_signed ? -128 : 0;
-  const float low = static_cast<float>(least - q.zero_point), high = static_cast<float>(least + 255 - q.zero_point);
+  const float low = static_cast<float>(least - q.zero_point),
+              high = static_cast<float>(least + 255 - q.zero_point);
   float y = x / q.scale;
   if (!(y > low)) y = low;  // NaN too
   if (y > high) y = high;

@@ -18,10 +18,12 @@ struct Uses {
   std::vector<std::optional<size_t>> producer;
 };
 Uses uses_of(Network* network) {
-  Uses uses{std::vector<uint32_t>(network->values.size()), std::vector<std::optional<size_t>>(network->values.size())};
+  Uses uses{std::vector<uint32_t>(network->values.size()),
+            std::vector<std::optional<size_t>>(network->values.size())};
   for (size_t i = 0; i < network->operators.size(); ++i) {
     for_each_operand(
-        network->operators[i], [&](ValueId x) { ++uses.reads[x]; }, [&](ValueId y) { uses.producer[y] = i; });
+        network->operators[i], [&](ValueId x) { ++uses.reads[x]; },
+        [&](ValueId y) { uses.producer[y] = i; });
   }
   for (const Port& port : network->outputs) ++uses.reads[port.value];
   return uses;
@@ -39,7 +41,8 @@ const std::vector<uint8_t>& table_of(const Move& move, size_t input) {
   return move.tables.empty() ? kNoTable : move.tables[input];
 }
 
-std::vector<uint8_t> composed(const std::vector<uint8_t>& first, const std::vector<uint8_t>& second) {
+std::vector<uint8_t> composed(const std::vector<uint8_t>& first,
+                              const std::vector<uint8_t>& second) {
   if (first.empty()) return second;
   if (second.empty()) return first;
   std::vector<uint8_t> both(256);
@@ -48,14 +51,19 @@ std::vector<uint8_t> composed(const std::vector<uint8_t>& first, const std::vect
 }
 
 // `move`, whose input `input` is what `before` makes, without that. Nothing where a filler would have to differ.
-std::optional<Move> fused(const Network& network, const Move& before, const Move& move, size_t input) {
+std::optional<Move> fused(const Network& network, const Move& before, const Move& move,
+                          size_t input) {
   const auto elements = [&](ValueId id) { return elements_of(network.values[id].dims); };
   const bool fills_before = std::ranges::find(before.from, Move::kFill) != before.from.end();
   const bool fills = std::ranges::find(move.from, Move::kFill) != move.from.end();
   const auto& table = table_of(move, input);
   const uint8_t filler = table.empty() ? before.fill : table[before.fill];
   if (fills_before && fills && filler != move.fill) return std::nullopt;
-  Move result{.inputs = {}, .y = move.y, .from = move.from, .fill = fills_before ? filler : move.fill, .tables = {}};
+  Move result{.inputs = {},
+              .y = move.y,
+              .from = move.from,
+              .fill = fills_before ? filler : move.fill,
+              .tables = {}};
   std::vector<uint64_t> starts;  // of each of move's inputs: in the old order, in the new one
   std::vector<uint64_t> new_starts;
   uint64_t start = 0, new_start = 0;
@@ -79,7 +87,8 @@ std::optional<Move> fused(const Network& network, const Move& before, const Move
   if (new_start >= Move::kFill) return std::nullopt;
   for (uint32_t& from : result.from) {
     if (from == Move::kFill) continue;
-    const size_t of = static_cast<size_t>(std::ranges::upper_bound(starts, from) - starts.begin()) - 1;
+    const size_t of =
+        static_cast<size_t>(std::ranges::upper_bound(starts, from) - starts.begin()) - 1;
     const uint64_t offset = from - starts[of];
     if (of != input) {
       from = static_cast<uint32_t>(new_starts[of] + offset);
@@ -89,7 +98,8 @@ std::optional<Move> fused(const Network& network, const Move& before, const Move
       from = static_cast<uint32_t>(new_starts[of] + before.from[offset]);
     }
   }
-  if (std::ranges::all_of(result.tables, [](const auto& t) { return t.empty(); })) result.tables.clear();
+  if (std::ranges::all_of(result.tables, [](const auto& t) { return t.empty(); }))
+    result.tables.clear();
   return result;
 }
 
@@ -103,7 +113,8 @@ void fuse_moves(Network* network) {
     for (size_t input = 0; input < move->inputs.size();) {
       const ValueId x = move->inputs[input];
       const auto producer = uses.producer[x];
-      const Move* before = producer ? std::get_if<Move>(&network->operators[*producer].what) : nullptr;
+      const Move* before =
+          producer ? std::get_if<Move>(&network->operators[*producer].what) : nullptr;
       if (before == nullptr || uses.reads[x] != 1) {
         ++input;
         continue;
@@ -118,8 +129,10 @@ void fuse_moves(Network* network) {
       const size_t made = before->inputs.size();
       const Operator& old = network->operators[*producer];
       // The reshape of a transposition is a transposition.
-      if (op.name == "reshape") op.name = old.name, op.op_type = old.op_type;
-      else if (old.name != "reshape" && op.op_type != old.op_type) op.op_type = old.op_type + " + " + op.op_type;
+      if (op.name == "reshape")
+        op.name = old.name, op.op_type = old.op_type;
+      else if (old.name != "reshape" && op.op_type != old.op_type)
+        op.op_type = old.op_type + " + " + op.op_type;
       *move = std::move(*both);
       input += made;
     }
@@ -137,7 +150,9 @@ void fold_tables(Network* network) {
     const auto* move = std::get_if<Move>(&op.what);
     if (move == nullptr || move->inputs.size() != 1 || table_of(*move, 0).empty()) continue;
     const ValueId x = move->inputs[0];
-    if (uses.reads[x] != 1 || !uses.producer[x] || network->values[x].dims != network->values[move->y].dims) continue;
+    if (uses.reads[x] != 1 || !uses.producer[x] ||
+        network->values[x].dims != network->values[move->y].dims)
+      continue;
     auto* linear = std::get_if<Linear>(&network->operators[*uses.producer[x]].what);
     if (linear == nullptr || linear->layer.sums || !linear->layer.table.empty()) continue;
     if (!is_identity(*move, elements_of(network->values[x].dims))) continue;
@@ -161,7 +176,8 @@ void drop_dead(Network* network) {
   std::vector<bool> gone(network->operators.size());
   for (size_t i = network->operators.size(); i-- > 0;) {
     bool is_read = false;
-    for_each_operand(network->operators[i], kIgnore, [&](ValueId y) { is_read |= uses.reads[y] > 0; });
+    for_each_operand(network->operators[i], kIgnore,
+                     [&](ValueId y) { is_read |= uses.reads[y] > 0; });
     if (is_read) continue;
     gone[i] = true;
     for_each_operand(network->operators[i], [&](ValueId x) { --uses.reads[x]; }, kIgnore);

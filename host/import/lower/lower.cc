@@ -11,13 +11,16 @@ namespace {
 
 using onnx_file::ErrorCode;
 
-[[noreturn]] void refuse(ErrorCode code, std::string message) { throw Refusal{{code, std::move(message)}}; }
+[[noreturn]] void refuse(ErrorCode code, std::string message) {
+  throw Refusal{{code, std::move(message)}};
+}
 
 const Handlers& handlers() {
   static const Handlers all = [] {
     Handlers merged;
-    for (const auto& family : {quantise_handlers, linear_handlers, pool_handlers, elementwise_handlers, row_handlers,
-                               move_handlers, constant_handlers, tree_handlers})
+    for (const auto& family :
+         {quantise_handlers, linear_handlers, pool_handlers, elementwise_handlers, row_handlers,
+          move_handlers, constant_handlers, tree_handlers})
       merged.merge(family());
     return merged;
   }();
@@ -35,13 +38,15 @@ Dims input_dims(const onnx_file::ValueInfo& info, const LowerOptions& options) {
     if (dim < 0 && !name.empty() && given != options.dims.end()) dim = given->second;
     if (dim < 0 && i == 0) dim = 1;
     if (dim < 0)
-      refuse(ErrorCode::kUnsupported,
-             fmt::format("input {}: dimension {} ({}): expected a number, found none; export with a fixed size, or give "
-                         "it",
-                         info.name, i, name.empty() ? "unnamed" : name));
-    if (dim == 0 || static_cast<uint64_t>(dim) > kMaxElements || (elements *= static_cast<uint64_t>(dim)) > kMaxElements)
-      refuse(ErrorCode::kTooLarge, fmt::format("input {}: dimension {}: expected 1 to {} elements in all, found {}",
-                                               info.name, i, kMaxElements, dim));
+      refuse(ErrorCode::kUnsupported, fmt::format("input {}: dimension {} ({}): expected a number, "
+                                                  "found none; export with a fixed size, or give "
+                                                  "it",
+                                                  info.name, i, name.empty() ? "unnamed" : name));
+    if (dim == 0 || static_cast<uint64_t>(dim) > kMaxElements ||
+        (elements *= static_cast<uint64_t>(dim)) > kMaxElements)
+      refuse(ErrorCode::kTooLarge,
+             fmt::format("input {}: dimension {}: expected 1 to {} elements in all, found {}",
+                         info.name, i, kMaxElements, dim));
     dims.push_back(static_cast<uint32_t>(dim));
   }
   return dims;
@@ -49,7 +54,8 @@ Dims input_dims(const onnx_file::ValueInfo& info, const LowerOptions& options) {
 
 }  // namespace
 
-Lowering::Lowering(const onnx_file::Model& model, const LowerOptions& options) : model_(model), options_(options) {
+Lowering::Lowering(const onnx_file::Model& model, const LowerOptions& options)
+    : model_(model), options_(options) {
   network_.name = model.graph_name;
 }
 
@@ -68,7 +74,9 @@ ValueId Lowering::add_bytes(const std::string& name, Dims dims, const Quantisati
 }
 
 ValueId Lowering::add_raw_bytes(const std::string& name, Dims dims, bool is_signed) {
-  network_.values.push_back({name, is_signed ? Type::kInt8 : Type::kUint8, std::move(dims),
+  network_.values.push_back({name,
+                             is_signed ? Type::kInt8 : Type::kUint8,
+                             std::move(dims),
                              {.is_signed = is_signed, .scale = 1, .zero_point = 0}});
   known_.push_back(false);
   return static_cast<ValueId>(network_.values.size() - 1);
@@ -119,21 +127,26 @@ ExprPointer Lowering::made(Expr expr, const NodeView& who) const {
   for (const ExprPointer& input : expr.inputs)
     if (input) expr.depth = std::max(expr.depth, input->depth + 1);
   if (expr.depth > kMaxDepth)
-    who.refuse("expected QuantizeLinear somewhere before, found {} operators upon one another in float32; quantise the "
-               "model first, with ONNX Runtime's quantize_static",
-               expr.depth);
+    who.refuse(
+        "expected QuantizeLinear somewhere before, found {} operators upon one another in float32; "
+        "quantise the "
+        "model first, with ONNX Runtime's quantize_static",
+        expr.depth);
   return std::make_shared<const Expr>(std::move(expr));
 }
 
 void Lowering::charge(uint64_t elements, const NodeView& who) {
   elements_ += elements;
   if (elements_ > kMaxElements)
-    who.refuse_with(ErrorCode::kTooLarge,
-                    fmt::format("expected at most {} elements in all tensors of the model, found more", kMaxElements));
+    who.refuse_with(
+        ErrorCode::kTooLarge,
+        fmt::format("expected at most {} elements in all tensors of the model, found more",
+                    kMaxElements));
 }
 
 void Lowering::rename(ValueId id, const std::string& name) {
-  const bool is_input = std::ranges::any_of(inputs_, [&](const auto& entry) { return entry.second == id; });
+  const bool is_input =
+      std::ranges::any_of(inputs_, [&](const auto& entry) { return entry.second == id; });
   if (!is_input && named_.insert(id).second) network_.values[id].name = name;
 }
 
@@ -157,8 +170,8 @@ void Lowering::add_inputs() {
         break;
       default:
         refuse(ErrorCode::kUnsupported,
-               fmt::format("input {}: expected float32, int8, uint8, int32 or int64, found {}", info.name,
-                           onnx_file::name_of(info.type)));
+               fmt::format("input {}: expected float32, int8, uint8, int32 or int64, found {}",
+                           info.name, onnx_file::name_of(info.type)));
     }
     if (!symbols_.emplace(info.name, std::move(symbol)).second)
       refuse(ErrorCode::kMalformed, fmt::format("input {}: expected a new name", info.name));
@@ -167,8 +180,9 @@ void Lowering::add_inputs() {
 
 void Lowering::read(const onnx_file::Node& node) {
   NodeView view(this, node);
-  const std::string name = node.domain.empty() || node.domain == "ai.onnx" ? node.op_type
-                                                                         : node.domain + ":" + node.op_type;
+  const std::string name = node.domain.empty() || node.domain == "ai.onnx"
+                               ? node.op_type
+                               : node.domain + ":" + node.op_type;
   const auto handler = handlers().find(name);
   if (handler == handlers().end()) view.refuse("{}: not an operator that zkvm import has", name);
   handler->second(view);
@@ -198,18 +212,20 @@ size_t Lowering::output_port(ValueId value, const std::string& name) {
   const auto [at, is_new] = output_ports_.try_emplace(value, network_.outputs.size());
   if (!is_new) return at->second;
   const Type type = network_.values[value].type;
-  const ElementType element = type == Type::kInt8 ? ElementType::kInt8
+  const ElementType element = type == Type::kInt8    ? ElementType::kInt8
                               : type == Type::kUint8 ? ElementType::kUint8
                               : type == Type::kInt32 ? ElementType::kInt32
                                                      : ElementType::kFloat32;
   std::string unique = name;
   const auto taken = [&](const std::string& candidate) {
-    return std::ranges::any_of(network_.outputs, [&](const Port& port) { return port.name == candidate; });
+    return std::ranges::any_of(network_.outputs,
+                               [&](const Port& port) { return port.name == candidate; });
   };
   while (taken(unique)) unique += "_bytes";
   const auto labels = labels_.find(value);
   network_.outputs.push_back(
-      {value, unique, element, labels == labels_.end() ? std::vector<std::string>{} : labels->second});
+      {value, unique, element,
+       labels == labels_.end() ? std::vector<std::string>{} : labels->second});
   return at->second;
 }
 
@@ -219,14 +235,17 @@ void Lowering::tail_of(const ExprPointer& expr, std::set<const Expr*>* done) {
     if (tail_constants_.insert(name).second)
       network_.tail.push_back({name, "Constant", {}, {name}, {{"value", tensor}}});
   };
-  const auto dequantise = [&](ValueId value, const std::string& name, const std::vector<float>& scales,
-                              std::optional<size_t> axis, TensorPointer zero_point) {
+  const auto dequantise = [&](ValueId value, const std::string& name,
+                              const std::vector<float>& scales, std::optional<size_t> axis,
+                              TensorPointer zero_point) {
     // A float tensor that was moved as bytes has no other name for them.
     const std::string of_value = expr->bytes.empty() ? network_.values[value].name : expr->bytes;
     const std::string from =
-        network_.outputs[output_port(value, of_value == name ? name + "_quantized" : of_value)].name;
+        network_.outputs[output_port(value, of_value == name ? name + "_quantized" : of_value)]
+            .name;
     TailNode node{name, "DequantizeLinear", {from, name + "_scale"}, {name}, {}};
-    constant(name + "_scale", float_tensor(axis ? Dims{static_cast<uint32_t>(scales.size())} : Dims{}, scales));
+    constant(name + "_scale",
+             float_tensor(axis ? Dims{static_cast<uint32_t>(scales.size())} : Dims{}, scales));
     if (zero_point) {
       constant(name + "_zero_point", zero_point);
       node.inputs.push_back(name + "_zero_point");
@@ -237,7 +256,8 @@ void Lowering::tail_of(const ExprPointer& expr, std::set<const Expr*>* done) {
   switch (expr->kind) {
     case Expr::Kind::kInput:
       refuse(ErrorCode::kUnsupported,
-             fmt::format("input {}: expected QuantizeLinear behind it, found that an output of the model is made of it in "
+             fmt::format("input {}: expected QuantizeLinear behind it, found that an output of the "
+                         "model is made of it in "
                          "float32; quantise the model first, with ONNX Runtime's quantize_static",
                          expr->name));
     case Expr::Kind::kConstant:
@@ -246,7 +266,8 @@ void Lowering::tail_of(const ExprPointer& expr, std::set<const Expr*>* done) {
     case Expr::Kind::kWords:
       if (network_.values[expr->value].type == Type::kFloat32) {
         const std::string& port = network_.outputs[output_port(expr->value, expr->name)].name;
-        if (port != expr->name) network_.tail.push_back({expr->name, "Identity", {port}, {expr->name}, {}});
+        if (port != expr->name)
+          network_.tail.push_back({expr->name, "Identity", {port}, {expr->name}, {}});
         return;
       }
       dequantise(expr->value, expr->name, {1.0f}, std::nullopt, nullptr);
@@ -257,7 +278,8 @@ void Lowering::tail_of(const ExprPointer& expr, std::set<const Expr*>* done) {
                         .dims = {},
                         .bytes = {static_cast<uint8_t>(q.zero_point)},
                         .strings = {}};
-      dequantise(expr->value, expr->name, {q.scale}, std::nullopt, std::make_shared<const Tensor>(zero));
+      dequantise(expr->value, expr->name, {q.scale}, std::nullopt,
+                 std::make_shared<const Tensor>(zero));
       return;
     }
     case Expr::Kind::kMove:
@@ -273,7 +295,7 @@ void Lowering::tail_of(const ExprPointer& expr, std::set<const Expr*>* done) {
   for (const ExprPointer& input : expr->inputs)
     if (input) tail_of(input, done);
   const onnx_file::Node& node = *expr->node;
-  if (!tail_nodes_.insert(&node).second) return;  // another output of it
+  if (!tail_nodes_.insert(&node).second) return;   // another output of it
   for (size_t i = 0; i < node.inputs.size(); ++i)  // shapes, axes
     if (!node.inputs[i].empty())
       if (const auto* tensor = std::get_if<TensorPointer>(&symbols_.at(node.inputs[i])))
@@ -281,7 +303,8 @@ void Lowering::tail_of(const ExprPointer& expr, std::set<const Expr*>* done) {
   TailNode tail{node.name, node.op_type, node.inputs, node.outputs, node.attributes};
   for (std::string& input : tail.inputs)  // other names of the same tensor
     if (!input.empty())
-      if (const auto* symbol = std::get_if<ExprPointer>(&symbols_.at(input))) input = (*symbol)->name;
+      if (const auto* symbol = std::get_if<ExprPointer>(&symbols_.at(input)))
+        input = (*symbol)->name;
   network_.tail.push_back(std::move(tail));
 }
 
@@ -291,7 +314,8 @@ void Lowering::add_outputs() {
     network_.model_outputs.push_back(info.name);
     const auto found = symbols_.find(info.name);
     if (found == symbols_.end())
-      refuse(ErrorCode::kMalformed, fmt::format("output {}: expected the output of a node, found none", info.name));
+      refuse(ErrorCode::kMalformed,
+             fmt::format("output {}: expected the output of a node, found none", info.name));
     if (const auto* value = std::get_if<ValueId>(&found->second)) {
       output_port(*value, info.name);
     } else if (const auto* words = std::get_if<Words>(&found->second)) {
@@ -306,13 +330,17 @@ void Lowering::add_outputs() {
     }
   }
   if (network_.outputs.empty())
-    refuse(ErrorCode::kUnsupported, "model: expected outputs that are made of quantised tensors, found none");
+    refuse(ErrorCode::kUnsupported,
+           "model: expected outputs that are made of quantised tensors, found none");
 }
 
 ValueId Lowering::float_input(const ExprPointer& expr, NodeView& who) {
   if (const auto found = inputs_.find(expr->name); found != inputs_.end()) {
     if (value(found->second).type != Type::kFloat32)
-      who.refuse("input {} of the model: expected that all read it in float32, found that it is quantised too", expr->name);
+      who.refuse(
+          "input {} of the model: expected that all read it in float32, found that it is quantised "
+          "too",
+          expr->name);
     return found->second;
   }
   const ValueId value = add_floats(expr->name, expr->dims);
@@ -320,12 +348,17 @@ ValueId Lowering::float_input(const ExprPointer& expr, NodeView& who) {
   return value;
 }
 
-ExprPointer Lowering::add_tail_node(onnx_file::Node node, const ExprPointer& input, const NodeView& who) {
+ExprPointer Lowering::add_tail_node(onnx_file::Node node, const ExprPointer& input,
+                                    const NodeView& who) {
   symbols_.emplace(node.inputs[0], input);
   tail_made_.push_back(std::move(node));
   const onnx_file::Node& made_node = tail_made_.back();
-  return made({.kind = Expr::Kind::kNode, .name = made_node.outputs[0], .dims = input->dims, .node = &made_node,
-               .inputs = {input}}, who);
+  return made({.kind = Expr::Kind::kNode,
+               .name = made_node.outputs[0],
+               .dims = input->dims,
+               .node = &made_node,
+               .inputs = {input}},
+              who);
 }
 
 ValueId Lowering::quantised_input(const ExprPointer& expr, const Quantisation& q, NodeView& who) {
@@ -337,9 +370,11 @@ ValueId Lowering::quantised_input(const ExprPointer& expr, const Quantisation& q
   }
   const Quantisation& other = value(found->second).q;
   if (other.is_signed != q.is_signed || other.scale != q.scale || other.zero_point != q.zero_point)
-    who.refuse("input {} of the model: expected one quantisation for all that read it, found scale {} zero point {} and "
-               "scale {} zero point {}",
-               expr->name, other.scale, other.zero_point, q.scale, q.zero_point);
+    who.refuse(
+        "input {} of the model: expected one quantisation for all that read it, found scale {} "
+        "zero point {} and "
+        "scale {} zero point {}",
+        expr->name, other.scale, other.zero_point, q.scale, q.zero_point);
   return found->second;
 }
 
@@ -348,7 +383,8 @@ namespace {
 // A clamp of bytes that mean q, as a table; nothing where it is none.
 std::optional<std::vector<uint8_t>> clamp_table(const Expr::Bounds& bounds, const Quantisation& q) {
   const auto element = [&](uint8_t byte) { return q.is_signed ? static_cast<int8_t>(byte) : byte; };
-  const int low = element(quantise_float(bounds.low, q)), high = element(quantise_float(bounds.high, q));
+  const int low = element(quantise_float(bounds.low, q)),
+            high = element(quantise_float(bounds.high, q));
   std::vector<uint8_t> table(256);
   bool changes = false;
   for (int byte = 0; byte < 256; ++byte) {
@@ -378,22 +414,27 @@ bool is_elementwise(const Expr& root) {
 
 }  // namespace
 
-ValueId Lowering::quantise(const ExprPointer& expr, const Quantisation& q, NodeView& who, const std::string& label) {
+ValueId Lowering::quantise(const ExprPointer& expr, const Quantisation& q, NodeView& who,
+                           const std::string& label) {
   const Key key{expr.get(), q.is_signed, q.scale, q.zero_point};
-  if (const auto known = quantised_.find(key); known != quantised_.end()) return known->second.second;
+  if (const auto known = quantised_.find(key); known != quantised_.end())
+    return known->second.second;
   const auto make = [&]() -> ValueId {
     switch (expr->kind) {
       case Expr::Kind::kInput:
         return quantised_input(expr, q, who);
       case Expr::Kind::kWords:
-        who.refuse("input {}: expected float32 made of bytes, found int32 sums; quantise with quantize_static, not "
-                   "dynamically",
-                   expr->name);
+        who.refuse(
+            "input {}: expected float32 made of bytes, found int32 sums; quantise with "
+            "quantize_static, not "
+            "dynamically",
+            expr->name);
       case Expr::Kind::kConstant: {
         const Dims dims = expr->dims;
         who.check_size(dims);
         std::vector<uint8_t> bytes;
-        for (const float x : floats_of(*expr)->values<float>()) bytes.push_back(quantise_float(x, q));
+        for (const float x : floats_of(*expr)->values<float>())
+          bytes.push_back(quantise_float(x, q));
         const ValueId value = add_bytes(expr->name, dims, q);
         add("constant", nullptr, "Constant", Constant{value, std::move(bytes)});
         return value;
@@ -419,10 +460,13 @@ ValueId Lowering::quantise(const ExprPointer& expr, const Quantisation& q, NodeV
       if (!table) return quantise(expr->inputs[0], q, who, further);
       if (!is_elementwise(*expr)) {
         const ValueId x = quantise(expr->inputs[0], q, who);
-        return tabulated(*this, x, q, *table, "table", expr->node, expr->node->op_type + label, expr->name);
+        return tabulated(*this, x, q, *table, "table", expr->node, expr->node->op_type + label,
+                         expr->name);
       }
     }
     if (expr->quantise) return expr->quantise(q, label);
+    if (const ExprPointer move = moved_last(expr)) return quantise(move, q, who, label);
+    if (const auto value = quantise_written_out(expr, q, who, label)) return *value;
     return quantise_elementwise(*this, expr, q, who, label);
   };
   const ValueId value = make();

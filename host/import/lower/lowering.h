@@ -52,12 +52,12 @@ struct QuantisedTensor {
 // network's tail.
 struct Expr {
   enum class Kind : uint8_t {
-    kInput,     // of the model, not quantised yet
-    kLeaf,      // bytes, dequantised by the value's own quantisation
-    kWords,     // an int32 value as float32, or a float32 value as it stands
+    kInput,  // of the model, not quantised yet
+    kLeaf,   // bytes, dequantised by the value's own quantisation
+    kWords,  // an int32 value as float32, or a float32 value as it stands
     kConstant,
-    kMove,      // elements of `inputs` in another order
-    kNode,      // an operator
+    kMove,  // elements of `inputs` in another order
+    kNode,  // an operator
   };
   Kind kind;
   std::string name;  // ONNX's, of the tensor
@@ -65,9 +65,9 @@ struct Expr {
   const onnx_file::Node* node = nullptr;  // that it is the output of
   std::vector<ExprPointer> inputs = {};   // of kMove and kNode; null: left out
 
-  ValueId value = 0;                              // kLeaf, kWords
-  std::string bytes = {};                         // kLeaf: ONNX's name of the value, where it has one
-  TensorPointer constant = nullptr;               // kConstant: float32, or
+  ValueId value = 0;                 // kLeaf, kWords
+  std::string bytes = {};            // kLeaf: ONNX's name of the value, where it has one
+  TensorPointer constant = nullptr;  // kConstant: float32, or
   std::optional<QuantisedTensor> quantised = {};  // kConstant: what DequantizeLinear reads
   std::vector<uint32_t> from = {};                // kMove, as Move::from
   float fill = 0;
@@ -85,9 +85,14 @@ struct Expr {
     size_t axis;
   };
   std::function<Sums()> sums = {};
+  // Of linear operators: with constants added that are one for each output. `add` is the node that does so; nothing
+  // where their shape is another.
+  std::function<ExprPointer(NodeView& add, const ExprPointer& self, const ExprPointer& bias)>
+      with_bias = {};
   // Elementwise and min(max(x, low), high) of its first input.
   struct Bounds {
-    float low = -std::numeric_limits<float>::infinity(), high = std::numeric_limits<float>::infinity();
+    float low = -std::numeric_limits<float>::infinity(),
+          high = std::numeric_limits<float>::infinity();
   };
   std::optional<Bounds> bounds = {};
   uint32_t depth = 0;  // operators upon one another
@@ -106,7 +111,8 @@ using Handler = void (*)(NodeView& node);
 // By "domain:operator"; ONNX's own domain is "".
 using Handlers = std::map<std::string_view, Handler>;
 // Each family's own.
-Handlers quantise_handlers();     // quantise.cc: QuantizeLinear, DequantizeLinear, what is dynamically quantised
+Handlers
+quantise_handlers();  // quantise.cc: QuantizeLinear, DequantizeLinear, what is dynamically quantised
 Handlers linear_handlers();       // linear.cc: convolutions and products
 Handlers pool_handlers();         // pool.cc
 Handlers elementwise_handlers();  // elementwise.cc: functions of one or two bytes
@@ -140,7 +146,8 @@ class Lowering {
 
   // `kind` is Operator::name before it gets a number.
   template <class What>
-  void add(const std::string& kind, const onnx_file::Node* node, const std::string& label, What what) {
+  void add(const std::string& kind, const onnx_file::Node* node, const std::string& label,
+           What what) {
     if constexpr (std::is_same_v<What, Move>) moves_.emplace(what.y, network_.operators.size());
     network_.operators.push_back({kind, node ? node->name : "", label, std::move(what)});
   }
@@ -153,7 +160,8 @@ class Lowering {
 
   // Bytes that mean the expression, rounded as QuantizeLinear does it. Elementwise expressions must have at most two
   // leaves. `who` is what the message names.
-  ValueId quantise(const ExprPointer& expr, const Quantisation& q, NodeView& who, const std::string& label = "");
+  ValueId quantise(const ExprPointer& expr, const Quantisation& q, NodeView& who,
+                   const std::string& label = "");
 
   // An input of the model that is read in float32 itself: a kInput.
   ValueId float_input(const ExprPointer& expr, NodeView& who);
@@ -183,7 +191,8 @@ class Lowering {
   std::map<ValueId, std::vector<std::string>> labels_;
   std::list<onnx_file::Node> tail_made_;  // what is not of the file
   using Key = std::tuple<const Expr*, bool, float, int>;
-  std::map<Key, std::pair<ExprPointer, ValueId>> quantised_;  // what was made already; keeps the expressions alive
+  std::map<Key, std::pair<ExprPointer, ValueId>>
+      quantised_;  // what was made already; keeps the expressions alive
   std::set<std::string> tail_constants_;
   std::set<const onnx_file::Node*> tail_nodes_;
   std::set<ValueId> named_;
@@ -208,8 +217,12 @@ class NodeView {
   }
   [[noreturn]] void refuse_with(onnx_file::ErrorCode code, const std::string& message) const;
 
-  bool has(size_t input) const { return input < node_.inputs.size() && !node_.inputs[input].empty(); }
-  bool has_output(size_t output) const { return output < node_.outputs.size() && !node_.outputs[output].empty(); }
+  bool has(size_t input) const {
+    return input < node_.inputs.size() && !node_.inputs[input].empty();
+  }
+  bool has_output(size_t output) const {
+    return output < node_.outputs.size() && !node_.outputs[output].empty();
+  }
   const std::string& input_name(size_t input) const;
   const std::string& output_name(size_t output = 0) const;
   const Symbol& symbol(size_t input) const;
@@ -223,7 +236,8 @@ class NodeView {
   ExprPointer expr(size_t input) const;
   // The input's bytes, meaning q; a constant becomes an operator of its own.
   ValueId bytes(size_t input, const Quantisation& q) const;
-  bool is_signed(size_t input) const;  // whether the bytes are int8; refused where they are no bytes
+  bool is_signed(
+      size_t input) const;  // whether the bytes are int8; refused where they are no bytes
 
   // Of inputs of one element each: a scale, and a zero point that may be left out (then it is 0 of the type).
   float scale(size_t input) const;
@@ -242,7 +256,7 @@ class NodeView {
   const onnx_file::Attribute* attribute(const char* name) const;
   void check_attributes() const;
 
-  uint64_t check_size(const Dims& dims) const;  // elements; refuses none and too many
+  uint64_t check_size(const Dims& dims) const;   // elements; refuses none and too many
   size_t axis(int64_t axis, size_t rank) const;  // -1 is the last
 
   void define(Symbol symbol, size_t output = 0) const;
@@ -264,15 +278,16 @@ Dims to_dims(const std::vector<int64_t>& dims);
 struct WindowAndDims {
   layers::Window window = {};  // pads at the ends raised to what ceil_mode covers
   Dims positions = {};         // of each axis behind the channels
-  std::array<uint32_t, 2> declared_end = {};  // pads at the ends as the model has them
 };
-WindowAndDims read_window(NodeView& node, const Dims& dims, const std::vector<int64_t>& kernel, bool ceil_mode);
+WindowAndDims read_window(NodeView& node, const Dims& dims, const std::vector<int64_t>& kernel,
+                          bool ceil_mode);
 
 // Expressions (expr.cc) --------------------------------------------------------------------------
 TensorPointer floats_of(const Expr& constant);  // of a kConstant, dequantised
 ExprPointer constant_expr(const std::string& name, TensorPointer tensor);
 TensorPointer float_tensor(const Dims& dims, const std::vector<float>& values);
-TensorPointer typed_integers(ElementType type, const Dims& dims, const std::vector<int64_t>& values);
+TensorPointer typed_integers(ElementType type, const Dims& dims,
+                             const std::vector<int64_t>& values);
 TensorPointer integer_tensor(const Dims& dims, const std::vector<int64_t>& values);
 // even(clamp(x / scale)) + zero point, as QuantizeLinear; NaN and -inf give the least value. As the byte in memory.
 uint8_t quantise_float(float x, const Quantisation& q);
@@ -288,15 +303,22 @@ Order identity_order(const Dims& dims, Dims as);
 Order transposed(const Dims& dims, const std::vector<size_t>& permutation);
 // The elements of `inputs` in this order: constants stay constants, expressions are moved as late as need be.
 // `fill` is where the order fills.
-Symbol moved(NodeView& node, const std::string& kind, const std::vector<Symbol>& inputs, const Order& order,
-             const std::string& name, std::optional<TensorPointer> fill = {});
+Symbol moved(NodeView& node, const std::string& kind, const std::vector<Symbol>& inputs,
+             const Order& order, const std::string& name, std::optional<TensorPointer> fill = {});
 // Of bytes.
-ValueId moved_bytes(NodeView& node, const std::string& kind, ValueId x, const Order& order, const std::string& name,
-                    uint8_t fill = 0);
+ValueId moved_bytes(NodeView& node, const std::string& kind, ValueId x, const Order& order,
+                    const std::string& name, uint8_t fill = 0);
+
+// Rows (rows.cc) ---------------------------------------------------------------------------------
+// LayerNormalization as means, differences and a root: its bytes; nothing where the expression is something else.
+std::optional<ValueId> quantise_written_out(const ExprPointer& expr, const Quantisation& q,
+                                            NodeView& who, const std::string& label);
 
 // Elementwise (elementwise.cc) -------------------------------------------------------------------
-ValueId quantise_elementwise(Lowering& lowering, const ExprPointer& expr, const Quantisation& q, NodeView& who,
-                             const std::string& label);
+ValueId quantise_elementwise(Lowering& lowering, const ExprPointer& expr, const Quantisation& q,
+                             NodeView& who, const std::string& label);
+// Where the expression is elementwise around one move: the move of an expression that is elementwise of bytes.
+ExprPointer moved_last(const ExprPointer& expr);
 // A Move of one input through a table of 256.
 ValueId tabulated(Lowering& lowering, ValueId x, const Quantisation& q, std::vector<uint8_t> table,
                   const std::string& kind, const onnx_file::Node* node, const std::string& label,

@@ -16,10 +16,12 @@ bool is_identity(const std::vector<uint32_t>& from, uint64_t elements) {
   return true;
 }
 
-bool fills(const Order& order) { return std::ranges::find(order.from, Move::kFill) != order.from.end(); }
+bool fills(const Order& order) {
+  return std::ranges::find(order.from, Move::kFill) != order.from.end();
+}
 
-TensorPointer moved_constant(const NodeView& node, const std::vector<TensorPointer>& inputs, const Order& order,
-                             const std::optional<TensorPointer>& fill) {
+TensorPointer moved_constant(const NodeView& node, const std::vector<TensorPointer>& inputs,
+                             const Order& order, const std::optional<TensorPointer>& fill) {
   const ElementType type = inputs[0]->type;
   for (const TensorPointer& input : inputs)
     if (input->type != type)
@@ -28,10 +30,13 @@ TensorPointer moved_constant(const NodeView& node, const std::vector<TensorPoint
   const size_t width = onnx_file::bytes_of(type);
   if (width == 0) node.refuse("constant of {}: expected numbers", onnx_file::name_of(type));
   std::vector<uint8_t> all;
-  for (const TensorPointer& input : inputs) all.insert(all.end(), input->bytes.begin(), input->bytes.end());
+  for (const TensorPointer& input : inputs)
+    all.insert(all.end(), input->bytes.begin(), input->bytes.end());
   const std::vector<uint8_t> zero(width, 0);
-  const uint8_t* filler = fill && (*fill)->bytes.size() == width ? (*fill)->bytes.data() : zero.data();
-  Tensor result{.type = type, .dims = {order.dims.begin(), order.dims.end()}, .bytes = {}, .strings = {}};
+  const uint8_t* filler =
+      fill && (*fill)->bytes.size() == width ? (*fill)->bytes.data() : zero.data();
+  Tensor result{
+      .type = type, .dims = {order.dims.begin(), order.dims.end()}, .bytes = {}, .strings = {}};
   result.bytes.resize(order.from.size() * width);
   for (size_t i = 0; i < order.from.size(); ++i)
     std::memcpy(result.bytes.data() + i * width,
@@ -39,17 +44,19 @@ TensorPointer moved_constant(const NodeView& node, const std::vector<TensorPoint
   return std::make_shared<const Tensor>(std::move(result));
 }
 
-ValueId moved_values(NodeView& node, const std::string& kind, const std::vector<ValueId>& inputs, const Order& order,
-                     const std::string& name, uint8_t fill) {
+ValueId moved_values(NodeView& node, const std::string& kind, const std::vector<ValueId>& inputs,
+                     const Order& order, const std::string& name, uint8_t fill) {
   Lowering& lowering = node.lowering();
   const Value& first = lowering.value(inputs[0]);
   std::optional<Quantisation> q;
   for (const ValueId input : inputs) {
-    if (lowering.value(input).type != first.type) node.malformed("inputs: expected one type, found int8 and uint8");
+    if (lowering.value(input).type != first.type)
+      node.malformed("inputs: expected one type, found int8 and uint8");
     if (!q && lowering.is_known(input)) q = lowering.value(input).q;
   }
   const bool is_signed = first.type == Type::kInt8;
-  const ValueId y = q ? lowering.add_bytes(name, order.dims, *q) : lowering.add_raw_bytes(name, order.dims, is_signed);
+  const ValueId y = q ? lowering.add_bytes(name, order.dims, *q)
+                      : lowering.add_raw_bytes(name, order.dims, is_signed);
   lowering.add(kind, &node.node(), node.node().op_type,
                Move{.inputs = inputs, .y = y, .from = order.from, .fill = fill});
   return y;
@@ -61,8 +68,9 @@ std::optional<uint8_t> exact_byte(float x, const Quantisation& q) {
   return dequantise_byte(byte, q) == x ? std::optional(byte) : std::nullopt;
 }
 
-ExprPointer moved_expr(NodeView& node, const std::string& kind, const std::vector<ExprPointer>& inputs,
-                       const Order& order, const std::string& name, float fill) {
+ExprPointer moved_expr(NodeView& node, const std::string& kind,
+                       const std::vector<ExprPointer>& inputs, const Order& order,
+                       const std::string& name, float fill) {
   Lowering& lowering = node.lowering();
   const bool has_fill = fills(order);
   const auto is_leaf = [&](const ExprPointer& expr) {
@@ -72,12 +80,14 @@ ExprPointer moved_expr(NodeView& node, const std::string& kind, const std::vecto
   };
   Expr result{.kind = Expr::Kind::kMove, .name = name, .dims = order.dims, .node = &node.node()};
   // A constant bias or mask keeps its dequantised values.
-  if (std::ranges::all_of(inputs, [](const ExprPointer& e) { return e->kind == Expr::Kind::kConstant; })) {
+  if (std::ranges::all_of(inputs,
+                          [](const ExprPointer& e) { return e->kind == Expr::Kind::kConstant; })) {
     std::vector<TensorPointer> tensors;
     for (const ExprPointer& input : inputs) tensors.push_back(floats_of(*input));
     result.kind = Expr::Kind::kConstant;
     result.constant = moved_constant(node, tensors, order, float_tensor({}, {fill}));
-    if (const auto& q = inputs[0]->quantised; inputs.size() == 1 && q && q->scales.size() == 1 && !has_fill) {
+    if (const auto& q = inputs[0]->quantised;
+        inputs.size() == 1 && q && q->scales.size() == 1 && !has_fill) {
       QuantisedTensor quantised = *q;
       quantised.tensor = moved_constant(node, {q->tensor}, order, {});
       result.quantised = std::move(quantised);
@@ -132,10 +142,11 @@ Order transposed(const Dims& dims, const std::vector<size_t>& permutation) {
   return order;
 }
 
-Symbol moved(NodeView& node, const std::string& kind, const std::vector<Symbol>& inputs, const Order& order,
-             const std::string& name, std::optional<TensorPointer> fill) {
+Symbol moved(NodeView& node, const std::string& kind, const std::vector<Symbol>& inputs,
+             const Order& order, const std::string& name, std::optional<TensorPointer> fill) {
   const auto all = [&]<class T>(T) {
-    return std::ranges::all_of(inputs, [](const Symbol& s) { return std::holds_alternative<T>(s); });
+    return std::ranges::all_of(inputs,
+                               [](const Symbol& s) { return std::holds_alternative<T>(s); });
   };
   if (all(TensorPointer{})) {
     std::vector<TensorPointer> tensors;
@@ -146,10 +157,12 @@ Symbol moved(NodeView& node, const std::string& kind, const std::vector<Symbol>&
   if (all(Words{})) {
     const Words& words = std::get<Words>(inputs[0]);
     if (inputs.size() != 1 || !is_identity(order.from, elements_of(words.dims)))
-      node.refuse("int32 at run time: expected at most another shape, found another order of its elements");
+      node.refuse(
+          "int32 at run time: expected at most another shape, found another order of its elements");
     return Words{words.value, order.dims};
   }
-  if (std::ranges::any_of(inputs, [](const Symbol& s) { return std::holds_alternative<ExprPointer>(s); })) {
+  if (std::ranges::any_of(inputs,
+                          [](const Symbol& s) { return std::holds_alternative<ExprPointer>(s); })) {
     std::vector<ExprPointer> exprs;
     for (const Symbol& input : inputs) {
       if (const auto* expr = std::get_if<ExprPointer>(&input)) {
@@ -173,22 +186,24 @@ Symbol moved(NodeView& node, const std::string& kind, const std::vector<Symbol>&
     if (const auto* value = std::get_if<ValueId>(&input)) {
       values.push_back(*value);
     } else if (const auto* tensor = std::get_if<TensorPointer>(&input);
-               tensor && onnx_file::bytes_of((*tensor)->type) == 1 && (*tensor)->type != ElementType::kBool) {
+               tensor && onnx_file::bytes_of((*tensor)->type) == 1 &&
+               (*tensor)->type != ElementType::kBool) {
       const Dims dims = to_dims((*tensor)->dims);
       node.check_size(dims);
       const ValueId made = node.lowering().add_raw_bytes(name + "_constant", dims,
-                                                          (*tensor)->type == ElementType::kInt8);
+                                                         (*tensor)->type == ElementType::kInt8);
       node.lowering().add("constant", &node.node(), "Constant", Constant{made, (*tensor)->bytes});
       values.push_back(made);
     } else {
       node.malformed("inputs: expected one type, found bytes and another");
     }
   }
-  return moved_values(node, kind, values, order, name, fill && !(*fill)->bytes.empty() ? (*fill)->bytes[0] : 0);
+  return moved_values(node, kind, values, order, name,
+                      fill && !(*fill)->bytes.empty() ? (*fill)->bytes[0] : 0);
 }
 
-ValueId moved_bytes(NodeView& node, const std::string& kind, ValueId x, const Order& order, const std::string& name,
-                    uint8_t fill) {
+ValueId moved_bytes(NodeView& node, const std::string& kind, ValueId x, const Order& order,
+                    const std::string& name, uint8_t fill) {
   node.check_size(order.dims);
   return moved_values(node, kind, {x}, order, name, fill);
 }
@@ -226,7 +241,8 @@ void reshape(NodeView& node) {
   for (size_t i = 0; i < wanted.size(); ++i) {
     int64_t dim = wanted[i];
     if (dim == 0 && !allow_zero) {
-      if (i >= from.size()) node.malformed("shape: 0 at {}: expected a dimension of the input there", i);
+      if (i >= from.size())
+        node.malformed("shape: 0 at {}: expected a dimension of the input there", i);
       dim = from[i];
     }
     if (dim == -1) {
@@ -243,7 +259,8 @@ void reshape(NodeView& node) {
   const uint64_t elements = elements_of(from);
   if (open) {
     if (known == 0 || elements % known != 0)
-      node.malformed("shape: expected a divisor of {} elements beside -1, found {}", elements, known);
+      node.malformed("shape: expected a divisor of {} elements beside -1, found {}", elements,
+                     known);
     dims[*open] = static_cast<uint32_t>(elements / known);
   }
   reshaped(node, std::move(dims));
@@ -252,10 +269,12 @@ void reshape(NodeView& node) {
 void flatten(NodeView& node) {
   const Dims from = node.dims(0);
   const int64_t wanted = node.integer("axis", 1), rank = static_cast<int64_t>(from.size());
-  if (wanted < -rank || wanted > rank) node.malformed("axis: expected {} to {}, found {}", -rank, rank, wanted);
+  if (wanted < -rank || wanted > rank)
+    node.malformed("axis: expected {} to {}, found {}", -rank, rank, wanted);
   const auto axis = wanted < 0 ? wanted + rank : wanted;
   const Dims before(from.begin(), from.begin() + axis), behind(from.begin() + axis, from.end());
-  reshaped(node, {static_cast<uint32_t>(elements_of(before)), static_cast<uint32_t>(elements_of(behind))});
+  reshaped(node, {static_cast<uint32_t>(elements_of(before)),
+                  static_cast<uint32_t>(elements_of(behind))});
 }
 
 // Axes as an attribute before opset 13, as an input since.
@@ -272,7 +291,8 @@ void squeeze(NodeView& node) {
   if (axes) {
     for (const int64_t a : *axes) {
       const size_t axis = node.axis(a, from.size());
-      if (from[axis] != 1) node.malformed("axis {}: expected a dimension of 1, found {}", a, from[axis]);
+      if (from[axis] != 1)
+        node.malformed("axis {}: expected a dimension of 1, found {}", a, from[axis]);
       drop[axis] = true;
     }
   } else {
@@ -326,7 +346,8 @@ void transpose(NodeView& node) {
       seen[static_cast<size_t>(a)] = true;
       permutation.push_back(static_cast<size_t>(a));
     }
-    if (permutation.size() != dims.size()) node.malformed("perm: expected {} axes, found {}", dims.size(), permutation.size());
+    if (permutation.size() != dims.size())
+      node.malformed("perm: expected {} axes, found {}", dims.size(), permutation.size());
   } else {
     for (size_t i = dims.size(); i-- > 0;) permutation.push_back(i);
   }
@@ -337,46 +358,87 @@ void transpose(NodeView& node) {
       Expr result{.kind = Expr::Kind::kConstant, .name = node.output_name(), .dims = order.dims};
       QuantisedTensor moved_weights = *q;
       moved_weights.tensor = moved_constant(node, {q->tensor}, order, {});
-      moved_weights.axis = static_cast<size_t>(std::ranges::find(permutation, q->axis) - permutation.begin());
+      moved_weights.axis =
+          static_cast<size_t>(std::ranges::find(permutation, q->axis) - permutation.begin());
       result.quantised = std::move(moved_weights);
       return node.define(std::make_shared<const Expr>(std::move(result)));
     }
   define_moved(node, "transpose", order);
 }
 
-void concat(NodeView& node) {
-  const size_t count = node.node().inputs.size();
-  if (count == 0) node.malformed("expected inputs, found none");
-  const Dims first = node.dims(0);
-  const int64_t given = node.opset() < 4 ? node.integer("axis", 1) : node.required_integer("axis");
-  const size_t axis = node.axis(given, first.size());
-  std::vector<Symbol> inputs;
-  std::vector<uint64_t> offsets, widths;  // widths: elements from one index before the axis to the next
-  Dims dims = first;
+// Tensors of these dimensions behind one another along an axis.
+Order concatenated(const NodeView& node, const std::vector<Dims>& inputs, size_t axis) {
+  const Dims& first = inputs[0];
+  std::vector<uint64_t> offsets,
+      widths;  // widths: elements from one index before the axis to the next
   uint64_t offset = 0, total = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const Dims of_this = node.dims(i);
+  for (const Dims& of_this : inputs) {
     Dims other = of_this;
-    if (other.size() != first.size()) node.malformed("inputs: expected {} dimensions, found {}", first.size(), other.size());
+    if (other.size() != first.size())
+      node.malformed("inputs: expected {} dimensions, found {}", first.size(), other.size());
     total += other[axis];
     other[axis] = first[axis];
-    if (other != first) node.malformed("inputs: expected {} but for axis {}, found {}", text_of(first), axis, text_of(of_this));
-    inputs.push_back(node.symbol(i));
+    if (other != first)
+      node.malformed("inputs: expected {} but for axis {}, found {}", text_of(first), axis,
+                     text_of(of_this));
     offsets.push_back(offset);
     offset += elements_of(of_this);
     widths.push_back(of_this[axis] * strides_of(of_this)[axis]);
+    if (total > kMaxElements || offset > kMaxElements)
+      node.check_size({static_cast<uint32_t>(kMaxElements), 2});
   }
-  if (total > kMaxElements) node.check_size({static_cast<uint32_t>(kMaxElements), 2});
-  dims[axis] = static_cast<uint32_t>(total);
-  if (offset > kMaxElements) node.check_size({static_cast<uint32_t>(kMaxElements), 2});
-  const Dims outer(first.begin(), first.begin() + static_cast<ptrdiff_t>(axis));
-  Order order{dims, {}};
+  Order order{first, {}};
+  order.dims[axis] = static_cast<uint32_t>(total);
   order.from.reserve(offset);
-  for (uint64_t i = 0; i < elements_of(outer); ++i)
-    for (size_t input = 0; input < count; ++input)
+  const uint64_t outer = elements_of({first.begin(), first.begin() + static_cast<ptrdiff_t>(axis)});
+  for (uint64_t i = 0; i < outer; ++i)
+    for (size_t input = 0; input < inputs.size(); ++input)
       for (uint64_t j = 0; j < widths[input]; ++j)
         order.from.push_back(static_cast<uint32_t>(offsets[input] + i * widths[input] + j));
+  return order;
+}
+
+void concat(NodeView& node) {
+  std::vector<Symbol> inputs;
+  std::vector<Dims> dims;
+  for (size_t i = 0; i < node.node().inputs.size(); ++i) {
+    inputs.push_back(node.symbol(i));
+    dims.push_back(node.dims(i));
+  }
+  if (inputs.empty()) node.malformed("expected inputs, found none");
+  const int64_t axis = node.opset() < 4 ? node.integer("axis", 1) : node.required_integer("axis");
+  const Order order = concatenated(node, dims, node.axis(axis, dims[0].size()));
   node.define(moved(node, "concat", inputs, order, node.output_name()));
+}
+
+// Inputs: scale and zero point of the result, then each tensor with its own.
+void qlinear_concat(NodeView& node) {
+  const Quantisation q = node.output_quantisation(0, 1);
+  const size_t count = node.node().inputs.size();
+  if (count < 5 || (count - 2) % 3 != 0)
+    node.malformed("expected 2 inputs and 3 for each tensor, found {}", count);
+  Move move{.inputs = {}, .y = 0, .from = {}};
+  std::vector<Dims> dims;
+  for (size_t i = 2; i < count; i += 3) {
+    const Quantisation of_input = node.quantisation(i + 1, i + 2, node.is_signed(i));
+    move.inputs.push_back(node.bytes(i, of_input));
+    dims.push_back(node.dims(i));
+    std::vector<uint8_t>& table = move.tables.emplace_back();
+    if (of_input.is_signed == q.is_signed && of_input.scale == q.scale &&
+        of_input.zero_point == q.zero_point)
+      continue;
+    for (int byte = 0; byte < 256; ++byte)
+      table.push_back(quantise_float(dequantise_byte(static_cast<uint8_t>(byte), of_input), q));
+  }
+  const Order order =
+      concatenated(node, dims, node.axis(node.required_integer("axis"), dims[0].size()));
+  node.check_size(order.dims);
+  move.from = order.from;
+  if (std::ranges::all_of(move.tables, [](const auto& table) { return table.empty(); }))
+    move.tables.clear();
+  const ValueId y = move.y = node.lowering().add_bytes(node.output_name(), order.dims, q);
+  node.lowering().add("concat", &node.node(), "QLinearConcat", std::move(move));
+  node.define(y);
 }
 
 // The order of a box of the input: along each axis `count` elements from `start` by `step`.
@@ -393,7 +455,8 @@ Order box(const Dims& from, const std::vector<Range>& ranges) {
   for (uint32_t& element : order.from) {
     uint64_t source = 0;
     for (size_t i = 0; i < from.size(); ++i)
-      source += static_cast<uint64_t>(ranges[i].start + int64_t{at[i]} * ranges[i].step) * strides[i];
+      source +=
+          static_cast<uint64_t>(ranges[i].start + int64_t{at[i]} * ranges[i].step) * strides[i];
     element = static_cast<uint32_t>(source);
     for (size_t i = from.size(); i-- > 0;) {
       if (++at[i] < order.dims[i]) break;
@@ -429,21 +492,25 @@ void split(NodeView& node) {
     int64_t left = dims[axis];
     for (size_t i = 0; i < outputs; ++i, left -= each) sizes->push_back(std::min(each, left));
   }
-  if (sizes->size() != outputs) node.malformed("split: expected {} sizes, found {}", outputs, sizes->size());
+  if (sizes->size() != outputs)
+    node.malformed("split: expected {} sizes, found {}", outputs, sizes->size());
   int64_t start = 0;
   for (size_t i = 0; i < outputs; ++i) {
     const int64_t size = (*sizes)[i];
     if (size < 0 || size > int64_t{dims[axis]} - start)
-      node.malformed("split: expected sizes that add up to {}, found {} at {}", dims[axis], size, start);
+      node.malformed("split: expected sizes that add up to {}, found {} at {}", dims[axis], size,
+                     start);
     if (node.has_output(i)) {
       std::vector<Range> ranges = whole(dims);
       ranges[axis] = {start, 1, static_cast<uint32_t>(size)};
-      const Symbol part = moved(node, "split", {node.symbol(0)}, box(dims, ranges), node.output_name(i));
+      const Symbol part =
+          moved(node, "split", {node.symbol(0)}, box(dims, ranges), node.output_name(i));
       node.define(part, i);
     }
     start += size;
   }
-  if (start != dims[axis]) node.malformed("split: expected sizes that add up to {}, found {}", dims[axis], start);
+  if (start != dims[axis])
+    node.malformed("split: expected sizes that add up to {}, found {}", dims[axis], start);
 }
 
 void slice(NodeView& node) {
@@ -452,20 +519,26 @@ void slice(NodeView& node) {
   if (node.opset() < 10) {
     starts = node.integer_list("starts").value_or(std::vector<int64_t>{});
     ends = node.integer_list("ends").value_or(std::vector<int64_t>{});
-    if (const auto given = node.integer_list("axes")) axes = *given;
-    else for (size_t i = 0; i < starts.size(); ++i) axes.push_back(static_cast<int64_t>(i));
+    if (const auto given = node.integer_list("axes"))
+      axes = *given;
+    else
+      for (size_t i = 0; i < starts.size(); ++i) axes.push_back(static_cast<int64_t>(i));
     steps.assign(starts.size(), 1);
   } else {
     starts = node.integers(1);
     ends = node.integers(2);
-    if (node.has(3)) axes = node.integers(3);
-    else for (size_t i = 0; i < starts.size(); ++i) axes.push_back(static_cast<int64_t>(i));
-    if (node.has(4)) steps = node.integers(4);
-    else steps.assign(starts.size(), 1);
+    if (node.has(3))
+      axes = node.integers(3);
+    else
+      for (size_t i = 0; i < starts.size(); ++i) axes.push_back(static_cast<int64_t>(i));
+    if (node.has(4))
+      steps = node.integers(4);
+    else
+      steps.assign(starts.size(), 1);
   }
   if (ends.size() != starts.size() || axes.size() != starts.size() || steps.size() != starts.size())
-    node.malformed("starts, ends, axes and steps: expected one length, found {}, {}, {} and {}", starts.size(),
-                   ends.size(), axes.size(), steps.size());
+    node.malformed("starts, ends, axes and steps: expected one length, found {}, {}, {} and {}",
+                   starts.size(), ends.size(), axes.size(), steps.size());
   std::vector<Range> ranges = whole(dims);
   std::vector<bool> seen(dims.size());
   for (size_t i = 0; i < starts.size(); ++i) {
@@ -473,7 +546,8 @@ void slice(NodeView& node) {
     if (seen[axis]) node.malformed("axes: expected each once, found {} again", axes[i]);
     seen[axis] = true;
     const int64_t size = dims[axis], step = steps[i];
-    if (step == 0 || step == std::numeric_limits<int64_t>::min()) node.malformed("steps: expected no 0");
+    if (step == 0 || step == std::numeric_limits<int64_t>::min())
+      node.malformed("steps: expected no 0");
     const auto clamped = [&](int64_t at, int64_t low, int64_t high) {
       if (at < 0) at = at < -size ? low : at + size;
       return std::clamp(at, low, high);
@@ -494,13 +568,15 @@ void pad(NodeView& node) {
   std::vector<int64_t> given;
   std::optional<TensorPointer> fill;
   if (node.opset() < 11) {
-    given = node.integer_list(node.opset() < 2 ? "paddings" : "pads").value_or(std::vector<int64_t>{});
+    given =
+        node.integer_list(node.opset() < 2 ? "paddings" : "pads").value_or(std::vector<int64_t>{});
     fill = float_tensor({}, {node.real("value", 0)});
   } else {
     given = node.integers(1);
     if (node.has(2)) {
       fill = node.constant(2);
-      if ((*fill)->size() != 1) node.malformed("constant_value: expected one element, found {}", (*fill)->size());
+      if ((*fill)->size() != 1)
+        node.malformed("constant_value: expected one element, found {}", (*fill)->size());
     }
   }
   std::vector<size_t> axes;
@@ -509,7 +585,8 @@ void pad(NodeView& node) {
   } else {
     for (size_t i = 0; i < dims.size(); ++i) axes.push_back(i);
   }
-  if (given.size() != 2 * axes.size()) node.malformed("pads: expected {}, found {}", 2 * axes.size(), given.size());
+  if (given.size() != 2 * axes.size())
+    node.malformed("pads: expected {}, found {}", 2 * axes.size(), given.size());
   if (mode != "constant" && mode != "edge" && mode != "reflect" && mode != "wrap")
     node.malformed("mode: expected constant, edge, reflect or wrap, found {}", mode);
   std::vector<std::array<int64_t, 2>> pads(dims.size());
@@ -522,8 +599,10 @@ void pad(NodeView& node) {
     const int64_t size = int64_t{dims[i]} + pads[i][0] + pads[i][1];
     if (size <= 0) node.malformed("pads: expected something left of axis {}", i);
     if (mode == "reflect" && std::max(pads[i][0], pads[i][1]) >= dims[i])
-      node.refuse("pads: expected less than {} to reflect axis {}, found {}", dims[i], i, std::max(pads[i][0], pads[i][1]));
-    if (mode == "wrap" && (std::max(pads[i][0], pads[i][1]) > dims[i] || std::min(pads[i][0], pads[i][1]) < 0))
+      node.refuse("pads: expected less than {} to reflect axis {}, found {}", dims[i], i,
+                  std::max(pads[i][0], pads[i][1]));
+    if (mode == "wrap" &&
+        (std::max(pads[i][0], pads[i][1]) > dims[i] || std::min(pads[i][0], pads[i][1]) < 0))
       node.refuse("pads: expected 0 to {} to wrap axis {}", dims[i], i);
     order.dims.push_back(static_cast<uint32_t>(std::min<int64_t>(size, UINT32_MAX)));
   }
@@ -538,10 +617,14 @@ void pad(NodeView& node) {
       const int64_t size = dims[i];
       int64_t x = int64_t{at[i]} - pads[i][0];
       if (x < 0 || x >= size) {
-        if (mode == "constant") outside = true;
-        else if (mode == "edge") x = std::clamp<int64_t>(x, 0, size - 1);
-        else if (mode == "reflect") x = x < 0 ? -x : 2 * (size - 1) - x;
-        else x = x < 0 ? x + size : x - size;
+        if (mode == "constant")
+          outside = true;
+        else if (mode == "edge")
+          x = std::clamp<int64_t>(x, 0, size - 1);
+        else if (mode == "reflect")
+          x = x < 0 ? -x : 2 * (size - 1) - x;
+        else
+          x = x < 0 ? x + size : x - size;
       }
       if (!outside) source += static_cast<uint64_t>(x) * strides[i];
     }
@@ -554,12 +637,16 @@ void pad(NodeView& node) {
   if (mode == "constant" && !fill) {
     const Symbol& symbol = node.symbol(0);
     if (const auto* tensor = std::get_if<TensorPointer>(&symbol)) {
-      Tensor zero{.type = (*tensor)->type, .dims = {}, .bytes = std::vector<uint8_t>(onnx_file::bytes_of((*tensor)->type)), .strings = {}};
+      Tensor zero{.type = (*tensor)->type,
+                  .dims = {},
+                  .bytes = std::vector<uint8_t>(onnx_file::bytes_of((*tensor)->type)),
+                  .strings = {}};
       fill = std::make_shared<const Tensor>(std::move(zero));
     } else if (std::holds_alternative<ExprPointer>(symbol)) {
       fill = float_tensor({}, {0.0f});
     } else {
-      fill = std::make_shared<const Tensor>(Tensor{.type = ElementType::kInt8, .dims = {}, .bytes = {0}, .strings = {}});
+      fill = std::make_shared<const Tensor>(
+          Tensor{.type = ElementType::kInt8, .dims = {}, .bytes = {0}, .strings = {}});
     }
   }
   define_moved(node, "pad", order, fill);
@@ -581,7 +668,9 @@ void embedding(NodeView& node, const Words& index, size_t axis) {
                      .zero_point = (*expr)->quantised->zero_points[0]};
   }
   if (!tensor || (tensor->type != ElementType::kInt8 && tensor->type != ElementType::kUint8))
-    node.refuse("index that is computed: expected a constant table of int8 or uint8, with one scale, found another");
+    node.refuse(
+        "index that is computed: expected a constant table of int8 or uint8, with one scale, found "
+        "another");
   if (axis != 0) node.refuse("axis: expected 0 where the index is computed, found {}", axis);
   const Dims dims = to_dims(tensor->dims);
   Dims result = index.dims;
@@ -593,7 +682,8 @@ void embedding(NodeView& node, const Words& index, size_t axis) {
   const ValueId y = q ? lowering.add_bytes(name, result, *q)
                       : lowering.add_raw_bytes(name, result, tensor->type == ElementType::kInt8);
   lowering.add("embedding", &node.node(), "Gather",
-               Gather{index.value, y, std::make_shared<const std::vector<uint8_t>>(tensor->bytes), dims[0], width});
+               Gather{index.value, y, std::make_shared<const std::vector<uint8_t>>(tensor->bytes),
+                      dims[0], width});
   if (!q) return node.define(y);
   Expr leaf{.kind = Expr::Kind::kLeaf, .name = name, .dims = result};
   leaf.value = y;
@@ -630,7 +720,8 @@ void expand(NodeView& node) {
   const Dims from = node.dims(0);
   Dims wanted;
   for (const int64_t dim : node.integers(1)) {
-    if (dim < 0 || dim > static_cast<int64_t>(kMaxElements)) node.malformed("shape: found a dimension of {}", dim);
+    if (dim < 0 || dim > static_cast<int64_t>(kMaxElements))
+      node.malformed("shape: found a dimension of {}", dim);
     wanted.push_back(static_cast<uint32_t>(dim));
   }
   const Dims dims = broadcast(node, from, wanted);
@@ -642,11 +733,13 @@ void expand(NodeView& node) {
 void tile(NodeView& node) {
   const Dims from = node.dims(0);
   const std::vector<int64_t> repeats = node.integers(1);
-  if (repeats.size() != from.size()) node.malformed("repeats: expected {}, found {}", from.size(), repeats.size());
+  if (repeats.size() != from.size())
+    node.malformed("repeats: expected {}, found {}", from.size(), repeats.size());
   Order order;
   for (size_t i = 0; i < from.size(); ++i) {
     if (repeats[i] < 1 || repeats[i] > static_cast<int64_t>(kMaxElements / from[i]))
-      node.refuse("repeats: expected at least 1 and at most {} elements, found {}", kMaxElements, repeats[i]);
+      node.refuse("repeats: expected at least 1 and at most {} elements, found {}", kMaxElements,
+                  repeats[i]);
     order.dims.push_back(from[i] * static_cast<uint32_t>(repeats[i]));
   }
   node.check_size(order.dims);
@@ -666,7 +759,8 @@ void tile(NodeView& node) {
 }
 
 // As a reshape, a transpose and a reshape.
-void blocks(NodeView& node, const Dims& split, const std::vector<size_t>& permutation, const Dims& result) {
+void blocks(NodeView& node, const Dims& split, const std::vector<size_t>& permutation,
+            const Dims& result) {
   Order order = transposed(split, permutation);
   order.dims = result;
   define_moved(node, "depth_to_space", order);
@@ -675,7 +769,8 @@ void blocks(NodeView& node, const Dims& split, const std::vector<size_t>& permut
 uint32_t block_size(const NodeView& node, const Dims& dims) {
   if (dims.size() != 4) node.malformed("input: expected 4 dimensions, found {}", dims.size());
   const int64_t block = node.required_integer("blocksize");
-  if (block < 1 || block > 1 << 14) node.malformed("blocksize: expected 1 to {}, found {}", 1 << 14, block);
+  if (block < 1 || block > 1 << 14)
+    node.malformed("blocksize: expected 1 to {}, found {}", 1 << 14, block);
   return static_cast<uint32_t>(block);
 }
 
@@ -683,7 +778,8 @@ void depth_to_space(NodeView& node) {
   const Dims dims = node.dims(0);
   const uint32_t block = block_size(node, dims);
   const std::string mode = node.text("mode", "DCR");
-  if (dims[1] % (block * block) != 0) node.malformed("channels: expected a multiple of {}, found {}", block * block, dims[1]);
+  if (dims[1] % (block * block) != 0)
+    node.malformed("channels: expected a multiple of {}, found {}", block * block, dims[1]);
   const uint32_t channels = dims[1] / (block * block);
   const Dims result{dims[0], channels, dims[2] * block, dims[3] * block};
   if (mode == "DCR") {
@@ -706,11 +802,12 @@ void space_to_depth(NodeView& node) {
 }
 
 // Resize, nearest: of each output coordinate the input's, by ONNX's formulas in float32, as the runtime has them.
-std::vector<uint32_t> nearest(const NodeView& node, uint32_t in, uint32_t out, float scale, const std::string& transform,
-                              const std::string& rounding) {
+std::vector<uint32_t> nearest(const NodeView& node, uint32_t in, uint32_t out, float scale,
+                              const std::string& transform, const std::string& rounding) {
   std::vector<uint32_t> sources;
   for (uint32_t i = 0; i < out; ++i) {
-    const auto x = static_cast<float>(i), length = static_cast<float>(in), result = static_cast<float>(out);
+    const auto x = static_cast<float>(i), length = static_cast<float>(in),
+               result = static_cast<float>(out);
     float at = 0;
     if (scale == 1.0f && transform != "align_corners") {
       at = x;
@@ -731,20 +828,28 @@ std::vector<uint32_t> nearest(const NodeView& node, uint32_t in, uint32_t out, f
       node.refuse("coordinate_transformation_mode {}: not one that zkvm import has", transform);
     }
     float rounded = 0;
-    if (rounding == "round_prefer_floor") rounded = at == std::floor(at) + 0.5f ? std::floor(at) : std::round(at);
-    else if (rounding == "round_prefer_ceil") rounded = std::round(at);
-    else if (rounding == "floor") rounded = std::floor(at);
-    else if (rounding == "ceil") rounded = std::ceil(at);
-    else if (rounding == "simple") rounded = scale < 1 ? std::ceil(at) : std::trunc(at);
-    else node.refuse("nearest_mode {}: not one that zkvm import has", rounding);
-    sources.push_back(static_cast<uint32_t>(std::clamp<int64_t>(static_cast<int64_t>(rounded), 0, int64_t{in} - 1)));
+    if (rounding == "round_prefer_floor")
+      rounded = at == std::floor(at) + 0.5f ? std::floor(at) : std::round(at);
+    else if (rounding == "round_prefer_ceil")
+      rounded = std::round(at);
+    else if (rounding == "floor")
+      rounded = std::floor(at);
+    else if (rounding == "ceil")
+      rounded = std::ceil(at);
+    else if (rounding == "simple")
+      rounded = scale < 1 ? std::ceil(at) : std::trunc(at);
+    else
+      node.refuse("nearest_mode {}: not one that zkvm import has", rounding);
+    sources.push_back(static_cast<uint32_t>(
+        std::clamp<int64_t>(static_cast<int64_t>(rounded), 0, int64_t{in} - 1)));
   }
   return sources;
 }
 
 void resize(NodeView& node) {
   const Dims dims = node.dims(0);
-  const bool is_upsample = node.node().op_type == "Upsample", is_old = is_upsample || node.opset() < 11;
+  const bool is_upsample = node.node().op_type == "Upsample",
+             is_old = is_upsample || node.opset() < 11;
   const std::string mode = node.text("mode", "nearest");
   if (mode != "nearest") node.refuse("mode: expected nearest, found {}", mode);
   std::string transform = "asymmetric", rounding = "simple";
@@ -753,7 +858,8 @@ void resize(NodeView& node) {
   Dims result = dims;
   for (size_t i = 0; i < dims.size(); ++i) axes.push_back(i);
   const auto read_scales = [&](const std::vector<float>& given) {
-    if (given.size() != axes.size()) node.malformed("scales: expected {}, found {}", axes.size(), given.size());
+    if (given.size() != axes.size())
+      node.malformed("scales: expected {}, found {}", axes.size(), given.size());
     for (size_t i = 0; i < axes.size(); ++i) {
       const float scale = given[i];
       const float size = std::floor(static_cast<float>(dims[axes[i]]) * scale);
@@ -780,16 +886,19 @@ void resize(NodeView& node) {
     node.real("extrapolation_value", 0);
     if (node.integer("antialias", 0) != 0) node.refuse("antialias: expected 0");
     const std::string policy = node.text("keep_aspect_ratio_policy", "stretch");
-    if (policy != "stretch") node.refuse("keep_aspect_ratio_policy: expected stretch, found {}", policy);
+    if (policy != "stretch")
+      node.refuse("keep_aspect_ratio_policy: expected stretch, found {}", policy);
     if (const auto given = node.integer_list("axes")) {
       axes.clear();
       for (const int64_t a : *given) axes.push_back(node.axis(a, dims.size()));
     }
     if (node.has(3) && node.constant(3)->size() > 0) {
       const std::vector<int64_t> sizes = node.integers(3);
-      if (sizes.size() != axes.size()) node.malformed("sizes: expected {}, found {}", axes.size(), sizes.size());
+      if (sizes.size() != axes.size())
+        node.malformed("sizes: expected {}, found {}", axes.size(), sizes.size());
       for (size_t i = 0; i < axes.size(); ++i) {
-        if (sizes[i] < 1 || sizes[i] > static_cast<int64_t>(kMaxElements)) node.malformed("sizes: found {}", sizes[i]);
+        if (sizes[i] < 1 || sizes[i] > static_cast<int64_t>(kMaxElements))
+          node.malformed("sizes: found {}", sizes[i]);
         result[axes[i]] = static_cast<uint32_t>(sizes[i]);
         scales[axes[i]] = static_cast<float>(sizes[i]) / static_cast<float>(dims[axes[i]]);
       }
@@ -821,12 +930,25 @@ void resize(NodeView& node) {
 }  // namespace
 
 Handlers move_handlers() {
-  return {{"Reshape", reshape},     {"Flatten", flatten},        {"Squeeze", squeeze},
-          {"Unsqueeze", unsqueeze}, {"Identity", same},          {"Dropout", dropout},
-          {"Transpose", transpose}, {"Concat", concat},          {"Split", split},
-          {"Slice", slice},         {"Pad", pad},                {"Gather", gather},
-          {"Expand", expand},       {"Tile", tile},              {"DepthToSpace", depth_to_space},
-          {"Resize", resize},       {"SpaceToDepth", space_to_depth}, {"Upsample", resize}};
+  return {{"Reshape", reshape},
+          {"Flatten", flatten},
+          {"Squeeze", squeeze},
+          {"Unsqueeze", unsqueeze},
+          {"Identity", same},
+          {"Dropout", dropout},
+          {"Transpose", transpose},
+          {"Concat", concat},
+          {"Split", split},
+          {"Slice", slice},
+          {"Pad", pad},
+          {"Gather", gather},
+          {"Expand", expand},
+          {"Tile", tile},
+          {"DepthToSpace", depth_to_space},
+          {"Resize", resize},
+          {"SpaceToDepth", space_to_depth},
+          {"Upsample", resize},
+          {"com.microsoft:QLinearConcat", qlinear_concat}};
 }
 
 }  // namespace zkvm::importer::lowering

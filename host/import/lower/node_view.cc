@@ -23,40 +23,49 @@ const std::string& NodeView::input_name(size_t input) const {
 }
 
 const std::string& NodeView::output_name(size_t output) const {
-  if (!has_output(output)) malformed("expected an output {}, found {} outputs", output, node_.outputs.size());
+  if (!has_output(output))
+    malformed("expected an output {}, found {} outputs", output, node_.outputs.size());
   return node_.outputs[output];
 }
 
 const Symbol& NodeView::symbol(size_t input) const {
   const std::string& name = input_name(input);
   const auto found = lowering_.symbols_.find(name);
-  if (found == lowering_.symbols_.end()) malformed("input {}: expected the output of a node before, found none", name);
+  if (found == lowering_.symbols_.end())
+    malformed("input {}: expected the output of a node before, found none", name);
   return found->second;
 }
 
-bool NodeView::is_constant(size_t input) const { return std::holds_alternative<TensorPointer>(symbol(input)); }
+bool NodeView::is_constant(size_t input) const {
+  return std::holds_alternative<TensorPointer>(symbol(input));
+}
 
 TensorPointer NodeView::constant(size_t input) const {
   const auto* tensor = std::get_if<TensorPointer>(&symbol(input));
-  if (tensor == nullptr) refuse("input {}: expected a constant, found a tensor that is computed", input_name(input));
+  if (tensor == nullptr)
+    refuse("input {}: expected a constant, found a tensor that is computed", input_name(input));
   return *tensor;
 }
 
 std::vector<int64_t> NodeView::integers(size_t input) const {
   const TensorPointer tensor = constant(input);
   switch (tensor->type) {
-    case ElementType::kInt64: case ElementType::kInt32: case ElementType::kInt8: case ElementType::kUint8:
+    case ElementType::kInt64:
+    case ElementType::kInt32:
+    case ElementType::kInt8:
+    case ElementType::kUint8:
       return tensor->integers();
     default:
-      malformed("input {}: expected integers, found {}", input_name(input), onnx_file::name_of(tensor->type));
+      malformed("input {}: expected integers, found {}", input_name(input),
+                onnx_file::name_of(tensor->type));
   }
 }
 
 float NodeView::scalar(size_t input) const {
   const TensorPointer tensor = constant(input);
   if (tensor->type != ElementType::kFloat32 || tensor->size() != 1)
-    refuse("input {}: expected one float32, found {} elements of {}", input_name(input), tensor->size(),
-           onnx_file::name_of(tensor->type));
+    refuse("input {}: expected one float32, found {} elements of {}", input_name(input),
+           tensor->size(), onnx_file::name_of(tensor->type));
   return tensor->values<float>()[0];
 }
 
@@ -65,9 +74,11 @@ ExprPointer NodeView::expr(size_t input) const {
   if (const auto* expr = std::get_if<ExprPointer>(&found)) return *expr;
   if (const auto* tensor = std::get_if<TensorPointer>(&found)) {
     if ((*tensor)->type == ElementType::kFloat32) return constant_expr(input_name(input), *tensor);
-    refuse("input {}: expected float32, found {}", input_name(input), onnx_file::name_of((*tensor)->type));
+    refuse("input {}: expected float32, found {}", input_name(input),
+           onnx_file::name_of((*tensor)->type));
   }
-  refuse("input {}: expected float32, as DequantizeLinear gives it, found integers", input_name(input));
+  refuse("input {}: expected float32, as DequantizeLinear gives it, found integers",
+         input_name(input));
 }
 
 bool NodeView::is_signed(size_t input) const {
@@ -77,10 +88,13 @@ bool NodeView::is_signed(size_t input) const {
   if (const auto* tensor = std::get_if<TensorPointer>(&found)) {
     if ((*tensor)->type == ElementType::kInt8 || (*tensor)->type == ElementType::kUint8)
       return (*tensor)->type == ElementType::kInt8;
-    refuse("input {}: expected int8 or uint8, found {}", input_name(input), onnx_file::name_of((*tensor)->type));
+    refuse("input {}: expected int8 or uint8, found {}", input_name(input),
+           onnx_file::name_of((*tensor)->type));
   }
   refuse("input {}: expected int8 or uint8, found {}", input_name(input),
-         std::holds_alternative<Words>(found) ? "int32" : "float32; quantise the model first, with quantize_static");
+         std::holds_alternative<Words>(found)
+             ? "int32"
+             : "float32; quantise the model first, with quantize_static");
 }
 
 ValueId NodeView::bytes(size_t input, const Quantisation& q) const {
@@ -100,9 +114,11 @@ ValueId NodeView::bytes(size_t input, const Quantisation& q) const {
 float NodeView::scale(size_t input) const {
   const TensorPointer tensor = constant(input);
   if (tensor->type != ElementType::kFloat32)
-    refuse("scale {}: expected float32, found {}", input_name(input), onnx_file::name_of(tensor->type));
+    refuse("scale {}: expected float32, found {}", input_name(input),
+           onnx_file::name_of(tensor->type));
   if (tensor->size() != 1)
-    refuse("scale {}: expected one for the whole tensor, found {}", input_name(input), tensor->size());
+    refuse("scale {}: expected one for the whole tensor, found {}", input_name(input),
+           tensor->size());
   const float scale = tensor->values<float>()[0];
   if (!std::isnormal(scale) || scale < 0)
     refuse("scale {}: expected a positive normal float32, found {}", input_name(input), scale);
@@ -116,11 +132,13 @@ int NodeView::zero_point(size_t input, bool is_signed) const {
     refuse("zero point {}: expected {}, found {}", input_name(input), onnx_file::name_of(expected),
            onnx_file::name_of(tensor->type));
   if (tensor->size() != 1)
-    refuse("zero point {}: expected one for the whole tensor, found {}", input_name(input), tensor->size());
+    refuse("zero point {}: expected one for the whole tensor, found {}", input_name(input),
+           tensor->size());
   return static_cast<int>(tensor->integers()[0]);
 }
 
-Quantisation NodeView::quantisation(size_t scale_input, size_t zero_point_input, bool is_signed) const {
+Quantisation NodeView::quantisation(size_t scale_input, size_t zero_point_input,
+                                    bool is_signed) const {
   Quantisation q{.is_signed = is_signed, .scale = scale(scale_input), .zero_point = 0};
   if (has(zero_point_input)) q.zero_point = zero_point(zero_point_input, is_signed);
   return q;
@@ -131,7 +149,8 @@ Quantisation NodeView::output_quantisation(size_t scale_input, size_t zero_point
   if (has(zero_point_input)) {
     const ElementType type = constant(zero_point_input)->type;
     if (type != ElementType::kInt8 && type != ElementType::kUint8)
-      refuse("zero point {}: expected int8 or uint8, found {}", input_name(zero_point_input), onnx_file::name_of(type));
+      refuse("zero point {}: expected int8 or uint8, found {}", input_name(zero_point_input),
+             onnx_file::name_of(type));
     is_signed = type == ElementType::kInt8;
   }
   return quantisation(scale_input, zero_point_input, is_signed);
@@ -149,7 +168,8 @@ const T* typed(const NodeView& node, const char* name) {
   const Attribute* found = node.attribute(name);
   if (found == nullptr) return nullptr;
   const T* value = std::get_if<T>(found);
-  if (value == nullptr) node.malformed("attribute {}: found another type than the operator has", name);
+  if (value == nullptr)
+    node.malformed("attribute {}: found another type than the operator has", name);
   return value;
 }
 }  // namespace
@@ -182,7 +202,8 @@ std::optional<std::vector<float>> NodeView::real_list(const char* name) const {
 
 void NodeView::check_attributes() const {
   for (const auto& [name, value] : node_.attributes)
-    if (!seen_.contains(name)) refuse("attribute {}: not one that zkvm import knows of this operator", name);
+    if (!seen_.contains(name))
+      refuse("attribute {}: not one that zkvm import knows of this operator", name);
 }
 
 uint64_t NodeView::check_size(const Dims& dims) const {
@@ -190,8 +211,9 @@ uint64_t NodeView::check_size(const Dims& dims) const {
   for (const uint32_t dim : dims) {
     elements *= dim;
     if (elements > kMaxElements)
-      refuse_with(onnx_file::ErrorCode::kTooLarge,
-                  fmt::format("tensor of {}: expected at most {} elements", text_of(dims), kMaxElements));
+      refuse_with(
+          onnx_file::ErrorCode::kTooLarge,
+          fmt::format("tensor of {}: expected at most {} elements", text_of(dims), kMaxElements));
   }
   if (elements == 0) refuse("tensor of {}: expected elements, found none", text_of(dims));
   lowering_.charge(elements, *this);

@@ -23,7 +23,8 @@ Pool read_pool(NodeView& node, const Dims& dims, bool is_global) {
   check_dims(node, dims);
   const auto given = is_global ? std::vector<int64_t>(dims.begin() + 2, dims.end())
                                : node.integer_list("kernel_shape").value_or(std::vector<int64_t>{});
-  if (given.empty()) node.malformed("kernel_shape: expected {} numbers, found none", dims.size() - 2);
+  if (given.empty())
+    node.malformed("kernel_shape: expected {} numbers, found none", dims.size() - 2);
   Pool pool;
   pool.window = read_window(node, dims, given, !is_global && node.integer("ceil_mode", 0) != 0);
   pool.dims = {1, dims[1]};
@@ -35,8 +36,9 @@ Pool read_pool(NodeView& node, const Dims& dims, bool is_global) {
 ValueId emit_max_pool(Lowering& lowering, const onnx_file::Node& node, ValueId x, const Pool& pool,
                       const std::string& label, const std::string& name) {
   const Value& of_x = lowering.value(x);
-  const ValueId y = lowering.is_known(x) ? lowering.add_bytes(name, pool.dims, of_x.q)
-                                         : lowering.add_raw_bytes(name, pool.dims, of_x.type == Type::kInt8);
+  const ValueId y = lowering.is_known(x)
+                        ? lowering.add_bytes(name, pool.dims, of_x.q)
+                        : lowering.add_raw_bytes(name, pool.dims, of_x.type == Type::kInt8);
   lowering.add("max_pool", &node, label, MaxPool{x, y, pool.window.window});
   return y;
 }
@@ -62,7 +64,8 @@ void pool_greatest(NodeView& node, bool is_global) {
     expr.inputs = {x};
     expr.quantise = [lowering, of, x, pool, name](const Quantisation& q, const std::string& label) {
       NodeView view(lowering, *of);
-      return emit_max_pool(*lowering, *of, lowering->quantise(x, q, view), pool, of->op_type + label, name);
+      return emit_max_pool(*lowering, *of, lowering->quantise(x, q, view), pool,
+                           of->op_type + label, name);
     };
   }
   node.define(lowering->made(std::move(expr), node));
@@ -71,38 +74,18 @@ void max_pool(NodeView& node) { pool_greatest(node, false); }
 void global_max_pool(NodeView& node) { pool_greatest(node, true); }
 
 // REQUIRES: x means what its value says.
-ValueId emit_average_pool(NodeView& node, ValueId x, const Pool& pool, const Quantisation& q, const std::string& label) {
+ValueId emit_average_pool(NodeView& node, ValueId x, const Pool& pool, const Quantisation& q,
+                          const std::string& label) {
   Lowering& lowering = node.lowering();
-  layers::Window window = pool.window.window;
-  bool include = pool.count_include_pad;
-  const bool raised = window.pads[2] != pool.window.declared_end[0] || window.pads[3] != pool.window.declared_end[1];
-  if (include && raised) {
-    // Padding that counts, then a window beyond it that does not: the padding becomes elements.
-    const Value of_x = lowering.value(x);
-    const bool is_2d = of_x.dims.size() == 4;
-    const uint32_t height = is_2d ? of_x.dims[2] : 1, width = of_x.dims.back();
-    const uint32_t padded_height = window.pads[0] + height + pool.window.declared_end[0];
-    const uint32_t padded_width = window.pads[1] + width + pool.window.declared_end[1];
-    Order order;
-    order.dims = is_2d ? Dims{1, of_x.dims[1], padded_height, padded_width} : Dims{1, of_x.dims[1], padded_width};
-    node.check_size(order.dims);
-    for (uint32_t c = 0; c < of_x.dims[1]; ++c)
-      for (uint32_t i = 0; i < padded_height; ++i)
-        for (uint32_t j = 0; j < padded_width; ++j) {
-          const uint32_t row = i - window.pads[0], column = j - window.pads[1];
-          order.from.push_back(row < height && column < width ? (c * height + row) * width + column : Move::kFill);
-        }
-    x = moved_bytes(node, "pad", x, order, of_x.name, static_cast<uint8_t>(of_x.q.zero_point));
-    window.pads = {0, 0, window.pads[2] - pool.window.declared_end[0], window.pads[3] - pool.window.declared_end[1]};
-    include = false;
-  }
   const ValueId y = lowering.add_bytes(node.output_name(), pool.dims, q);
-  lowering.add("average_pool", &node.node(), label, AveragePool{x, y, window, include});
+  lowering.add("average_pool", &node.node(), label,
+               AveragePool{x, y, pool.window.window, pool.count_include_pad});
   return y;
 }
 
 // even(f32(sum(x - zx)) * (sx / (sy n))) + zy: a depthwise convolution by ones.
-ValueId emit_global_average_pool(NodeView& node, ValueId x, const Quantisation& q, const std::string& label) {
+ValueId emit_global_average_pool(NodeView& node, ValueId x, const Quantisation& q,
+                                 const std::string& label) {
   Lowering& lowering = node.lowering();
   const Value of_x = lowering.value(x);
   check_dims(node, of_x.dims);
@@ -122,7 +105,8 @@ ValueId emit_global_average_pool(NodeView& node, ValueId x, const Quantisation& 
   const float divisor = q.scale * static_cast<float>(count);
   linear.scales = {of_x.q.scale / divisor};
   if (!std::isnormal(linear.scales[0]))
-    node.refuse("scales: expected a normal float32 of {} / ({} * {})", of_x.q.scale, q.scale, count);
+    node.refuse("scales: expected a normal float32 of {} / ({} * {})", of_x.q.scale, q.scale,
+                count);
   linear.y = lowering.add_bytes(node.output_name(), dims, q);
   lowering.add("global_average_pool", &node.node(), label, std::move(linear));
   return linear.y;
@@ -133,21 +117,25 @@ void qlinear_average_pool(NodeView& node) {
   if (node.integer("channels_last", 0) != 0) node.refuse("channels_last: expected 0");
   Pool pool = read_pool(node, node.dims(0), false);
   pool.count_include_pad = node.integer("count_include_pad", 0) != 0;
-  node.define(emit_average_pool(node, x, pool, node.output_quantisation(3, 4), node.node().op_type));
+  node.define(
+      emit_average_pool(node, x, pool, node.output_quantisation(3, 4), node.node().op_type));
 }
 
 void qlinear_global_average_pool(NodeView& node) {
   const ValueId x = node.bytes(0, node.quantisation(1, 2, node.is_signed(0)));
   if (node.integer("channels_last", 0) != 0) node.refuse("channels_last: expected 0");
-  node.define(emit_global_average_pool(node, x, node.output_quantisation(3, 4), node.node().op_type));
+  node.define(
+      emit_global_average_pool(node, x, node.output_quantisation(3, 4), node.node().op_type));
 }
 
 // Of float32: their input must be bytes through DequantizeLinear.
 ValueId pooled_leaf(const NodeView& node) {
   const ExprPointer x = node.expr(0);
   if (x->kind != Expr::Kind::kLeaf)
-    node.refuse("input {}: expected bytes through DequantizeLinear, found {} in float32; quantise behind it",
-                node.input_name(0), x->node ? x->node->op_type : "a tensor");
+    node.refuse(
+        "input {}: expected bytes through DequantizeLinear, found {} in float32; quantise behind "
+        "it",
+        node.input_name(0), x->node ? x->node->op_type : "a tensor");
   return x->value;
 }
 
@@ -157,7 +145,11 @@ void average_pool(NodeView& node) {
   pool.count_include_pad = node.integer("count_include_pad", 0) != 0;
   Lowering* lowering = &node.lowering();
   const onnx_file::Node* of = &node.node();
-  Expr expr{.kind = Expr::Kind::kNode, .name = node.output_name(), .dims = pool.dims, .node = of, .inputs = {x}};
+  Expr expr{.kind = Expr::Kind::kNode,
+            .name = node.output_name(),
+            .dims = pool.dims,
+            .node = of,
+            .inputs = {x}};
   expr.quantise = [lowering, of, pool](const Quantisation& q, const std::string& label) {
     NodeView view(lowering, *of);
     return emit_average_pool(view, pooled_leaf(view), pool, q, of->op_type + label);
@@ -173,7 +165,11 @@ void global_average_pool(NodeView& node) {
   dims[1] = x->dims[1];
   Lowering* lowering = &node.lowering();
   const onnx_file::Node* of = &node.node();
-  Expr expr{.kind = Expr::Kind::kNode, .name = node.output_name(), .dims = dims, .node = of, .inputs = {x}};
+  Expr expr{.kind = Expr::Kind::kNode,
+            .name = node.output_name(),
+            .dims = dims,
+            .node = of,
+            .inputs = {x}};
   expr.quantise = [lowering, of](const Quantisation& q, const std::string& label) {
     NodeView view(lowering, *of);
     return emit_global_average_pool(view, pooled_leaf(view), q, of->op_type + label);

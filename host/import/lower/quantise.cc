@@ -13,16 +13,19 @@ void check_form(const NodeView& node) {
   node.integer("axis", 1);
   node.integer("saturate", 1);
   node.integer("precision", 0);
-  if (node.integer("block_size", 0) != 0) node.refuse("block_size: expected scales per tensor or along an axis, found blocks");
+  if (node.integer("block_size", 0) != 0)
+    node.refuse("block_size: expected scales per tensor or along an axis, found blocks");
 }
 
 // Scales and zero points of a constant: one, or as many as its axis has.
-QuantisedTensor constant_parameters(const NodeView& node, const TensorPointer& tensor, ElementType type) {
+QuantisedTensor constant_parameters(const NodeView& node, const TensorPointer& tensor,
+                                    ElementType type) {
   QuantisedTensor result;
   result.tensor = tensor;
   const TensorPointer scales = node.constant(1);
   if (scales->type != ElementType::kFloat32)
-    node.refuse("scale {}: expected float32, found {}", node.input_name(1), onnx_file::name_of(scales->type));
+    node.refuse("scale {}: expected float32, found {}", node.input_name(1),
+                onnx_file::name_of(scales->type));
   result.scales = scales->values<float>();
   for (const float s : result.scales)
     if (!std::isnormal(s) || s < 0)
@@ -30,19 +33,21 @@ QuantisedTensor constant_parameters(const NodeView& node, const TensorPointer& t
   if (result.scales.size() != 1) {
     result.axis = node.axis(node.integer("axis", 1), tensor->dims.size());
     if (scales->dims.size() != 1 || scales->dims[0] != tensor->dims[result.axis])
-      node.refuse("scale {}: expected 1 or {}, found {}", node.input_name(1), tensor->dims[result.axis],
-                  result.scales.size());
+      node.refuse("scale {}: expected 1 or {}, found {}", node.input_name(1),
+                  tensor->dims[result.axis], result.scales.size());
   }
   result.zero_points.assign(result.scales.size(), 0);
   if (node.has(2)) {
     const TensorPointer zeros = node.constant(2);
     if (zeros->type != type)
-      node.refuse("zero point {}: expected {}, found {}", node.input_name(2), onnx_file::name_of(type),
-                  onnx_file::name_of(zeros->type));
+      node.refuse("zero point {}: expected {}, found {}", node.input_name(2),
+                  onnx_file::name_of(type), onnx_file::name_of(zeros->type));
     const std::vector<int64_t> values = zeros->integers();
     if (values.size() != result.scales.size())
-      node.refuse("zero point {}: expected {}, found {}", node.input_name(2), result.scales.size(), values.size());
-    for (size_t i = 0; i < values.size(); ++i) result.zero_points[i] = static_cast<int32_t>(values[i]);
+      node.refuse("zero point {}: expected {}, found {}", node.input_name(2), result.scales.size(),
+                  values.size());
+    for (size_t i = 0; i < values.size(); ++i)
+      result.zero_points[i] = static_cast<int32_t>(values[i]);
   }
   return result;
 }
@@ -99,10 +104,11 @@ void quantise(NodeView& node) {
     node.refuse("output_dtype: expected int8 or uint8, found ONNX's type {}", wanted);
   const ExprPointer expr = node.expr(0);
   if (expr->kind == Expr::Kind::kConstant) {
-    const ElementType type = node.has(2) ? node.constant(2)->type
+    const ElementType type = node.has(2)           ? node.constant(2)->type
                              : wanted == kOnnxInt8 ? ElementType::kInt8
                                                    : ElementType::kUint8;
-    if (!is_byte(type)) node.refuse("zero point: expected int8 or uint8, found {}", onnx_file::name_of(type));
+    if (!is_byte(type))
+      node.refuse("zero point: expected int8 or uint8, found {}", onnx_file::name_of(type));
     return node.define(quantised_constant(node, *expr, type));
   }
   Quantisation q = node.output_quantisation(1, 2);
@@ -113,8 +119,9 @@ void quantise(NodeView& node) {
 }
 
 void dynamically_quantised(NodeView& node) {
-  node.refuse("found dynamic quantisation, whose scales depend on the input; quantise with "
-              "onnxruntime.quantization.quantize_static and calibration data instead");
+  node.refuse(
+      "found dynamic quantisation, whose scales depend on the input; quantise with "
+      "onnxruntime.quantization.quantize_static and calibration data instead");
 }
 
 }  // namespace

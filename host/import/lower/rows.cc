@@ -1,6 +1,7 @@
 // What reads a whole row at once: Softmax, means, LayerNormalization, the greatest elements.
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "host/import/lower/lowering.h"
 
@@ -22,8 +23,10 @@ Rows rows_of(const Dims& dims, const std::vector<bool>& is_last) {
   uint32_t width = 1;
   for (const size_t i : rows.permutation) {
     rows.transposed_dims.push_back(dims[i]);
-    if (is_last[i]) width *= dims[i];
-    else rows.dims.push_back(dims[i]);
+    if (is_last[i])
+      width *= dims[i];
+    else
+      rows.dims.push_back(dims[i]);
   }
   rows.dims.push_back(width);
   return rows;
@@ -41,22 +44,30 @@ ValueId bring_back(NodeView& node, ValueId y, const Rows& rows, const Dims& dims
   if (rows.dims == dims) return y;
   std::vector<size_t> inverse(rows.permutation.size());
   for (size_t i = 0; i < inverse.size(); ++i) inverse[rows.permutation[i]] = i;
-  return moved_bytes(node, "transpose", y, transposed(rows.transposed_dims, inverse), node.lowering().value(y).name);
+  return moved_bytes(node, "transpose", y, transposed(rows.transposed_dims, inverse),
+                     node.lowering().value(y).name);
 }
 
 ValueId leaf(const NodeView& node, const ExprPointer& x) {
   if (x->kind != Expr::Kind::kLeaf)
-    node.refuse("input {}: expected bytes through DequantizeLinear, found {} in float32; quantise behind it", x->name,
-                x->node ? x->node->op_type : "a tensor");
+    node.refuse(
+        "input {}: expected bytes through DequantizeLinear, found {} in float32; quantise behind "
+        "it",
+        x->name, x->node ? x->node->op_type : "a tensor");
   return x->value;
 }
 
 // An operator that reads bytes where QuantizeLinear follows, and else is a part of the tail.
-void define_float(NodeView& node, const ExprPointer& x, Dims dims,
-                  std::function<ValueId(NodeView&, ValueId, const Quantisation&, const std::string&)> make = {}) {
+void define_float(
+    NodeView& node, const ExprPointer& x, Dims dims,
+    std::function<ValueId(NodeView&, ValueId, const Quantisation&, const std::string&)> make = {}) {
   Lowering* lowering = &node.lowering();
   const onnx_file::Node* of = &node.node();
-  Expr expr{.kind = Expr::Kind::kNode, .name = node.output_name(), .dims = std::move(dims), .node = of, .inputs = {x}};
+  Expr expr{.kind = Expr::Kind::kNode,
+            .name = node.output_name(),
+            .dims = std::move(dims),
+            .node = of,
+            .inputs = {x}};
   if (make)
     expr.quantise = [lowering, of, x, make](const Quantisation& q, const std::string& label) {
       NodeView view(lowering, *of);
@@ -75,8 +86,8 @@ std::vector<bool> softmax_axes(const NodeView& node, const Dims& dims, int64_t o
   return is_last;
 }
 
-ValueId emit_softmax(NodeView& node, ValueId x, const std::vector<bool>& is_last, const Quantisation& q,
-                     const std::string& label) {
+ValueId emit_softmax(NodeView& node, ValueId x, const std::vector<bool>& is_last,
+                     const Quantisation& q, const std::string& label) {
   Lowering& lowering = node.lowering();
   const Dims dims = lowering.value(x).dims;
   const Rows rows = rows_of(dims, is_last);
@@ -89,10 +100,11 @@ ValueId emit_softmax(NodeView& node, ValueId x, const std::vector<bool>& is_last
 void softmax(NodeView& node) {
   const ExprPointer x = node.expr(0);
   const std::vector<bool> is_last = softmax_axes(node, x->dims, node.opset());
-  define_float(node, x, x->dims,
-               [is_last](NodeView& view, ValueId value, const Quantisation& q, const std::string& label) {
-                 return emit_softmax(view, value, is_last, q, label);
-               });
+  define_float(
+      node, x, x->dims,
+      [is_last](NodeView& view, ValueId value, const Quantisation& q, const std::string& label) {
+        return emit_softmax(view, value, is_last, q, label);
+      });
 }
 
 void qlinear_softmax(NodeView& node) {
@@ -110,8 +122,10 @@ struct Reduction {
 };
 Reduction read_reduction(NodeView& node, const Dims& dims, int64_t axes_as_input_since) {
   std::optional<std::vector<int64_t>> axes;
-  if (node.opset() < axes_as_input_since) axes = node.integer_list("axes");
-  else if (node.has(1)) axes = node.integers(1);
+  if (node.opset() < axes_as_input_since)
+    axes = node.integer_list("axes");
+  else if (node.has(1))
+    axes = node.integers(1);
   const bool keep = node.integer("keepdims", 1) != 0;
   const bool none_is_all = node.integer("noop_with_empty_axes", 0) == 0;
   Reduction reduction;
@@ -119,31 +133,36 @@ Reduction read_reduction(NodeView& node, const Dims& dims, int64_t axes_as_input
   if (axes)
     for (const int64_t a : *axes) reduction.is_last[node.axis(a, dims.size())] = true;
   for (size_t i = 0; i < dims.size(); ++i)
-    if (!reduction.is_last[i]) reduction.dims.push_back(dims[i]);
-    else if (keep) reduction.dims.push_back(1);
+    if (!reduction.is_last[i])
+      reduction.dims.push_back(dims[i]);
+    else if (keep)
+      reduction.dims.push_back(1);
   return reduction;
 }
 
 void reduce_mean(NodeView& node) {
   const ExprPointer x = node.expr(0);
   const Reduction reduction = read_reduction(node, x->dims, 18);
-  define_float(node, x, reduction.dims,
-               [reduction](NodeView& view, ValueId value, const Quantisation& q, const std::string& label) {
-                 Lowering& lowering = view.lowering();
-                 const Rows rows = rows_of(lowering.value(value).dims, reduction.is_last);
-                 const ValueId from = bring_last(view, value, rows);
-                 const Dims short_dims(rows.dims.begin(), rows.dims.end() - 1);
-                 const ValueId y = lowering.add_bytes(view.output_name(), short_dims, q);
-                 lowering.add("reduce_mean", &view.node(), label, ReduceMean{from, y});
-                 if (short_dims == reduction.dims) return y;
-                 return moved_bytes(view, "reshape", y, identity_order(short_dims, reduction.dims), view.output_name());
-               });
+  define_float(
+      node, x, reduction.dims,
+      [reduction](NodeView& view, ValueId value, const Quantisation& q, const std::string& label) {
+        Lowering& lowering = view.lowering();
+        const Rows rows = rows_of(lowering.value(value).dims, reduction.is_last);
+        const ValueId from = bring_last(view, value, rows);
+        const Dims short_dims(rows.dims.begin(), rows.dims.end() - 1);
+        const ValueId y = lowering.add_bytes(view.output_name(), short_dims, q);
+        lowering.add("reduce_mean", &view.node(), label, ReduceMean{from, y});
+        if (short_dims == reduction.dims) return y;
+        return moved_bytes(view, "reshape", y, identity_order(short_dims, reduction.dims),
+                           view.output_name());
+      });
 }
 
 // In the tail only.
 void reduce(NodeView& node) {
   const ExprPointer x = node.expr(0);
-  define_float(node, x, read_reduction(node, x->dims, node.node().op_type == "ReduceSum" ? 13 : 18).dims);
+  define_float(node, x,
+               read_reduction(node, x->dims, node.node().op_type == "ReduceSum" ? 13 : 18).dims);
 }
 void same_shape(NodeView& node) {
   const ExprPointer x = node.expr(0);
@@ -157,9 +176,11 @@ void layer_normalization(NodeView& node) {
   const size_t axis = node.axis(node.integer("axis", -1), dims.size());
   const float epsilon = node.real("epsilon", 1e-5f);
   node.integer("stash_type", 1);
-  if (!(epsilon >= 0) || !std::isfinite(epsilon)) node.refuse("epsilon: expected a positive float32, found {}", epsilon);
+  if (!(epsilon >= 0) || !std::isfinite(epsilon))
+    node.refuse("epsilon: expected a positive float32, found {}", epsilon);
   for (size_t i = 1; i < node.node().outputs.size(); ++i)
-    if (node.has_output(i)) node.refuse("output {}: expected none but the first", node.output_name(i));
+    if (node.has_output(i))
+      node.refuse("output {}: expected none but the first", node.output_name(i));
   std::vector<bool> is_last(dims.size());
   for (size_t i = axis; i < dims.size(); ++i) is_last[i] = true;
   const Rows rows = rows_of(dims, is_last);
@@ -171,12 +192,15 @@ void layer_normalization(NodeView& node) {
       node.refuse("input {}: expected {} constants", node.input_name(input), width);
     std::vector<float> values = floats_of(*expr)->values<float>();
     for (const float value : values)
-      if (!std::isfinite(value)) node.refuse("input {}: expected finite numbers, found {}", node.input_name(input), value);
+      if (!std::isfinite(value))
+        node.refuse("input {}: expected finite numbers, found {}", node.input_name(input), value);
     return values;
   };
-  LayerNormalization what{.x = 0, .y = 0, .scale = parameters(1, 1), .bias = parameters(2, 0), .epsilon = epsilon};
+  LayerNormalization what{
+      .x = 0, .y = 0, .scale = parameters(1, 1), .bias = parameters(2, 0), .epsilon = epsilon};
   define_float(node, x, dims,
-               [what, rows, dims](NodeView& view, ValueId value, const Quantisation& q, const std::string& label) {
+               [what, rows, dims](NodeView& view, ValueId value, const Quantisation& q,
+                                  const std::string& label) {
                  Lowering& lowering = view.lowering();
                  LayerNormalization made = what;
                  made.x = bring_last(view, value, rows);
@@ -185,6 +209,48 @@ void layer_normalization(NodeView& node) {
                  lowering.add("layer_normalization", &view.node(), label, std::move(made));
                  return bring_back(view, y, rows, dims);
                });
+}
+
+bool is_operator(const ExprPointer& expr, std::string_view op_type) {
+  return expr && expr->kind == Expr::Kind::kNode && expr->node->op_type == op_type;
+}
+
+// One input is what `is_wanted` says: that one and the other one.
+template <class Is>
+std::optional<std::pair<ExprPointer, ExprPointer>> either(const ExprPointer& expr,
+                                                          std::string_view op_type,
+                                                          Is&& is_wanted) {
+  if (!is_operator(expr, op_type) || expr->inputs.size() != 2) return std::nullopt;
+  for (const size_t i : {size_t{0}, size_t{1}})
+    if (is_wanted(expr->inputs[i])) return std::pair(expr->inputs[i], expr->inputs[1 - i]);
+  return std::nullopt;
+}
+
+bool is_constant(const ExprPointer& expr) { return expr && expr->kind == Expr::Kind::kConstant; }
+bool is_one(const ExprPointer& expr) { return is_constant(expr) && elements_of(expr->dims) == 1; }
+
+// The mean of x along its last axis, which stays as 1.
+ExprPointer mean_of(const ExprPointer& expr) {
+  if (!is_operator(expr, "ReduceMean")) return nullptr;
+  Dims dims = expr->inputs[0]->dims;
+  if (dims.empty()) return nullptr;
+  dims.back() = 1;
+  return expr->dims == dims ? expr->inputs[0] : nullptr;
+}
+
+// x where the expression is x minus its mean.
+ExprPointer deviation_of(const ExprPointer& expr) {
+  if (!is_operator(expr, "Sub") || mean_of(expr->inputs[1]) != expr->inputs[0]) return nullptr;
+  return expr->inputs[0];
+}
+
+// d where the expression is d d.
+ExprPointer square_of(const ExprPointer& expr) {
+  if (is_operator(expr, "Mul") && expr->inputs[0] == expr->inputs[1]) return expr->inputs[0];
+  if (is_operator(expr, "Pow") && is_one(expr->inputs[1]) &&
+      floats_of(*expr->inputs[1])->values<float>()[0] == 2.0f)
+    return expr->inputs[0];
+  return nullptr;
 }
 
 // The greatest -----------------------------------------------------------------------------------
@@ -203,18 +269,22 @@ std::optional<ValueId> ordered_bytes(const NodeView& node) {
 void arg_extreme(NodeView& node, bool least) {
   const Dims dims = node.dims(0);
   const size_t axis = node.axis(node.integer("axis", 0), dims.size());
-  const bool keep = node.integer("keepdims", 1) != 0, last = node.integer("select_last_index", 0) != 0;
+  const bool keep = node.integer("keepdims", 1) != 0,
+             last = node.integer("select_last_index", 0) != 0;
   std::vector<bool> is_last(dims.size());
   is_last[axis] = true;
   Dims result = dims;
-  if (keep) result[axis] = 1;
-  else result.erase(result.begin() + static_cast<ptrdiff_t>(axis));
+  if (keep)
+    result[axis] = 1;
+  else
+    result.erase(result.begin() + static_cast<ptrdiff_t>(axis));
   const auto x = ordered_bytes(node);
   if (!x) return define_float(node, node.expr(0), result);
   const Rows rows = rows_of(dims, is_last);
   const ValueId from = bring_last(node, *x, rows);
   node.check_size(result);
-  const ValueId y = node.lowering().add_words(node.output_name(), Dims(rows.dims.begin(), rows.dims.end() - 1));
+  const ValueId y =
+      node.lowering().add_words(node.output_name(), Dims(rows.dims.begin(), rows.dims.end() - 1));
   node.lowering().add(least ? "arg_min" : "arg_max", &node.node(), node.node().op_type,
                       ArgMax{.x = from, .y = y, .least = least, .last = last});
   node.define(Words{y, result});
@@ -235,22 +305,28 @@ void top_k(NodeView& node) {
     k = values[0];
   }
   const bool least = node.integer("largest", 1) == 0;
-  if (node.integer("sorted", 1) == 0) node.refuse("sorted: expected 1, found an order that ONNX leaves open");
-  if (k < 1 || k > int64_t{dims[axis]}) node.malformed("k: expected 1 to {}, found {}", dims[axis], k);
+  if (node.integer("sorted", 1) == 0)
+    node.refuse("sorted: expected 1, found an order that ONNX leaves open");
+  if (k < 1 || k > int64_t{dims[axis]})
+    node.malformed("k: expected 1 to {}, found {}", dims[axis], k);
   if (axis + 1 != dims.size()) node.refuse("axis: expected the last, found {}", axis);
   const auto x = ordered_bytes(node);
-  if (!x) node.refuse("input {}: expected bytes, or DequantizeLinear of them, found another float32", node.input_name(0));
+  if (!x)
+    node.refuse("input {}: expected bytes, or DequantizeLinear of them, found another float32",
+                node.input_name(0));
   Dims result = dims;
   result[axis] = static_cast<uint32_t>(k);
   node.check_size(result);
   Lowering& lowering = node.lowering();
   const Value of_x = lowering.value(*x);
   const std::string name = node.has_output(0) ? node.output_name(0) : node.node().name + "_values";
-  const ValueId values = lowering.is_known(*x) ? lowering.add_bytes(name, result, of_x.q)
-                                               : lowering.add_raw_bytes(name, result, of_x.type == Type::kInt8);
-  const ValueId indices =
-      lowering.add_words(node.has_output(1) ? node.output_name(1) : node.node().name + "_indices", result);
-  lowering.add("top_k", &node.node(), "TopK", TopK{.x = *x, .values = values, .indices = indices, .least = least});
+  const ValueId values = lowering.is_known(*x)
+                             ? lowering.add_bytes(name, result, of_x.q)
+                             : lowering.add_raw_bytes(name, result, of_x.type == Type::kInt8);
+  const ValueId indices = lowering.add_words(
+      node.has_output(1) ? node.output_name(1) : node.node().name + "_indices", result);
+  lowering.add("top_k", &node.node(), "TopK",
+               TopK{.x = *x, .values = values, .indices = indices, .least = least});
   if (node.has_output(0)) {
     if (const auto* expr = std::get_if<ExprPointer>(&node.symbol(0))) {
       Expr leaf_of_values{.kind = Expr::Kind::kLeaf, .name = name, .dims = result};
@@ -265,6 +341,43 @@ void top_k(NodeView& node) {
 }
 
 }  // namespace
+
+// (x - mean) / sqrt(mean of squares + epsilon), times a scale, plus a bias.
+std::optional<ValueId> quantise_written_out(const ExprPointer& expr, const Quantisation& q,
+                                            NodeView& who, const std::string& label) {
+  ExprPointer at = expr, scale, bias;
+  if (const auto sum = either(at, "Add", is_constant)) std::tie(bias, at) = *sum;
+  if (const auto product = either(at, "Mul", is_constant)) std::tie(scale, at) = *product;
+  if (!is_operator(at, "Div") || !is_operator(at->inputs[1], "Sqrt")) return std::nullopt;
+  const auto raised = either(at->inputs[1]->inputs[0], "Add", is_one);
+  if (!raised) return std::nullopt;
+  const ExprPointer squares = mean_of(raised->second), x = deviation_of(at->inputs[0]);
+  const ExprPointer deviation = squares ? square_of(squares) : nullptr;
+  if (!x || !deviation || deviation_of(deviation) != x || x->kind != Expr::Kind::kLeaf ||
+      x->dims != expr->dims)
+    return std::nullopt;
+  const uint32_t width = x->dims.back();
+  const auto parameters = [&](const ExprPointer& constant, float otherwise) {
+    std::vector<float> values(width, otherwise);
+    if (!constant) return values;
+    const std::vector<float> given = floats_of(*constant)->values<float>();
+    if (given.size() != 1 && (given.size() != width || constant->dims.back() != width))
+      who.refuse("{}: expected {} constants", constant->name, width);
+    for (uint32_t i = 0; i < width; ++i) values[i] = given[given.size() == 1 ? 0 : i];
+    return values;
+  };
+  LayerNormalization what{.x = x->value,
+                          .y = 0,
+                          .scale = parameters(scale, 1),
+                          .bias = parameters(bias, 0),
+                          .epsilon = floats_of(*raised->first)->values<float>()[0]};
+  if (!(what.epsilon >= 0))
+    who.refuse("epsilon: expected a positive float32, found {}", what.epsilon);
+  Lowering& lowering = who.lowering();
+  const ValueId y = what.y = lowering.add_bytes(expr->name, x->dims, q);
+  lowering.add("layer_normalization", expr->node, "LayerNormalization" + label, std::move(what));
+  return y;
+}
 
 Handlers row_handlers() {
   return {{"Softmax", softmax},
