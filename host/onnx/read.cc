@@ -170,10 +170,10 @@ Result<void> Reader::read_versions() {
   if (model_.ir_version < kLeastIr || model_.ir_version > kMostIr)
     return unsupported(fmt::format("expected a model of IR version {} to {}, found {}", kLeastIr,
                                    kMostIr, model_.ir_version));
+  const bool only_casts = has_only_casts(graph_);
   for (const auto& import : proto_.opset_import()) {
     const std::string domain = domain_of(import.domain());
-    const bool casts =
-        domain.empty() && import.version() == kLeastOpsetOfCasts && has_only_casts(graph_);
+    const bool casts = only_casts && domain.empty() && import.version() == kLeastOpsetOfCasts;
     for (const Versions& known : kOpsets)
       if (domain == known.domain && !casts &&
           (import.version() < known.least || import.version() > known.most))

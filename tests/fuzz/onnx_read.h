@@ -31,7 +31,7 @@ inline void check_tensor(const Tensor& tensor) {
 
 inline void check_model(const Model& model) {
   ZK_CHECK(model.ir_version >= 3 && model.ir_version <= 13);
-  ZK_CHECK(model.opsets.at("") >= 10 && model.opsets.at("") <= 27);
+  ZK_CHECK(model.opsets.at("") >= 9 && model.opsets.at("") <= 27);
   std::set<std::string> written, names;
   for (const auto& [name, tensor] : model.constants) {
     check_tensor(*tensor);

@@ -296,6 +296,16 @@ TEST(OnnxHostile, NestedGraphs) {
   expect_bounded(std::vector<uint8_t>(1'000'000, 0x0b), {}, "no protobuf message");
 }
 
+// Opset 9 is for nodes that are all casts: looked up once, not for every import.
+TEST(OnnxHostile, ManyImportsOfManyCasts) {
+  onnx::ModelProto model = small_model();
+  model.mutable_graph()->clear_node();
+  model.clear_opset_import();
+  for (int i = 0; i < 50'000; ++i) model.add_opset_import()->set_version(9);
+  for (int i = 0; i < 50'000; ++i) model.mutable_graph()->add_node()->set_op_type("Cast");
+  expect_bounded(bytes_of(model), {}, "output \"y\": no node writes it");
+}
+
 // As long a way to a cycle as there is, past nodes with many inputs that are there.
 TEST(OnnxHostile, ACycleBehindManyInputs) {
   onnx::ModelProto model = small_model();
