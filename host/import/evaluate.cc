@@ -316,26 +316,29 @@ class Evaluator {
     return std::nullopt;
   }
 
+  // Elements of four bytes move, too; they have no table, and `fill` is each byte's.
   Failure compute(const Move& move) {
+    const size_t width = bytes_of_type(value(move.y).type);
     Bytes all;  // of all inputs, mapped
     for (size_t i = 0; i < move.inputs.size(); ++i) {
       if (Failure failure = missing({move.inputs[i]})) return failure;
+      if (bytes_of_type(value(move.inputs[i]).type) != width)
+        return failed("operand {}: expected elements of {} bytes", i, width);
       const Bytes* table =
           move.tables.empty() || move.tables[i].empty() ? nullptr : &move.tables[i];
       for (const uint8_t byte : values_[move.inputs[i]])
         all.push_back(table ? (*table)[byte] : byte);
     }
     Bytes& y = allocate(move.y);
-    if (move.from.size() != y.size())
-      return failed("elements: expected {}, found {}", y.size(), move.from.size());
-    for (size_t i = 0; i < y.size(); ++i) {
-      if (move.from[i] == Move::kFill) {
-        y[i] = move.fill;
-      } else if (move.from[i] < all.size()) {
-        y[i] = all[move.from[i]];
-      } else {
-        return failed("element {}: expected one of {}, found {}", i, all.size(), move.from[i]);
-      }
+    if (move.from.size() * width != y.size())
+      return failed("elements: expected {}, found {}", y.size() / width, move.from.size());
+    for (size_t i = 0; i < move.from.size(); ++i) {
+      const size_t from = size_t{move.from[i]} * width;
+      if (move.from[i] != Move::kFill && from >= all.size())
+        return failed("element {}: expected one of {}, found {}", i, all.size() / width,
+                      move.from[i]);
+      for (size_t byte = 0; byte < width; ++byte)
+        y[i * width + byte] = move.from[i] == Move::kFill ? move.fill : all[from + byte];
     }
     return std::nullopt;
   }
