@@ -29,7 +29,7 @@ def pair(
     ties=False,
     constant=None,
     zeros=None,
-    samples=3,
+    samples=2,
     after=None,
     one_scale=False,
     out_floats=None,

@@ -549,8 +549,35 @@ def sums_cases():
     yield sums("sums_conv_then_moves", "Conv", then=lambda g, v: g.node("Sigmoid", [g.node("Flatten", [v])]))
 
 
+def float_network(name, function, dims, x="s8", y="s8", sy=0.08, samples=6):
+    """Where the runtime does not fuse, it computes in float32, with scales that make ties: 0.05 * 0.02 / 0.08 is 1/80."""
+    graph = Graph(name)
+    xq = graph.input(dims, x, 0.05, 3)
+    graph.output(graph.q(function(graph, graph.dq(xq)), y, sy, 5))
+    return graph, samples
+
+
+def float_network_cases():
+    def conv(graph, v):
+        return graph.node("Conv", [v, graph.dq_constant(weights(graph, (3, 2, 3, 3), "s8"), 0.02, 0)])
+
+    def flatten_and_gemm(graph, v):
+        w = graph.dq_constant(weights(graph, (40, 18), "s8"), 0.02, 0)
+        return graph.node("Gemm", [graph.node("Flatten", [v]), w], transB=1)
+
+    yield float_network("float_conv_u8_to_s8", conv, (1, 2, 8, 8), "u8")
+    yield float_network("float_conv_and_flatten", lambda g, v: g.node("Flatten", [conv(g, v)]), (1, 2, 8, 8))
+    yield float_network("float_flatten_and_gemm", flatten_and_gemm, (1, 2, 3, 3))
+    yield float_network(
+        "float_conv_and_constant",
+        lambda g, v: g.node("Add", [conv(g, v), g.floats(g.rng.normal(0, 1, (3, 1, 1)))]),
+        (1, 2, 8, 8),
+    )
+
+
 def cases():
     return itertools.chain(
+        float_network_cases(),
         sums_cases(),
         matmul_and_bias_cases(),
         conv_cases(),

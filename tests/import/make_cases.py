@@ -34,12 +34,13 @@ FURTHER = {
 def computed(times):
     import elementwise_cases
     import exporter_cases
+    import form_cases
     import linear_cases
     import runtime
     import shape_cases
     import static_quantisation
 
-    for module in (linear_cases, elementwise_cases, shape_cases, exporter_cases, static_quantisation):
+    for module in (linear_cases, elementwise_cases, shape_cases, exporter_cases, form_cases, static_quantisation):
         for graph, samples in module.cases():
             yield from_runtime(runtime, graph, samples, times)
 
