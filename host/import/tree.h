@@ -1,5 +1,5 @@
 // Decision trees of ai.onnx.ml, as ONNX Runtime 1.32 computes them on float32 features with one thread: comparisons are
-// exact in integers, sums in float32 in the order of the trees. rules.md has the formulas; tests/import/tree_cases.py
+// exact in integers, sums in float32 in the order of the trees. trees.md has the rules; tests/import/make_tree_cases.py
 // holds them against the runtime.
 #pragma once
 
