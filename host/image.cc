@@ -1,10 +1,11 @@
-// The image of a guest and its id: see stark/machine/image.h.
+// The image of a guest, its id and what it covers of the model: see stark/machine/image.h.
 #include <utility>
 
 #include "host/image_cache.h"
 #include "host/program.h"
 #include "host/verify.h"
 #include "host/zkvm.h"
+#include "stark/hash/blake3.h"
 #include "stark/session/image/program_image.h"
 
 namespace zkvm {
@@ -26,6 +27,16 @@ Result<ImageId> image_id(std::span<const uint8_t> elf) {
   const auto image = program_image(*program, key);
   if (!image) return tl::unexpected(Error{ErrorCode::kUnfitElf, image.error().message});
   return to_api(image->image().id());
+}
+
+Result<std::vector<uint8_t>> model_section(std::span<const uint8_t> elf) {
+  vm::Result<std::vector<uint8_t>> section = vm::load_model(elf);
+  if (!section) return tl::unexpected(to_api(section.error()));
+  return std::move(*section);
+}
+
+ModelDigest model_digest(std::span<const uint8_t> section) {
+  return to_api(stark::blake3_hash(section));
 }
 
 }  // namespace zkvm

@@ -18,7 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kFormat = 1;
-constexpr int kMaxDepth = 8;     // of objects and arrays in each other; what is known needs 4
+constexpr size_t kMaxDepth = 8;  // of objects and arrays in each other; what is known needs 4
 constexpr size_t kMaxKeys = 32;  // of an object: each takes time for all before it
 constexpr std::array kTypes = {TensorType::kInt8, TensorType::kUint8, TensorType::kInt32,
                                TensorType::kFloat32};
@@ -304,30 +304,55 @@ Result<OnnxInfo> read_onnx(const Json& json) {
   return out;
 }
 
-// Refuses what two readers could read differently, or what nests without end: parse() itself knows neither.
-Result<Json> parse(std::span<const uint8_t> bytes) {
-  std::vector<std::set<std::string>> keys;
+// Refuses what two readers could read differently, or what nests without end: a parser of values knows neither.
+class Watch : public nlohmann::json_sax<Json> {
+ public:
   std::string problem;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (depth > kMaxDepth && problem.empty())
-      problem = fmt::format("expected at most {} levels, found more", kMaxDepth);
-    if (!problem.empty()) return false;
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key) {
-      if (!keys.back().insert(value.get<std::string>()).second)
-        problem = fmt::format("expected each key once, found {} twice in one object",
-                              shown(value.get<std::string>()));
-      else if (keys.back().size() > kMaxKeys)
-        problem = fmt::format("expected at most {} keys in an object, found more", kMaxKeys);
-    }
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_array(size_t) override { return enter(); }
+  bool end_array() override { return leave(); }
+  bool start_object(size_t) override { return enter(); }
+  bool end_object() override { return leave(); }
+  bool parse_error(size_t, const std::string&, const nlohmann::json::exception&) override {
+    return false;
+  }
+  bool key(string_t& key) override {
+    if (!keys_.back().insert(key).second)
+      problem = fmt::format("expected each key once, found {} twice in one object", shown(key));
+    else if (keys_.back().size() > kMaxKeys)
+      problem = fmt::format("expected at most {} keys in an object, found more", kMaxKeys);
     return problem.empty();
-  };
-  Json json = Json::parse(bytes.begin(), bytes.end(), watch, /*allow_exceptions=*/false);
-  if (!problem.empty()) return fail("{}", problem);
-  if (json.is_discarded())
+  }
+
+ private:
+  bool enter() {
+    keys_.emplace_back();
+    if (keys_.size() > kMaxDepth)
+      problem = fmt::format("expected at most {} levels, found more", kMaxDepth);
+    return problem.empty();
+  }
+  bool leave() {
+    keys_.pop_back();
+    return true;
+  }
+
+  std::vector<std::set<std::string>> keys_;  // of the objects and arrays around
+};
+
+Result<Json> parse(std::span<const uint8_t> bytes) {
+  Watch watch;
+  if (!Json::sax_parse(bytes.begin(), bytes.end(), &watch)) {
+    if (!watch.problem.empty()) return fail("{}", watch.problem);
     return fail("expected JSON in UTF-8, found {} bytes of none", bytes.size());
-  return json;
+  }
+  return Json::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
 }
 
 // Decimal, so that a reader who takes it as a double and then as a float has the same float.

@@ -282,11 +282,14 @@ Result<Verification> verify(std::span<const uint8_t> bytes, const ImageId& image
     if (!verified) return refuse(i, verified.error());
     least = std::min(least, verified->soundness.bits);
   }
+  std::optional<ModelDigest> model;
+  if (image->model) model = to_api(*image->model);
   return Verification{.image_id = image_id,
                       .exit_code = static_cast<int32_t>(receipt->exit_code),
                       .journal = {receipt->journal.begin(), receipt->journal.end()},
                       .security_bits = receipt_security(least, segments),
-                      .segments = static_cast<uint32_t>(segments)};
+                      .segments = static_cast<uint32_t>(segments),
+                      .model = model};
 }
 
 }  // namespace zkvm

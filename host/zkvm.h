@@ -110,6 +110,13 @@ struct RunOptions {
 // kOutOfMemory.
 [[nodiscard]] Result<ImageId> image_id(std::span<const uint8_t> elf);
 
+// What the guest `elf` says of its model, in the bytes of its section; none if it says nothing.
+// read_model_info (host/model_info.h) reads them. Errors: kMalformedElf, kUnfitElf.
+[[nodiscard]] Result<std::vector<uint8_t>> model_section(std::span<const uint8_t> elf);
+
+// By this a Verification knows it: BLAKE3 of the section's bytes.
+[[nodiscard]] ModelDigest model_digest(std::span<const uint8_t> section);
+
 // How far a proof is.
 struct ProveProgress {
   uint32_t segment = 0;    // the one that is being proven, from 0

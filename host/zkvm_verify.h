@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -21,10 +22,13 @@
 
 namespace zkvm {
 
-// What pins a program: its code, its initial memory, its memory map, its entry point and the
-// version of the proof system. Anyone computes it from the ELF file (`zkvm id`). Written in hex,
+// What pins a program: its code, its initial memory, its memory map, its entry point, what it says of its
+// model and the version of the proof system. Anyone computes it from the ELF file (`zkvm id`). Written in hex,
 // byte 0 first.
 using ImageId = std::array<uint8_t, 32>;
+
+// BLAKE3 of what a program says of its model (host/model_info.h): of the bytes of the section .zkvm.model.
+using ModelDigest = std::array<uint8_t, 32>;
 
 struct VerifyOptions {
   // The least proven security that is accepted, in bits, of the whole receipt.
@@ -39,6 +43,7 @@ struct Verification {
   std::vector<uint8_t> journal;  // a multiple of 4 bytes
   double security_bits = 0;      // proven, of the whole receipt
   uint32_t segments = 0;
+  std::optional<ModelDigest> model = {};  // the image id covers it; absent: the program says nothing
 };
 
 // Checks every byte of `receipt` (see host/doc/receipt.md), however hostile. A program that exited

@@ -396,6 +396,12 @@ Result<Program> load_elf(std::span<const uint8_t> file, const LoadLimits& limits
                  std::move(*model)};
 }
 
+Result<std::vector<uint8_t>> load_model(std::span<const uint8_t> file) {
+  const auto header = read_header(file);
+  if (!header) return tl::unexpected(header.error());
+  return find_model(file, *header);
+}
+
 const Region& Program::text() const {
   const auto text = std::ranges::find_if(regions, &Region::execute);
   ZK_CHECK(text != regions.end());

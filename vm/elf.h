@@ -75,4 +75,7 @@ struct Program {
 [[nodiscard]] Result<Program> load_elf(std::span<const uint8_t> file,
                                        const LoadLimits& limits = {});
 
+// Program::model alone, without a look at the rest of the file.
+[[nodiscard]] Result<std::vector<uint8_t>> load_model(std::span<const uint8_t> file);
+
 }  // namespace zkvm::vm

@@ -23,7 +23,11 @@ int id_command(const Options& options) {
   const Result<ImageId> id = image_id(*elf);
   if (!id) return failed(guest_error(options.elf_path, *elf, id.error()));
   if (options.json) {
-    print_json({{"image_id", hex(*id)}});
+    const Result<std::vector<uint8_t>> section = model_section(*elf);
+    if (!section) return failed(guest_error(options.elf_path, *elf, section.error()));
+    nlohmann::ordered_json object = {{"image_id", hex(*id)}, {"model", nullptr}};
+    if (!section->empty()) object["model"] = hex(model_digest(*section));
+    print_json(object);
   } else {
     fmt::print("{}\n", hex(*id));
   }
@@ -35,15 +39,16 @@ int id_command(const Options& options) {
 void add_id(CLI::App* sub, int& status) {
   sub->description(
       "Print the image id of a guest.\n"
-      "The image id names a program: its code, its initial memory, its entry point, and the "
-      "version\n"
+      "The image id names a program: its code, its initial memory, its entry point, what it says "
+      "of\n"
+      "its model, and the version\n"
       "of the proof system. `zkvm verify` needs it, or the ELF file. Debug information and "
       "symbols\n"
       "are no part of it.");
   sub->footer(
       "Example:\n"
       "  zkvm id guest.elf\n"
-      "JSON: image_id (hex).");
+      "JSON: image_id (hex), model (BLAKE3 of what the program says of its model, or null).");
   auto options = std::make_shared<Options>();
   sub->add_option("ELF", options->elf_path,
                   "The guest: a static RV32IM ELF file; - is standard input")

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "host/cli/command.h"
+#include "host/cli/model.h"
 #include "host/cli/table.h"
 #include "host/file.h"
 #include "host/file_kind.h"
@@ -115,6 +116,16 @@ void print_largest(const vm::Program& program, const Options& options, bool func
   table.print(stdout);
 }
 
+std::string model_text(const ModelInfo& model) {
+  std::string text = printable(model.name);
+  if (model.batch != 1) text += fmt::format(", {} examples a run", grouped(model.batch));
+  if (!model.onnx) return text;
+  text += ", from ONNX";
+  if (!model.onnx->producer.empty()) text += " by " + printable(model.onnx->producer);
+  if (model.onnx->opset != 0) text += fmt::format(", opset {}", model.onnx->opset);
+  return text;
+}
+
 void print_text(const Options& options, const vm::Program& program, const CodeCount& code,
                 SourceMap& map) {
   fmt::print("{}\n", bold(options.path + ": fit to run", stdout));
@@ -140,7 +151,15 @@ void print_text(const Options& options, const vm::Program& program, const CodeCo
                           ? "DWARF: files, lines and inlining are known"
                           : "none: compile with -g to see files and lines"});
   if (const auto why = why_unprovable(program)) facts.row({"proof", "none can be made: " + *why});
+  const auto model = read_model_section(program.model);
+  if (!model)
+    facts.row({"model", "unknown: " + model.error().message});
+  else if (*model)
+    facts.row({"model", model_text(**model)});
+  if (!program.model.empty())
+    facts.row({"", "BLAKE3 " + hex(model_digest(program.model)) + ", covered by the image id"});
   facts.print(stdout);
+  if (model && *model) print_model(**model, stdout);
 
   fmt::print("\n{}\n", bold("Segments", stdout));
   constexpr auto kRight = Table::Align::kRight;
@@ -167,6 +186,12 @@ nlohmann::ordered_json to_json(const vm::Program& program, const CodeCount& code
   if (const auto why = why_unprovable(program)) object["unprovable"] = *why;
   object["receipts_that_show_it"] = receipts_that_show(program);
   object["debug_information"] = map.has_debug_information();
+  const auto model = read_model_section(program.model);
+  object["model"] = nullptr;
+  if (!model)
+    object["model_error"] = model.error().message;
+  else if (*model)
+    object["model"] = model_json(**model, program.model);
   object["segments"] = nlohmann::ordered_json::array();
   for (const vm::Region& region : program.regions) {
     object["segments"].push_back({{"address", region.base},
@@ -224,7 +249,8 @@ int inspect_command(const Options& options) {
 void add_inspect(CLI::App* sub, int& status) {
   sub->description(
       "Show what is in an ELF file or in a receipt.\n"
-      "Of an ELF file: entry point, memory, segments, symbols, debug information, how many\n"
+      "Of an ELF file: entry point, memory, what it says of its model, segments, symbols, debug "
+      "information, how many\n"
       "receipts give it away, and what makes it unfit to be a guest if it is. Of a receipt: what\n"
       "it claims, segments, tables, bytes, the soundness of each round, and what it gives away;\n"
       "not whether it is valid. Exit status 1: an ELF file, but not fit; 2: neither a well-formed\n"
@@ -236,7 +262,8 @@ void add_inspect(CLI::App* sub, int& status) {
       "JSON of an ELF file: fit, reason (null if fit); if fit: entry, memory (bytes), "
       "instructions,\n"
       "illegal_words, unprovable (null or why), receipts_that_show_it (about so many),\n"
-      "debug_information, segments (address, bytes, file_bytes, flags), symbols (name, address,\n"
+      "debug_information, model (null or name, digest, batch, onnx, inputs, outputs), segments "
+      "(address, bytes, file_bytes, flags), symbols (name, address,\n"
       "bytes, function). JSON of a receipt: image_id, exit_code, journal (hex), security_bits,\n"
       "zero_knowledge, parameters, receipt_bytes, bytes (by part), segments (journal_begin,\n"
       "journal_end, banks, tables, security_bits, rounds).");

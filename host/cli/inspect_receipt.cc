@@ -246,6 +246,7 @@ void print_text(const ReceiptFile& file, const Receipt& receipt, const Report& r
   const stark::Params& params = report.params;
   Table facts({{""}, {""}});
   facts.row({"program", hex(to_api(report.image.id()))});
+  if (report.image.model) facts.row({"model", "BLAKE3 " + hex(to_api(*report.image.model))});
   facts.row({"exit code", fmt::format("{}", static_cast<int32_t>(receipt.exit_code))});
   facts.row({"journal", journal_text(receipt.journal)});
   facts.row({"public",
@@ -308,6 +309,8 @@ nlohmann::ordered_json to_json(const ReceiptFile& file, const Receipt& receipt,
   const stark::Params& params = report.params;
   nlohmann::ordered_json object;
   object["image_id"] = hex(to_api(report.image.id()));
+  object["model"] = nullptr;
+  if (report.image.model) object["model"] = hex(to_api(*report.image.model));
   object["exit_code"] = static_cast<int32_t>(receipt.exit_code);
   object["journal"] = hex(receipt.journal);
   object["security_bits"] = report.security_bits;

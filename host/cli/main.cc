@@ -79,10 +79,12 @@ int run_command_line(int argc, char** argv) {
   add_prove(app.add_subcommand("prove"), status);
   add_verify(app.add_subcommand("verify"), status);
   add_id(app.add_subcommand("id"), status);
+  add_encode(app.add_subcommand("encode"), status);
   add_profile(app.add_subcommand("profile"), status);
   add_disasm(app.add_subcommand("disasm"), status);
   add_inspect(app.add_subcommand("inspect"), status);
   add_new(app.add_subcommand("new"), status);
+  add_import(app.add_subcommand("import"), status);
   add_cache(app.add_subcommand("cache"), status);
 
   const std::span arguments(argv, static_cast<size_t>(argc));

@@ -12,6 +12,7 @@
 
 #include "host/cache_folder.h"
 #include "host/cli/command.h"
+#include "host/cli/model.h"
 #include "host/cli/output.h"
 #include "host/cli/table.h"
 #include "host/file.h"
@@ -243,6 +244,7 @@ void print_report(const Options& options, const Proved& proved) {
   facts.row({"verified", fmt::format("in {}", duration_text(proved.verify_seconds))});
   facts.row({"peak memory", byte_text(proved.peak_memory)});
   facts.print(out);
+  print_outputs(options.execution.elf, run, out);
   if (options.stats) print_stats(proved);
 }
 
@@ -290,6 +292,7 @@ void print_report_json(const Options& options, const Proved& proved) {
     object["security_bits"] = proved.security_bits;
     object["image_id"] = hex(proved.image_id);
     object["journal"] = hex(proved.run.journal);
+    put_outputs(object, options.execution.elf, proved.run);
     object["verify_seconds"] = proved.verify_seconds;
     if (options.stats) object.update(stats_json(proved));
   }
@@ -450,7 +453,8 @@ void add_prove(CLI::App* sub, int& status) {
       "khz,\n"
       "peak_rss_bytes, receipt_bytes, segments, resumed_segments, security_bits, image_id, "
       "journal (hex),\n"
-      "verify_seconds; with --stats: stages (name, seconds, units, unit, floor_ns or null), chips "
+      "outputs (as in `zkvm verify`), verify_seconds; with --stats: stages (name, seconds, units, "
+      "unit, floor_ns or null), chips "
       "(name,\n"
       "rows, padded, cells), layers (name, calls, products and weights of a call, cells, "
       "core_seconds,\n"

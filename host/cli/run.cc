@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "host/cli/command.h"
+#include "host/cli/model.h"
 #include "host/cli/output.h"
 #include "host/cli/table.h"
 #include "host/file.h"
@@ -57,6 +58,7 @@ void print_report(const Options& options, const Run& run) {
   facts.row({"memory", fmt::format("{} touched of {} declared", byte_text(run.memory_touched),
                                    byte_text(run.memory_declared))});
   facts.print(out);
+  print_outputs(execution.elf, run, out);
 
   Table classes({{"class"}, {"cycles", Table::Align::kRight}, {"%", Table::Align::kRight}});
   for (const ClassCount& c : run.classes) {
@@ -75,6 +77,7 @@ void print_report_json(const Execution& execution, const Run& run) {
   nlohmann::ordered_json object = outcome_json(run);
   object["cycles_per_second"] = run.seconds > 0 ? static_cast<double>(run.cycles) / run.seconds : 0;
   object["journal"] = hex(run.journal);
+  put_outputs(object, execution.elf, run);
   object["input_bytes"] = execution.input.size();
   object["input_read"] = run.input_read;
   object["memory_touched"] = run.memory_touched;
@@ -143,7 +146,8 @@ void add_run(CLI::App* sub, int& status) {
       "  zkvm run guest.elf --json | jq .cycles\n"
       "JSON: exit_code (null after a trap), trap (null or kind, pc, message, where), cycles, "
       "seconds,\n"
-      "cycles_per_second, journal (hex), input_bytes, input_read, memory_touched, memory_declared\n"
+      "cycles_per_second, journal (hex), outputs (as in `zkvm verify`), input_bytes, input_read, "
+      "memory_touched, memory_declared\n"
       "(bytes), proof (segments, seconds, measured, memory, receipt_bytes; null after a trap),\n"
       "classes (cycles by name), layers (name, calls; products, weights, bytes_read, bytes_written "
       "of a call).");

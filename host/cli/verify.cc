@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "host/cli/command.h"
+#include "host/cli/model.h"
 #include "host/cli/output.h"
 #include "host/cli/table.h"
 #include "host/file.h"
@@ -18,10 +19,13 @@
 namespace zkvm::cli {
 namespace {
 
+constexpr uint64_t kMaxModelFile = uint64_t{1} << 20;  // vm::kMaxModelBytes
+
 struct Options {
   std::string receipt_path;
   std::string elf_path;
   std::string image_id;
+  std::string model_path;
   std::string journal_path;
   std::string exit_code;  // that the caller expects; empty: any
   std::optional<std::string> journal_is;
@@ -78,11 +82,16 @@ CLI::Validator image_id_text() {
           ""};
 }
 
+struct Program {
+  ImageId id;
+  Result<std::optional<ModelInfo>> model = std::nullopt;  // as its ELF file says it
+};
+
 // The program that the receipt must be of. Two that differ are no question that a receipt answers.
-Result<ImageId> wanted_program(const Options& options) {
+Result<Program> wanted_program(const Options& options) {
   std::optional<ImageId> wanted;
   if (!options.image_id.empty()) wanted = parse_image_id(options.image_id);
-  if (options.elf_path.empty()) return *wanted;
+  if (options.elf_path.empty()) return Program{*wanted};
   const Result<std::vector<uint8_t>> elf = read_file(options.elf_path, "guest");
   if (!elf) return tl::unexpected(elf.error());
   const Result<ImageId> id = image_id(*elf);
@@ -92,7 +101,7 @@ Result<ImageId> wanted_program(const Options& options) {
                                 fmt::format("--image-id: expected {}, the image id of {}, found {}",
                                             hex(*id), input_name(options.elf_path), hex(*wanted))});
   }
-  return *id;
+  return Program{*id, model_of(*elf)};
 }
 
 // What --journal-is names. Only the text decides, never whether a file is there: a script must not
@@ -134,6 +143,20 @@ std::optional<Refusal> unexpected_claim(const Options& options,
   return std::nullopt;
 }
 
+// What a file says of the model, if the program says just that.
+tl::expected<std::optional<ModelInfo>, Refusal> model_by_file(std::span<const uint8_t> file,
+                                                              const Verification& proven) {
+  const ModelDigest found = model_digest(file);
+  if (proven.model != found)
+    return tl::unexpected(Refusal{
+        "wrong-model",
+        fmt::format("--model: expected a file with BLAKE3 {}, found {}",
+                    proven.model ? hex(*proven.model) : "of no program's model", hex(found))});
+  Result<ModelInfo> info = read_model_info(file);
+  if (!info) return tl::unexpected(Refusal{"wrong-model", info.error().message});
+  return std::optional(std::move(*info));
+}
+
 // A name for each reason to say no, for scripts.
 const char* reason_of(ErrorCode code) {
   switch (code) {
@@ -170,12 +193,13 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-void print_text(const Options& options, const Verification& proven, size_t bytes,
-                const Seconds& seconds) {
+void print_text(const Options& options, const Program& program, const Verification& proven,
+                size_t bytes, const Seconds& seconds) {
   std::FILE* out = is_standard(options.journal_path) ? stderr : stdout;
   print_to(out, "{}\n", bold(receipt_name(options) + ": valid", out));
   Table facts({{""}, {""}});
   facts.row({"program", hex(proven.image_id)});
+  if (proven.model) facts.row({"model", hex(*proven.model)});
   facts.row({"exit code", fmt::format("{}", proven.exit_code)});
   facts.row({"journal", journal_text(proven.journal)});
   facts.row({"security", fmt::format("{:.1f} bits, proven", proven.security_bits)});
@@ -186,18 +210,25 @@ void print_text(const Options& options, const Verification& proven, size_t bytes
   }
   facts.row({"verified in", duration_text(seconds.receipt)});
   facts.print(out);
+  if (proven.exit_code == 0) print_outputs(program.model, proven.journal, out);
 }
 
-void print_object(const Verification& proven, size_t bytes, const Seconds& seconds) {
-  print_json({{"valid", true},
-              {"image_id", hex(proven.image_id)},
-              {"exit_code", proven.exit_code},
-              {"journal", hex(proven.journal)},
-              {"security_bits", proven.security_bits},
-              {"segments", proven.segments},
-              {"receipt_bytes", bytes},
-              {"image_id_seconds", seconds.image_id},
-              {"seconds", seconds.receipt}});
+void print_object(const Program& program, const Verification& proven, size_t bytes,
+                  const Seconds& seconds) {
+  nlohmann::ordered_json object = {{"valid", true},
+                                   {"image_id", hex(proven.image_id)},
+                                   {"model", nullptr},
+                                   {"exit_code", proven.exit_code},
+                                   {"journal", hex(proven.journal)}};
+  if (proven.model) object["model"] = hex(*proven.model);
+  put_outputs(object, proven.exit_code == 0 ? program.model : std::optional<ModelInfo>(),
+              proven.journal);
+  object.update({{"security_bits", proven.security_bits},
+                 {"segments", proven.segments},
+                 {"receipt_bytes", bytes},
+                 {"image_id_seconds", seconds.image_id},
+                 {"seconds", seconds.receipt}});
+  print_json(object);
 }
 
 int verify_command(const Options& options) {
@@ -207,6 +238,7 @@ int verify_command(const Options& options) {
   const std::string journal_is = options.journal_is.value_or("");
   if (Result<void> ok = check_inputs({{"RECEIPT", options.receipt_path},
                                       {"--elf", options.elf_path},
+                                      {"--model", options.model_path},
                                       {"--journal-is", journal_is}});
       !ok) {
     return failed(ok.error().message);
@@ -229,7 +261,7 @@ int verify_command(const Options& options) {
   }
   Seconds seconds;
   const auto id_start = std::chrono::steady_clock::now();
-  const Result<ImageId> program = wanted_program(options);
+  Result<Program> program = wanted_program(options);
   seconds.image_id = seconds_since(id_start);
   if (!program) return failed(program.error().message);
   std::optional<std::vector<uint8_t>> journal;
@@ -238,11 +270,16 @@ int verify_command(const Options& options) {
     if (!wanted) return failed(wanted.error().message);
     journal = std::move(*wanted);
   }
+  Result<std::vector<uint8_t>> model;
+  if (!options.model_path.empty()) {
+    model = read_file(options.model_path, "model", kMaxModelFile);
+    if (!model) return failed(model.error().message);
+  }
   if (!is_receipt(*receipt)) return wrong_kind();
 
   const auto start = std::chrono::steady_clock::now();
   const Result<Verification> proven =
-      verify(*receipt, *program, {.security_bits = static_cast<double>(options.security_bits)});
+      verify(*receipt, program->id, {.security_bits = static_cast<double>(options.security_bits)});
   seconds.receipt = seconds_since(start);
   if (!proven) {
     const Error error = in_file(options.receipt_path, proven.error());
@@ -252,15 +289,20 @@ int verify_command(const Options& options) {
   if (const auto refusal = unexpected_claim(options, journal, *proven)) {
     return say_no(options, ": valid, but not as expected", *refusal);
   }
+  if (!options.model_path.empty()) {
+    auto by_file = model_by_file(*model, *proven);
+    if (!by_file) return say_no(options, ": valid, but not as expected", by_file.error());
+    program->model = std::move(*by_file);
+  }
   if (!options.journal_path.empty()) {
     if (Result<void> ok = write_file(options.journal_path, "journal", proven->journal); !ok) {
       return failed(ok.error().message);
     }
   }
   if (options.json) {
-    print_object(*proven, receipt->size(), seconds);
+    print_object(*program, *proven, receipt->size(), seconds);
   } else {
-    print_text(options, *proven, receipt->size(), seconds);
+    print_text(options, *program, *proven, receipt->size(), seconds);
   }
   return kSuccess;
 }
@@ -274,16 +316,22 @@ void add_verify(CLI::App* sub, int& status) {
       "by\n"
       "exit with this code, which may be other than 0. Exit status 1: the receipt is not valid, "
       "is\n"
-      "of another program, has too little security, or says something else than --exit-code and\n"
-      "--journal-is expect; 2: not a receipt, or --elf and --image-id name two programs.");
+      "of another program, has too little security, or says something else than --exit-code,\n"
+      "--journal-is and --model expect; 2: not a receipt, or --elf and --image-id name two "
+      "programs.");
   sub->footer(
       "Examples:\n"
       "  zkvm verify receipt.zkr --elf guest.elf\n"
       "  zkvm verify receipt.zkr --image-id $(zkvm id guest.elf) --journal out.bin\n"
       "  zkvm verify receipt.zkr --image-id $ID --exit-code 0 --journal-is 1f00000009000000\n"
-      "JSON: valid; if valid: image_id, exit_code, journal (hex), security_bits, segments,\n"
-      "receipt_bytes, image_id_seconds (of the ELF file), seconds; if not: reason (invalid, wrong-program, insecure, wrong-exit-code,\n"
-      "wrong-journal), message.");
+      "JSON: valid; if valid: image_id, model (BLAKE3 of what the program says of its model, or "
+      "null),\n"
+      "exit_code, journal (hex), outputs (null, or by name shape, type, scale, zero_point, values, "
+      "and\n"
+      "where there is a scale dequantised, and labels), security_bits, segments, receipt_bytes,\n"
+      "image_id_seconds (of the ELF file), seconds; if not: reason (invalid, wrong-program, "
+      "insecure,\n"
+      "wrong-exit-code, wrong-journal, wrong-model), message.");
   auto options = std::make_shared<Options>();
   sub->add_option("RECEIPT", options->receipt_path, "The receipt; - is standard input")
       ->required()
@@ -296,6 +344,11 @@ void add_verify(CLI::App* sub, int& status) {
          "the same program")
       ->type_name("HEX")
       ->check(image_id_text());
+  sub->add_option(
+         "--model", options->model_path,
+         "What the program says of its model, as `zkvm import` wrote it: outputs are shown by "
+         "it where\nthere is no --elf; that it is the program's is checked")
+      ->type_name("FILE.json");
   sub->add_option("-j,--journal", options->journal_path,
                   "Write the journal to this file, if the answer is yes; - is standard output, "
                   "and all\nelse then goes to stderr")

@@ -1,0 +1,47 @@
+// Between numbers of the model and bytes of a guest, by what the program says of its model: a guest's input from
+// arrays, named outputs from a journal.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "host/model_info.h"
+#include "host/npy.h"
+
+namespace zkvm {
+
+/// An array for an input: by its name, or without one by its place.
+struct InputArray {
+  std::string name;  // of the input, or empty
+  Array array;
+};
+
+/// ONNX's QuantizeLinear in float32: clamp(x / scale), rounded to even, + zero point. NaN gives the least value.
+/// REQUIRES: `type` has bytes.
+[[nodiscard]] int quantised(float x, const TensorScale& scale, TensorType type);
+
+/// The input of a guest for these arrays, of info.run_input_bytes() bytes. For every input and `batch` examples there
+/// is one array with `batch` as its first axis, or there are `batch` of them; unnamed ones are taken by all inputs in
+/// turn, example by example. Leading axes of 1 may be missing or more. An element is a float32 or float64 (rounded to
+/// float32 first), which is quantised by the input's scale; or of the input's own type, which is taken as it is; an
+/// int32 may be any integer that fits. Errors: kUnfitTensors.
+[[nodiscard]] Result<std::vector<uint8_t>> encode_input(const ModelInfo& info,
+                                                        std::span<const InputArray> arrays);
+
+/// An output as a run wrote it: elements of all examples, one behind the other.
+struct OutputValues {
+  const TensorInfo* tensor;
+  std::vector<int32_t> integers;  // as they stand; of a float32 none
+  std::vector<float> reals;       // of a float32; else by its scale, none without one
+  std::vector<std::string> labels =
+      {};  // as many as the rows of the last axis: of each the first greatest element's
+           // label; with `index`, of each element its own; none if there are none
+};
+
+/// All outputs in a journal, in order; `info` outlives them. Errors: kUnfitTensors, if it has another length.
+[[nodiscard]] Result<std::vector<OutputValues>> decode_outputs(const ModelInfo& info,
+                                                               std::span<const uint8_t> journal);
+
+}  // namespace zkvm
