@@ -145,5 +145,42 @@ TEST(ImportCases, InputsAreTheModelsByName) {
   }
 }
 
+const Case& case_of(const std::string& name) {
+  const auto& cases = all_cases();
+  return *std::ranges::find(cases, name, &Case::name);
+}
+
+// Where nothing but DequantizeLinear, and what changes no element, follows, all of the model is computed: the output
+// is the model's own.
+TEST(ImportCases, OutputsAreTheModelsWhereNoArithmeticFollows) {
+  for (const char* name : {"form_plain", "conv_qdq_pads", "static_cnn_op_u8", "matmul_op_one_row",
+                           "tail_identity_and_dropout", "arg_max_cast_float", "top_k"}) {
+    const Case& it = case_of(name);
+    const auto model = onnx_file::read_model(it.model);
+    ASSERT_TRUE(model) << name;
+    const auto network = importer::lower(*model, {});
+    ASSERT_TRUE(network) << name;
+    EXPECT_TRUE(network->tail.empty()) << name;
+    ASSERT_EQ(network->outputs.size(), model->outputs.size()) << name;
+    for (size_t i = 0; i < model->outputs.size(); ++i) {
+      EXPECT_EQ(network->outputs[i].name, model->outputs[i].name) << name;
+      EXPECT_EQ(network->outputs[i].model_type, model->outputs[i].type) << name;
+    }
+  }
+}
+
+TEST(ImportCases, OutputsAreWhereTheGraphIsCut) {
+  for (const char* name : {"tail_softmax", "tail_sigmoid", "tail_two_heads", "tail_arithmetic"}) {
+    const Case& it = case_of(name);
+    const auto network = network_of(it);
+    ASSERT_TRUE(network) << name;
+    EXPECT_FALSE(network->tail.empty()) << name;
+    std::vector<std::string> names;
+    for (const importer::Port& port : network->outputs) names.push_back(port.name);
+    EXPECT_EQ(names, it.outputs) << name;
+    for (const importer::TailNode& node : network->tail) EXPECT_FALSE(node.op_type.empty()) << name;
+  }
+}
+
 }  // namespace
 }  // namespace zkvm::import_test
