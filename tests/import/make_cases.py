@@ -9,10 +9,9 @@
 
 FOLDER holds models that an importer got wrong once; without it, or without the wheel, those cases stay as they are in
 cases.bin. The runtime's outputs: models in operator form under a default session, in QDQ form with
-session.qdqisint8allowed=1; one thread. In u8 x s8 layers weights are within [-64, 64], but for `full_range` networks,
-which need a CPU with VNNI to be remade: others saturate. Every model is also run without optimisation, and refused here
-where that differs: at all in operator form, by more than rounding in QDQ form. Seeds are names: a case stays as it is
-when others come.
+session.qdqisint8allowed=1; one thread. In u8 x s8 layers weights are within [-64, 64]: others saturate there on CPUs
+without VNNI. Every model is also run without optimisation, and refused here where that differs: at all in operator
+form, by more than rounding in QDQ form. Seeds are names: a case stays as it is when others come.
 """
 
 import argparse
