@@ -27,29 +27,40 @@ struct Program {
 
 constexpr size_t kMaxSteps = 256;
 
-void add_step(const NodeView& who, const ExprPointer& expr, std::map<const Expr*, size_t>* known,
-              Program* program) {
+// REQUIRES: what stands between is elementwise: check_between.
+void add_step(const ExprPointer& expr, std::map<const Expr*, size_t>* known, Program* program) {
   if (known->contains(expr.get())) return;
   Program::Step step{expr.get(), {}};
-  switch (expr->kind) {
-    case Expr::Kind::kLeaf:
-      if (std::ranges::find(program->leaves, expr->value) == program->leaves.end())
-        program->leaves.push_back(expr->value);
-      break;
-    case Expr::Kind::kConstant:
-      if (elements_of(expr->dims) != 1) program->constants.push_back(expr.get());
-      break;
-    case Expr::Kind::kNode:
-      if (expr->function) {
-        for (const ExprPointer& input : expr->inputs)
-          if (input) {
-            add_step(who, input, known, program);
-            step.arguments.push_back(known->at(input.get()));
-          }
-        break;
+  if (expr->kind == Expr::Kind::kLeaf) {
+    if (std::ranges::find(program->leaves, expr->value) == program->leaves.end())
+      program->leaves.push_back(expr->value);
+  } else if (expr->kind == Expr::Kind::kConstant) {
+    if (elements_of(expr->dims) != 1) program->constants.push_back(expr.get());
+  } else {
+    for (const ExprPointer& input : expr->inputs)
+      if (input) {
+        add_step(input, known, program);
+        step.arguments.push_back(known->at(input.get()));
       }
-      [[fallthrough]];
-    default:
+  }
+  known->emplace(expr.get(), program->steps.size());
+  program->steps.push_back(std::move(step));
+}
+
+// Refuses what is no elementwise function of leaves and constants.
+void check_between(const NodeView& who, const ExprPointer& root) {
+  std::vector<const Expr*> open = {root.get()};
+  std::set<const Expr*> seen;
+  while (!open.empty()) {
+    const Expr* expr = open.back();
+    open.pop_back();
+    if (!seen.insert(expr).second) continue;
+    if (seen.size() > kMaxSteps)
+      who.refuse(
+          "expected at most {} operators between DequantizeLinear and QuantizeLinear, found more",
+          kMaxSteps);
+    if (expr->kind == Expr::Kind::kLeaf || expr->kind == Expr::Kind::kConstant) continue;
+    if (expr->kind != Expr::Kind::kNode || !expr->function)
       who.refuse(
           "{}: expected bytes through DequantizeLinear, found {} in float32 between them and "
           "QuantizeLinear; "
@@ -58,13 +69,9 @@ void add_step(const NodeView& who, const ExprPointer& expr, std::map<const Expr*
           expr->kind == Expr::Kind::kInput ? "the model's input"
           : expr->node                     ? expr->node->op_type
                                            : "a tensor");
+    for (const ExprPointer& input : expr->inputs)
+      if (input) open.push_back(input.get());
   }
-  if (program->steps.size() == kMaxSteps)
-    who.refuse(
-        "expected at most {} operators between DequantizeLinear and QuantizeLinear, found more",
-        kMaxSteps);
-  known->emplace(expr.get(), program->steps.size());
-  program->steps.push_back(std::move(step));
 }
 
 // What stands between quantised tensors, for messages: "Add, Mul, Exp".
@@ -330,7 +337,8 @@ ValueId quantise_elementwise(Lowering& lowering, const ExprPointer& expr, const 
   }
   Program program;
   std::map<const Expr*, size_t> known;
-  add_step(who, expr, &known, &program);
+  check_between(who, expr);
+  add_step(expr, &known, &program);
   const auto& leaves = program.leaves;
   if (leaves.size() > 2)
     who.refuse(
@@ -422,6 +430,40 @@ ValueId quantise_elementwise(Lowering& lowering, const ExprPointer& expr, const 
   move.y = lowering.add_bytes(expr->name, expr->dims, q);
   lowering.add("table", node, op_type, std::move(move));
   return move.y;
+}
+
+std::optional<ExactTable> exact_table(const Lowering& lowering, const ExprPointer& expr) {
+  // One leaf and constants of one element, few enough that nobody need be refused.
+  Program program;
+  std::vector<ExprPointer> open = {expr};
+  std::set<const Expr*> seen;
+  std::optional<ValueId> leaf;
+  while (!open.empty()) {
+    const ExprPointer at = open.back();
+    open.pop_back();
+    if (!seen.insert(at.get()).second) continue;
+    if (seen.size() > kMaxSteps) return std::nullopt;
+    if (at->kind == Expr::Kind::kLeaf && (!leaf || leaf == at->value) && at->dims == expr->dims) {
+      leaf = at->value;
+    } else if (at->kind == Expr::Kind::kNode && at->function) {
+      for (const ExprPointer& input : at->inputs)
+        if (input) open.push_back(input);
+    } else if (at->kind != Expr::Kind::kConstant || elements_of(at->dims) != 1) {
+      return std::nullopt;
+    }
+  }
+  if (!leaf || expr->kind != Expr::Kind::kNode) return std::nullopt;
+  std::map<const Expr*, size_t> known;
+  add_step(expr, &known, &program);
+  Evaluator evaluate(program);
+  const Quantisation q = lowering.value(*leaf).q;
+  ExactTable result{*leaf, std::vector<uint8_t>(256)};
+  for (size_t i = 0; i < 256; ++i) {
+    const float x = dequantise_byte(static_cast<uint8_t>(i), q), y = evaluate({&x, 1}, {});
+    result.table[i] = quantise_float(y, q);
+    if (dequantise_byte(result.table[i], q) != y) return std::nullopt;
+  }
+  return result;
 }
 
 ExprPointer moved_last(const ExprPointer& expr) {

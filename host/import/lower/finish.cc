@@ -147,12 +147,10 @@ void fold_tables(Network* network) {
   std::vector<bool> gone(network->operators.size());
   for (size_t i = 0; i < network->operators.size(); ++i) {
     Operator& op = network->operators[i];
-    const auto* move = std::get_if<Move>(&op.what);
+    auto* move = std::get_if<Move>(&op.what);
     if (move == nullptr || move->inputs.size() != 1 || table_of(*move, 0).empty()) continue;
     const ValueId x = move->inputs[0];
-    if (uses.reads[x] != 1 || !uses.producer[x] ||
-        network->values[x].dims != network->values[move->y].dims)
-      continue;
+    if (uses.reads[x] != 1 || !uses.producer[x]) continue;
     auto* linear = std::get_if<Linear>(&network->operators[*uses.producer[x]].what);
     if (linear == nullptr || linear->layer.sums || !linear->layer.table.empty()) continue;
     if (!is_identity(*move, elements_of(network->values[x].dims))) continue;
@@ -162,8 +160,15 @@ void fold_tables(Network* network) {
     linear->layer.table.resize(256);
     for (size_t byte = 0; byte < 256; ++byte)
       linear->layer.table[byte] = move->tables[0][byte ^ flip_in] ^ flip_out;
-    linear->y = move->y;
     network->operators[*uses.producer[x]].op_type += " + " + op.op_type;
+    if (network->values[x].dims != network->values[move->y].dims) {  // the reshape is left
+      network->values[x].type = network->values[move->y].type;
+      network->values[x].q = network->values[move->y].q;
+      move->tables.clear();
+      op.name = "reshape";
+      continue;
+    }
+    linear->y = move->y;
     gone[i] = true;
   }
   size_t at = 0;

@@ -36,19 +36,18 @@ std::string found_instead(const ExprPointer& expr) {
   }
 }
 
-Factor expr_factor(const NodeView& node, size_t input, const Lowering& lowering) {
+Factor expr_factor(NodeView& node, size_t input) {
   const ExprPointer expr = node.expr(input);
   Factor factor;
   factor.dims = expr->dims;
-  if (expr->kind == Expr::Kind::kLeaf) {
-    factor.value = expr->value;
+  if (const auto value = node.lowering().exact_bytes(expr, node)) {
+    factor.value = *value;
   } else if (expr->quantised && expr->quantised->tensor->type != ElementType::kInt32) {
     factor.constant = expr->quantised;
   } else {
     node.refuse("input {}: expected bytes through DequantizeLinear, found {}",
                 node.input_name(input), found_instead(expr));
   }
-  (void)lowering;
   return factor;
 }
 
@@ -345,7 +344,7 @@ void qlinear_conv(NodeView& node) {
 }
 
 void qdq_conv(NodeView& node) {
-  const Factor x = expr_factor(node, 0, node.lowering()), w = expr_factor(node, 1, node.lowering());
+  const Factor x = expr_factor(node, 0), w = expr_factor(node, 1);
   if (x.constant || !w.constant) node.refuse("weights {}: expected a constant", node.input_name(1));
   Draft draft = conv(node, x.value, *w.constant, "Conv");
   std::vector<ExprPointer> inputs = {node.expr(0), node.expr(1)};
@@ -502,7 +501,7 @@ void qlinear_mat_mul(NodeView& node) {
 }
 
 void qdq_mat_mul(NodeView& node) {
-  const Factor a = expr_factor(node, 0, node.lowering()), b = expr_factor(node, 1, node.lowering());
+  const Factor a = expr_factor(node, 0), b = expr_factor(node, 1);
   std::vector<ExprPointer> inputs = {node.expr(0), node.expr(1)};
   if (!a.constant && b.constant && is_matrix(*b.constant)) {
     Draft draft = dense(node, a.value, *b.constant, false, "MatMul");
@@ -608,7 +607,7 @@ void qgemm(NodeView& node) {
 void qdq_gemm(NodeView& node) {
   const float alpha = gemm_alpha(node), beta = node.real("beta", 1);
   const bool transposed_b = node.integer("transB", 0) != 0;
-  const Factor a = expr_factor(node, 0, node.lowering()), b = expr_factor(node, 1, node.lowering());
+  const Factor a = expr_factor(node, 0), b = expr_factor(node, 1);
   if (a.constant || !b.constant)
     node.refuse("weights {}: expected a constant, and an input that is computed",
                 node.input_name(1));

@@ -361,6 +361,29 @@ ExprPointer Lowering::add_tail_node(onnx_file::Node node, const ExprPointer& inp
               who);
 }
 
+std::optional<ValueId> Lowering::exact_bytes(const ExprPointer& expr, NodeView& who) {
+  if (expr->kind == Expr::Kind::kLeaf) return expr->value;
+  if (const auto known = exact_.find(expr.get()); known != exact_.end())
+    return known->second.second;
+  auto exact = exact_table(*this, expr);
+  if (!exact) return std::nullopt;
+  who.check_size(expr->dims);
+  const ValueId made = tabulated(*this, exact->leaf, value(exact->leaf).q, std::move(exact->table),
+                                 "table", expr->node, expr->node->op_type, expr->name);
+  exact_.emplace(expr.get(), std::pair(expr, made));
+  return made;
+}
+
+void Lowering::warn_of_form() {
+  if (std::exchange(has_warned_of_form_, true)) return;
+  warn(
+      "the file is in QDQ form, which is several functions: these are the bytes of ONNX Runtime's "
+      "default session with "
+      "session.qdqisint8allowed=1 and session.disable_double_qdq_remover=1; without these, or "
+      "without optimisation, its "
+      "own may differ");
+}
+
 ValueId Lowering::quantised_input(const ExprPointer& expr, const Quantisation& q, NodeView& who) {
   const auto found = inputs_.find(expr->name);
   if (found == inputs_.end()) {
@@ -440,14 +463,15 @@ ValueId Lowering::quantise(const ExprPointer& expr, const Quantisation& q, NodeV
         return value;
       }
       case Expr::Kind::kMove: {
+        NodeView of_node(this, *expr->node);
         std::vector<Symbol> inputs;
-        for (const ExprPointer& input : expr->inputs) inputs.push_back(quantise(input, q, who, ""));
+        for (const ExprPointer& input : expr->inputs) inputs.push_back(quantise(input, q, who));
         const Tensor fill{.type = q.is_signed ? ElementType::kInt8 : ElementType::kUint8,
                           .dims = {},
                           .bytes = {quantise_float(expr->fill, q)},
                           .strings = {}};
-        const Symbol result = moved(who, "move", inputs, {expr->dims, expr->from}, expr->name,
-                                    std::make_shared<const Tensor>(fill));
+        const Symbol result = moved(of_node, expr->move_kind, inputs, {expr->dims, expr->from},
+                                    expr->name, std::make_shared<const Tensor>(fill));
         return as(std::get<ValueId>(result), q);
       }
       case Expr::Kind::kLeaf:
@@ -464,6 +488,7 @@ ValueId Lowering::quantise(const ExprPointer& expr, const Quantisation& q, NodeV
                          expr->name);
       }
     }
+    if (expr->kind == Expr::Kind::kNode) warn_of_form();
     if (expr->quantise) return expr->quantise(q, label);
     if (const ExprPointer move = moved_last(expr)) return quantise(move, q, who, label);
     if (const auto value = quantise_written_out(expr, q, who, label)) return *value;

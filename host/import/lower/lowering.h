@@ -71,6 +71,7 @@ struct Expr {
   std::optional<QuantisedTensor> quantised = {};  // kConstant: what DequantizeLinear reads
   std::vector<uint32_t> from = {};                // kMove, as Move::from
   float fill = 0;
+  std::string move_kind = {};  // kMove: of the operator, before it gets a number
 
   // kNode, one of two. Of an elementwise operator: one element of each input that is there -> one of the result.
   std::function<float(std::span<const float>)> function = {};
@@ -158,6 +159,11 @@ class Lowering {
   // Elements that one model may have in all its tensors.
   void charge(uint64_t elements, const NodeView& who);
 
+  // Bytes that mean just what the expression does, with no rounding: those of a leaf, or of a Relu of one and the like.
+  std::optional<ValueId> exact_bytes(const ExprPointer& expr, NodeView& who);
+  // Once for a model: what its QDQ form means.
+  void warn_of_form();
+
   // Bytes that mean the expression, rounded as QuantizeLinear does it. Elementwise expressions must have at most two
   // leaves. `who` is what the message names.
   ValueId quantise(const ExprPointer& expr, const Quantisation& q, NodeView& who,
@@ -196,6 +202,8 @@ class Lowering {
   std::set<std::string> tail_constants_;
   std::set<const onnx_file::Node*> tail_nodes_;
   std::set<ValueId> named_;
+  std::map<const Expr*, std::pair<ExprPointer, ValueId>> exact_;
+  bool has_warned_of_form_ = false;
 };
 
 // One node as a family of operators reads it: whatever is not as it must be is refused in the node's name.
@@ -317,6 +325,13 @@ std::optional<ValueId> quantise_written_out(const ExprPointer& expr, const Quant
 // Elementwise (elementwise.cc) -------------------------------------------------------------------
 ValueId quantise_elementwise(Lowering& lowering, const ExprPointer& expr, const Quantisation& q,
                              NodeView& who, const std::string& label);
+// Of an expression of one leaf: a table from its bytes to bytes of its own quantisation that mean the result exactly, for
+// all 256; nothing where there is none.
+struct ExactTable {
+  ValueId leaf;
+  std::vector<uint8_t> table;
+};
+std::optional<ExactTable> exact_table(const Lowering& lowering, const ExprPointer& expr);
 // Where the expression is elementwise around one move: the move of an expression that is elementwise of bytes.
 ExprPointer moved_last(const ExprPointer& expr);
 // A Move of one input through a table of 256.

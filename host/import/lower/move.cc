@@ -105,6 +105,7 @@ ExprPointer moved_expr(NodeView& node, const std::string& kind,
     result.value = moved_values(node, kind, values, order, name, filler.value_or(0));
     return std::make_shared<const Expr>(std::move(result));
   }
+  result.move_kind = kind;
   result.inputs = inputs;
   result.from = order.from;
   result.fill = fill;

@@ -128,15 +128,12 @@ void qlinear_global_average_pool(NodeView& node) {
       emit_global_average_pool(node, x, node.output_quantisation(3, 4), node.node().op_type));
 }
 
-// Of float32: their input must be bytes through DequantizeLinear.
-ValueId pooled_leaf(const NodeView& node) {
+ValueId pooled_bytes(NodeView& node) {
   const ExprPointer x = node.expr(0);
-  if (x->kind != Expr::Kind::kLeaf)
-    node.refuse(
-        "input {}: expected bytes through DequantizeLinear, found {} in float32; quantise behind "
-        "it",
-        node.input_name(0), x->node ? x->node->op_type : "a tensor");
-  return x->value;
+  if (const auto value = node.lowering().exact_bytes(x, node)) return *value;
+  node.refuse(
+      "input {}: expected bytes through DequantizeLinear, found {} in float32; quantise behind it",
+      node.input_name(0), x->node ? x->node->op_type : "a tensor");
 }
 
 void average_pool(NodeView& node) {
@@ -152,7 +149,7 @@ void average_pool(NodeView& node) {
             .inputs = {x}};
   expr.quantise = [lowering, of, pool](const Quantisation& q, const std::string& label) {
     NodeView view(lowering, *of);
-    return emit_average_pool(view, pooled_leaf(view), pool, q, of->op_type + label);
+    return emit_average_pool(view, pooled_bytes(view), pool, q, of->op_type + label);
   };
   node.define(lowering->made(std::move(expr), node));
 }
@@ -172,7 +169,7 @@ void global_average_pool(NodeView& node) {
             .inputs = {x}};
   expr.quantise = [lowering, of](const Quantisation& q, const std::string& label) {
     NodeView view(lowering, *of);
-    return emit_global_average_pool(view, pooled_leaf(view), q, of->op_type + label);
+    return emit_global_average_pool(view, pooled_bytes(view), q, of->op_type + label);
   };
   node.define(lowering->made(std::move(expr), node));
 }

@@ -113,6 +113,17 @@ void quantise(NodeView& node) {
   }
   Quantisation q = node.output_quantisation(1, 2);
   if (!node.has(2) && wanted == kOnnxInt8) q.is_signed = true;
+  if (expr->kind == Expr::Kind::kLeaf && !expr->bytes.empty()) {
+    const Quantisation& before = node.lowering().value(expr->value).q;
+    if (before.is_signed == q.is_signed &&
+        (before.scale != q.scale || before.zero_point != q.zero_point))
+      node.lowering().warn(
+          fmt::format("{}: quantises again what was quantised by another scale: ONNX Runtime's "
+                      "default session makes one "
+                      "quantisation of both, unless session.disable_double_qdq_remover=1; these "
+                      "bytes are the file's",
+                      node.node().name));
+  }
   const ValueId value = node.lowering().quantise(expr, q, node);
   node.lowering().rename(value, node.output_name());
   node.define(value);

@@ -48,13 +48,11 @@ ValueId bring_back(NodeView& node, ValueId y, const Rows& rows, const Dims& dims
                      node.lowering().value(y).name);
 }
 
-ValueId leaf(const NodeView& node, const ExprPointer& x) {
-  if (x->kind != Expr::Kind::kLeaf)
-    node.refuse(
-        "input {}: expected bytes through DequantizeLinear, found {} in float32; quantise behind "
-        "it",
-        x->name, x->node ? x->node->op_type : "a tensor");
-  return x->value;
+ValueId bytes_of(NodeView& node, const ExprPointer& x) {
+  if (const auto value = node.lowering().exact_bytes(x, node)) return *value;
+  node.refuse(
+      "input {}: expected bytes through DequantizeLinear, found {} in float32; quantise behind it",
+      x->name, x->node ? x->node->op_type : "a tensor");
 }
 
 // An operator that reads bytes where QuantizeLinear follows, and else is a part of the tail.
@@ -71,7 +69,7 @@ void define_float(
   if (make)
     expr.quantise = [lowering, of, x, make](const Quantisation& q, const std::string& label) {
       NodeView view(lowering, *of);
-      return make(view, leaf(view, x), q, of->op_type + label);
+      return make(view, bytes_of(view, x), q, of->op_type + label);
     };
   node.define(lowering->made(std::move(expr), node));
 }
