@@ -362,12 +362,10 @@ class LinearWriter {
         starts[i] -= w.first - (w.second < 0 ? 1 : 0) + layer_.zero * (w.first + w.second);
       }
     };
-    uint32_t count = 0;  // of words or runs
     const int pieces = most.empty() ? 0 : std::ranges::max(most);
     for (int k = 0; k < pieces; ++k)
       for (size_t entry = 0; entry < entries.size(); ++entry) {
         if (k >= most[entry]) continue;
-        ++count;
         words.word(offset(entries[entry]));
         if (in_tiles()) {
           write_weights(entry, k);
@@ -381,12 +379,9 @@ class LinearWriter {
         for (; entry < end; ++entry) write_weights(entry, k);
         --entry;
       }
-    bool any_function = false;
-    for (uint32_t i = 0; i < block.count; ++i) {
+    for (uint32_t i = 0; i < block.count; ++i)
       outputs[i].start = static_cast<uint32_t>(starts[i]);  // modulo 2^32, as sums are
-      any_function |= outputs[i].function != 0;
-    }
-    out->words(PlainBlock{block.count, count, words.size(), any_function});
+    out->words(PlainBlock{block.count, words.size()});
     for (const PlainOutput& output : outputs) out->words(output);
     out->bytes(words.take());
   }

@@ -3,20 +3,20 @@
 //
 // All is little-endian words; offsets are bytes from the blob's start. The blob begins on a word.
 //
-//   blob     kPlainMagic, layers; the offset of each layer
-//   linear   PlainLinear; a PlainEmit for each emit; a PlainConstant for each word that has outputs which do
-//            not depend on the input; then `blocks` blocks of outputs
-//   block    PlainBlock, `outputs` PlainOutput, and weights: words of zk/nn/taps.h, each of two channels,
-//              of tiles    `words` times: offset in the lanes, weight[outputs]
-//              otherwise   `words` runs: offset in the lanes, count; weight[count][outputs]
-//   pool     PlainPool; a PlainEmit for each emit; the offset of each tap in the input
-//   pair     PlainPair; a PlainPairEmit for each emit
-//   function kPlainTable, then 256 bytes; or the number of steps, from[steps], then value[steps] and bytes
-//            up to a word
+//   blob      kPlainMagic, how many layers; the offset of each layer
+//   linear    PlainLinear; the offset of each lane word in the input, at the first position that is read; a
+//             PlainEmit for each emit; a PlainConstant for each word that has outputs which do not depend on the
+//             input; then blocks of the other outputs
+//   block     PlainBlock, a PlainOutput for each output, and weights, words of zk/nn/taps.h:
+//             with tiles    {offset in the lanes, weight[outputs]}, any number of them
+//             otherwise     runs of {offset in the lanes, count, weight[count][outputs]}
+//   pool      PlainPool; a PlainEmit for each emit; the offset of each tap in the input
+//   pair      PlainPair; a PlainPairEmit for each emit
+//   function  kPlainTable, then 256 bytes; or the number of steps, from[steps], value[steps], bytes up to a word
 //
-// The *lanes* of a linear layer are words of two neighbouring channels (x + 1) | y << 16, those with a weight
-// alone: [lane word][place]. A place is a position, from that of the first emit and tap on; outside the
-// input's positions a lane is `zero`.
+// The *lanes* of a linear layer are words of two neighbouring channels, (x + 1) | y << 16, those that some weight
+// reads: [lane word][place]. Places are positions, from that of the first emit and the first tap to that of the
+// last ones; outside the input x and y are the layer's zero.
 #pragma once
 
 #include <stdint.h>
@@ -28,8 +28,7 @@ inline constexpr uint32_t kPlainMagic = 0x314c505a;  // "ZPL1"
 enum class PlainKind : uint32_t { kLinear = 0, kMaxPool = 1, kPair = 2 };
 
 struct PlainEmit {
-  uint32_t
-      in;  // linear: bytes from the lanes' start, 4 a place; pool: bytes from the input's start
+  uint32_t in;   // bytes from the lanes' start, 4 a place; of a pool, from the input's
   uint32_t out;  // bytes from the output's start
 };
 
@@ -37,7 +36,7 @@ struct PlainPairEmit {
   uint32_t a, b, out;
 };
 
-// Behind it `lane_words` offsets: from the input's start to the two bytes of a lane word at position 0.
+// Of a layer of one place, lane words may be written as places of one lane word: the lanes are the same.
 struct PlainLinear {
   PlainKind kind;
   uint32_t sums;            // 1: outputs are words
@@ -57,10 +56,8 @@ struct PlainConstant {
 };
 
 struct PlainBlock {
-  uint32_t outputs;    // with tiles at most kTileOutputs, otherwise one of kRowOutputs
-  uint32_t words;      // or runs
-  uint32_t bytes;      // of the weights that follow
-  uint32_t functions;  // 1: some output has one
+  uint32_t outputs;  // with tiles at most kTileOutputs, otherwise one of kRowOutputs
+  uint32_t bytes;    // of the weights
 };
 inline constexpr uint32_t kTileOutputs = 4, kTileEmits = 4;
 inline constexpr uint32_t kRowOutputs[] = {1, 2, 4, 6, 8, 12};

@@ -1,8 +1,8 @@
 // The tensor unit's layers by instructions: the same bytes, from layers as plain_layers.h has them.
 //
 // A product takes about 1.9 instructions where a layer has four results of an output or more, else 2.1
-// (taps.h). Works on the heap, in twice the bytes of a linear layer's input, less channels that no weight
-// reads, more by what its windows see beyond it.
+// (taps.h). Takes from the heap, until it returns, twice the bytes of a linear layer's input: less by channels that
+// no weight reads, more by what its windows see beyond it. The blob is our own: it is not checked.
 #pragma once
 
 #include <stdint.h>
