@@ -10,7 +10,8 @@
 FOLDER holds models that an importer got wrong once; without it, or without the wheel, those cases stay as they are in
 cases.bin. The runtime's outputs: models in operator form under a default session, in QDQ form with
 session.qdqisint8allowed=1; one thread. In u8 x s8 layers weights are within [-64, 64]: others saturate there on CPUs
-without VNNI. Every model is also run without optimisation, and refused here where that differs: at all in operator
+without VNNI. Under qemu's Haswell and Nehalem the outputs are the same, but for network_shared_weights on the latter,
+which has no FMA. Every model is also run without optimisation, and refused here where that differs: at all in operator
 form, by more than rounding in QDQ form. Seeds are names: a case stays as it is when others come.
 """
 
