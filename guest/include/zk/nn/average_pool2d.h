@@ -108,17 +108,14 @@ struct AveragePool2d {
     return saturate<Y>(static_cast<int32_t>((clamped + kRounder) - kRounder), 0);
   }
 
-  static Y mean(const T* plane, Range rows, Range columns) {
-    const int cells = rows.count * columns.count;
-    const int count = kParams.count_include_pad ? kArea : cells;
-    int32_t sum = -kParams.input.zero_point * cells;
-    for_each(plane, rows, columns, [&](T x) { sum += x; });
+  // Of `sum`, the elements' less their zero points.
+  [[gnu::always_inline]] static inline Y mean(int32_t sum, int count, Rescale rescale,
+                                              const T* plane, Range rows, Range columns) {
     if constexpr (kGlobal) {
       constexpr FastRescale kFast = FastRescale::of(global_scale(), 255 * kArea);
       return requantise<Y, kFast.pre_shift>(sum, kFast.factor(global_scale()), global_scale(),
                                             kParams.output.zero_point);
     }
-    const Rescale rescale = kRescales[count];
     if (rescale.pre_shift < 0) return exact(plane, rows, columns, count);
     const int64_t product = static_cast<int64_t>(sum << rescale.pre_shift) * rescale.factor;
     const int32_t h = static_cast<int32_t>(product >> 32) + kUnit / 2;
@@ -128,12 +125,36 @@ struct AveragePool2d {
     return saturate<Y>(h >> kFractionBits, kParams.output.zero_point);
   }
 
+  // A window that lies inside the input: its size is a constant.
+  static Y mean_inside(const T* plane, int row, int column) {
+    constexpr int kDown = kParams.dilations[0] * kWidth, kRight = kParams.dilations[1];
+    const T* at = plane + row * kWidth + column;
+    int32_t sum = -kParams.input.zero_point * kArea;
+    for (int i = 0; i < kParams.kernel[0]; ++i, at += kDown) {
+      for (int j = 0; j < kParams.kernel[1]; ++j) sum += at[j * kRight];
+    }
+    constexpr Rescale kRescale = kRescales[kArea];
+    return mean(sum, kArea, kRescale, plane, {row, kParams.kernel[0]}, {column, kParams.kernel[1]});
+  }
+  static Y mean_at_border(const T* plane, Range rows, Range columns) {
+    const int cells = rows.count * columns.count;
+    int32_t sum = -kParams.input.zero_point * cells;
+    for_each(plane, rows, columns, [&](T x) { sum += x; });
+    const int count = kParams.count_include_pad ? kArea : cells;
+    return mean(sum, count, kRescales[count], plane, rows, columns);
+  }
+
   static void run(const T* x, Y* y) {
+    constexpr int kReach = (kParams.kernel[1] - 1) * kParams.dilations[1];
     for (int channel = 0; channel < kParams.channels; ++channel, x += kHeight * kWidth) {
       for (int row = 0; row < kParams.out[0]; ++row) {
         const Range rows = inside<0>(row);
-        for (int column = 0; column < kParams.out[1]; ++column)
-          *y++ = mean(x, rows, inside<1>(column));
+        const bool whole = rows.count == kParams.kernel[0];
+        int left = -kParams.pads[1];
+        for (int column = 0; column < kParams.out[1]; ++column, left += kParams.strides[1])
+          *y++ = whole && left >= 0 && left + kReach < kWidth
+                     ? mean_inside(x, rows.first, left)
+                     : mean_at_border(x, rows, inside<1>(column));
       }
     }
   }

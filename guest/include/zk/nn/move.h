@@ -93,11 +93,6 @@ struct FixedCopy {
     return aligned;
   }
 
-  static uint8_t mapped(uint8_t byte) {
-    if constexpr (kThis.table >= 0) return kParams.tables[kThis.table][byte];
-    return kThis.table == kFlipTable ? byte ^ 0x80 : byte;
-  }
-
   template <int kAxis = 0>
   static void run(const uint8_t* from, uint8_t* to) {
     constexpr MoveAxis kSteps = kThis.axes[kAxis];
@@ -112,16 +107,41 @@ struct FixedCopy {
     }
   }
 
+  // Calls step(from, to) kCount times, kFrom and kTo bytes apart, eight to a round of a loop.
+  template <uint32_t kCount, int32_t kFrom, int32_t kTo, class Step>
+  static void repeat(const uint8_t* from, uint8_t* to, Step&& step) {
+    constexpr uint32_t kBlock = 8, kBlocks = kCount / kBlock;
+    constexpr ptrdiff_t kBlockFrom = ptrdiff_t{kBlock} * kFrom, kBlockTo = ptrdiff_t{kBlock} * kTo;
+#pragma GCC unroll 1
+    for (uint32_t block = 0; block < kBlocks; ++block, from += kBlockFrom, to += kBlockTo) {
+#pragma GCC unroll 8
+      for (int32_t i = 0; i < 8; ++i) step(from + i * kFrom, to + i * kTo);
+    }
+#pragma GCC unroll 8
+    for (int32_t i = 0; i < static_cast<int32_t>(kCount % kBlock); ++i)
+      step(from + i * kFrom, to + i * kTo);
+  }
+
   static void run_innermost(const uint8_t* from, uint8_t* to) {
-    constexpr uint32_t kWhole = by_words() ? kRun.count / 4 * 4 : 0;
+    if constexpr (by_words() && kThis.table == kNoTable && kRun.count >= 64) {
+      memcpy(__builtin_assume_aligned(to, 4), __builtin_assume_aligned(from, 4), kRun.count);
+      return;
+    }
+    constexpr uint32_t kWords = by_words() ? kRun.count / 4 : 0;
     constexpr uint32_t kFlip = kThis.table == kFlipTable ? 0x80808080 : 0;
-#pragma GCC unroll 8
-    for (uint32_t i = 0; i < kWhole; i += 4) store_word(to + i, load_word(from + i) ^ kFlip);
-    from += static_cast<ptrdiff_t>(kWhole) * kRun.from;
-    to += static_cast<ptrdiff_t>(kWhole) * kRun.to;
-#pragma GCC unroll 8
-    for (uint32_t i = kWhole; i < kRun.count; ++i, from += kRun.from, to += kRun.to)
-      *to = mapped(*from);
+    repeat<kWords, 4, 4>(from, to,
+                         [](const uint8_t* x, uint8_t* y) { store_word(y, load_word(x) ^ kFlip); });
+    constexpr uint32_t kRest = kRun.count - 4 * kWords;
+    from += ptrdiff_t{4 * kWords} * kRun.from;
+    to += ptrdiff_t{4 * kWords} * kRun.to;
+    if constexpr (kThis.table >= 0) {
+      const uint8_t* const table = kParams.tables[kThis.table].data();
+      repeat<kRest, kRun.from, kRun.to>(from, to,
+                                        [=](const uint8_t* x, uint8_t* y) { *y = table[*x]; });
+    } else {
+      repeat<kRest, kRun.from, kRun.to>(
+          from, to, [](const uint8_t* x, uint8_t* y) { *y = *x ^ static_cast<uint8_t>(kFlip); });
+    }
   }
 };
 
@@ -162,8 +182,13 @@ struct Mover {
   static void fill(uint8_t* to) {
     constexpr uint32_t kByte = kParams.fill < 0 ? 0 : static_cast<uint32_t>(kParams.fill);
     static_assert(sizeof(Out) % 4 == 0);
+    constexpr uint32_t kEnd = sizeof(Out) / 32 * 32;
+#pragma GCC unroll 1
+    for (uint32_t i = 0; i < kEnd; i += 32) {
 #pragma GCC unroll 8
-    for (uint32_t i = 0; i < sizeof(Out); i += 4) store_word(to + i, 0x01010101u * kByte);
+      for (uint32_t j = 0; j < 32; j += 4) store_word(to + i + j, 0x01010101u * kByte);
+    }
+    for (uint32_t i = kEnd; i < sizeof(Out); i += 4) store_word(to + i, 0x01010101u * kByte);
   }
 
   template <class... In>
