@@ -13,8 +13,7 @@ namespace zkvm {
 stark::Result<stark::machine::ProgramImage> program_image(const vm::Program& program,
                                                           const stark::Digest& key) {
   const auto known = cached_image(key);
-  auto image =
-      stark::machine::ProgramImage::of(program, known ? &*known : nullptr);
+  auto image = stark::machine::ProgramImage::of(program, known ? &*known : nullptr);
   if (image && !known) keep_image(key, image->image());
   return image;
 }
@@ -31,7 +30,7 @@ Result<ImageId> image_id(std::span<const uint8_t> elf) {
 
 Result<std::vector<uint8_t>> model_section(std::span<const uint8_t> elf) {
   vm::Result<std::vector<uint8_t>> section = vm::load_model(elf);
-  if (!section) return tl::unexpected(to_api(section.error()));
+  if (!section) return tl::unexpected(to_api(section.error(), elf));
   return std::move(*section);
 }
 

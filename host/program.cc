@@ -30,16 +30,18 @@ ErrorCode code_of(vm::ErrorCode code) {
 
 Error to_api(const vm::Error& error) { return {code_of(error.code), error.message}; }
 
+Error to_api(const vm::Error& error, std::span<const uint8_t> elf) {
+  Error out = to_api(error);
+  const FileKind kind = file_kind(elf);
+  if (kind.type != FileKind::Type::kGuest) {
+    out.message = fmt::format("expected a guest, found {}", kind.name);
+  }
+  return out;
+}
+
 Result<vm::Program> load_program(std::span<const uint8_t> elf) {
   vm::Result<vm::Program> program = vm::load_elf(elf);
-  if (!program) {
-    Error error = to_api(program.error());
-    const FileKind kind = file_kind(elf);
-    if (kind.type != FileKind::Type::kGuest) {
-      error.message = fmt::format("expected a guest, found {}", kind.name);
-    }
-    return tl::unexpected(std::move(error));
-  }
+  if (!program) return tl::unexpected(to_api(program.error(), elf));
   return std::move(*program);
 }
 

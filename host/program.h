@@ -14,6 +14,9 @@ namespace zkvm {
 
 [[nodiscard]] Error to_api(const vm::Error& error);
 
+// The same of a file that should have been a guest: one of another kind is named.
+[[nodiscard]] Error to_api(const vm::Error& error, std::span<const uint8_t> elf);
+
 // Errors: kMalformedElf where the file is no well-formed ELF file of 32 bits, kUnfitElf where it is
 // one but no guest.
 [[nodiscard]] Result<vm::Program> load_program(std::span<const uint8_t> elf);
