@@ -201,7 +201,8 @@ const std::string kReceipt = [] {
 const std::vector<Failure> kFailures{
     {"NoCommand",
      {},
-     "expected a command (run, prove, verify, id, profile, disasm, inspect, new, cache), found "},
+     "expected a command (run, prove, verify, id, encode, profile, disasm, inspect, new, import, "
+     "cache), found "},
     {"UnknownCommand", {"walk"}, "found 'walk'"},
     {"RunWithoutElf", {"run"}, "ELF is required"},
     {"RunUnknownOption", {"run", kGuest, "--fast"}, "--fast"},
