@@ -37,7 +37,8 @@ def main(package, folder):
 
     boosted = xgboost.XGBClassifier(n_estimators=100, max_depth=3, learning_rate=0.1, random_state=1, n_jobs=1)
     boosted.fit(x[training], y[training])
-    model = convert_xgboost(boosted, initial_types=[("X", FloatTensorType([None, x.shape[1]]))])
+    # Given a name, or the converter makes one up, and the guest would be another program each time.
+    model = convert_xgboost(boosted, name="boosted", initial_types=[("X", FloatTensorType([None, x.shape[1]]))])
     (folder / "boosted.onnx").write_bytes(model.SerializeToString())
 
     print(f"{len(names)} features of {len(training)} loans; of {len(test)} others the right class:")

@@ -64,7 +64,7 @@ struct TreeParams {
 template <int kScores>
 struct TreeResult {
   Tensor<int32_t, 1> label;  // the class's number
-  Tensor<float, 1, kScores> scores;
+  Tensor<float, kScores> scores;
 };
 
 // Float32 bits in their order as integers, -0 and 0 equal; a NaN is the least or the greatest of all.
@@ -162,7 +162,7 @@ class TreeScores {
 };
 
 // A row x of kFeatures float32 elements through all trees. `kParams` is a constexpr TreeParams. Returns label and scores
-// before a post transform, [1] and [1][scores]; of regressors the scores alone.
+// before a post transform; of regressors the scores alone.
 template <const auto& kParams, int... kDims>
 auto tree_ensemble(const Tensor<float, kDims...>& x) {
   using Params = std::remove_cvref_t<decltype(kParams)>;
