@@ -10,6 +10,7 @@ DIFFERS = {
 } | {
     name: (1, f"the runtime computes {what} in float32, where it is not quantised at once: near ties")
     for name, what in (
+        ("float_relu_and_average_pool", "the mean of what Relu gives"),
         ("float_conv_u8_to_s8", "a convolution of uint8 to int8"),
         ("float_conv_and_flatten", "a convolution that a Flatten follows"),
         ("float_flatten_and_gemm", "a product that a Flatten precedes"),

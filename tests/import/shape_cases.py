@@ -48,6 +48,15 @@ def pool(
     return graph, samples
 
 
+def pool_behind_relu(name, op, **attributes):
+    """Nothing quantises what the Relu gives."""
+    graph = Graph(name)
+    x = graph.input((1, 4, 5, 5), "s8", 0.05, 3)
+    v = graph.node(op, [graph.node("Relu", [graph.dq(x)])], **attributes)
+    graph.output(graph.q(v, "s8", 0.1, 5))
+    return graph, 3
+
+
 def pool_cases():
     for op, form in itertools.product(("MaxPool", "AveragePool"), ("op", "qdq")):
         p = f"{op.lower()}_{form}_"
@@ -94,6 +103,9 @@ def pool_cases():
             count_include_pad=1,
             ceil_mode=1,
         )
+    yield pool_behind_relu("float_relu_and_average_pool", "AveragePool", kernel_shape=[2, 2])
+    yield pool_behind_relu("float_relu_and_global_average_pool", "GlobalAveragePool")
+    yield pool_behind_relu("relu_and_max_pool", "MaxPool", kernel_shape=[2, 2])
     yield pool("averagepool_qdq_s8", "AveragePool", dtype="s8", kernel=(3, 2))
     yield pool("averagepool_qdq_opset10", "AveragePool", opset=10)
     yield global_pool("global_average_pool_op")
