@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <numeric>
@@ -228,6 +229,30 @@ TEST(Operators, PositiveFloatsAddAsFloatsDo) {
     const float sum = std::bit_cast<float>(a) + std::bit_cast<float>(b);
     ASSERT_EQ(zk::nn::add_positive(a, b), std::bit_cast<uint32_t>(sum)) << a << " " << b;
   }
+}
+
+// Of few bits, so that many quotients are ties.
+template <uint32_t kFactor>
+void expect_quotients_of_doubles() {
+  operators::Random random(kFactor);
+  for (int i = 0; i < 20'000; ++i) {
+    const float sum = std::ldexp(static_cast<float>(random.in(1, 64)), random.in(0, 30));
+    const float term = std::ldexp(static_cast<float>(random.in(1, 64)), random.in(-20, 30));
+    if (term > sum) continue;
+    const double quotient = double{term} * kFactor / sum;
+    ASSERT_EQ(zk::nn::softmax_quotient<kFactor>(std::bit_cast<uint32_t>(term),
+                                                std::bit_cast<uint32_t>(sum)),
+              std::nearbyint(quotient))
+        << term << " " << kFactor << " " << sum;
+  }
+}
+TEST(Operators, SoftmaxRoundsAsADivisionOfDoubles) {
+  expect_quotients_of_doubles<0>();
+  expect_quotients_of_doubles<1>();
+  expect_quotients_of_doubles<255>();
+  expect_quotients_of_doubles<256>();
+  expect_quotients_of_doubles<257>();
+  expect_quotients_of_doubles<(1 << 20) - 1>();
 }
 
 TEST(Operators, SquareRootsAreFloors) {
