@@ -66,7 +66,7 @@ struct Pair {
 // function of one byte.
 struct Move {
   static constexpr uint32_t kFill = UINT32_MAX;  // in `from`: the byte `fill`
-  std::vector<ValueId> inputs;                   // all of types of one byte
+  std::vector<ValueId> inputs;  // all of types of one byte, or all kInt32: then without fill and tables
   ValueId y;
   std::vector<uint32_t>
       from;  // of each element of y, in order: an element of all inputs, counted through

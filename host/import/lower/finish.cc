@@ -153,13 +153,13 @@ void fold_tables(Network* network) {
     if (uses.reads[x] != 1 || !uses.producer[x]) continue;
     auto* linear = std::get_if<Linear>(&network->operators[*uses.producer[x]].what);
     if (linear == nullptr || linear->layer.sums || !linear->layer.table.empty()) continue;
+    if (network->values[x].type != network->values[move->y].type) continue;
     if (!is_identity(*move, elements_of(network->values[x].dims))) continue;
     // Offset binary: as the unit stores bytes.
-    const uint8_t flip_in = network->values[x].type == Type::kInt8 ? 0x80 : 0;
-    const uint8_t flip_out = network->values[move->y].type == Type::kInt8 ? 0x80 : 0;
+    const uint8_t flip = network->values[x].type == Type::kInt8 ? 0x80 : 0;
     linear->layer.table.resize(256);
     for (size_t byte = 0; byte < 256; ++byte)
-      linear->layer.table[byte] = move->tables[0][byte ^ flip_in] ^ flip_out;
+      linear->layer.table[byte] = static_cast<uint8_t>(move->tables[0][byte ^ flip] ^ flip);
     network->operators[*uses.producer[x]].op_type += " + " + op.op_type;
     if (network->values[x].dims != network->values[move->y].dims) {  // the reshape is left
       network->values[x].type = network->values[move->y].type;

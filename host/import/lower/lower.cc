@@ -208,25 +208,23 @@ Network Lowering::run() {
   return std::move(network_);
 }
 
-size_t Lowering::output_port(ValueId value, const std::string& name) {
-  const auto [at, is_new] = output_ports_.try_emplace(value, network_.outputs.size());
-  if (!is_new) return at->second;
-  const Type type = network_.values[value].type;
-  const ElementType element = type == Type::kInt8    ? ElementType::kInt8
-                              : type == Type::kUint8 ? ElementType::kUint8
-                              : type == Type::kInt32 ? ElementType::kInt32
-                                                     : ElementType::kFloat32;
+void Lowering::add_port(ValueId value, const std::string& name, ElementType model_type) {
   std::string unique = name;
-  const auto taken = [&](const std::string& candidate) {
-    return std::ranges::any_of(network_.outputs,
-                               [&](const Port& port) { return port.name == candidate; });
-  };
-  while (taken(unique)) unique += "_bytes";
-  const auto labels = labels_.find(value);
-  network_.outputs.push_back(
-      {value, unique, element,
-       labels == labels_.end() ? std::vector<std::string>{} : labels->second});
-  return at->second;
+  const auto is_taken = [&](const Port& port) { return port.name == unique; };
+  while (std::ranges::any_of(network_.outputs, is_taken)) unique += "_bytes";
+  network_.outputs.push_back({value, unique, model_type});
+}
+
+std::string Lowering::cut_at(ValueId value, const std::string& name) {
+  const auto [at, is_new] = cuts_.try_emplace(value, network_.outputs.size());
+  const Type type = network_.values[value].type;
+  if (is_new)
+    add_port(value, name,
+             type == Type::kInt8    ? ElementType::kInt8
+             : type == Type::kUint8 ? ElementType::kUint8
+             : type == Type::kInt32 ? ElementType::kInt32
+                                    : ElementType::kFloat32);
+  return network_.outputs[at->second].name;
 }
 
 void Lowering::tail_of(const ExprPointer& expr, std::set<const Expr*>* done) {
@@ -240,9 +238,7 @@ void Lowering::tail_of(const ExprPointer& expr, std::set<const Expr*>* done) {
                               TensorPointer zero_point) {
     // A float tensor that was moved as bytes has no other name for them.
     const std::string of_value = expr->bytes.empty() ? network_.values[value].name : expr->bytes;
-    const std::string from =
-        network_.outputs[output_port(value, of_value == name ? name + "_quantized" : of_value)]
-            .name;
+    const std::string from = cut_at(value, of_value == name ? name + "_quantized" : of_value);
     TailNode node{name, "DequantizeLinear", {from, name + "_scale"}, {name}, {}};
     constant(name + "_scale",
              float_tensor(axis ? Dims{static_cast<uint32_t>(scales.size())} : Dims{}, scales));
@@ -265,7 +261,7 @@ void Lowering::tail_of(const ExprPointer& expr, std::set<const Expr*>* done) {
       return;
     case Expr::Kind::kWords:
       if (network_.values[expr->value].type == Type::kFloat32) {
-        const std::string& port = network_.outputs[output_port(expr->value, expr->name)].name;
+        const std::string port = cut_at(expr->value, expr->name);
         if (port != expr->name)
           network_.tail.push_back({expr->name, "Identity", {port}, {expr->name}, {}});
         return;
@@ -317,11 +313,16 @@ void Lowering::add_outputs() {
       refuse(ErrorCode::kMalformed,
              fmt::format("output {}: expected the output of a node, found none", info.name));
     if (const auto* value = std::get_if<ValueId>(&found->second)) {
-      output_port(*value, info.name);
+      cut_at(*value, info.name);
     } else if (const auto* words = std::get_if<Words>(&found->second)) {
-      output_port(words->value, info.name);
+      add_port(words->value, info.name, info.type);  // indices may be the model's int64
       network_.values[words->value].dims = words->dims;
     } else if (const auto* expr = std::get_if<ExprPointer>(&found->second)) {
+      // Nothing but DequantizeLinear follows: the value's quantisation says it all.
+      if ((*expr)->kind == Expr::Kind::kLeaf || (*expr)->kind == Expr::Kind::kWords) {
+        add_port((*expr)->value, info.name, ElementType::kFloat32);
+        continue;
+      }
       tail_of(*expr, &done);
       if ((*expr)->name != info.name)
         network_.tail.push_back({info.name, "Identity", {(*expr)->name}, {info.name}, {}});

@@ -183,7 +183,9 @@ class Lowering {
   void read(const onnx_file::Node& node);
   ValueId quantised_input(const ExprPointer& expr, const Quantisation& q, NodeView& who);
   void tail_of(const ExprPointer& expr, std::set<const Expr*>* done);
-  size_t output_port(ValueId value, const std::string& name);
+  void add_port(ValueId value, const std::string& name, onnx_file::ElementType model_type);
+  // The port's name: of a value that the tail reads, or of bytes that are an output.
+  std::string cut_at(ValueId value, const std::string& name);
 
   const onnx_file::Model& model_;
   const LowerOptions& options_;
@@ -193,7 +195,7 @@ class Lowering {
   std::map<ValueId, size_t> moves_;  // operators: of values that were moved
   uint64_t elements_ = 0;
   std::map<std::string, ValueId> inputs_;  // of float inputs: what they were quantised to
-  std::map<ValueId, size_t> output_ports_;
+  std::map<ValueId, size_t> cuts_;         // ports
   std::map<ValueId, std::vector<std::string>> labels_;
   std::list<onnx_file::Node> tail_made_;  // what is not of the file
   using Key = std::tuple<const Expr*, bool, float, int>;

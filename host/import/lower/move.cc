@@ -62,6 +62,15 @@ ValueId moved_values(NodeView& node, const std::string& kind, const std::vector<
   return y;
 }
 
+ValueId moved_words(NodeView& node, const std::string& kind, const std::vector<Symbol>& inputs,
+                    const Order& order, const std::string& name) {
+  Move move{.inputs = {}, .y = node.lowering().add_words(name, order.dims), .from = order.from};
+  for (const Symbol& input : inputs) move.inputs.push_back(std::get<Words>(input).value);
+  const ValueId y = move.y;
+  node.lowering().add(kind, &node.node(), node.node().op_type, std::move(move));
+  return y;
+}
+
 // What a float means as a byte, where it means it exactly.
 std::optional<uint8_t> exact_byte(float x, const Quantisation& q) {
   const uint8_t byte = quantise_float(x, q);
@@ -156,11 +165,11 @@ Symbol moved(NodeView& node, const std::string& kind, const std::vector<Symbol>&
   }
   node.check_size(order.dims);
   if (all(Words{})) {
-    const Words& words = std::get<Words>(inputs[0]);
-    if (inputs.size() != 1 || !is_identity(order.from, elements_of(words.dims)))
-      node.refuse(
-          "int32 at run time: expected at most another shape, found another order of its elements");
-    return Words{words.value, order.dims};
+    const Words& first = std::get<Words>(inputs[0]);
+    if (inputs.size() == 1 && is_identity(order.from, elements_of(first.dims)))
+      return Words{first.value, order.dims};
+    if (fills(order)) node.refuse("int32 at run time: expected no padding");
+    return Words{moved_words(node, kind, inputs, order, name), order.dims};
   }
   if (std::ranges::any_of(inputs,
                           [](const Symbol& s) { return std::holds_alternative<ExprPointer>(s); })) {

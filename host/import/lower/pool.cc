@@ -130,7 +130,14 @@ void qlinear_global_average_pool(NodeView& node) {
 
 ValueId pooled_bytes(NodeView& node) {
   const ExprPointer x = node.expr(0);
-  if (const auto value = node.lowering().exact_bytes(x, node)) return *value;
+  if (const auto value = node.lowering().exact_bytes(x, node)) {
+    if (x->kind != Expr::Kind::kLeaf)
+      node.lowering().warn(
+          fmt::format("{}: reads {} of bytes, not bytes, so ONNX Runtime computes it in float32: "
+                      "near ties it may differ by 1",
+                      node.node().name, x->node->op_type));
+    return *value;
+  }
   node.refuse(
       "input {}: expected bytes through DequantizeLinear, found {} in float32; quantise behind it",
       node.input_name(0), x->node ? x->node->op_type : "a tensor");

@@ -40,12 +40,17 @@ ValueId bring_last(NodeView& node, ValueId x, const Rows& rows) {
   return moved_bytes(node, "transpose", x, order, of_x.name);
 }
 
-ValueId bring_back(NodeView& node, ValueId y, const Rows& rows, const Dims& dims) {
-  if (rows.dims == dims) return y;
+// From rows to `dims`, which they are of.
+Order back_order(const Rows& rows, const Dims& dims) {
+  if (rows.dims == dims) return identity_order(dims, dims);
   std::vector<size_t> inverse(rows.permutation.size());
   for (size_t i = 0; i < inverse.size(); ++i) inverse[rows.permutation[i]] = i;
-  return moved_bytes(node, "transpose", y, transposed(rows.transposed_dims, inverse),
-                     node.lowering().value(y).name);
+  return transposed(rows.transposed_dims, inverse);
+}
+
+ValueId bring_back(NodeView& node, ValueId y, const Rows& rows, const Dims& dims) {
+  if (rows.dims == dims) return y;
+  return moved_bytes(node, "transpose", y, back_order(rows, dims), node.lowering().value(y).name);
 }
 
 ValueId bytes_of(NodeView& node, const ExprPointer& x) {
@@ -307,35 +312,41 @@ void top_k(NodeView& node) {
     node.refuse("sorted: expected 1, found an order that ONNX leaves open");
   if (k < 1 || k > int64_t{dims[axis]})
     node.malformed("k: expected 1 to {}, found {}", dims[axis], k);
-  if (axis + 1 != dims.size()) node.refuse("axis: expected the last, found {}", axis);
   const auto x = ordered_bytes(node);
   if (!x)
     node.refuse("input {}: expected bytes, or DequantizeLinear of them, found another float32",
                 node.input_name(0));
+  Lowering& lowering = node.lowering();
+  std::vector<bool> is_last(dims.size());
+  is_last[axis] = true;
+  Rows rows = rows_of(dims, is_last);
+  const ValueId from = bring_last(node, *x, rows);
+  rows.dims.back() = rows.transposed_dims.back() = static_cast<uint32_t>(k);
   Dims result = dims;
   result[axis] = static_cast<uint32_t>(k);
   node.check_size(result);
-  Lowering& lowering = node.lowering();
   const Value of_x = lowering.value(*x);
   const std::string name = node.has_output(0) ? node.output_name(0) : node.node().name + "_values";
   const ValueId values = lowering.is_known(*x)
-                             ? lowering.add_bytes(name, result, of_x.q)
-                             : lowering.add_raw_bytes(name, result, of_x.type == Type::kInt8);
+                             ? lowering.add_bytes(name, rows.dims, of_x.q)
+                             : lowering.add_raw_bytes(name, rows.dims, of_x.type == Type::kInt8);
   const ValueId indices = lowering.add_words(
-      node.has_output(1) ? node.output_name(1) : node.node().name + "_indices", result);
+      node.has_output(1) ? node.output_name(1) : node.node().name + "_indices", rows.dims);
   lowering.add("top_k", &node.node(), "TopK",
-               TopK{.x = *x, .values = values, .indices = indices, .least = least});
+               TopK{.x = from, .values = values, .indices = indices, .least = least});
   if (node.has_output(0)) {
-    if (const auto* expr = std::get_if<ExprPointer>(&node.symbol(0))) {
+    const ValueId back = bring_back(node, values, rows, result);
+    if (std::holds_alternative<ExprPointer>(node.symbol(0))) {
       Expr leaf_of_values{.kind = Expr::Kind::kLeaf, .name = name, .dims = result};
-      leaf_of_values.value = values;
-      (void)expr;
+      leaf_of_values.value = back;
       node.define(lowering.made(std::move(leaf_of_values), node), 0);
     } else {
-      node.define(values, 0);
+      node.define(back, 0);
     }
   }
-  if (node.has_output(1)) node.define(Words{indices, result}, 1);
+  if (!node.has_output(1)) return;
+  const Order order = back_order(rows, result);
+  node.define(moved(node, "transpose", {Words{indices, rows.dims}}, order, node.output_name(1)), 1);
 }
 
 }  // namespace
