@@ -78,7 +78,7 @@ TEST(ModelInfo, ComesBackFromItsText) {
 // Scales are floats to the last bit, for a reader that takes them as doubles, too.
 TEST(ModelInfo, ScalesAreExact) {
   std::mt19937 random(1);
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < 500; ++i) {
     const auto scale = std::bit_cast<float>(static_cast<uint32_t>(random() & 0x7fffffff));
     if (!std::isfinite(scale) || scale == 0) continue;
     ModelInfo model = some_model();
@@ -417,7 +417,8 @@ TEST(Npz, RefusesEachFault) {
 // Members that share their bytes, each of which unpacks to 1 MB: what all may take is counted before any is.
 TEST(Npz, SharedBytesCountEachTime) {
   const auto put = [](Bytes& to, uint64_t value, size_t size) {
-    for (size_t i = 0; i < size; ++i) to.push_back(static_cast<uint8_t>(value >> 8 * i));
+    for (size_t i = 0; i < size; ++i)
+      to.push_back(i < 8 ? static_cast<uint8_t>(value >> 8 * i) : 0);
   };
   constexpr uint32_t kMembers = 4000, kPacked = 1000, kUnpacked = 1000000;
   Bytes file;
