@@ -57,10 +57,9 @@ for model in forest boosted; do
   echo
   echo "\$ $zkvm prove $elf --input $input -o $receipt"
   proved=$("$zkvm" prove "$elf" --input "$input" -o "$receipt" --json)
-  # Who verifies has the receipt and the id of the model's program, but nothing of the applicant.
-  id=$("$zkvm" id "$elf")
-  shown "$zkvm" verify "$receipt" --image-id "$id"
-  verified=$("$zkvm" verify "$receipt" --image-id "$id" --json)
+  # Who verifies has the receipt and the model's program, but nothing of the applicant.
+  shown "$zkvm" verify "$receipt" --elf "$elf"
+  verified=$("$zkvm" verify "$receipt" --elf "$elf" --json)
   table+=$(awk -v model="$model" -v cycles="$(number cycles "$proved")" -v seconds="$(number seconds "$proved")" \
     -v memory="$(number peak_rss_bytes "$proved")" -v bytes="$(number receipt_bytes "$proved")" \
     -v verify="$(number seconds "$verified")" 'BEGIN {
