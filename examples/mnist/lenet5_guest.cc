@@ -3,4 +3,4 @@
 #include "digit.h"
 #include "lenet5.h"
 
-int main() { commit_result(lenet5::infer(read_digit<lenet5::Input>())); }
+int main() { commit_result(lenet5::infer(read_digit<lenet5::Image>())); }

@@ -4,4 +4,4 @@
 #include "digit.h"
 #include "mlp.h"
 
-int main() { commit_result(mlp::infer(read_digit<mlp::Input>())); }
+int main() { commit_result(mlp::infer(read_digit<mlp::Image>())); }

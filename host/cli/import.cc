@@ -5,18 +5,23 @@
 #include <cctype>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "host/cli/command.h"
 #include "host/cli/output.h"
 #include "host/cli/project.h"
 #include "host/cli/table.h"
 #include "host/file.h"
+#include "host/import/check.h"
 #include "host/import/lower.h"
 #include "host/import/plan.h"
+#include "host/import/project.h"
 #include "host/import/report.h"
 #include "host/import/write.h"
+#include "host/npz.h"
 #include "host/number_text.h"
 #include "host/source_map.h"
+#include "stark/hash/blake3.h"
 
 namespace zkvm::cli {
 namespace {
@@ -152,6 +157,39 @@ void print_report(const importer::Report& report, const importer::Network& netwo
     fmt::print("warning: {}\n", printable(warning));
 }
 
+Result<importer::CheckReport> checked(const std::string& path, const importer::Plan& plan,
+                                      importer::WriteOptions write) {
+  const auto file = read_file(path, "arrays");
+  if (!file) return tl::unexpected(file.error());
+  const auto arrays = read_npz(*file);
+  if (!arrays) return tl::unexpected(in_file(path, arrays.error()));
+  write.output = importer::WriteOptions::Output::kAll;
+  write.batch = 1;
+  auto report = importer::check(plan, importer::model_info(plan, write), *arrays);
+  if (!report) return tl::unexpected(in_file(path, report.error()));
+  return report;
+}
+
+void print_check(const importer::CheckReport& check) {
+  for (const importer::CheckedOutput& output : check.outputs)
+    if (output.elements != 0)
+      fmt::print("{}: {} of {} elements are the runtime's, of {} examples{}\n",
+                 printable(output.name), grouped(output.equal), grouped(output.elements),
+                 grouped(check.examples),
+                 output.equal == output.elements
+                     ? ""
+                     : fmt::format("; the others differ by {:.4g} at most", output.furthest));
+}
+
+nlohmann::ordered_json check_json(const importer::CheckReport& check) {
+  nlohmann::ordered_json object{{"examples", check.examples}};
+  for (const importer::CheckedOutput& output : check.outputs)
+    if (output.elements != 0)
+      object["outputs"][printable(output.name)] = {
+          {"elements", output.elements}, {"equal", output.equal}, {"furthest", output.furthest}};
+  return object;
+}
+
 int import_command(const Options& options) {
   const auto failed = [&](const std::string& message) {
     return fail(kCommand, message, options.json);
@@ -176,8 +214,9 @@ int import_command(const Options& options) {
   const auto plan = importer::plan(*std::move(network));
   if (!plan) return in_model(plan.error());
   importer::WriteOptions with_origin = *write;
+  const stark::Digest digest = stark::blake3_hash(*bytes);
   with_origin.onnx = {model->producer, model->opsets.at(""),
-                      hex(stark::blake3_hash(*bytes).bytes)};
+                      hex({reinterpret_cast<const uint8_t*>(digest.data()), sizeof(digest)})};
   const auto files = importer::write_guest(*plan, with_origin);
   if (!files) return in_model(files.error());
 
@@ -190,8 +229,16 @@ int import_command(const Options& options) {
   if (Result<void> ok = write_project(options.folder, texts, options.force); !ok)
     return failed(ok.error().message);
 
+  std::optional<importer::CheckReport> check;
+  if (!options.check.empty()) {
+    auto result = checked(options.check, *plan, with_origin);
+    if (!result) return failed(result.error().message);
+    check = *std::move(result);
+  }
+
   const std::vector<std::string> commands = build_commands(options.folder, *package);
   if (options.json) {
+    if (check) json["check"] = check_json(*check);
     json["folder"] = options.folder;
     for (const ProjectText& text : texts) json["files"].push_back(text.name);
     json["commands"] = commands;
@@ -199,6 +246,7 @@ int import_command(const Options& options) {
     return kSuccess;
   }
   print_report(report, plan->network);
+  if (check) print_check(*check);
   fmt::print("\nMade the guest {} in {}. Build and run it:\n\n", with_origin.name,
              printable(options.folder));
   for (const std::string& command : commands) fmt::print("  {}\n", command);
@@ -223,7 +271,7 @@ void add_import(CLI::App* sub, int& status) {
       "  zkvm import mnist.int8.onnx -o mnist --output argmax\n"
       "JSON (also DIR/report.json): lines (name, node, operators, shape, weights, products, "
       "runs_on, cells), weights,\n"
-      "products, cells, expected_prove_seconds, tail, warnings, folder, files, commands.");
+      "products, cells, expected_prove_seconds, tail, warnings, check, folder, files, commands.");
   auto options = std::make_shared<Options>();
   sub->add_option("MODEL", options->model, "The ONNX file")->required()->type_name("");
   sub->add_option("-o,--output-folder", options->folder, "The project's folder: new or empty")
@@ -238,6 +286,11 @@ void add_import(CLI::App* sub, int& status) {
                   "What becomes public of each output: all, argmax, or topk K")
       ->expected(1, 2)
       ->type_name("WHAT");
+  sub->add_option("--check", options->check,
+                  "Compare with the runtime's outputs: arrays by the names of the model's inputs "
+                  "and outputs, with an "
+                  "axis of examples first")
+      ->type_name("FILE.npz");
   sub->add_option("--dim", options->dims, "Size of a dimension that the model names: NAME=SIZE")
       ->type_name("DIM");
   sub->add_flag("--force", options->force, "Write over the files of an earlier import");

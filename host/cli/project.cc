@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 #include <system_error>
@@ -45,6 +46,14 @@ static Result<void> refuse(const std::string& folder, const std::string& found) 
 // Characters that CMake or its generators have no way to write in a path.
 static constexpr std::string_view kNotInPaths = "#<>:;\"\\|`\n\r";
 
+// Whether the file has these bytes: then a build that depends on it has nothing to do.
+static bool is_already(const std::string& path, const std::string& bytes) {
+  const Result<std::vector<uint8_t>> found = read_file(path, "project file", bytes.size());
+  return found &&
+         std::ranges::equal(
+             *found, std::span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
+}
+
 Result<void> write_project(const std::string& folder, std::span<const ProjectText> files,
                            bool replace) {
   std::error_code error;
@@ -68,6 +77,7 @@ Result<void> write_project(const std::string& folder, std::span<const ProjectTex
     const fs::path path = fs::path(folder) / file.name;
     fs::create_directories(path.parent_path(), error);
     const std::span bytes(reinterpret_cast<const uint8_t*>(file.bytes.data()), file.bytes.size());
+    if (replace && is_already(path.string(), file.bytes)) continue;
     if (Result<void> ok = write_file(path.string(), "project file", bytes); !ok) return ok;
   }
   return {};

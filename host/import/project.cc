@@ -35,25 +35,6 @@ TensorInfo output_info(const Plan& plan, const Port& port, const WriteOptions& o
   return info;
 }
 
-ModelInfo model_info(const Plan& plan, const WriteOptions& options) {
-  ModelInfo info;
-  info.name = options.name;
-  info.batch = options.batch;
-  for (const Port& port : plan.network.inputs) {
-    const Value& value = plan.network.values[port.value];
-    TensorInfo input{.name = port.name,
-                     .shape = value.dims,
-                     .type = static_cast<TensorType>(value.type),
-                     .model_type = onnx_file::name_of(port.model_type)};
-    if (is_bytes(value.type)) input.scale = TensorScale{value.q.scale, value.q.zero_point};
-    info.inputs.push_back(std::move(input));
-  }
-  for (const Port& port : plan.network.outputs)
-    info.outputs.push_back(output_info(plan, port, options));
-  info.onnx = options.onnx;
-  return info;
-}
-
 // Every input in the middle: at its zero point, as read_tensor reads it.
 std::string example_input(const Plan& plan, uint32_t batch) {
   std::string one;
@@ -272,6 +253,25 @@ writes these files byte for byte, and the same compilers make the same program o
 }
 
 }  // namespace
+
+ModelInfo model_info(const Plan& plan, const WriteOptions& options) {
+  ModelInfo info;
+  info.name = options.name;
+  info.batch = options.batch;
+  for (const Port& port : plan.network.inputs) {
+    const Value& value = plan.network.values[port.value];
+    TensorInfo input{.name = port.name,
+                     .shape = value.dims,
+                     .type = static_cast<TensorType>(value.type),
+                     .model_type = onnx_file::name_of(port.model_type)};
+    if (is_bytes(value.type)) input.scale = TensorScale{value.q.scale, value.q.zero_point};
+    info.inputs.push_back(std::move(input));
+  }
+  for (const Port& port : plan.network.outputs)
+    info.outputs.push_back(output_info(plan, port, options));
+  info.onnx = options.onnx;
+  return info;
+}
 
 std::string cpp_string(const std::string& text) {
   std::string quoted;

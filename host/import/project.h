@@ -9,6 +9,9 @@ namespace zkvm::importer {
 [[nodiscard]] std::vector<ProjectFile> project_files(const Plan& plan, const WriteOptions& options,
                                                      uint64_t stack);
 
+// What the guest says of its model.
+[[nodiscard]] ModelInfo model_info(const Plan& plan, const WriteOptions& options);
+
 // Inside quotes of C++, and in a table of Markdown: names come from the ONNX file.
 [[nodiscard]] std::string cpp_string(const std::string& text);
 [[nodiscard]] std::string markdown(const std::string& text);

@@ -53,8 +53,8 @@ constexpr const char* kUnit[] = {"", "_clang"};
 // 220,000 and 2,000,000 cycles, dense 3.6 (clang) and 4.6 (GCC) instructions per
 // multiply-accumulate, convolution 4.5 and 5.5.
 constexpr Model kModels[] = {
-    {"mlp", infer<mlp::Input, mlp::infer>, 485, 104'000, 784 * 56 + 56 * 10, 2.4, 240, 2},
-    {"lenet5", infer<lenet5::Input, lenet5::infer>, 493, 1'080'000, 416'520, 2.6, 560, 7},
+    {"mlp", infer<mlp::Image, mlp::infer>, 485, 104'000, 784 * 56 + 56 * 10, 2.4, 240, 2},
+    {"lenet5", infer<lenet5::Image, lenet5::infer>, 493, 1'080'000, 416'520, 2.6, 560, 7},
 };
 
 class Mnist : public ::testing::TestWithParam<Model> {

@@ -4,5 +4,5 @@
 
 int main() {
   for (uint32_t left = zk::read<uint32_t>(); left > 0; --left)
-    commit_result(lenet5::infer(read_digit<lenet5::Input>()));
+    commit_result(lenet5::infer(read_digit<lenet5::Image>()));
 }

@@ -4,9 +4,19 @@
 
 #include <zk/nn.h>
 
-#include "layers_params.h"
+#include "layers_layers.h"
 
 namespace layers {
+
+// Written parameters leave the window to the call.
+template <const auto& kParams, int kKernel, int kStride = kKernel, class X>
+auto mean(const X& x) {
+  if constexpr (requires { kParams.kernel; }) {
+    return zk::nn::average_pool<kParams>(x);
+  } else {
+    return zk::nn::average_pool<kKernel, kParams, kStride>(x);
+  }
+}
 
 // Calls visit(input tensor to fill, layer) for each layer; layer(input) returns the output tensor.
 template <class Visit>
@@ -20,11 +30,9 @@ void for_each(Visit&& visit) {
   visit(Tensor<uint8_t, 63>{}, [](const auto& x) { return dense<kDense2>(x); });
   visit(Tensor<int8_t, 30>{}, [](const auto& x) { return dense<kDense3>(x); });
   visit(Tensor<uint8_t, 2048>{}, [](const auto& x) { return dense<kDense4>(x); });
-  visit(Tensor<int8_t, 2, 6, 8>{}, [](const auto& x) { return average_pool<2, kAveragePool1>(x); });
-  visit(Tensor<uint8_t, 3, 7, 7>{},
-        [](const auto& x) { return average_pool<3, kAveragePool2, 2>(x); });
-  visit(Tensor<uint8_t, 1, 8, 8>{},
-        [](const auto& x) { return average_pool<2, kAveragePool3>(x); });
+  visit(Tensor<int8_t, 2, 6, 8>{}, [](const auto& x) { return mean<kAveragePool1, 2>(x); });
+  visit(Tensor<uint8_t, 3, 7, 7>{}, [](const auto& x) { return mean<kAveragePool2, 3, 2>(x); });
+  visit(Tensor<uint8_t, 1, 8, 8>{}, [](const auto& x) { return mean<kAveragePool3, 2>(x); });
   visit(Tensor<int8_t, 2, 7, 9>{}, [](const auto& x) { return max_pool<kMaxPool1>(x); });
 }
 

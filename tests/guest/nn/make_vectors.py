@@ -1,5 +1,5 @@
 """Makes layers.onnx, inputs.bin and outputs.bin: single layers with random parameters and inputs, and what ONNX
-Runtime computes for them; and written/layers_params.h: the same parameters as a guest without a model file has
+Runtime computes for them; and written/layers_layers.h: the same parameters as a guest without a model file has
 them. Needs examples/mnist/train/requirements.txt.
 
     python make_vectors.py .
@@ -193,7 +193,7 @@ def main():
             ys += y.tobytes()
     onnx.save(model, out / "layers.onnx")
     (out / "written").mkdir(exist_ok=True)
-    (out / "written/layers_params.h").write_text(
+    (out / "written/layers_layers.h").write_text(
         "// The layers of layers.onnx as parameters; made by make_vectors.py.\n// clang-format off\n#pragma once\n\n"
         "#include <zk/nn.h>\n\nnamespace layers {\n\n" + "".join(written) + "\n}  // namespace layers\n"
     )
