@@ -241,7 +241,7 @@ Draft conv(NodeView& node, ValueId x, const QuantisedTensor& w, const std::strin
   std::vector<int64_t> kernel(of_w.begin() + 2, of_w.end());
   if (const auto given = node.integer_list("kernel_shape"); given && *given != kernel)
     node.malformed("kernel_shape: expected the weights' {}", text_of(of_w));
-  const WindowAndDims window = read_window(node, dims, kernel, false);
+  const WindowAndDims window = read_window(node, dims, kernel, false, false);
   Draft draft{.kind = "conv", .label = label, .name = node.output_name(), .x = x};
   draft.layer.outputs = of_w[0];
   draft.layer.groups = static_cast<uint32_t>(groups);
@@ -631,7 +631,7 @@ void qdq_gemm(NodeView& node) {
 }  // namespace
 
 WindowAndDims read_window(NodeView& node, const Dims& dims, const std::vector<int64_t>& kernel,
-                          bool ceil_mode) {
+                          bool is_pool, bool ceil_mode) {
   const size_t axes = dims.size() - 2;
   if (dims[0] != 1)
     node.refuse(
@@ -663,7 +663,13 @@ WindowAndDims read_window(NodeView& node, const Dims& dims, const std::vector<in
       pads[i] = pads[axes + i] = 0;
     } else if (auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER") {
       const int64_t count = (size + strides[i] - 1) / strides[i];
-      const int64_t total = std::max<int64_t>(0, (count - 1) * strides[i] + reach - size);
+      const int64_t wanted = (count - 1) * strides[i] + reach - size;
+      if (wanted < 0 && is_pool)
+        node.refuse(
+            "auto_pad {}: expected a window of at least {} to cover {} by steps of {}, found {}; "
+            "ONNX Runtime crops there: give pads",
+            auto_pad, reach - wanted, size, strides[i], reach);
+      const int64_t total = std::max<int64_t>(0, wanted);
       pads[i] = auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;
       pads[axes + i] = total - pads[i];
     } else if (auto_pad != "NOTSET") {
@@ -675,7 +681,7 @@ WindowAndDims read_window(NodeView& node, const Dims& dims, const std::vector<in
       node.malformed("window of {}: expected at most the padded input's {}", reach, padded);
     int64_t count = (padded - reach) / strides[i] + 1;
     int64_t end = pads[axes + i];
-    if (ceil_mode && auto_pad == "NOTSET") {
+    if (ceil_mode && !auto_pad.starts_with("SAME")) {
       count = (padded - reach + strides[i] - 1) / strides[i] + 1;
       // A window that begins in the padding behind the input is none.
       if ((count - 1) * strides[i] >= size + pads[i]) --count;

@@ -290,7 +290,7 @@ struct WindowAndDims {
   Dims positions = {};         // of each axis behind the channels
 };
 WindowAndDims read_window(NodeView& node, const Dims& dims, const std::vector<int64_t>& kernel,
-                          bool ceil_mode);
+                          bool is_pool, bool ceil_mode);
 
 // Expressions (expr.cc) --------------------------------------------------------------------------
 TensorPointer floats_of(const Expr& constant);  // of a kConstant, dequantised

@@ -831,7 +831,8 @@ std::vector<uint32_t> nearest(const NodeView& node, uint32_t in, uint32_t out, f
       at = out == 1 ? 0 : x * (length - 1) / (result - 1);
     } else if (transform == "half_pixel_symmetric") {
       const float adjustment = result / (scale * length), offset = length / 2 * (1 - adjustment);
-      at = offset + ((x + 0.5f) / scale - 0.5f);
+      const float centred = offset + (x + 0.5f) / scale;
+      at = centred - 0.5f;
     } else if (transform == "tf_half_pixel_for_nn") {
       at = (x + 0.5f) / scale;
     } else {

@@ -26,7 +26,8 @@ Pool read_pool(NodeView& node, const Dims& dims, bool is_global) {
   if (given.empty())
     node.malformed("kernel_shape: expected {} numbers, found none", dims.size() - 2);
   Pool pool;
-  pool.window = read_window(node, dims, given, !is_global && node.integer("ceil_mode", 0) != 0);
+  pool.window =
+      read_window(node, dims, given, true, !is_global && node.integer("ceil_mode", 0) != 0);
   pool.dims = {1, dims[1]};
   pool.dims.insert(pool.dims.end(), pool.window.positions.begin(), pool.window.positions.end());
   node.check_size(pool.dims);

@@ -12,7 +12,8 @@ namespace {
 // Of a tensor: these axes last and as one, all others before them as they are.
 struct Rows {
   std::vector<size_t> permutation;
-  Dims transposed_dims;  // before the last axes become one
+  bool is_transposed = false;  // the permutation is none that leaves all in order
+  Dims transposed_dims;        // before the last axes become one
   Dims dims;
 };
 Rows rows_of(const Dims& dims, const std::vector<bool>& is_last) {
@@ -20,6 +21,7 @@ Rows rows_of(const Dims& dims, const std::vector<bool>& is_last) {
   for (const bool last : {false, true})
     for (size_t i = 0; i < dims.size(); ++i)
       if (is_last[i] == last) rows.permutation.push_back(i);
+  rows.is_transposed = !std::ranges::is_sorted(rows.permutation);
   uint32_t width = 1;
   for (const size_t i : rows.permutation) {
     rows.transposed_dims.push_back(dims[i]);
@@ -34,23 +36,22 @@ Rows rows_of(const Dims& dims, const std::vector<bool>& is_last) {
 
 ValueId bring_last(NodeView& node, ValueId x, const Rows& rows) {
   const Value of_x = node.lowering().value(x);
-  if (of_x.dims == rows.dims) return x;
+  if (!rows.is_transposed && of_x.dims == rows.dims) return x;
   Order order = transposed(of_x.dims, rows.permutation);
   order.dims = rows.dims;
   return moved_bytes(node, "transpose", x, order, of_x.name);
 }
 
-// From rows to `dims`, which they are of.
-Order back_order(const Rows& rows, const Dims& dims) {
-  if (rows.dims == dims) return identity_order(dims, dims);
+// From rows to the tensor's own order and dimensions.
+Order back_order(const Rows& rows) {
   std::vector<size_t> inverse(rows.permutation.size());
   for (size_t i = 0; i < inverse.size(); ++i) inverse[rows.permutation[i]] = i;
   return transposed(rows.transposed_dims, inverse);
 }
 
 ValueId bring_back(NodeView& node, ValueId y, const Rows& rows, const Dims& dims) {
-  if (rows.dims == dims) return y;
-  return moved_bytes(node, "transpose", y, back_order(rows, dims), node.lowering().value(y).name);
+  if (!rows.is_transposed && rows.dims == dims) return y;
+  return moved_bytes(node, "transpose", y, back_order(rows), node.lowering().value(y).name);
 }
 
 ValueId bytes_of(NodeView& node, const ExprPointer& x) {
@@ -345,7 +346,7 @@ void top_k(NodeView& node) {
     }
   }
   if (!node.has_output(1)) return;
-  const Order order = back_order(rows, result);
+  const Order order = back_order(rows);
   node.define(moved(node, "transpose", {Words{indices, rows.dims}}, order, node.output_name(1)), 1);
 }
 
