@@ -62,6 +62,7 @@ struct FileNode {
 
 constexpr uint32_t kMaxTargets = 1 << 14;
 constexpr uint32_t kMaxMember = 1 << 24;
+constexpr size_t kMaxSteps = 64;
 
 // From the file's nodes to TreeNodes: children behind parents, comparisons as keys.
 class Reader {
@@ -764,6 +765,11 @@ Result<TreeEnsemble> read_trees(const onnx_file::Node& node, uint32_t features) 
 
 Result<TreeEnsemble> before_steps(TreeEnsemble trees, std::span<const FeatureStep> steps,
                                   const std::string& where) {
+  if (steps.size() > kMaxSteps)  // each comparison goes through all of them some 30 times
+    return tl::unexpected(
+        Error{ErrorCode::kUnsupported,
+              fmt::format("{}: before trees: expected at most {} operators, found {}", where,
+                          kMaxSteps, steps.size())});
   for (const FeatureStep& step : steps) {
     const bool factor =
         step.op == FeatureStep::Op::kMultiply || step.op == FeatureStep::Op::kDivide;

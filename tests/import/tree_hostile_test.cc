@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
+#include <memory>
 #include <random>
 
 #include "host/import/tree.h"
@@ -146,6 +148,87 @@ TEST(Trees, DamagedListsAreRefusedOrTrees) {
     ASSERT_LE(trees->nodes.size(), 6u);
     const std::vector<float> x(trees->features, 1.0f);
     EXPECT_EQ(evaluate_tree(*trees, x).scores.size(), trees->scores());
+    EXPECT_TRUE(flatten(*trees, "test"));
+  }
+  EXPECT_GT(good, 300u);
+}
+
+// TreeEnsemble: x0 <= 1 ? (x1 in {2, 40} ? 1 : 2) : 3.
+Node two_branches() {
+  const auto floats = [](const Floats& values) {
+    onnx_file::Tensor tensor;
+    tensor.dims = {static_cast<int64_t>(values.size())};
+    tensor.bytes.resize(4 * values.size());
+    std::memcpy(tensor.bytes.data(), values.data(), tensor.bytes.size());
+    return std::make_shared<const onnx_file::Tensor>(std::move(tensor));
+  };
+  onnx_file::Tensor modes;
+  modes.type = onnx_file::ElementType::kUint8;
+  modes.dims = {2};
+  modes.bytes = {0, 6};
+  return {.name = "trees",
+          .op_type = "TreeEnsemble",
+          .domain = "ai.onnx.ml",
+          .inputs = {"x"},
+          .outputs = {"y"},
+          .attributes = {{"tree_roots", Ints{0}},
+                         {"nodes_featureids", Ints{0, 1}},
+                         {"nodes_truenodeids", Ints{1, 0}},
+                         {"nodes_falsenodeids", Ints{2, 1}},
+                         {"nodes_trueleafs", Ints{0, 1}},
+                         {"nodes_falseleafs", Ints{1, 1}},
+                         {"nodes_modes", std::make_shared<const onnx_file::Tensor>(modes)},
+                         {"nodes_splits", floats({1, 0})},
+                         {"membership_values", floats({2, 40, NAN})},
+                         {"leaf_targetids", Ints{0, 0, 0}},
+                         {"leaf_weights", floats({1, 2, 3})},
+                         {"n_targets", int64_t{1}}}};
+}
+
+TEST(Trees, DamagedPlacesAreRefusedOrTrees) {
+  const auto whole = read_trees(two_branches(), 2);
+  ASSERT_TRUE(whole) << whole.error().message;
+  EXPECT_EQ(evaluate_tree(*whole, Floats{1, 40.5f}).scores, Floats{1});
+  EXPECT_EQ(evaluate_tree(*whole, Floats{1, 41}).scores, Floats{2});
+  EXPECT_EQ(evaluate_tree(*whole, Floats{NAN, 2}).scores, Floats{3});
+
+  const std::string where = "TreeEnsemble node trees: ";
+  const auto error_of_change = [](const std::string& name, onnx_file::Attribute value) {
+    Node node = two_branches();
+    node.attributes[name] = std::move(value);
+    return error_of(node);
+  };
+  EXPECT_EQ(error_of_change("tree_roots", Ints{2}),
+            where + "attribute tree_roots: expected one of 2 nodes, found 2");
+  EXPECT_EQ(error_of_change("nodes_trueleafs", Ints{0, 0}),
+            where + "entry 0 of the nodes: expected one node that leads to it, found several");
+  EXPECT_EQ(error_of_change("nodes_falsenodeids", Ints{3, 1}),
+            where + "node 0: nodes_falsenodeids: expected one of 3 leaves, found 3");
+  EXPECT_EQ(error_of_change("leaf_targetids", Ints{0, 0}),
+            where + "attribute leaf_weights: expected 2 elements, found 3");
+  EXPECT_EQ(error_of_change("post_transform", int64_t{5}),
+            where + "attribute post_transform: expected 0 to 4, found 5");
+
+  std::mt19937 random(4);
+  size_t good = 0;
+  for (int round = 0; round < 6000; ++round) {
+    Node node = two_branches();
+    for (auto& [name, value] : node.attributes)
+      if (auto* list = std::get_if<Ints>(&value); list && random() % 4 == 0) {
+        for (int64_t& x : *list)
+          if (random() % 3 == 0)
+            x = random() % 8 == 0 ? static_cast<int64_t>(random()) << 31
+                                  : static_cast<int64_t>(random() % 4);
+        if (random() % 16 == 0) list->resize(random() % 6);
+      }
+    const auto trees = read_trees(node, 2);
+    if (!trees) {
+      EXPECT_THAT(trees.error().message, HasSubstr(where));
+      continue;
+    }
+    ++good;
+    ASSERT_LE(trees->nodes.size(), 5u * trees->roots.size());
+    EXPECT_EQ(evaluate_tree(*trees, Floats{1, 2}).scores.size(), trees->scores());
     EXPECT_TRUE(flatten(*trees, "test"));
   }
   EXPECT_GT(good, 300u);

@@ -260,6 +260,14 @@ TEST(Trees, StepsBeforeAreFoldedExactly) {
   }
   EXPECT_GT(both, 1500u);
   EXPECT_GT(checks, 100'000u);
+
+  const auto plain = read_trees(import_test::one_branch("BRANCH_LEQ", 0, false), 1);
+  const std::vector<FeatureStep> many(65, {Op::kAdd, {1.0f}});
+  EXPECT_EQ(before_steps(*plain, many, "test").error().message,
+            "test: before trees: expected at most 64 operators, found 65");
+  const std::vector<FeatureStep> zero(1, {Op::kMultiply, {0.0f}});
+  EXPECT_EQ(before_steps(*plain, zero, "test").error().message,
+            "test: before trees: expected finite constants, factors not 0, found 0");
 }
 
 }  // namespace
