@@ -206,10 +206,10 @@ class GuestWriter {
       std::string types;
       for (const ValueId v : reads) types += ", " + type_name(v);
       const bool is_pair = std::holds_alternative<Pair>(op.what);
-      return fmt::format("inline constexpr zk::nn::{}<zk_layers_{}, {}{}, {}{}> {}{{}};\n",
+      return fmt::format("inline constexpr zk::nn::{}<zk_layers_{}, {}{}, {}> {}{{}};\n",
                          is_pair ? "UnitPair" : "UnitLayer", symbol(),
                          options_.first_layer + *plan_.layers_of[i], types, type_name(writes[0]),
-                         is_pair ? ", false" : "", constant);
+                         constant);
     }
     return operator_definition(plan_, op, constant, [&](ValueId v) { return type_name(v); });
   }

@@ -50,7 +50,7 @@ inline void call_pair(const std::byte* blob, uint32_t number, const void* a, con
 // operands: Features, or a Tensor for what no layer reads.
 template <const std::byte* kBlob, int kNumber, class In, class Out>
 struct UnitLayer {
-  static constexpr bool kPools = false;
+  static constexpr bool kIsLayer = true;
   using Input = In;
   using Output = Out;
   static void run(const In& x, Out& y) {
@@ -59,39 +59,21 @@ struct UnitLayer {
   }
 };
 
-// A convolution and the max pool behind it.
-template <class Conv, class Pool>
-struct UnitPooled {
-  static constexpr bool kPools = true;
-  using Input = typename Conv::Input;
-  using Output = typename Pool::Output;
-  static void run(const Input& x, Output& y) {
-    typename Conv::Output between;
-    Conv::run(x, between);
-    Pool::run(between, y);
-  }
-};
-
-// A layer with two inputs, in the model's order; `kSecondIsA`: the unit has the second one as a.
-template <const std::byte* kBlob, int kNumber, class First_, class Second_, class Out,
-          bool kSecondIsA>
+// A layer with two inputs.
+template <const std::byte* kBlob, int kNumber, class First_, class Second_, class Out>
 struct UnitPair {
-  static constexpr bool kPools = false;
+  static constexpr bool kIsLayer = true;
   using First = First_;
   using Second = Second_;
   using Output = Out;
   static void run(const First& x, const Second& y, Out& z) {
     if constexpr (requires { z.fill_gaps(); }) z.fill_gaps();
-    if constexpr (kSecondIsA) {
-      call_pair(kBlob, kNumber, &y, &x, &z);
-    } else {
-      call_pair(kBlob, kNumber, &x, &y, &z);
-    }
+    call_pair(kBlob, kNumber, &x, &y, &z);
   }
 };
 
 template <const auto& kParams>
-concept OnUnit = requires { std::remove_cvref_t<decltype(kParams)>::kPools; };
+concept OnUnit = requires { std::remove_cvref_t<decltype(kParams)>::kIsLayer; };
 
 // x in the layout that a layer reads; a Tensor is copied byte by byte.
 template <class Input, class X>
@@ -161,16 +143,6 @@ auto dense(const X& x) {
 template <const auto& kParams, class X>
   requires OnUnit<kParams>
 auto conv2d(const X& x) {
-  static_assert(!std::remove_cvref_t<decltype(kParams)>::kPools,
-                "zk::nn::conv2d: in the model a max pool follows: conv2d_max_pool");
-  return run_on_unit<kParams>(x);
-}
-
-template <const auto& kParams, class X>
-  requires OnUnit<kParams>
-auto conv2d_max_pool(const X& x) {
-  static_assert(std::remove_cvref_t<decltype(kParams)>::kPools,
-                "zk::nn::conv2d_max_pool: in the model no 2x2 max pool follows: conv2d");
   return run_on_unit<kParams>(x);
 }
 
