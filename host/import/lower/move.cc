@@ -838,6 +838,11 @@ std::vector<uint32_t> nearest(const NodeView& node, uint32_t in, uint32_t out, f
     } else {
       node.refuse("coordinate_transformation_mode {}: not one that zkvm import has", transform);
     }
+    // The runtime takes some of what is almost a half for one.
+    const float from_half = std::abs(at - (std::floor(at) + 0.5f));
+    if (rounding.starts_with("round") && from_half > 0 && from_half < 1e-4f)
+      node.refuse("nearest_mode {}: expected coordinates that are no almost-halves, found {}; give floor or ceil",
+                  rounding, at);
     float rounded = 0;
     if (rounding == "round_prefer_floor")
       rounded = at == std::floor(at) + 0.5f ? std::floor(at) : std::round(at);
