@@ -145,6 +145,7 @@ struct Port {
   std::string name;                   // ONNX's, of the model's own input or output
   onnx_file::ElementType model_type;  // of the model's: kFloat32 where the file quantises it itself
   std::vector<std::string> labels = {};
+  std::string output = {};  // the model's output that it is, by ONNX's name; "" where only the tail reads it
 };
 
 // What of a graph stands behind the last quantised tensors, in float32: written as functions for who reads the journal.
@@ -152,6 +153,7 @@ struct TailNode {
   std::string node, op_type;
   std::vector<std::string> inputs, outputs;  // ONNX's names
   std::map<std::string, onnx_file::Attribute> attributes;
+  int64_t opset = 18;  // of the operator's domain; 18: of nodes that the lowering made
 };
 
 struct Network {

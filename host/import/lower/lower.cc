@@ -266,7 +266,15 @@ void Lowering::tail_of(const ExprPointer& expr, std::set<const Expr*>* done) {
           network_.tail.push_back({expr->name, "Identity", {port}, {expr->name}, {}});
         return;
       }
-      dequantise(expr->value, expr->name, {1.0f}, std::nullopt, nullptr);
+      if (network_.values[expr->value].dims == expr->dims) {
+        dequantise(expr->value, expr->name, {1.0f}, std::nullopt, nullptr);
+      } else {
+        const std::string other = expr->name + "_before_reshape", shape = expr->name + "_shape";
+        dequantise(expr->value, other, {1.0f}, std::nullopt, nullptr);
+        const std::vector<int64_t> dims(expr->dims.begin(), expr->dims.end());
+        constant(shape, integer_tensor({static_cast<uint32_t>(dims.size())}, dims));
+        network_.tail.push_back({expr->name, "Reshape", {other, shape}, {expr->name}, {}});
+      }
       return;
     case Expr::Kind::kLeaf: {
       const Quantisation& q = network_.values[expr->value].q;
@@ -296,7 +304,8 @@ void Lowering::tail_of(const ExprPointer& expr, std::set<const Expr*>* done) {
     if (!node.inputs[i].empty())
       if (const auto* tensor = std::get_if<TensorPointer>(&symbols_.at(node.inputs[i])))
         constant(node.inputs[i], *tensor);
-  TailNode tail{node.name, node.op_type, node.inputs, node.outputs, node.attributes};
+  TailNode tail{node.name, node.op_type, node.inputs, node.outputs, node.attributes,
+                NodeView(this, node).opset()};
   for (std::string& input : tail.inputs)  // other names of the same tensor
     if (!input.empty())
       if (const auto* symbol = std::get_if<ExprPointer>(&symbols_.at(input)))
@@ -313,14 +322,21 @@ void Lowering::add_outputs() {
       refuse(ErrorCode::kMalformed,
              fmt::format("output {}: expected the output of a node, found none", info.name));
     if (const auto* value = std::get_if<ValueId>(&found->second)) {
-      cut_at(*value, info.name);
+      const std::string port = cut_at(*value, info.name);
+      Port& cut = network_.outputs[cuts_.at(*value)];
+      if (cut.output.empty())
+        cut.output = info.name;
+      else
+        network_.tail.push_back({info.name, "Identity", {port}, {info.name}, {}});
     } else if (const auto* words = std::get_if<Words>(&found->second)) {
       add_port(words->value, info.name, info.type);  // indices may be the model's int64
+      network_.outputs.back().output = info.name;
       network_.values[words->value].dims = words->dims;
     } else if (const auto* expr = std::get_if<ExprPointer>(&found->second)) {
       // Nothing but DequantizeLinear follows: the value's quantisation says it all.
       if ((*expr)->kind == Expr::Kind::kLeaf || (*expr)->kind == Expr::Kind::kWords) {
         add_port((*expr)->value, info.name, ElementType::kFloat32);
+        network_.outputs.back().output = info.name;
         continue;
       }
       tail_of(*expr, &done);
