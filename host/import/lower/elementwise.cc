@@ -26,6 +26,8 @@ struct Program {
 };
 
 constexpr size_t kMaxSteps = 256;
+constexpr size_t kMaxClasses = 4096;
+constexpr uint64_t kPairElements = 65536;
 
 // REQUIRES: what stands between is elementwise: check_between.
 void add_step(const ExprPointer& expr, std::map<const Expr*, size_t>* known, Program* program) {
@@ -146,6 +148,9 @@ Classes classes_of(const NodeView& who, const Program& program) {
     const auto [at, is_new] =
         known.try_emplace(key, static_cast<uint32_t>(classes.constants.size()));
     if (is_new) classes.constants.push_back(of_this);
+    if (classes.constants.size() > kMaxClasses)
+      who.refuse("constants: expected at most {} different ones, found more; quantise them too",
+                 kMaxClasses);
     classes.class_of.push_back(at->second);
   }
   return classes;
@@ -225,6 +230,7 @@ ValueId emit_sum_or_product(NodeView& who, bool is_sum, const Operand& a, const 
                             const std::string& label, const std::string& name) {
   Lowering& lowering = who.lowering();
   const Dims dims = broadcast(who, a.dims, b.dims);
+  lowering.charge(kPairElements, who);
   const auto table = sum_or_product(who, is_sum, is_exchanged(a.dims, b.dims), a.q, b.q, q);
   who.check_size(dims);
   const auto row = [&](auto&& index) {
@@ -359,6 +365,7 @@ ValueId quantise_elementwise(Lowering& lowering, const ExprPointer& expr, const 
   who.check_size(expr->dims);
 
   if (leaves.size() == 2) {
+    lowering.charge(kPairElements, who);
     auto table = std::make_shared<std::vector<uint8_t>>(65536);
     for (int a = 0; a < 256; ++a)
       for (int b = 0; b < 256; ++b) {
@@ -399,6 +406,7 @@ ValueId quantise_elementwise(Lowering& lowering, const ExprPointer& expr, const 
   const Classes classes = classes_of(who, program);
   const size_t count = classes.constants.size();
   if (count <= 256) {
+    lowering.charge(kPairElements, who);
     // A pair whose second byte says which constants.
     auto table = std::make_shared<std::vector<uint8_t>>(65536);
     for (size_t c = 0; c < count; ++c) {
@@ -413,11 +421,12 @@ ValueId quantise_elementwise(Lowering& lowering, const ExprPointer& expr, const 
     lowering.add(guest_name(node), node, op_type, Pair{leaves[0], which, y, table});
     return y;
   }
-  constexpr size_t kMaxClasses = 4096;
   const uint64_t each = elements_of(x.dims);
-  if (count > kMaxClasses || count * each >= Move::kFill)
-    who.refuse("constants: expected at most {} different ones, found {}; quantise them too",
-               kMaxClasses, count);
+  if (count * each >= Move::kFill)
+    who.refuse(
+        "constants: found {} different ones for {} elements, which are too many; quantise them too",
+        count, each);
+  lowering.charge(count * 256, who);
   // One table of 256 for each combination, and the tensor listed as often.
   Move move{.inputs = std::vector<ValueId>(count, leaves[0]),
             .y = 0,

@@ -246,6 +246,7 @@ Draft conv(NodeView& node, ValueId x, const QuantisedTensor& w, const std::strin
   draft.layer.outputs = of_w[0];
   draft.layer.groups = static_cast<uint32_t>(groups);
   draft.layer.window = window.window;
+  node.lowering().charge(w.tensor->size(), node);
   draft.layer.weights = differences(w);
   draft.layer.bias.assign(of_w[0], 0);
   draft.layer.weight_scales = w.scales;
@@ -384,6 +385,7 @@ Draft dense(NodeView& node, ValueId x, const QuantisedTensor& w, bool transposed
     node.refuse("weights: expected scales along the outputs' axis, found axis {}", w.axis);
   Draft draft{.kind = "dense", .label = label, .name = node.output_name(), .x = x, .rows = true};
   draft.layer.outputs = outputs;
+  node.lowering().charge(w.tensor->size(), node);
   const std::vector<int16_t> weights = differences(w);
   if (transposed) {
     draft.layer.weights = weights;

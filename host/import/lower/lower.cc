@@ -137,11 +137,13 @@ ExprPointer Lowering::made(Expr expr, const NodeView& who) const {
 
 void Lowering::charge(uint64_t elements, const NodeView& who) {
   elements_ += elements;
-  if (elements_ > kMaxElements)
+  if (elements_ > kMaxTotalElements)
     who.refuse_with(
         ErrorCode::kTooLarge,
-        fmt::format("expected at most {} elements in all tensors of the model, found more",
-                    kMaxElements));
+        fmt::format(
+            "expected at most {} elements in all tensors, weights and tables that are made of the "
+            "model, found more",
+            kMaxTotalElements));
 }
 
 void Lowering::rename(ValueId id, const std::string& name) {
@@ -304,8 +306,8 @@ void Lowering::tail_of(const ExprPointer& expr, std::set<const Expr*>* done) {
     if (!node.inputs[i].empty())
       if (const auto* tensor = std::get_if<TensorPointer>(&symbols_.at(node.inputs[i])))
         constant(node.inputs[i], *tensor);
-  TailNode tail{node.name, node.op_type, node.inputs, node.outputs, node.attributes,
-                NodeView(this, node).opset()};
+  TailNode tail{node.name,    node.op_type,    node.inputs,
+                node.outputs, node.attributes, NodeView(this, node).opset()};
   for (std::string& input : tail.inputs)  // other names of the same tensor
     if (!input.empty())
       if (const auto* symbol = std::get_if<ExprPointer>(&symbols_.at(input)))

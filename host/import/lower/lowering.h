@@ -33,7 +33,9 @@ struct Refusal {
   Error error;
 };
 
-inline constexpr uint64_t kMaxElements = uint64_t{1} << 28;
+inline constexpr uint64_t kMaxElements = uint64_t{1} << 28;  // of a tensor
+inline constexpr uint64_t kMaxTotalElements = uint64_t{1}
+                                              << 26;  // of all that is made of the model
 
 class NodeView;
 class Lowering;

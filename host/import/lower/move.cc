@@ -161,6 +161,7 @@ Symbol moved(NodeView& node, const std::string& kind, const std::vector<Symbol>&
   if (all(TensorPointer{})) {
     std::vector<TensorPointer> tensors;
     for (const Symbol& input : inputs) tensors.push_back(std::get<TensorPointer>(input));
+    node.lowering().charge(order.from.size(), node);
     return moved_constant(node, tensors, order, fill);
   }
   node.check_size(order.dims);
@@ -219,6 +220,14 @@ ValueId moved_bytes(NodeView& node, const std::string& kind, ValueId x, const Or
 }
 
 namespace {
+
+// What is repeated, padded or cut must have elements.
+Dims filled_dims(const NodeView& node) {
+  const Dims dims = node.dims(0);
+  if (elements_of(dims) == 0)
+    node.refuse("input of {}: expected elements, found none", text_of(dims));
+  return dims;
+}
 
 void define_moved(NodeView& node, const std::string& kind, const Order& order,
                   std::optional<TensorPointer> fill = {}) {
@@ -367,6 +376,7 @@ void transpose(NodeView& node) {
     if (const auto& q = (*expr)->quantised; q && q->scales.size() > 1) {
       Expr result{.kind = Expr::Kind::kConstant, .name = node.output_name(), .dims = order.dims};
       QuantisedTensor moved_weights = *q;
+      node.lowering().charge(order.from.size(), node);
       moved_weights.tensor = moved_constant(node, {q->tensor}, order, {});
       moved_weights.axis =
           static_cast<size_t>(std::ranges::find(permutation, q->axis) - permutation.begin());
@@ -524,7 +534,7 @@ void split(NodeView& node) {
 }
 
 void slice(NodeView& node) {
-  const Dims dims = node.dims(0);
+  const Dims dims = filled_dims(node);
   std::vector<int64_t> starts, ends, axes, steps;
   if (node.opset() < 10) {
     starts = node.integer_list("starts").value_or(std::vector<int64_t>{});
@@ -573,7 +583,7 @@ void slice(NodeView& node) {
 }
 
 void pad(NodeView& node) {
-  const Dims dims = node.dims(0);
+  const Dims dims = filled_dims(node);
   const std::string mode = node.text("mode", "constant");
   std::vector<int64_t> given;
   std::optional<TensorPointer> fill;
@@ -741,7 +751,7 @@ void expand(NodeView& node) {
 }
 
 void tile(NodeView& node) {
-  const Dims from = node.dims(0);
+  const Dims from = filled_dims(node);
   const std::vector<int64_t> repeats = node.integers(1);
   if (repeats.size() != from.size())
     node.malformed("repeats: expected {}, found {}", from.size(), repeats.size());
@@ -785,7 +795,7 @@ uint32_t block_size(const NodeView& node, const Dims& dims) {
 }
 
 void depth_to_space(NodeView& node) {
-  const Dims dims = node.dims(0);
+  const Dims dims = filled_dims(node);
   const uint32_t block = block_size(node, dims);
   const std::string mode = node.text("mode", "DCR");
   if (dims[1] % (block * block) != 0)
@@ -802,7 +812,7 @@ void depth_to_space(NodeView& node) {
 }
 
 void space_to_depth(NodeView& node) {
-  const Dims dims = node.dims(0);
+  const Dims dims = filled_dims(node);
   const uint32_t block = block_size(node, dims);
   if (dims[2] % block != 0 || dims[3] % block != 0)
     node.malformed("{}: expected rows and columns that are multiples of {}", text_of(dims), block);
@@ -841,8 +851,10 @@ std::vector<uint32_t> nearest(const NodeView& node, uint32_t in, uint32_t out, f
     // The runtime takes some of what is almost a half for one.
     const float from_half = std::abs(at - (std::floor(at) + 0.5f));
     if (rounding.starts_with("round") && from_half > 0 && from_half < 1e-4f)
-      node.refuse("nearest_mode {}: expected coordinates that are no almost-halves, found {}; give floor or ceil",
-                  rounding, at);
+      node.refuse(
+          "nearest_mode {}: expected coordinates that are no almost-halves, found {}; give floor "
+          "or ceil",
+          rounding, at);
     float rounded = 0;
     if (rounding == "round_prefer_floor")
       rounded = at == std::floor(at) + 0.5f ? std::floor(at) : std::round(at);
@@ -863,7 +875,7 @@ std::vector<uint32_t> nearest(const NodeView& node, uint32_t in, uint32_t out, f
 }
 
 void resize(NodeView& node) {
-  const Dims dims = node.dims(0);
+  const Dims dims = filled_dims(node);
   const bool is_upsample = node.node().op_type == "Upsample",
              is_old = is_upsample || node.opset() < 11;
   const std::string mode = node.text("mode", "nearest");

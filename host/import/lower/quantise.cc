@@ -83,6 +83,7 @@ void dequantise(NodeView& node) {
 TensorPointer quantised_constant(const NodeView& node, const Expr& constant, ElementType type) {
   const TensorPointer floats = floats_of(constant);
   const QuantisedTensor form = constant_parameters(node, floats, type);
+  node.lowering().charge(floats->size(), node);
   const std::vector<float> values = floats->values<float>();
   const uint64_t inner = form.scales.size() == 1 ? 1 : strides_of(to_dims(floats->dims))[form.axis];
   Tensor result{.type = type, .dims = floats->dims, .bytes = {}, .strings = {}};
