@@ -157,15 +157,15 @@ void print_report(const importer::Report& report, const importer::Network& netwo
     fmt::print("warning: {}\n", printable(warning));
 }
 
-Result<importer::CheckReport> checked(const std::string& path, const importer::Plan& plan,
-                                      importer::WriteOptions write) {
+Result<importer::CheckReport> checked(const std::string& path, const importer::Network& network,
+                                      const importer::Plan& plan, importer::WriteOptions write) {
   const auto file = read_file(path, "arrays");
   if (!file) return tl::unexpected(file.error());
   const auto arrays = read_npz(*file);
   if (!arrays) return tl::unexpected(in_file(path, arrays.error()));
   write.output = importer::WriteOptions::Output::kAll;
   write.batch = 1;
-  auto report = importer::check(plan, importer::model_info(plan, write), *arrays);
+  auto report = importer::check(network, importer::model_info(plan, write), *arrays);
   if (!report) return tl::unexpected(in_file(path, report.error()));
   return report;
 }
@@ -211,6 +211,8 @@ int import_command(const Options& options) {
   if (!model) return in_model(model.error());
   auto network = importer::lower(*model, *lower);
   if (!network) return in_model(network.error());
+  // The plan's network lies as the unit wants it; --check is of the model's own.
+  const importer::Network original = options.check.empty() ? importer::Network{} : *network;
   const auto plan = importer::plan(*std::move(network));
   if (!plan) return in_model(plan.error());
   importer::WriteOptions with_origin = *write;
@@ -231,7 +233,7 @@ int import_command(const Options& options) {
 
   std::optional<importer::CheckReport> check;
   if (!options.check.empty()) {
-    auto result = checked(options.check, *plan, with_origin);
+    auto result = checked(options.check, original, *plan, with_origin);
     if (!result) return failed(result.error().message);
     check = *std::move(result);
   }

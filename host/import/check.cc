@@ -101,7 +101,7 @@ void compare(const TensorInfo& tensor, const Bytes& ours, const Array& theirs, C
 
 }  // namespace
 
-zkvm::Result<CheckReport> check(const Plan& plan, const ModelInfo& info,
+zkvm::Result<CheckReport> check(const Network& network, const ModelInfo& info,
                                 const std::map<std::string, Array>& arrays) {
   CheckReport report;
   for (const TensorInfo& input : info.inputs) {
@@ -136,7 +136,7 @@ zkvm::Result<CheckReport> check(const Plan& plan, const ModelInfo& info,
       inputs.push_back({input.name, example(arrays.at(input.name), i, report.examples)});
     const auto input = encode_input(info, inputs);
     if (!input) return tl::unexpected(input.error());
-    const auto outputs = evaluate(plan.network, tensors_of(info, *input));
+    const auto outputs = evaluate(network, tensors_of(info, *input));
     if (!outputs) return unfit(outputs.error().message);
     for (size_t o = 0; o < outputs->size(); ++o)
       if (expected[o])

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "host/error.h"
-#include "host/import/plan.h"
+#include "host/import/network.h"
 #include "host/model_info.h"
 #include "host/npy.h"
 
@@ -28,7 +28,7 @@ struct CheckReport {
 // examples before the model's own (or in place of a batch of 1). Outputs that are not there are not compared, but one at
 // least must be. A float32 array of an output that is bytes here holds what DequantizeLinear makes of it. `info`: of one
 // example. Errors: kUnfitTensors.
-[[nodiscard]] zkvm::Result<CheckReport> check(const Plan& plan, const ModelInfo& info,
+[[nodiscard]] zkvm::Result<CheckReport> check(const Network& network, const ModelInfo& info,
                                               const std::map<std::string, Array>& arrays);
 
 }  // namespace zkvm::importer

@@ -357,9 +357,17 @@ class Planner {
       unit.operators.push_back(on_unit(op, numbers));
     }
     auto made = layers::plan(unit);
-    if (!made)
-      return tl::unexpected(Error{ErrorCode::kUnsupported,
-                                  "the tensor unit has no such layer: " + made.error().message});
+    if (!made) {
+      const std::string& what = made.error().message;
+      for (const Operator& op : network_.operators)
+        if (what.starts_with(op.name + ":"))
+          return tl::unexpected(Error{
+              ErrorCode::kUnsupported,
+              fmt::format("{} node {}: the tensor unit has no such layer: {}",
+                          onnx_file::printable(op.op_type), onnx_file::printable(op.node), what)});
+      return tl::unexpected(
+          Error{ErrorCode::kUnsupported, "the tensor unit has no such layer: " + what});
+    }
     plan.layers = std::move(made->layers);
     plan.storage.resize(values().size());
     for (ValueId v = 0; v < values().size(); ++v) {

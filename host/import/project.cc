@@ -53,7 +53,21 @@ std::string example_input(const Plan& plan, uint32_t batch) {
 // 70000 -> "72K": zkvm_add_guest's sizes, in whole pages.
 std::string size_text(uint64_t bytes) { return fmt::format("{}K", (bytes + 4095) / 4096 * 4); }
 
-std::string cmake_text(const WriteOptions& options, uint64_t stack, uint64_t heap) {
+std::string cmake_text(const WriteOptions& options, const GuestMemory& memory, bool has_layers) {
+  const std::string guests =
+      has_layers
+          ? fmt::format(
+                R"(# guests/{name}.elf computes its layers on the tensor unit, guests/{name}_plain.elf by instructions alone.
+set(model SOURCES {name}_guest.cc LAYERS {name} {name}.layers MODEL {name}.model.json STACK {stack})
+zkvm_add_guest(NAME {name} TENSOR on ${{model}})
+zkvm_add_guest(NAME {name}_plain TENSOR off HEAP {heap} ${{model}})
+)",
+                fmt::arg("name", options.name), fmt::arg("stack", size_text(memory.stack)),
+                fmt::arg("heap", size_text(memory.heap + (64 << 10))))
+          : fmt::format(
+                R"(zkvm_add_guest(NAME {name} SOURCES {name}_guest.cc MODEL {name}.model.json STACK {stack})
+)",
+                fmt::arg("name", options.name), fmt::arg("stack", size_text(memory.stack)));
   return fmt::format(R"(# Made by `zkvm import`.
 cmake_minimum_required(VERSION 3.25)
 project({name} LANGUAGES C CXX)
@@ -64,11 +78,7 @@ endif()
 
 find_package(zkvm REQUIRED)
 
-# guests/{name}.elf computes its layers on the tensor unit, guests/{name}_plain.elf by instructions alone.
-set(model SOURCES {name}_guest.cc LAYERS {name} {name}.layers MODEL {name}.model.json STACK {stack})
-zkvm_add_guest(NAME {name} TENSOR on ${{model}})
-zkvm_add_guest(NAME {name}_plain TENSOR off HEAP {heap} ${{model}})
-
+{guests}
 add_executable(host host.cc)
 target_link_libraries(host PRIVATE zkvm::host)
 
@@ -76,8 +86,7 @@ add_custom_target(run
   COMMAND host ${{ZKVM_GUEST_DIR}}/{name}.elf ${{CMAKE_CURRENT_SOURCE_DIR}}/example.input
   DEPENDS {name}_guest USES_TERMINAL COMMENT "Proving an inference")
 )",
-                     fmt::arg("name", options.name), fmt::arg("stack", size_text(stack)),
-                     fmt::arg("heap", size_text(heap)));
+                     fmt::arg("name", options.name), fmt::arg("guests", guests));
 }
 
 std::string host_text(const ModelInfo& info) {
@@ -237,15 +246,20 @@ the input. **The model is public**: weights are part of the program, and whoever
 **What it is**: these names, shapes, scales stand in the program (`{name}.model.json`), and the image id covers them and
 all weights. Who verifies recomputes it from the ONNX file: `zkvm import` of the same version with the same options
 writes these files byte for byte, and the same compilers make the same program of them; then `zkvm id build/guests/{name}.elf`.
-
-`build/guests/{name}_plain.elf` is the same network by instructions alone: slower, for comparison; it runs under qemu, too.
-
+{plain}
 | line | operators | shape | computed by |
 |---|---|---|---|
 {rows}{warnings})",
       fmt::arg("name", options.name), fmt::arg("model", options.model_file),
       fmt::arg("inputs", tensor_rows(info.inputs)), fmt::arg("outputs", tensor_rows(info.outputs)),
       fmt::arg("rows", rows),
+      fmt::arg(
+          "plain",
+          plan.layers.empty()
+              ? ""
+              : fmt::format("\n`build/guests/{}_plain.elf` is the same network by instructions "
+                            "alone: slower, for comparison; it runs under\nqemu, too.\n",
+                            options.name)),
       fmt::arg("warnings", plan.network.warnings.empty()
                                ? ""
                                : fmt::format("\nNoticed when it was made:\n\n- {}\n",
@@ -298,10 +312,9 @@ std::string markdown(const std::string& text) {
 }
 
 std::vector<ProjectFile> project_files(const Plan& plan, const WriteOptions& options,
-                                       uint64_t stack) {
+                                       const GuestMemory& memory) {
   const ModelInfo info = model_info(plan, options);
-  uint64_t heap = 512 << 10;
-  return {{"CMakeLists.txt", cmake_text(options, stack, heap)},
+  return {{"CMakeLists.txt", cmake_text(options, memory, !plan.layers.empty())},
           {"README.md", readme_text(plan, options, info)},
           {"host.cc", host_text(info)},
           {options.name + ".model.json", write_model_info(info)},

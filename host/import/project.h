@@ -5,9 +5,14 @@
 
 namespace zkvm::importer {
 
-// CMakeLists.txt, README.md, host.cc, NAME.model.json, example.input. `stack`: bytes that the guest's tensors take.
+// What a guest takes at most: tensors on its stack, and by instructions heap for the largest layer.
+struct GuestMemory {
+  uint64_t stack, heap;  // bytes
+};
+
+// CMakeLists.txt, README.md, host.cc, NAME.model.json, example.input.
 [[nodiscard]] std::vector<ProjectFile> project_files(const Plan& plan, const WriteOptions& options,
-                                                     uint64_t stack);
+                                                     const GuestMemory& memory);
 
 // What the guest says of its model.
 [[nodiscard]] ModelInfo model_info(const Plan& plan, const WriteOptions& options);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "host/import/tree.h"
 #include "host/proof_speed.h"
 #include "stark/session/proof_estimate.h"
 
@@ -39,7 +40,7 @@ uint64_t cycles_of(const Network& network, const Operator& op) {
         } else if constexpr (std::is_same_v<What, TopK>) {
           return 20 * count(what.x);
         } else if constexpr (std::is_same_v<What, Trees>) {
-          return 2000;
+          return 12 * count(what.x) + what.trees->roots.size() * 150;
         } else {
           return 0;
         }
@@ -75,6 +76,8 @@ Report report(const Plan& plan, uint32_t batch) {
       line.cycles = kCallCycles;
       line.cells = stark::machine::layer_cells(layer) * batch;
     } else {
+      if (const auto* trees = std::get_if<Trees>(&op.what))
+        line.weights = trees->trees->nodes.size();
       if (const auto* product = std::get_if<MatMul>(&op.what))
         line.products =
             elements_of(network.values[product->y].dims) * network.values[product->a].dims.back();

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <map>
 #include <set>
@@ -100,6 +101,12 @@ std::vector<ValueId> writes_of(const Operator& op) {
   return writes;
 }
 
+// Of an operator with two results: what each is called.
+std::array<const char*, 2> result_names(const Operator& op) {
+  if (std::holds_alternative<TopK>(op.what)) return {"_values", "_indices"};
+  return {"_label", "_scores"};
+}
+
 class GuestWriter {
  public:
   GuestWriter(const Plan& plan, const WriteOptions& options) : plan_(plan), options_(options) {
@@ -110,9 +117,7 @@ class GuestWriter {
     for (const Operator& op : plan.network.operators) {
       const std::vector<ValueId> writes = writes_of(op);
       for (size_t i = 0; i < writes.size(); ++i)
-        names_[writes[i]] = writes.size() == 1 ? op.name
-                            : i == 0           ? op.name + "_first"
-                                               : op.name + "_second";
+        names_[writes[i]] = writes.size() == 1 ? op.name : op.name + result_names(op)[i];
     }
     for (const Port& port : plan.network.outputs) outputs_.push_back(identifier(port.name));
   }
@@ -123,18 +128,30 @@ class GuestWriter {
     files.push_back({name + "_guest.cc", guest()});
     files.push_back({name + "_layers.h", header()});
     std::vector<uint8_t> layers, plain;
+    uint64_t heap = 0;
+    for (const vm::Layer& layer : plan_.layers) {
+      const uint64_t bytes = layers::plain_heap(layer);
+      if (bytes > kMostHeap)
+        return tl::unexpected(
+            Error{ErrorCode::kUnsupported,
+                  fmt::format("{}: by instructions it takes {} bytes of heap, which are {} at most",
+                              layer.name, bytes, kMostHeap)});
+      heap = std::max(heap, bytes);
+    }
     if (!plan_.layers.empty()) {
       layers = vm::write_layers(plan_.layers);
       plain = layers::write_plain(plan_.layers);
     }
     files.push_back({name + ".layers", {layers.begin(), layers.end()}});
     files.push_back({name + ".layers.plain", {plain.begin(), plain.end()}});
-    for (ProjectFile& file : project_files(plan_, options_, stack_bytes()))
+    for (ProjectFile& file : project_files(plan_, options_, {stack_bytes(), heap}))
       files.push_back(std::move(file));
     return files;
   }
 
  private:
+  static constexpr uint64_t kMostHeap = uint64_t{1} << 29;
+
   const Value& value(ValueId v) const { return plan_.network.values[v]; }
 
   // ONNX's name as a C++ identifier that nothing else has.

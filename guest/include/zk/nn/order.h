@@ -85,4 +85,14 @@ auto top_k(const Tensor<T, kDims...>& x) {
   return result;
 }
 
+// The places of the kCount greatest elements of a tensor, in order, of equals the first first.
+template <int kCount, Byte T, int... kDims>
+Tensor<int32_t, kCount> top(const Tensor<T, kDims...>& x) {
+  constexpr int kSize = Tensor<T, kDims...>::kSize;
+  static_assert(kCount <= kSize, "zk::nn::top: the tensor has fewer elements");
+  static constexpr TopKParams<Tensor<T, kCount>, Tensor<int32_t, kCount>> kParams{kSize, kCount,
+                                                                                  false};
+  return top_k<kParams>(x).indices;
+}
+
 }  // namespace zk::nn

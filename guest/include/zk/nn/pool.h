@@ -152,9 +152,9 @@ auto relu(const Tensor<T, kDims...>& x, std::type_identity_t<ZeroPoint<T>> zero_
 }
 
 // Index of the first greatest element, as ONNX ArgMax and QLinearSoftmax's order have it.
-template <Byte T, int kSize>
-int arg_max(const Tensor<T, kSize>& x) {
-  return static_cast<int>(std::max_element(x.data, x.data + kSize) - x.data);
+template <Byte T, int... kDims>
+int arg_max(const Tensor<T, kDims...>& x) {
+  return static_cast<int>(std::max_element(x.data, x.data + x.kSize) - x.data);
 }
 
 }  // namespace zk::nn
