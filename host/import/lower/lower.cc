@@ -66,7 +66,7 @@ Dims Lowering::dims_of(const Symbol& symbol) const {
   return std::get<ExprPointer>(symbol)->dims;
 }
 
-ValueId Lowering::add_bytes(const std::string& name, Dims dims, const Quantisation& q) {
+ValueId Lowering::add_bytes(const std::string& name, Dims dims, Quantisation q) {
   const ValueId id = add_raw_bytes(name, std::move(dims), q.is_signed);
   network_.values[id].q = q;
   known_[id] = true;
@@ -94,7 +94,7 @@ ValueId Lowering::add_floats(const std::string& name, Dims dims) {
   return static_cast<ValueId>(network_.values.size() - 1);
 }
 
-ValueId Lowering::as(ValueId id, const Quantisation& q) {
+ValueId Lowering::as(ValueId id, Quantisation q) {
   Value& value = network_.values[id];
   if (!known_[id]) {
     value.q = q;
@@ -298,8 +298,8 @@ void Lowering::tail_of(const ExprPointer& expr, std::set<const Expr*>* done) {
                sums.scales.size() == 1 ? std::nullopt : std::optional(sums.axis), nullptr);
     return;
   }
-  for (const ExprPointer& input : expr->inputs)
-    if (input) tail_of(input, done);
+  for (const ExprPointer& input : expr->inputs)  // a move names its constants like itself
+    if (input && input->name != expr->name) tail_of(input, done);
   const onnx_file::Node& node = *expr->node;
   if (!tail_nodes_.insert(&node).second) return;   // another output of it
   for (size_t i = 0; i < node.inputs.size(); ++i)  // shapes, axes

@@ -136,13 +136,13 @@ class Lowering {
   Dims dims_of(const Symbol& symbol) const;
 
   // REQUIRES: 1 to kMaxElements elements, checked by NodeView::check_size.
-  ValueId add_bytes(const std::string& name, Dims dims, const Quantisation& q);
+  ValueId add_bytes(const std::string& name, Dims dims, Quantisation q);
   // Bytes of which nobody has said yet what they mean.
   ValueId add_raw_bytes(const std::string& name, Dims dims, bool is_signed);
   ValueId add_words(const std::string& name, Dims dims);
   ValueId add_floats(const std::string& name, Dims dims);
   // The same bytes, meaning q: where they mean something else already, another value. q.is_signed is the value's.
-  ValueId as(ValueId id, const Quantisation& q);
+  ValueId as(ValueId id, Quantisation q);
   bool is_known(ValueId id) const { return known_[id]; }
   // The name that QuantizeLinear gives it; the first one counts, and inputs keep theirs.
   void rename(ValueId id, const std::string& name);
