@@ -1,5 +1,6 @@
 // `zkvm import`: an ONNX file becomes a guest.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cctype>
@@ -17,6 +18,7 @@
 #include "host/import/plan.h"
 #include "host/import/project.h"
 #include "host/import/report.h"
+#include "host/import/tail.h"
 #include "host/import/write.h"
 #include "host/npz.h"
 #include "host/number_text.h"
@@ -33,7 +35,7 @@ struct Options {
   std::string model, folder, name, check;
   std::vector<std::string> output = {"all"}, dims;
   uint32_t batch = 1;
-  bool force = false, json = false;
+  bool force = false, json = false, float_tail = false;
 };
 
 Error as_error(const onnx_file::Error& error) {
@@ -83,6 +85,12 @@ Result<importer::WriteOptions> write_options(const Options& options) {
           fmt::format("--output topk: expected a number from 1, found '{}'", printable(k)));
     write.top = static_cast<uint32_t>(std::stoul(k));
   }
+  write.float_tail = options.float_tail;
+  if (write.float_tail && kind != "all")
+    return wrong(
+        fmt::format("--float-tail: expected --output all, found {}, which takes its classes of "
+                    "quantised tensors",
+                    kind));
   return write;
 }
 
@@ -126,7 +134,28 @@ nlohmann::ordered_json report_json(const importer::Report& report,
   return object;
 }
 
-void print_report(const importer::Report& report, const importer::Network& network) {
+// What becomes of the float arithmetic behind the last quantised tensors.
+std::string tail_text(const importer::Network& network, const importer::WriteOptions& write) {
+  std::vector<std::string> nodes;
+  for (const importer::TailNode& node : network.tail)
+    if (node.op_type != "Constant" && node.op_type != "Identity")
+      nodes.push_back(printable(node.op_type));
+  const std::string list = fmt::format("{}", fmt::join(nodes, ", "));
+  if (write.float_tail)
+    return fmt::format("Proven in soft-float, behind the last quantised tensors: {}.", list);
+  const std::string outside = fmt::format(
+      "Not proven, since it is float arithmetic behind the last quantised tensors: {}.", list);
+  if (write.output != importer::WriteOptions::Output::kAll) return outside;
+  if (const auto tail = importer::write_tail(network, write.name); !tail)
+    return fmt::format("{}\nIt is left to who reads the journal: {}.", outside,
+                       printable(tail.error().message));
+  return fmt::format(
+      "{}\nIt is written as {}_outputs.h and {}_outputs.py; --float-tail proves it in soft-float.",
+      outside, write.name, write.name);
+}
+
+void print_report(const importer::Report& report, const importer::Network& network,
+                  const importer::WriteOptions& write) {
   Table table({{"line"},
                {"operators"},
                {"shape"},
@@ -145,14 +174,7 @@ void print_report(const importer::Report& report, const importer::Network& netwo
       "  {} weights, {} products; about {} cells, {:.2g} s to prove on a typical machine of 2 "
       "cores\n",
       grouped(report.weights), grouped(report.products), grouped(report.cells), report.seconds);
-  if (!network.tail.empty()) {
-    std::string nodes;
-    for (const importer::TailNode& node : network.tail)
-      nodes += (nodes.empty() ? "" : ", ") + printable(node.op_type);
-    fmt::print(
-        "\nNot proven, since it is float arithmetic behind the last quantised tensors: {}.\n",
-        nodes);
-  }
+  if (!network.tail.empty()) fmt::print("\n{}\n", tail_text(network, write));
   for (const std::string& warning : network.warnings)
     fmt::print("warning: {}\n", printable(warning));
 }
@@ -164,6 +186,7 @@ Result<importer::CheckReport> checked(const std::string& path, const importer::N
   const auto arrays = read_npz(*file);
   if (!arrays) return tl::unexpected(in_file(path, arrays.error()));
   write.output = importer::WriteOptions::Output::kAll;
+  write.float_tail = false;
   write.batch = 1;
   auto report = importer::check(network, importer::model_info(plan, write), *arrays);
   if (!report) return tl::unexpected(in_file(path, report.error()));
@@ -247,7 +270,7 @@ int import_command(const Options& options) {
     print_json(json);
     return kSuccess;
   }
-  print_report(report, plan->network);
+  print_report(report, plan->network, with_origin);
   if (check) print_check(*check);
   fmt::print("\nMade the guest {} in {}. Build and run it:\n\n", with_origin.name,
              printable(options.folder));
@@ -295,6 +318,8 @@ void add_import(CLI::App* sub, int& status) {
       ->type_name("FILE.npz");
   sub->add_option("--dim", options->dims, "Size of a dimension that the model names: NAME=SIZE")
       ->type_name("DIM");
+  sub->add_flag("--float-tail", options->float_tail,
+                "Prove float arithmetic behind the last quantised tensors, in soft-float");
   sub->add_flag("--force", options->force, "Write over the files of an earlier import");
   sub->add_flag("--json", options->json, "One JSON object on stdout");
   sub->callback([options, &status] { status = import_command(*options); });

@@ -35,6 +35,20 @@ TensorInfo output_info(const Plan& plan, const Port& port, const WriteOptions& o
   return info;
 }
 
+// One of the model's own outputs, as the guest commits it with its tail.
+TensorInfo output_info(const Plan& plan, const TailOutput& output, const WriteOptions& options) {
+  for (const Port& port : plan.network.outputs)
+    if (port.output == output.name && plan.network.values[port.value].type == output.type) {
+      TensorInfo info = output_info(plan, port, options);
+      info.name = output.name;
+      return info;
+    }
+  return {.name = output.name,
+          .shape = output.dims,
+          .type = static_cast<TensorType>(output.type),
+          .model_type = output.type == Type::kInt32 ? "int64" : "float32"};
+}
+
 // Every input in the middle: at its zero point, as read_tensor reads it.
 std::string example_input(const Plan& plan, uint32_t batch) {
   std::string one;
@@ -54,20 +68,23 @@ std::string example_input(const Plan& plan, uint32_t batch) {
 std::string size_text(uint64_t bytes) { return fmt::format("{}K", (bytes + 4095) / 4096 * 4); }
 
 std::string cmake_text(const WriteOptions& options, const GuestMemory& memory, bool has_layers) {
+  const std::string tail = memory.tail == 0 ? "" : " HEAP " + size_text(memory.tail + (64 << 10));
   const std::string guests =
       has_layers
           ? fmt::format(
                 R"(# guests/{name}.elf computes its layers on the tensor unit, guests/{name}_plain.elf by instructions alone.
 set(model SOURCES {name}_guest.cc LAYERS {name} {name}.layers MODEL {name}.model.json STACK {stack})
-zkvm_add_guest(NAME {name} TENSOR on ${{model}})
+zkvm_add_guest(NAME {name} TENSOR on{tail} ${{model}})
 zkvm_add_guest(NAME {name}_plain TENSOR off HEAP {heap} ${{model}})
 )",
                 fmt::arg("name", options.name), fmt::arg("stack", size_text(memory.stack)),
-                fmt::arg("heap", size_text(memory.heap + (64 << 10))))
+                fmt::arg("heap", size_text(memory.heap + memory.tail + (64 << 10))),
+                fmt::arg("tail", tail))
           : fmt::format(
-                R"(zkvm_add_guest(NAME {name} SOURCES {name}_guest.cc MODEL {name}.model.json STACK {stack})
+                R"(zkvm_add_guest(NAME {name} SOURCES {name}_guest.cc MODEL {name}.model.json STACK {stack}{tail})
 )",
-                fmt::arg("name", options.name), fmt::arg("stack", size_text(memory.stack)));
+                fmt::arg("name", options.name), fmt::arg("stack", size_text(memory.stack)),
+                fmt::arg("tail", tail));
   return fmt::format(R"(# Made by `zkvm import`.
 cmake_minimum_required(VERSION 3.25)
 project({name} LANGUAGES C CXX)
@@ -214,7 +231,46 @@ std::string tensor_rows(const std::vector<TensorInfo>& tensors) {
   return rows;
 }
 
-std::string readme_text(const Plan& plan, const WriteOptions& options, const ModelInfo& info) {
+// Whether the tail is written: the journal must hold what it reads.
+bool has_functions(const Plan& plan, const WriteOptions& options, const Result<Tail>& tail) {
+  return !plan.network.tail.empty() && tail && options.output == WriteOptions::Output::kAll;
+}
+
+// Of the README.
+std::string tail_text(const Plan& plan, const WriteOptions& options, const Result<Tail>& tail) {
+  if (plan.network.tail.empty()) return "";
+  std::vector<std::string> operators;
+  for (const TailNode& node : plan.network.tail)
+    if (node.op_type != "Constant" && node.op_type != "Identity")
+      operators.push_back(markdown(onnx_file::printable(node.op_type)));
+  const std::string list = fmt::format("{}", fmt::join(operators, ", "));
+  if (options.float_tail)
+    return fmt::format(
+        "**Float32 at the end**: what stands behind the last quantised tensors is proven, too, in "
+        "soft-float "
+        "(`{0}_outputs.h`):\n{1}. It is ONNX's function; the last bits of Exp and the like are "
+        "those of the guest's "
+        "library.\n\n",
+        options.name, list);
+  const std::string outside = fmt::format(
+      "**Float32 at the end**: the outputs of the proof are the last quantised tensors. The model "
+      "goes on in float32 "
+      "behind\nthem, outside the proof: {}.\n",
+      list);
+  if (has_functions(plan, options, tail))
+    return outside + fmt::format(
+                         "`{0}_outputs.h` (C++) and `{0}_outputs.py` (numpy) compute the model's "
+                         "own outputs from the journal. "
+                         "`zkvm import\n--float-tail` makes a guest that proves them instead.\n\n",
+                         options.name);
+  if (options.output != WriteOptions::Output::kAll)
+    return outside + "The journal holds classes alone, of which that cannot be computed.\n\n";
+  return outside + fmt::format("Who reads the journal computes that: {}.\n\n",
+                               markdown(tail.error().message));
+}
+
+std::string readme_text(const Plan& plan, const WriteOptions& options, const ModelInfo& info,
+                        const Result<Tail>& tail) {
   std::string rows;
   for (size_t i = 0; i < plan.network.operators.size(); ++i) {
     const Operator& op = plan.network.operators[i];
@@ -243,7 +299,7 @@ the input. **The model is public**: weights are part of the program, and whoever
 | output (public) | shape | committed as | a byte x means |
 |---|---|---|---|
 {outputs}
-**What it is**: these names, shapes, scales stand in the program (`{name}.model.json`), and the image id covers them and
+{tail}**What it is**: these names, shapes, scales stand in the program (`{name}.model.json`), and the image id covers them and
 all weights. Who verifies recomputes it from the ONNX file: `zkvm import` of the same version with the same options
 writes these files byte for byte, and the same compilers make the same program of them; then `zkvm id build/guests/{name}.elf`.
 {plain}
@@ -252,7 +308,7 @@ writes these files byte for byte, and the same compilers make the same program o
 {rows}{warnings})",
       fmt::arg("name", options.name), fmt::arg("model", options.model_file),
       fmt::arg("inputs", tensor_rows(info.inputs)), fmt::arg("outputs", tensor_rows(info.outputs)),
-      fmt::arg("rows", rows),
+      fmt::arg("rows", rows), fmt::arg("tail", tail_text(plan, options, tail)),
       fmt::arg(
           "plain",
           plan.layers.empty()
@@ -281,8 +337,14 @@ ModelInfo model_info(const Plan& plan, const WriteOptions& options) {
     if (is_bytes(value.type)) input.scale = TensorScale{value.q.scale, value.q.zero_point};
     info.inputs.push_back(std::move(input));
   }
-  for (const Port& port : plan.network.outputs)
-    info.outputs.push_back(output_info(plan, port, options));
+  if (options.float_tail) {
+    const Result<Tail> tail = write_tail(plan.network, options.name);
+    for (const TailOutput& output : tail->outputs)
+      info.outputs.push_back(output_info(plan, output, options));
+  } else {
+    for (const Port& port : plan.network.outputs)
+      info.outputs.push_back(output_info(plan, port, options));
+  }
   info.onnx = options.onnx;
   return info;
 }
@@ -312,13 +374,18 @@ std::string markdown(const std::string& text) {
 }
 
 std::vector<ProjectFile> project_files(const Plan& plan, const WriteOptions& options,
-                                       const GuestMemory& memory) {
+                                       const GuestMemory& memory, const Result<Tail>& tail) {
   const ModelInfo info = model_info(plan, options);
-  return {{"CMakeLists.txt", cmake_text(options, memory, !plan.layers.empty())},
-          {"README.md", readme_text(plan, options, info)},
-          {"host.cc", host_text(info)},
-          {options.name + ".model.json", write_model_info(info)},
-          {"example.input", example_input(plan, options.batch)}};
+  std::vector<ProjectFile> files = {
+      {"CMakeLists.txt", cmake_text(options, memory, !plan.layers.empty())},
+      {"README.md", readme_text(plan, options, info, tail)},
+      {"host.cc", host_text(info)},
+      {options.name + ".model.json", write_model_info(info)},
+      {"example.input", example_input(plan, options.batch)}};
+  if (!has_functions(plan, options, tail)) return files;
+  files.push_back({options.name + "_outputs.h", tail->cpp});
+  if (!options.float_tail) files.push_back({options.name + "_outputs.py", tail->python});
+  return files;
 }
 
 }  // namespace zkvm::importer

@@ -10,7 +10,6 @@
 #include <set>
 #include <utility>
 
-#include "host/import/project.h"
 #include "host/import/tail_loops.h"
 
 namespace zkvm::importer {
@@ -55,8 +54,8 @@ class TailWriter {
     for (const char* word :
          {"i", "j", "k", "l", "m", "n", "outputs", "std", "numpy", "math", "journal", "example",
           "part", "result", "ModelOutputs", "greatest", "sum", "best", "at"})
-      taken_.insert(word);
-    taken_.insert(name);
+      taken_.emplace(word, 2);
+    taken_.emplace(name, 2);
   }
 
   Tail write() {
@@ -85,7 +84,9 @@ class TailWriter {
   };
 
   // Names ----------------------------------------------------------------------------------------
-  std::string identifier(const std::string& onnx) {
+  using Names = std::map<std::string, int>;  // taken: the number that the next one alike gets
+  std::string identifier(const std::string& onnx) { return identifier(onnx, &taken_); }
+  static std::string identifier(const std::string& onnx, Names* taken) {
     std::string text;
     for (const char c : onnx) {
       const auto byte = static_cast<unsigned char>(c);
@@ -96,11 +97,12 @@ class TailWriter {
     }
     while (text.ends_with('_')) text.pop_back();
     if (text.empty() || std::isdigit(static_cast<unsigned char>(text[0]))) text = "x" + text;
-    std::string unique = text;
-    for (int n = 2; is_keyword(unique) || taken_.contains(unique); ++n)
-      unique = fmt::format("{}_{}", text, n);
-    taken_.insert(unique);
-    return unique;
+    if (!is_keyword(text) && taken->try_emplace(text, 2).second) return text;
+    int& next = taken->try_emplace(text, 2).first->second;
+    for (;;) {
+      const std::string numbered = fmt::format("{}_{}", text, next++);
+      if (taken->try_emplace(numbered, 2).second) return numbered;
+    }
   }
   // Of C++ and Python.
   static bool is_keyword(const std::string& text) {
@@ -1007,7 +1009,8 @@ class TailWriter {
 
   // Outputs --------------------------------------------------------------------------------------
   void add_outputs() {
-    std::set<std::string> members, done;
+    Names members;
+    std::set<std::string> done;
     for (const std::string& name : network_.model_outputs) {
       if (!done.insert(name).second) continue;
       const TailNode as_node{name, "DequantizeLinear", {}, {}, {}};
@@ -1022,7 +1025,7 @@ class TailWriter {
       node_ = nullptr;
       if (x.constant) unknown("output {}: found a constant", printable(name));
       TailOutput output;
-      output.name = name, output.member = identifier(name);
+      output.name = name, output.member = identifier(name, &members);
       const char* type = "float";
       switch (x.type) {
         case ElementType::kFloat32:
@@ -1137,7 +1140,7 @@ def outputs(journal, example=0):
   const std::string& name_;
   Tail tail_;
   std::map<std::string, Tensor> tensors_;  // by ONNX's names
-  std::set<std::string> taken_;            // identifiers
+  Names taken_;                            // identifiers
   const TailNode* node_ = nullptr;         // that is written just now
   std::set<std::string> seen_;             // its attributes that were read
   int64_t journal_bytes_ = 0;

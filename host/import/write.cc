@@ -12,6 +12,7 @@
 
 #include "host/import/definitions.h"
 #include "host/import/project.h"
+#include "host/import/tail.h"
 #include "host/layers/plain.h"
 #include "vm/layer/section.h"
 
@@ -109,8 +110,10 @@ std::array<const char*, 2> result_names(const Operator& op) {
 
 class GuestWriter {
  public:
-  GuestWriter(const Plan& plan, const WriteOptions& options) : plan_(plan), options_(options) {
-    for (const char* word : {"zk", "main", "infer", "outputs", "example", "Outputs"})
+  GuestWriter(const Plan& plan, const WriteOptions& options, const Result<Tail>& tail)
+      : plan_(plan), options_(options), tail_(tail) {
+    for (const char* word : {"zk", "main", "infer", "outputs", "example", "Outputs", "quantised",
+                             "floats", "ModelOutputs"})
       taken_.insert(word);
     for (const Operator& op : plan.network.operators) taken_.insert(op.name);
     for (const Port& port : plan.network.inputs) names_[port.value] = identifier(port.name);
@@ -144,7 +147,8 @@ class GuestWriter {
     }
     files.push_back({name + ".layers", {layers.begin(), layers.end()}});
     files.push_back({name + ".layers.plain", {plain.begin(), plain.end()}});
-    for (ProjectFile& file : project_files(plan_, options_, {stack_bytes(), heap}))
+    for (ProjectFile& file : project_files(
+             plan_, options_, {stack_bytes(), heap, options_.float_tail ? tail_->bytes : 0}, tail_))
       files.push_back(std::move(file));
     return files;
   }
@@ -269,7 +273,10 @@ class GuestWriter {
     std::string lines;
     for (const Operator& op : network.operators) lines += line(op);
     const std::string example =
-        fmt::format("{}  const Outputs outputs = infer({});\n{}", reads, arguments, commits);
+        options_.float_tail
+            ? fmt::format("{}  const Outputs quantised = infer({});\n{}", reads, arguments,
+                          float_commits())
+            : fmt::format("{}  const Outputs outputs = infer({});\n{}", reads, arguments, commits);
     return fmt::format(
         R"(// Proves: "I know an input for which {model} computes what the journal says".
 // The input is private; the model is not: weights are part of the program.
@@ -278,7 +285,7 @@ class GuestWriter {
 #include <zk/zk.h>
 
 #include "{name}_layers.h"
-
+{include}
 namespace {name} {{
 
 struct Outputs {{
@@ -298,9 +305,24 @@ int main() {{{loop}{name}::run_example(); }}
         fmt::arg("model", options_.model_file), fmt::arg("name", options_.name),
         fmt::arg("fields", fields), fmt::arg("parameters", parameters), fmt::arg("lines", lines),
         fmt::arg("results", results), fmt::arg("example", example),
+        fmt::arg("include", options_.float_tail
+                                ? fmt::format("#include \"{}_outputs.h\"\n", options_.name)
+                                : ""),
         fmt::arg("loop", options_.batch == 1
                              ? " "
                              : fmt::format(" for (int i = 0; i < {}; ++i) ", options_.batch)));
+  }
+
+  // The model's own outputs, in soft-float.
+  std::string float_commits() const {
+    std::string arguments, commits;
+    for (const std::string& output : outputs_)
+      arguments += fmt::format("{}quantised.{}.data", arguments.empty() ? "" : ", ", output);
+    for (const TailOutput& output : tail_->outputs)
+      commits += fmt::format("  zk::commit(floats.{});  // public: {} {}\n", output.member,
+                             element_text(output.type), text_of(output.dims));
+    return fmt::format("  const ModelOutputs floats = outputs({});  // in float32\n{}", arguments,
+                       commits);
   }
 
   std::string commit_text(ValueId v, const std::string& expression) const {
@@ -322,6 +344,7 @@ int main() {{{loop}{name}::run_example(); }}
 
   const Plan& plan_;
   const WriteOptions& options_;
+  const Result<Tail>& tail_;
   std::map<ValueId, std::string> names_;  // variables
   std::vector<std::string> outputs_;      // members of Outputs
   std::set<std::string> taken_;
@@ -347,7 +370,14 @@ std::string type_text(const Plan& plan, ValueId v) {
 }
 
 Result<std::vector<ProjectFile>> write_guest(const Plan& plan, const WriteOptions& options) {
-  return GuestWriter(plan, options).files();
+  const Result<Tail> tail = write_tail(plan.network, options.name);
+  const auto refused = [](const std::string& message) {
+    return tl::unexpected(Error{ErrorCode::kUnsupported, "--float-tail: " + message});
+  };
+  if (options.float_tail && plan.network.tail.empty())
+    return refused("expected float32 arithmetic behind the last quantised tensors, found none");
+  if (options.float_tail && !tail) return refused(tail.error().message);
+  return GuestWriter(plan, options, tail).files();
 }
 
 }  // namespace zkvm::importer

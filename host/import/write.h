@@ -20,7 +20,9 @@ struct WriteOptions {
   // Where its layers begin in the blob zk_layers_SYMBOL that they share with other networks; empty: `name`, alone.
   std::string layers_symbol = {};
   size_t first_layer = 0;
-  OnnxInfo onnx = {};  // of the file
+  // The guest commits the model's own outputs, which it computes in soft-float, instead of the last quantised tensors.
+  bool float_tail = false;  // with kAll
+  OnnxInfo onnx = {};       // of the file
 };
 
 struct ProjectFile {
@@ -28,9 +30,10 @@ struct ProjectFile {
   std::string bytes;
 };
 
-// NAME_guest.cc, NAME_layers.h, NAME.layers, NAME.layers.plain, CMakeLists.txt and what else they need.
+// NAME_guest.cc, NAME_layers.h, NAME.layers, NAME.layers.plain, CMakeLists.txt and what else they need; NAME_outputs.h and
+// NAME_outputs.py (tail.h) where the network has a tail that is known, and the journal what it reads.
 // The same network gives the same bytes on every machine.
-// Errors: kUnsupported.
+// Errors: kUnsupported, of a tail that float_tail asks for.
 [[nodiscard]] Result<std::vector<ProjectFile>> write_guest(const Plan& plan,
                                                            const WriteOptions& options);
 
