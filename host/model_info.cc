@@ -20,6 +20,8 @@ using Json = nlohmann::ordered_json;
 constexpr int kFormat = 1;
 constexpr size_t kMaxDepth = 8;  // of objects and arrays in each other; what is known needs 4
 constexpr size_t kMaxKeys = 32;  // of an object: each takes time for all before it
+constexpr uint32_t kMaxBatch = std::numeric_limits<int32_t>::max();
+constexpr int64_t kMaxOpset = 1 << 20;
 constexpr std::array kTypes = {TensorType::kInt8, TensorType::kUint8, TensorType::kInt32,
                                TensorType::kFloat32};
 constexpr std::array<std::string_view, 14> kModelTypes = {
@@ -290,7 +292,7 @@ Result<OnnxInfo> read_onnx(const Json& json) {
     out.producer = std::move(*producer);
   }
   if (object->find("opset") != nullptr) {
-    const auto opset = object->integer("opset", 1, 1 << 20);
+    const auto opset = object->integer("opset", 1, kMaxOpset);
     if (!opset) return tl::unexpected(opset.error());
     out.opset = *opset;
   }
@@ -437,13 +439,16 @@ std::optional<std::string> complaint_of(const ModelInfo& info) {
   if (info.name.size() > kMaxNameBytes)
     return fmt::format("name: expected at most {} bytes, found {}", kMaxNameBytes,
                        info.name.size());
-  if (info.batch == 0) return "batch: expected 1 or more, found 0";
+  if (info.batch == 0 || info.batch > kMaxBatch)
+    return fmt::format("batch: expected 1 to {}, found {}", kMaxBatch, info.batch);
   if (auto complaint = complaint_of("inputs", info.inputs, info.batch)) return complaint;
   if (auto complaint = complaint_of("outputs", info.outputs, info.batch)) return complaint;
   if (!info.onnx) return {};
   if (info.onnx->producer.size() > kMaxNameBytes)
     return fmt::format("onnx.producer: expected at most {} bytes, found {}", kMaxNameBytes,
                        info.onnx->producer.size());
+  if (info.onnx->opset < 0 || info.onnx->opset > kMaxOpset)
+    return fmt::format("onnx.opset: expected 0 to {}, found {}", kMaxOpset, info.onnx->opset);
   if (!info.onnx->blake3.empty() && !is_hex_digest(info.onnx->blake3))
     return fmt::format("onnx.blake3: expected 64 hex digits in lower case, found {}",
                        shown(info.onnx->blake3));
@@ -463,7 +468,7 @@ Result<ModelInfo> read_model_info(std::span<const uint8_t> bytes) {
   if (!name) return tl::unexpected(name.error());
   info.name = std::move(*name);
   if (object->find("batch") != nullptr) {
-    const auto batch = object->integer("batch", 1, std::numeric_limits<int32_t>::max());
+    const auto batch = object->integer("batch", 1, kMaxBatch);
     if (!batch) return tl::unexpected(batch.error());
     info.batch = static_cast<uint32_t>(*batch);
   }

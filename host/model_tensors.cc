@@ -13,6 +13,9 @@
 namespace zkvm {
 namespace {
 
+constexpr uint64_t kMaxLabelBytes = uint64_t{1}
+                                    << 28;  // of all labels that an output of a run gets
+
 template <class... Args>
 tl::unexpected<Error> fail(fmt::format_string<Args...> format, Args&&... args) {
   return tl::unexpected(
@@ -204,6 +207,16 @@ int32_t integer_in(TensorType type, const uint8_t* bytes) {
   return value;
 }
 
+// What the labels of an output of `elements` may take, at most: a hostile program has a long one for each byte that it
+// writes.
+uint64_t most_label_bytes(const TensorInfo& tensor, uint64_t elements) {
+  size_t longest = 0;
+  for (const std::string& label : tensor.labels) longest = std::max(longest, label.size());
+  const uint64_t rows =
+      tensor.index ? elements : elements / std::max<size_t>(1, tensor.labels.size());
+  return tensor.labels.empty() ? 0 : rows * (sizeof(std::string) + longest);
+}
+
 std::vector<std::string> labels_of(const OutputValues& values) {
   const TensorInfo& tensor = *values.tensor;
   std::vector<std::string> out;
@@ -218,8 +231,11 @@ std::vector<std::string> labels_of(const OutputValues& values) {
   }
   const auto greatest = [&](const auto& elements) {
     const auto classes = static_cast<ptrdiff_t>(tensor.labels.size());
+    const auto less = [](auto a, auto b) {
+      return a < b || (a != a && b == b);
+    };  // a NaN is the least
     for (auto row = elements.begin(); row != elements.end(); row += classes)
-      out.push_back(label(static_cast<uint64_t>(std::max_element(row, row + classes) - row)));
+      out.push_back(label(static_cast<uint64_t>(std::max_element(row, row + classes, less) - row)));
   };
   if (tensor.type == TensorType::kFloat32)
     greatest(values.reals);
@@ -271,7 +287,13 @@ Result<std::vector<OutputValues>> decode_outputs(const ModelInfo& info,
   std::vector<OutputValues> out;
   uint64_t at = 0;
   for (const TensorInfo& tensor : info.outputs) {
+    const uint64_t elements = info.batch * tensor.elements();
     OutputValues values{.tensor = &tensor, .integers = {}, .reals = {}};
+    if (most_label_bytes(tensor, elements) > kMaxLabelBytes)
+      return fail("output {}: labels: expected at most {} bytes of them, found more",
+                  shown(tensor.name), kMaxLabelBytes);
+    if (tensor.type != TensorType::kFloat32) values.integers.reserve(elements);
+    if (tensor.type == TensorType::kFloat32 || tensor.scale) values.reals.reserve(elements);
     for (uint32_t example = 0; example < info.batch; ++example) {
       const uint8_t* bytes = journal.data() + example * info.output_bytes() + at;
       for (uint64_t i = 0; i < tensor.elements(); ++i, bytes += bytes_of(tensor.type)) {
@@ -285,6 +307,10 @@ Result<std::vector<OutputValues>> decode_outputs(const ModelInfo& info,
           values.reals.push_back(static_cast<float>(value - tensor.scale->zero_point) *
                                  tensor.scale->scale);
       }
+      if (std::any_of(bytes, bytes + (tensor.padded_bytes() - tensor.bytes()),
+                      [](uint8_t byte) { return byte != 0; }))
+        return fail("output {}: expected zeros behind its {} bytes, found others",
+                    shown(tensor.name), tensor.bytes());
     }
     values.labels = labels_of(values);
     out.push_back(std::move(values));

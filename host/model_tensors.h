@@ -37,10 +37,13 @@ struct OutputValues {
   std::vector<float> reals;       // of a float32; else by its scale, none without one
   std::vector<std::string> labels =
       {};  // as many as the rows of the last axis: of each the first greatest element's
-           // label; with `index`, of each element its own; none if there are none
+           // label (NaN is the least); with `index`, of each element its own, empty where
+           // there is none of that number; none if there are none
 };
 
-/// All outputs in a journal, in order; `info` outlives them. Errors: kUnfitTensors, if it has another length.
+/// All outputs in a journal, in order; `info` has no complaint and outlives them. Memory: 8 times the journal's,
+/// and 2^28 bytes for the labels of each output. Errors: kUnfitTensors, if it has another length, other padding than
+/// zeros or more labels.
 [[nodiscard]] Result<std::vector<OutputValues>> decode_outputs(const ModelInfo& info,
                                                                std::span<const uint8_t> journal);
 

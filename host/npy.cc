@@ -180,18 +180,24 @@ std::optional<uint64_t> bytes_within(std::span<const uint64_t> shape, uint64_t e
 // From the first axis fastest to the last.
 std::vector<uint8_t> reordered(std::span<const uint8_t> bytes, std::span<const uint64_t> shape,
                                size_t element) {
+  struct Axis {
+    size_t extent, step, index;
+  };
+  std::vector<Axis> axes;  // but for those of one: each would take time for every element
+  size_t step = element;
+  for (const uint64_t extent : shape) {
+    if (extent != 1) axes.push_back({extent, step, 0});
+    step *= extent;
+  }
   std::vector<uint8_t> out(bytes.size());
-  std::vector<size_t> steps(shape.size(), element), index(shape.size());
-  for (size_t axis = 1; axis < shape.size(); ++axis)
-    steps[axis] = steps[axis - 1] * shape[axis - 1];
   size_t from = 0;
   for (size_t to = 0; to < out.size(); to += element) {
     std::memcpy(&out[to], &bytes[from], element);
-    for (size_t axis = shape.size(); axis-- > 0;) {
-      from += steps[axis];
-      if (++index[axis] < shape[axis]) break;
-      from -= steps[axis] * shape[axis];
-      index[axis] = 0;
+    for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
+      from += axis->step;
+      if (++axis->index < axis->extent) break;
+      from -= axis->step * axis->extent;
+      axis->index = 0;
     }
   }
   return out;

@@ -92,7 +92,7 @@ Result<std::vector<Member>> read_directory(std::span<const uint8_t> file, const 
   if (members > limits.members)
     return fail("expected at most {} members, found {}", limits.members, members);
   std::vector<Member> out;
-  uint64_t next = start, total = 0;
+  uint64_t next = start, total = 0, packed_total = 0;
   for (uint32_t i = 0; i < members; ++i) {
     if (*end - next < kCentralBytes || at<uint32_t>(file, next) != kCentral)
       return fail("directory: expected {} members, found {}", members, i);
@@ -114,6 +114,9 @@ Result<std::vector<Member>> read_directory(std::span<const uint8_t> file, const 
                                      at<uint32_t>(file, next + 20), member.name);
     if (!packed) return tl::unexpected(packed.error());
     member.packed = *packed;
+    packed_total += packed->size();
+    if (packed_total > start)  // or reading them takes the file's size times their number
+      return fail("expected members beside each other, found {} that share bytes", i + 1);
     const uint64_t most =
         member.method == kStored ? packed->size() : packed->size() * kGreatestRatio;
     if (member.bytes > most || (member.method == kStored && member.bytes != most))

@@ -18,7 +18,7 @@ struct NpzLimits {
 
 /// The arrays by name, without ".npy". The file is untrusted: memory is bounded by some three times limits.bytes. Members
 /// are stored or deflated, and their checksums are checked; there is no zip64 (files above 4 GiB), encryption or
-/// archive in parts. Errors: kMalformedArray.
+/// archive in parts, and no two members share bytes. Errors: kMalformedArray.
 [[nodiscard]] Result<std::map<std::string, Array>> read_npz(std::span<const uint8_t> file,
                                                             const NpzLimits& limits = {});
 

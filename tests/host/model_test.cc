@@ -172,6 +172,17 @@ TEST(ModelInfo, RefusesEachFaultByItsPlace) {
               HasSubstr("found \"x\" twice"));
 }
 
+// What no text can say is a complaint: else a written description is one that nobody reads.
+TEST(ModelInfo, ComplainsOfWhatItWouldNotRead) {
+  for (const int64_t opset : {int64_t{-1}, int64_t{(1 << 20) + 1}}) {
+    ModelInfo model = some_model();
+    model.onnx->opset = opset;
+    EXPECT_THAT(complaint_of(model).value_or(""), HasSubstr("onnx.opset: "));
+  }
+  const ModelInfo model{.name = "", .batch = uint32_t{1} << 31, .inputs = {}, .outputs = {}};
+  EXPECT_THAT(complaint_of(model).value_or(""), HasSubstr("batch: "));
+}
+
 // A mebibyte of whatever kind takes bounded time and memory.
 TEST(ModelInfo, HostileTextCostsLittle) {
   constexpr size_t kBytes = size_t{1} << 20;
@@ -281,6 +292,20 @@ TEST(Npy, HeadersAsOthersWriteThem) {
     EXPECT_TRUE(read_npy(npy_with(header, 24))) << header;
   EXPECT_TRUE(read_npy(npy_with(npy_header("()"), 4)));
   EXPECT_TRUE(read_npy(npy_with(npy_header("(9223372036854775807, 0)"), 0)));
+}
+
+// Axes of length 1 have no order.
+TEST(Npy, ReordersWhateverAxesOfOne) {
+  std::string ones;
+  for (int i = 0; i < 20; ++i) ones += "1,";
+  Bytes file = npy_with("{'descr': '|i1', 'fortran_order': True, 'shape': (" + ones + "2," + ones +
+                            "3," + ones + ")}",
+                        0);
+  for (uint8_t i = 0; i < 6; ++i) file.push_back(i);
+  const auto array = read_npy(file);
+  ASSERT_TRUE(array) << array.error().message;
+  EXPECT_EQ(array->shape.size(), 62u);
+  EXPECT_THAT(array->bytes, ElementsAre(0, 2, 4, 1, 3, 5));
 }
 
 TEST(Npy, RefusesEachFault) {
@@ -414,42 +439,52 @@ TEST(Npz, RefusesEachFault) {
               HasSubstr("NAME.npy, found x.npx"));
 }
 
-// Members that share their bytes, each of which unpacks to 1 MB: what all may take is counted before any is.
-TEST(Npz, SharedBytesCountEachTime) {
-  const auto put = [](Bytes& to, uint64_t value, size_t size) {
-    for (size_t i = 0; i < size; ++i)
-      to.push_back(i < 8 ? static_cast<uint8_t>(value >> 8 * i) : 0);
-  };
-  constexpr uint32_t kMembers = 4000, kPacked = 1000, kUnpacked = 1000000;
+// So many members, all of which have the same `packed` bytes in the file.
+Bytes archive_of_shared(uint32_t members, uint32_t packed, uint32_t unpacked) {
   Bytes file;
-  put(file, 0x04034b50, 4);
-  file.resize(30 + kPacked);
+  const auto put = [&](uint64_t value, size_t size) {
+    for (size_t i = 0; i < size; ++i)
+      file.push_back(i < 8 ? static_cast<uint8_t>(value >> 8 * i) : 0);
+  };
+  put(0x04034b50, 4);
+  file.resize(30 + packed);
   const size_t start = file.size();
-  for (uint32_t i = 0; i < kMembers; ++i) {
-    put(file, 0x02014b50, 4);
-    put(file, 0, 6);
-    put(file, 8, 2);
-    put(file, 0, 8);
-    put(file, kPacked, 4);
-    put(file, kUnpacked, 4);
-    put(file, 5, 2);
-    put(file, 0, 16);
-    for (const char c : std::string("a.npy")) put(file, static_cast<uint8_t>(c), 1);
+  for (uint32_t i = 0; i < members; ++i) {
+    put(0x02014b50, 4);
+    put(0, 6);
+    put(8, 2);
+    put(0, 8);
+    put(packed, 4);
+    put(unpacked, 4);
+    put(5, 2);
+    put(0, 16);
+    for (const char c : std::string("a.npy")) put(static_cast<uint8_t>(c), 1);
   }
   const size_t size = file.size() - start;
-  put(file, 0x06054b50, 4);
-  put(file, 0, 4);
-  put(file, kMembers, 2);
-  put(file, kMembers, 2);
-  put(file, size, 4);
-  put(file, start, 4);
-  put(file, 0, 2);
-  const auto used = peak_memory_of([&] {
-    const auto arrays = read_npz(file);
-    ASSERT_FALSE(arrays);
-    EXPECT_THAT(arrays.error().message, HasSubstr("bytes in all members, found more"));
-  });
-  EXPECT_LT(used, size_t{10} << 20);
+  put(0x06054b50, 4);
+  put(0, 4);
+  put(members, 2);
+  put(members, 2);
+  put(size, 4);
+  put(start, 4);
+  put(0, 2);
+  return file;
+}
+
+// Members that share their bytes would take time and memory for each of them: they are refused before any is unpacked.
+TEST(Npz, RefusesSharedBytes) {
+  const auto message = [](const Bytes& file) {
+    std::string found;
+    const auto used = peak_memory_of([&] {
+      const auto arrays = read_npz(file);
+      ASSERT_FALSE(arrays);
+      found = arrays.error().message;
+    });
+    EXPECT_LT(used, size_t{10} << 20);
+    return found;
+  };
+  EXPECT_THAT(message(archive_of_shared(4000, 1000, 1000000)), HasSubstr("share bytes"));
+  EXPECT_THAT(message(archive_of_shared(4000, 1000000, 100)), HasSubstr("share bytes"));
 }
 
 TEST(Npz, MutationsAreRefusedOrWellFormed) {
@@ -632,6 +667,63 @@ TEST(Decode, NamesEveryOutput) {
   ASSERT_FALSE(cut);
   EXPECT_EQ(cut.error().code, ErrorCode::kUnfitTensors);
   EXPECT_THAT(cut.error().message, HasSubstr("journal: expected 32 bytes"));
+}
+
+TEST(Decode, RefusesWhatNoGuestPads) {
+  ModelInfo model = some_model();
+  model.batch = 1;
+  Bytes journal(16);
+  ASSERT_TRUE(decode_outputs(model, journal));
+  journal[3] = 1;
+  const auto outputs = decode_outputs(model, journal);
+  ASSERT_FALSE(outputs);
+  EXPECT_EQ(outputs.error().code, ErrorCode::kUnfitTensors);
+  EXPECT_THAT(outputs.error().message,
+              HasSubstr("output '\xc3\xbc?': expected zeros behind its 3 bytes"));
+}
+
+// A long label for each byte of a journal.
+TEST(Decode, LabelsTakeBoundedMemory) {
+  constexpr uint32_t kRows = 1 << 20;
+  ModelInfo model{.name = "",
+                  .inputs = {},
+                  .outputs = {{.name = "y",
+                               .shape = {kRows, 1},
+                               .type = TensorType::kUint8,
+                               .model_type = "uint8",
+                               .labels = {std::string(kMaxNameBytes, 'x')}}}};
+  ASSERT_EQ(complaint_of(model), std::nullopt);
+  const auto refused = [](const ModelInfo& of, const Bytes& journal) {
+    const auto used = peak_memory_of([&] {
+      const auto outputs = decode_outputs(of, journal);
+      ASSERT_FALSE(outputs);
+      EXPECT_THAT(outputs.error().message, HasSubstr("output 'y': labels: expected at most"));
+    });
+    EXPECT_LT(used, size_t{100} << 20);
+  };
+  refused(model, Bytes(kRows));
+  model.outputs[0].type = TensorType::kInt32;
+  model.outputs[0].index = true;
+  refused(model, Bytes(4 * kRows));
+  model.outputs[0].labels[0].resize(1);
+  EXPECT_TRUE(decode_outputs(model, Bytes(4 * kRows)));
+}
+
+// A class is not the one whose score is none.
+TEST(Decode, LabelsPassOverNaN) {
+  const ModelInfo model{.name = "",
+                        .inputs = {},
+                        .outputs = {{.name = "y",
+                                     .shape = {3, 2},
+                                     .type = TensorType::kFloat32,
+                                     .model_type = "float32",
+                                     .labels = {"no", "yes"}}}};
+  const float values[] = {std::nanf(""), -kInfinity, 1, std::nanf(""), 0, 0};
+  Bytes journal(sizeof(values));
+  std::memcpy(journal.data(), values, sizeof(values));
+  const auto outputs = decode_outputs(model, journal);
+  ASSERT_TRUE(outputs);
+  EXPECT_THAT((*outputs)[0].labels, ElementsAre("yes", "no", "no"));
 }
 
 TEST(Decode, ReadsTwosComplement) {
