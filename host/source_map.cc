@@ -33,7 +33,9 @@ size_t printable_length(std::string_view text) {
     code = code << 6 | (byte(i) & 0x3f);
   }
   const bool too_long = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
-  const bool control = code < 0xa0 || (code >= 0x2028 && code <= 0x202e) ||
+  const bool turns = code == 0x61c || code == 0x200e || code == 0x200f ||
+                     (code >= 0x2066 && code <= 0x2069);  // the direction of what follows, too
+  const bool control = code < 0xa0 || (code >= 0x2028 && code <= 0x202e) || turns ||
                        (code >= 0xd800 && code < 0xe000) || code >= 0xfffe;
   return too_long || control ? 0 : length;
 }

@@ -46,12 +46,14 @@ std::string shape_of(const TensorInfo& tensor) {
   return shape_text(std::vector<uint64_t>(tensor.shape.begin(), tensor.shape.end()));
 }
 
-// The first few of `all`, with what `text` makes of each.
+// The first few of `all`, with what `text` makes of each; '' where that is nothing, so that each has its place.
 template <class Values, class Text>
 std::string list_of(const Values& all, size_t begin, size_t end, size_t most, Text text) {
   std::string out;
-  for (size_t i = begin; i < std::min(end, begin + most); ++i)
-    out += (out.empty() ? "" : " ") + text(all[i]);
+  for (size_t i = begin; i < std::min(end, begin + most); ++i) {
+    const std::string one = text(all[i]);
+    out += (i == begin ? "" : " ") + (one.empty() ? "''" : one);
+  }
   return end - begin > most ? out + " .." : out;
 }
 
@@ -138,7 +140,7 @@ void print_outputs(const Result<std::optional<ModelInfo>>& model, std::span<cons
   if (model && !*model) return;
   const auto outputs = model ? decode_outputs(**model, journal) : tl::unexpected(model.error());
   if (!outputs) {
-    print_to(out, "  outputs  unknown: {}\n", outputs.error().message);
+    print_to(out, "  outputs  unknown: {}\n", printable(outputs.error().message));
     return;
   }
   const uint32_t batch = (*model)->batch;

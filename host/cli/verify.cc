@@ -147,11 +147,13 @@ std::optional<Refusal> unexpected_claim(const Options& options,
 tl::expected<std::optional<ModelInfo>, Refusal> model_by_file(std::span<const uint8_t> file,
                                                               const Verification& proven) {
   const ModelDigest found = model_digest(file);
-  if (proven.model != found)
+  if (!proven.model)
     return tl::unexpected(Refusal{
-        "wrong-model",
-        fmt::format("--model: expected a file with BLAKE3 {}, found {}",
-                    proven.model ? hex(*proven.model) : "of no program's model", hex(found))});
+        "wrong-model", "--model: expected a program that says something of its model, found none"});
+  if (proven.model != found)
+    return tl::unexpected(
+        Refusal{"wrong-model", fmt::format("--model: expected a file with BLAKE3 {}, found {}",
+                                           hex(*proven.model), hex(found))});
   Result<ModelInfo> info = read_model_info(file);
   if (!info) return tl::unexpected(Refusal{"wrong-model", info.error().message});
   return std::optional(std::move(*info));

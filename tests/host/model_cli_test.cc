@@ -199,6 +199,16 @@ TEST_F(Model, ASectionThatIsNoneIsSaidSo) {
   EXPECT_EQ(encoded.status, 2);
   EXPECT_THAT(encoded.err, HasSubstr("expected JSON"));
 
+  // Names and labels that would steer a terminal, or hide that they are there.
+  write(R"({"format": 1, "name": "\u001b[2J", "inputs": [],
+            "outputs": [{"name": "\u009b\u202e\u2067y", "shape": [2], "type": "int8",
+                         "labels": ["", "\u200fb"]}]})");
+  const Outcome shown = zkvm({"inspect", folder_ / "elf"});
+  EXPECT_EQ(shown.status, 0);
+  EXPECT_THAT(shown.out, AllOf(HasSubstr("?[2J"), HasSubstr("2: '' "), HasSubstr("b\n")));
+  for (const char* steers : {"\x1b", "\xc2\x9b", "\u202e", "\u2067", "\u200f"})
+    EXPECT_THAT(shown.out, Not(HasSubstr(steers)));
+
   // A journal of another length than the outputs have.
   write(read_text(kModelFile));
   EXPECT_THAT(zkvm({"run", folder_ / "elf"}).err,
