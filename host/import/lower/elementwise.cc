@@ -321,6 +321,7 @@ ValueId tabulated(Lowering& lowering, ValueId x, const Quantisation& q, std::vec
                   const std::string& kind, const onnx_file::Node* node, const std::string& label,
                   const std::string& name) {
   const Dims dims = lowering.value(x).dims;
+  lowering.charge(elements_of(dims), name);
   const ValueId y = lowering.add_bytes(name, dims, q);
   lowering.add(kind, node, label,
                Move{.inputs = {x},

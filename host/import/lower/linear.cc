@@ -147,7 +147,7 @@ void warn_of_saturation(Lowering& lowering, const onnx_file::Node& node, const D
                     "Runtime's own sums saturate where "
                     "255 (|w1| + |w2|) > 32767 for neighbours; these are exact. "
                     "quantize_static(reduce_range=True) avoids it",
-                    node.name, most));
+                    onnx_file::printable(node.name), most));
 }
 
 ValueId emit(Lowering& lowering, const onnx_file::Node& node, Draft draft,
@@ -299,7 +299,7 @@ void set_float_bias(NodeView& node, Draft* draft, const ExprPointer& bias, float
   node.lowering().warn(
       fmt::format("{}: the bias is no int32 of scale input * weights: rounded to that; ONNX "
                   "Runtime computes this layer in float32",
-                  node.node().name));
+                  onnx_file::printable(node.node().name)));
 }
 
 // Constants added behind the operator, by a node of their own.
@@ -626,7 +626,7 @@ void qdq_gemm(NodeView& node) {
     node.lowering().warn(fmt::format(
         "{}: alpha {} goes into the weights' scales; ONNX Runtime computes this layer in "
         "float32",
-        node.node().name, alpha));
+        onnx_file::printable(node.node().name), alpha));
   define_float(node, std::move(draft), 1, std::move(inputs), true);
 }
 

@@ -115,6 +115,7 @@ ValueId Lowering::as(ValueId id, Quantisation q) {
     return id;
   }
   if (value.q.scale == q.scale && value.q.zero_point == q.zero_point) return id;
+  charge(elements_of(value.dims), value.name);
   const Order order = identity_order(value.dims, value.dims);
   const ValueId other = add_bytes(value.name, order.dims, q);
   add("reshape", nullptr, "bytes read by another scale",
@@ -135,15 +136,23 @@ ExprPointer Lowering::made(Expr expr, const NodeView& who) const {
   return std::make_shared<const Expr>(std::move(expr));
 }
 
+static std::string too_many_elements() {
+  return fmt::format(
+      "expected at most {} elements in all tensors, weights and tables that are made of the "
+      "model, found more",
+      kMaxTotalElements);
+}
+
 void Lowering::charge(uint64_t elements, const NodeView& who) {
   elements_ += elements;
+  if (elements_ > kMaxTotalElements) who.refuse_with(ErrorCode::kTooLarge, too_many_elements());
+}
+
+void Lowering::charge(uint64_t elements, const std::string& tensor) {
+  elements_ += elements;
   if (elements_ > kMaxTotalElements)
-    who.refuse_with(
-        ErrorCode::kTooLarge,
-        fmt::format(
-            "expected at most {} elements in all tensors, weights and tables that are made of the "
-            "model, found more",
-            kMaxTotalElements));
+    refuse(ErrorCode::kTooLarge,
+           fmt::format("tensor {}: {}", onnx_file::printable(tensor), too_many_elements()));
 }
 
 void Lowering::rename(ValueId id, const std::string& name) {
@@ -153,8 +162,13 @@ void Lowering::rename(ValueId id, const std::string& name) {
 }
 
 void Lowering::add_inputs() {
+  if (model_.inputs.size() > kMaxPorts || model_.outputs.size() > kMaxPorts)
+    refuse(ErrorCode::kTooLarge,
+           fmt::format("model: expected at most {} inputs and outputs each, found {} and {}",
+                       kMaxPorts, model_.inputs.size(), model_.outputs.size()));
   for (const onnx_file::ValueInfo& info : model_.inputs) {
     const Dims dims = input_dims(info, options_);
+    charge(elements_of(dims), info.name);
     Symbol symbol;
     switch (info.type) {
       case ElementType::kFloat32: {

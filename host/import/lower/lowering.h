@@ -36,6 +36,7 @@ struct Refusal {
 inline constexpr uint64_t kMaxElements = uint64_t{1} << 28;  // of a tensor
 inline constexpr uint64_t kMaxTotalElements = uint64_t{1}
                                               << 26;  // of all that is made of the model
+inline constexpr size_t kMaxPorts = 1024;             // inputs, and as many outputs
 
 class NodeView;
 class Lowering;
@@ -154,12 +155,14 @@ class Lowering {
     if constexpr (std::is_same_v<What, Move>) moves_.emplace(what.y, network_.operators.size());
     network_.operators.push_back({kind, node ? node->name : "", label, std::move(what)});
   }
+  // REQUIRES: names of the file in it are printable().
   void warn(std::string line) { network_.warnings.push_back(std::move(line)); }
 
   // An operator on float32. Refused where too many stand upon one another without a QuantizeLinear.
   ExprPointer made(Expr expr, const NodeView& who) const;
   // Elements that one model may have in all its tensors.
   void charge(uint64_t elements, const NodeView& who);
+  void charge(uint64_t elements, const std::string& tensor);
 
   // Bytes that mean just what the expression does, with no rounding: those of a leaf, or of a Relu of one and the like.
   std::optional<ValueId> exact_bytes(const ExprPointer& expr, NodeView& who);

@@ -136,7 +136,7 @@ ValueId pooled_bytes(NodeView& node) {
       node.lowering().warn(
           fmt::format("{}: reads {} of bytes, not bytes, so ONNX Runtime computes it in float32: "
                       "near ties it may differ by 1",
-                      node.node().name, x->node->op_type));
+                      onnx_file::printable(node.node().name), x->node->op_type));
     return *value;
   }
   node.refuse(

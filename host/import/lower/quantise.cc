@@ -123,7 +123,7 @@ void quantise(NodeView& node) {
                       "default session makes one "
                       "quantisation of both, unless session.disable_double_qdq_remover=1; these "
                       "bytes are the file's",
-                      node.node().name));
+                      onnx_file::printable(node.node().name)));
   }
   const ValueId value = node.lowering().quantise(expr, q, node);
   node.lowering().rename(value, node.output_name());
