@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <map>
 #include <tuple>
 
@@ -70,14 +71,16 @@ std::vector<Piece> runs_of(std::span<const ByteMove> moves) {
   return pieces;
 }
 
-// One more axis around pieces of one shape, wherever they are in the list: the order of copies is free.
-std::vector<Piece> with_outer_axis(const std::vector<Piece>& pieces) {
+// One more axis around pieces of one shape, wherever they are in the list: the order of copies is free. Nothing where
+// there are more than `most` shapes, since none ever joins another.
+std::optional<std::vector<Piece>> with_outer_axis(const std::vector<Piece>& pieces, size_t most) {
   using Key = std::pair<uint32_t, std::vector<std::array<int64_t, 3>>>;
   std::map<Key, std::vector<Piece>> groups;
   for (const Piece& piece : pieces) {
     Key key{piece.input, {}};
     for (const MoveAxis& axis : piece.axes) key.second.push_back({axis.count, axis.from, axis.to});
     groups[key].push_back(piece);
+    if (groups.size() > most) return std::nullopt;
   }
   std::vector<Piece> result;
   for (const auto& [key, group] : groups) {
@@ -112,13 +115,16 @@ void simplify(std::vector<MoveAxis>& axes) {
   if (best != axes.end()) std::rotate(axes.begin(), best, best + 1);
 }
 
-std::vector<MoveCopy> compressed(std::span<const ByteMove> moves) {
+std::optional<std::vector<MoveCopy>> compressed(std::span<const ByteMove> moves, size_t most) {
   std::vector<Piece> pieces = runs_of(moves);
   for (size_t axis = 1; axis < kMostAxes; ++axis) {
     const size_t before = pieces.size();
-    pieces = with_outer_axis(pieces);
+    std::optional<std::vector<Piece>> outer = with_outer_axis(pieces, most);
+    if (!outer) return std::nullopt;
+    pieces = *std::move(outer);
     if (pieces.size() == before) break;
   }
+  if (pieces.size() > most) return std::nullopt;
   std::vector<MoveCopy> copies;
   for (Piece& piece : pieces) {
     simplify(piece.axes);
@@ -149,17 +155,21 @@ uint64_t cost_of(const std::vector<MoveCopy>& copies) {
 
 }  // namespace
 
-std::vector<MoveCopy> copies_of(std::span<const ByteMove> moves) {
-  std::vector<MoveCopy> best = compressed(moves);
+std::optional<std::vector<MoveCopy>> copies_of(std::span<const ByteMove> moves, size_t most) {
+  std::optional<std::vector<MoveCopy>> best = compressed(moves, most);
   std::vector<ByteMove> sorted(moves.begin(), moves.end());
   for (uint32_t ByteMove::* key : {&ByteMove::to, &ByteMove::from}) {
     std::ranges::sort(sorted, {}, [key](const ByteMove& move) {
       return std::tuple(key == &ByteMove::from ? move.input : 0, move.*key, move.to);
     });
-    std::vector<MoveCopy> other = compressed(sorted);
-    if (cost_of(other) < cost_of(best)) best = std::move(other);
+    std::optional<std::vector<MoveCopy>> other = compressed(sorted, most);
+    if (other && (!best || cost_of(*other) < cost_of(*best))) best = std::move(other);
   }
   return best;
+}
+
+std::vector<MoveCopy> copies_of(std::span<const ByteMove> moves) {
+  return *copies_of(moves, std::numeric_limits<size_t>::max());
 }
 
 std::vector<ByteMove> expanded(const MoveCopy& copy) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 
 #include "host/import/constants.h"
 #include "host/import/copies.h"
@@ -13,6 +14,8 @@
 
 namespace zkvm::importer {
 namespace {
+
+constexpr size_t kMaxCopies = 1 << 15;  // of a Move
 
 uint8_t flip_of(const Plan& plan, ValueId v) {
   return plan.storage[v].layout && plan.network.values[v].type == Type::kInt8 ? 0x80 : 0;
@@ -71,9 +74,16 @@ class Definition {
       if (at == tables.end()) at = tables.insert(at, table);
       table_of.push_back(static_cast<int32_t>(at - tables.begin()));
     }
-    std::vector<zk::nn::MoveCopy> copies = copies_of(moves);
+    const auto copies = copies_of(moves, kMaxCopies);
+    if (!copies) {
+      error_ = {ErrorCode::kTooLarge,
+                fmt::format("tensor {}: its elements are moved in no order: expected one that {} "
+                            "copies make at most, of five axes each",
+                            onnx_file::printable(value(move.y).name), kMaxCopies)};
+      return "";
+    }
     std::string text;
-    for (const zk::nn::MoveCopy& copy : copies) {
+    for (const zk::nn::MoveCopy& copy : *copies) {
       std::string axes;
       for (const zk::nn::MoveAxis& axis : copy.axes)
         axes += fmt::format("{{{}, {}, {}}}, ", axis.count, axis.from, axis.to);
@@ -85,7 +95,7 @@ class Definition {
       tables_text += fmt::format("  {{{{{}}}}},\n", bytes_text(table));
     return fmt::format(
         "inline constexpr zk::nn::MoveParams<{}, {}, {}> {}{{{}, {{{{\n{}}}}}, {{{}}}}};\n",
-        type_name_(move.y), copies.size(), tables.size(), constant_,
+        type_name_(move.y), copies->size(), tables.size(), constant_,
         fills ? int{static_cast<uint8_t>(move.fill ^ flip)} : -1, text,
         tables.empty() ? "" : "{\n" + tables_text + "}");
   }
@@ -180,6 +190,8 @@ class Definition {
     return tree_definition(*trees.trees, constant_);
   }
 
+  [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+
   // Those that the unit has.
   template <class OnUnit>
   std::string operator()(const OnUnit&) const {
@@ -199,14 +211,19 @@ class Definition {
 
   const Plan& plan_;
   const std::string& constant_;
+  mutable std::optional<Error> error_;  // why there is no text
   const std::function<std::string(ValueId)>& type_name_;
 };
 
 }  // namespace
 
-std::string operator_definition(const Plan& plan, const Operator& op, const std::string& constant,
-                                const std::function<std::string(ValueId)>& type_name) {
-  return std::visit(Definition(plan, constant, type_name), op.what);
+Result<std::string> operator_definition(const Plan& plan, const Operator& op,
+                                        const std::string& constant,
+                                        const std::function<std::string(ValueId)>& type_name) {
+  const Definition definition(plan, constant, type_name);
+  std::string text = std::visit(definition, op.what);
+  if (definition.error()) return tl::unexpected(*definition.error());
+  return text;
 }
 
 }  // namespace zkvm::importer

@@ -26,6 +26,15 @@ bool is_identity(const Move& move) {
   return true;
 }
 
+constexpr size_t kMaxOperators = 10'000;
+constexpr uint64_t kMaxMove = uint64_t{1} << 24;   // bytes that a Move writes
+constexpr uint64_t kMaxMoved = uint64_t{1} << 26;  // and all Moves together
+
+// Why a network is refused. Thrown within plan() alone.
+struct Refusal {
+  Error error;
+};
+
 uint64_t product(const Dims& dims, size_t begin, size_t end) {
   uint64_t count = 1;
   for (size_t i = begin; i < end; ++i) count *= dims[i];
@@ -44,6 +53,7 @@ class Planner {
   }
 
   Result<Plan> plan() {
+    check_size();
     find_makers();
     prefer_views();
     join_unit();
@@ -54,6 +64,28 @@ class Planner {
 
  private:
   enum class Maker : uint8_t { kInput, kUnit, kMove, kInstructions };
+
+  void check_size() {
+    if (network_.operators.size() > kMaxOperators)
+      throw Refusal{{ErrorCode::kTooLarge, fmt::format("model: expected at most {} lines of a "
+                                                       "guest, found {}",
+                                                       kMaxOperators, network_.operators.size())}};
+    for (const Operator& op : network_.operators)
+      if (const auto* move = std::get_if<Move>(&op.what)) charge(move->y, values()[move->y].dims);
+  }
+  // A Move that writes a tensor like `v`, of these dimensions.
+  void charge(ValueId v, const Dims& dims) {
+    const Value& like = values()[v];
+    const uint64_t bytes =
+        elements_of(dims) * (like.type == Type::kInt32 || like.type == Type::kFloat32 ? 4 : 1);
+    moved_ += bytes;
+    if (bytes > kMaxMove || moved_ > kMaxMoved)
+      throw Refusal{
+          {ErrorCode::kTooLarge,
+           fmt::format("tensor {} of {}: expected at most {} bytes to be moved, and {} of all "
+                       "tensors, found more",
+                       onnx_file::printable(like.name), text_of(dims), kMaxMove, kMaxMoved)}};
+  }
 
   std::vector<Value>& values() { return network_.values; }
   Shape shape(ValueId v) { return shape_of(values()[v].dims, views_[v]); }
@@ -116,6 +148,7 @@ class Planner {
   // A tensor of the same elements, by a Move that goes before the operator in hand.
   ValueId copy(ValueId x) {
     const Value like = values()[x];
+    charge(x, like.dims);
     const ValueId y = new_value(like);
     add_move(x, y, iota(elements_of(like.dims)));
     return y;
@@ -159,9 +192,12 @@ class Planner {
       } else if (auto* pool = std::get_if<MaxPool>(&op.what)) {
         pool->x = wanted(pool->x, View::kFirst);
         if (is_padded(pool->window) && pads_otherwise(pool->x)) {
-          const ValueId other = copy(pool->x);
-          views_[other] = View::kFirst;
-          pool->x = other;
+          const auto [at, is_new] = pooled_.try_emplace(pool->x, ValueId{});
+          if (is_new) {
+            at->second = copy(pool->x);
+            views_[at->second] = View::kFirst;
+          }
+          pool->x = at->second;
         }
         views_[pool->y] = View::kFirst;
       } else if (auto* pair = std::get_if<Pair>(&op.what)) {
@@ -259,6 +295,7 @@ class Planner {
     if (view == View::kNone) view = natural(y, values()[pair.b].dims);
     const auto expanded = [&](ValueId v) {
       Value like = values()[v];
+      charge(v, y);
       std::vector<uint32_t> from = broadcast(like.dims, y);
       like.dims = y;
       const ValueId whole = new_value(like);
@@ -408,9 +445,11 @@ class Planner {
   std::vector<Operator> operators_;  // those that are done
   std::map<std::pair<ValueId, View>, ValueId> viewed_;
   std::set<ValueId> padded_;            // by convolutions
+  std::map<ValueId, ValueId> pooled_;   // copies of those, that pools pad
   std::map<ValueId, ValueId> same_as_;  // of identity Moves
   std::set<ValueId> on_unit_;           // values that lie as the unit has them
   int copies_ = 0;
+  uint64_t moved_ = 0;  // bytes
 };
 
 }  // namespace
@@ -461,6 +500,12 @@ uint64_t Plan::bytes_of(ValueId value) const {
   return (elements_of(v.dims) * bytes + 3) / 4 * 4;
 }
 
-Result<Plan> plan(Network network) { return Planner(std::move(network)).plan(); }
+Result<Plan> plan(Network network) {
+  try {
+    return Planner(std::move(network)).plan();
+  } catch (const Refusal& refusal) {
+    return tl::unexpected(refusal.error);
+  }
+}
 
 }  // namespace zkvm::importer

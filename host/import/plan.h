@@ -37,7 +37,8 @@ struct Plan {
 };
 
 // Linear layers, max pools and pairs go to the unit; all else is instructions on Tensors.
-// Error: kUnsupported, where the unit has no such layer, with its numbers.
+// Errors: kUnsupported, where the unit has no such layer, with its numbers; kTooLarge, beyond 10,000 operators, and
+// where a Move writes more than 2^24 bytes or all together more than 2^26, copies of ours included.
 [[nodiscard]] Result<Plan> plan(Network network);
 
 [[nodiscard]] layers::Shape shape_of(const Dims& dims, View view);

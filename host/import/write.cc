@@ -5,12 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "host/import/definitions.h"
+#include "host/import/identifiers.h"
 #include "host/import/project.h"
 #include "host/import/tail.h"
 #include "host/layers/plain.h"
@@ -31,21 +30,6 @@ const char* element_text(Type type) {
       return "float";
   }
   return "";
-}
-
-// conv1 -> Conv1, max_pool2 -> MaxPool2.
-std::string camel(std::string_view name) {
-  std::string text;
-  bool up = true;
-  for (const char c : name) {
-    if (c == '_') {
-      up = true;
-    } else {
-      text += up ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
-      up = false;
-    }
-  }
-  return text;
 }
 
 // The function of zk::nn that a guest's line calls.
@@ -114,22 +98,29 @@ class GuestWriter {
       : plan_(plan), options_(options), tail_(tail) {
     for (const char* word : {"zk", "main", "infer", "outputs", "example", "Outputs", "quantised",
                              "floats", "ModelOutputs"})
-      taken_.insert(word);
-    for (const Operator& op : plan.network.operators) taken_.insert(op.name);
-    for (const Port& port : plan.network.inputs) names_[port.value] = identifier(port.name);
+      taken_.take(word);
     for (const Operator& op : plan.network.operators) {
       const std::vector<ValueId> writes = writes_of(op);
-      for (size_t i = 0; i < writes.size(); ++i)
+      for (size_t i = 0; i < writes.size(); ++i) {
         names_[writes[i]] = writes.size() == 1 ? op.name : op.name + result_names(op)[i];
+        taken_.take(names_[writes[i]]);
+      }
     }
-    for (const Port& port : plan.network.outputs) outputs_.push_back(identifier(port.name));
+    for (const Port& port : plan.network.inputs) names_[port.value] = taken_.add(port.name);
+    for (const Port& port : plan.network.outputs) outputs_.push_back(taken_.add(port.name));
   }
 
   Result<std::vector<ProjectFile>> files() {
     const std::string& name = options_.name;
     std::vector<ProjectFile> files;
     files.push_back({name + "_guest.cc", guest()});
-    files.push_back({name + "_layers.h", header()});
+    Result<std::string> made = header();
+    if (!made) return tl::unexpected(made.error());
+    files.push_back({name + "_layers.h", *std::move(made)});
+    if (stack_bytes() > kMostStack)
+      return tl::unexpected(Error{
+          ErrorCode::kTooLarge, fmt::format("model: expected at most {} bytes of tensors, found {}",
+                                            kMostStack, stack_bytes())});
     std::vector<uint8_t> layers, plain;
     uint64_t heap = 0;
     for (const vm::Layer& layer : plan_.layers) {
@@ -154,38 +145,10 @@ class GuestWriter {
   }
 
  private:
-  static constexpr uint64_t kMostHeap = uint64_t{1} << 29;
+  static constexpr uint64_t kMostHeap = uint64_t{1} << 29, kMostStack = uint64_t{1} << 28;
+  static constexpr size_t kMostText = size_t{1} << 28;  // of NAME_layers.h
 
   const Value& value(ValueId v) const { return plan_.network.values[v]; }
-
-  // ONNX's name as a C++ identifier that nothing else has.
-  std::string identifier(const std::string& onnx) {
-    std::string text;
-    for (const char c : onnx) text += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
-    while (text.starts_with('_')) text.erase(0, 1);
-    while (text.ends_with('_')) text.pop_back();
-    for (size_t at; (at = text.find("__")) != std::string::npos;) text.erase(at, 1);
-    if (text.size() > 40) text.resize(40);
-    if (text.empty() || std::isdigit(static_cast<unsigned char>(text[0]))) text = "x" + text;
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    std::string unique = text;
-    for (int i = 2; taken_.contains(unique) || is_keyword(unique); ++i)
-      unique = fmt::format("{}_{}", text, i);
-    taken_.insert(unique);
-    return unique;
-  }
-  static bool is_keyword(const std::string& text) {
-    static const std::set<std::string> kWords = {
-        "and",    "asm",      "auto",   "bool",     "break",  "case",   "catch",    "char",
-        "class",  "concept",  "const",  "default",  "delete", "do",     "double",   "else",
-        "enum",   "explicit", "export", "extern",   "false",  "float",  "for",      "friend",
-        "goto",   "if",       "inline", "int",      "long",   "module", "mutable",  "namespace",
-        "new",    "not",      "or",     "private",  "public", "return", "register", "short",
-        "signed", "sizeof",   "static", "struct",   "switch", "this",   "throw",    "true",
-        "try",    "typedef",  "union",  "unsigned", "using",  "void",   "while",    "xor"};
-    return kWords.contains(text);
-  }
 
   const std::string& symbol() const {
     return options_.layers_symbol.empty() ? options_.name : options_.layers_symbol;
@@ -195,7 +158,7 @@ class GuestWriter {
     return fmt::format("{} {}", element_text(value(v).type), text_of(value(v).dims));
   }
 
-  std::string header() {
+  Result<std::string> header() {
     const std::string& name = options_.name;
     std::string text = fmt::format(
         "// Layers of {}: types of its tensors, and what computes each of them. Made by `zkvm "
@@ -206,7 +169,17 @@ class GuestWriter {
     for (const auto& [v, variable] : ordered_names())
       text += fmt::format("using {} = {};  // {}\n", type_name(v), type_text(plan_, v), what_is(v));
     text += '\n';
-    for (size_t i = 0; i < plan_.network.operators.size(); ++i) text += definition(i);
+    for (size_t i = 0; i < plan_.network.operators.size(); ++i) {
+      const Result<std::string> line = definition(i);
+      if (!line) return tl::unexpected(line.error());
+      text += *line;
+      if (text.size() > kMostText)
+        return tl::unexpected(Error{
+            ErrorCode::kTooLarge,
+            fmt::format("model: expected descriptions and constants of its operators of at most {} "
+                        "bytes of C++, found more",
+                        kMostText)});
+    }
     return text + fmt::format("\n}}  // namespace {}\n", name);
   }
   // By place in the guest.
@@ -219,7 +192,7 @@ class GuestWriter {
     return ordered;
   }
 
-  std::string definition(size_t i) const {
+  Result<std::string> definition(size_t i) const {
     const Operator& op = plan_.network.operators[i];
     const std::string constant = "k" + camel(op.name);
     const std::vector<ValueId> reads = reads_of(op), writes = writes_of(op);
@@ -347,7 +320,7 @@ int main() {{{loop}{name}::run_example(); }}
   const Result<Tail>& tail_;
   std::map<ValueId, std::string> names_;  // variables
   std::vector<std::string> outputs_;      // members of Outputs
-  std::set<std::string> taken_;
+  Identifiers taken_;
 };
 
 }  // namespace
