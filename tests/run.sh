@@ -5,8 +5,9 @@
 #   bash tests/run.sh                  set-up, release build, all tests, robustness tests under ASan + UBSan
 #   bash tests/run.sh --fresh-clone    the same from a clone of HEAD in an empty folder
 #   bash tests/run.sh --long           what is too long for every run: 10,000 streams, 2,000 of them proven, mutations by
-#                                      the million, every benchmark once, guests in other languages, AVX-512 on
-#                                      emulated instructions and in an emulator (which it downloads)
+#                                      the million, every benchmark once, guests in other languages, the examples (one
+#                                      downloads its data), AVX-512 on emulated instructions and in an emulator (which
+#                                      it downloads)
 #   bash tests/run.sh --tidy           clang-tidy over the whole tree; about 35 minutes on 2 cores (an estimate)
 #
 # Other presets: cmake --preset portable && cmake --build --preset portable && ctest --preset portable
@@ -102,6 +103,11 @@ if [ "$mode" = usage ]; then
   exit 2
 fi
 
+examples() {  # from a bare machine each, with what they download; mnist is a default run's main job
+  local example
+  for example in hello service credit; do bash "examples/$example/run.sh" || return 1; done
+}
+
 other_languages() {  # 77: neither Rust nor Zig is there
   bash tests/guest/other_languages.sh || [ $? -eq 77 ]
 }
@@ -118,10 +124,11 @@ case $mode in
       build/release/bin/host_hostile_test --gtest_filter=Hostile.FilesWithRandomBytesChanged
     stage "Twice as many rows with changed cells" env ZKVM_CELL_ROWS=12 \
       build/release/bin/evil_every_cell_test --gtest_filter=EveryCell.OfLiveRowsIsBound
-    stage "Mutations" mutations 1000000 elf_mutation_test stark_mutations_test host_receipt_test
+    stage "Mutations" mutations 1000000 elf_mutation_test onnx_mutation_test stark_mutations_test host_receipt_test
     stage "Mutations of whole receipts" mutations 100000 host_tampered_receipt_test host_verify_test
     stage "Every benchmark once" benchmarks
     stage "Guests in other languages" other_languages
+    stage "Examples" examples
     stage "AVX-512 on emulated instructions" later
     stage "AVX-512 in an emulator" bash tests/avx512.sh
     ;;
