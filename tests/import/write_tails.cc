@@ -1,5 +1,6 @@
-// write_tails CASES FOLDER: tail_K_outputs.h and tail_K_outputs.py of each case, as `zkvm import` writes them, tail_K.journal,
-// what guests commit of all its samples, and tails.inc: a function for each case.
+// write_tails CASES FOLDER: tail_K_outputs.h and tail_K_outputs.py of each case, as `zkvm import` writes them,
+// tail_K.journal, what guests commit of all its samples, tails.inc, a function for each case, and guests that prove the
+// tails of two of them: NAME_guest.cc and what it includes.
 #include <fmt/core.h>
 
 #include <cstdlib>
@@ -8,7 +9,9 @@
 
 #include "host/import/evaluate.h"
 #include "host/import/lower.h"
+#include "host/import/plan.h"
 #include "host/import/tail.h"
+#include "host/import/write.h"
 #include "tests/import/cases.h"
 
 namespace {
@@ -67,6 +70,23 @@ bool write_case(const import_test::Case& c, const std::string& folder, const std
   return true;
 }
 
+bool write_guest(const import_test::Case& c, const std::string& folder) {
+  const auto model = onnx_file::read_model(c.model);
+  auto network = importer::lower(*model, {});
+  if (!network) return false;
+  const auto plan = importer::plan(*std::move(network));
+  if (!plan) return false;
+  importer::WriteOptions options;
+  options.name = c.name;
+  options.model_file = c.name;
+  options.float_tail = true;
+  const auto files = importer::write_guest(*plan, options);
+  if (!files) return false;
+  for (const importer::ProjectFile& file : *files)
+    if (file.name.starts_with(c.name)) write(folder + "/" + file.name, file.bytes);
+  return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -82,6 +102,11 @@ int main(int argc, char** argv) {
     if (write_case(cases[i], folder, name, functions))
       rows += fmt::format("    {{\"{}\", run_{}}},\n", cases[i].name, name);
   }
+  for (const import_test::Case& c : cases)
+    if ((c.name == "tail_behind_gemm" || c.name == "tail_and_others") && !write_guest(c, folder)) {
+      fmt::print(stderr, "write_tails: {}: no guest\n", c.name);
+      return 1;
+    }
   write(folder + "/tails.inc",
         functions + "const std::map<std::string, Run> kRuns = {\n" + rows + "};\n");
 }
