@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "host/import/identifiers.h"
 #include "host/import/tail_loops.h"
 
 namespace zkvm::importer {
@@ -43,7 +44,7 @@ std::string tuple_text(const Shape& numbers) {
   return fmt::format("({}{})", fmt::join(numbers, ", "), numbers.size() == 1 ? "," : "");
 }
 
-// A function of elements: {x}, {y} are those, {f:NUMBER} of an attribute is put in before.
+// A function of elements {x} and {y}; {a} and {b} are numbers, of attributes.
 struct Function {
   std::string cpp, python;
 };
@@ -51,11 +52,18 @@ struct Function {
 class TailWriter {
  public:
   TailWriter(const Network& network, const std::string& name) : network_(network), name_(name) {
+    // What the functions' own lines say, and Python's words that are none of C++.
     for (const char* word :
-         {"i", "j", "k", "l", "m", "n", "outputs", "std", "numpy", "math", "journal", "example",
-          "part", "result", "ModelOutputs", "greatest", "sum", "best", "at"})
-      taken_.emplace(word, 2);
-    taken_.emplace(name, 2);
+         {"i",    "j",       "k",        "l",     "m",      "n",        "numpy",
+          "math", "journal", "example",  "part",  "result", "greatest", "sum",
+          "best", "at",      "outputs",  "_f",    "_erf",   "_softmax", "_log_softmax",
+          "and",  "as",      "assert",   "async", "await",  "def",      "del",
+          "elif", "except",  "finally",  "from",  "global", "import",   "in",
+          "is",   "lambda",  "nonlocal", "pass",  "raise",  "with",     "yield",
+          "len",  "none"})
+      names_.take(word);
+    for (size_t i = 7; i <= kMaxAxes; ++i) names_.take(fmt::format("i{}", i));
+    names_.take(name);
   }
 
   Tail write() {
@@ -84,47 +92,7 @@ class TailWriter {
   };
 
   // Names ----------------------------------------------------------------------------------------
-  using Names = std::map<std::string, int>;  // taken: the number that the next one alike gets
-  std::string identifier(const std::string& onnx) { return identifier(onnx, &taken_); }
-  static std::string identifier(const std::string& onnx, Names* taken) {
-    std::string text;
-    for (const char c : onnx) {
-      const auto byte = static_cast<unsigned char>(c);
-      const bool is_letter = byte < 128 && std::isalnum(byte);
-      if (is_letter) text += static_cast<char>(std::tolower(byte));
-      if (!is_letter && !text.empty() && text.back() != '_') text += '_';
-      if (text.size() == 40) break;
-    }
-    while (text.ends_with('_')) text.pop_back();
-    if (text.empty() || std::isdigit(static_cast<unsigned char>(text[0]))) text = "x" + text;
-    if (!is_keyword(text) && taken->try_emplace(text, 2).second) return text;
-    int& next = taken->try_emplace(text, 2).first->second;
-    for (;;) {
-      const std::string numbered = fmt::format("{}_{}", text, next++);
-      if (taken->try_emplace(numbered, 2).second) return numbered;
-    }
-  }
-  // Of C++ and Python.
-  static bool is_keyword(const std::string& text) {
-    static const std::set<std::string> kWords = {
-        "alignas",   "alignof",   "and",      "as",       "asm",      "assert",    "async",
-        "auto",      "await",     "bitand",   "bitor",    "bool",     "break",     "case",
-        "catch",     "char",      "class",    "compl",    "concept",  "const",     "consteval",
-        "constexpr", "constinit", "continue", "decltype", "def",      "default",   "del",
-        "delete",    "do",        "double",   "elif",     "else",     "enum",      "except",
-        "explicit",  "export",    "extern",   "finally",  "float",    "for",       "friend",
-        "from",      "global",    "goto",     "if",       "import",   "in",        "inline",
-        "int",       "is",        "lambda",   "long",     "mutable",  "namespace", "new",
-        "noexcept",  "nonlocal",  "not",      "nullptr",  "operator", "or",        "pass",
-        "private",   "protected", "public",   "raise",    "register", "requires",  "return",
-        "short",     "signed",    "sizeof",   "static",   "struct",   "switch",    "template",
-        "this",      "throw",     "try",      "typedef",  "typeid",   "typename",  "union",
-        "unsigned",  "using",     "virtual",  "void",     "volatile", "while",     "with",
-        "xor",       "yield",     "size_t",   "int8_t",   "uint8_t",  "int32_t",   "true",
-        "false",     "and_eq",    "or_eq",    "xor_eq",   "not_eq",   "wchar_t",   "unix",
-        "linux",     "tuple",     "dict",     "slice",    "list",     "range",     "bytes"};
-    return kWords.contains(text);
-  }
+  std::string identifier(const std::string& onnx) { return names_.add(onnx); }
 
   // Tensors --------------------------------------------------------------------------------------
   Tensor& tensor(const std::string& name) {
@@ -194,6 +162,8 @@ class TailWriter {
 
   // A tensor that C++ and Python compute.
   Tensor fresh(const std::string& name, Shape dims, ElementType type = ElementType::kFloat32) {
+    if (dims.size() > kMaxAxes)
+      unknown("expected at most {} axes, found {}", kMaxAxes, dims.size());
     int64_t all = 1;
     for (const int64_t dim : dims) {
       if (dim < 1 || dim > kMaxElements / all)
@@ -1009,7 +979,7 @@ class TailWriter {
 
   // Outputs --------------------------------------------------------------------------------------
   void add_outputs() {
-    Names members;
+    Identifiers members;
     std::set<std::string> done;
     for (const std::string& name : network_.model_outputs) {
       if (!done.insert(name).second) continue;
@@ -1025,7 +995,7 @@ class TailWriter {
       node_ = nullptr;
       if (x.constant) unknown("output {}: found a constant", printable(name));
       TailOutput output;
-      output.name = name, output.member = identifier(name, &members);
+      output.name = name, output.member = members.add(name);
       const char* type = "float";
       switch (x.type) {
         case ElementType::kFloat32:
@@ -1140,9 +1110,9 @@ def outputs(journal, example=0):
   const std::string& name_;
   Tail tail_;
   std::map<std::string, Tensor> tensors_;  // by ONNX's names
-  Names taken_;                            // identifiers
-  const TailNode* node_ = nullptr;         // that is written just now
-  std::set<std::string> seen_;             // its attributes that were read
+  Identifiers names_;
+  const TailNode* node_ = nullptr;  // that is written just now
+  std::set<std::string> seen_;      // its attributes that were read
   int64_t journal_bytes_ = 0;
   uint64_t written_ = 0;
   std::string parameters_, contents_, members_, constants_, cpp_, results_;
