@@ -13,6 +13,7 @@
 #include "host/import/project.h"
 #include "host/import/tail.h"
 #include "host/layers/plain.h"
+#include "vm/elf.h"
 #include "vm/layer/section.h"
 
 namespace zkvm::importer {
@@ -323,6 +324,20 @@ int main() {{{loop}{name}::run_example(); }}
   Identifiers taken_;
 };
 
+// Names and labels of the model's that a guest cannot say, because nobody would read them.
+Result<void> check_description(const ModelInfo& info) {
+  const auto refused = [](const std::string& message) {
+    return tl::unexpected(Error{ErrorCode::kUnsupported, "what the guest says of its " + message});
+  };
+  const std::string text = write_model_info(info);
+  if (text.size() > vm::kMaxModelBytes)
+    return refused(fmt::format("model: expected at most {} bytes of names and labels, found {}",
+                               vm::kMaxModelBytes, text.size()));
+  const auto read = read_model_info({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+  if (!read) return refused(read.error().message);
+  return {};
+}
+
 }  // namespace
 
 std::string type_text(const Plan& plan, ValueId v) {
@@ -350,6 +365,8 @@ Result<std::vector<ProjectFile>> write_guest(const Plan& plan, const WriteOption
   if (options.float_tail && plan.network.tail.empty())
     return refused("expected float32 arithmetic behind the last quantised tensors, found none");
   if (options.float_tail && !tail) return refused(tail.error().message);
+  if (auto ok = check_description(model_info(plan, options)); !ok)
+    return tl::unexpected(ok.error());
   return GuestWriter(plan, options, tail).files();
 }
 
