@@ -43,7 +43,7 @@ struct Verification {
   std::vector<uint8_t> journal;  // a multiple of 4 bytes
   double security_bits = 0;      // proven, of the whole receipt
   uint32_t segments = 0;
-  std::optional<ModelDigest> model = {};  // the image id covers it; absent: the program says nothing
+  std::optional<ModelDigest> model = {};  // under the image id; absent: the program says nothing
 };
 
 // Checks every byte of `receipt` (see host/doc/receipt.md), however hostile. A program that exited

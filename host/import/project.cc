@@ -178,7 +178,8 @@ bool print(const std::vector<uint8_t>& journal) {{
       if (journal.size() < at + bytes) return false;
       std::printf("%s:", output.name);
       for (size_t i = 0; i < output.elements; ++i)
-        std::printf(" %g", element(output, &journal[at + i * bytes_of(output.type)]));
+        std::printf(output.type == Type::kInt32 ? " %.0f" : " %g",
+                    element(output, &journal[at + i * bytes_of(output.type)]));
       std::printf("\n");
       at += (bytes + 3) / 4 * 4;
     }}
