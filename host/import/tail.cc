@@ -337,6 +337,8 @@ class TailWriter {
   void dequantise() {
     const Tensor x = tensor(input_name(0));
     const std::vector<float> scales = floats(tensor(input_name(1)));
+    if (x.constant || scales.empty() || x.type == ElementType::kFloat32)
+      unknown("expected a port of integers, and a scale");
     int64_t zero = 0;
     if (has(2)) {
       const Tensor& point = tensor(input_name(2));
@@ -346,9 +348,8 @@ class TailWriter {
     }
     const size_t axis = scales.size() == 1 ? 0 : axis_of(integer("axis", 1), x.dims.size());
     seen_.insert("axis");
-    if (x.constant || scales.empty() || x.type == ElementType::kFloat32 ||
-        (scales.size() != 1 && std::cmp_not_equal(scales.size(), x.dims[axis])))
-      unknown("expected a port, and a scale or one for each element of an axis");
+    if (scales.size() != 1 && std::cmp_not_equal(scales.size(), x.dims[axis]))
+      unknown("expected a scale for each of {} elements, found {}", x.dims[axis], scales.size());
     define(output_name(), dequantised(output_name(), x, scales, zero, axis));
   }
   Tensor dequantised(const std::string& name, const Tensor& x, const std::vector<float>& scales,
