@@ -98,7 +98,7 @@ class GuestWriter {
   GuestWriter(const Plan& plan, const WriteOptions& options, const Result<Tail>& tail)
       : plan_(plan), options_(options), tail_(tail) {
     for (const char* word : {"zk", "main", "infer", "outputs", "example", "Outputs", "quantised",
-                             "floats", "ModelOutputs"})
+                             "floats", "model_outputs"})
       taken_.take(word);
     for (const Operator& op : plan.network.operators) {
       const std::vector<ValueId> writes = writes_of(op);
@@ -289,14 +289,15 @@ int main() {{{loop}{name}::run_example(); }}
 
   // The model's own outputs, in soft-float.
   std::string float_commits() const {
-    std::string arguments, commits;
+    std::vector<std::string> arguments;
+    std::string commits;
     for (const std::string& output : outputs_)
-      arguments += fmt::format("{}quantised.{}.data", arguments.empty() ? "" : ", ", output);
+      arguments.push_back(fmt::format("quantised.{}.data", output));
     for (const TailOutput& output : tail_->outputs)
       commits += fmt::format("  zk::commit(floats.{});  // public: {} {}\n", output.member,
                              element_text(output.type), text_of(output.dims));
-    return fmt::format("  const ModelOutputs floats = outputs({});  // in float32\n{}", arguments,
-                       commits);
+    return fmt::format("  // In float32.\n  const ModelOutputs floats = outputs({});\n{}",
+                       fmt::join(arguments, arguments.size() > 2 ? ",\n      " : ", "), commits);
   }
 
   std::string commit_text(ValueId v, const std::string& expression) const {
