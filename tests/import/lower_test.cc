@@ -18,6 +18,7 @@ using onnx_file::Attribute;
 using onnx_file::ElementType;
 using onnx_file::Model;
 using onnx_file::Tensor;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -118,6 +119,25 @@ TEST(Lower, WarnsOfSumsThatTheRuntimeSaturates) {
   }
 }
 
+// The runtime's default session makes one quantisation of both: findings/onnxruntime_two_quantisations_become_one.sh.
+TEST(Lower, KeepsTwoQuantisationsInARow) {
+  Builder model(ElementType::kFloat32, {1, 4});
+  model.node("QuantizeLinear", {"x", "s125", "z0"}, "a")
+      .node("DequantizeLinear", {"a", "s125", "z0"}, "b")
+      .node("QuantizeLinear", {"b", "s500", "z3"}, "c")
+      .node("DequantizeLinear", {"c", "s500", "z3"}, "y");
+  const auto network = model.lowered();
+  ASSERT_TRUE(network) << network.error().message;
+  ASSERT_THAT(names_of(*network), ElementsAre("table1"));
+  const auto& move = std::get<Move>(network->operators[0].what);
+  ASSERT_EQ(move.tables.size(), 1U);
+  ASSERT_EQ(move.tables[0].size(), 256U);
+  EXPECT_EQ(move.tables[0][2], 3);  // 0.25 is half a step: to even, then the zero point
+  EXPECT_EQ(move.tables[0][3], 4);
+  EXPECT_EQ(move.tables[0][6], 5);
+  EXPECT_THAT(network->warnings, Contains(HasSubstr("session.disable_double_qdq_remover=1")));
+}
+
 TEST(Lower, TakesDimensionsByName) {
   const auto model = [] {
     Builder made(ElementType::kInt8, {-1, -1, 4}, {"batch", "length", ""});
@@ -138,6 +158,28 @@ TEST(Lower, RefusesABatch) {
   const auto network = model.lowered();
   ASSERT_FALSE(network);
   EXPECT_THAT(network.error().message, HasSubstr("export the model with a batch of 1"));
+}
+
+// findings/onnxruntime_steps_beyond_the_window.sh
+TEST(Lower, RefusesPoolsThatTheRuntimeCrops) {
+  for (const char* op : {"MaxPool", "AveragePool"}) {
+    for (const auto& [width, step, refused] :
+         {std::tuple<int64_t, int64_t, bool>{8, 4, true}, {8, 3, false}, {7, 4, true}}) {
+      Builder model(ElementType::kInt8, {1, 1, width});
+      const std::map<std::string, Attribute> attributes = {
+          {"kernel_shape", std::vector<int64_t>{2}},
+          {"strides", std::vector<int64_t>{step}},
+          {"auto_pad", "SAME_UPPER"}};
+      model.node("DequantizeLinear", {"x", "s500", "z0"}, "a")
+          .node(op, {"a"}, "b", attributes)
+          .node("QuantizeLinear", {"b", "s500", "z0"}, "y");
+      const auto network = model.lowered();
+      ASSERT_EQ(!network, refused) << op << " " << width << " by " << step;
+      if (refused) {
+        EXPECT_THAT(network.error().message, HasSubstr("ONNX Runtime crops there: give pads"));
+      }
+    }
+  }
 }
 
 TEST(Lower, RefusesAttributesThatItDoesNotKnow) {
@@ -161,6 +203,33 @@ TEST(Lower, EndsWhereArithmeticBegins) {
   EXPECT_EQ(network->outputs[0].name, "q");
   EXPECT_EQ(network->inputs[0].model_type, ElementType::kFloat32);
   EXPECT_EQ(network->tail.back().op_type, "Softmax");
+}
+
+// The standard has the numbers the other way round: findings/onnxruntime_treeensemble_post_transform.sh.
+TEST(Lower, TakesTheTransformsOfTreesByTheRuntimesNumbers) {
+  using Ints = std::vector<int64_t>;
+  for (const auto& [number, op] : {std::pair<int64_t, const char*>{1, "Sigmoid"}, {2, "Softmax"}}) {
+    Builder model(ElementType::kFloat32, {1, 1});
+    model.model.opsets["ai.onnx.ml"] = 5;
+    model.node("TreeEnsemble", {"x"}, "y",
+               {{"tree_roots", Ints{0, 1}},
+                {"nodes_featureids", Ints{0, 0}},
+                {"nodes_truenodeids", Ints{0, 2}},
+                {"nodes_falsenodeids", Ints{1, 3}},
+                {"nodes_trueleafs", Ints{1, 1}},
+                {"nodes_falseleafs", Ints{1, 1}},
+                {"nodes_modes", tensor<uint8_t>(ElementType::kUint8, {2}, {0, 0})},
+                {"nodes_splits", tensor<float>(ElementType::kFloat32, {2}, {0, 0})},
+                {"leaf_targetids", Ints{0, 0, 1, 1}},
+                {"leaf_weights", tensor<float>(ElementType::kFloat32, {4}, {1, 2, 3, 4})},
+                {"n_targets", int64_t{2}},
+                {"post_transform", number}},
+               "ai.onnx.ml");
+    const auto network = model.lowered();
+    ASSERT_TRUE(network) << network.error().message;
+    ASSERT_EQ(network->tail.size(), 1U);
+    EXPECT_EQ(network->tail[0].op_type, op) << number;
+  }
 }
 
 // No stack, and no more memory than tensors may have.
