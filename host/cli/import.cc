@@ -14,6 +14,7 @@
 #include "host/cli/table.h"
 #include "host/file.h"
 #include "host/import/check.h"
+#include "host/import/identifiers.h"
 #include "host/import/lower.h"
 #include "host/import/plan.h"
 #include "host/import/project.h"
@@ -43,13 +44,19 @@ Error as_error(const onnx_file::Error& error) {
   return {large ? ErrorCode::kTooLarge : ErrorCode::kMalformedModel, error.message};
 }
 
+// Names that C++ or the project's CMakeLists.txt have.
+bool is_taken(const std::string& name) {
+  return importer::is_reserved_word(name) || name == "host" || name == "run";
+}
+
 // The file's name without its endings, as a C identifier.
 std::string default_name(const std::string& model) {
   std::string name = std::filesystem::path(model).filename().string();
   name = name.substr(0, name.find('.'));
   for (char& c : name)
     if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-  if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0]))) name = "model_" + name;
+  if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) || is_taken(name))
+    name = "model_" + name;
   return name;
 }
 
@@ -64,9 +71,10 @@ Result<importer::WriteOptions> write_options(const Options& options) {
   };
   importer::WriteOptions write;
   write.name = options.name.empty() ? default_name(options.model) : options.name;
-  if (!is_identifier(write.name) || write.name == "host" || write.name == "run")
-    return wrong(
-        fmt::format("--name: expected letters, digits and _, found '{}'", printable(write.name)));
+  if (!is_identifier(write.name) || is_taken(write.name))
+    return wrong(fmt::format(
+        "--name: expected letters, digits and _, 64 at most and no word of C++, found '{}'",
+        printable(write.name)));
   write.model_file = printable(std::filesystem::path(options.model).filename().string());
   write.batch = options.batch;
   const std::string& kind = options.output[0];

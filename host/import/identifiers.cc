@@ -58,8 +58,13 @@ bool is_reserved_word(const std::string& text) {
                                                "stdin",         "stdout",      "unix",
                                                "int8_t",        "int16_t",     "int32_t",
                                                "int64_t",       "main",        "size_t",
-                                               "std",           "uint8_t",     "uint16_t",
-                                               "uint32_t",      "uint64_t",    "zk"};
+                                               "std",           "abs",         "div",
+                                               "exit",          "free",        "index",
+                                               "malloc",        "memcpy",      "rand",
+                                               "read",          "remove",      "signal",
+                                               "system",        "time",        "write",
+                                               "uint8_t",       "uint16_t",    "uint32_t",
+                                               "uint64_t",      "zk"};
   return kWords.contains(text);
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "host/model_info.h"
+#include "host/source_map.h"
 
 namespace zkvm::importer {
 namespace {
@@ -110,7 +111,8 @@ std::string host_text(const ModelInfo& info) {
   std::string outputs;
   for (const TensorInfo& output : info.outputs) {
     const TensorScale scale = output.scale.value_or(TensorScale{});
-    outputs += fmt::format("    {{\"{}\", Type::{}, {}, {:a}f, {}}},\n", cpp_string(output.name),
+    outputs += fmt::format("    {{\"{}\", Type::{}, {}, {:a}f, {}}},\n",
+                           cpp_string(printable(output.name)),
                            output.type == TensorType::kInt8    ? "kInt8"
                            : output.type == TensorType::kUint8 ? "kUint8"
                            : output.type == TensorType::kInt32 ? "kInt32"
@@ -281,6 +283,9 @@ std::string readme_text(const Plan& plan, const WriteOptions& options, const Mod
                         text_of(plan.network.values[y].dims),
                         plan.layers_of[i] ? "tensor unit" : "instructions");
   }
+  std::string warnings;
+  for (const std::string& warning : plan.network.warnings)
+    warnings += fmt::format("- {}\n", markdown(warning));
   return fmt::format(
       R"(# {name}: {model} as a guest
 
@@ -307,7 +312,7 @@ writes these files byte for byte, and the same compilers make the same program o
 | line | operators | shape | computed by |
 |---|---|---|---|
 {rows}{warnings})",
-      fmt::arg("name", options.name), fmt::arg("model", options.model_file),
+      fmt::arg("name", options.name), fmt::arg("model", markdown(options.model_file)),
       fmt::arg("inputs", tensor_rows(info.inputs)), fmt::arg("outputs", tensor_rows(info.outputs)),
       fmt::arg("rows", rows), fmt::arg("tail", tail_text(plan, options, tail)),
       fmt::arg(
@@ -317,10 +322,8 @@ writes these files byte for byte, and the same compilers make the same program o
               : fmt::format("\n`build/guests/{}_plain.elf` is the same network by instructions "
                             "alone: slower, for comparison; it runs under\nqemu, too.\n",
                             options.name)),
-      fmt::arg("warnings", plan.network.warnings.empty()
-                               ? ""
-                               : fmt::format("\nNoticed when it was made:\n\n- {}\n",
-                                             fmt::join(plan.network.warnings, "\n- "))));
+      fmt::arg("warnings",
+               plan.network.warnings.empty() ? "" : "\nNoticed when it was made:\n\n" + warnings));
 }
 
 }  // namespace
@@ -368,7 +371,7 @@ std::string cpp_string(const std::string& text) {
 std::string markdown(const std::string& text) {
   std::string plain;
   for (const char c : text) {
-    if (c == '|' || c == '*' || c == '_' || c == '`' || c == '<' || c == '\\') plain += '\\';
+    if (std::string_view("|*_`<>[]&\\").find(c) != std::string_view::npos) plain += '\\';
     plain += static_cast<unsigned char>(c) < 32 ? ' ' : c;
   }
   return plain;
