@@ -3,9 +3,10 @@
 #
 # Behaviour: scores are float32 sums over the trees, and a session has several threads by default. With two threads or
 # more and more than 50 rows, each thread adds its own trees and the parts are added at the end; up to 50 rows, and on
-# one thread, trees are added one after the other, also where a single row meets 400 trees. So the same row of the same model gets
-# another score in a batch of 51 than in one of 50, and the number of threads changes it again. As a rule the last bits
-# differ, but it can be more: here 10 trees say 2^24 and nine times 1, and a 1 that is added to 2^24 alone is lost.
+# one thread, trees are added one after the other, also where a single row meets 400 trees. So the same row of the same
+# model gets another score in a batch of 51 than in one of 50, and the number of threads changes it again. As a rule the
+# last bits differ, but it can be more: here 10 trees say 2^24 and nine times 1, and a 1 that is added to 2^24 alone is
+# lost.
 #
 # Seen (score - 2^24, the same in all rows; the sum is 9):
 #   rows    1 thread    2 threads    3 threads    4 threads
