@@ -233,6 +233,22 @@ TEST(HostileImport, WarningsShowNamesAsPrintableText) {
       << network->warnings[0];
 }
 
+// An int32 that is an output by two shapes, one of them an input's.
+TEST(HostileImport, PortsOfOneTensorKeepTheirShapes) {
+  Bomb bomb;
+  bomb.input("x", {2, 3}).integers("flat", {6}).integers("tall", {3, 2});
+  bomb.model.inputs[0].type = ElementType::kInt32;
+  bomb.node("Reshape", {"x", "flat"}, "a").node("Reshape", {"x", "tall"}, "b");
+  const auto network = importer::lower(bomb.output("a").output("b").output("x").model, {});
+  ASSERT_TRUE(network) << network.error().message;
+  const auto dims = [&](const importer::Port& port) { return network->values[port.value].dims; };
+  EXPECT_EQ(dims(network->inputs[0]), (importer::Dims{2, 3}));
+  EXPECT_EQ(dims(network->outputs[0]), (importer::Dims{6}));
+  EXPECT_EQ(dims(network->outputs[1]), (importer::Dims{3, 2}));
+  EXPECT_EQ(dims(network->outputs[2]), (importer::Dims{2, 3}));
+  EXPECT_EQ(outcome(bomb.model, kMebi), "");
+}
+
 // Bytes of the file, damaged.
 std::vector<uint8_t> damaged(std::vector<uint8_t> bytes, std::mt19937& random) {
   const auto below = [&](size_t n) { return static_cast<size_t>(random()) % n; };

@@ -329,6 +329,27 @@ void Lowering::tail_of(const ExprPointer& expr, std::set<const Expr*>* done) {
   network_.tail.push_back(std::move(tail));
 }
 
+ValueId Lowering::shaped(const Words& words, const std::string& name) {
+  const ValueId value = words.value;
+  Dims& dims = network_.values[value].dims;
+  if (dims == words.dims) return value;
+  const bool is_input = std::ranges::any_of(model_.inputs, [&](const auto& info) {
+    const auto* input = std::get_if<Words>(&symbols_.at(info.name));
+    return input && input->value == value;
+  });
+  const bool is_output =
+      std::ranges::any_of(network_.outputs, [&](const Port& port) { return port.value == value; });
+  if (!is_input && !is_output) {
+    dims = words.dims;
+    return value;
+  }
+  charge(elements_of(dims), name);
+  const Order order = identity_order(dims, words.dims);
+  const ValueId other = add_words(name, words.dims);
+  add("reshape", nullptr, "Reshape", Move{.inputs = {value}, .y = other, .from = order.from});
+  return other;
+}
+
 void Lowering::add_outputs() {
   std::set<const Expr*> done;
   for (const onnx_file::ValueInfo& info : model_.outputs) {
@@ -345,9 +366,9 @@ void Lowering::add_outputs() {
       else
         network_.tail.push_back({info.name, "Identity", {port}, {info.name}, {}});
     } else if (const auto* words = std::get_if<Words>(&found->second)) {
-      add_port(words->value, info.name, info.type);  // indices may be the model's int64
+      add_port(shaped(*words, info.name), info.name,
+               info.type);  // indices may be the model's int64
       network_.outputs.back().output = info.name;
-      network_.values[words->value].dims = words->dims;
     } else if (const auto* expr = std::get_if<ExprPointer>(&found->second)) {
       // Nothing but DequantizeLinear follows: the value's quantisation says it all.
       if ((*expr)->kind == Expr::Kind::kLeaf || (*expr)->kind == Expr::Kind::kWords) {

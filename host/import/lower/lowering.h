@@ -185,6 +185,8 @@ class Lowering {
   friend class NodeView;
   void add_inputs();
   void add_outputs();
+  // The value with these dimensions: a copy where an input or an output has others.
+  ValueId shaped(const Words& words, const std::string& name);
   void read(const onnx_file::Node& node);
   ValueId quantised_input(const ExprPointer& expr, const Quantisation& q, NodeView& who);
   void tail_of(const ExprPointer& expr, std::set<const Expr*>* done);
