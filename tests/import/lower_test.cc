@@ -182,6 +182,22 @@ TEST(Lower, RefusesPoolsThatTheRuntimeCrops) {
   }
 }
 
+// Held against the runtime: it takes pads of 0 for one or two elements that no window reads, and crops from three on.
+TEST(Lower, RefusesConvolutionsThatTheRuntimeCrops) {
+  for (const auto& [width, step, refused] :
+       {std::tuple<int64_t, int64_t, bool>{6, 4, false}, {7, 4, false}, {8, 4, true}}) {
+    Builder model(ElementType::kInt8, {1, 1, width});
+    model.model.constants["w"] = tensor<int8_t>(ElementType::kInt8, {1, 1, 1}, {1});
+    model.node("QLinearConv", {"x", "s500", "z0", "w", "s500", "z0", "s250", "z0"}, "y",
+               {{"strides", std::vector<int64_t>{step}}, {"auto_pad", "SAME_UPPER"}});
+    const auto network = model.lowered();
+    ASSERT_EQ(!network, refused) << width << " by " << step;
+    if (refused) {
+      EXPECT_THAT(network.error().message, HasSubstr("ONNX Runtime crops there: give pads"));
+    }
+  }
+}
+
 TEST(Lower, RefusesAttributesThatItDoesNotKnow) {
   Builder model(ElementType::kInt8, {1, 1, 4, 4});
   model.node("MaxPool", {"x"}, "y",

@@ -666,11 +666,12 @@ WindowAndDims read_window(NodeView& node, const Dims& dims, const std::vector<in
     } else if (auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER") {
       const int64_t count = (size + strides[i] - 1) / strides[i];
       const int64_t wanted = (count - 1) * strides[i] + reach - size;
-      if (wanted < 0 && is_pool)
+      // The runtime crops what no window reads; of a convolution the first two elements of that are left.
+      if (wanted < (is_pool ? 0 : -2))
         node.refuse(
-            "auto_pad {}: expected a window of at least {} to cover {} by steps of {}, found {}; "
+            "auto_pad {}: expected a window of {} or more to cover {} by steps of {}, found {}; "
             "ONNX Runtime crops there: give pads",
-            auto_pad, reach - wanted, size, strides[i], reach);
+            auto_pad, reach - wanted - (is_pool ? 0 : 2), size, strides[i], reach);
       const int64_t total = std::max<int64_t>(0, wanted);
       pads[i] = auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;
       pads[axes + i] = total - pads[i];

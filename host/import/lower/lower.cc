@@ -249,18 +249,24 @@ void Lowering::tail_of(const ExprPointer& expr, std::set<const Expr*>* done) {
     if (tail_constants_.insert(name).second)
       network_.tail.push_back({name, "Constant", {}, {name}, {{"value", tensor}}});
   };
+  // A name that nothing in the file has, nor the tail.
+  const auto made_up = [&](std::string name) {
+    while (symbols_.contains(name) || tail_constants_.contains(name)) name += '_';
+    return name;
+  };
   const auto dequantise = [&](ValueId value, const std::string& name,
                               const std::vector<float>& scales, std::optional<size_t> axis,
                               TensorPointer zero_point) {
     // A float tensor that was moved as bytes has no other name for them.
     const std::string of_value = expr->bytes.empty() ? network_.values[value].name : expr->bytes;
     const std::string from = cut_at(value, of_value == name ? name + "_quantized" : of_value);
-    TailNode node{name, "DequantizeLinear", {from, name + "_scale"}, {name}, {}};
-    constant(name + "_scale",
+    const std::string scale = made_up(name + "_scale");
+    TailNode node{name, "DequantizeLinear", {from, scale}, {name}, {}};
+    constant(scale,
              float_tensor(axis ? Dims{static_cast<uint32_t>(scales.size())} : Dims{}, scales));
     if (zero_point) {
-      constant(name + "_zero_point", zero_point);
-      node.inputs.push_back(name + "_zero_point");
+      node.inputs.push_back(made_up(name + "_zero_point"));
+      constant(node.inputs.back(), zero_point);
     }
     if (axis) node.attributes.emplace("axis", static_cast<int64_t>(*axis));
     network_.tail.push_back(std::move(node));
@@ -285,7 +291,8 @@ void Lowering::tail_of(const ExprPointer& expr, std::set<const Expr*>* done) {
       if (network_.values[expr->value].dims == expr->dims) {
         dequantise(expr->value, expr->name, {1.0f}, std::nullopt, nullptr);
       } else {
-        const std::string other = expr->name + "_before_reshape", shape = expr->name + "_shape";
+        const std::string other = made_up(expr->name + "_before_reshape");
+        const std::string shape = made_up(expr->name + "_shape");
         dequantise(expr->value, other, {1.0f}, std::nullopt, nullptr);
         const std::vector<int64_t> dims(expr->dims.begin(), expr->dims.end());
         constant(shape, integer_tensor({static_cast<uint32_t>(dims.size())}, dims));
