@@ -366,6 +366,16 @@ Result<std::vector<ProjectFile>> write_guest(const Plan& plan, const WriteOption
   if (options.float_tail && plan.network.tail.empty())
     return refused("expected float32 arithmetic behind the last quantised tensors, found none");
   if (options.float_tail && !tail) return refused(tail.error().message);
+  for (const Port& port : plan.network.outputs) {
+    const Value& value = plan.network.values[port.value];
+    const bool is_bytes = value.type == Type::kInt8 || value.type == Type::kUint8;
+    if (options.output == WriteOptions::Output::kTopK && is_bytes &&
+        elements_of(value.dims) < options.top)
+      return tl::unexpected(Error{
+          ErrorCode::kUnsupported,
+          fmt::format("output {}: expected --output topk of at most {}, found {}",
+                      onnx_file::printable(port.name), elements_of(value.dims), options.top)});
+  }
   if (auto ok = check_description(model_info(plan, options)); !ok)
     return tl::unexpected(ok.error());
   return GuestWriter(plan, options, tail).files();

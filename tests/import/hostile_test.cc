@@ -158,6 +158,21 @@ TEST(HostileImport, MovesAreBounded) {
               HasSubstr("tensor y: its elements are moved in no order"));
 }
 
+TEST(HostileImport, LongChainsOfMovesAreOne) {
+  Bomb bomb;
+  bomb.input("x", {2, 2});
+  std::string last = "x";
+  for (int i = 0; i < 3000; ++i) {
+    const std::string y = fmt::format("y{}", i);
+    if (i % 2 == 0)
+      bomb.sigmoid(last, y);
+    else
+      bomb.node("Transpose", {last}, y);
+    last = y;
+  }
+  EXPECT_EQ(outcome(bomb.output(last).model, 16 * kMebi), "");
+}
+
 TEST(HostileImport, PoolsThatPadOtherwiseShareACopy) {
   Bomb bomb;
   bomb.input("x", {1, 1, 64, 64}).output("c");

@@ -36,6 +36,13 @@ bool is_identity(const Move& move, uint64_t elements) {
   return true;
 }
 
+// "Transpose + Reshape": of a long chain its beginning.
+std::string joined(const std::string& first, const std::string& second) {
+  constexpr size_t kMost = 120;
+  if (first.size() + second.size() <= kMost) return first + " + " + second;
+  return first.ends_with(" ..") ? first : first.substr(0, kMost) + " ..";
+}
+
 const std::vector<uint8_t> kNoTable;
 const std::vector<uint8_t>& table_of(const Move& move, size_t input) {
   return move.tables.empty() ? kNoTable : move.tables[input];
@@ -127,13 +134,15 @@ void fuse_moves(Network* network) {
       gone[*producer] = true;
       uses.reads[x] = 0;
       const size_t made = before->inputs.size();
-      const Operator& old = network->operators[*producer];
+      Operator& old = network->operators[*producer];
       // The reshape of a transposition is a transposition.
       if (op.name == "reshape")
         op.name = old.name, op.op_type = old.op_type;
       else if (old.name != "reshape" && op.op_type != old.op_type)
-        op.op_type = old.op_type + " + " + op.op_type;
+        op.op_type = joined(old.op_type, op.op_type);
       *move = std::move(*both);
+      auto& [inputs, y, from, fill, tables] = std::get<Move>(old.what);
+      inputs = {}, from = {}, tables = {};  // or a long chain would keep them all
       input += made;
     }
   }
@@ -160,7 +169,8 @@ void fold_tables(Network* network) {
     linear->layer.table.resize(256);
     for (size_t byte = 0; byte < 256; ++byte)
       linear->layer.table[byte] = static_cast<uint8_t>(move->tables[0][byte ^ flip] ^ flip);
-    network->operators[*uses.producer[x]].op_type += " + " + op.op_type;
+    std::string& type = network->operators[*uses.producer[x]].op_type;
+    type = joined(type, op.op_type);
     if (network->values[x].dims != network->values[move->y].dims) {  // the reshape is left
       network->values[x].type = network->values[move->y].type;
       network->values[x].q = network->values[move->y].q;
