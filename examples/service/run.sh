@@ -13,6 +13,7 @@ printf '\3\0\0\0\1\0\0\0\4\0\0\0\1\0\0\0\5\0\0\0\11\0\0\0\2\0\0\0\6\0\0\0' >buil
 echo "\$ zkvm prove $guest --input build/service.numbers -o $receipt"
 "$zkvm" prove "$guest" --input build/service.numbers -o "$receipt"
 
+: >"$log"
 build/release/bin/service --port 0 "$("$zkvm" id "$guest")" >"$log" 2>&1 &
 readonly service=$!
 trap 'kill $service 2>/dev/null || true' EXIT
