@@ -87,7 +87,7 @@ std::vector<std::string> build_commands(const std::string& folder, const fs::pat
   const std::string source = quoted(folder);
   const std::string build = quoted((fs::path(folder) / "build").string());
   return {fmt::format("cmake -S {} -B {} -Dzkvm_DIR={}", source, build, quoted(package.string())),
-          fmt::format("cmake --build {} --target run", build)};
+          fmt::format("cmake --build {} --target run --parallel", build)};
 }
 
 }  // namespace zkvm::cli

@@ -293,7 +293,7 @@ Made by `zkvm import`. `{name}_guest.cc` computes the network in integers; a pro
 the input. **The model is public**: weights are part of the program, and whoever has enough receipts can read them.
 
     cmake -S . -B build -Dzkvm_DIR=PREFIX/lib/cmake/zkvm
-    cmake --build build --target run               # proves example.input, all of it at the zero point
+    cmake --build build --target run --parallel    # proves example.input, all of it at the zero point
 
     zkvm encode build/guests/{name}.elf x.npy -o x.input
     zkvm prove build/guests/{name}.elf --input x.input -o x.zkr
