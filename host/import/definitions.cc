@@ -42,7 +42,7 @@ class Definition {
       from.push_back(plan_.positions_of(x));
       ends.push_back((ends.empty() ? 0 : ends.back()) + from.back().size());
     }
-    const uint32_t bytes = value(move.y).type == Type::kInt32 ? 4 : 1;
+    const uint32_t bytes = bytes_of(value(move.y).type);
     std::vector<ByteMove> moves;
     moves.reserve(move.from.size() * bytes);
     bool fills = false;
@@ -103,7 +103,7 @@ class Definition {
   std::string operator()(const Constant& c) const {
     std::string elements;
     const Type type = value(c.y).type;
-    const size_t bytes = type == Type::kInt32 || type == Type::kFloat32 ? 4 : 1;
+    const size_t bytes = bytes_of(type);
     for (size_t i = 0; i + bytes <= c.bytes.size(); i += bytes) {
       uint32_t word = 0;
       for (size_t b = 0; b < bytes; ++b) word |= uint32_t{c.bytes[i + b]} << 8 * b;

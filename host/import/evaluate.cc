@@ -19,8 +19,6 @@ namespace {
 using Failure = std::optional<Error>;
 using Bytes = std::vector<uint8_t>;
 
-size_t bytes_of_type(Type type) { return type == Type::kInt8 || type == Type::kUint8 ? 1 : 4; }
-
 size_t size_of(const Value& value) {
   size_t size = 1;
   for (const uint32_t dim : value.dims) size *= dim;
@@ -81,7 +79,7 @@ class Evaluator {
     for (size_t i = 0; i < inputs.size(); ++i) {
       const ValueId value = network_.inputs[i].value;
       const size_t expected =
-          size_of(network_.values[value]) * bytes_of_type(network_.values[value].type);
+          size_of(network_.values[value]) * bytes_of(network_.values[value].type);
       if (inputs[i].size() != expected)
         return tl::unexpected(error("input {}: expected {} bytes, found {}",
                                     network_.inputs[i].name, expected, inputs[i].size()));
@@ -108,13 +106,11 @@ class Evaluator {
   const Value& value(ValueId id) const { return network_.values[id]; }
   size_t size(ValueId id) const { return size_of(value(id)); }
   // Of results, zeros at first.
-  Bytes& allocate(ValueId id) {
-    return values_[id] = Bytes(size(id) * bytes_of_type(value(id).type));
-  }
+  Bytes& allocate(ValueId id) { return values_[id] = Bytes(size(id) * bytes_of(value(id).type)); }
   // Whether operands have been written, with as many bytes as their dims say.
   Failure missing(std::initializer_list<ValueId> operands) const {
     for (const ValueId id : operands)
-      if (id >= values_.size() || values_[id].size() != size(id) * bytes_of_type(value(id).type))
+      if (id >= values_.size() || values_[id].size() != size(id) * bytes_of(value(id).type))
         return failed("operand {}: expected one that is written before, of its dims' size", id);
     return std::nullopt;
   }
@@ -318,11 +314,11 @@ class Evaluator {
 
   // Elements of four bytes move, too; they have no table, and `fill` is each byte's.
   Failure compute(const Move& move) {
-    const size_t width = bytes_of_type(value(move.y).type);
+    const size_t width = bytes_of(value(move.y).type);
     Bytes all;  // of all inputs, mapped
     for (size_t i = 0; i < move.inputs.size(); ++i) {
       if (Failure failure = missing({move.inputs[i]})) return failure;
-      if (bytes_of_type(value(move.inputs[i]).type) != width)
+      if (bytes_of(value(move.inputs[i]).type) != width)
         return failed("operand {}: expected elements of {} bytes", i, width);
       const Bytes* table =
           move.tables.empty() || move.tables[i].empty() ? nullptr : &move.tables[i];

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <variant>
@@ -25,10 +26,17 @@ using onnx_file::Result;
 
 using Dims = std::vector<uint32_t>;  // ONNX's, a batch of 1 included; none: one element
 uint64_t elements_of(const Dims& dims);
-std::string text_of(const Dims& dims);  // "1x16x5x5"
+std::string text_of(const Dims& dims);               // "1x16x5x5"
+std::vector<uint64_t> strides_of(const Dims& dims);  // of each axis, in elements
+// The element of a tensor of dims `from` that each element of `to` is, which numpy broadcasts it to.
+std::vector<uint32_t> broadcast_order(const Dims& from, const Dims& to);
+// Whether an order takes all elements, each in its place.
+bool is_identity(std::span<const uint32_t> order, uint64_t elements);
 
 // Element types of tensors at run time. Row-major, little-endian.
 enum class Type : uint8_t { kInt8, kUint8, kInt32, kFloat32 };
+constexpr bool is_byte(Type type) { return type == Type::kInt8 || type == Type::kUint8; }
+constexpr uint32_t bytes_of(Type type) { return is_byte(type) ? 1 : 4; }  // of an element
 
 struct Value {
   std::string name;  // ONNX's name of the tensor that it is, or comes nearest to
@@ -66,7 +74,8 @@ struct Pair {
 // function of one byte.
 struct Move {
   static constexpr uint32_t kFill = UINT32_MAX;  // in `from`: the byte `fill`
-  std::vector<ValueId> inputs;  // all of types of one byte, or all kInt32: then without fill and tables
+  std::vector<ValueId>
+      inputs;  // all of types of one byte, or all kInt32: then without fill and tables
   ValueId y;
   std::vector<uint32_t>
       from;  // of each element of y, in order: an element of all inputs, counted through
@@ -145,7 +154,8 @@ struct Port {
   std::string name;                   // ONNX's, of the model's own input or output
   onnx_file::ElementType model_type;  // of the model's: kFloat32 where the file quantises it itself
   std::vector<std::string> labels = {};
-  std::string output = {};  // the model's output that it is, by ONNX's name; "" where only the tail reads it
+  std::string output =
+      {};  // the model's output that it is, by ONNX's name; "" where only the tail reads it
 };
 
 // What of a graph stands behind the last quantised tensors, in float32: written as functions for who reads the journal.

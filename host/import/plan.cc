@@ -19,13 +19,6 @@ bool is_on_unit(const Operator& op) {
          std::holds_alternative<Pair>(op.what);
 }
 
-bool is_identity(const Move& move) {
-  if (move.inputs.size() != 1 || !move.tables.empty()) return false;
-  for (size_t i = 0; i < move.from.size(); ++i)
-    if (move.from[i] != i) return false;
-  return true;
-}
-
 constexpr size_t kMaxOperators = 10'000;
 constexpr uint64_t kMaxMove = uint64_t{1} << 24;   // bytes that a Move writes
 constexpr uint64_t kMaxMoved = uint64_t{1} << 26;  // and all Moves together
@@ -76,8 +69,7 @@ class Planner {
   // A Move that writes a tensor like `v`, of these dimensions.
   void charge(ValueId v, const Dims& dims) {
     const Value& like = values()[v];
-    const uint64_t bytes =
-        elements_of(dims) * (like.type == Type::kInt32 || like.type == Type::kFloat32 ? 4 : 1);
+    const uint64_t bytes = elements_of(dims) * importer::bytes_of(like.type);
     moved_ += bytes;
     if (bytes > kMaxMove || moved_ > kMaxMoved)
       throw Refusal{
@@ -184,7 +176,9 @@ class Planner {
       if (const auto* linear = std::get_if<Linear>(&op.what))
         if (!linear->rows && is_padded(linear->layer.window)) padded_.insert(linear->x);
       if (const auto* move = std::get_if<Move>(&op.what))
-        if (is_identity(*move)) same_as_[move->y] = move->inputs[0];
+        if (move->inputs.size() == 1 && move->tables.empty() &&
+            is_identity(move->from, elements_of(values()[move->inputs[0]].dims)))
+          same_as_[move->y] = move->inputs[0];
     }
     for (Operator& op : all) {
       if (auto* linear = std::get_if<Linear>(&op.what)) {
@@ -246,24 +240,6 @@ class Planner {
     }
   }
 
-  // y's element that each element of x, broadcast to y, is.
-  static std::vector<uint32_t> broadcast(const Dims& x, const Dims& y) {
-    std::vector<uint32_t> from(elements_of(y));
-    for (size_t e = 0; e < from.size(); ++e) {
-      size_t rest = e, at = 0, stride = 1;
-      for (size_t axis = 0; axis < y.size(); ++axis) {  // from the last one
-        const uint32_t size = y[y.size() - 1 - axis];
-        const size_t i = rest % size;
-        rest /= size;
-        if (axis >= x.size()) continue;
-        const uint32_t of_x = x[x.size() - 1 - axis];
-        if (of_x > 1) at += i * stride;
-        stride *= of_x;
-      }
-      from[e] = static_cast<uint32_t>(at);
-    }
-    return from;
-  }
   // Whether x, in a tensor of dims y, is one pixel for all of it.
   static bool is_pixel(const Dims& x, const Dims& y, View view) {
     if (view == View::kFlat || elements_of(x) == elements_of(y)) return false;
@@ -296,7 +272,7 @@ class Planner {
     const auto expanded = [&](ValueId v) {
       Value like = values()[v];
       charge(v, y);
-      std::vector<uint32_t> from = broadcast(like.dims, y);
+      std::vector<uint32_t> from = broadcast_order(like.dims, y);
       like.dims = y;
       const ValueId whole = new_value(like);
       add_move(v, whole, std::move(from));
@@ -478,7 +454,7 @@ std::vector<uint32_t> Plan::positions_of(ValueId value) const {
   const Storage& s = storage[value];
   std::vector<uint32_t> positions(elements_of(v.dims));
   if (!s.layout) {
-    const uint32_t bytes = v.type == Type::kInt32 || v.type == Type::kFloat32 ? 4 : 1;
+    const uint32_t bytes = importer::bytes_of(v.type);
     for (size_t e = 0; e < positions.size(); ++e) positions[e] = static_cast<uint32_t>(e) * bytes;
     return positions;
   }
@@ -496,8 +472,7 @@ uint64_t Plan::bytes_of(ValueId value) const {
   const Storage& s = storage[value];
   if (s.layout) return s.layout->bytes() * (s.words ? 4 : 1);
   const Value& v = network.values[value];
-  const uint64_t bytes = v.type == Type::kInt32 || v.type == Type::kFloat32 ? 4 : 1;
-  return (elements_of(v.dims) * bytes + 3) / 4 * 4;
+  return (elements_of(v.dims) * importer::bytes_of(v.type) + 3) / 4 * 4;
 }
 
 Result<Plan> plan(Network network) {

@@ -11,8 +11,6 @@
 namespace zkvm::importer {
 namespace {
 
-bool is_bytes(Type type) { return type == Type::kInt8 || type == Type::kUint8; }
-
 // What the guest commits of an output.
 TensorInfo output_info(const Plan& plan, const Port& port, const WriteOptions& options) {
   const Value& value = plan.network.values[port.value];
@@ -21,7 +19,7 @@ TensorInfo output_info(const Plan& plan, const Port& port, const WriteOptions& o
                   .type = static_cast<TensorType>(value.type),
                   .model_type = onnx_file::name_of(port.model_type)};
   info.labels = port.labels;
-  if (!is_bytes(value.type)) {
+  if (!is_byte(value.type)) {
     info.index = value.type == Type::kInt32 && !port.labels.empty();
     return info;
   }
@@ -55,8 +53,8 @@ std::string example_input(const Plan& plan, uint32_t batch) {
   std::string one;
   for (const Port& port : plan.network.inputs) {
     const Value& value = plan.network.values[port.value];
-    const uint64_t bytes = elements_of(value.dims) * (is_bytes(value.type) ? 1 : 4);
-    const uint8_t middle = is_bytes(value.type) ? value.q.stored_zero() : 0;
+    const uint64_t bytes = elements_of(value.dims) * bytes_of(value.type);
+    const uint8_t middle = is_byte(value.type) ? value.q.stored_zero() : 0;
     one.append(bytes, static_cast<char>(middle));
     one.append((4 - bytes % 4) % 4, '\0');
   }
@@ -338,7 +336,7 @@ ModelInfo model_info(const Plan& plan, const WriteOptions& options) {
                      .shape = value.dims,
                      .type = static_cast<TensorType>(value.type),
                      .model_type = onnx_file::name_of(port.model_type)};
-    if (is_bytes(value.type)) input.scale = TensorScale{value.q.scale, value.q.zero_point};
+    if (is_byte(value.type)) input.scale = TensorScale{value.q.scale, value.q.zero_point};
     info.inputs.push_back(std::move(input));
   }
   if (options.float_tail) {

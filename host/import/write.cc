@@ -229,7 +229,7 @@ class GuestWriter {
 
   std::string guest() const {
     const Network& network = plan_.network;
-    std::string parameters, arguments, reads, fields, results, commits, input_text;
+    std::string parameters, arguments, reads, fields, results, commits;
     for (const Port& port : network.inputs) {
       const std::string& variable = names_.at(port.value);
       const std::string comma = parameters.empty() ? "" : ", ";
@@ -301,8 +301,7 @@ int main() {{{loop}{name}::run_example(); }}
   }
 
   std::string commit_text(ValueId v, const std::string& expression) const {
-    const bool is_bytes = value(v).type == Type::kInt8 || value(v).type == Type::kUint8;
-    if (!is_bytes || options_.output == WriteOptions::Output::kAll)
+    if (!is_byte(value(v).type) || options_.output == WriteOptions::Output::kAll)
       return fmt::format("  zk::commit({}.data);  // public\n", expression);
     if (options_.output == WriteOptions::Output::kArgMax)
       return fmt::format("  zk::commit(zk::nn::arg_max({}));  // public: the class\n", expression);
@@ -368,8 +367,7 @@ Result<std::vector<ProjectFile>> write_guest(const Plan& plan, const WriteOption
   if (options.float_tail && !tail) return refused(tail.error().message);
   for (const Port& port : plan.network.outputs) {
     const Value& value = plan.network.values[port.value];
-    const bool is_bytes = value.type == Type::kInt8 || value.type == Type::kUint8;
-    if (options.output == WriteOptions::Output::kTopK && is_bytes &&
+    if (options.output == WriteOptions::Output::kTopK && is_byte(value.type) &&
         elements_of(value.dims) < options.top)
       return tl::unexpected(Error{
           ErrorCode::kUnsupported,

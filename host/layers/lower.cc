@@ -406,35 +406,6 @@ float exact(const Pairwise& pair, float x, float y) {
   return scaled + zero;
 }
 
-// Of a sum or product by the runtime's formulas.
-Failure check_quantisation(const Pairwise& pair) {
-  const auto bad = [&]<class... Args>(fmt::format_string<Args...> text, Args&&... args) {
-    return error(LayerErrorCode::kDescription, pair.name, text, std::forward<Args>(args)...);
-  };
-  const Quantisation *of_a = &pair.a, *of_b = &pair.b, *of_out = &pair.output;
-  for (const Quantisation* q : {of_a, of_b, of_out}) {
-    const bool in_range = q->is_signed ? zk::nn::is_zero_point<int8_t>(q->zero_point)
-                                       : zk::nn::is_zero_point<uint8_t>(q->zero_point);
-    if (!in_range) return bad("zero point: expected a value of its type, found {}", q->zero_point);
-    if (!zk::nn::is_scale(q->scale))
-      return bad("scale: expected a positive float32, found {}", q->scale);
-    if (q->is_signed != of_a->is_signed) return bad("types: expected one, found int8 and uint8");
-  }
-  const bool add = pair.op == Pairwise::Op::kAdd;
-  for (const float ratio :
-       {add ? of_a->scale / of_out->scale : of_a->scale * of_b->scale / of_out->scale,
-        add ? of_b->scale / of_out->scale : 1})
-    if (!zk::nn::is_scale(ratio))
-      return bad("scales: expected a quotient that is a positive float32, found {}", ratio);
-  // The runtime makes the *least* value of what is no int32.
-  const float least = of_a->is_signed ? -128 : 0;
-  for (const float x : {least, least + 255})
-    for (const float y : {least, least + 255})
-      if (const float result = exact(pair, x, y); !(std::abs(result) < 0x1p31f))
-        return bad("scales: expected results of less than 2^31, found {}", result);
-  return std::nullopt;
-}
-
 Failure check(const Pairwise& pair, const Layout& a, const Layout& b, const Layout& out) {
   const auto bad = [&]<class... Args>(fmt::format_string<Args...> text, Args&&... args) {
     return error(LayerErrorCode::kDescription, pair.name, text, std::forward<Args>(args)...);
@@ -443,7 +414,7 @@ Failure check(const Pairwise& pair, const Layout& a, const Layout& b, const Layo
   if (is_given != pair.given.has_value())
     return bad("table: expected one with kTable, and only there");
   if (!is_given)
-    if (Failure failure = check_quantisation(pair)) return failure;
+    if (const auto complaint = pair.complaint()) return bad("{}", *complaint);
   const auto text = [](const Shape& s) {
     return fmt::format("{} x {} x {}", s.channels, s.height, s.width);
   };
@@ -512,6 +483,34 @@ Result<Layer> lower(const Linear& linear, const Layout& in, const Layout& out) {
   if (Failure functions = set_functions(linear, 4 * out.quads(), &layer))
     return tl::unexpected(*functions);
   return checked(std::move(layer));
+}
+
+std::optional<std::string> Pairwise::complaint() const {
+  const auto bad = []<class... Args>(fmt::format_string<Args...> text, Args&&... args) {
+    return std::optional(fmt::format(text, std::forward<Args>(args)...));
+  };
+  const Quantisation *of_a = &a, *of_b = &b, *of_out = &output;
+  for (const Quantisation* q : {of_a, of_b, of_out}) {
+    const bool in_range = q->is_signed ? zk::nn::is_zero_point<int8_t>(q->zero_point)
+                                       : zk::nn::is_zero_point<uint8_t>(q->zero_point);
+    if (!in_range) return bad("zero point: expected a value of its type, found {}", q->zero_point);
+    if (!zk::nn::is_scale(q->scale))
+      return bad("scale: expected a positive float32, found {}", q->scale);
+    if (q->is_signed != of_a->is_signed) return bad("types: expected one, found int8 and uint8");
+  }
+  const bool add = op == Op::kAdd;
+  for (const float ratio :
+       {add ? of_a->scale / of_out->scale : of_a->scale * of_b->scale / of_out->scale,
+        add ? of_b->scale / of_out->scale : 1})
+    if (!zk::nn::is_scale(ratio))
+      return bad("scales: expected a quotient that is a positive float32, found {}", ratio);
+  // The runtime makes the *least* value of what is no int32.
+  const float least = of_a->is_signed ? -128 : 0;
+  for (const float x : {least, least + 255})
+    for (const float y : {least, least + 255})
+      if (const float result = exact(*this, x, y); !(std::abs(result) < 0x1p31f))
+        return bad("scales: expected results of less than 2^31, found {}", result);
+  return std::nullopt;
 }
 
 std::vector<uint8_t> Pairwise::table() const {

@@ -81,6 +81,8 @@ struct Pairwise {
   Quantisation a = {}, b = {}, output = {};  // of kAdd and kMul
   vm::PairTable given = {};                  // of kTable: any function, as stored bytes
 
+  // What is wrong with the quantisations of a kAdd or kMul, or nothing.
+  [[nodiscard]] std::optional<std::string> complaint() const;
   // As stored bytes: [256 a + b]. float32, by ONNX Runtime's formulas on a CPU with FMA.
   // REQUIRES: no kTable.
   [[nodiscard]] std::vector<uint8_t> table() const;

@@ -35,6 +35,30 @@ importer::WriteOptions options() {
   return options;
 }
 
+// A dense layer reads a flattened tensor as it lies, but not one of which it gets the beginning alone.
+TEST(Plan, TheBeginningOfATensorIsNotTheTensor) {
+  for (const uint32_t width : {10u, 20u}) {
+    importer::Network network;
+    const layers::Quantisation q{};
+    network.values = {{"x", importer::Type::kInt8, {1, 20}, q},
+                      {"part", importer::Type::kInt8, {1, width}, q},
+                      {"y", importer::Type::kInt8, {1, 4}, q}};
+    importer::Move move{.inputs = {0}, .y = 1, .from = {}};
+    for (uint32_t i = 0; i < width; ++i) move.from.push_back(i);
+    importer::Linear linear{.x = 1, .y = 2, .rows = true, .layer = {.name = "", .outputs = 4}};
+    linear.layer.weights.assign(size_t{4} * width, 1);
+    linear.layer.bias.assign(4, 0);
+    linear.layer.weight_scales = {1};
+    network.operators = {{"slice1", "", "Slice", move}, {"dense1", "", "MatMul", linear}};
+    network.inputs = {{0, "x", {}}};
+    network.outputs = {{2, "y", {}}};
+    const auto plan = importer::plan(network);
+    ASSERT_TRUE(plan) << plan.error().message;
+    // All of it is read in place; of the beginning there is a copy.
+    EXPECT_EQ(plan->network.operators.size(), width == 20 ? 1u : 2u);
+  }
+}
+
 TEST(WriteGuest, SaysOfItsModelWhatIsRead) {
   size_t written = 0;
   for (const Case& c : import_test::all_cases()) {

@@ -166,11 +166,6 @@ std::string guest_name(const onnx_file::Node* node) {
 
 // QLinearAdd and QLinearMul ----------------------------------------------------------------------
 
-// Element x of q as a float.
-float element(uint8_t byte, bool is_signed) {
-  return static_cast<float>(is_signed ? static_cast<int8_t>(byte) : byte);
-}
-
 // ONNX Runtime's sum has its operands in other roles where the first one is constant along the inner dimensions, and
 // where both have one element.
 bool is_exchanged(const Dims& a, const Dims& b) {
@@ -183,38 +178,29 @@ bool is_exchanged(const Dims& a, const Dims& b) {
   return true;
 }
 
-// [256 a + b], as bytes are in memory.
+// [256 a + b], as bytes are in memory. All three are of one type.
 std::vector<uint8_t> sum_or_product(const NodeView& who, bool is_sum, bool exchanged,
                                     const Quantisation& a, const Quantisation& b,
                                     const Quantisation& y) {
-  const Quantisation &first = exchanged ? b : a, &second = exchanged ? a : b;
-  const auto za = static_cast<float>(first.zero_point), zb = static_cast<float>(second.zero_point);
-  const auto zero = static_cast<float>(y.zero_point);
-  const float ra = first.scale / y.scale, rb = second.scale / y.scale;
-  const float both = first.scale * second.scale, scale = both / y.scale;
+  const layers::Pairwise pair{
+      .name = "",
+      .op = is_sum ? layers::Pairwise::Op::kAdd : layers::Pairwise::Op::kMul,
+      .a = exchanged ? b : a,
+      .b = exchanged ? a : b,
+      .output = y};
+  const float ra = pair.a.scale / y.scale, rb = pair.b.scale / y.scale;
+  const float both = pair.a.scale * pair.b.scale, scale = both / y.scale;
   if (!std::isnormal(ra) || !std::isnormal(rb) || !std::isnormal(scale))
     who.refuse("scales: expected quotients that are normal float32, found {}, {} and {}", a.scale,
                b.scale, y.scale);
-  const float constant = zero - std::fma(ra, za, rb * zb);
-  const float least = y.is_signed ? -128.0f : 0.0f;
-  std::vector<uint8_t> table(65536);
-  for (int i = 0; i < 256; ++i)
-    for (int j = 0; j < 256; ++j) {
-      const float x1 = element(static_cast<uint8_t>(i), first.is_signed);
-      const float x2 = element(static_cast<uint8_t>(j), second.is_signed);
-      float result = 0;
-      if (is_sum) {
-        result = std::fma(x1, ra, std::fma(x2, rb, constant));
-      } else {
-        const float scaled = (x1 - za) * (x2 - zb) * scale;
-        result = scaled + zero;
-      }
-      if (!(std::abs(result) < 0x1p31f))
-        who.refuse("scales: expected results of less than 2^31, found {}", result);
-      const float rounded = std::clamp(round_half_even(result), least, least + 255);
-      table[static_cast<size_t>(exchanged ? 256 * j + i : 256 * i + j)] =
-          static_cast<uint8_t>(static_cast<int>(rounded));
-    }
+  if (const auto complaint = pair.complaint()) who.refuse("{}", *complaint);
+  const std::vector<uint8_t> stored = pair.table();
+  const size_t flip = y.is_signed ? 0x80 : 0;
+  std::vector<uint8_t> table(stored.size());
+  for (size_t i = 0; i < 256; ++i)
+    for (size_t j = 0; j < 256; ++j)
+      table[exchanged ? 256 * j + i : 256 * i + j] =
+          static_cast<uint8_t>(stored[256 * (i ^ flip) + (j ^ flip)] ^ flip);
   return table;
 }
 

@@ -24,32 +24,6 @@ Dims broadcast(const NodeView& node, const Dims& a, const Dims& b) {
   return result;
 }
 
-std::vector<uint64_t> strides_of(const Dims& dims) {
-  std::vector<uint64_t> strides(dims.size(), 1);
-  for (size_t i = dims.size(); i-- > 1;) strides[i - 1] = strides[i] * dims[i];
-  return strides;
-}
-
-std::vector<uint32_t> broadcast_order(const Dims& from, const Dims& to) {
-  const std::vector<uint64_t> strides = strides_of(from);
-  std::vector<uint64_t> steps(to.size(), 0);
-  for (size_t i = 0; i < from.size(); ++i)
-    if (from[i] != 1) steps[to.size() - from.size() + i] = strides[i];
-  std::vector<uint32_t> order(elements_of(to));
-  Dims at(to.size(), 0);
-  uint64_t source = 0;
-  for (uint32_t& element : order) {
-    element = static_cast<uint32_t>(source);
-    for (size_t i = to.size(); i-- > 0;) {
-      source += steps[i];
-      if (++at[i] < to[i]) break;
-      source -= steps[i] * to[i];
-      at[i] = 0;
-    }
-  }
-  return order;
-}
-
 TensorPointer float_tensor(const Dims& dims, const std::vector<float>& values) {
   Tensor tensor{.type = ElementType::kFloat32,
                 .dims = {dims.begin(), dims.end()},

@@ -29,13 +29,6 @@ Uses uses_of(Network* network) {
   return uses;
 }
 
-bool is_identity(const Move& move, uint64_t elements) {
-  if (move.inputs.size() != 1 || move.from.size() != elements) return false;
-  for (size_t i = 0; i < move.from.size(); ++i)
-    if (move.from[i] != i) return false;
-  return true;
-}
-
 // "Transpose + Reshape": of a long chain its beginning.
 std::string joined(const std::string& first, const std::string& second) {
   constexpr size_t kMost = 120;
@@ -163,7 +156,7 @@ void fold_tables(Network* network) {
     auto* linear = std::get_if<Linear>(&network->operators[*uses.producer[x]].what);
     if (linear == nullptr || linear->layer.sums || !linear->layer.table.empty()) continue;
     if (network->values[x].type != network->values[move->y].type) continue;
-    if (!is_identity(*move, elements_of(network->values[x].dims))) continue;
+    if (!is_identity(move->from, elements_of(network->values[x].dims))) continue;
     // Offset binary: as the unit stores bytes.
     const uint8_t flip = network->values[x].type == Type::kInt8 ? 0x80 : 0;
     linear->layer.table.resize(256);

@@ -286,9 +286,6 @@ class NodeView {
 
 // Shapes -----------------------------------------------------------------------------------------
 Dims broadcast(const NodeView& node, const Dims& a, const Dims& b);
-// Of each element of `to` in order, the element of `from` that numpy broadcasts there.
-std::vector<uint32_t> broadcast_order(const Dims& from, const Dims& to);
-std::vector<uint64_t> strides_of(const Dims& dims);
 Dims to_dims(const std::vector<int64_t>& dims);
 
 // The window of a convolution or pool over dims [1, C, H, W] or [1, C, L], whose attributes it reads.

@@ -9,13 +9,6 @@ namespace zkvm::importer::lowering {
 
 namespace {
 
-bool is_identity(const std::vector<uint32_t>& from, uint64_t elements) {
-  if (from.size() != elements) return false;
-  for (size_t i = 0; i < from.size(); ++i)
-    if (from[i] != i) return false;
-  return true;
-}
-
 bool fills(const Order& order) {
   return std::ranges::find(order.from, Move::kFill) != order.from.end();
 }
