@@ -144,11 +144,7 @@ nlohmann::ordered_json report_json(const importer::Report& report,
 
 // What becomes of the float arithmetic behind the last quantised tensors.
 std::string tail_text(const importer::Network& network, const importer::WriteOptions& write) {
-  std::vector<std::string> nodes;
-  for (const importer::TailNode& node : network.tail)
-    if (node.op_type != "Constant" && node.op_type != "Identity")
-      nodes.push_back(printable(node.op_type));
-  const std::string list = fmt::format("{}", fmt::join(nodes, ", "));
+  const std::string list = importer::tail_operators(network);
   if (write.float_tail)
     return fmt::format("Proven in soft-float, behind the last quantised tensors: {}.", list);
   const std::string outside = fmt::format(

@@ -240,11 +240,7 @@ bool has_functions(const Plan& plan, const WriteOptions& options, const Result<T
 // Of the README.
 std::string tail_text(const Plan& plan, const WriteOptions& options, const Result<Tail>& tail) {
   if (plan.network.tail.empty()) return "";
-  std::vector<std::string> operators;
-  for (const TailNode& node : plan.network.tail)
-    if (node.op_type != "Constant" && node.op_type != "Identity")
-      operators.push_back(markdown(onnx_file::printable(node.op_type)));
-  const std::string list = fmt::format("{}", fmt::join(operators, ", "));
+  const std::string list = markdown(tail_operators(plan.network));
   if (options.float_tail)
     return fmt::format(
         "**Float32 at the end**: what stands behind the last quantised tensors is proven, too, in "
@@ -376,8 +372,8 @@ std::string markdown(const std::string& text) {
 }
 
 std::vector<ProjectFile> project_files(const Plan& plan, const WriteOptions& options,
-                                       const GuestMemory& memory, const Result<Tail>& tail) {
-  const ModelInfo info = model_info(plan, options);
+                                       const GuestMemory& memory, const Result<Tail>& tail,
+                                       const ModelInfo& info) {
   std::vector<ProjectFile> files = {
       {"CMakeLists.txt", cmake_text(options, memory, !plan.layers.empty())},
       {"README.md", readme_text(plan, options, info, tail)},

@@ -12,10 +12,11 @@ struct GuestMemory {
   uint64_t tail = 0;     // heap that a tail takes, in both guests
 };
 
-// CMakeLists.txt, README.md, host.cc, NAME.model.json, example.input, and the functions of `tail`.
+// CMakeLists.txt, README.md, host.cc, NAME.model.json, example.input, and the functions of `tail`. `info`: model_info's.
 [[nodiscard]] std::vector<ProjectFile> project_files(const Plan& plan, const WriteOptions& options,
                                                      const GuestMemory& memory,
-                                                     const Result<Tail>& tail);
+                                                     const Result<Tail>& tail,
+                                                     const ModelInfo& info);
 
 // What the guest says of its model. REQUIRES: with float_tail, a tail that is known.
 [[nodiscard]] ModelInfo model_info(const Plan& plan, const WriteOptions& options);

@@ -1122,6 +1122,14 @@ def outputs(journal, example=0):
 
 }  // namespace
 
+std::string tail_operators(const Network& network) {
+  std::vector<std::string> operators;
+  for (const TailNode& node : network.tail)
+    if (node.op_type != "Constant" && node.op_type != "Identity")
+      operators.push_back(onnx_file::printable(node.op_type));
+  return fmt::format("{}", fmt::join(operators, ", "));
+}
+
 Result<Tail> write_tail(const Network& network, const std::string& name) {
   try {
     return TailWriter(network, name).write();

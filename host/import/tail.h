@@ -29,6 +29,9 @@ struct Tail {
   uint64_t bytes = 0;  // of all tensors, as the C++ function allocates them
 };
 
+// "DequantizeLinear, Softmax": what the tail computes, as printable text.
+[[nodiscard]] std::string tail_operators(const Network& network);
+
 // Operators: DequantizeLinear, elementwise functions, Softmax, LogSoftmax, reductions, ArgMax, ArgMin, and what puts
 // elements in another order. The function is ONNX's in float32; the last bits of Exp, Tanh, Erf and of long sums
 // are those of the standard library and numpy.

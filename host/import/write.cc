@@ -95,8 +95,9 @@ std::array<const char*, 2> result_names(const Operator& op) {
 
 class GuestWriter {
  public:
-  GuestWriter(const Plan& plan, const WriteOptions& options, const Result<Tail>& tail)
-      : plan_(plan), options_(options), tail_(tail) {
+  GuestWriter(const Plan& plan, const WriteOptions& options, const Result<Tail>& tail,
+              const ModelInfo& info)
+      : plan_(plan), options_(options), tail_(tail), info_(info) {
     for (const char* word : {"zk", "main", "infer", "outputs", "example", "Outputs", "quantised",
                              "floats", "model_outputs"})
       taken_.take(word);
@@ -139,8 +140,9 @@ class GuestWriter {
     }
     files.push_back({name + ".layers", {layers.begin(), layers.end()}});
     files.push_back({name + ".layers.plain", {plain.begin(), plain.end()}});
-    for (ProjectFile& file : project_files(
-             plan_, options_, {stack_bytes(), heap, options_.float_tail ? tail_->bytes : 0}, tail_))
+    for (ProjectFile& file :
+         project_files(plan_, options_,
+                       {stack_bytes(), heap, options_.float_tail ? tail_->bytes : 0}, tail_, info_))
       files.push_back(std::move(file));
     return files;
   }
@@ -319,6 +321,7 @@ int main() {{{loop}{name}::run_example(); }}
   const Plan& plan_;
   const WriteOptions& options_;
   const Result<Tail>& tail_;
+  const ModelInfo& info_;
   std::map<ValueId, std::string> names_;  // variables
   std::vector<std::string> outputs_;      // members of Outputs
   Identifiers taken_;
@@ -374,9 +377,9 @@ Result<std::vector<ProjectFile>> write_guest(const Plan& plan, const WriteOption
           fmt::format("output {}: expected --output topk of at most {}, found {}",
                       onnx_file::printable(port.name), elements_of(value.dims), options.top)});
   }
-  if (auto ok = check_description(model_info(plan, options)); !ok)
-    return tl::unexpected(ok.error());
-  return GuestWriter(plan, options, tail).files();
+  const ModelInfo info = model_info(plan, options);
+  if (auto ok = check_description(info); !ok) return tl::unexpected(ok.error());
+  return GuestWriter(plan, options, tail, info).files();
 }
 
 }  // namespace zkvm::importer
