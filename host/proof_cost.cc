@@ -30,10 +30,7 @@ Result<ProofCost> proof_cost(const vm::Program& program, const vm::RunResult& ru
   cost.cells = estimate->cells;
   cost.seconds = typical_seconds(cost.cells, cost.segments, estimate->params.log_blowup);
   cost.receipt_bytes = estimate->proof_bytes + run.journal.size() + 40 * estimate->banks + 400;
-  stark::machine::MemoryUse memory{.largest_cells = estimate->largest_cells,
-                                   .proof_bytes = cost.receipt_bytes};
-  for (const vm::Region& region : program.regions) memory.program_bytes += region.bytes.size();
-  cost.memory = estimate_memory(memory, estimate->params.log_blowup);
+  cost.memory = estimate->memory;
   return cost;
 }
 

@@ -111,8 +111,8 @@ std::vector<UseInShape> in_shape(const stark::machine::BankMap& banks,
     shape.before = rank(before, use.before);
     shape.after = rank(after, use.after);
     if (use.bank == stark::machine::kMachineBank) continue;
-    if (use.bank == stark::machine::kLayersBank) {
-      shape.chip = UINT32_MAX;
+    if (stark::machine::is_layers_bank(use.bank)) {
+      shape.chip = UINT32_MAX - static_cast<uint32_t>(stark::machine::layer_group(use.bank));
       continue;
     }
     const stark::machine::BankMap::Bank bank = banks[use.bank];
@@ -128,7 +128,7 @@ std::vector<UseInShape> in_shape(const stark::machine::BankMap& banks,
 class Keys {
  public:
   Keys(const Image& image, uint8_t log_blowup)
-      : image_(image), log_blowup_(log_blowup), banks_(image.runs, image.has_layers()) {}
+      : image_(image), log_blowup_(log_blowup), banks_(image.runs, image.layer_heights.size()) {}
 
   [[nodiscard]] const stark::machine::BankMap& banks() const { return banks_; }
   // REQUIRES: check_bank_uses() agrees.

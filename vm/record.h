@@ -154,6 +154,7 @@ struct Segment {
   // [quad][position], at 4 clk; then those that it writes, [word][emit], at 4 clk + 2.
   RowBuffer layer_calls, layer_words;  // LayerRow, Access
   uint64_t layer_rows = 0;             // Layer::table_rows() of all calls
+  uint64_t cost = 0;                   // of ticks and calls, in the unit of its limits
   std::vector<Page> pages;             // in the order of their first access
 
   // Rows of a class: RegisterRow for kAdd kBits kShift kCompare kMul kDiv; ImmediateRow for the

@@ -89,6 +89,9 @@ class Tracer::Execution {
   Boundary boundary() const;
 
   bool must_cut(const Segment& segment) const;
+  bool must_cut_before(const Segment& segment, const SystemCall& call) const;
+  uint64_t cost_of(uint32_t layer) const;
+  uint64_t tick_end() const;
   uint32_t room(const Segment& segment) const;
   bool run_burst(Segment& segment);
   std::optional<SegmentEnd> stop(Segment& segment);
@@ -118,7 +121,9 @@ class Tracer::Execution {
   uint32_t pc_;
   uint32_t clk_ = 1;
   uint64_t cycles_ = 0;
-  Access journal_{};  // the journal's position as a machine word
+  uint64_t layer_cost_ = 0;          // of the segment's calls
+  std::vector<bool> groups_called_;  // by the segment
+  Access journal_{};                 // the journal's position as a machine word
   std::optional<Trap> trap_;
 };
 
@@ -170,6 +175,8 @@ void Tracer::Execution::begin(Segment& segment) {
   segment.layer_calls.clear();
   segment.layer_words.clear();
   segment.layer_rows = 0;
+  layer_cost_ = 0;
+  groups_called_.assign(segment_limits_.costs.once.size(), false);
   segment.pages.clear();
   core_.pages = &segment.pages;
   clk_ = 1;
@@ -191,6 +198,7 @@ void Tracer::Execution::finish(Segment& segment) {
   for (int r = 0; r < kRegisterCount; ++r) segment.times[r] = core_.get(r).time;
   segment.times[kJournalPosition] = journal_.time;
   segment.clk = clk_;
+  segment.cost = layer_cost_ + clk_ * segment_limits_.costs.tick;
   segment.cycles = cycles_ - segment.cycles;
 }
 
@@ -201,9 +209,15 @@ Boundary Tracer::Execution::boundary() const {
   return b;
 }
 
-// clk stays below its limit even after the next instruction.
+// The tick that the segment does not reach, by clk's limit and by what calls have left of its cost.
+uint64_t Tracer::Execution::tick_end() const {
+  const uint64_t left = segment_limits_.cost - std::min(segment_limits_.cost, layer_cost_);
+  return std::min<uint64_t>(segment_limits_.clk, left / segment_limits_.costs.tick);
+}
+
+// clk stays below its limit even after the next instruction. One that nothing happened in is not cut.
 bool Tracer::Execution::must_cut(const Segment& segment) const {
-  return room(segment) == 0 || clk_ + 1 >= segment_limits_.clk ||
+  return room(segment) == 0 || clk_ + 1 >= std::max<uint64_t>(tick_end(), 4) ||
          segment.pages.size() >= segment_limits_.pages;
 }
 
@@ -221,7 +235,7 @@ bool Tracer::Execution::run_burst(Segment& segment) {
   const uint32_t refresh_tick = (clk_ + kRefreshTicks - 1) / kRefreshTicks * kRefreshTicks;
   const uint64_t most = std::min<uint64_t>(room(segment), limits_.cycles - cycles_);
   core_.burst_end =
-      std::min({clk_ + most, uint64_t{refresh_tick} + 1, uint64_t{segment_limits_.clk} - 1});
+      std::min({clk_ + most, uint64_t{refresh_tick} + 1, std::max<uint64_t>(tick_end(), 4) - 1});
   for (size_t i = 0; i < kClassCount; ++i) core_.rows[i] = segment.instructions[i].end();
 
   const Insn* start = code_.data() + (pc_ - text_.base) / 4;
@@ -250,15 +264,31 @@ std::optional<SegmentEnd> Tracer::Execution::stop(Segment& segment) {
     return SegmentEnd::kCut;
   }
   if (call->kind == SystemCall::Kind::kLayer) {
-    const uint64_t rows = segment.layer_rows + call->layer.layer->table_rows();
-    if (segment.layer_rows > 0 && rows > segment_limits_.layer_rows) return SegmentEnd::kCut;
-    segment.layer_rows = rows;
+    if (must_cut_before(segment, *call)) return SegmentEnd::kCut;
     record_layer(segment, *call);
     return std::nullopt;
   }
   record_call(segment, *call);
   if (system_.exit_code()) return SegmentEnd::kExit;
   return std::nullopt;
+}
+
+// Not where the segment would only be shorter by it: before a call that does not fit into an empty one.
+bool Tracer::Execution::must_cut_before(const Segment& segment, const SystemCall& call) const {
+  const uint64_t rows = call.layer.layer->table_rows();
+  if (segment.layer_rows > 0 && segment.layer_rows + rows > segment_limits_.layer_rows) return true;
+  const auto index = static_cast<uint32_t>(call.layer.layer - program_.layers.data());
+  const uint64_t ticks = clk_ * segment_limits_.costs.tick;
+  if (layer_cost_ + ticks + cost_of(index) <= segment_limits_.cost) return false;
+  return segment.layer_rows > 0 || (clk_ > 1 && cost_of(index) <= segment_limits_.cost);
+}
+
+// Of a call in this segment.
+uint64_t Tracer::Execution::cost_of(uint32_t layer) const {
+  const LayerCosts& costs = segment_limits_.costs;
+  if (costs.call.empty()) return 0;
+  const uint32_t group = costs.group[layer];
+  return costs.call[layer] + (groups_called_[group] ? 0 : costs.once[group]);
 }
 
 void Tracer::Execution::record_call(Segment& segment, const SystemCall& call) {
@@ -297,16 +327,19 @@ void Tracer::Execution::end_call(Segment& segment) {
 void Tracer::Execution::record_layer(Segment& segment, const SystemCall& call) {
   const uint32_t now = clk_ * 4 + 2;
   const bool is_pair = call.layer.layer->kind == Layer::Kind::kPair;
-  segment.layer_calls.push(
-      LayerRow{.clk = clk_,
-               .index = (pc_ - text_.base) / 4,
-               .a7 = access(kA7, now),
-               .a0 = access(kA0, now),
-               .a1 = access(kA1, now),
-               .a2 = access(kA2, now),
-               .a3 = is_pair ? access(kA3, now) : Access{},
-               .layer = static_cast<uint32_t>(call.layer.layer - program_.layers.data()),
-               .word = static_cast<uint32_t>(segment.layer_words.size())});
+  const auto layer = static_cast<uint32_t>(call.layer.layer - program_.layers.data());
+  segment.layer_rows += call.layer.layer->table_rows();
+  layer_cost_ += cost_of(layer);
+  if (!groups_called_.empty()) groups_called_[segment_limits_.costs.group[layer]] = true;
+  segment.layer_calls.push(LayerRow{.clk = clk_,
+                                    .index = (pc_ - text_.base) / 4,
+                                    .a7 = access(kA7, now),
+                                    .a0 = access(kA0, now),
+                                    .a1 = access(kA1, now),
+                                    .a2 = access(kA2, now),
+                                    .a3 = is_pair ? access(kA3, now) : Access{},
+                                    .layer = layer,
+                                    .word = static_cast<uint32_t>(segment.layer_words.size())});
   touch_layer(call.layer, memory_);
   core_.save_new_pages();
   const auto record = [&](uint32_t time) {
@@ -392,7 +425,11 @@ Tracer::~Tracer() = default;
 Result<Tracer> Tracer::of(const Program& program, const Io& io, const RunLimits& limits,
                           const SegmentLimits& segment_limits) {
   ZK_CHECK(segment_limits.rows >= 1 && segment_limits.clk >= 4 && segment_limits.clk <= kMaxClk &&
-           segment_limits.pages >= 1 && segment_limits.layer_rows >= 1);
+           segment_limits.pages >= 1 && segment_limits.layer_rows >= 1 &&
+           segment_limits.costs.tick >= 1);
+  ZK_CHECK(segment_limits.costs.call.empty() ||
+           (segment_limits.costs.call.size() == program.layers.size() &&
+            segment_limits.costs.group.size() == program.layers.size()));
   auto memory = Memory::of(program);
   if (!memory) return tl::unexpected(std::move(memory.error()));
   auto execution =

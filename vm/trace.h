@@ -1,14 +1,28 @@
 // The tracing executor: runs a program segment by segment and records each (vm/record.h).
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "vm/elf.h"
 #include "vm/record.h"
 #include "vm/run.h"
 
 namespace zkvm::vm {
+
+// What calls of layers cost beside their tick, in any unit: each call, and each group of layers once in a
+// segment that calls one of them.
+struct LayerCosts {
+  std::vector<uint64_t> call = {};   // of each layer; empty: none costs anything
+  std::vector<uint32_t> group = {};  // of each layer, that it is in
+  std::vector<uint64_t> once = {};   // of each group
+  uint64_t tick = 1;                 // of a tick
+
+  bool operator==(const LayerCosts&) const = default;
+};
 
 // When a segment is cut. A single system call is never split: it may add kMaxJournalBytes / 4
 // transfer rows, or a layer's rows and words, and the pages under them beyond the limits. Pages
@@ -18,6 +32,9 @@ struct SegmentLimits {
   uint32_t clk = kMaxClk;          // at least 4, at most kMaxClk; clk stays below it
   uint32_t pages = 1u << 19;       // 256 bytes of guest memory each, 772 in the record
   uint32_t layer_rows = 1u << 22;  // Layer::table_rows() of all calls, at least 1
+  // Of ticks and calls; a call that costs as much alone ends its segment.
+  uint64_t cost = std::numeric_limits<uint64_t>::max();
+  LayerCosts costs = {};
 };
 
 class Tracer {

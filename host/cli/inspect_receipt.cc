@@ -118,15 +118,24 @@ std::string heights_text(const std::vector<uint8_t>& log_heights) {
   return text;
 }
 
-// All but the machine's own bank, as "1-9 12".
+// All but the machine's own bank, as "1-9 12"; then groups of layers, as "layers 0-2", the first alone
+// as "layers".
 std::string banks_text(const Segment& segment) {
   std::string text;
   const auto uses = std::span(segment.uses).subspan(1);
   for (size_t i = 0; i < uses.size();) {
     size_t end = i + 1;
     while (end < uses.size() && uses[end].bank == uses[end - 1].bank + 1) ++end;
-    const bool layers = uses[i].bank == stark::machine::kLayersBank;
-    text += (text.empty() ? "" : " ") + (layers ? "layers" : fmt::format("{}", uses[i].bank));
+    if (!text.empty()) text += " ";
+    if (stark::machine::is_layers_bank(uses[i].bank)) {
+      const size_t last = stark::machine::layer_group(uses[i].bank);
+      const size_t first = stark::machine::layer_group(uses[end - 1].bank);
+      text += last == 0 ? "layers" : fmt::format("layers {}", first);
+      if (last > first) text += fmt::format("-{}", last);
+      i = end;
+      continue;
+    }
+    text += fmt::format("{}", uses[i].bank);
     if (end > i + 1) text += fmt::format("-{}", uses[end - 1].bank);
     i = end;
   }
@@ -272,10 +281,10 @@ nlohmann::ordered_json to_json(const stark::machine::Image& image, const Segment
   object["journal_end"] = 4 * uint64_t{segment.journal_end};
   object["banks"] = nlohmann::ordered_json::array();
   const stark::machine::BankMap banks(image.runs);
-  bool layers = false;
+  object["layers"] = nlohmann::ordered_json::array();
   for (const auto& use : std::span(segment.uses).subspan(1)) {
-    if (use.bank == stark::machine::kLayersBank) {
-      layers = true;
+    if (stark::machine::is_layers_bank(use.bank)) {
+      object["layers"].insert(object["layers"].begin(), stark::machine::layer_group(use.bank));
       continue;
     }
     const uint32_t word = banks[use.bank].base - (use.constant ? stark::chips::kReadOnlyBase : 0);
@@ -286,7 +295,6 @@ nlohmann::ordered_json to_json(const stark::machine::Image& image, const Segment
                                {"from_image", !use.before},
                                {"kept", use.after.has_value()}});
   }
-  object["layers"] = layers;
   object["tables"] = nlohmann::ordered_json::array();
   for (const ChipTables& chip : segment.tables) {
     object["tables"].push_back({{"chip", chip.chip},

@@ -23,7 +23,8 @@ void add_slots(CircuitOptions& options, const BankMap& banks, std::span<const Ba
     if (use.before) before.insert(*use.before);
     if (use.after) after.insert(*use.after);
     if (use.bank == kMachineBank) continue;
-    if (use.bank == kLayersBank) options.slots.push_back({kLayersSlot, Slot::Kind::kFixed});
+    if (is_layers_bank(use.bank))
+      options.slots.push_back({layers_slot(layer_group(use.bank)), Slot::Kind::kFixed});
     if (const auto volume = banks[use.bank].volume) volumes.insert(*volume);
   }
   const std::vector<uint16_t> widths = banks.volume_widths();
@@ -38,17 +39,24 @@ void add_slots(CircuitOptions& options, const BankMap& banks, std::span<const Ba
     options.slots.push_back({after_slot(segment), Slot::Kind::kShared});
 }
 
-/// The chips of the tensor unit, and its fixed tables that there are.
-void add_layers(CircuitOptions& options, const LayerHeights& heights) {
+/// The chips of the tensor unit.
+void add_unit(CircuitOptions& options) {
   for (const char* chip :
        {chips::LayerCall::kName, chips::LayerPairCall::kName, chips::LayerRead::kName,
         chips::LayerProduct::kName, chips::LayerWriteBytes::kName, chips::LayerWriteWords::kName,
         chips::LayerPool::kName, chips::LayerPair::kName})
     options.instances.push_back({.chip = chip, .name = chip});
+}
+
+/// The fixed tables of a group of layers, those that there are.
+void add_group(CircuitOptions& options, size_t group, const LayerHeights& heights) {
   for (size_t table = 0; table < kLayerTables; ++table) {
     if (heights[table] == 0) continue;
-    const char* chip = layer_chip(static_cast<LayerTable>(table));
-    options.instances.push_back({.chip = chip, .name = chip, .log_height = heights[table]});
+    const auto of = static_cast<LayerTable>(table);
+    options.instances.push_back({.chip = layer_chip(of),
+                                 .name = layer_chip(of, group),
+                                 .slots = {{kLayersSlot, layers_slot(group)}},
+                                 .log_height = heights[table]});
   }
 }
 
@@ -107,6 +115,11 @@ const char* layer_chip(LayerTable table) {
   return "?";
 }
 
+std::string layer_chip(LayerTable table, size_t group) {
+  return group == 0 ? layer_chip(table) : fmt::format("layers {}: {}", group, layer_chip(table));
+}
+
+std::string layers_slot(size_t group) { return fmt::format("layers {}", group); }
 std::string volume_slot(uint32_t volume) { return fmt::format("volume {}", volume); }
 std::string before_slot(uint32_t segment) { return fmt::format("from segment {}", segment); }
 std::string after_slot(uint32_t segment) { return fmt::format("for segment {}", segment); }
@@ -133,8 +146,7 @@ Result<void> check_bank_uses(const BankMap& banks, std::span<const BankUse> uses
   if (uses.empty() || uses[0].bank != kMachineBank || uses[0].constant)
     return fail(ErrorCode::kStatement, "bank uses: the machine bank is missing");
   for (size_t i = 1; i < uses.size(); ++i) {
-    const bool layers = uses[i].bank == kLayersBank && banks.has_layers();
-    if (uses[i].bank > banks.count() && !layers)
+    if (!banks.contains(uses[i].bank))
       return fail(ErrorCode::kStatement,
                   fmt::format("bank use {}: expected a bank of 0..{}, found {}", i, banks.count(),
                               uses[i].bank));
@@ -153,7 +165,7 @@ Result<void> check_bank_uses(const BankMap& banks, std::span<const BankUse> uses
 // banks; where those stand, the image says.
 Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> uses,
                                 const AssertKernels& (*kernels)(), uint8_t log_blowup) {
-  const BankMap banks(image.runs, image.has_layers());
+  const BankMap banks(image.runs, image.layer_heights.size());
   if (auto ok = check_bank_uses(banks, uses); !ok) return tl::unexpected<Error>(ok.error());
   CircuitOptions options;
   options.kernels = kernels;
@@ -177,12 +189,12 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
                        chips::LayerPair::kName};
   for (size_t table = 0; table < kLayerTables; ++table)
     options.templates.emplace_back(layer_chip(static_cast<LayerTable>(table)));
-  for (const BankUse& use : uses) {
-    if (use.bank == kLayersBank)
-      add_layers(options, image.layer_heights);
-    else
-      options.instances.push_back(bank_instance(banks, use));
-  }
+  for (const BankUse& use : uses)
+    if (!is_layers_bank(use.bank)) options.instances.push_back(bank_instance(banks, use));
+  if (is_layers_bank(uses.back().bank)) add_unit(options);
+  for (const BankUse& use : uses)
+    if (const size_t group = layer_group(use.bank); is_layers_bank(use.bank))
+      add_group(options, group, image.layer_heights[group]);
 
   auto circuit = Circuit::make(MachineChips{}, options);
   if (!circuit) return circuit;
@@ -192,9 +204,11 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
   circuit->set_fixed_root(circuit->slot(kImageSlot), lower ? image.lower->root : image.root,
                           made_for);
   for (const BankUse& use : uses.subspan(1)) {
-    if (use.bank == kLayersBank)
-      circuit->set_fixed_root(circuit->slot(kLayersSlot),
-                              lower ? image.lower->layers : image.layers, made_for);
+    if (is_layers_bank(use.bank)) {
+      const size_t group = layer_group(use.bank);
+      circuit->set_fixed_root(circuit->slot(layers_slot(group)),
+                              (lower ? image.lower->layers : image.layers)[group], made_for);
+    }
     if (const auto volume = banks[use.bank].volume)
       circuit->set_fixed_root(circuit->slot(volume_slot(*volume)), volumes[*volume], made_for);
   }

@@ -55,13 +55,15 @@ void link_banks(std::span<std::vector<BankUse>* const> segments);
 
 // Names of slots, for Circuit::slot(). `image` has all fixed columns but those of volumes.
 inline constexpr const char* kImageSlot = "image";
-inline constexpr const char* kLayersSlot = "layers";      // fixed
+inline constexpr const char* kLayersSlot = "layers";      // as the fixed tables of layers call it
+[[nodiscard]] std::string layers_slot(size_t group);      // fixed
 [[nodiscard]] std::string volume_slot(uint32_t volume);   // fixed
 [[nodiscard]] std::string before_slot(uint32_t segment);  // shared: words that it left
 [[nodiscard]] std::string after_slot(uint32_t segment);   // shared: words left for it
 
-/// Name of a fixed table of layers, for Circuit::chip().
+/// Name of a fixed table of layers in the list of chips; and, for Circuit::chip(), of a group's.
 [[nodiscard]] const char* layer_chip(LayerTable table);
+[[nodiscard]] std::string layer_chip(LayerTable table, size_t group);
 
 /// Name of a bank's chip, for Circuit::chip().
 [[nodiscard]] std::string bank_chip(uint16_t bank);

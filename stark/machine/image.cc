@@ -16,9 +16,9 @@ constexpr uint32_t kVersion = 4;  // of the format, the chips and the heights of
 constexpr std::string_view kIdPrefix = "zkvm image";
 constexpr uint32_t kWordEnd = chips::kAddressEnd / 4;
 constexpr uint64_t kRunBytes = 4 + 2 + 1;
-constexpr uint8_t kHasLayers = 1, kHasModel = 2;  // flags: what follows
+constexpr uint8_t kHasLayers = 1, kHasModel = 2, kHasGroups = 4;  // flags: what follows
 static_assert(chips::kReadOnlyBase % kBankWords == 0 && kWordEnd % kBankWords == 0);
-static_assert(2 * (kWordEnd / kBankWords) < kLayersBank);  // numbers of banks
+static_assert(2 * (kWordEnd / kBankWords) <= kLayersBank - kMaxLayerGroups);  // numbers of banks
 
 template <class... Args>
 tl::unexpected<Error> complain(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {
@@ -69,15 +69,18 @@ std::vector<uint8_t> Image::serialise() const {
     out.put(run.count);
     out.put(static_cast<uint8_t>(run.kind));
   }
-  out.put(static_cast<uint8_t>((has_layers() ? kHasLayers : 0) | (model ? kHasModel : 0)));
+  const bool several = layer_heights.size() > 1;
+  out.put(static_cast<uint8_t>((has_layers() ? kHasLayers : 0) | (model ? kHasModel : 0) |
+                               (several ? kHasGroups : 0)));
   if (model) out.put(*model);
-  if (has_layers())
-    for (const uint8_t log_height : layer_heights) out.put(log_height);
+  if (several) out.put(static_cast<uint8_t>(layer_heights.size()));
+  for (const LayerHeights& heights : layer_heights)
+    for (const uint8_t log_height : heights) out.put(log_height);
   const auto put_roots = [&](const std::vector<Digest>& of_volumes, const Digest& of_image,
-                             const Digest& of_layers) {
+                             const std::vector<Digest>& of_layers) {
     for (const Digest& volume : of_volumes) out.put(volume);
     out.put(of_image);
-    if (has_layers()) out.put(of_layers);
+    for (const Digest& group : of_layers) out.put(group);
   };
   put_roots(volumes, root, layers);
   out.put(static_cast<uint8_t>(lower ? 1 : 0));
@@ -108,18 +111,27 @@ Result<Image> Image::parse(std::span<const uint8_t> bytes) {
     const size_t volumes = BankMap(image.runs).volume_widths().size();
     const auto flags = in.get<uint8_t>();
     if (flags & kHasModel) image.model = in.get_digest();
-    if (flags & kHasLayers)
-      for (uint8_t& log_height : image.layer_heights) log_height = in.get<uint8_t>();
-    if (!in.truncated() && (flags & ~(kHasLayers | kHasModel)) != 0)
-      return complain(ErrorCode::kNonCanonical, "flags: expected {} at most, found {}",
-                      kHasLayers | kHasModel, flags);
-    if (!in.truncated() && ((flags & kHasLayers) != 0) != image.has_layers())
-      return complain(ErrorCode::kNonCanonical, "layers: expected a table at least, found none");
-    const auto read_roots = [&](std::vector<Digest>& to, Digest& root, Digest& of_layers) {
+    constexpr unsigned kFlags = kHasLayers | kHasModel | kHasGroups;
+    if (!in.truncated() && (flags > kFlags || (flags & (kHasLayers | kHasGroups)) == kHasGroups))
+      return complain(ErrorCode::kNonCanonical,
+                      "flags: expected {} at most, {} only with {}, found {}", kFlags, kHasGroups,
+                      kHasLayers, flags);
+    const size_t groups = flags & kHasGroups ? in.get<uint8_t>() : flags & kHasLayers ? 1 : 0;
+    if (!in.truncated() && (flags & kHasGroups) && (groups < 2 || groups > kMaxLayerGroups))
+      return complain(groups < 2 ? ErrorCode::kNonCanonical : ErrorCode::kFormat,
+                      "groups of layers: expected 2..{}, found {}", kMaxLayerGroups, groups);
+    if (in.can_hold(groups, kLayerTables)) {
+      image.layer_heights.resize(groups);
+      for (LayerHeights& heights : image.layer_heights)
+        for (uint8_t& log_height : heights) log_height = in.get<uint8_t>();
+    }
+    const auto read_roots = [&](std::vector<Digest>& to, Digest& root,
+                                std::vector<Digest>& of_layers) {
       if (in.can_hold(volumes, sizeof(Digest)))
         for (size_t i = 0; i < volumes; ++i) to.push_back(in.get_digest());
       root = in.get_digest();
-      if (image.has_layers()) of_layers = in.get_digest();
+      if (in.can_hold(groups, sizeof(Digest)))
+        for (size_t i = 0; i < groups; ++i) of_layers.push_back(in.get_digest());
     };
     read_roots(image.volumes, image.root, image.layers);
     const auto lower = in.get<uint8_t>();
@@ -150,15 +162,18 @@ Result<void> Image::check() const {
                     chips::kAddressEnd, entry);
   if (log_program < kMinLogFixed || log_program > highest)
     return range("log2 of the program's height", kMinLogFixed, highest, log_program);
-  if (has_layers())
+  if (layer_heights.size() > kMaxLayerGroups || layers.size() != layer_heights.size() ||
+      (lower && lower->layers.size() != layer_heights.size()))
+    return complain(ErrorCode::kFormat, "groups of layers: expected a root of each, {} at most",
+                    kMaxLayerGroups);
+  for (const LayerHeights& heights : layer_heights)
     for (size_t table = 0; table < kLayerTables; ++table) {
       // All but the list of layers depend on the kinds of layers that there are.
       const auto of = static_cast<LayerTable>(table);
       const bool may_lack = of != LayerTable::kLayers;
-      if (layer_heights[table] == 0 && may_lack) continue;
-      if (layer_heights[table] < kMinLogLayers || layer_heights[table] > highest)
-        return range("log2 of a height of layers' tables", kMinLogLayers, highest,
-                     layer_heights[table]);
+      if (heights[table] == 0 && may_lack) continue;
+      if (heights[table] < kMinLogLayers || heights[table] > highest)
+        return range("log2 of a height of layers' tables", kMinLogLayers, highest, heights[table]);
     }
   if (auto ok = check_runs(runs); !ok) return ok;
   const size_t expected = BankMap(runs).volume_widths().size();
@@ -178,8 +193,8 @@ Digest Image::id() const {
   return hash.finish();
 }
 
-BankMap::BankMap(std::span<const Image::Run> runs, bool has_layers)
-    : runs_(runs), has_layers_(has_layers) {
+BankMap::BankMap(std::span<const Image::Run> runs, size_t layer_groups)
+    : runs_(runs), layer_groups_(layer_groups) {
   uint32_t bank = 0, column = kBlankColumns;
   ends_.reserve(runs.size());
   for (const Image::Run& run : runs) {
@@ -194,8 +209,8 @@ BankMap::BankMap(std::span<const Image::Run> runs, bool has_layers)
 }
 
 BankMap::Bank BankMap::operator[](uint16_t bank) const {
-  if (bank == kLayersBank) return {.base = 0, .kind = BankKind::kBlank, .constant = true};
-  ZK_CHECK(bank >= 1 && bank <= count());
+  ZK_CHECK(contains(bank));
+  if (is_layers_bank(bank)) return {.base = 0, .kind = BankKind::kBlank, .constant = true};
   const auto end = std::ranges::lower_bound(ends_, uint32_t{bank}, {}, &End::bank);
   const Image::Run& run = runs_[static_cast<size_t>(end - ends_.begin())];
   const uint32_t index = bank - (end->bank - run.count + 1);

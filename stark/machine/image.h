@@ -10,8 +10,9 @@
 // image's. What the others hold stands beside these in the slot `image`, as far as 32 columns go, and
 // then in volumes: trees with the columns of up to 32 banks side by side.
 //
-// A program with layers (vm/layer/layer.h) has one more slot, `layers`, with the fixed tables of the
-// tensor unit, which are tables of segments that call one.
+// A program with layers (vm/layer/layer.h) has slots with the fixed tables of the tensor unit. Its
+// layers fall into groups, mostly one, each with a slot and tables of its own: those of the groups
+// whose layers a segment calls are tables of its proof.
 #pragma once
 
 #include <array>
@@ -63,15 +64,16 @@ enum class LayerTable : uint8_t {
   kPairBytes = 8
 };
 inline constexpr size_t kLayerTables = 9;
-/// log2 of their heights; 0: there is no such table. A program without layers has none.
+/// log2 of their heights in a group; 0: there is no such table.
 using LayerHeights = std::array<uint8_t, kLayerTables>;
 inline constexpr uint8_t kMinLogLayers = 12;  // of a table that there is
+inline constexpr size_t kMaxLayerGroups = 64;
 
 /// The roots of the trees of fixed columns at one rate.
 struct ImageRoots {
   std::vector<Digest> volumes;  // as many as the runs' columns fill
   Digest root{};                // of the slot `image`, which every segment has
-  Digest layers{};              // of the slot `layers`, if there are some
+  std::vector<Digest> layers;   // of the slots of groups of layers
   bool operator==(const ImageRoots&) const = default;
 };
 
@@ -91,8 +93,8 @@ struct Image {
   std::vector<Run> runs;        // by base, as long as can be
   std::vector<Digest> volumes;  // roots; as many as the runs' columns fill
   Digest root{};                // of the slot `image`, which every segment has
-  LayerHeights layer_heights{};
-  Digest layers{};  // of the slot `layers`
+  std::vector<LayerHeights> layer_heights;  // of each group of layers; none without layers
+  std::vector<Digest> layers;               // of their slots
 
   /// Of the same columns' trees at the next lower rate, if there are such: proofs of that rate read
   /// those, and all others need not make them.
@@ -109,7 +111,7 @@ struct Image {
     return static_cast<uint8_t>(log_blowup + (lower ? 1 : 0));
   }
 
-  [[nodiscard]] bool has_layers() const { return layer_heights != LayerHeights{}; }
+  [[nodiscard]] bool has_layers() const { return !layer_heights.empty(); }
 
   /// The rate, as log2 of the blowup, that the trees which proofs of rate `of_proofs` read were made
   /// for.
@@ -129,9 +131,19 @@ struct Image {
   [[nodiscard]] Digest id() const;
 };
 
-/// The number that the fixed tables of layers have in lists of banks, as constants: whatever lists the
-/// banks that a segment uses says so whether it calls a layer.
+/// The number that the fixed tables of the first group of layers have in lists of banks, as constants;
+/// those of the other groups are the numbers below it. So whatever lists the banks that a segment uses
+/// says which groups it calls layers of.
 inline constexpr uint16_t kLayersBank = UINT16_MAX;
+[[nodiscard]] constexpr uint16_t layers_bank(size_t group) {
+  return static_cast<uint16_t>(kLayersBank - group);
+}
+/// Whether a number is that of a group, of whatever image.
+[[nodiscard]] constexpr bool is_layers_bank(uint16_t bank) {
+  return bank > kLayersBank - kMaxLayerGroups;
+}
+/// REQUIRES: is_layers_bank().
+[[nodiscard]] constexpr size_t layer_group(uint16_t bank) { return kLayersBank - bank; }
 
 /// The banks of an image by number. Bank 0, the machine's own, is not among them.
 class BankMap {
@@ -147,15 +159,17 @@ class BankMap {
   };
 
   /// REQUIRES: the runs are checked, and outlive this.
-  explicit BankMap(std::span<const Image::Run> runs, bool has_layers = false);
+  explicit BankMap(std::span<const Image::Run> runs, size_t layer_groups = 0);
 
   /// Banks are 1..count().
   [[nodiscard]] uint16_t count() const {
     return static_cast<uint16_t>(ends_.empty() ? 0 : ends_.back().bank);
   }
-  /// Whether kLayersBank is one.
-  [[nodiscard]] bool has_layers() const { return has_layers_; }
-  /// REQUIRES: 1 <= bank <= count(), or kLayersBank, which has no words.
+  /// Whether there is a bank of this number, or a group of layers.
+  [[nodiscard]] bool contains(uint16_t bank) const {
+    return is_layers_bank(bank) ? layer_group(bank) < layer_groups_ : bank >= 1 && bank <= count();
+  }
+  /// REQUIRES: contains(bank). Groups of layers have no words.
   [[nodiscard]] Bank operator[](uint16_t bank) const;
   /// The bank that a place falls in; 0 if none does.
   [[nodiscard]] uint16_t find(uint32_t place) const;
@@ -171,7 +185,7 @@ class BankMap {
     uint32_t end_column;
   };
   std::span<const Image::Run> runs_;
-  bool has_layers_;
+  size_t layer_groups_;
   std::vector<End> ends_;  // of each run
 };
 

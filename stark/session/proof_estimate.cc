@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "stark/chips/buses.h"
 #include "stark/chips/layer/call.h"
@@ -24,7 +25,9 @@
 #include "stark/chips/rv32im/transfer.h"
 #include "stark/machine/circuit.h"
 #include "stark/session/execution_params.h"
+#include "stark/session/image/program_image.h"
 #include "stark/session/image/program_rows.h"
+#include "stark/session/proof_memory.h"
 #include "stark/session/rows/layer_rows.h"
 #include "stark/session/rows/table_heights.h"
 #include "vm/code.h"
@@ -112,36 +115,85 @@ RowCounts rows_of_all(const vm::Program& program, const vm::RunResult& run) {
   return rows;
 }
 
-/// The jobs of that part of the layers' calls. What one layer's share is rounded by, the next ones make
-/// good: layers that are called once each are spread over the segments.
-LayerJobs estimate_jobs(const vm::Program& program, const vm::RunResult& run, double part) {
+/// The jobs of calls, so many of each layer.
+LayerJobs jobs_of(const vm::Program& program, std::span<const uint64_t> calls) {
   LayerJobs jobs;
-  double owed = 0;
-  for (size_t i = 0; i < run.layer_calls.size(); ++i) {
-    owed += static_cast<double>(run.layer_calls[i]) * part;
-    const auto calls = static_cast<uint64_t>(std::max(0.0, std::floor(owed + 0.5)));
-    owed -= static_cast<double>(calls);
-    if (calls == 0) continue;
+  for (size_t i = 0; i < calls.size(); ++i) {
+    if (calls[i] == 0) continue;
     for (const auto& [chip, rows] : layer_rows(program.layers[i]))
-      jobs[chip].insert(jobs[chip].end(), calls, rows);
+      jobs[chip].insert(jobs[chip].end(), calls[i], rows);
   }
   return jobs;
 }
 
-/// The most cycles of a segment: as long as it may be, or as its layers' rows allow.
-uint64_t most_cycles(const vm::Program& program, const vm::RunResult& run, uint32_t ticks) {
-  uint64_t rows = 0;
-  for (size_t i = 0; i < run.layer_calls.size(); ++i)
-    rows += run.layer_calls[i] * program.layers[i].table_rows();
-  const uint64_t most = ticks - 2;  // the first tick is 1, and clk stays below its limit
-  if (rows <= ticks) return most;
-  const double part = static_cast<double>(ticks) / static_cast<double>(rows);
-  return std::max(uint64_t{1},
-                  std::min(most, static_cast<uint64_t>(static_cast<double>(run.cycles) * part)));
+/// One segment, and how many others are like it.
+struct SegmentKind {
+  uint64_t cycles = 0;
+  uint64_t count = 1;
+  std::vector<uint64_t> calls = {};  // of each layer
+};
+
+/// First, last, and those between, where no layers are called.
+std::vector<SegmentKind> kinds_of(uint64_t cycles, uint64_t most) {
+  const uint64_t segments = (cycles + most - 1) / most;
+  if (segments == 1) return {{cycles}};
+  std::vector<SegmentKind> kinds = {{most}};
+  if (segments > 2) kinds.push_back({most, segments - 2});
+  kinds.push_back({cycles - (segments - 1) * most});
+  return kinds;
 }
 
-/// The banks that the run touched. Of a bank of RAM and one of constants in the same 64 KiB, both.
-std::vector<BankUse> uses_of(const Image& image, const vm::RunResult& run) {
+/// Layers are called in their order, again and again, and instructions are spread over the calls.
+std::vector<SegmentKind> kinds_of(const vm::RunResult& run, const vm::SegmentLimits& limits) {
+  const vm::LayerCosts& costs = limits.costs;
+  const uint64_t most = std::min<uint64_t>(limits.clk, limits.cost / costs.tick) - 2;
+  uint64_t calls = 0, rounds = 0;
+  for (const uint64_t of_layer : run.layer_calls) {
+    calls += of_layer;
+    rounds = std::max(rounds, of_layer);
+  }
+  if (calls == 0) return kinds_of(run.cycles, most);
+  std::vector<SegmentKind> kinds;
+  SegmentKind now{.calls = std::vector<uint64_t>(run.layer_calls.size())};
+  std::vector<bool> called(costs.once.size());
+  uint64_t cost = 0, done = 0;
+  const auto cut = [&] {
+    const auto same = std::ranges::find_if(kinds, [&](const SegmentKind& other) {
+      return other.cycles == now.cycles && other.calls == now.calls;
+    });
+    same == kinds.end() ? kinds.push_back(now) : static_cast<void>(++same->count);
+    now.cycles = cost = 0;
+    std::ranges::fill(now.calls, 0);
+    called.assign(called.size(), false);
+  };
+  for (uint64_t round = 0; round < rounds; ++round)
+    for (size_t i = 0; i < run.layer_calls.size(); ++i) {
+      if (run.layer_calls[i] <= round) continue;
+      uint64_t ticks = run.cycles / calls + (++done == calls ? run.cycles % calls : 0);
+      const uint64_t call = costs.call[i];
+      const auto once = [&] { return called[costs.group[i]] ? 0 : costs.once[costs.group[i]]; };
+      if (now.cycles > 0 && cost + call + once() > limits.cost) cut();
+      cost += call + once();
+      called[costs.group[i]] = true;
+      ++now.calls[i];
+      while (ticks > 0) {
+        const uint64_t left = cost < limits.cost ? (limits.cost - cost) / costs.tick : 0;
+        const uint64_t taken =
+            std::min({ticks, std::max<uint64_t>(left, 1), most - std::min(most, now.cycles)});
+        now.cycles += taken;
+        cost += taken * costs.tick;
+        ticks -= taken;
+        if (ticks > 0) cut();
+      }
+    }
+  cut();
+  return kinds;
+}
+
+/// The banks that the run touched. Of a bank of RAM and one of constants in the same 64 KiB, both; and
+/// the groups of the layers that a segment calls.
+std::vector<BankUse> uses_of(const Image& image, const LayerImage& layers, const vm::RunResult& run,
+                             const SegmentKind& segment) {
   static_assert(kLogBank + 2 == vm::kLogBlockBytes);
   const BankMap banks(image.runs);
   std::vector<BankUse> uses = {{kMachineBank}};
@@ -150,25 +202,35 @@ std::vector<BankUse> uses_of(const Image& image, const vm::RunResult& run) {
       const uint32_t place = uint32_t{block} * kBankWords + (constant ? kReadOnlyBase : 0);
       if (const uint16_t bank = banks.find(place); bank != 0) uses.push_back({bank, constant});
     }
-  if (std::ranges::any_of(run.layer_calls, [](uint64_t calls) { return calls != 0; }))
-    uses.push_back({kLayersBank, true});
+  std::set<BankUse> groups;
+  for (size_t i = 0; i < segment.calls.size(); ++i)
+    if (segment.calls[i] != 0) groups.insert({layers_bank(layers.group_of(i)), true});
+  uses.insert(uses.end(), groups.begin(), groups.end());
   return uses;
 }
 
-/// One segment, and how many others are like it.
-struct SegmentKind {
-  uint64_t cycles;
-  uint64_t count;
-};
+/// Committed columns of the chips of a segment with layers, by name.
+const std::map<std::string, uint32_t>& unit_columns() {
+  static const std::map<std::string, uint32_t> columns = [] {
+    Image image;
+    image.layer_heights.emplace_back().fill(kMinLogLayers);
+    image.layers.emplace_back();
+    const std::vector<BankUse> uses = {{.bank = kMachineBank},
+                                       {.bank = kLayersBank, .constant = true}};
+    const auto circuit = machine_circuit(image, uses);
+    ZK_CHECK(circuit.has_value());
+    std::map<std::string, uint32_t> of;
+    for (const ChipKey& chip : circuit->key().chips) of[chip.name] = committed_columns(chip);
+    return of;
+  }();
+  return columns;
+}
 
-/// First, last, and those between.
-std::vector<SegmentKind> kinds_of(uint64_t cycles, uint64_t most) {
-  const uint64_t segments = (cycles + most - 1) / most;
-  if (segments == 1) return {{cycles, 1}};
-  std::vector<SegmentKind> kinds = {{most, 1}};
-  if (segments > 2) kinds.push_back({most, segments - 2});
-  kinds.push_back({cycles - (segments - 1) * most, 1});
-  return kinds;
+/// Cells of a call's jobs.
+uint64_t call_cells(const vm::Layer& layer) {
+  uint64_t cells = 0;
+  for (const auto& [chip, rows] : layer_rows(layer)) cells += rows * unit_columns().at(chip);
+  return cells;
 }
 
 }  // namespace
@@ -194,18 +256,24 @@ RowCounts estimate_rows(const vm::Program& program, const vm::RunResult& run, ui
 
 Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunResult& run,
                                      const SessionOptions& options) {
-  Image image = image_without_roots(program);
-  image.log_blowup = kImageRate + 1;  // serves proofs of all rates
-  const std::vector<SegmentKind> kinds =
-      kinds_of(run.cycles, most_cycles(program, run, segment_ticks(options)));
+  const auto layers = LayerImage::of(program.layers, kImageRate);
+  if (!layers) return propagate(layers);
+  Image image = image_without_roots(program, *layers);
+  image.log_blowup = std::max(
+      kImageRate, options.log_blowup != 0 ? options.log_blowup : options.weights.lowest_rate);
+  const std::vector<SegmentKind> kinds = kinds_of(run, segment_limits(options, *layers));
   ProofEstimate out;
-  std::vector<std::vector<BankUse>> all_uses(kinds.size(), uses_of(image, run));
+  std::vector<std::vector<BankUse>> all_uses;
+  for (const SegmentKind& kind : kinds) all_uses.push_back(uses_of(image, *layers, run, kind));
   std::vector<std::vector<BankUse>*> linked;
   for (auto& uses : all_uses) linked.push_back(&uses);
   link_banks(linked);
   std::vector<SegmentShape> shapes;
+  std::vector<uint64_t> record_bytes, job_bytes;
   const auto shapes_for = [&](uint8_t log_blowup) -> Result<std::vector<SegmentShape>> {
     shapes.clear();
+    record_bytes.clear();
+    job_bytes.clear();
     out = {};
     for (size_t i = 0; i < kinds.size(); ++i) {
       const SegmentKind& kind = kinds[i];
@@ -213,8 +281,18 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
       const auto circuit = machine_circuit(image, uses);
       if (!circuit) return tl::unexpected<Error>(circuit.error());
       RowCounts rows = estimate_rows(program, run, kind.cycles);
-      const LayerJobs jobs = estimate_jobs(
-          program, run, static_cast<double>(kind.cycles) / static_cast<double>(run.cycles));
+      const LayerJobs jobs = jobs_of(program, kind.calls);
+      std::erase_if(rows, [](const auto& of_chip) {
+        return of_chip.first == LayerCall::kName || of_chip.first == LayerPairCall::kName;
+      });
+      uint64_t words = 0;
+      for (size_t layer = 0; layer < kind.calls.size(); ++layer) {
+        if (kind.calls[layer] == 0) continue;
+        const vm::Layer& of = program.layers[layer];
+        rows[of.kind == vm::Layer::Kind::kPair ? LayerPairCall::kName : LayerCall::kName] +=
+            kind.calls[layer];
+        words += kind.calls[layer] * (of.words_read() + of.words_written());
+      }
       add_jobs(rows, jobs);
       const auto heights = chip_heights(*circuit, rows, log_blowup, jobs);
       shapes.push_back({.key = circuit->key(),
@@ -223,9 +301,10 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
                         .count = kind.count});
       const uint64_t cells = committed_cells(*circuit, shapes.back().tables);
       shapes.back().cells = cells;
+      record_bytes.push_back(record_memory(kind.cycles, words));
+      job_bytes.push_back(jobs_memory(*circuit, jobs));
       out.segments += kind.count;
       out.cells += kind.count * cells;
-      out.largest_cells = std::max(out.largest_cells, cells);
       out.banks += kind.count * uses.size();
     }
     return shapes;
@@ -236,11 +315,16 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
       choose_execution_params(shapes_for, wish, options.security_bits, options.weights);
   if (!chosen) return tl::unexpected<Error>(chosen.error());
   out.params = chosen->params;
+  MemoryUse memory{.program_bytes = program_bytes(program)};
   for (size_t i = 0; i < kinds.size(); ++i) {
     const auto shape = make_shape(shapes[i].key, out.params, shapes[i].tables);
     if (!shape) return tl::unexpected<Error>(shape.error());
     out.proof_bytes += kinds[i].count * estimate_proof_bytes(*shape);
+    memory.largest_segment =
+        std::max(memory.largest_segment, prover_memory(*shape, job_bytes[i]) + record_bytes[i]);
   }
+  memory.proof_bytes = out.proof_bytes;
+  out.memory = estimate_memory(memory);
   return out;
 }
 
@@ -252,30 +336,34 @@ uint64_t committed_cells(const Circuit& circuit, std::span<const TableSpec> tabl
 }
 
 uint64_t layer_cells(const vm::Layer& layer) {
-  static const std::map<std::string, uint64_t> columns = [] {
-    Image image;
-    image.layer_heights.fill(kMinLogLayers);
-    const std::vector<BankUse> uses = {{.bank = kMachineBank},
-                                       {.bank = kLayersBank, .constant = true}};
-    const auto circuit = machine_circuit(image, uses);
-    ZK_CHECK(circuit.has_value());
-    std::map<std::string, uint64_t> of;
-    for (const ChipKey& chip : circuit->key().chips) of[chip.name] = committed_columns(chip);
-    return of;
-  }();
-  uint64_t cells = weight_rows(layer) * columns.at("weights");
-  for (const auto& [chip, rows] : layer_rows(layer)) cells += rows * columns.at(chip);
-  return cells;
+  return call_cells(layer) + weight_rows(layer) * unit_columns().at("weights");
 }
 
-uint64_t estimate_memory(const MemoryUse& use, uint8_t log_blowup) {
-  constexpr double kBase = 41e6;
-  constexpr double kVolume = 26e6;  // trace, extension and tree of 64 columns
-  const double per_cell = log_blowup == 1 ? 10.5 : log_blowup == 2 ? 21 : 47;
-  return static_cast<uint64_t>(kBase + per_cell * static_cast<double>(use.largest_cells) +
-                               4 * static_cast<double>(use.proof_bytes) +
-                               3 * static_cast<double>(use.program_bytes) +
-                               kVolume * static_cast<double>(use.volumes));
+uint64_t program_bytes(const vm::Program& program) {
+  uint64_t bytes = 0;
+  for (const vm::Region& region : program.regions) bytes += region.bytes.size();
+  for (const vm::Layer& layer : program.layers) bytes += layer.weights.size();
+  return bytes;
+}
+
+vm::LayerCosts layer_costs(const LayerImage& layers) {
+  // A fixed column's cell takes as much memory as one or two that a proof commits.
+  constexpr uint64_t kFixed = 2;
+  vm::LayerCosts out;
+  out.tick = kCellsPerTick;
+  for (size_t i = 0; i < layers.layers().size(); ++i) {
+    out.call.push_back(call_cells(layers.layer(i)));
+    out.group.push_back(static_cast<uint32_t>(layers.group_of(i)));
+  }
+  for (size_t group = 0; group < layers.groups(); ++group) {
+    uint64_t cells = kFixed * layers.cells(group);
+    const LayerHeights heights = layers.heights()[group];
+    for (size_t t = 0; t < kLayerTables; ++t)
+      if (heights[t] != 0)
+        cells += uint64_t{unit_columns().at(layer_chip(static_cast<LayerTable>(t)))} << heights[t];
+    out.once.push_back(cells);
+  }
+  return out;
 }
 
 }  // namespace zkvm::stark::machine

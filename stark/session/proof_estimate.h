@@ -2,7 +2,8 @@
 // is made, so it costs milliseconds where a session's first run would take seconds.
 //
 // Exact for an execution of one segment, up to the digests in common of a proof's queries. Of more
-// segments it supposes that each does as much of everything, and uses all memory that any uses.
+// segments it supposes that layers are called in their order, that each segment's instructions are like
+// those of the others, and that it uses all memory that any uses.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +24,13 @@ struct ProofEstimate {
   size_t segments = 0;
   Params params;
   uint64_t cells = 0;          // committed, of all segments
-  uint64_t largest_cells = 0;  // of the largest segment
+  uint64_t memory = 0;         // at the peak, in bytes
   uint64_t proof_bytes = 0;    // of all segments' proofs
   uint64_t banks = 0;          // uses of banks, of all segments
 };
+
+/// Bytes of what is kept of a program: three copies of its contents, and its layers.
+[[nodiscard]] uint64_t program_bytes(const vm::Program& program);
 
 /// Rows of each chip in a segment of `cycles` of the execution's instructions, if they are like all.
 /// With all of them: count_rows() of the record.
@@ -46,14 +50,8 @@ struct ProofEstimate {
 /// its weights, once for a segment.
 [[nodiscard]] uint64_t layer_cells(const vm::Layer& layer);
 
-/// Bytes at the peak of a session: of its largest segment's proof, of all proofs so far, and of the
-/// program, whose file, image and touched volumes stay. Fitted to measured proofs.
-struct MemoryUse {
-  uint64_t largest_cells = 0;
-  uint64_t proof_bytes = 0;    // of all segments' proofs
-  uint64_t program_bytes = 0;  // contents of the ELF file's regions
-  uint64_t volumes = 0;        // of the image, that any segment uses
-};
-[[nodiscard]] uint64_t estimate_memory(const MemoryUse& use, uint8_t log_blowup);
+/// What segments are cut by, in cells that they commit to, roughly: of a tick, and of calls.
+inline constexpr uint64_t kCellsPerTick = 65;
+[[nodiscard]] vm::LayerCosts layer_costs(const LayerImage& layers);
 
 }  // namespace zkvm::stark::machine

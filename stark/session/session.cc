@@ -16,6 +16,7 @@
 #include "stark/session/execution_params.h"
 #include "stark/session/host_memory.h"
 #include "stark/session/proof_estimate.h"
+#include "stark/session/proof_memory.h"
 #include "stark/session/rows/chip_kernels.h"
 #include "stark/session/rows/table_heights.h"
 
@@ -23,8 +24,8 @@ namespace zkvm::stark::machine {
 namespace {
 
 /// What a segment's proof takes of memory at blowup 2: measured, and rounded up. Trace and LDE are
-/// 1 + 2^b matrices; codewords and trees grow by 2^b. A row of a layer's tables has as many cells as
-/// an instruction, roughly, and counts as a tick.
+/// 1 + 2^b matrices; codewords and trees grow by 2^b. Where segments are cut first: what they take in
+/// truth, proof_memory.h says.
 constexpr uint64_t kBytesPerTick = 1024;
 constexpr uint64_t kBytesPerProof = 256u << 20;
 constexpr uint32_t kLeastTicks = 1u << 16;
@@ -114,21 +115,24 @@ Session::Session(const vm::Program& program, ProgramImage& image, const vm::Io& 
 Result<Session> Session::plan(const vm::Program& program, ProgramImage& image, const vm::Io& io,
                               SessionOptions options) {
   Session session(program, image, io, std::move(options));
-  session.limits_.clk = session.limits_.layer_rows = segment_ticks(session.options_);
+  session.limits_ = segment_limits(session.options_, image.layers());
   for (;;) {
     if (auto ok = session.first_run(); !ok) return propagate(ok);
     if (session.execution_.trap) return session;
     std::vector<std::vector<BankUse>*> uses;
     for (SegmentPlan& plan : session.plans_) uses.push_back(&plan.uses);
     link_banks(uses);
-    double excess = 0;
+    Excess excess;
     auto ok = session.choose_params(excess);
     if (ok) return session;
-    uint32_t& clk = session.limits_.clk;
-    if (excess == 0 || session.options_.segment_cycles != 0 || clk <= kLeastTicks)
+    const SegmentPlan& largest = session.plans_[excess.segment];
+    constexpr uint64_t kLeast = kLeastTicks * kCellsPerTick;
+    if (excess.times == 0 || session.options_.segment_cycles != 0 || largest.cost <= kLeast ||
+        !session.what_is_whole(excess.segment).empty())
       return propagate(ok);
-    clk = std::max(kLeastTicks, static_cast<uint32_t>(clk / std::clamp(1.05 * excess, 1.05, 8.0)));
-    session.limits_.layer_rows = clk;
+    const double shorter =
+        static_cast<double>(largest.cost) / std::clamp(1.05 * excess.times, 1.05, 8.0);
+    session.limits_.cost = std::max(kLeast, static_cast<uint64_t>(shorter));
     session.plans_.clear();
     session.io_.console = {};  // it has had it all
   }
@@ -148,6 +152,11 @@ Result<void> Session::first_run() {
     if (!*more) break;
     SegmentPlan& plan = plans_.emplace_back();
     plan.cycles = segment_->cycles;
+    plan.cost = segment_->cost;
+    plan.record_bytes = record_memory(*segment_);
+    if (calls_layers(*segment_))
+      for (const vm::LayerRow& row : segment_->layer_calls.rows<vm::LayerRow>())
+        plan.calls.push_back(row.layer);
     plan.journal_end = segment_->final.words[vm::kJournalPosition];
     plan.jobs = layer_jobs(image_->layers(), *segment_);
     plan.rows = count_rows({*program_, *image_}, *segment_, plan.jobs);
@@ -162,7 +171,7 @@ Result<void> Session::first_run() {
 }
 
 /// The shapes of all segments, with tables of the heights for proofs of this rate.
-Result<Session::Shapes> Session::shapes_for(uint8_t log_blowup, double& excess) {
+Result<Session::Shapes> Session::shapes_for(uint8_t log_blowup, Excess& excess) {
   Shapes out;
   for (size_t i = 0; i < plans_.size(); ++i) {
     const auto circuit =
@@ -175,7 +184,7 @@ Result<Session::Shapes> Session::shapes_for(uint8_t log_blowup, double& excess) 
     uint64_t rows = 0;
     for (const TableSpec& table : shape.tables) rows += uint64_t{1} << table.log_height;
     if (rows > chips::kMaxRows) {
-      excess = static_cast<double>(rows) / chips::kMaxRows;
+      excess = {i, static_cast<double>(rows) / chips::kMaxRows};
       return fail(
           ErrorCode::kFormat,
           fmt::format("segment {}: of {} instructions, which touch {} MiB of memory: expected "
@@ -184,12 +193,13 @@ Result<Session::Shapes> Session::shapes_for(uint8_t log_blowup, double& excess) 
                       chips::kMaxRows, rows));
     }
     shape.cells = committed_cells(*circuit, shape.tables);
-    out.cells = std::max(out.cells, shape.cells);
+    out.job_bytes.push_back(jobs_memory(*circuit, plans_[i].jobs));
     out.layout.push_back(blake3_hash(shape.key.serialise()));
     out.layout.push_back(blake3_hash(serialise(shape.tables)));
     const auto same = std::ranges::find_if(out.shapes, [&](const SegmentShape& other) {
       return other.tables == shape.tables && other.key == shape.key;
     });
+    out.of.push_back(static_cast<size_t>(same - out.shapes.begin()));
     if (same == out.shapes.end()) {
       out.shapes.push_back(std::move(shape));
     } else {
@@ -200,7 +210,7 @@ Result<Session::Shapes> Session::shapes_for(uint8_t log_blowup, double& excess) 
   return out;
 }
 
-Result<void> Session::choose_params(double& excess) {
+Result<void> Session::choose_params(Excess& excess) {
   Shapes made;
   const auto make = [&](uint8_t log_blowup) -> Result<std::vector<SegmentShape>> {
     auto shapes = shapes_for(log_blowup, excess);
@@ -222,7 +232,7 @@ Result<void> Session::choose_params(double& excess) {
       params_ = common->params;
       least_rate_ = common->least_rate;
     }
-    auto ok = check_memory(made.cells, made.shapes, excess);
+    auto ok = check_memory(made, excess);
     if (ok) break;
     // Rather long receipts than shorter segments.
     if (wish.log_blowup != 0 || params_.log_blowup == 1) return ok;
@@ -234,6 +244,7 @@ Result<void> Session::choose_params(double& excess) {
       .add(image_->image().id())
       .add(blake3_hash(io_.input))
       .add(limits_.clk)
+      .add(limits_.cost)
       .add(params_.serialise());
   // ZERO-KNOWLEDGE: a shared tree with the same masks must not be opened by proofs of another shape
   // (of another build, say): their queries would be others, and four openings of a column show it.
@@ -242,44 +253,88 @@ Result<void> Session::choose_params(double& excess) {
   return {};
 }
 
-Result<void> Session::check_memory(uint64_t cells, std::span<const SegmentShape> shapes,
-                                   double& excess) const {
-  MemoryUse use{.largest_cells = cells};
-  uint64_t longest = 0;
-  for (const SegmentShape& segment : shapes) {
-    const auto shape = make_shape(segment.key, params_, segment.tables);
-    if (!shape) return propagate(shape);
-    longest = std::max(longest, estimate_proof_bytes(*shape));
-  }
-  use.proof_bytes = plans_.size() * longest + execution_.journal.size();
-  for (const vm::Region& region : program_->regions) use.program_bytes += region.bytes.size();
-  std::set<uint32_t> volumes;
-  for (const SegmentPlan& plan : plans_)
-    for (const BankUse& bank : std::span(plan.uses).subspan(1))
-      if (const auto volume = image_->banks()[bank.bank].volume) volumes.insert(*volume);
-  use.volumes = volumes.size();
-  const uint64_t needed = estimate_memory(use, params_.log_blowup);
-  const uint64_t limit = options_.memory_bytes ? options_.memory_bytes : machine_memory();
-  if (needed <= limit) return {};
-  MemoryUse fixed = use;
-  fixed.largest_cells = 0;
-  const uint64_t least = estimate_memory(fixed, params_.log_blowup);
-  excess =
-      limit <= least ? 8 : static_cast<double>(needed - least) / static_cast<double>(limit - least);
-  return fail(
-      ErrorCode::kMemory,
-      fmt::format("memory: expected at least {} MiB for segments of at most {} instructions, "
-                  "found {} MiB",
-                  (needed >> 20) + 1, limits_.clk, limit >> 20));
+/// Fixed and shared trees that are kept while this segment is proven, beside those that it reads.
+uint64_t Session::other_trees(size_t index) const {
+  constexpr uint64_t kVolume = 26'000'000;
+  constexpr uint64_t kBankWordsLeft = 2;  // columns
+  std::set<uint32_t> volumes, own;
+  uint64_t left = 0;
+  for (size_t i = 0; i < plans_.size(); ++i)
+    for (const BankUse& use : plans_[i].uses) {
+      if (i < index && use.after && *use.after > index) left += kBankWordsLeft;
+      if (use.bank == kMachineBank) continue;
+      if (const auto volume = image_->banks()[use.bank].volume) {
+        volumes.insert(*volume);
+        if (i == index) own.insert(*volume);
+      }
+    }
+  const uint64_t words = left * kBankWords * (1 + (uint64_t{1} << params_.log_blowup));
+  return kVolume * (volumes.size() - own.size()) + 4 * words +
+         image_->other_groups_memory(plans_[index].uses, params_.log_blowup);
 }
 
-uint32_t segment_ticks(const SessionOptions& options) {
+/// The call that alone is a segment nearly, which cannot be cut; else nothing.
+std::string Session::what_is_whole(size_t index) const {
+  const SegmentPlan& plan = plans_[index];
+  if (plan.calls.size() != 1 || 2 * plan.cycles * kCellsPerTick > plan.cost) return {};
+  return fmt::format("the call of layer {}", program_->layers[plan.calls[0]].name);
+}
+
+Result<void> Session::check_memory(const Shapes& made, Excess& excess) {
+  MemoryUse use{.proof_bytes = execution_.journal.size(),
+                .program_bytes = program_bytes(*program_)};
+  std::vector<Shape> shapes;
+  for (const SegmentShape& segment : made.shapes) {
+    auto shape = make_shape(segment.key, params_, segment.tables);
+    if (!shape) return propagate(shape);
+    use.proof_bytes += segment.count * estimate_proof_bytes(*shape);
+    shapes.push_back(std::move(*shape));
+  }
+  std::vector<uint64_t> segments;  // bytes of each, while it is proven
+  for (size_t i = 0; i < plans_.size(); ++i)
+    segments.push_back(prover_memory(shapes[made.of[i]], made.job_bytes[i]) +
+                       plans_[i].record_bytes);
+  const uint64_t limit = options_.memory_bytes ? options_.memory_bytes : machine_memory();
+  uint64_t most = 0, fixed = 0;
+  for (const bool keep : {true, false}) {
+    image_->keep_all_groups(keep);
+    most = 0;
+    for (size_t i = 0; i < plans_.size(); ++i) {
+      use.other_trees = other_trees(i);
+      const uint64_t beside = estimate_memory(use);
+      if (beside + segments[i] <= most) continue;
+      excess.segment = i;
+      fixed = beside;
+      most = beside + segments[i];
+    }
+    if (most <= limit) return {};
+  }
+  excess.times =
+      limit <= fixed ? 8 : static_cast<double>(most - fixed) / static_cast<double>(limit - fixed);
+  const std::string whole = what_is_whole(excess.segment);
+  return fail(ErrorCode::kMemory,
+              fmt::format("memory: expected at least {} MiB for {}, found {} MiB", (most >> 20) + 1,
+                          whole.empty() ? fmt::format("segments of at most {} instructions",
+                                                      plans_[excess.segment].cycles)
+                                        : whole + ", which no segment splits",
+                          limit >> 20));
+}
+
+vm::SegmentLimits segment_limits(const SessionOptions& options, const LayerImage& layers) {
+  vm::SegmentLimits out;
+  out.costs = layer_costs(layers);
+  if (options.segment_cycles != 0) {
+    out.clk = static_cast<uint32_t>(std::clamp<uint64_t>(options.segment_cycles, 4, vm::kMaxClk));
+    out.layer_rows = out.clk;
+    return out;
+  }
   const uint64_t memory = options.memory_bytes ? options.memory_bytes : machine_memory() / 2;
   const uint64_t bytes_per_tick = kBytesPerTick << (std::max<uint8_t>(options.log_blowup, 1) - 1);
   const uint64_t affordable = (memory - std::min(memory, kBytesPerProof)) / bytes_per_tick;
-  const uint64_t ticks =
-      options.segment_cycles ? options.segment_cycles : std::max<uint64_t>(affordable, kLeastTicks);
-  return static_cast<uint32_t>(std::clamp<uint64_t>(ticks, 4, vm::kMaxClk));
+  const uint64_t ticks = std::max<uint64_t>(affordable, kLeastTicks);
+  out.clk = static_cast<uint32_t>(std::min<uint64_t>(ticks, vm::kMaxClk));
+  out.cost = ticks * kCellsPerTick;
+  return out;
 }
 
 SegmentClaim Session::claim_of(size_t index) const {

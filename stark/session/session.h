@@ -60,9 +60,10 @@ struct SessionOptions {
   std::function<bool(const SessionProgress&)> progress = {};
 };
 
-/// The ticks that a segment may have at most, as memory_bytes or segment_cycles say; a tick is an
-/// instruction.
-[[nodiscard]] uint32_t segment_ticks(const SessionOptions& options);
+/// How large a segment may be at most, as memory_bytes or segment_cycles say: ticks, an instruction
+/// each, and calls of layers.
+[[nodiscard]] vm::SegmentLimits segment_limits(const SessionOptions& options,
+                                               const LayerImage& layers);
 
 /// What a segment hands out: beside image, journal and exit code all that its verifier needs.
 struct SegmentProof {
@@ -121,6 +122,9 @@ class Session {
  private:
   struct SegmentPlan {
     uint64_t cycles = 0;
+    uint64_t cost = 0;  // what it was cut by
+    uint64_t record_bytes = 0;
+    std::vector<uint32_t> calls;  // of layers
     uint32_t journal_end = 0;
     RowCounts rows;
     LayerJobs jobs;
@@ -136,16 +140,22 @@ class Session {
 
   struct Shapes {
     std::vector<SegmentShape> shapes;
-    uint64_t cells = 0;          // of the largest segment
+    std::vector<size_t> of;           // by segment, the one that it has
+    std::vector<uint64_t> job_bytes;  // by segment
     std::vector<Digest> layout;  // all that the proofs' masks must depend on beside the execution
+  };
+  /// A segment that is too large, and by how many times.
+  struct Excess {
+    size_t segment = 0;
+    double times = 0;  // 0: none is
   };
 
   Result<void> first_run();
-  Result<Shapes> shapes_for(uint8_t log_blowup, double& excess);
-  /// `excess`: if what is wrong is the segments' size, by how many times they are too large.
-  Result<void> choose_params(double& excess);
-  [[nodiscard]] Result<void> check_memory(uint64_t cells, std::span<const SegmentShape> shapes,
-                                          double& excess) const;
+  Result<Shapes> shapes_for(uint8_t log_blowup, Excess& excess);
+  Result<void> choose_params(Excess& excess);
+  [[nodiscard]] Result<void> check_memory(const Shapes& shapes, Excess& excess);
+  [[nodiscard]] uint64_t other_trees(size_t index) const;
+  [[nodiscard]] std::string what_is_whole(size_t index) const;
   [[nodiscard]] SegmentClaim claim_of(size_t index) const;
 
   template <class Body>

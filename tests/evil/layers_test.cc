@@ -555,6 +555,97 @@ TEST(EvilLayers, TheListOfBanksSaysWhetherLayersAreCalled) {
   EXPECT_FALSE(machine_circuit(without.image->image(), uses));
 }
 
+// A receipt lists the groups of the layers that a segment calls. Others, others in their place, fewer,
+// more: another key, or none.
+TEST(EvilLayers, TheListOfBanksSaysWhichGroupsAreCalled) {
+  const LayerGuest layers = guest();
+  Guest of = Guest::of(layers.elf(), 1);
+  SessionOptions options;
+  options.params = quick_params();
+  options.segment_cycles = 22;
+  Proven proven = prove_execution(of, {}, options);
+  const auto verdict = [&](const Image& image) {
+    return verify_execution(image, proven.execution.journal, proven.execution.exit_code,
+                            proven.segments, 0, 0);
+  };
+  const Image& image = of.image->image();
+  ASSERT_EQ(image.layers.size(), layers.layers.size());
+  EXPECT_EQ(verdict(image), "");
+  size_t tried = 0;
+  for (SegmentProof& segment : proven.segments) {
+    const std::vector<BankUse> honest = segment.uses;
+    if (!is_layers_bank(honest.back().bank)) continue;
+    const auto expect_refused = [&](const char* what) {
+      EXPECT_NE(verdict(image), "") << what;
+      segment.uses = honest;
+      ++tried;
+    };
+    segment.uses.pop_back();
+    expect_refused("dropped");
+    const size_t group = layer_group(honest.back().bank);
+    for (size_t other = 0; other < image.layers.size(); ++other) {
+      const bool listed =
+          std::ranges::find(honest, layers_bank(other), &BankUse::bank) != honest.end();
+      if (listed) continue;
+      segment.uses.back().bank = layers_bank(other);
+      std::ranges::sort(segment.uses);
+      expect_refused("another");
+      segment.uses.push_back({layers_bank(other), true});
+      std::ranges::sort(segment.uses);
+      expect_refused("one more");
+    }
+    segment.uses.back().bank = layers_bank(image.layers.size());
+    std::ranges::sort(segment.uses);
+    expect_refused("none of the image's");
+    segment.uses.back().constant = false;
+    expect_refused("as RAM");
+    // Of two groups with tables of the same heights, the one for the other in the image.
+    for (size_t other = 0; other < image.layers.size(); ++other) {
+      if (other == group || image.layer_heights[other] != image.layer_heights[group]) continue;
+      Image exchanged = image;
+      std::swap(exchanged.layers[other], exchanged.layers[group]);
+      EXPECT_NE(verdict(exchanged), "");
+    }
+  }
+  EXPECT_GE(tried, 40u);
+}
+
+// Two layers of one geometry in two groups: what one answers is no answer for the other.
+TEST(EvilLayers, NoGroupAnswersForAnother) {
+  const LayerGuest layers = guest();
+  Workbench bench(Guest::of(layers.elf(false), 1), {});
+  Forgery& forgery = *bench.forgery;
+  ASSERT_EQ(forgery.caught(), "");
+  EXPECT_EQ(bench.prove_and_verify(), "");
+  const auto expect_caught = [&](const std::string& by, bool prove) {
+    forgery.repair_banks();
+    const std::string caught = forgery.caught();
+    EXPECT_TRUE(caught.starts_with(by) && !caught.empty()) << "caught by: " << caught;
+    if (prove) {
+      EXPECT_FALSE(check_witness(*bench.circuit, forgery.finished()).ok());
+      EXPECT_NE(bench.prove_and_verify(), "");
+    }
+    forgery.reset();
+  };
+  const auto at = [&](const char* chip, uint64_t row) { return Place{forgery.table(chip), row}; };
+  // The whole job with the other one's weights, by keys of its group.
+  for (uint64_t r = 0; r < 4; ++r)
+    forgery.set(at(LayerProduct::kName, r), "key",
+                forgery.get(at(LayerProduct::kName, 10 + r), "key"));
+  expect_caught("bus layer", true);
+  // The call names the other group's lists, or its weights.
+  const Place call = at(LayerCall::kName, 0), other = at(LayerCall::kName, 4);
+  for (const char* column : {"key", "channel_end", "position_end"}) {
+    ASSERT_NE(forgery.get(call, column), forgery.get(other, column)) << column;
+    forgery.set(call, column, forgery.get(other, column));
+    expect_caught("bus layer", true);
+  }
+  // Powers may come from any group; a power that is none comes from none.
+  const size_t powers = forgery.table(PowersTable::kName);
+  forgery.set({powers, 1}, "mu[0]", forgery.get({powers, 1}, "mu[0]") + Fp::one());
+  expect_caught("powers", false);
+}
+
 /// Rows of the n-th job of a table.
 std::vector<Place> rows_of_job(const Forgery& forgery, const char* chip, size_t n) {
   const size_t t = forgery.table(chip);

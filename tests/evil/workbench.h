@@ -40,7 +40,10 @@ struct Workbench {
       for (const ChipKey& chip : circuit->key().chips)
         if (chip.name == bank_chip(b))
           uses.push_back({b, b != kMachineBank && guest.image->banks()[b].constant});
-    if (guest.image->image().has_layers()) uses.push_back({kLayersBank, true});
+    for (size_t group = guest.image->layers().groups(); group-- > 0;)
+      for (const ChipKey& chip : circuit->key().chips)
+        if (chip.name == layer_chip(LayerTable::kLayers, group))
+          uses.push_back({layers_bank(group), true});
     const SlotTrees trees = guest.image->fixed_trees(*circuit, uses);
     ProverOptions options;
     options.params = quick_params();

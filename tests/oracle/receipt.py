@@ -31,7 +31,8 @@ BANK_WORDS = 1 << LOG_BANK
 BLANK, WHOLE, PARTIAL = range(3)  # kinds of banks
 COLUMNS = {BLANK: 0, WHOLE: 2, PARTIAL: 4}  # of a bank, beside the four of blank ones
 BLANK_COLUMNS, IMAGE_COLUMNS, VOLUME_COLUMNS = 4, 32, 64
-MACHINE_BANK, LAYERS_BANK = 0, 0xFFFF
+MACHINE_BANK, LAYERS_BANK = 0, 0xFFFF  # of the first group of layers; the others' are the numbers below it
+MOST_GROUPS = 64
 LAYER_CHIPS = ["layer call", "layer pair call", "layer read", "layer product", "layer write bytes",
                "layer write words", "layer pool", "layer pair"]
 LAYER_TABLES = ["layers", "weights", "powers", "positions", "channels", "steps", "windows", "pairs", "pair bytes"]
@@ -84,7 +85,7 @@ class Roots:
     log_blowup: int
     volumes: list  # (root, width)
     root: bytes
-    layers: bytes | None  # of the tensor unit's fixed tables
+    layers: list  # of the tensor unit's fixed tables, by groups of layers
 
 
 @dataclass
@@ -92,7 +93,7 @@ class Image:
     log_program: int
     banks: list  # bank 1, 2, ...
     width: int  # of the columns of banks in the slot `image`
-    layers: list  # heights of the tensor unit's fixed tables, 0 where there is none; empty without layers
+    layers: list  # of each group of layers: heights of the tensor unit's fixed tables, 0 where there is none
     roots: list  # of one rate, or of two
 
     def roots_for(self, proof):
@@ -130,15 +131,19 @@ def parse_image(data):
     widths = [min(VOLUME_COLUMNS, columns - first) for first in range(IMAGE_COLUMNS, columns, VOLUME_COLUMNS)]
 
     flags = reader.uint(1)
-    layers, model = flags & 1, flags & 2
+    groups, model = flags & 1, flags & 2
+    require(flags < 8 and (groups or not flags & 4), "NonCanonical", f"image: flags {flags}")
     if model:
         reader.bytes(32)  # the digest of what it says of its model, which is there to be hashed
-    heights = reader.uints(1, len(LAYER_TABLES)) if layers else []
-    require(flags <= 3 and (not layers or any(heights)), "NonCanonical", f"image: flags {flags}, heights {heights}")
+    if flags & 4:
+        groups = reader.uint(1)
+        require(groups > 1, "NonCanonical", f"image: {groups} groups of layers")
+        ranged("groups of layers", groups, 2, MOST_GROUPS)
+    heights = [reader.uints(1, len(LAYER_TABLES)) for _ in range(groups)]
 
     def read_roots(log_blowup):
         volumes = [(reader.bytes(32), width) for width in widths]
-        return Roots(log_blowup, volumes, reader.bytes(32), reader.bytes(32) if layers else None)
+        return Roots(log_blowup, volumes, reader.bytes(32), [reader.bytes(32) for _ in range(groups)])
 
     roots = [read_roots(log_blowup)]
     lower = reader.uint(1)
@@ -147,7 +152,7 @@ def parse_image(data):
         require(log_blowup < 4, "Format", "image: no rate below 1/16")
         roots.append(read_roots(log_blowup + 1))
     ranged("program", log_program, LEAST_HEIGHT, GREATEST_DOMAIN - roots[-1].log_blowup)
-    for table, height in zip(LAYER_TABLES, heights):
+    for table, height in [pair for of_group in heights for pair in zip(LAYER_TABLES, of_group)]:
         if height or table == "layers":
             ranged(table, height, LEAST_LAYERS_HEIGHT, min(GREATEST_HEIGHT, GREATEST_DOMAIN - roots[-1].log_blowup))
     image = Image(log_program, banks, min(columns, IMAGE_COLUMNS), heights, roots)
@@ -230,15 +235,20 @@ def _read_roots(reader, segments):
 # Key and statement of a segment (stark/doc/format.md)
 
 
+def is_group(image, bank):
+    return LAYERS_BANK - len(image.layers) < bank <= LAYERS_BANK
+
+
 class Slots:
-    """The slots of one segment, in order: `image`, `layers`, volumes, words from before, words for later."""
+    """The slots of one segment, in order: `image`, those of groups of layers, volumes, words from before, words for later."""
 
     def __init__(self, image, segment):
         self.rows = []  # (root, {log_height: width}) of each slot; the root is None for a shared one
-        banks = [image.banks[use.bank - 1] for use in segment.uses[1:] if use.bank != LAYERS_BANK]
+        banks = [image.banks[use.bank - 1] for use in segment.uses[1:] if not is_group(image, use.bank)]
         roots = image.roots_for(segment.proof)
         self.image = self._add(roots.root, image.width)
-        self.layers = self._add(roots.layers) if segment.uses[-1].bank == LAYERS_BANK else None
+        groups = [LAYERS_BANK - use.bank for use in segment.uses if is_group(image, use.bank)]
+        self.layers = {group: self._add(roots.layers[group]) for group in groups}
         used = {bank.volume for bank in banks} - {None}
         self.volumes = {volume: self._add(*roots.volumes[volume]) for volume in sorted(used)}
         self.starts = {i: self._add(None) for i in sorted(segment.starts)}
@@ -272,7 +282,7 @@ class Slots:
 
 def segment_key(machine, image, segment):
     for use in segment.uses:
-        if use.bank == LAYERS_BANK and image.layers:
+        if is_group(image, use.bank):
             require(use.constant, "Statement", "layers: not of the kind that the segment takes them for")
             continue
         require(use.bank <= len(image.banks), "Statement", f"bank {use.bank} of {len(image.banks)}")
@@ -288,16 +298,19 @@ def segment_key(machine, image, segment):
         places = [slots.append(slots.image, log_height, width) for *_, width in chip.slots]
         placed.append((chip, chip.name, log_height, places, 0))
     for use in segment.uses:
-        if use.bank == LAYERS_BANK:
-            placed += [(chips[name], name, chips[name].log_height, [], 0) for name in LAYER_CHIPS]
-            for name, height in zip(LAYER_TABLES, image.layers):
-                if height:
-                    places = [slots.append(slots.layers, height, width) for *_, width in chips[name].slots]
-                    placed.append((chips[name], name, height, places, 0))
+        if is_group(image, use.bank):
             continue
         bank = None if use.bank == MACHINE_BANK else image.banks[use.bank - 1]
         chip = CONSTANTS if use.constant else BANKS[use.before is None, use.after is not None]
         placed.append((chips[chip], f"bank {use.bank}", LOG_BANK, slots.of_bank(image, use), bank.base if bank else 0))
+
+    if slots.layers:
+        placed += [(chips[name], name, chips[name].log_height, [], 0) for name in LAYER_CHIPS]
+    for group, slot in slots.layers.items():
+        for name, height in zip(LAYER_TABLES, image.layers[group]):
+            if height:
+                places = [slots.append(slot, height, width) for *_, width in chips[name].slots]
+                placed.append((chips[name], f"layers {group}: {name}" if group else name, height, places, 0))
 
     widest = max(len(item.tuple) for chip, *_ in placed for item in chip.interactions)
     log_blowup = image.roots_for(segment.proof).log_blowup

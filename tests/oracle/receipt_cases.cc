@@ -68,9 +68,10 @@ struct Made {
   stark::machine::Proven proofs;
 
   Made(std::string name_of_it, const Bytes& elf, Bytes input,
-       const stark::machine::SessionOptions& options)
+       const stark::machine::SessionOptions& options,
+       uint64_t group_cells = stark::machine::kGroupCells)
       : name(std::move(name_of_it)) {
-    auto guest = stark::machine::Guest::of(elf);
+    auto guest = stark::machine::Guest::of(elf, group_cells);
     image = guest.image->image().serialise();
     id = to_api(guest.image->image().id());
     proofs =
@@ -405,7 +406,9 @@ void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) 
   using stark::machine::Image;
   using stark::machine::LayerTable;
   const auto add_heights = [&](const std::string& what, LayerTable table, uint8_t log_height) {
-    add_changed(what, [&](Image& i) { i.layer_heights[static_cast<size_t>(table)] = log_height; });
+    add_changed(what, [&](Image& i) {
+      if (i.has_layers()) i.layer_heights.back()[static_cast<size_t>(table)] = log_height;
+    });
   };
   for (const uint8_t log_height : std::vector<uint8_t>{1, 11, 12, 13, 22, 23}) {
     add_heights(fmt::format("layers of 2^{}", log_height), LayerTable::kLayers, log_height);
@@ -415,8 +418,24 @@ void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) 
   }
   add_heights("no layers among the tables", LayerTable::kLayers, 0);
   add_heights("no weights", LayerTable::kWeights, 0);
-  add_changed("no tables of layers", [](Image& i) { i.layer_heights = {}; });
-  add_changed("another root of layers", [](Image& i) { i.layers[0] ^= 1; });
+  // As many groups, or other numbers of them; with roots, or without.
+  for (const size_t count : std::vector<size_t>{0, 1, 2, 64, 65, 255})
+    for (const bool roots : {true, false})
+      add_changed(fmt::format("{} groups of layers, roots {}", count, roots), [&](Image& i) {
+        i.layer_heights.resize(
+            count, i.has_layers() ? i.layer_heights[0] : stark::machine::LayerHeights{12});
+        if (!roots) return;
+        i.layers.resize(count);
+        if (i.lower) i.lower->layers.resize(count);
+      });
+  add_changed("another root of layers", [](Image& i) {
+    if (i.has_layers()) i.layers.back()[0] ^= 1;
+  });
+  add_changed("the first group last", [](Image& i) {
+    std::ranges::reverse(i.layer_heights);
+    std::ranges::reverse(i.layers);
+    if (i.lower) std::ranges::reverse(i.lower->layers);
+  });
   // Which the proofs do not see.
   add_changed("another entry", [](Image& i) { i.entry ^= 4; });
   add_changed("with or without a model", [](Image& i) {
@@ -534,19 +553,21 @@ int run(const std::string& directory, uint64_t seed, size_t mutations) {
   const Made unit("layers", layers(), {}, in_segments(40));
   ZK_CHECK(unit.proofs.segments.size() >= 3 &&
            stark::machine::Image::parse(unit.image)->has_layers());
+  const Made groups("layers in groups", layers(), {}, in_segments(40, true, 2), 1);
+  ZK_CHECK(stark::machine::Image::parse(groups.image)->layer_heights.size() > 2);
   const Made unit_at_quarter("layers at rate 1/4, not masked", layers(), {},
                              in_segments(0, false, 2));
   const Made unit_at_eighth("layers at rate 1/8", layers(), {}, in_segments(40, true, 3));
   for (const Made* made : {&segments, &other, &banks, &plain, &one, &least, &volume, &quarter,
-                           &eighth, &unit, &unit_at_quarter, &unit_at_eighth})
+                           &eighth, &unit, &groups, &unit_at_quarter, &unit_at_eighth})
     add_honest(out, *made);
-  for (const Made* made : {&segments, &banks, &plain, &one, &volume, &eighth, &unit})
-    add_mutations(out, *made, seeds(), mutations / 7);
+  for (const Made* made : {&segments, &banks, &plain, &one, &volume, &eighth, &unit, &groups})
+    add_mutations(out, *made, seeds(), mutations / 8);
   add_mixtures(out, segments, other);
   add_malformed(out, banks);
   HollowCases(out).add_all();
-  for (const Made* made : {&banks, &volume, &eighth, &unit_at_eighth})
-    add_images(out, *made, seeds(), mutations / 16);
+  for (const Made* made : {&banks, &volume, &eighth, &unit_at_eighth, &groups})
+    add_images(out, *made, seeds(), mutations / 20);
 
   const Made secure("additions at 128 bits", additions(), {}, {});
   out.add(secure.name, secure.bytes(), secure.id, 128);

@@ -280,6 +280,8 @@ void check_segments(const Program& program, const SegmentLimits& limits, size_t 
       }
     }
     EXPECT_TRUE(segment.layer_rows <= limits.layer_rows || segment.layer_calls.size() == 1);
+    const bool fits = segment.cost <= limits.cost + 3 * limits.costs.tick;
+    EXPECT_TRUE(fits || segment.layer_calls.size() == 1) << segment.cost;
     Replay(program, segment).check();
     segments.push_back(std::move(segment));
   }
@@ -368,6 +370,20 @@ TEST(Record, ReplaysCallsOfLayers) {
     check_segments(program, {.clk = 6}, 10);
     check_segments(program, {.layer_rows = 1}, 6);  // each call has a segment
     check_segments(program, {.layer_rows = static_cast<uint32_t>(rows[0] + rows[1])}, 2);
+    // Ticks are a small part of what calls cost; a group is paid for once in a segment.
+    const size_t layers = program.layers.size();
+    LayerCosts costs{.call = std::vector<uint64_t>(layers, 1000),
+                     .group = std::vector<uint32_t>(layers, 0),
+                     .once = {5000},
+                     .tick = 2};
+    check_segments(program, {.cost = 20000, .costs = costs}, 1);
+    check_segments(program, {.cost = 7500, .costs = costs}, layers / 2);
+    check_segments(program, {.cost = 6500, .costs = costs}, layers);
+    check_segments(program, {.cost = 900, .costs = costs}, layers);  // none fits
+    check_segments(program, {.cost = 20, .costs = {.tick = 2}}, 20);
+    for (size_t i = 0; i < layers; ++i) costs.group[i] = static_cast<uint32_t>(i);
+    costs.once.assign(layers, 5000);
+    check_segments(program, {.cost = 13000, .costs = costs}, layers / 2);
   }
 }
 

@@ -5,7 +5,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <memory>
+#include <functional>
+#include <limits>
 
 #include "stark/chips/layer/layer_tables.h"
 #include "stark/machine/circuit.h"
@@ -39,20 +40,22 @@ Fp jump_of(uint32_t positions, uint32_t step, uint32_t quad_step) {
 // SOUNDNESS: p is more than twice what a sum can be, in the proof's own words.
 static_assert(2 * vm::kMaxLayerSum < Fp::kModulus);
 static_assert(vm::kMaxLayerSum == (int64_t{1} << 30) - (int64_t{1} << 24));  // write_words.h
-static_assert(uint64_t{PairBytesTable::kParts} << kMaxLogHeight <
+// Of all groups together: keys and functions are numbered through.
+static_assert(kMaxLayerGroups * PairBytesTable::kParts << kMaxLogHeight <
               Fp::kModulus - PairBytesTable::kTable);  // pair.h: keys
 static_assert(vm::kMaxLayerExtent <= 1u << 29);        // call.h
 
 /// Lists are expanded one layer after the other, and checked in between: a small file can ask for more
 /// than there is memory for.
-Result<LayerImage> LayerImage::of(std::span<const vm::Layer> layers, uint8_t log_blowup) {
+Result<LayerImage> LayerImage::of(std::span<const vm::Layer> layers, uint8_t log_blowup,
+                                  uint64_t group_cells) {
   LayerImage out;
   out.layers_ = layers;
   out.lists_ = std::set<size_t, ByList>(ByList{layers});
   const unsigned highest = std::min<unsigned>(kMaxLogHeight, Fp::kTwoAdicity - log_blowup);
-  const auto check = [&]() -> Result<void> {
+  const auto check = [&](const Group& group) -> Result<void> {
     for (size_t t = 0; t < kLayerTables; ++t)
-      if (const uint64_t rows = out.rows(static_cast<LayerTable>(t));
+      if (const uint64_t rows = group.rows(static_cast<LayerTable>(t));
           rows >> highest > 0 && rows != uint64_t{1} << highest)
         return fail(
             ErrorCode::kFormat,
@@ -61,14 +64,76 @@ Result<LayerImage> LayerImage::of(std::span<const vm::Layer> layers, uint8_t log
     return {};
   };
   for (size_t i = 0; i < layers.size(); ++i) {
-    if (auto ok = out.add(i); !ok) return propagate(ok);
-    if (auto ok = check(); !ok) return propagate(ok);
+    if (i == 0) out.begin_group(0);
+    const Sizes before = out.sizes();
+    auto added = out.add(i);
+    out.groups_.back().end = out.rows();
+    const bool fits = added && out.cells(out.groups() - 1) <= group_cells;
+    if (!fits && i > out.groups_.back().first_layer && out.groups() < kMaxLayerGroups) {
+      out.shrink_to(before);
+      out.begin_group(i);
+      added = out.add(i);
+      out.groups_.back().end = out.rows();
+    }
+    if (!added) return propagate(added);
+    if (auto ok = check(out.groups_.back()); !ok) return propagate(ok);
   }
-  for (size_t t = 0; t < kLayerTables; ++t) {
-    const uint64_t rows = out.rows(static_cast<LayerTable>(t));
-    if (rows == 0) continue;
-    out.heights_[t] = std::max(kMinLogLayers, static_cast<uint8_t>(std::bit_width(rows - 1)));
+  return out;
+}
+
+LayerImage::Sizes LayerImage::sizes() const {
+  return {entries_.size(),  steps_.size(),   first_step_.size(), positions_.size(),
+          channels_.size(), windows_.size(), pairs_.size(),      pair_tables_.size(),
+          products_,        weights_rows_,   group_powers_};
+}
+
+/// What the last group has in common, it has no more: a new one begins.
+void LayerImage::shrink_to(const Sizes& sizes) {
+  entries_.resize(sizes.entries);
+  steps_.resize(sizes.steps);
+  first_step_.resize(sizes.functions);
+  positions_.resize(sizes.positions);
+  channels_.resize(sizes.channels);
+  windows_.resize(sizes.windows);
+  pairs_.resize(sizes.pairs);
+  pair_tables_.resize(sizes.pair_tables);
+  products_ = sizes.products;
+  weights_rows_ = sizes.weights_rows;
+  group_powers_ = sizes.group_powers;
+}
+
+void LayerImage::begin_group(size_t layer) {
+  if (!groups_.empty()) {
+    groups_.back().end = rows();
+    powers_rows_ = static_cast<uint32_t>(rows(LayerTable::kPowers));
+    group_powers_ = 0;
   }
+  lists_.clear();
+  pair_table_numbers_.clear();
+  // It begins with a row of its own. Steps of no function: above all sums of the one before.
+  constexpr int32_t kAbove = std::numeric_limits<int32_t>::max();
+  while (steps_.size() % StepsTable::kParts != 0) steps_.push_back({0, kAbove, kAbove, 0, 0});
+  Group& group = groups_.emplace_back();
+  group.first_layer = layer;
+  group.begin = group.end = rows();
+}
+
+LayerHeights LayerImage::Group::heights() const {
+  LayerHeights out{};
+  for (size_t t = 0; t < kLayerTables; ++t)
+    if (const uint64_t count = rows(static_cast<LayerTable>(t)); count != 0)
+      out[t] = std::max(kMinLogLayers, static_cast<uint8_t>(std::bit_width(count - 1)));
+  return out;
+}
+
+size_t LayerImage::group_of(size_t layer) const {
+  const auto after = std::ranges::upper_bound(groups_, layer, {}, &Group::first_layer);
+  return static_cast<size_t>(after - groups_.begin()) - 1;
+}
+
+std::vector<LayerHeights> LayerImage::heights() const {
+  std::vector<LayerHeights> out;
+  for (const Group& group : groups_) out.push_back(group.heights());
   return out;
 }
 
@@ -86,6 +151,7 @@ Result<void> LayerImage::add(size_t index) {
   Entry entry;
   entry.function = static_cast<uint32_t>(first_step_.size());
   entry.weights_row = weights_rows_;
+  entry.powers_row = powers_rows_;
   uint32_t key = 0, products = 0, rows = layer.rows(), words = layer.output_words(), end = 0,
            channels_end = 0;
   if (layer.kind == vm::Layer::Kind::kLinear) {
@@ -95,8 +161,8 @@ Result<void> LayerImage::add(size_t index) {
         (layer.group_outputs() + WeightsTable::kOutputs - 1) / WeightsTable::kOutputs;
     products_ += products;
     weights_rows_ += products * entry.weights_each;
-    greatest_power_ =
-        std::max({greatest_power_, layer.back, layer.groups > 1 ? layer.group_outputs() : 0});
+    group_powers_ = std::max(
+        {group_powers_, layer.back + 1, 1 + (layer.groups > 1 ? layer.group_outputs() : 0)});
     if (auto ok = add_steps(layer); !ok) return ok;
     add_positions(entry, layer, index);
     add_channels(entry, layer);
@@ -180,11 +246,14 @@ Result<void> LayerImage::add_steps(const vm::Layer& layer) {
       for (int64_t first = from; first < end; first += kMostSums)
         add(first, std::min(first + kMostSums, end), steps[i].value, 0);
     }
-    if (steps_.size() > uint64_t{StepsTable::kParts} << kMaxLogHeight)
-      return fail(
-          ErrorCode::kFormat,
-          fmt::format("layers: steps: expected at most {}, found {} up to layer {}",
-                      uint64_t{StepsTable::kParts} << kMaxLogHeight, steps_.size(), layer.name));
+    constexpr uint64_t kMost = uint64_t{StepsTable::kParts} << kMaxLogHeight;
+    const uint64_t of_group =
+        steps_.size() -
+        StepsTable::kParts * groups_.back().begin[static_cast<size_t>(LayerTable::kSteps)];
+    if (of_group > kMost)
+      return fail(ErrorCode::kFormat,
+                  fmt::format("layers: steps: expected at most {}, found {} up to layer {}", kMost,
+                              of_group, layer.name));
   }
   return {};
 }
@@ -261,7 +330,7 @@ uint64_t LayerImage::rows(LayerTable table) const {
     case LayerTable::kWeights:
       return weights_rows_;
     case LayerTable::kPowers:
-      return products_ == 0 ? 0 : uint64_t{greatest_power_} + 1;
+      return uint64_t{powers_rows_} + group_powers_;
     case LayerTable::kPositions:
       return positions_.size();
     case LayerTable::kChannels:
@@ -278,16 +347,37 @@ uint64_t LayerImage::rows(LayerTable table) const {
   return 0;
 }
 
+LayerImage::Rows LayerImage::rows() const {
+  Rows out;
+  for (size_t t = 0; t < kLayerTables; ++t) out[t] = rows(static_cast<LayerTable>(t));
+  return out;
+}
+
 uint64_t LayerImage::cells() const {
-  constexpr uint64_t kColumns[kLayerTables] = {
+  uint64_t cells = 0;
+  for (size_t group = 0; group < groups(); ++group) cells += this->cells(group);
+  return cells;
+}
+
+std::vector<Slot::Row> LayerImage::slot_rows(size_t group) const {
+  constexpr uint16_t kColumns[kLayerTables] = {
       LayersTable::kSlots[0].width,   WeightsTable::kSlots[0].width,
       PowersTable::kSlots[0].width,   PositionsTable::kSlots[0].width,
       ChannelsTable::kSlots[0].width, StepsTable::kSlots[0].width,
       WindowsTable::kSlots[0].width,  PairsTable::kSlots[0].width,
       PairBytesTable::kSlots[0].width};
-  uint64_t cells = 0;
+  const LayerHeights heights = groups_[group].heights();
+  std::map<uint8_t, uint16_t, std::greater<>> width;
   for (size_t t = 0; t < kLayerTables; ++t)
-    if (heights_[t] != 0) cells += kColumns[t] << heights_[t];
+    if (heights[t] != 0) width[heights[t]] = static_cast<uint16_t>(width[heights[t]] + kColumns[t]);
+  std::vector<Slot::Row> rows;
+  for (const auto& [log_height, columns] : width) rows.push_back({log_height, columns});
+  return rows;
+}
+
+uint64_t LayerImage::cells(size_t group) const {
+  uint64_t cells = 0;
+  for (const Slot::Row& row : slot_rows(group)) cells += uint64_t{row.width} << row.log_height;
   return cells;
 }
 
@@ -321,7 +411,7 @@ namespace {
 
 /// A table whose rows fill(row, i) fills for i < rows; the others are `padding`.
 template <ChipDefinition Chip, class Fill>
-Table fixed_table(const Circuit& circuit, uint8_t log_height, uint64_t rows, const Fill& fill,
+Table fixed_table(uint16_t chip, uint8_t log_height, uint64_t rows, const Fill& fill,
                   const typename Chip::template Cols<Fp>& padding = {}) {
   using Row = typename Chip::template Cols<Fp>;
   constexpr size_t kKept = kWidth<Chip> - kLateWidth<Chip>;
@@ -332,7 +422,7 @@ Table fixed_table(const Circuit& circuit, uint8_t log_height, uint64_t rows, con
       std::copy_n(reinterpret_cast<const Fp*>(&row), kKept, out);
     }
   };
-  return {circuit.chip(Chip::kName), log_height, static_cast<uint32_t>(kKept), {}, produce};
+  return {chip, log_height, static_cast<uint32_t>(kKept), {}, produce};
 }
 
 void put(Fp* rows, const Fp5& x) { std::copy_n(x.c, 5, rows); }
@@ -374,15 +464,21 @@ void late_powers(const Witness&, const Table& table, const LatePowers& late, Fp*
 
 }  // namespace
 
-std::vector<Table> LayerImage::tables(const Circuit& circuit, LayerCounts counts) const {
-  const auto shared = std::make_shared<const LayerCounts>(std::move(counts));
+std::vector<Table> LayerImage::tables(const Circuit& circuit, size_t group,
+                                      std::shared_ptr<const LayerCounts> shared) const {
+  const Group& own = groups_[group];
+  const LayerHeights heights = own.heights();
   std::vector<Table> out;
+  // fill(row, its number in the list of all groups)
   const auto add = [&]<ChipDefinition Chip>(LayerTable table, auto fill,
                                             const typename Chip::template Cols<Fp>& padding = {}) {
-    const uint8_t log_height = heights_[static_cast<size_t>(table)];
-    if (log_height != 0)
-      out.push_back(fixed_table<Chip>(circuit, log_height, rows(table), fill, padding));
-    return log_height != 0;
+    const uint8_t log_height = heights[static_cast<size_t>(table)];
+    if (log_height == 0) return false;
+    const auto begin = static_cast<uint32_t>(own.begin[static_cast<size_t>(table)]);
+    out.push_back(fixed_table<Chip>(
+        circuit.chip(layer_chip(table, group)), log_height, own.rows(table),
+        [fill, begin](auto& row, uint32_t i) { fill(row, begin + i); }, padding));
+    return true;
   };
   LayersTable::Cols<Fp> no_layer{};
   no_layer.tuple[1] = fp(kLimb);
@@ -418,16 +514,19 @@ std::vector<Table> LayerImage::tables(const Circuit& circuit, LayerCounts counts
       no_weights);
   if (weights) out.back().make_late = late_weights;
   // All rows are true powers, also those that nobody needs.
-  if (const uint8_t log = heights_[static_cast<size_t>(LayerTable::kPowers)]; log != 0) {
-    out.push_back(
-        fixed_table<PowersTable>(circuit, log, uint64_t{1} << log, [shared](auto& row, uint32_t i) {
-          row = {};
-          row.first = fp(i == 0);
-          row.exponent = fp(i);
-          if (i >= shared->mus.size()) return;
-          row.lambdas = fp(shared->lambdas[i]);
-          row.mus = fp(shared->mus[i]);
-        }));
+  constexpr auto kPowers = static_cast<size_t>(LayerTable::kPowers);
+  if (const uint8_t log = heights[kPowers]; log != 0) {
+    const uint64_t begin = own.begin[kPowers], end = own.end[kPowers];
+    out.push_back(fixed_table<PowersTable>(circuit.chip(layer_chip(LayerTable::kPowers, group)),
+                                           log, uint64_t{1} << log,
+                                           [shared, begin, end](auto& row, uint32_t i) {
+                                             row = {};
+                                             row.first = fp(i == 0);
+                                             row.exponent = fp(i);
+                                             if (begin + i >= end) return;
+                                             row.lambdas = fp(shared->lambdas[begin + i]);
+                                             row.mus = fp(shared->mus[begin + i]);
+                                           }));
     out.back().make_late = late_powers;
   }
   add.operator()<PositionsTable>(LayerTable::kPositions, [this, shared](auto& row, uint32_t i) {
@@ -444,7 +543,7 @@ std::vector<Table> LayerImage::tables(const Circuit& circuit, LayerCounts counts
   add.operator()<StepsTable>(LayerTable::kSteps, [this, shared](auto& row, uint32_t i) {
     for (uint32_t k = 0; k < StepsTable::kParts; ++k) {
       const uint32_t number = StepsTable::kParts * i + k;
-      if (number >= steps_.size()) break;
+      if (number >= steps_.size() || steps_[number].function == 0) break;
       const Step& step = steps_[number];
       const Fp tuple[] = {fp(step.function), fp(step.value), signed_fp(step.edge()),
                           fp(step.reach()), signed_fp(step.wide)};

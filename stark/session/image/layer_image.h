@@ -1,9 +1,14 @@
 // The fixed tables of the tensor unit for the layers of a program (chips/layer/layer_tables.h), and
 // where they have what a layer needs.
+//
+// Layers fall into groups, in their order: a group takes as many as fit into kGroupCells, and one at
+// least. All lists are numbered through, rows and keys alike; a group's tables are parts of them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <span>
 #include <vector>
@@ -16,7 +21,11 @@
 
 namespace zkvm::stark::machine {
 
-/// How often each fixed row is asked for, by its number in the table.
+/// Fixed cells of a group's tables, unless one layer has more. A group is one more tree that a proof opens,
+/// which takes a tenth of a megabyte of receipt: so small networks are one.
+inline constexpr uint64_t kGroupCells = uint64_t{1} << 24;
+
+/// How often each fixed row is asked for, by its number in the list.
 struct LayerCounts {
   std::vector<uint32_t> layers, weights, lambdas, mus, positions, channels, steps, windows, pairs,
       pair_bytes;
@@ -24,20 +33,29 @@ struct LayerCounts {
 
 class LayerImage {
  public:
-  /// REQUIRES: no layer has a complaint; they outlive this. Errors: kFormat, if a table would be too
-  /// high for proofs of rate 2^-log_blowup.
-  [[nodiscard]] static Result<LayerImage> of(std::span<const vm::Layer> layers, uint8_t log_blowup);
+  /// REQUIRES: no layer has a complaint; they outlive this. `group_cells`: of the image, kGroupCells but in
+  /// tests. Errors: kFormat, if a table would be too high for proofs of rate 2^-log_blowup.
+  [[nodiscard]] static Result<LayerImage> of(std::span<const vm::Layer> layers, uint8_t log_blowup,
+                                             uint64_t group_cells = kGroupCells);
   LayerImage() = default;
 
-  [[nodiscard]] const LayerHeights& heights() const { return heights_; }
-  /// Fixed cells of all tables.
+  [[nodiscard]] size_t groups() const { return groups_.size(); }
+  [[nodiscard]] size_t group_of(size_t layer) const;
+  /// Of each group.
+  [[nodiscard]] std::vector<LayerHeights> heights() const;
+  /// The rows of a group's slot.
+  [[nodiscard]] std::vector<Slot::Row> slot_rows(size_t group) const;
+  /// Fixed cells of a group's tables; of all groups'.
+  [[nodiscard]] uint64_t cells(size_t group) const;
   [[nodiscard]] uint64_t cells() const;
 
-  /// What the tables have of a layer; numbers of rows, and keys, which begin at 1.
+  /// What the tables have of a layer; numbers of rows, all groups' numbered through, and keys, which begin
+  /// at 1.
   struct Entry {
     Fp tuple[16];                // the layer's fixed row
     uint32_t weights_row = 0;    // of its first weights
     uint32_t weights_each = 0;   // rows for each quad and tap
+    uint32_t powers_row = 0;     // of the exponent 0
     uint32_t positions_row = 0;  // q = 0
     uint32_t channels_row = 0;
     uint32_t windows_row = 0;
@@ -46,6 +64,7 @@ class LayerImage {
     uint32_t function = 0;    // number of its first one
   };
   [[nodiscard]] const Entry& entry(size_t layer) const { return entries_[layer]; }
+  [[nodiscard]] std::span<const vm::Layer> layers() const { return layers_; }
   [[nodiscard]] const vm::Layer& layer(size_t layer) const { return layers_[layer]; }
   /// Exponent of lambda that a product is scaled by: a group's outputs at its end, else 0.
   [[nodiscard]] static uint32_t lambda_power(const vm::Layer& layer, uint32_t quad, uint32_t tap);
@@ -67,8 +86,9 @@ class LayerImage {
   [[nodiscard]] const Step& step(uint32_t number) const { return steps_[number]; }
 
   [[nodiscard]] LayerCounts no_counts() const;
-  /// The tables that there are, with these multiplicities. This must outlive them.
-  [[nodiscard]] std::vector<Table> tables(const Circuit& circuit, LayerCounts counts) const;
+  /// The tables that a group has, with these multiplicities. This must outlive them.
+  [[nodiscard]] std::vector<Table> tables(const Circuit& circuit, size_t group,
+                                          std::shared_ptr<const LayerCounts> counts) const;
 
  private:
   struct Position {
@@ -92,6 +112,25 @@ class LayerImage {
     uint32_t layer, quad, tap, part;
   };
 
+  /// Rows of each list.
+  using Rows = std::array<uint64_t, kLayerTables>;
+  struct Group {
+    size_t first_layer = 0;
+    Rows begin{}, end{};
+
+    [[nodiscard]] uint64_t rows(LayerTable table) const {
+      return end[static_cast<size_t>(table)] - begin[static_cast<size_t>(table)];
+    }
+    [[nodiscard]] LayerHeights heights() const;
+  };
+  /// How long all lists are.
+  struct Sizes {
+    size_t entries, steps, functions, positions, channels, windows, pairs, pair_tables;
+    uint32_t products, weights_rows, group_powers;
+  };
+  [[nodiscard]] Sizes sizes() const;
+  void shrink_to(const Sizes& sizes);
+  void begin_group(size_t layer);
   [[nodiscard]] Result<void> add(size_t index);
   [[nodiscard]] Result<void> add_steps(const vm::Layer& layer);
   void add_positions(Entry& entry, const vm::Layer& layer, size_t index);
@@ -99,17 +138,19 @@ class LayerImage {
   void add_windows(Entry& entry, const vm::Layer& layer);
   void add_pairs(Entry& entry, const vm::Layer& layer);
   [[nodiscard]] uint64_t rows(LayerTable table) const;
+  [[nodiscard]] Rows rows() const;
   [[nodiscard]] WeightsRow weights_row(uint32_t row) const;
 
   std::span<const vm::Layer> layers_;
   std::vector<Entry> entries_;
-  LayerHeights heights_{};
+  std::vector<Group> groups_;
   uint32_t products_ = 0;  // keys of weights
   uint32_t weights_rows_ = 0;
-  uint32_t greatest_power_ = 0;
+  uint32_t powers_rows_ = 0;   // of the groups before the last one
+  uint32_t group_powers_ = 0;  // of the last one
   std::vector<Step> steps_;
   std::vector<uint32_t> first_step_ = {0};  // of each function; functions begin at 1
-  /// Layers with a list of positions of their own, by that list.
+  /// Layers of the last group with a list of positions of their own, by that list.
   struct ByList {
     std::span<const vm::Layer> layers;
     bool operator()(size_t a, size_t b) const;
@@ -120,7 +161,7 @@ class LayerImage {
   std::vector<Window> windows_;
   std::vector<Pair> pairs_;
   std::vector<std::span<const uint8_t>> pair_tables_;
-  /// Numbers of pair_tables_, by their bytes.
+  /// Numbers of pair_tables_ of the last group, by their bytes.
   struct ByBytes {
     bool operator()(std::span<const uint8_t> a, std::span<const uint8_t> b) const;
   };

@@ -11,6 +11,7 @@
 #include "stark/chips/buses.h"
 #include "stark/machine/chip_list.h"
 #include "stark/session/image/program_rows.h"
+#include "stark/session/proof_memory.h"
 #include "vm/code.h"
 
 namespace zkvm::stark::machine {
@@ -18,6 +19,7 @@ namespace {
 
 constexpr uint64_t kProgramColumns = 8;  // of the program table, fixed
 constexpr size_t kKeptVolumes = 4;       // trees of so many are kept when all roots are computed
+constexpr uint64_t kKeptLayerCells = uint64_t{1} << 25;  // and those of groups of layers of so many
 
 uint8_t log_height_for(uint64_t rows) {
   const auto log = static_cast<uint8_t>(std::bit_width(rows == 0 ? 0 : rows - 1));
@@ -204,17 +206,17 @@ bool BankLayout::is_declared(uint32_t row) const {
                              [&](const RowRun& run) { return row - run.row < run.count; });
 }
 
-Image image_without_roots(const vm::Program& program) {
+Image image_without_roots(const vm::Program& program, const LayerImage& layers) {
   Image image = lay_out(program).image;
   image.log_blowup = kImageRate;
   image.volumes.resize(BankMap(image.runs).volume_widths().size());
-  if (const auto layers = LayerImage::of(program.layers, kImageRate))
-    image.layer_heights = layers->heights();
+  image.layer_heights = layers.heights();
+  image.layers.resize(image.layer_heights.size());
   return image;
 }
 
 Result<ProgramImage> ProgramImage::of(const vm::Program& program, const Image* known,
-                                      std::optional<uint8_t> log_blowup) {
+                                      std::optional<uint8_t> log_blowup, uint64_t group_cells) {
   check_program(program);
   const vm::Region& text = program.text();
   const unsigned log_greatest =
@@ -227,7 +229,7 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, const Image* k
   ProgramImage out;
   for (uint32_t i = 0; i < text.size / 4; ++i)
     out.program_.push_back(program_row(text, text.base + 4 * i, vm::text_word(text, i)));
-  auto layers = LayerImage::of(program.layers, log_blowup.value_or(kImageRate));
+  auto layers = LayerImage::of(program.layers, log_blowup.value_or(kImageRate), group_cells);
   if (!layers) return propagate(layers);
   out.layers_ = std::move(*layers);
   ProgramLayout layout = lay_out(program);
@@ -235,7 +237,7 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, const Image* k
   out.image_ = std::make_unique<Image>(std::move(layout.image));
   Image& image = *out.image_;
   image.layer_heights = out.layers_.heights();
-  out.banks_ = BankMap(image.runs, image.has_layers());
+  out.banks_ = BankMap(image.runs, image.layer_heights.size());
   image.log_blowup = log_blowup.value_or(kImageRate);
   if (!log_blowup && has_few_cells(image.log_program, out.banks_, out.layers_))
     image.lower.emplace();
@@ -244,7 +246,7 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, const Image* k
       known->log_program == image.log_program && known->layer_heights == image.layer_heights &&
       known->model == image.model) {
     image = *known;
-    out.banks_ = BankMap(image.runs, image.has_layers());
+    out.banks_ = BankMap(image.runs, image.layer_heights.size());
     return out;
   }
   out.make_roots();
@@ -258,7 +260,9 @@ void ProgramImage::make_roots() {
   Image& image = *image_;
   const size_t volumes = banks_.volume_widths().size();
   image.volumes.resize(volumes);
-  if (image.lower) image.lower->volumes.resize(volumes);
+  const size_t groups = image.layer_heights.size();
+  image.layers.resize(groups);
+  if (image.lower) image.lower->volumes.resize(volumes), image.lower->layers.resize(groups);
   const auto make = [&](const std::string& slot, Digest& root, Digest* lower, bool keep) {
     CommittedTree tree = commit(slot, image.lowest_rate());
     if (lower != nullptr) {
@@ -269,8 +273,10 @@ void ProgramImage::make_roots() {
     if (keep) trees_[{slot, image.log_blowup}] = std::make_unique<CommittedTree>(std::move(tree));
   };
   make(kImageSlot, image.root, image.lower ? &image.lower->root : nullptr, true);
-  if (image.has_layers())
-    make(kLayersSlot, image.layers, image.lower ? &image.lower->layers : nullptr, true);
+  uint64_t cells = 0;
+  for (size_t g = 0; g < groups; ++g)
+    make(layers_slot(g), image.layers[g], image.lower ? &image.lower->layers[g] : nullptr,
+         (cells += layers_.cells(g)) <= kKeptLayerCells);
   for (uint32_t v = 0; v < volumes; ++v)
     make(volume_slot(v), image.volumes[v], image.lower ? &image.lower->volumes[v] : nullptr,
          volumes <= kKeptVolumes);
@@ -297,6 +303,7 @@ CommittedTree ProgramImage::commit(const std::string& slot, uint8_t log_blowup) 
   Image image;
   image.log_blowup = image_->log_blowup;
   image.layer_heights = image_->layer_heights;
+  image.layers.resize(image.layer_heights.size());
   image.log_program = image_->log_program;
   image.runs = image_->runs;
   image.volumes = image_->volumes;
@@ -304,22 +311,25 @@ CommittedTree ProgramImage::commit(const std::string& slot, uint8_t log_blowup) 
   // A blank bank, whether the program has one or not: above all places, so that no other moves.
   const auto blank = static_cast<uint16_t>(banks_.count() + 1);
   image.runs.push_back({2 * chips::kReadOnlyBase, 1, BankKind::kBlank});
-  const bool of_layers = slot == kLayersSlot;
+  std::optional<size_t> group;
+  for (size_t g = 0; g < image.layer_heights.size() && !group; ++g)
+    if (layers_slot(g) == slot) group = g;
   std::optional<uint32_t> volume;
-  for (uint32_t v = 0; slot != kImageSlot && !of_layers && !volume; ++v)
+  for (uint32_t v = 0; slot != kImageSlot && !group && !volume; ++v)
     if (volume_slot(v) == slot) volume = v;
-  const std::vector<uint16_t> banks = of_layers ? std::vector<uint16_t>{} : banks_of(volume);
+  const std::vector<uint16_t> banks = group ? std::vector<uint16_t>{} : banks_of(volume);
   std::vector<BankUse> uses = {{kMachineBank}};
   for (const uint16_t bank : banks) uses.push_back({bank, banks_[bank].constant});
-  if (of_layers)
-    uses.push_back({kLayersBank, true});
+  if (group)
+    uses.push_back({layers_bank(*group), true});
   else if (!volume)
     uses.push_back({blank, true});
   const auto circuit = machine_circuit(image, uses);
   ZK_CHECK(circuit);
   Witness tables;
-  if (of_layers) {
-    tables.tables = layers_.tables(*circuit, layers_.no_counts());
+  if (group) {
+    tables.tables =
+        layers_.tables(*circuit, *group, std::make_shared<LayerCounts>(layers_.no_counts()));
   } else if (!volume) {
     tables = image_tables(*circuit, image.log_program, program_, layouts_.at(kMachineBank));
     tables.tables.push_back(bank_table(*circuit, blank, true, blank_bank()));
@@ -338,16 +348,33 @@ const CommittedTree& ProgramImage::tree(const std::string& slot, uint8_t log_blo
   return *tree;
 }
 
+uint64_t ProgramImage::other_groups_memory(std::span<const BankUse> uses,
+                                           uint8_t log_blowup) const {
+  uint64_t bytes = 0;
+  for (size_t g = 0; keep_all_groups_ && g < layers_.groups(); ++g)
+    if (std::ranges::find(uses, layers_bank(g), &BankUse::bank) == uses.end())
+      bytes += fixed_tree_memory(layers_.slot_rows(g), image_->made_for(log_blowup));
+  return bytes;
+}
+
+void ProgramImage::drop_groups_but(std::span<const BankUse> uses) {
+  for (size_t g = 0; g < layers_.groups(); ++g)
+    if (std::ranges::find(uses, layers_bank(g), &BankUse::bank) == uses.end())
+      std::erase_if(trees_,
+                    [slot = layers_slot(g)](const auto& tree) { return tree.first.first == slot; });
+}
+
 SlotTrees ProgramImage::fixed_trees(const Circuit& circuit, std::span<const BankUse> uses,
                                     uint8_t log_blowup) {
   SlotTrees out;
+  if (!keep_all_groups_) drop_groups_but(uses);
   const uint8_t made_for = image_->made_for(log_blowup);
   const auto add = [&](const std::string& slot) {
     out[circuit.slot(slot)] = &tree(slot, made_for);
   };
   add(kImageSlot);
   for (const BankUse& use : uses.subspan(1)) {
-    if (use.bank == kLayersBank) add(kLayersSlot);
+    if (is_layers_bank(use.bank)) add(layers_slot(layer_group(use.bank)));
     if (const auto volume = banks_[use.bank].volume) add(volume_slot(*volume));
   }
   return out;

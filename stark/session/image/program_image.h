@@ -43,17 +43,19 @@ inline constexpr uint64_t kMostCellsAtLowerRate = uint64_t{3}
                                                   << 19;  // of program table, banks, layers
 
 /// A program's image, but all roots are zero, which the shape of no proof depends on, and none are of
-/// a lower rate. REQUIRES: as ProgramImage::of().
-[[nodiscard]] Image image_without_roots(const vm::Program& program);
+/// a lower rate. `layers`: the program's. REQUIRES: as ProgramImage::of().
+[[nodiscard]] Image image_without_roots(const vm::Program& program, const LayerImage& layers);
 
 class ProgramImage {
  public:
   /// REQUIRES: the program is one that vm::load_elf accepted, and outlives this. `known`: its image, if somebody has
   /// made it before; then no tree is made now. One that cannot be this program's is not used.
-  /// `log_blowup`: for tests, this rate alone. Errors: kFormat, if it is too large.
+  /// For tests: `log_blowup`, this rate alone; `group_cells`, of a group of layers. Errors: kFormat, if it is
+  /// too large.
   [[nodiscard]] static Result<ProgramImage> of(const vm::Program& program,
                                                const Image* known = nullptr,
-                                               std::optional<uint8_t> log_blowup = {});
+                                               std::optional<uint8_t> log_blowup = {},
+                                               uint64_t group_cells = kGroupCells);
 
   [[nodiscard]] const Image& image() const { return *image_; }
   [[nodiscard]] const BankMap& banks() const { return banks_; }
@@ -62,11 +64,19 @@ class ProgramImage {
   /// Bank 0 are the machine words.
   [[nodiscard]] const BankLayout& bank(uint16_t bank) const;
   [[nodiscard]] const LayerImage& layers() const { return layers_; }
+  /// Whether the trees of all groups of layers are kept, once they are made, or only those that were asked for
+  /// last. At first they are.
+  void keep_all_groups(bool keep) { keep_all_groups_ = keep; }
+  [[nodiscard]] bool keeps_all_groups() const { return keep_all_groups_; }
+  /// Bytes of those that are kept beside those of these uses.
+  [[nodiscard]] uint64_t other_groups_memory(std::span<const BankUse> uses,
+                                             uint8_t log_blowup) const;
   /// What stands in the column `place` of a bank's row.
   [[nodiscard]] static uint32_t place_of(uint16_t bank, uint32_t row);
 
   /// The trees of the fixed slots of this image's circuit for these uses. Trees are made when they
-  /// are first asked for and kept. Not thread safe. The result is valid as long as this.
+  /// are first asked for and kept, those of groups of layers as said above. Not thread safe. The result is valid
+  /// until the next call.
   /// `log_blowup`: the circuit's.
   [[nodiscard]] SlotTrees fixed_trees(const Circuit& circuit, std::span<const BankUse> uses,
                                       uint8_t log_blowup = 1);
@@ -76,6 +86,7 @@ class ProgramImage {
   [[nodiscard]] const CommittedTree& tree(const std::string& slot, uint8_t log_blowup);
   [[nodiscard]] CommittedTree commit(const std::string& slot, uint8_t log_blowup) const;
   void make_roots();
+  void drop_groups_but(std::span<const BankUse> uses);
   /// Those whose columns stand in a volume, or none: in `image`.
   [[nodiscard]] std::vector<uint16_t> banks_of(std::optional<uint32_t> volume) const;
 
@@ -83,6 +94,7 @@ class ProgramImage {
   BankMap banks_{std::span<const Image::Run>{}};
   std::vector<chips::ProgramRow> program_;
   LayerImage layers_;
+  bool keep_all_groups_ = true;
   std::map<uint16_t, BankLayout> layouts_;  // of all banks but blank ones
   // By slot and rate.
   std::map<std::pair<std::string, uint8_t>, std::unique_ptr<CommittedTree>> trees_;

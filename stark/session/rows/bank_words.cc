@@ -27,7 +27,9 @@ std::vector<BankUse> touched_banks(const ProgramImage& image, const vm::Segment&
         }
     }
   }
-  if (calls_layers(segment)) uses.insert({kLayersBank, true});
+  if (calls_layers(segment))
+    for (const vm::LayerRow& row : segment.layer_calls.rows<vm::LayerRow>())
+      uses.insert({layers_bank(image.layers().group_of(row.layer)), true});
   return {uses.begin(), uses.end()};
 }
 

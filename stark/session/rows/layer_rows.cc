@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <set>
 
 #include "stark/chips/layer/layer_tables.h"
 #include "stark/chips/layer/pair.h"
@@ -12,6 +14,7 @@
 #include "stark/chips/layer/read.h"
 #include "stark/chips/layer/write_bytes.h"
 #include "stark/chips/layer/write_words.h"
+#include "stark/machine/circuit.h"
 
 namespace zkvm::stark::machine {
 namespace {
@@ -161,8 +164,8 @@ void LayerRows::Data::add(const Call& call) {
   const auto taps = static_cast<uint32_t>(layer.taps.size());
   for (uint32_t i = 0; i < layer.products_summed(); ++i) {
     ++counts.weights[entry.weights_row + i * entry.weights_each];
-    ++counts.mus[layer.back - layer.taps[i % taps]];
-    ++counts.lambdas[LayerImage::lambda_power(layer, i / taps, i % taps)];
+    ++counts.mus[entry.powers_row + layer.back - layer.taps[i % taps]];
+    ++counts.lambdas[entry.powers_row + LayerImage::lambda_power(layer, i / taps, i % taps)];
   }
   for (uint32_t q = 0; q < layer.rows(); ++q)
     counts.positions[entry.positions_row + q] += layer.output_words();
@@ -417,7 +420,8 @@ Four four(const Fp* cells) {
 
 /// Late columns of products: what the other tables answer is looked up by the keys that the rows have.
 struct LateProducts {
-  uint16_t read_chip, weights_chip;
+  uint16_t read_chip;
+  std::set<uint16_t> weights_chips;
 
   void operator()(const Witness& witness, const Table& table, const LatePowers& late,
                   Fp* out) const {
@@ -430,7 +434,7 @@ struct LateProducts {
           if (row.operand == Fp{} && row.count != Fp{})
             x[{row.clk.value(), row.quads.value()}] = four(&made[20 * r]);
         });
-      } else if (other.chip == weights_chip) {
+      } else if (weights_chips.contains(other.chip)) {
         const std::vector<Fp> made = witness.late_columns(other, WeightsTable::kLateWidth, late);
         std::vector<Fp> row(other.width);
         for (uint64_t r = 0; r < other.height(); ++r) {
@@ -512,7 +516,17 @@ std::vector<ChipRows> LayerRows::chip_rows() const {
 
 std::vector<Table> LayerRows::tables(
     const Circuit& circuit, const std::map<std::string, std::vector<uint8_t>>& heights) const {
-  std::vector<Table> out = data_->layers.tables(circuit, data_->counts);
+  std::set<size_t> groups;
+  for (const Call& call : data_->calls) groups.insert(data_->layers.group_of(call.layer));
+  std::vector<Table> out;
+  std::set<uint16_t> weights_chips;
+  for (const size_t group : groups) {
+    // The counts live as long as the rows.
+    const std::shared_ptr<const LayerCounts> counts(data_, &data_->counts);
+    std::ranges::move(data_->layers.tables(circuit, group, counts), std::back_inserter(out));
+    if (data_->layers.heights()[group][static_cast<size_t>(LayerTable::kWeights)] != 0)
+      weights_chips.insert(circuit.chip(layer_chip(LayerTable::kWeights, group)));
+  }
   const auto add = [&]<ChipDefinition Chip>(
                        const std::vector<typename Chip::template Cols<Fp>>& rows,
                        const Table::LateProducer& late) {
@@ -539,8 +553,8 @@ std::vector<Table> LayerRows::tables(
     ZK_CHECK(begin == rows.size());
   };
   add.operator()<LayerRead>(data_->read, late_read);
-  add.operator()<LayerProduct>(data_->products, LateProducts{circuit.chip(LayerRead::kName),
-                                                             circuit.chip(WeightsTable::kName)});
+  add.operator()<LayerProduct>(data_->products,
+                               LateProducts{circuit.chip(LayerRead::kName), weights_chips});
   add.operator()<LayerWriteBytes>(data_->bytes, late_write_bytes);
   add.operator()<LayerWriteWords>(data_->words, late_write_words);
   add.operator()<LayerPool>(data_->pools, {});

@@ -268,7 +268,7 @@ void Tables::add_ram(uint16_t bank) {
 }
 
 void Tables::add_bank(const BankUse& use) {
-  if (use.bank == kLayersBank) return;  // add_chips has them
+  if (is_layers_bank(use.bank)) return;  // add_chips has them
   if (use.constant) return add_constants(use.bank);
   if (!use.before)
     use.after ? add_ram<true, true>(use.bank) : add_ram<true, false>(use.bank);

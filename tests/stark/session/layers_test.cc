@@ -1,7 +1,14 @@
 // Calls of layers are proven: the witness satisfies the circuit, and the proof verifies.
-#include <cstdlib>
+#include <gmock/gmock.h>
 
+#include <cstdlib>
+#include <limits>
+#include <map>
+#include <set>
+
+#include "stark/chips/layer/layer_tables.h"
 #include "stark/chips/layer/read.h"
+#include "stark/session/image/program_image.h"
 #include "stark/session/rows/table_heights.h"
 #include "tests/stark/session/layer_guests.h"
 
@@ -60,6 +67,164 @@ TEST(Layers, InSegments) {
   const auto done = std::span(proven.segments).first(proven.segments.size() - 1);
   const Proven resumed = prove_execution(guest, {}, options, done);
   EXPECT_EQ(resumed.segments.back().proof, proven.segments.back().proof);
+}
+
+/// The groups that a segment lists, ascending.
+std::set<size_t> groups_of(std::span<const BankUse> uses) {
+  std::set<size_t> groups;
+  for (const BankUse& use : uses)
+    if (is_layers_bank(use.bank)) groups.insert(layer_group(use.bank));
+  return groups;
+}
+
+/// Each layer is a group of its own: several in a segment, and segments of one or none.
+TEST(Layers, InGroups) {
+  LayerGenerator random(78);
+  std::vector<vm::Layer> list = {dense_layer(2, 8, 1), random.pair(), random.pair()};
+  for (int i = 0; i < 4; ++i) list.push_back(random.layer());
+  const LayerGuest layers(std::move(list), 6);
+  Guest guest = Guest::of(layers.elf(), 1);
+  ASSERT_EQ(guest.image->layers().groups(), layers.layers.size());
+  SessionOptions options;
+  options.params = quick_params();
+  options.seed.emplace();
+  EXPECT_EQ(check_execution(guest, {}, options), "");
+  const Proven whole = prove_execution(guest, {}, options);
+  EXPECT_EQ(whole.execution.journal, layers.journal());
+  ASSERT_EQ(whole.segments.size(), 1u);
+  EXPECT_EQ(groups_of(whole.segments[0].uses).size(), layers.layers.size());
+
+  guest.image->keep_all_groups(false);
+  options.segment_cycles = 22;  // a call and its writes, mostly
+  EXPECT_EQ(check_execution(guest, {}, options), "");
+  const Proven proven = prove_execution(guest, {}, options);
+  EXPECT_EQ(proven.execution.journal, layers.journal());
+  std::set<size_t> all;
+  for (const SegmentProof& segment : proven.segments) {
+    const std::set<size_t> groups = groups_of(segment.uses);
+    EXPECT_LE(groups.size(), 2u);
+    all.insert(groups.begin(), groups.end());
+  }
+  EXPECT_EQ(all.size(), layers.layers.size());
+  const auto done = std::span(proven.segments).first(2);
+  const Proven resumed = prove_execution(guest, {}, options, done);
+  for (size_t i = 2; i < proven.segments.size(); ++i)
+    EXPECT_EQ(resumed.segments[i].proof, proven.segments[i].proof) << i;
+}
+
+/// SOUNDNESS: what two groups answer, they answer under different keys, powers alone excepted; and what one
+/// group has of each layer is what it has where all layers are one group.
+TEST(LayerImage, KeysAreNumberedThroughGroups) {
+  LayerGenerator random(79);
+  std::vector<vm::Layer> list = {dense_layer(2, 8, 1), dense_layer(2, 8, 1), random.pair()};
+  for (int i = 0; i < 12; ++i) list.push_back(random.layer());
+  list.push_back(list[2]);
+  for (uint32_t i = 0; i < list.size(); ++i) list[i].id = 7 * i;
+  const auto one = LayerImage::of(list, 2), groups = LayerImage::of(list, 2, 1);
+  ASSERT_TRUE(one && groups);
+  EXPECT_EQ(one->groups(), 1u);
+  ASSERT_EQ(groups->groups(), list.size());
+  // By bus and number of the tuple's key, the group that answers it.
+  std::map<std::pair<uint16_t, uint32_t>, size_t> answers;
+  for (size_t g = 0; g < groups->groups(); ++g) {
+    EXPECT_EQ(groups->group_of(g), g);
+    Image image;
+    image.layer_heights = groups->heights();
+    image.layers.resize(list.size());
+    const std::vector<BankUse> uses = {{kMachineBank}, {layers_bank(g), true}};
+    const auto circuit = machine_circuit(image, uses);
+    ASSERT_TRUE(circuit) << circuit.error().message;
+    const auto counts = std::make_shared<const LayerCounts>(groups->no_counts());
+    for (const Table& table : groups->tables(*circuit, g, counts)) {
+      const ChipKey& chip = circuit->key().chips[table.chip];
+      if (circuit->recorded(table.chip).key.name == chips::PowersTable::kName) continue;
+      std::vector<Fp> row(table.width);
+      for (uint64_t r = 0; r < table.height(); ++r) {
+        table.read(r, 1, row.data());
+        for (const Interaction& answer : chip.interactions) {
+          const AffineForm& form = answer.tuple[0];
+          Fp key = Fp::from_wire(form.constant);
+          for (const auto& [column, coefficient] : form.terms)
+            key += Fp::from_wire(coefficient) * row[column];
+          const bool pairs = answer.bus == chips::kPairByte.id;
+          const bool layer = answer.bus == chips::kLayer.id;
+          if (layer ? row[1] == Fp::from(1 << 16) : key.value() < (pairs ? 1u << 16 : 1u)) continue;
+          const auto [found, is_new] = answers.try_emplace({answer.bus, key.value()}, g);
+          EXPECT_EQ(found->second, g) << chip.name << ": key " << key.value();
+        }
+      }
+    }
+  }
+  std::set<uint16_t> buses;
+  for (const auto& [key, group] : answers) buses.insert(key.first);
+  EXPECT_EQ(buses.size(), 8u);  // all but powers
+}
+
+/// Groups are as long as fits.
+TEST(LayerImage, AGroupTakesWhatFits) {
+  std::vector<vm::Layer> list;
+  for (uint32_t i = 0; i < 300; ++i) list.push_back(dense_layer(40, 32, i));
+  for (uint32_t i = 0; i < list.size(); ++i) list[i].id = i;
+  const auto one = LayerImage::of(list, 2);
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->groups(), 1u);
+  for (const uint64_t most : {uint64_t{1} << 20, one->cells() / 2, one->cells() - 1}) {
+    const auto image = LayerImage::of(list, 2, most);
+    ASSERT_TRUE(image);
+    ASSERT_GE(image->groups(), 2u);
+    for (size_t g = 0; g < image->groups(); ++g) {
+      EXPECT_LE(image->cells(g), most);
+      if (g + 1 == image->groups()) continue;
+      size_t end = 0;
+      while (image->group_of(end) <= g) ++end;
+      size_t first = 0;
+      while (image->group_of(first) < g) ++first;
+      const auto longer = LayerImage::of(std::span(list).subspan(first, end + 1 - first), 2);
+      EXPECT_GT(longer->cells(), most) << "group " << g;
+    }
+    EXPECT_EQ(image->group_of(list.size() - 1), image->groups() - 1);
+  }
+  EXPECT_EQ(LayerImage::of(list, 2, one->cells())->groups(), 1u);
+}
+
+/// Segments are as few as memory allows; a call that does not fit alone is named.
+TEST(Layers, AreSpreadOverSegmentsByMemory) {
+  std::vector<vm::Layer> list;
+  for (uint32_t i = 0; i < 8; ++i) {
+    vm::Layer& layer = list.emplace_back(dense_layer(4, 128, i));
+    layer.name = "layer" + std::to_string(i);
+    layer.functions.clear();
+    for (uint32_t o = 0; o < layer.outputs; ++o) {
+      vm::LayerFunction function;
+      for (int step = 0; step < 256; ++step)
+        function.steps.push_back({40 * step + static_cast<int>(o), static_cast<uint8_t>(step + i)});
+      layer.functions.push_back(function);
+      layer.function_of[o] = static_cast<uint16_t>(o);
+    }
+    layer.quads = 4;
+  }
+  const LayerGuest layers(std::move(list), 6);
+  const auto program = vm::load_elf(layers.elf());
+  ASSERT_TRUE(program);
+  auto groups = LayerImage::of(program->layers, kImageRate, 1 << 20);
+  ASSERT_TRUE(groups);
+  Image known = image_without_roots(*program, *groups);
+  auto image = ProgramImage::of(*program, &known, {}, 1 << 20);  // makes no tree
+  ASSERT_TRUE(image);
+  SessionOptions options;
+  options.log_blowup = 1;
+  size_t segments = 1;
+  for (options.memory_bytes = 1000u << 20;; options.memory_bytes -= options.memory_bytes / 16) {
+    const auto session = Session::plan(*program, *image, {}, options);
+    if (!session) {
+      EXPECT_EQ(session.error().code, ErrorCode::kMemory);
+      EXPECT_THAT(session.error().message, ::testing::HasSubstr("memory: expected at least"));
+      break;
+    }
+    EXPECT_GE(session->segments(), segments);
+    segments = session->segments();
+  }
+  EXPECT_GE(segments, 4u);
 }
 
 /// More rows than a table of a power of two should have: jobs are spread, whole.
@@ -138,7 +303,8 @@ TEST(Layers, ListsThatAreTooLongAreRefused) {
   }
   EXPECT_EQ(pool.complaint(), std::nullopt);
   const std::vector<vm::Layer> pools(3, pool);
-  const auto image = LayerImage::of(pools, 2);
+  EXPECT_EQ(LayerImage::of(pools, 2)->groups(), 3u);
+  const auto image = LayerImage::of(pools, 2, std::numeric_limits<uint64_t>::max());
   ASSERT_FALSE(image);
   EXPECT_EQ(image.error().message,
             "layers: table windows: expected at most 4194304 rows, found 6291456 or more");

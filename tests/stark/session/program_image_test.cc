@@ -179,7 +179,7 @@ TEST(ProgramImage, WithoutRootsHasTheSameBanks) {
   file.segments.push_back({0x100000, PF_R | PF_W, zeros, 0x10000});  // blank, though in the file
   file.segments.push_back({0x200000, PF_R | PF_W, {1}, 0x300000});
   const ProgramImage image = image_of(file);
-  const Image outline = image_without_roots(program_of(file));
+  const Image outline = image_without_roots(program_of(file), {});
   EXPECT_EQ(outline.runs, image.image().runs);
   EXPECT_EQ(outline.log_program, image.image().log_program);
   EXPECT_EQ(outline.volumes.size(), image.image().volumes.size());

@@ -25,15 +25,17 @@ struct Guest {
   vm::Program program;
   std::unique_ptr<ProgramImage> image;
 
-  explicit Guest(vm::Program loaded) : program(std::move(loaded)) {
-    auto made = ProgramImage::of(program);
+  /// `group_cells`: of its image's groups of layers; with 1 each layer is one.
+  explicit Guest(vm::Program loaded, uint64_t group_cells = kGroupCells)
+      : program(std::move(loaded)) {
+    auto made = ProgramImage::of(program, nullptr, {}, group_cells);
     EXPECT_TRUE(made) << made.error().message;
     image = std::make_unique<ProgramImage>(*std::move(made));
   }
-  static Guest of(const std::vector<uint8_t>& elf) {
+  static Guest of(const std::vector<uint8_t>& elf, uint64_t group_cells = kGroupCells) {
     auto program = vm::load_elf(elf);
     EXPECT_TRUE(program) << program.error().message;
-    return Guest(*std::move(program));
+    return Guest(*std::move(program), group_cells);
   }
   static Guest of(const std::vector<uint32_t>& text, std::vector<uint8_t> data = {}) {
     return of(vm::test::ElfFile::of(text, std::move(data)).bytes());
