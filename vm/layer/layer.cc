@@ -5,6 +5,7 @@
 #include <zk/nn/requantise.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -38,6 +39,24 @@ std::optional<std::string> complaint_of(const LayerFunction& f) {
 }
 
 uint8_t byte_of(uint32_t word, uint32_t lane) { return static_cast<uint8_t>(word >> (8 * lane)); }
+
+// What weights in memory are as those of a layer, from its words.
+std::vector<int16_t> weights_of(const Layer& layer, std::span<const uint32_t> words) {
+  const Layer::MemoryWeights& w = *layer.memory_weights;
+  const uint32_t each = layer.group_outputs();
+  std::vector<int16_t> weights(words.size() * 4);
+  for (size_t n = 0; n < layer.products_summed(); ++n)
+    for (uint32_t o = 0; o < each; ++o) {  // word (n, o / 4, o % 4)
+      const uint32_t word = words[n * each + o];
+      for (uint32_t lane = 0; lane < 4; ++lane) {
+        const uint32_t channel = w.by_outputs ? o % 4 : lane;
+        const uint32_t output = w.by_outputs ? o / 4 * 4 + lane : o;
+        weights[(n * 4 + channel) * each + output] =
+            static_cast<int16_t>(byte_of(word, lane) - w.zero);
+      }
+    }
+  return weights;
+}
 
 // acc[i] += x w[i]. The hot loop of a run.
 #if defined(__x86_64__)
@@ -82,15 +101,21 @@ std::vector<uint32_t> pair(const Layer& layer, std::span<const uint32_t> words) 
   return out;
 }
 
-// Whether no two (position, quad) have one word.
-bool are_apart(uint32_t positions, uint32_t step, uint32_t quads, uint32_t quad_step) {
-  const bool quads_inside =
-      (quads == 1 || quad_step >= 4) &&
-      (positions == 1 || uint64_t{step} >= uint64_t{quads - 1} * quad_step + 4);
-  const bool positions_inside =
-      (positions == 1 || step >= 4) &&
-      (quads == 1 || uint64_t{quad_step} >= uint64_t{positions - 1} * step + 4);
-  return quads_inside || positions_inside;
+// Whether no two (i, j, ..), 0 <= i < count of the first axis and so on, have one word. Sufficient: one axis
+// steps over all that those within it reach.
+struct Axis {
+  uint64_t count, step;
+};
+template <size_t kAxes>
+bool are_apart(std::array<Axis, kAxes> axes) {
+  std::ranges::sort(axes, {}, &Axis::step);
+  uint64_t reach = 4;
+  for (const auto& [count, step] : axes) {
+    if (count == 1) continue;
+    if (step < reach) return false;
+    reach += (count - 1) * step;
+  }
+  return true;
 }
 
 }  // namespace
@@ -171,14 +196,38 @@ uint64_t Layer::out_extent() const {
   return last + uint64_t{4} * output_words();
 }
 
+uint64_t Layer::weights_extent() const {
+  const MemoryWeights& w = *memory_weights;
+  return (products_summed() - 1) * w.product_step + uint64_t{group_outputs() / 4 - 1} * w.row_step +
+         uint64_t{3} * w.lane_step + 4;
+}
+
+uint64_t Layer::w_extent() const {
+  const auto& bias_at = memory_weights->bias;
+  return bias_at ? *bias_at + uint64_t{4} * outputs : weights_extent();
+}
+
 uint64_t Layer::products() const {
-  return kind == Kind::kLinear ? uint64_t{emits.size()} * weights.size() : 0;
+  const uint64_t of_weights = memory_weights ? 4 * weight_words() : weights.size();
+  return kind == Kind::kLinear ? emits.size() * of_weights : 0;
 }
 
 std::vector<Layer::Range> Layer::ranges() const {
   std::vector<Range> out(outputs);
   const uint32_t each = group_outputs(), group_quads = quads / groups;
   const int64_t least = -int64_t{zero}, greatest = 255 - int64_t{zero};
+  if (memory_weights) {
+    const int64_t count = int64_t{group_quads} * 4 * static_cast<int64_t>(taps.size());
+    const int64_t least_weight = -int64_t{memory_weights->zero};
+    const int64_t greatest_weight = 255 + least_weight;
+    const int64_t end_of_bias = memory_weights->bias ? kMemoryBiasEnd : 0;
+    Range range;
+    range.low = count * std::min(least * greatest_weight, greatest * least_weight) - end_of_bias;
+    range.high = count * std::max(least * least_weight, greatest * greatest_weight) +
+                 std::max<int64_t>(end_of_bias - 1, 0);
+    out.assign(outputs, range);
+    return out;
+  }
   for (uint32_t o = 0; o < outputs; ++o) out[o] = {bias[o], bias[o]};
   for (uint32_t quad = 0; quad < quads; ++quad)
     for (uint32_t row = 0; row < 4 * taps.size(); ++row) {
@@ -206,9 +255,44 @@ std::optional<std::string> Layer::complaint_of_b() const {
   if (b_extent() > kMaxLayerExtent)
     return fmt::format("bytes spanned by b: expected 1..{}, found {}", kMaxLayerExtent, b_extent());
   // SOUNDNESS: as above. A word of a may be one of b, which is read one subtick later.
-  if (!are_apart(positions_b, step_b, quads, quad_step_b))
+  if (!are_apart<2>({{{positions_b, step_b}, {quads, quad_step_b}}}))
     return "steps of b: some words would be read twice";
   if (!pair_table.has_value()) return "pair: expected a table, found none";
+  return std::nullopt;
+}
+
+// REQUIRES: it is linear; outputs, groups, taps and quads are within their limits.
+std::optional<std::string> Layer::complaint_of_w() const {
+  const MemoryWeights& w = *memory_weights;
+  if (!weights.empty() || !bias.empty())
+    return fmt::format("weights in memory: expected none of its own, found {} and {} biases",
+                       weights.size(), bias.size());
+  if (weight_words() + bias_words() > kMaxLayerWords)
+    return fmt::format("words of weights in memory: expected 1..{}, found {}", kMaxLayerWords,
+                       weight_words() + bias_words());
+  if (w.lane_step % 4 != 0 || w.row_step % 4 != 0 || w.product_step % 4 != 0 ||
+      w.bias.value_or(0) % 4 != 0)
+    return "steps of weights in memory: expected multiples of 4";
+  if (w.bias && *w.bias < weights_extent())
+    return fmt::format(
+        "biases in memory: expected them behind {} bytes of weights, found them at {}",
+        weights_extent(), *w.bias);
+  if (w_extent() > kMaxLayerExtent)
+    return fmt::format("bytes spanned by weights in memory: expected 1..{}, found {}",
+                       kMaxLayerExtent, w_extent());
+  // SOUNDNESS: as above.
+  if (!are_apart<3>({{{products_summed(), w.product_step},
+                      {group_outputs() / 4, w.row_step},
+                      {4, w.lane_step}}}))
+    return "steps of weights in memory: some words would be read twice";
+  const Range range = ranges().front();  // of each output
+  if (const int64_t most = std::max(-range.low, range.high); most > kMaxLayerSum)
+    return fmt::format("weights in memory: expected sums of at most {}, found up to {}",
+                       kMaxLayerSum, most);
+  // Whatever the weights, a step may be as long as all sums.
+  if (const int64_t span = range.high - range.low; !sums && span > kMaxMemoryWeightsSpan)
+    return fmt::format("weights in memory: expected sums that span at most {}, found {}",
+                       kMaxMemoryWeightsSpan, span);
   return std::nullopt;
 }
 
@@ -233,7 +317,7 @@ std::optional<std::string> Layer::complaint() const {
   if (in_extent() > kMaxLayerExtent)
     return at_most("bytes spanned by the input", in_extent(), kMaxLayerExtent);
   // SOUNDNESS: a word that is read twice at one time has no proof.
-  if (!are_apart(positions, step, quads, quad_step))
+  if (!are_apart<2>({{{positions, step}, {quads, quad_step}}}))
     return "steps: some words of the input would be read twice";
   if (auto bad = complaint_of_b()) return bad;
   for (const uint32_t tap : taps)
@@ -244,14 +328,16 @@ std::optional<std::string> Layer::complaint() const {
     if (outputs == 0 || outputs % 4 != 0 || outputs % (uint64_t{4} * groups) != 0)
       return fmt::format("outputs: expected a multiple of 4 for each of {} groups, found {}",
                          groups, outputs);
-  } else if (sums || groups != 1 || zero != 0 || !weights.empty() || !bias.empty() ||
-             !functions.empty() || !function_of.empty()) {
+  } else if (sums || groups != 1 || zero != 0 || memory_weights || !weights.empty() ||
+             !bias.empty() || !functions.empty() || !function_of.empty()) {
     return kind == Kind::kMaxPool ? "max pool: expected no weights, found some"
                                   : "pair: expected no weights, found some";
   }
   if (auto bad = at_most("words of output at a position", output_words(), kMaxLayerWords))
     return bad;
   if (auto bad = at_most("words written", words_written(), kMaxLayerWords)) return bad;
+  if (memory_weights)
+    if (auto bad = complaint_of_w()) return bad;
   if (auto bad = at_most("rows of a table", table_rows(), kMaxLayerRows)) return bad;
   for (size_t i = 0; i < emits.size(); ++i) {
     const auto [q, offset] = emits[i];
@@ -281,11 +367,11 @@ std::optional<std::string> Layer::complaint() const {
   const uint64_t expected = in_words / positions * taps.size() * 4 * group_outputs();
   if (auto bad = at_most("weights", expected, kMaxLayerWeights)) return bad;
   if (auto bad = at_most("products", expected * positions, kMaxLayerProducts)) return bad;
-  if (weights.size() != expected)
+  if (!memory_weights && weights.size() != expected)
     return fmt::format("weights: expected {}, found {}", expected, weights.size());
   for (const int16_t w : weights)
     if (w < -255 || w > 255) return fmt::format("weight: expected -255..255, found {}", w);
-  if (bias.size() != outputs)
+  if (!memory_weights && bias.size() != outputs)
     return fmt::format("biases: expected {}, found {}", outputs, bias.size());
   if (function_of.size() != (sums ? 0 : outputs))
     return fmt::format("functions of outputs: expected {}, found {}", sums ? 0 : outputs,
@@ -296,6 +382,7 @@ std::optional<std::string> Layer::complaint() const {
       return fmt::format("function: expected one of {}, found {}", functions.size(), f);
   for (size_t i = 0; i < functions.size(); ++i)
     if (auto bad = complaint_of(functions[i])) return fmt::format("function {} {}", i, *bad);
+  if (memory_weights) return std::nullopt;
   const std::vector<Range> of_sums = ranges();
   for (uint32_t o = 0; o < outputs; ++o) {
     // The raw sum alone must be an integer, too.
@@ -310,6 +397,11 @@ std::optional<std::string> Layer::complaint() const {
 
 std::vector<int32_t> layer_sums(const Layer& layer, std::span<const uint32_t> words) {
   const uint32_t each = layer.group_outputs(), group_quads = layer.quads / layer.groups;
+  std::vector<int16_t> of_memory;
+  if (layer.memory_weights)
+    of_memory = weights_of(
+        layer, words.subspan(size_t{layer.quads} * layer.positions, layer.weight_words()));
+  const std::vector<int16_t>& weights = layer.memory_weights ? of_memory : layer.weights;
   std::vector<int32_t> sums(size_t{layer.rows()} * layer.outputs);
   for (uint32_t quad = 0; quad < layer.quads; ++quad)
     for (uint32_t p = 0; p < layer.positions; ++p) {
@@ -321,7 +413,7 @@ std::vector<int32_t> layer_sums(const Layer& layer, std::span<const uint32_t> wo
           const size_t q = size_t{p} + layer.back - layer.taps[t];
           const size_t row = (size_t{quad} * layer.taps.size() + t) * 4 + lane;
           accumulate(&sums[q * layer.outputs + size_t{quad} / group_quads * each],
-                     &layer.weights[row * each], x, each);
+                     &weights[row * each], x, each);
         }
       }
     }
@@ -332,13 +424,16 @@ std::vector<uint32_t> layer_results(const Layer& layer, std::span<const uint32_t
   if (layer.kind == Layer::Kind::kMaxPool) return max_pool(layer, words);
   if (layer.kind == Layer::Kind::kPair) return pair(layer, words);
   const std::vector<int32_t> raw = layer_sums(layer, words);
+  const std::span<const uint32_t> of_memory = words.last(layer.bias_words());
+  const auto bias = [&](uint32_t o) {
+    if (!layer.memory_weights) return layer.bias[o];
+    return of_memory.empty() ? 0 : static_cast<int32_t>(of_memory[o]);
+  };
   std::vector<uint32_t> out;
   out.reserve(size_t{layer.output_words()} * layer.emits.size());
   for (uint32_t word = 0; word < layer.output_words(); ++word)
     for (const auto& [q, offset] : layer.emits) {
-      const auto sum = [&](uint32_t o) {
-        return raw[size_t{q} * layer.outputs + o] + layer.bias[o];
-      };
+      const auto sum = [&](uint32_t o) { return raw[size_t{q} * layer.outputs + o] + bias(o); };
       if (layer.sums) {
         out.push_back(static_cast<uint32_t>(sum(word)));
         continue;

@@ -18,6 +18,8 @@
 //
 //   word at  out + offset + 4 o  =  raw[q][o] + bias_o, in two's complement
 //
+// The weights of a linear layer are its own, or an operand in memory, w (MemoryWeights).
+//
 // A max pool has taps but neither weights nor groups: byte k of quad at out + offset + 4 quad is the
 // greatest of x[q - D + d_t][k] over the taps, all of which lie in [0, positions).
 //
@@ -95,6 +97,10 @@ inline constexpr uint32_t kMaxLayerTaps = 1u << 16;
 // seconds at most.
 inline constexpr uint64_t kMaxLayerProducts = uint64_t{1} << 34;
 inline constexpr size_t kMaxLayerName = 63;
+// Biases in memory are in [-kMemoryBiasEnd, kMemoryBiasEnd); a call with another one traps.
+inline constexpr int32_t kMemoryBiasEnd = 1 << 28;
+// Of the sums that steps tell apart where weights are in memory: one interval may be all of it.
+inline constexpr int64_t kMaxMemoryWeightsSpan = (int64_t{1} << 30) - (int64_t{1} << 25);
 
 struct Layer {
   enum class Kind : uint8_t { kLinear = 0, kMaxPool = 1, kPair = 2 };
@@ -102,6 +108,22 @@ struct Layer {
     uint32_t position;  // q
     uint32_t offset;    // bytes, a multiple of 4
     bool operator==(const Emit&) const = default;
+  };
+  // Weights in memory instead of the layer: a call has one more operand, w. They are bytes less `zero`. With
+  // products numbered n = quad taps + tap, OG outputs in a group and 0 <= j < OG / 4, 0 <= i < 4, there is a
+  // word (n, j, i) at
+  //
+  //   w + n product_step + j row_step + i lane_step
+  //
+  // whose byte k belongs to channel k of the quad and output 4 j + i of the group ([output][channel]: A B^T),
+  // or whose byte m, by_outputs, to channel i and output 4 j + m ([channel][output]: A B).
+  struct MemoryWeights {
+    bool by_outputs = false;
+    uint8_t zero = 0;
+    uint32_t lane_step = 4, row_step = 16, product_step = 16;  // bytes, multiples of 4
+    // Where int32 biases of all outputs stand, from w, behind all weights; nowhere: they are 0.
+    std::optional<uint32_t> bias = std::nullopt;
+    bool operator==(const MemoryWeights&) const = default;
   };
 
   uint32_t id = 0;   // what a guest calls it by; unique in a program
@@ -120,6 +142,8 @@ struct Layer {
   std::vector<int32_t> bias;             // of each output
   std::vector<LayerFunction> functions;  // each once
   std::vector<uint16_t> function_of;     // of each output; empty with `sums`
+  std::optional<MemoryWeights> memory_weights =
+      std::nullopt;  // then `weights` and `bias` are empty
   // Of pairs; 0 and none of others. positions_b is 1 or `positions`.
   uint32_t positions_b = 0, step_b = 0, quad_step_b = 0;
   PairTable pair_table;
@@ -150,9 +174,17 @@ struct Layer {
   [[nodiscard]] uint64_t products_summed() const {
     return kind == Kind::kLinear ? uint64_t{quads} * taps.size() : 0;
   }
-  // Words that a call reads, of both inputs.
+  // Of w: words of weights, and biases.
+  [[nodiscard]] uint64_t weight_words() const {
+    return memory_weights ? products_summed() * group_outputs() : 0;
+  }
+  [[nodiscard]] uint64_t bias_words() const {
+    return memory_weights && memory_weights->bias ? outputs : 0;
+  }
+  // Words that a call reads, of all its inputs.
   [[nodiscard]] uint64_t words_read() const {
-    return uint64_t{quads} * positions + uint64_t{quads} * positions_b;
+    return uint64_t{quads} * positions + uint64_t{quads} * positions_b + weight_words() +
+           bias_words();
   }
   [[nodiscard]] uint64_t words_written() const { return uint64_t{output_words()} * emits.size(); }
   // Rows that a writing chip of the proof has for a call.
@@ -178,11 +210,13 @@ struct Layer {
   [[nodiscard]] uint64_t b_extent() const {  // of pairs
     return uint64_t{positions_b - 1} * step_b + uint64_t{quads - 1} * quad_step_b + 4;
   }
+  [[nodiscard]] uint64_t weights_extent() const;  // of memory_weights, without biases
+  [[nodiscard]] uint64_t w_extent() const;        // with them
   [[nodiscard]] uint64_t out_extent() const;
   // Products of a call, of weights that are there.
   [[nodiscard]] uint64_t products() const;
 
-  // The least and greatest raw + bias of an output, whatever the input bytes.
+  // The least and greatest raw + bias of an output, whatever the input bytes, and those of weights in memory.
   struct Range {
     int64_t low, high;
   };
@@ -195,13 +229,16 @@ struct Layer {
 
  private:
   [[nodiscard]] std::optional<std::string> complaint_of_b() const;
+  [[nodiscard]] std::optional<std::string> complaint_of_w() const;
 };
 
-// raw of a linear layer: raw[q * outputs + o]. `words`: quad-major, words[quad * positions + p].
+// raw of a linear layer: raw[q * outputs + o]. `words`: quad-major, words[quad * positions + p]; those of weights in
+// memory behind them, by (n, j, i).
 [[nodiscard]] std::vector<int32_t> layer_sums(const Layer& layer, std::span<const uint32_t> words);
 
 // The words that a call writes: of each output word in turn those of all emits,
-// [word * emits.size() + emit]. `words`: as above, and of a pair behind them those of b, by quads too.
+// [word * emits.size() + emit]. `words`: as above; of a pair behind them those of b, by quads too; biases in memory
+// last, by output.
 [[nodiscard]] std::vector<uint32_t> layer_results(const Layer& layer,
                                                   std::span<const uint32_t> words);
 
@@ -211,6 +248,13 @@ struct Layer {
 }
 [[nodiscard]] inline uint32_t b_offset(const Layer& layer, uint32_t quad, uint32_t position) {
   return position * layer.step_b + quad * layer.quad_step_b;
+}
+[[nodiscard]] inline uint32_t w_offset(const Layer& layer, uint32_t n, uint32_t j, uint32_t i) {
+  const Layer::MemoryWeights& w = *layer.memory_weights;
+  return n * w.product_step + j * w.row_step + i * w.lane_step;
+}
+[[nodiscard]] inline uint32_t bias_offset(const Layer& layer, uint32_t output) {
+  return *layer.memory_weights->bias + 4 * output;
 }
 [[nodiscard]] inline uint32_t out_offset(const Layer& layer, uint32_t word, uint32_t emit) {
   return layer.emits[emit].offset + 4 * word;

@@ -30,6 +30,11 @@ bool may_read_b(const LayerCall& call, const Memory& memory) {
                     [&](auto f) { for_words_of_b(call, f); });
 }
 
+bool may_read_w(const LayerCall& call, const Memory& memory) {
+  return may_access(call.b, call.layer->w_extent(), memory,
+                    [&](auto f) { for_words_of_w(call, f); });
+}
+
 bool may_write(const LayerCall& call, const Memory& memory) {
   return may_access(call.out, call.layer->out_extent(), memory,
                     [&](auto f) { for_words_written(call, f); });
@@ -39,6 +44,7 @@ void touch_layer(const LayerCall& call, Memory& memory) {
   const auto touch = [&](uint32_t address) { ZK_CHECK(memory.touch_word(address, 4, true)); };
   for_words_read(call, touch);
   for_words_of_b(call, touch);
+  for_words_of_w(call, touch);
   for_words_written(call, touch);
 }
 
@@ -51,6 +57,7 @@ void run_layer(const LayerCall& call, Memory& memory) {
   };
   for_words_read(call, read);
   for_words_of_b(call, read);
+  for_words_of_w(call, read);
   const std::vector<uint32_t> results = layer_results(*call.layer, words);
   size_t i = 0;
   for_words_written(

@@ -14,6 +14,8 @@ inline constexpr uint32_t kSysExit = 93;   // exit(code): does not return
 inline constexpr uint32_t kSysLayer = 0x7a6b0001;
 // layer_pair(id, a, b, out): id. The same, of a layer with two inputs; out in a3.
 inline constexpr uint32_t kSysLayerPair = 0x7a6b0002;
+// layer_weights(id, in, w, out): id. The same, of a layer whose weights are the operand w; out in a3.
+inline constexpr uint32_t kSysLayerWeights = 0x7a6b0003;
 
 inline constexpr uint32_t kFdInput =
     0;  // private input, whole words: buffer and length multiples of 4
