@@ -81,7 +81,7 @@ struct TransferRow {  // one word of input or journal, at 4 clk + 2 of its syste
 struct LayerRow {  // a call of a layer; registers at 4 clk + 2
   uint32_t clk, index;
   Access a7, a0, a1, a2;
-  Access a3;       // of pairs alone
+  Access a3;       // of layers with two inputs alone
   uint32_t layer;  // in Program::layers
   uint32_t word;   // index of its first word in `layer_words`
 };

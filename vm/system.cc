@@ -33,6 +33,7 @@ tl::expected<SystemCall, Fault> System::plan(const Registers& x, const Memory& m
       return SystemCall{.kind = SystemCall::Kind::kExit, .result = x[kA0]};
     case zk::abi::kSysLayer:
     case zk::abi::kSysLayerPair:
+    case zk::abi::kSysLayerWeights:
       return plan_layer(x, memory);
     default:
       return fault(TrapKind::kUnknownSystemCall, 0, x[kA7]);
@@ -74,18 +75,21 @@ tl::expected<SystemCall, Fault> System::plan_write(const Registers& x, const Mem
 }
 
 tl::expected<SystemCall, Fault> System::plan_layer(const Registers& x, const Memory& memory) {
-  const bool pair = x[kA7] == zk::abi::kSysLayerPair;
-  const uint32_t id = x[kA0], in = x[kA1], b = pair ? x[kA2] : 0, out = pair ? x[kA3] : x[kA2];
+  const uint32_t id = x[kA0];
   const Layer* layer = memory.program().layer(id);
-  if (layer == nullptr || (layer->kind == Layer::Kind::kPair) != pair)
+  if (layer == nullptr || call_number(*layer) != x[kA7])
     return fault(TrapKind::kUnknownLayer, 0, id);
+  const bool two = has_second_input(*layer);
+  const uint32_t in = x[kA1], b = two ? x[kA2] : 0, out = two ? x[kA3] : x[kA2];
   const LayerCall call{layer, in, out, b};
   const auto extent = [](uint64_t bytes) { return static_cast<uint32_t>(bytes); };
   if (!may_read(call, memory)) return fault(TrapKind::kBadBuffer, in, extent(layer->in_extent()));
-  if (pair && !may_read_b(call, memory))
-    return fault(TrapKind::kBadBuffer, b, extent(layer->b_extent()));
+  if (two && !may_read_b(call, memory))
+    return fault(TrapKind::kBadBuffer, b, extent(second_extent(*layer)));
   if (!may_write(call, memory))
     return fault(TrapKind::kBadBuffer, out, extent(layer->out_extent()));
+  if (const auto bad = bad_bias(call, memory))
+    return fault(TrapKind::kBadBias, bad->address, bad->word);
   return SystemCall{.kind = SystemCall::Kind::kLayer, .result = id, .layer = call};
 }
 

@@ -326,20 +326,20 @@ void Tracer::Execution::end_call(Segment& segment) {
 
 void Tracer::Execution::record_layer(Segment& segment, const SystemCall& call) {
   const uint32_t now = clk_ * 4 + 2;
-  const bool is_pair = call.layer.layer->kind == Layer::Kind::kPair;
   const auto layer = static_cast<uint32_t>(call.layer.layer - program_.layers.data());
   segment.layer_rows += call.layer.layer->table_rows();
   layer_cost_ += cost_of(layer);
   if (!groups_called_.empty()) groups_called_[segment_limits_.costs.group[layer]] = true;
-  segment.layer_calls.push(LayerRow{.clk = clk_,
-                                    .index = (pc_ - text_.base) / 4,
-                                    .a7 = access(kA7, now),
-                                    .a0 = access(kA0, now),
-                                    .a1 = access(kA1, now),
-                                    .a2 = access(kA2, now),
-                                    .a3 = is_pair ? access(kA3, now) : Access{},
-                                    .layer = layer,
-                                    .word = static_cast<uint32_t>(segment.layer_words.size())});
+  segment.layer_calls.push(
+      LayerRow{.clk = clk_,
+               .index = (pc_ - text_.base) / 4,
+               .a7 = access(kA7, now),
+               .a0 = access(kA0, now),
+               .a1 = access(kA1, now),
+               .a2 = access(kA2, now),
+               .a3 = has_second_input(*call.layer.layer) ? access(kA3, now) : Access{},
+               .layer = layer,
+               .word = static_cast<uint32_t>(segment.layer_words.size())});
   touch_layer(call.layer, memory_);
   core_.save_new_pages();
   const auto record = [&](uint32_t time) {

@@ -28,6 +28,7 @@ constexpr std::array<KindText, kTrapKindCount> kTexts = {{
     {"bad-file-descriptor", "bad file descriptor {1} (0 input, 1 and 2 console, 3 journal)"},
     {"bad-buffer", "buffer at {0:#x} of {1} bytes is misaligned or not wholly accessible"},
     {"bad-length", "length {1} is too large or not a multiple of 4"},
+    {"bad-bias", "bias {1:#x} at {0:#x} is not in [-2^28, 2^28), which the tensor unit has"},
     {"journal-limit", "journal limit reached by a write of {1} bytes"},
     {"console-limit", "console limit reached by a write of {1} bytes"},
     {"cycle-limit", "cycle limit reached"},

@@ -21,16 +21,17 @@ enum class TrapKind : uint8_t {
   kStoreUndeclared,
   kStoreReadOnly,
   kUnknownSystemCall,  // detail: the number in a7
-  kUnknownLayer,       // detail: the id in a0; also of a layer of the other call
+  kUnknownLayer,       // detail: the id in a0; also of a layer of another call
   kBadFileDescriptor,  // detail: the descriptor in a0
   kBadBuffer,          // address: the buffer, misaligned or not wholly accessible; detail: length;
                        // of a layer: the operand, and its extent
   kBadLength,          // detail: the length, not a multiple of 4 or too large
+  kBadBias,            // address: a bias in memory; detail: the word, which the unit does not have
   kJournalLimit,       // detail: the length of the write that would pass RunLimits
   kConsoleLimit,       // likewise
   kCycleLimit,
 };
-inline constexpr int kTrapKindCount = 18;
+inline constexpr int kTrapKindCount = 19;
 
 struct Trap {
   TrapKind kind;

@@ -91,12 +91,22 @@ TEST(ElfMutations, OfLayersAreRejectedOrRun) {
   const uint64_t count = setting("ZKVM_MUTATIONS", 4000), seed = setting("ZKVM_SEED", 1);
   LayerGenerator generator(3);
   std::vector<Layer> layers;
-  while (layers.size() < 4) {
+  while (layers.size() < 5) {
     Layer layer = generator.one_input();
+    if (layers.size() == 4) {
+      if (layer.kind != Layer::Kind::kLinear) continue;
+      layer = generator.weights_in_memory(std::move(layer));
+      layer.memory_weights->bias.reset();
+    }
     if (!layer.complaint()) layers.push_back(std::move(layer));
   }
   const uint32_t in = kRamBase, out = kRamBase + 64;
-  const auto good = layer_file(layers, {{0, in, out}, {1, out, in}, {2, in, in}, {3, in, out}},
+  const auto good = layer_file(layers,
+                               {{0, in, out},
+                                {1, out, in},
+                                {2, in, in},
+                                {3, in, out},
+                                {4, in, out, in, zk::abi::kSysLayerWeights}},
                                std::vector<uint8_t>(2048, 3))
                         .bytes();
   ASSERT_TRUE(run_hostile_elf(good));

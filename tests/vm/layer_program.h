@@ -18,7 +18,8 @@ inline constexpr uint32_t kRamBase = 0x100000;
 
 struct CallOfLayer {
   uint32_t id, in, out;
-  std::optional<uint32_t> b = {};  // then it is the call of pairs
+  std::optional<uint32_t> b = {};  // then it is a call with two inputs
+  uint32_t number_of_two = zk::abi::kSysLayerPair;
 };
 
 inline Program load(const ElfFile& file) {
@@ -33,9 +34,9 @@ inline ElfFile layer_file(const std::vector<Layer>& layers, const std::vector<Ca
                           const std::vector<uint8_t>& ram) {
   const auto size = static_cast<uint32_t>(ram.size());
   Assembler text;
-  for (const auto& [id, in, out, b] : calls) {
+  for (const auto& [id, in, out, b, number_of_two] : calls) {
     if (b)
-      text.call(zk::abi::kSysLayerPair, id, in, *b, out);
+      text.call(number_of_two, id, in, *b, out);
     else
       text.call(zk::abi::kSysLayer, id, in, out);
   }

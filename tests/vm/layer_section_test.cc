@@ -18,6 +18,8 @@ std::vector<Layer> random_layers(uint64_t seed, size_t count, bool pairs = false
   std::vector<Layer> layers;
   while (layers.size() < count) {
     Layer layer = pairs ? generator.layer() : generator.one_input();
+    if (layer.kind == Layer::Kind::kLinear && generator.one_in(3))
+      layer = generator.weights_in_memory(std::move(layer));
     if (!layer.complaint()) layers.push_back(std::move(layer));
   }
   return layers;
@@ -133,7 +135,7 @@ const Refusal kRefusals[] = {
     {"kind: expected 0..2, found 3", 12, 3, 1},
     {"outputs of a pair: expected 0, found 4", 12, 2, 1},
     {"outputs of a max pool: expected 0, found 4", 12, 1, 1},
-    {"flags: expected 0..3, found 6", 13, 6, 1},
+    {"flags: expected 0..7, found 10", 13, 10, 1},
     {"positions: expected 1..", 16, 0},
     {"quads: expected 1..", 28, 0x80000000},
     {"groups: expected a divisor", 40, 0},
@@ -208,6 +210,37 @@ TEST(LayerSection, RefusesWhatIsNotShortest) {
   section[408 + 256] = 1;
   section[420 + 256] = 0;
   EXPECT_NE(refusal(section).find("table: expected one of 2 and at most 0"), std::string::npos);
+}
+
+TEST(LayerSection, RefusesEachFaultOfWeightsInMemory) {
+  Layer layer;
+  layer.sums = true;
+  layer.memory_weights = {.by_outputs = true, .zero = 7, .bias = 20};
+  const auto good = write_layers({&layer, 1});
+  constexpr size_t kAt = 12 + 52 + 4 + 8;  // of the steps
+  ASSERT_EQ(good.size(), kAt + 20);
+  EXPECT_EQ(*read_layers(good), std::vector{layer});
+  const auto expect = [&](const char* says, size_t offset, uint32_t value, size_t bytes = 4) {
+    auto section = good;
+    std::memcpy(section.data() + offset, &value, bytes);
+    EXPECT_NE(refusal(section).find(says), std::string::npos) << says << ": " << refusal(section);
+  };
+  expect("weights: expected 1000 bytes", 52, 1000);
+  expect("outputs of a max pool", 12, 1, 1);
+  expect("expected multiples of 4", kAt, 5);
+  expect("some words would be read twice", kAt, 0);
+  expect("expected multiples of 4", kAt + 4, 6);
+  expect("expected multiples of 4", kAt + 8, 7);
+  expect("expected them behind 16 bytes", kAt + 12, 12);
+  expect("bytes spanned by weights", kAt + 12, 0xfffffffc);
+  expect("expected flags 0..3 and 0, found 7 and 0", kAt + 17, 7, 1);
+  expect("expected flags 0..3 and 0, found 3 and 1", kAt + 18, 1, 2);
+  expect("expected 0 where there are none, found 20", kAt + 17, 1, 1);
+  auto cut = good;
+  cut.resize(good.size() - 4);
+  const auto bytes = static_cast<uint32_t>(cut.size());
+  std::memcpy(cut.data() + 8, &bytes, 4);
+  EXPECT_NE(refusal(cut).find("weights in memory: expected 20 bytes, found 16"), std::string::npos);
 }
 
 // Two pairs of one table and one of another: offsets of the tables' numbers, and of the tables.

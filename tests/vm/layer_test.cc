@@ -38,6 +38,22 @@ void apply(const Layer& layer, std::vector<uint8_t>& memory, uint32_t in, uint32
                   channel % 4];
   };
   const uint32_t group_quads = layer.quads / layer.groups;
+  const auto weight = [&](uint32_t quad, uint32_t tap, uint32_t k, uint32_t o) -> int64_t {
+    if (!layer.memory_weights) return layer.weight(quad, tap, k, o);
+    const auto& w = *layer.memory_weights;
+    const auto n = static_cast<uint32_t>(quad * layer.taps.size() + tap);
+    const uint32_t lane = w.by_outputs ? k : o % 4, byte = w.by_outputs ? o % 4 : k;
+    return int64_t{
+               before[b + n * w.product_step + o / 4 * w.row_step + lane * w.lane_step + byte]} -
+           w.zero;
+  };
+  const auto bias = [&](uint32_t o) {
+    int32_t value = 0;
+    if (!layer.memory_weights) return layer.bias[o];
+    if (const auto& at = layer.memory_weights->bias)
+      std::memcpy(&value, &before[b + *at + 4 * o], 4);
+    return value;
+  };
   for (const auto& [q, offset] : layer.emits) {
     if (layer.kind == Layer::Kind::kMaxPool) {
       for (uint32_t channel = 0; channel < 4 * layer.quads; ++channel) {
@@ -60,12 +76,12 @@ void apply(const Layer& layer, std::vector<uint8_t>& memory, uint32_t in, uint32
     }
     for (uint32_t o = 0; o < layer.outputs; ++o) {
       const uint32_t group = o / layer.group_outputs();
-      int64_t sum = layer.bias[o];
+      int64_t sum = bias(o);
       for (uint32_t t = 0; t < layer.taps.size(); ++t)
         for (uint32_t quad = group * group_quads; quad < (group + 1) * group_quads; ++quad)
           for (uint32_t k = 0; k < 4; ++k)
             sum += int64_t{x(int64_t{q} - layer.back + layer.taps[t], 4 * quad + k) - layer.zero} *
-                   layer.weight(quad, t, k, o % layer.group_outputs());
+                   weight(quad, t, k, o % layer.group_outputs());
       const auto result = static_cast<int32_t>(sum);
       ASSERT_EQ(result, sum);
       if (layer.sums) {
@@ -80,16 +96,19 @@ void apply(const Layer& layer, std::vector<uint8_t>& memory, uint32_t in, uint32
 Layer random_layer(LayerGenerator& generator) {
   for (;;) {
     Layer layer = generator.layer();
+    if (layer.kind == Layer::Kind::kLinear && generator.one_in(2))
+      layer = generator.weights_in_memory(std::move(layer));
     if (!layer.complaint()) return layer;
   }
 }
 
 TEST(Layer, ComputesWhatPlainLoopsDo) {
-  for (uint64_t seed = 0; seed < 150; ++seed) {
+  constexpr uint32_t kMixed = 8192;  // behind it are weights with biases, which nobody overwrites
+  for (uint64_t seed = 0; seed < 200; ++seed) {
     LayerGenerator generator(seed);
     std::vector<Layer> layers;
     std::vector<CallOfLayer> calls;
-    std::vector<uint8_t> ram(8192);
+    std::vector<uint8_t> ram(kMixed);
     for (uint8_t& byte : ram) {
       byte = static_cast<uint8_t>(seed % 5 == 0 ? 255 * generator.below(2) : generator.below(256));
     }
@@ -97,17 +116,31 @@ TEST(Layer, ComputesWhatPlainLoopsDo) {
     for (uint32_t id = 0; id < 3; ++id) {
       const Layer& layer = layers.emplace_back(random_layer(generator));
       const auto within = [&](uint64_t extent) {
-        return 4 * generator.below(static_cast<uint32_t>(ram.size() - extent) / 4 + 1);
+        return 4 * generator.below((kMixed - static_cast<uint32_t>(extent)) / 4 + 1);
       };
       const uint32_t in = within(layer.in_extent());
       // Often on top of each other.
       uint32_t out = within(layer.out_extent());
-      if (generator.one_in(2) && in + layer.out_extent() <= ram.size()) out = in;
+      if (generator.one_in(2) && in + layer.out_extent() <= kMixed) out = in;
       CallOfLayer& call = calls.emplace_back(id, kRamBase + in, kRamBase + out);
       uint32_t b = 0;
       if (layer.kind == Layer::Kind::kPair) {
         b = within(layer.b_extent());
-        if (generator.one_in(3) && in + layer.b_extent() <= ram.size()) b = in;
+        if (generator.one_in(3) && in + layer.b_extent() <= kMixed) b = in;
+        call.b = kRamBase + b;
+      }
+      if (layer.memory_weights) {
+        call.number_of_two = zk::abi::kSysLayerWeights;
+        if (layer.memory_weights->bias) {
+          b = static_cast<uint32_t>(ram.size());
+          for (uint64_t i = 0; i < layer.w_extent(); ++i)
+            ram.push_back(static_cast<uint8_t>(generator.below(256)));
+          generator.set_biases(layer, &ram[b]);
+          expected.insert(expected.end(), ram.begin() + b, ram.end());
+        } else {
+          b = within(layer.w_extent());
+          if (generator.one_in(3) && out + layer.w_extent() <= kMixed) b = out;
+        }
         call.b = kRamBase + b;
       }
       apply(layer, expected, in, out, b);
@@ -272,6 +305,167 @@ TEST(Layer, PairsThatThereAreNotAreRefused) {
   refuses("pair: expected no weights", [](Layer& l) { l.bias = {1}; });
   refuses("pair: expected no weights", [](Layer& l) { l.zero = 1; });
   refuses("second input: expected none", [](Layer& l) { l.kind = Layer::Kind::kMaxPool; });
+}
+
+// Two products of four outputs with biases: two words in, weights in memory 0x100 apart, biases behind.
+Layer weights_in_memory() {
+  Layer layer;
+  layer.quads = 2;
+  layer.step = 8;
+  layer.sums = true;
+  layer.memory_weights = {.product_step = 0x100, .bias = 0x200};
+  EXPECT_EQ(layer.complaint(), std::nullopt);
+  return layer;
+}
+
+constexpr uint32_t kIn = kRamBase, kW = kRamBase + 0x1000, kOut = kRamBase + 0x2000;
+
+// A call of it, where some region of it is not there, or read-only; `bias`: in each of the four words.
+ElfFile weights_file(CallOfLayer call, uint32_t without = 1, uint32_t read_only = 1,
+                     uint32_t bias = 0) {
+  call.number_of_two = zk::abi::kSysLayerWeights;
+  ElfFile made = layer_file({weights_in_memory()}, {call}, {});
+  constexpr std::pair<uint32_t, uint32_t> kRegions[] = {
+      {0, 8}, {0x1000, 16}, {0x1100, 16}, {0x1200, 16}, {0x2000, 16}};
+  for (const auto& [at, size] : kRegions)
+    if (at != without) {
+      std::vector<uint8_t> bytes(size);
+      for (uint32_t i = 0; at == 0x1200 && i < size; ++i)
+        bytes[i] = static_cast<uint8_t>(bias >> (8 * (i % 4)));
+      made.segments.push_back(
+          {kRamBase + at, at == read_only ? uint32_t{PF_R} : PF_R | PF_W, bytes, size});
+    }
+  return made;
+}
+
+TEST(Layer, WeightsInMemoryNeedOnlyTheWordsThatAreRead) {
+  const auto expect = [](const ElfFile& made, TrapKind kind, uint32_t address, uint32_t detail) {
+    const RunResult result = run_everywhere(load(made));
+    ASSERT_TRUE(result.trap) << name_of(kind);
+    EXPECT_EQ(result.trap->kind, kind) << name_of(result.trap->kind);
+    EXPECT_EQ(result.trap->address, address);
+    EXPECT_EQ(result.trap->detail, detail);
+    EXPECT_EQ(result.touched_bytes, 0u);
+  };
+  EXPECT_FALSE(run_everywhere(load(weights_file({0, kIn, kOut, kW}))).trap);
+  const auto bad = TrapKind::kBadBuffer;
+  constexpr uint32_t kExtent = 0x210;
+  for (const uint32_t region : {0u, 0x1000u, 0x1100u, 0x1200u, 0x2000u}) {
+    const bool of_w = region >= 0x1000 && region < 0x2000;
+    const uint32_t base = of_w ? kW : kRamBase + region, extent = of_w          ? kExtent
+                                                                  : region == 0 ? 8
+                                                                                : 16;
+    expect(weights_file({0, kIn, kOut, kW}, region), bad, base, extent);
+    expect(weights_file({0, kIn, kOut, kW}, 1, region), bad, base, extent);
+  }
+  for (const uint32_t off : {1u, 2u, 3u})
+    expect(weights_file({0, kIn, kOut, kW + off}), bad, kW + off, kExtent);
+  for (const uint32_t base : {kAddressEnd - kExtent + 4, kAddressEnd, 0u - 4})
+    expect(weights_file({0, kIn, kOut, base}), bad, base, kExtent);
+  // Biases.
+  for (const uint32_t bias : {0x10000000u, 0x7fffffffu, 0x80000000u, 0xefffffffu})
+    expect(weights_file({0, kIn, kOut, kW}, 1, 1, bias), TrapKind::kBadBias, kW + 0x200, bias);
+  for (const uint32_t bias : {0x0fffffffu, 0xf0000000u, 0xffffffffu})
+    EXPECT_FALSE(run_everywhere(load(weights_file({0, kIn, kOut, kW}, 1, 1, bias))).trap);
+  // The calls do not mix.
+  const auto unknown = TrapKind::kUnknownLayer;
+  expect(layer_file({weights_in_memory()}, {{0, kIn, kOut}}, {}), unknown, 0, 0);
+  expect(layer_file({weights_in_memory()}, {{0, kIn, kOut, kW}}, {}), unknown, 0, 0);
+  for (const Layer& other : {sparse_layer(), sparse_pair()})
+    expect(layer_file({other}, {{0, kIn, kOut, kW, zk::abi::kSysLayerWeights}}, {}), unknown, 0, 0);
+}
+
+// All that a call reads is from before it, also where its results are written over its own biases and weights.
+TEST(Layer, WeightsInMemoryAreReadBeforeResultsAreWritten) {
+  std::vector<uint8_t> ram(0x400);
+  for (size_t i = 0; i < 0x200; ++i) ram[i] = static_cast<uint8_t>(37 * i + 11);
+  ram[0x300] = 200;  // the first bias
+  for (const uint32_t out : {0u, 0x100u, 0x200u, 0x300u}) {
+    std::vector<uint8_t> expected = ram;
+    apply(weights_in_memory(), expected, 0, out, 0x100);
+    ASSERT_NE(expected, ram);
+    const auto file = layer_file(
+        {weights_in_memory()},
+        {{0, kRamBase, kRamBase + out, kRamBase + 0x100, zk::abi::kSysLayerWeights}}, ram);
+    EXPECT_EQ(run_everywhere(load(file)).journal, expected) << out;
+  }
+}
+
+// Both ends of all sums, with weights and biases at theirs.
+TEST(Layer, WeightsInMemoryReachTheGreatestSums) {
+  for (const uint8_t zero : {uint8_t{0}, uint8_t{255}}) {
+    Layer layer = weights_in_memory();
+    layer.zero = zero;
+    layer.quads = 3031;  // 4 * 3031 * 255 * 255 + 2^28 is the last below kMaxLayerSum
+    layer.step = 4 * layer.quads;
+    layer.memory_weights = {
+        .zero = 255, .product_step = 16, .bias = static_cast<uint32_t>(16 * layer.quads)};
+    ASSERT_EQ(layer.complaint(), std::nullopt);
+    const uint32_t in = 0, w = layer.step, out = w + static_cast<uint32_t>(layer.w_extent());
+    std::vector<uint8_t> ram(out + 16, zero == 0 ? 255 : 0);
+    for (uint64_t i = 0; i < 16 * layer.quads; ++i) ram[w + i] = 0;
+    for (uint32_t o = 0; o < 4; ++o) {
+      const int32_t bias = zero == 0 ? -kMemoryBiasEnd : kMemoryBiasEnd - 1;
+      std::memcpy(&ram[w + bias_offset(layer, o)], &bias, 4);
+    }
+    std::vector<uint8_t> expected = ram;
+    apply(layer, expected, in, out, w);
+    int32_t sum;
+    std::memcpy(&sum, &expected[out], 4);
+    const auto range = layer.ranges()[3];
+    EXPECT_EQ(sum, zero == 0 ? range.low : range.high);
+    const auto file = layer_file(
+        {layer}, {{0, kRamBase, kRamBase + out, kRamBase + w, zk::abi::kSysLayerWeights}}, ram);
+    EXPECT_EQ(run_everywhere(load(file)).journal, expected);
+    layer.quads += 1;
+    layer.memory_weights->bias = 16 * layer.quads;
+    EXPECT_TRUE(layer.complaint());
+    layer.memory_weights->bias.reset();
+    EXPECT_FALSE(layer.complaint());
+  }
+}
+
+TEST(Layer, WeightsInMemoryThatThereAreNotAreRefused) {
+  const auto refuses = [](const char* says, auto spoil) {
+    Layer layer = weights_in_memory();
+    spoil(layer, *layer.memory_weights);
+    const auto complaint = layer.complaint();
+    ASSERT_TRUE(complaint) << says;
+    EXPECT_NE(complaint->find(says), std::string::npos) << *complaint;
+  };
+  using W = Layer::MemoryWeights;
+  refuses("expected none of its own, found 1 and 0", [](Layer& l, W&) { l.weights = {1}; });
+  refuses("expected none of its own, found 0 and 4", [](Layer& l, W&) { l.bias = {1, 2, 3, 4}; });
+  refuses("max pool: expected no weights",
+          [](Layer& l, W&) { l.kind = Layer::Kind::kMaxPool, l.sums = false; });
+  refuses("pair: expected no weights", [](Layer& l, W&) {
+    const W w = *l.memory_weights;
+    l = sparse_pair();
+    l.memory_weights = w;
+  });
+  refuses("expected multiples of 4", [](Layer&, W& w) { w.product_step = 18; });
+  refuses("expected multiples of 4", [](Layer&, W& w) { w.row_step = 2; });
+  refuses("expected multiples of 4", [](Layer&, W& w) { w.lane_step = 1; });
+  refuses("expected multiples of 4", [](Layer&, W& w) { w.bias = 0x201; });
+  refuses("some words would be read twice", [](Layer&, W& w) { w.lane_step = 0; });
+  refuses("some words would be read twice", [](Layer&, W& w) { w.product_step = 12; });
+  refuses("some words would be read twice", [](Layer&, W& w) { w.product_step = 0; });
+  refuses("some words would be read twice", [](Layer& l, W& w) {
+    l.outputs = 8, w.row_step = 12, w.product_step = 64, w.bias = 0x300;
+  });
+  refuses("expected them behind 272 bytes", [](Layer&, W& w) { w.bias = 268; });
+  refuses("expected them behind 272 bytes", [](Layer&, W& w) { w.bias = 0; });
+  refuses("bytes spanned by weights", [](Layer&, W& w) { w.bias = kMaxLayerExtent - 12; });
+  refuses("bytes spanned by weights",
+          [](Layer&, W& w) { w.product_step = kMaxLayerExtent - 12, w.bias.reset(); });
+  refuses("words of weights in memory: expected 1..2097152, found 2097156",
+          [](Layer& l, W&) { l.outputs = 699052, l.taps.assign(1, 0); });
+  refuses("sums that span at most 1040187392", [](Layer& l, W& w) {
+    l.sums = false, l.functions.resize(1), l.functions[0].scale = 0x3a000000;
+    l.function_of = {0, 0, 0, 0};
+    l.zero = w.zero = 128, l.quads = 3856, l.step = 4 * l.quads;
+    w.product_step = 16, w.bias = 16 * l.quads;
+  });
 }
 
 TEST(Layer, EndsWithinTheAddressSpace) {

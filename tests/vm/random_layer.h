@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <numeric>
 #include <random>
 #include <tuple>
@@ -58,6 +59,39 @@ class LayerGenerator {
     if (!pool) weigh(layer);
     emit(layer);
     return layer;
+  }
+
+  // A linear layer with other weights, which are in memory.
+  Layer weights_in_memory(Layer layer) {
+    Layer::MemoryWeights w;
+    w.by_outputs = one_in(2);
+    w.zero = static_cast<uint8_t>(one_in(3) ? 0 : one_in(2) ? 255 : below(256));
+    std::pair<uint64_t, uint32_t*> axes[] = {{layer.products_summed(), &w.product_step},
+                                             {layer.group_outputs() / 4, &w.row_step},
+                                             {4, &w.lane_step}};
+    std::ranges::shuffle(axes, random_);
+    uint32_t reach = 4;
+    for (const auto& [count, step] : axes) {
+      *step = reach + 4 * below(2);
+      reach += (static_cast<uint32_t>(count) - 1) * *step;
+    }
+    layer.memory_weights = w;
+    if (one_in(2)) {
+      const auto behind = static_cast<uint32_t>(layer.weights_extent());
+      layer.memory_weights->bias = behind + 4 * below(3);
+    }
+    layer.weights.clear();
+    layer.bias.clear();
+    return layer;
+  }
+
+  // Biases of an operand, at both ends of what they may be and between.
+  void set_biases(const Layer& layer, uint8_t* w) {
+    for (uint32_t o = 0; o < layer.bias_words(); ++o) {
+      int32_t bias = static_cast<int32_t>(below(1u << 16)) - (1 << 15);
+      if (one_in(4)) bias = one_in(2) ? -kMemoryBiasEnd : kMemoryBiasEnd - 1;
+      std::memcpy(w + bias_offset(layer, o), &bias, 4);
+    }
   }
 
   LayerFunction function() {

@@ -180,16 +180,15 @@ class Replay {
       for (const auto& [word, a] : {std::pair{17, r.a7}, {10, r.a0}, {11, r.a1}, {12, r.a2}})
         read(r.clk * 4 + 2, static_cast<Word>(word), a);
       const Layer& layer = program_.layers[r.layer];
-      const bool pair = layer.kind == Layer::Kind::kPair;
-      EXPECT_EQ(r.a7.value, pair ? zk::abi::kSysLayerPair : zk::abi::kSysLayer);
+      const bool two = has_second_input(layer);
+      EXPECT_EQ(r.a7.value, call_number(layer));
       EXPECT_EQ(r.a0.value, layer.id);
-      if (pair)
+      if (two)
         read(r.clk * 4 + 2, 13, r.a3);
       else
         EXPECT_EQ(r.a3, Access{});
       ASSERT_EQ(r.word, next);
-      const LayerCall call{&layer, r.a1.value, pair ? r.a3.value : r.a2.value,
-                           pair ? r.a2.value : 0};
+      const LayerCall call{&layer, r.a1.value, two ? r.a3.value : r.a2.value, two ? r.a2.value : 0};
       std::vector<uint32_t> values;
       for_words_read(call, [&](uint32_t address) {
         values.push_back(words[next].value);
@@ -330,20 +329,34 @@ Program layers_program(uint64_t seed, std::vector<uint64_t>& rows) {
   constexpr uint32_t kRam = 4096;
   LayerGenerator generator(seed);
   std::vector<Layer> layers;
+  std::vector<uint8_t> ram(kRam);
+  for (uint8_t& byte : ram) byte = static_cast<uint8_t>(generator.below(256));
   Assembler text;
   while (layers.size() < 6) {
     Layer layer = generator.layer();
+    if (layer.kind == Layer::Kind::kLinear && generator.one_in(2))
+      layer = generator.weights_in_memory(std::move(layer));
     if (layer.complaint()) continue;
     const auto within = [&](uint64_t extent) {
       return kRamBase + 4 * generator.below((kRam - static_cast<uint32_t>(extent)) / 4 + 1);
     };
     const auto id = static_cast<uint32_t>(layers.size());
     const uint32_t in = within(layer.in_extent());
+    uint32_t biased = 0;  // weights with biases, which nobody overwrites
+    if (layer.bias_words() != 0) {
+      biased = kRamBase + static_cast<uint32_t>(ram.size());
+      ram.resize(ram.size() + layer.w_extent());
+      generator.set_biases(layer, &ram[biased - kRamBase]);
+    }
+    const auto extent = static_cast<uint32_t>(has_second_input(layer) ? second_extent(layer) : 4);
     const auto call = [&] {
       const uint32_t out = within(layer.out_extent());
-      if (layer.kind == Layer::Kind::kPair)
-        text.call(zk::abi::kSysLayerPair, id, in,
-                  generator.one_in(2) ? in : within(layer.b_extent()), out);
+      if (has_second_input(layer))
+        text.call(call_number(layer), id, in,
+                  biased != 0           ? biased
+                  : generator.one_in(2) ? std::min(in, kRamBase + kRam - extent)
+                                        : within(extent),
+                  out);
       else
         text.call(zk::abi::kSysLayer, id, in, out);
     };
@@ -354,9 +367,7 @@ Program layers_program(uint64_t seed, std::vector<uint64_t>& rows) {
     rows.push_back(layers.back().table_rows());
   }
   ElfFile file = ElfFile::of(text.call(64, 3, kRamBase, 256).exit(0).words());
-  std::vector<uint8_t> ram(kRam);
-  for (uint8_t& byte : ram) byte = static_cast<uint8_t>(generator.below(256));
-  file.segments.push_back({kRamBase, PF_R | PF_W, ram, kRam});
+  file.segments.push_back({kRamBase, PF_R | PF_W, ram, static_cast<uint32_t>(ram.size())});
   file.sections = {{std::string(kLayerSection), write_layers(layers)}};
   return load(file);
 }

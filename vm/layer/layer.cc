@@ -212,20 +212,24 @@ uint64_t Layer::products() const {
   return kind == Kind::kLinear ? emits.size() * of_weights : 0;
 }
 
+Layer::Range Layer::range_of_any_weights() const {
+  const int64_t count = int64_t{quads / groups} * 4 * static_cast<int64_t>(taps.size());
+  const int64_t least = -int64_t{zero}, greatest = 255 + least;
+  const int64_t least_weight = -int64_t{memory_weights->zero}, greatest_weight = 255 + least_weight;
+  const int64_t end_of_bias = memory_weights->bias ? kMemoryBiasEnd : 0;
+  Range range;
+  range.low = count * std::min(least * greatest_weight, greatest * least_weight) - end_of_bias;
+  range.high = count * std::max(least * least_weight, greatest * greatest_weight) +
+               std::max<int64_t>(end_of_bias - 1, 0);
+  return range;
+}
+
 std::vector<Layer::Range> Layer::ranges() const {
   std::vector<Range> out(outputs);
   const uint32_t each = group_outputs(), group_quads = quads / groups;
   const int64_t least = -int64_t{zero}, greatest = 255 - int64_t{zero};
   if (memory_weights) {
-    const int64_t count = int64_t{group_quads} * 4 * static_cast<int64_t>(taps.size());
-    const int64_t least_weight = -int64_t{memory_weights->zero};
-    const int64_t greatest_weight = 255 + least_weight;
-    const int64_t end_of_bias = memory_weights->bias ? kMemoryBiasEnd : 0;
-    Range range;
-    range.low = count * std::min(least * greatest_weight, greatest * least_weight) - end_of_bias;
-    range.high = count * std::max(least * least_weight, greatest * greatest_weight) +
-                 std::max<int64_t>(end_of_bias - 1, 0);
-    out.assign(outputs, range);
+    out.assign(outputs, range_of_any_weights());
     return out;
   }
   for (uint32_t o = 0; o < outputs; ++o) out[o] = {bias[o], bias[o]};
@@ -285,7 +289,7 @@ std::optional<std::string> Layer::complaint_of_w() const {
                       {group_outputs() / 4, w.row_step},
                       {4, w.lane_step}}}))
     return "steps of weights in memory: some words would be read twice";
-  const Range range = ranges().front();  // of each output
+  const Range range = range_of_any_weights();
   if (const int64_t most = std::max(-range.low, range.high); most > kMaxLayerSum)
     return fmt::format("weights in memory: expected sums of at most {}, found up to {}",
                        kMaxLayerSum, most);

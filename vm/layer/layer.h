@@ -230,6 +230,7 @@ struct Layer {
  private:
   [[nodiscard]] std::optional<std::string> complaint_of_b() const;
   [[nodiscard]] std::optional<std::string> complaint_of_w() const;
+  [[nodiscard]] Range range_of_any_weights() const;
 };
 
 // raw of a linear layer: raw[q * outputs + o]. `words`: quad-major, words[quad * positions + p]; those of weights in

@@ -1,5 +1,6 @@
 #include "vm/layer/layer_call.h"
 
+#include <zk/abi.h>
 #include <zk/check.h>
 
 #include <cstring>
@@ -20,19 +21,19 @@ bool may_access(uint32_t base, uint64_t extent, const Memory& memory, Each each)
 
 }  // namespace
 
+uint32_t call_number(const Layer& layer) {
+  if (layer.memory_weights) return zk::abi::kSysLayerWeights;
+  return layer.kind == Layer::Kind::kPair ? zk::abi::kSysLayerPair : zk::abi::kSysLayer;
+}
+
 bool may_read(const LayerCall& call, const Memory& memory) {
   return may_access(call.in, call.layer->in_extent(), memory,
                     [&](auto f) { for_words_read(call, f); });
 }
 
 bool may_read_b(const LayerCall& call, const Memory& memory) {
-  return may_access(call.b, call.layer->b_extent(), memory,
+  return may_access(call.b, second_extent(*call.layer), memory,
                     [&](auto f) { for_words_of_b(call, f); });
-}
-
-bool may_read_w(const LayerCall& call, const Memory& memory) {
-  return may_access(call.b, call.layer->w_extent(), memory,
-                    [&](auto f) { for_words_of_w(call, f); });
 }
 
 bool may_write(const LayerCall& call, const Memory& memory) {
@@ -40,11 +41,21 @@ bool may_write(const LayerCall& call, const Memory& memory) {
                     [&](auto f) { for_words_written(call, f); });
 }
 
+std::optional<BadBias> bad_bias(const LayerCall& call, const Memory& memory) {
+  for (uint32_t o = 0; o < call.layer->bias_words(); ++o) {
+    const uint32_t address = call.b + bias_offset(*call.layer, o);
+    int32_t bias;
+    std::memcpy(&bias, memory.window() + address, 4);
+    if (bias < -kMemoryBiasEnd || bias >= kMemoryBiasEnd)
+      return BadBias{address, static_cast<uint32_t>(bias)};
+  }
+  return std::nullopt;
+}
+
 void touch_layer(const LayerCall& call, Memory& memory) {
   const auto touch = [&](uint32_t address) { ZK_CHECK(memory.touch_word(address, 4, true)); };
   for_words_read(call, touch);
   for_words_of_b(call, touch);
-  for_words_of_w(call, touch);
   for_words_written(call, touch);
 }
 
@@ -57,7 +68,6 @@ void run_layer(const LayerCall& call, Memory& memory) {
   };
   for_words_read(call, read);
   for_words_of_b(call, read);
-  for_words_of_w(call, read);
   const std::vector<uint32_t> results = layer_results(*call.layer, words);
   size_t i = 0;
   for_words_written(

@@ -28,7 +28,7 @@ struct BlobHeader {
 };
 static_assert(sizeof(BlobHeader) == 12);
 
-constexpr uint8_t kSums = 1, kWideWeights = 2;
+constexpr uint8_t kSums = 1, kWideWeights = 2, kMemoryWeights = 4;
 struct LayerHeader {
   uint8_t kind, flags, zero, name_bytes;
   uint32_t positions, back, step, quads, quad_step, outputs, groups;
@@ -41,6 +41,14 @@ struct PairHeader {
   uint32_t table;
 };
 static_assert(sizeof(PairHeader) == 16);
+
+constexpr uint8_t kByOutputs = 1, kBias = 2;
+struct MemoryWeightsHeader {
+  uint32_t lane_step, row_step, product_step, bias;
+  uint8_t zero, flags;
+  uint16_t reserved;
+};
+static_assert(sizeof(MemoryWeightsHeader) == 20);
 
 constexpr uint8_t kSigned = 1, kTable = 2, kSteps = 4;
 struct FunctionHeader {
@@ -78,6 +86,7 @@ class Writer {
 
  private:
   void function(const LayerFunction& f, uint32_t table);
+  void memory_weights(const Layer::MemoryWeights& w);
   void pair(const Layer& layer);
 
   std::map<Table, uint32_t, decltype(&before)> pair_tables_{&before};  // numbers
@@ -97,7 +106,8 @@ void Writer::layer(const Layer& layer) {
   const bool wide = std::ranges::any_of(layer.weights, is_wide);
   one(LayerHeader{
       .kind = static_cast<uint8_t>(layer.kind),
-      .flags = static_cast<uint8_t>((layer.sums ? kSums : 0) | (wide ? kWideWeights : 0)),
+      .flags = static_cast<uint8_t>((layer.sums ? kSums : 0) | (wide ? kWideWeights : 0) |
+                                    (layer.memory_weights ? kMemoryWeights : 0)),
       .zero = layer.zero,
       .name_bytes = static_cast<uint8_t>(layer.name.size()),
       .positions = layer.positions,
@@ -125,7 +135,19 @@ void Writer::layer(const Layer& layer) {
   for (const LayerFunction& f : layer.functions)
     function(f, f.table.empty() ? 0 : number_of.at(f.table));
   array(layer.function_of);
+  if (layer.memory_weights) memory_weights(*layer.memory_weights);
   if (layer.kind == Layer::Kind::kPair) pair(layer);
+}
+
+void Writer::memory_weights(const Layer::MemoryWeights& w) {
+  one(MemoryWeightsHeader{
+      .lane_step = w.lane_step,
+      .row_step = w.row_step,
+      .product_step = w.product_step,
+      .bias = w.bias.value_or(0),
+      .zero = w.zero,
+      .flags = static_cast<uint8_t>((w.by_outputs ? kByOutputs : 0) | (w.bias ? kBias : 0)),
+      .reserved = 0});
 }
 
 void Writer::pair(const Layer& layer) {
@@ -225,6 +247,7 @@ class Reader {
   void weights(Layer& layer, const LayerHeader& header);
   void functions(Layer& layer, const LayerHeader& header);
   LayerFunction function(std::span<const uint8_t> tables, uint32_t& used);
+  Layer::MemoryWeights memory_weights();
   void pair(Layer& layer);
 
   std::vector<PairTable> pair_tables_;
@@ -241,8 +264,9 @@ Layer Reader::layer() {
   const bool is_pair = header.kind == static_cast<uint8_t>(Layer::Kind::kPair);
   if (header.kind > static_cast<uint8_t>(Layer::Kind::kPair))
     fail("kind: expected 0..2, found {}", header.kind);
-  if ((header.flags & ~(kSums | kWideWeights)) != 0)
-    fail("flags: expected 0..3, found {}", header.flags);
+  const bool in_memory = (header.flags & kMemoryWeights) != 0;
+  if ((header.flags & ~(kSums | kWideWeights | kMemoryWeights)) != 0)
+    fail("flags: expected 0..7, found {}", header.flags);
   if (!linear && header.outputs != 0)
     fail("outputs of a {}: expected 0, found {}", is_pair ? "pair" : "max pool", header.outputs);
   const auto name = array<char>("name", header.name_bytes);
@@ -266,9 +290,10 @@ Layer Reader::layer() {
               .pair_table = {}};
   if (linear) layer.outputs = header.outputs;
   weights(layer, header);
-  layer.bias = array<int32_t>("biases", header.outputs);
+  layer.bias = array<int32_t>("biases", in_memory ? 0 : header.outputs);
   functions(layer, header);
   layer.function_of = array<uint16_t>("functions of outputs", layer.sums ? 0 : header.outputs);
+  if (in_memory) layer.memory_weights = memory_weights();
   if (is_pair) pair(layer);
   if (fault_) return layer;
   if (const auto complaint = layer.complaint())
@@ -303,6 +328,22 @@ void Reader::functions(Layer& layer, const LayerHeader& header) {
   for (uint32_t i = 0; i < header.functions && !fault_; ++i)
     layer.functions.push_back(function(tables, used));
   if (used != header.tables) fail("tables: expected {} as used, found {}", used, header.tables);
+}
+
+Layer::MemoryWeights Reader::memory_weights() {
+  const auto header = one<MemoryWeightsHeader>("weights in memory");
+  const bool has_bias = (header.flags & kBias) != 0;
+  if ((header.flags & ~(kByOutputs | kBias)) != 0 || header.reserved != 0)
+    fail("weights in memory: expected flags 0..3 and 0, found {} and {}", header.flags,
+         header.reserved);
+  if (!has_bias && header.bias != 0)
+    fail("biases in memory: expected 0 where there are none, found {}", header.bias);
+  return {.by_outputs = (header.flags & kByOutputs) != 0,
+          .zero = header.zero,
+          .lane_step = header.lane_step,
+          .row_step = header.row_step,
+          .product_step = header.product_step,
+          .bias = has_bias ? std::optional(header.bias) : std::nullopt};
 }
 
 // A table is there where it is used first; each layer has 64 KiB of its own in the file, or shares them.

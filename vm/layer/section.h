@@ -3,14 +3,16 @@
 // with zeros to a multiple of 4 bytes; layers have one byte string.
 //
 //   blob      u32 magic "ZKVL", version 1, bytes (all of the blob); then layers to its end
-//   layer     u8  kind, flags (1: sums; 2: some weight needs 16 bits), zero, bytes of the name
+//   layer     u8  kind, flags (1: sums; 2: some weight needs 16 bits; 4: weights are in memory), zero, bytes of the name
 //             u32 positions, back, step, quads, quad_step, outputs, groups
 //             u32 taps, emits, weights, tables, functions: how many
 //             u8  name[]
 //             u32 tap[]; {u32 position, offset} emit[]
-//             i8 or i16 weight[]; i32 bias[outputs]
+//             i8 or i16 weight[]; i32 bias[outputs] (of weights in memory: none)
 //             u8  table[][256]: those of the functions, each once, by first use
 //             function[]; u16 function_of[outputs] (with sums: none)
+//             of weights in memory: u32 lane_step, row_step, product_step, bias or 0; u8 zero, flags (1: by
+//             outputs; 2: biases), 0, 0
 //             of a pair: u32 positions, step, quad_step of b; u32 which table of the blob's pairs, by first
 //             use; u8 table[65536] where it is used first
 //   function  u32 scale; i16 zero_point; u8 flags (1: signed; 2: a table; 4: steps), 0
