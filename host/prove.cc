@@ -133,15 +133,21 @@ void add_layers(const vm::Program& program, const Session& session, double core,
   for (size_t i = 0; i < calls.size(); ++i) {
     if (calls[i] == 0) continue;
     LayerCost cost{.layer = proved.run.layers.at(next++)};
-    for (const auto& [chip, rows] : stark::machine::layer_rows(program.layers[i]))
-      cost.cells += calls[i] * rows * columns[chip];
-    const auto count =
-        static_cast<double>(calls[i] * (cost.layer.bytes_read + cost.layer.bytes_written));
-    cost.ns_per_activation = 1e9 * per_cell * static_cast<double>(cost.cells) / count;
-    const uint64_t weights = stark::machine::weight_rows(program.layers[i]) * columns["weights"];
-    if (weights != 0)
-      cost.ns_per_weight =
-          1e9 * per_cell * static_cast<double>(weights) / static_cast<double>(cost.layer.weights);
+    const vm::Layer& layer = program.layers[i];
+    // Fixed ones once, those in memory for each call.
+    uint64_t weights = stark::machine::weight_rows(layer) * columns["weights"];
+    for (const auto& [chip, rows] : stark::machine::layer_rows(layer))
+      (stark::machine::is_of_weights(chip) ? weights : cost.cells) +=
+          calls[i] * rows * columns[chip];
+    const uint64_t bytes = 4 * (layer.words_read() - layer.weight_words() - layer.bias_words() +
+                                layer.words_written());
+    cost.ns_per_activation =
+        1e9 * per_cell * static_cast<double>(cost.cells) / static_cast<double>(calls[i] * bytes);
+    if (weights != 0) {
+      const uint64_t times = layer.memory_weights ? calls[i] : 1;
+      cost.ns_per_weight = 1e9 * per_cell * static_cast<double>(weights) /
+                           static_cast<double>(times * cost.layer.weights);
+    }
     cost.cells += weights;
     cost.core_seconds = per_cell * static_cast<double>(cost.cells);
     proved.layers.push_back(std::move(cost));

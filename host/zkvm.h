@@ -192,8 +192,8 @@ struct ChipCost {
   uint64_t cells = 0;   // committed, padding included
 };
 
-// What a layer took, over all calls: its rows, padding not included, and its weights once for each
-// segment. Core time is the prover's own, shared out by cells.
+// What a layer took, over all calls: its rows, padding not included, and weights of its own once for
+// each segment. Core time is the prover's own, shared out by cells.
 struct LayerCost {
   LayerCount layer;
   uint64_t cells = 0;            // committed

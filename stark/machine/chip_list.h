@@ -2,6 +2,7 @@
 // (circuit.cc). chip_kernels.simd.cc compiles them for the prover.
 #pragma once
 
+#include "stark/chips/layer/bias.h"
 #include "stark/chips/layer/call.h"
 #include "stark/chips/layer/layer_tables.h"
 #include "stark/chips/layer/pair.h"
@@ -9,6 +10,8 @@
 #include "stark/chips/layer/pool.h"
 #include "stark/chips/layer/product.h"
 #include "stark/chips/layer/read.h"
+#include "stark/chips/layer/read_weights.h"
+#include "stark/chips/layer/weights_call.h"
 #include "stark/chips/layer/write_bytes.h"
 #include "stark/chips/layer/write_words.h"
 #include "stark/chips/memory/bank.h"
@@ -78,6 +81,10 @@ using MachineChips = ChipList<
     chips::LayerWriteWords,
     chips::LayerPool,
     chips::LayerPair,
+    chips::LayerWeightsCall,
+    chips::LayerReadWeights,
+    chips::LayerProductMemory,
+    chips::LayerBias,
     chips::LayersTable,
     chips::WeightsTable,
     chips::PowersTable,
@@ -86,7 +93,9 @@ using MachineChips = ChipList<
     chips::StepsTable,
     chips::WindowsTable,
     chips::PairsTable,
-    chips::PairBytesTable>;
+    chips::PairBytesTable,
+    chips::OperandsTable,
+    chips::ProductsTable>;
 // clang-format on
 
 }  // namespace zkvm::stark::machine

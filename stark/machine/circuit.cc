@@ -44,7 +44,8 @@ void add_unit(CircuitOptions& options) {
   for (const char* chip :
        {chips::LayerCall::kName, chips::LayerPairCall::kName, chips::LayerRead::kName,
         chips::LayerProduct::kName, chips::LayerWriteBytes::kName, chips::LayerWriteWords::kName,
-        chips::LayerPool::kName, chips::LayerPair::kName})
+        chips::LayerPool::kName, chips::LayerPair::kName, chips::LayerWeightsCall::kName,
+        chips::LayerReadWeights::kName, chips::LayerProductMemory::kName, chips::LayerBias::kName})
     options.instances.push_back({.chip = chip, .name = chip});
 }
 
@@ -111,6 +112,10 @@ const char* layer_chip(LayerTable table) {
       return chips::PairsTable::kName;
     case LayerTable::kPairBytes:
       return chips::PairBytesTable::kName;
+    case LayerTable::kOperands:
+      return chips::OperandsTable::kName;
+    case LayerTable::kProducts:
+      return chips::ProductsTable::kName;
   }
   return "?";
 }
@@ -186,7 +191,11 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
                        chips::LayerWriteBytes::kName,
                        chips::LayerWriteWords::kName,
                        chips::LayerPool::kName,
-                       chips::LayerPair::kName};
+                       chips::LayerPair::kName,
+                       chips::LayerWeightsCall::kName,
+                       chips::LayerReadWeights::kName,
+                       chips::LayerProductMemory::kName,
+                       chips::LayerBias::kName};
   for (size_t table = 0; table < kLayerTables; ++table)
     options.templates.emplace_back(layer_chip(static_cast<LayerTable>(table)));
   for (const BankUse& use : uses)

@@ -61,9 +61,11 @@ enum class LayerTable : uint8_t {
   kSteps = 5,
   kWindows = 6,
   kPairs = 7,
-  kPairBytes = 8
+  kPairBytes = 8,
+  kOperands = 9,
+  kProducts = 10
 };
-inline constexpr size_t kLayerTables = 9;
+inline constexpr size_t kLayerTables = 11;
 /// log2 of their heights in a group; 0: there is no such table.
 using LayerHeights = std::array<uint8_t, kLayerTables>;
 inline constexpr uint8_t kMinLogLayers = 12;  // of a table that there is

@@ -9,6 +9,7 @@
 #include "stark/chips/buses.h"
 #include "stark/chips/layer/call.h"
 #include "stark/chips/layer/pair_call.h"
+#include "stark/chips/layer/weights_call.h"
 #include "stark/chips/memory/boundary.h"
 #include "stark/chips/rv32im/add.h"
 #include "stark/chips/rv32im/bits.h"
@@ -103,8 +104,11 @@ RowCounts rows_of_all(const vm::Program& program, const vm::RunResult& run) {
   uint64_t calls = 0;
   for (size_t i = 0; i < run.layer_calls.size(); ++i) {
     if (run.layer_calls[i] == 0) continue;
-    const bool pair = program.layers[i].kind == vm::Layer::Kind::kPair;
-    rows[pair ? LayerPairCall::kName : LayerCall::kName] += run.layer_calls[i];
+    const vm::Layer& layer = program.layers[i];
+    const char* chip = layer.memory_weights                   ? LayerWeightsCall::kName
+                       : layer.kind == vm::Layer::Kind::kPair ? LayerPairCall::kName
+                                                              : LayerCall::kName;
+    rows[chip] += run.layer_calls[i];
     calls += run.layer_calls[i];
   }
   // ecalls of layers have rows of their own.

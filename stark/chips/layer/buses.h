@@ -50,8 +50,35 @@ inline constexpr Bus<5> kPairOperands{25, "pair operands"};
 /// table + 256 a + b, the byte that it has for a and b. Tables are numbered by 2^16, 2 2^16, ..
 inline constexpr Bus<2> kPairByte{26, "pair byte"};
 
-/// What becomes of a layer's sums; what a layer without products is.
-enum class LayerKind : uint8_t { kBytes = 0, kWords = 1, kMaxPool = 2, kPair = 3 };
+/// key, zero, lane, row step, product jump, rows of a product, by outputs, whether there are biases,
+/// their place, their number, extent: the words that a layer of two operands has its weights in. Key: of
+/// its first product. Lane, steps and the place of the biases (from the base on) are in words, the extent
+/// is in bytes and covers the biases.
+inline constexpr Bus<11> kOperand{27, "operand"};
+/// clk, place, products, rows of a product, lane, row step, product jump, zero, by outputs: the weights
+/// that a call reads.
+inline constexpr Bus<9> kReadWeights{28, "read weights"};
+/// clk, place, number, positions of the output: the biases that a call reads.
+inline constexpr Bus<4> kReadBias{29, "read bias"};
+/// clk, key, products, whether there are biases: as kLayerProducts, of weights in memory.
+inline constexpr Bus<4> kMemoryProducts{30, "memory products"};
+/// key, quad, exponents of mu and lambda: a product whose weights are in memory.
+inline constexpr Bus<4> kProduct{31, "product"};
+/// clk, product, V of the quad's channels: as on kWeights, of a product, which is sent once.
+inline constexpr Bus<22> kMemoryWeights{32, "memory weights"};
+/// clk, sum over all positions and outputs of the biases, by powers of mu and lambda.
+inline constexpr Bus<6> kBiasSum{33, "bias sum"};
+
+/// What becomes of a layer's sums; what a layer without products is; and, again, what becomes of sums
+/// where weights are in memory.
+enum class LayerKind : uint8_t {
+  kBytes = 0,
+  kWords = 1,
+  kMaxPool = 2,
+  kPair = 3,
+  kBytesOfTwo = 4,
+  kWordsOfTwo = 5
+};
 constexpr uint32_t number(LayerKind kind) { return static_cast<uint32_t>(kind); }
 
 // The tuples of long sums, the same for who answers and who asks.
@@ -78,6 +105,18 @@ template <class E>
                                                             const Ext<E> (&v)[4]) {
   WeightsTuple<E> out{{key, quad, mu_power, lambda_power}};
   for (int i = 0; i < 20; ++i) out.values[4 + i] = v[i / 5].c[i % 5];
+  return out;
+}
+template <class E>
+struct MemoryWeightsTuple {
+  E values[22];
+};
+template <class E>
+[[gnu::always_inline]] inline MemoryWeightsTuple<E> memory_weights_tuple(const E& clk,
+                                                                         const E& product,
+                                                                         const Ext<E> (&v)[4]) {
+  MemoryWeightsTuple<E> out{{clk, product}};
+  for (int i = 0; i < 20; ++i) out.values[2 + i] = v[i / 5].c[i % 5];
   return out;
 }
 

@@ -10,6 +10,8 @@
 //   windows    key quad position last offset | count     a row a word of a window, of pools
 //   pairs      key quad a b offset | count               a row a word that a pair writes
 //   pair bytes key value[4] | count[4]                   what a pair makes of bytes: of key, key + 1, ..
+//   operands   key zero .. extent | count                a row a layer with weights in memory: kOperand's
+//   products   key quad mu_power lambda_power | count    a row a quad and tap of these
 //
 // Why they are sound: fixed columns leave nothing to choose but how often a row is asked for. Keys are
 // unique, and 0 is none's, no function's either: padding rows are 0, but for the id of
@@ -147,6 +149,16 @@ struct WindowsTable : ListTable<5, kWindow> {
 struct PairsTable : ListTable<5, kPairOperands> {
   static constexpr const char* kName = "pairs";
   static constexpr const char* kColumns = "tuple[5] count";
+};
+
+struct OperandsTable : ListTable<11, kOperand> {
+  static constexpr const char* kName = "operands";
+  static constexpr const char* kColumns = "tuple[11] count";
+};
+
+struct ProductsTable : ListTable<4, kProduct> {
+  static constexpr const char* kName = "products";
+  static constexpr const char* kColumns = "tuple[4] count";
 };
 
 /// Table t, counted from 1, has the keys t 2^16 + 256 a + b; those of padding rows are below 2^16.

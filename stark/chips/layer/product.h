@@ -26,6 +26,24 @@
 
 namespace zkvm::stark::chips {
 
+/// Of a row of products, wherever its weights come from: all but the job's tuple, v and what is sent.
+template <class B, class Row>
+[[gnu::always_inline]] inline void add_products(B& air, const Row& row, const Row& next) {
+  using E = Expr<B>;
+  const E job = assert_job<B>(air, row.first, row.real, row.left, next.first, next.real, next.left,
+                              "all products", "next product");
+  air.assert_zero("next key", job * (next.key - row.key - 1));
+  air.assert_zero("constants of a job", job * (next.clk - row.clk));
+  const auto &x = row.x, &v = row.v;
+  const auto &m = row.shift.c, &s = row.scale.c;
+  air.send(kActivations, row.real, activations_tuple(row.clk, E(0), row.quad, x).values);
+  air.send(kPower, row.real, {kMu, row.mu_power, m[0], m[1], m[2], m[3], m[4]});
+  air.send(kPower, row.real, {kLambda, row.lambda_power, s[0], s[1], s[2], s[3], s[4]});
+  air.assert_zero("total", row.total -
+                               row.shift * (x[0] * v[0] + x[1] * v[1] + x[2] * v[2] + x[3] * v[3]) -
+                               job * (row.scale * next.total));
+}
+
 struct LayerProduct {
   static constexpr const char* kName = "layer product";
   static constexpr const char* kColumns =
@@ -44,23 +62,47 @@ struct LayerProduct {
 
   template <AirBuilder B>
   static void eval(B& air, const Cols<typename B::Var>& row, const Cols<typename B::Var>& next) {
-    using E = typename B::Expr;
-    const E job = assert_job<B>(air, row.first, row.real, row.left, next.first, next.real,
-                                next.left, "all products", "next product");
-    air.assert_zero("next key", job * (next.key - row.key - 1));
-    air.assert_zero("constants of a job", job * (next.clk - row.clk));
+    add_products(air, row, next);
     air.receive(kLayerProducts, row.first, {row.clk, row.key, row.left});
-
-    const auto &x = row.x, &v = row.v;
-    const auto &m = row.shift.c, &s = row.scale.c, &t = row.total.c;
-    air.send(kActivations, row.real, activations_tuple(row.clk, E(0), row.quad, x).values);
     air.send(kWeights, row.real,
-             weights_tuple(row.key, row.quad, row.mu_power, row.lambda_power, v).values);
-    air.send(kPower, row.real, {kMu, row.mu_power, m[0], m[1], m[2], m[3], m[4]});
-    air.send(kPower, row.real, {kLambda, row.lambda_power, s[0], s[1], s[2], s[3], s[4]});
-    air.assert_zero(
-        "total", row.total - row.shift * (x[0] * v[0] + x[1] * v[1] + x[2] * v[2] + x[3] * v[3]) -
-                     job * (row.scale * next.total));
+             weights_tuple(row.key, row.quad, row.mu_power, row.lambda_power, row.v).values);
+    const auto& t = row.total.c;
+    air.send(kLayerTotal, row.first, {row.clk, t[0], t[1], t[2], t[3], t[4]});
+  }
+};
+
+/// The same of weights in memory: v is what read_weights.h sends under (clk, left), quad and exponents
+/// what a fixed list has under the key. The first row sends the total and, where `biased` is 1, the sum of
+/// biases (bias.h) with it. Buses: job 1, activations 1, product 1, weights 1, powers 2, biases 1, total 1.
+/// SOUNDNESS: `biased` is the job's, 0 where the row is not the first, and `bias` 0 where biased is.
+struct LayerProductMemory {
+  static constexpr const char* kName = "layer product memory";
+  static constexpr const char* kColumns =
+      "first real biased clk key left quad mu_power lambda_power x0[5] x1[5] x2[5] x3[5] v0[5] "
+      "v1[5] v2[5] v3[5] shift[5] scale[5] total[5] bias[5]";
+  static constexpr uint16_t kLateWidth = 60;
+  static constexpr uint32_t kLateDegree = 1;
+  template <class T>
+  struct Cols {
+    T first, real, biased;
+    T clk, key, left;
+    T quad, mu_power, lambda_power;
+    Ext<T> x[4], v[4], shift, scale, total, bias;
+  };
+
+  template <AirBuilder B>
+  static void eval(B& air, const Cols<typename B::Var>& row, const Cols<typename B::Var>& next) {
+    add_products(air, row, next);
+    air.receive(kMemoryProducts, row.first, {row.clk, row.key, row.left, row.biased});
+    air.send(kProduct, row.real, {row.key, row.quad, row.mu_power, row.lambda_power});
+    air.receive(kMemoryWeights, row.real, memory_weights_tuple(row.clk, row.left, row.v).values);
+    air.assert_bool("biased", row.biased);
+    air.assert_bool("biased", row.first - row.biased);
+    air.assert_zero("no biases", (1 - row.biased) * row.bias);
+    const auto& b = row.bias.c;
+    air.receive(kBiasSum, row.biased, {row.clk, b[0], b[1], b[2], b[3], b[4]});
+    const auto sum = row.total + row.bias;
+    const auto& t = sum.c;
     air.send(kLayerTotal, row.first, {row.clk, t[0], t[1], t[2], t[3], t[4]});
   }
 };

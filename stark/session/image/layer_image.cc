@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 
+#include "stark/chips/layer/bias.h"
 #include "stark/chips/layer/layer_tables.h"
 #include "stark/machine/circuit.h"
 
@@ -27,6 +28,8 @@ Fp signed_fp(int64_t x) { return Fp::from_signed(x); }
 uint32_t kind_of(const vm::Layer& layer) {
   if (layer.kind == vm::Layer::Kind::kMaxPool) return number(LayerKind::kMaxPool);
   if (layer.kind == vm::Layer::Kind::kPair) return number(LayerKind::kPair);
+  if (layer.memory_weights)
+    return number(layer.sums ? LayerKind::kWordsOfTwo : LayerKind::kBytesOfTwo);
   return number(layer.sums ? LayerKind::kWords : LayerKind::kBytes);
 }
 
@@ -44,6 +47,8 @@ static_assert(vm::kMaxLayerSum == (int64_t{1} << 30) - (int64_t{1} << 24));  // 
 static_assert(kMaxLayerGroups * PairBytesTable::kParts << kMaxLogHeight <
               Fp::kModulus - PairBytesTable::kTable);  // pair.h: keys
 static_assert(vm::kMaxLayerExtent <= 1u << 29);        // call.h
+static_assert(vm::kMemoryBiasEnd == LayerBias::kHighEnd << 16);
+static_assert(vm::kMaxMemoryWeightsSpan <= kMostWide);
 
 /// Lists are expanded one layer after the other, and checked in between: a small file can ask for more
 /// than there is memory for.
@@ -82,9 +87,10 @@ Result<LayerImage> LayerImage::of(std::span<const vm::Layer> layers, uint8_t log
 }
 
 LayerImage::Sizes LayerImage::sizes() const {
-  return {entries_.size(),  steps_.size(),   first_step_.size(), positions_.size(),
-          channels_.size(), windows_.size(), pairs_.size(),      pair_tables_.size(),
-          products_,        weights_rows_,   group_powers_};
+  return {entries_.size(),  steps_.size(),           first_step_.size(), positions_.size(),
+          channels_.size(), windows_.size(),         pairs_.size(),      pair_tables_.size(),
+          operands_.size(), memory_products_.size(), products_,          weights_rows_,
+          group_powers_};
 }
 
 /// What the last group has in common, it has no more: a new one begins.
@@ -97,6 +103,8 @@ void LayerImage::shrink_to(const Sizes& sizes) {
   windows_.resize(sizes.windows);
   pairs_.resize(sizes.pairs);
   pair_tables_.resize(sizes.pair_tables);
+  operands_.resize(sizes.operands);
+  memory_products_.resize(sizes.memory_products);
   products_ = sizes.products;
   weights_rows_ = sizes.weights_rows;
   group_powers_ = sizes.group_powers;
@@ -155,14 +163,20 @@ Result<void> LayerImage::add(size_t index) {
   uint32_t key = 0, products = 0, rows = layer.rows(), words = layer.output_words(), end = 0,
            channels_end = 0;
   if (layer.kind == vm::Layer::Kind::kLinear) {
-    key = products_ + 1;
     products = static_cast<uint32_t>(layer.products_summed());
-    entry.weights_each =
-        (layer.group_outputs() + WeightsTable::kOutputs - 1) / WeightsTable::kOutputs;
-    products_ += products;
-    weights_rows_ += products * entry.weights_each;
-    group_powers_ = std::max(
-        {group_powers_, layer.back + 1, 1 + (layer.groups > 1 ? layer.group_outputs() : 0)});
+    if (layer.memory_weights) {
+      add_operand(entry, layer);
+      key = entry.products_row + 1;
+    } else {
+      key = products_ + 1;
+      entry.weights_each =
+          (layer.group_outputs() + WeightsTable::kOutputs - 1) / WeightsTable::kOutputs;
+      products_ += products;
+      weights_rows_ += products * entry.weights_each;
+    }
+    const uint32_t of_groups = layer.groups > 1 ? layer.group_outputs() : 0;
+    const uint32_t of_biases = layer.bias_words() != 0 ? rows : 0;
+    group_powers_ = std::max({group_powers_, layer.back + 1, of_groups + 1, of_biases + 1});
     if (auto ok = add_steps(layer); !ok) return ok;
     add_positions(entry, layer, index);
     add_channels(entry, layer);
@@ -277,7 +291,8 @@ void LayerImage::add_channels(Entry& entry, const vm::Layer& layer) {
     for (uint32_t i = 0; i < (layer.sums ? 1 : 4); ++i) {
       const uint32_t o = layer.sums ? word : 4 * word + i;
       channel.functions[i] = layer.sums ? 0 : entry.function + layer.function_of[o];
-      channel.biases[i] = layer.bias[o];
+      channel.biases[i] =
+          layer.memory_weights ? 0 : layer.bias[o];  // the sums have those in memory
     }
   }
 }
@@ -313,6 +328,30 @@ void LayerImage::add_pairs(Entry& entry, const vm::Layer& layer) {
                         emit.offset / 4 + quad});
 }
 
+void LayerImage::add_operand(Entry& entry, const vm::Layer& layer) {
+  const vm::Layer::MemoryWeights& w = *layer.memory_weights;
+  const uint32_t rows = layer.group_outputs() / 4;  // of a product
+  entry.operands_row = static_cast<uint32_t>(operands_.size());
+  entry.products_row = static_cast<uint32_t>(memory_products_.size());
+  const Fp tuple[] = {fp(entry.products_row + 1),
+                      fp(w.zero),
+                      fp(w.lane_step / 4),
+                      fp(w.row_step / 4),
+                      jump_of(rows, w.row_step, w.product_step),
+                      fp(rows),
+                      fp(w.by_outputs),
+                      fp(w.bias.has_value()),
+                      fp(w.bias.value_or(0) / 4),
+                      fp(static_cast<uint32_t>(layer.bias_words())),
+                      fp(static_cast<uint32_t>(layer.w_extent()))};
+  std::ranges::copy(tuple, entry.operand);
+  operands_.push_back(entries_.size());
+  for (uint32_t quad = 0; quad < layer.quads; ++quad)
+    for (uint32_t tap = 0; tap < layer.taps.size(); ++tap)
+      memory_products_.push_back(
+          {layer.quads - quad, layer.back - layer.taps[tap], lambda_power(layer, quad, tap)});
+}
+
 uint32_t LayerImage::step_of(uint32_t function, int32_t sum) const {
   const auto first = steps_.begin() + first_step_[function];
   const auto end =
@@ -343,6 +382,10 @@ uint64_t LayerImage::rows(LayerTable table) const {
       return pairs_.size();
     case LayerTable::kPairBytes:
       return pair_tables_.size() * (PairBytesTable::kTable / PairBytesTable::kParts);
+    case LayerTable::kOperands:
+      return operands_.size();
+    case LayerTable::kProducts:
+      return memory_products_.size();
   }
   return 0;
 }
@@ -361,11 +404,12 @@ uint64_t LayerImage::cells() const {
 
 std::vector<Slot::Row> LayerImage::slot_rows(size_t group) const {
   constexpr uint16_t kColumns[kLayerTables] = {
-      LayersTable::kSlots[0].width,   WeightsTable::kSlots[0].width,
-      PowersTable::kSlots[0].width,   PositionsTable::kSlots[0].width,
-      ChannelsTable::kSlots[0].width, StepsTable::kSlots[0].width,
-      WindowsTable::kSlots[0].width,  PairsTable::kSlots[0].width,
-      PairBytesTable::kSlots[0].width};
+      LayersTable::kSlots[0].width,    WeightsTable::kSlots[0].width,
+      PowersTable::kSlots[0].width,    PositionsTable::kSlots[0].width,
+      ChannelsTable::kSlots[0].width,  StepsTable::kSlots[0].width,
+      WindowsTable::kSlots[0].width,   PairsTable::kSlots[0].width,
+      PairBytesTable::kSlots[0].width, OperandsTable::kSlots[0].width,
+      ProductsTable::kSlots[0].width};
   const LayerHeights heights = groups_[group].heights();
   std::map<uint8_t, uint16_t, std::greater<>> width;
   for (size_t t = 0; t < kLayerTables; ++t)
@@ -392,7 +436,9 @@ LayerCounts LayerImage::no_counts() const {
           .steps = std::vector<uint32_t>(steps_.size()),
           .windows = zeros(LayerTable::kWindows),
           .pairs = zeros(LayerTable::kPairs),
-          .pair_bytes = std::vector<uint32_t>(pair_tables_.size() * PairBytesTable::kTable)};
+          .pair_bytes = std::vector<uint32_t>(pair_tables_.size() * PairBytesTable::kTable),
+          .operands = zeros(LayerTable::kOperands),
+          .products = zeros(LayerTable::kProducts)};
 }
 
 LayerImage::WeightsRow LayerImage::weights_row(uint32_t row) const {
@@ -569,6 +615,15 @@ std::vector<Table> LayerImage::tables(const Circuit& circuit, size_t group,
           fp(pair_tables_[first / PairBytesTable::kTable][first % PairBytesTable::kTable + k]);
       row.count[k] = fp(shared->pair_bytes[first + k]);
     }
+  });
+  add.operator()<OperandsTable>(LayerTable::kOperands, [this, shared](auto& row, uint32_t i) {
+    std::ranges::copy(entries_[operands_[i]].operand, row.tuple);
+    row.count = fp(shared->operands[i]);
+  });
+  add.operator()<ProductsTable>(LayerTable::kProducts, [this, shared](auto& row, uint32_t i) {
+    const Product& product = memory_products_[i];
+    row = {{fp(i + 1), fp(product.quad), fp(product.mu_power), fp(product.lambda_power)},
+           fp(shared->products[i])};
   });
   return out;
 }

@@ -28,7 +28,7 @@ inline constexpr uint64_t kGroupCells = uint64_t{1} << 24;
 /// How often each fixed row is asked for, by its number in the list.
 struct LayerCounts {
   std::vector<uint32_t> layers, weights, lambdas, mus, positions, channels, steps, windows, pairs,
-      pair_bytes;
+      pair_bytes, operands, products;
 };
 
 class LayerImage {
@@ -53,6 +53,7 @@ class LayerImage {
   /// at 1.
   struct Entry {
     Fp tuple[16];                // the layer's fixed row
+    Fp operand[11];              // with weights in memory: its row of the table `operands`
     uint32_t weights_row = 0;    // of its first weights
     uint32_t weights_each = 0;   // rows for each quad and tap
     uint32_t powers_row = 0;     // of the exponent 0
@@ -61,7 +62,9 @@ class LayerImage {
     uint32_t windows_row = 0;
     uint32_t pairs_row = 0;
     uint32_t pair_table = 0;  // its number, from 0
-    uint32_t function = 0;    // number of its first one
+    uint32_t operands_row = 0;
+    uint32_t products_row = 0;
+    uint32_t function = 0;  // number of its first one
   };
   [[nodiscard]] const Entry& entry(size_t layer) const { return entries_[layer]; }
   [[nodiscard]] std::span<const vm::Layer> layers() const { return layers_; }
@@ -108,6 +111,10 @@ class LayerImage {
     uint32_t quad, a, b;  // counted down
     uint32_t offset;      // in words
   };
+  struct Product {
+    uint32_t quad;  // counted down
+    uint32_t mu_power, lambda_power;
+  };
   struct WeightsRow {
     uint32_t layer, quad, tap, part;
   };
@@ -125,7 +132,8 @@ class LayerImage {
   };
   /// How long all lists are.
   struct Sizes {
-    size_t entries, steps, functions, positions, channels, windows, pairs, pair_tables;
+    size_t entries, steps, functions, positions, channels, windows, pairs, pair_tables, operands,
+        memory_products;
     uint32_t products, weights_rows, group_powers;
   };
   [[nodiscard]] Sizes sizes() const;
@@ -137,6 +145,7 @@ class LayerImage {
   void add_channels(Entry& entry, const vm::Layer& layer);
   void add_windows(Entry& entry, const vm::Layer& layer);
   void add_pairs(Entry& entry, const vm::Layer& layer);
+  void add_operand(Entry& entry, const vm::Layer& layer);
   [[nodiscard]] uint64_t rows(LayerTable table) const;
   [[nodiscard]] Rows rows() const;
   [[nodiscard]] WeightsRow weights_row(uint32_t row) const;
@@ -160,6 +169,8 @@ class LayerImage {
   std::vector<Channel> channels_;
   std::vector<Window> windows_;
   std::vector<Pair> pairs_;
+  std::vector<size_t> operands_;          // layers with weights in memory
+  std::vector<Product> memory_products_;  // of these
   std::vector<std::span<const uint8_t>> pair_tables_;
   /// Numbers of pair_tables_ of the last group, by their bytes.
   struct ByBytes {

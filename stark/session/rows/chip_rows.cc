@@ -7,6 +7,7 @@
 
 #include "stark/chips/layer/call.h"
 #include "stark/chips/layer/pair_call.h"
+#include "stark/chips/layer/weights_call.h"
 #include "stark/chips/rv32im/add.h"
 #include "stark/chips/rv32im/bits.h"
 #include "stark/chips/rv32im/branch.h"
@@ -219,18 +220,28 @@ class Collector {
   void layer_calls() {
     if (!segment_.layer_calls) return;
     const auto records = segment_.layer_calls.rows<vm::LayerRow>();
-    const auto picks = std::make_shared<std::array<std::vector<uint32_t>, 2>>();  // by inputs
-    for (uint32_t i = 0; i < records.size(); ++i)
-      (*picks)[layers_.layer(records[i].layer).kind == vm::Layer::Kind::kPair].push_back(i);
+    const auto picks = std::make_shared<std::array<std::vector<uint32_t>, 3>>();  // by operands
+    for (uint32_t i = 0; i < records.size(); ++i) {
+      const vm::Layer& layer = layers_.layer(records[i].layer);
+      (*picks)[layer.memory_weights                   ? 2
+               : layer.kind == vm::Layer::Kind::kPair ? 1
+                                                      : 0]
+          .push_back(i);
+    }
     const auto add_calls = [&]<ChipDefinition Chip>(size_t pick) {
       add<Chip>((*picks)[pick].size(), [text = text_, these_layers = &layers_, records, picks,
                                         pick](uint64_t i, auto& row) {
         const vm::LayerRow& record = records[(*picks)[pick][i]];
-        Chip::fill(row, text[record.index], record, these_layers->entry(record.layer).tuple);
+        const LayerImage::Entry& entry = these_layers->entry(record.layer);
+        if constexpr (std::is_same_v<Chip, LayerWeightsCall>)
+          Chip::fill(row, text[record.index], record, entry.tuple, entry.operand);
+        else
+          Chip::fill(row, text[record.index], record, entry.tuple);
       });
     };
     add_calls.operator()<LayerCall>(0);
     add_calls.operator()<LayerPairCall>(1);
+    add_calls.operator()<LayerWeightsCall>(2);
   }
 
   static bool is_read_only(const vm::Program& program, uint32_t address) {

@@ -7,11 +7,13 @@
 #include <iterator>
 #include <set>
 
+#include "stark/chips/layer/bias.h"
 #include "stark/chips/layer/layer_tables.h"
 #include "stark/chips/layer/pair.h"
 #include "stark/chips/layer/pool.h"
 #include "stark/chips/layer/product.h"
 #include "stark/chips/layer/read.h"
+#include "stark/chips/layer/read_weights.h"
 #include "stark/chips/layer/write_bytes.h"
 #include "stark/chips/layer/write_words.h"
 #include "stark/machine/circuit.h"
@@ -30,9 +32,9 @@ const char* writer_of(const vm::Layer& layer) {
 /// One call as the record has it.
 struct Call {
   size_t layer;
-  uint32_t clk, in, b, out;  // b of pairs
-  // [quad][position], [quad][position of b], [word][emit]
-  std::span<const vm::Access> reads, reads_b, writes;
+  uint32_t clk, in, b, out;  // b of pairs, or of weights in memory
+  // [quad][position], [quad][position of b] or [product][output of its group], [output], [word][emit]
+  std::span<const vm::Access> reads, reads_b, biases, writes;
 
   [[nodiscard]] uint32_t word_read(const vm::Layer& of, uint32_t quad, uint32_t position) const {
     return reads[size_t{quad} * of.positions + position].value;
@@ -45,12 +47,14 @@ std::vector<Call> calls_of(const LayerImage& layers, const vm::Segment& segment)
   const auto words = segment.layer_words.rows<vm::Access>();
   for (const vm::LayerRow& row : segment.layer_calls.rows<vm::LayerRow>()) {
     const vm::Layer& layer = layers.layer(row.layer);
-    const bool pair = layer.kind == vm::Layer::Kind::kPair;
-    const size_t read = size_t{layer.quads} * layer.positions, both = layer.words_read();
-    out.push_back({row.layer, row.clk, row.a1.value, pair ? row.a2.value : 0,
-                   pair ? row.a3.value : row.a2.value, words.subspan(row.word, read),
-                   words.subspan(row.word + read, both - read),
-                   words.subspan(row.word + both, layer.words_written())});
+    const bool two = layer.kind == vm::Layer::Kind::kPair || layer.memory_weights;
+    const size_t read = size_t{layer.quads} * layer.positions, all = layer.words_read(),
+                 biases = layer.bias_words();
+    out.push_back({row.layer, row.clk, row.a1.value, two ? row.a2.value : 0,
+                   two ? row.a3.value : row.a2.value, words.subspan(row.word, read),
+                   words.subspan(row.word + read, all - biases - read),
+                   words.subspan(row.word + all - biases, biases),
+                   words.subspan(row.word + all, layer.words_written())});
   }
   return out;
 }
@@ -95,6 +99,38 @@ void late_read(const Witness&, const Table& table, const LatePowers& late, Fp* o
   });
 }
 
+void late_read_weights(const Witness&, const Table& table, const LatePowers& late, Fp* out) {
+  Fp5 v[4];
+  backwards<LayerReadWeights>(table, [&](uint64_t r, const auto& row, bool run, bool) {
+    for (size_t k = 0; k < 4; ++k) {
+      v[k] = run ? v[k] * late(kLambda, 4) : Fp5{};
+      for (unsigned i = 0; i < 4; ++i) {
+        const Fp by_channels = row.word[i].byte[k], by_outputs = row.word[k].byte[i];
+        const Fp weight = by_channels + row.by_outputs * (by_outputs - by_channels) - row.zero;
+        v[k] += (i == 0 ? Fp5::one() : late(kLambda, i)) * weight;
+      }
+      put(out + 20 * r + 5 * k, v[k]);
+    }
+  });
+}
+
+void late_bias(const Witness&, const Table& table, const LatePowers& late, Fp* out) {
+  const Fp5 mu = late(kMu, 1), unit = inverse(mu - Fp5::one());
+  Fp5 v;
+  backwards<LayerBias>(table, [&](uint64_t r, const auto& row, bool, bool job) {
+    v = job ? v * late(kLambda, 1) : Fp5{};
+    v += Fp5::one() *
+         (row.value.lo + row.value.hi * fp(kLimb) - row.negative * Fp::from(uint64_t{1} << 32));
+    Fp* cells = out + LayerBias::kLateWidth * r;
+    put(cells, v);
+    if (row.first != Fp::one()) return;
+    const Fp5 power = pow(mu, row.positions.value()), ones = (power - Fp5::one()) * unit;
+    put(cells + 5, ones);
+    put(cells + 10, power);
+    put(cells + 15, ones * v);
+  });
+}
+
 template <class Chip, class Outputs>
 void late_write(const Table& table, const LatePowers& late, unsigned outputs, Fp* out,
                 const Outputs& sum_of) {
@@ -133,12 +169,18 @@ struct LayerRows::Data {
   std::vector<LayerWriteWords::Cols<Fp>> words;
   std::vector<LayerPool::Cols<Fp>> pools;
   std::vector<LayerPair::Cols<Fp>> pairs;
+  std::vector<LayerReadWeights::Cols<Fp>> read_weights;
+  std::vector<LayerProductMemory::Cols<Fp>> products_memory;
+  std::vector<LayerBias::Cols<Fp>> biases;
   LayerCounts counts;
 
   void add(const Call& call);
   void add_read(const Call& call, std::span<const uint32_t> pixels);
   void add_read(const Call& call, uint32_t operand, std::span<const uint32_t> pixels);
-  void add_products(const Call& call);
+  template <class Row>
+  void add_products(const Call& call, std::vector<Row>& rows);
+  void add_weights(const Call& call);
+  void add_biases(const Call& call);
   void add_bytes(const Call& call, std::span<const int32_t> sums);
   void add_words(const Call& call, std::span<const int32_t> sums);
   void add_pool(const Call& call);
@@ -163,7 +205,7 @@ void LayerRows::Data::add(const Call& call) {
   }
   const auto taps = static_cast<uint32_t>(layer.taps.size());
   for (uint32_t i = 0; i < layer.products_summed(); ++i) {
-    ++counts.weights[entry.weights_row + i * entry.weights_each];
+    if (!layer.memory_weights) ++counts.weights[entry.weights_row + i * entry.weights_each];
     ++counts.mus[entry.powers_row + layer.back - layer.taps[i % taps]];
     ++counts.lambdas[entry.powers_row + LayerImage::lambda_power(layer, i / taps, i % taps)];
   }
@@ -172,10 +214,22 @@ void LayerRows::Data::add(const Call& call) {
   for (uint32_t w = 0; w < layer.output_words(); ++w)
     counts.channels[entry.channels_row + w] += static_cast<uint32_t>(layer.emits.size());
   add_read(call, pixels);
-  add_products(call);
   std::vector<uint32_t> input;
   for (const vm::Access& access : call.reads) input.push_back(access.value);
-  const std::vector<int32_t> sums = vm::layer_sums(layer, input);
+  for (const vm::Access& access : call.reads_b) input.push_back(access.value);
+  std::vector<int32_t> sums = vm::layer_sums(layer, input);
+  if (layer.memory_weights) {
+    ++counts.operands[entry.operands_row];
+    for (uint32_t i = 0; i < layer.products_summed(); ++i)
+      ++counts.products[entry.products_row + i];
+    add_weights(call);
+    add_biases(call);
+    add_products(call, products_memory);
+    for (size_t i = 0; i < sums.size() && !call.biases.empty(); ++i)
+      sums[i] += static_cast<int32_t>(call.biases[i % layer.outputs].value);
+  } else {
+    add_products(call, products);
+  }
   layer.sums ? add_words(call, sums) : add_bytes(call, sums);
 }
 
@@ -220,13 +274,14 @@ void LayerRows::Data::add_read(const Call& call, uint32_t operand,
     }
 }
 
-void LayerRows::Data::add_products(const Call& call) {
+template <class Row>
+void LayerRows::Data::add_products(const Call& call, std::vector<Row>& rows) {
   const vm::Layer& layer = layers.layer(call.layer);
   const LayerImage::Entry& entry = layers.entry(call.layer);
   const auto count = static_cast<uint32_t>(layer.products_summed()),
              taps = static_cast<uint32_t>(layer.taps.size());
   for (uint32_t i = 0; i < count; ++i) {
-    LayerProduct::Cols<Fp>& row = products.emplace_back();
+    Row& row = rows.emplace_back();
     row.first = fp(i == 0);
     row.real = Fp::one();
     row.clk = fp(call.clk);
@@ -235,6 +290,58 @@ void LayerRows::Data::add_products(const Call& call) {
     row.quad = fp(layer.quads - i / taps);
     row.mu_power = fp(layer.back - layer.taps[i % taps]);
     row.lambda_power = fp(LayerImage::lambda_power(layer, i / taps, i % taps));
+    if constexpr (requires { row.biased; }) row.biased = fp(i == 0 && layer.bias_words() != 0);
+  }
+}
+
+void LayerRows::Data::add_weights(const Call& call) {
+  const vm::Layer& layer = layers.layer(call.layer);
+  const Fp(&operand)[11] = layers.entry(call.layer).operand;
+  const auto count = static_cast<uint32_t>(layer.products_summed()),
+             rows = layer.group_outputs() / 4;
+  for (uint32_t n = 0; n < count; ++n)
+    for (uint32_t j = 0; j < rows; ++j) {
+      LayerReadWeights::Cols<Fp>& row = read_weights.emplace_back();
+      row.first = fp(n == 0 && j == 0);
+      row.start = fp(j == 0);
+      row.real = Fp::one();
+      row.clk = fp(call.clk);
+      row.place = fp((call.b + w_offset(layer, n, j, 0)) / 4);
+      row.left = fp(rows - j);
+      row.products = fp(count - n);
+      row.rows = operand[5];
+      row.lane = operand[2];
+      row.step = operand[3];
+      row.jump = operand[4];
+      row.zero = operand[1];
+      row.by_outputs = operand[6];
+      for (uint32_t i = 0; i < 4; ++i) {
+        const vm::Access& found = call.reads_b[(size_t{n} * rows + j) * 4 + i];
+        row.word[i] = bytes_of(found.value);
+        row.time[i] = fp(found.time);
+        row.age_hi[i] = fp((call.clk * 4 + 1 - found.time - 1) >> 16);
+      }
+    }
+}
+
+void LayerRows::Data::add_biases(const Call& call) {
+  const vm::Layer& layer = layers.layer(call.layer);
+  const LayerImage::Entry& entry = layers.entry(call.layer);
+  if (call.biases.empty()) return;
+  ++counts.mus[entry.powers_row + layer.rows()];
+  for (uint32_t o = 0; o < layer.outputs; ++o) {
+    const vm::Access& found = call.biases[o];
+    LayerBias::Cols<Fp>& row = biases.emplace_back();
+    row.first = fp(o == 0);
+    row.real = Fp::one();
+    row.clk = fp(call.clk);
+    row.place = fp((call.b + bias_offset(layer, o)) / 4);
+    row.left = fp(layer.outputs - o);
+    row.positions = fp(layer.rows());
+    row.value = limbs_of(found.value);
+    row.negative = fp(found.value >> 31);
+    row.time = fp(found.time);
+    row.age_hi = fp((call.clk * 4 + 1 - found.time - 1) >> 16);
   }
 }
 
@@ -254,6 +361,11 @@ void fill_write(Row& row, const Call& call, const vm::Layer& layer, const LayerI
   row.positions = entry.tuple[10];
   row.position_end = entry.tuple[12];
   row.channel_end = entry.tuple[13];
+}
+
+/// What the list of channels has of an output.
+int32_t fixed_bias(const vm::Layer& layer, uint32_t output) {
+  return layer.memory_weights ? 0 : layer.bias[output];
 }
 
 /// Visits all rows of a call: visit(word, q, emit or null, index of what is written).
@@ -288,7 +400,7 @@ void LayerRows::Data::add_bytes(const Call& call, std::span<const int32_t> sums)
     row.offset = fp(emit->offset / 4);
     for (uint32_t i = 0; i < 4; ++i) {
       const uint32_t o = 4 * word + i, function = entry.function + layer.function_of[o];
-      const int32_t sum = raw[i] + layer.bias[o];
+      const int32_t bias = fixed_bias(layer, o), sum = raw[i] + bias;
       const uint32_t number = layers.step_of(function, sum);
       const LayerImage::Step& step = layers.step(number);
       ++counts.steps[number];
@@ -302,7 +414,7 @@ void LayerRows::Data::add_bytes(const Call& call, std::span<const int32_t> sums)
       row.rest[i] = fp(rest);
       row.from[i] = fp(step.wide != 0 ? distance % LayerWriteBytes::kWideUnit : distance);
       row.function[i] = fp(function);
-      row.bias[i] = Fp::from_signed(layer.bias[o]);
+      row.bias[i] = Fp::from_signed(bias);
     }
     row.old = found_in_ram(call.writes[written], call.clk * 4 + 2);
   });
@@ -317,10 +429,10 @@ void LayerRows::Data::add_words(const Call& call, std::span<const int32_t> sums)
     const int32_t raw = sums[size_t{q} * layer.outputs + word];
     row.raw = Fp::from_signed(raw);
     if (emit == nullptr) return;
-    const int32_t sum = raw + layer.bias[word];
+    const int32_t bias = fixed_bias(layer, word), sum = raw + bias;
     row.emit = Fp::one();
     row.offset = fp(emit->offset / 4);
-    row.bias = Fp::from_signed(layer.bias[word]);
+    row.bias = Fp::from_signed(bias);
     row.value = limbs_of(static_cast<uint32_t>(sum));
     row.negative = fp(sum < 0);
     row.old = found_in_ram(call.writes[written], call.clk * 4 + 2);
@@ -418,50 +530,100 @@ Four four(const Fp* cells) {
   return {get(cells), get(cells + 5), get(cells + 10), get(cells + 15)};
 }
 
+/// X that the words read have, by clk and quad.
+using OfQuads = std::map<std::pair<uint32_t, uint32_t>, Four>;
+OfQuads sums_of_activations(const Witness& witness, uint16_t chip, const LatePowers& late) {
+  OfQuads x;
+  for (const Table& table : witness.tables) {
+    if (table.chip != chip) continue;
+    const std::vector<Fp> made = witness.late_columns(table, LayerRead::kLateWidth, late);
+    backwards<LayerRead>(table, [&](uint64_t r, const auto& row, bool, bool) {
+      if (row.operand == Fp{} && row.count != Fp{})
+        x[{row.clk.value(), row.quads.value()}] = four(&made[20 * r]);
+    });
+  }
+  return x;
+}
+
 /// Late columns of products: what the other tables answer is looked up by the keys that the rows have.
+/// weights_of(row): V. more(row, cells behind the total).
+template <class Chip, class WeightsOf, class More>
+void late_products(const Table& table, const LatePowers& late, OfQuads& x, Fp* out,
+                   const WeightsOf& weights_of, const More& more) {
+  Fp5 total;
+  backwards<Chip>(table, [&](uint64_t r, const auto& row, bool, bool job) {
+    const bool real = row.real == Fp::one();
+    const Four of_x = real ? x[{row.clk.value(), row.quad.value()}] : Four{};
+    const Four of_v = real ? weights_of(row) : Four{};
+    const Fp5 shift = real ? pow(late(kMu, 1), row.mu_power.value()) : Fp5{};
+    const Fp5 scale = real ? pow(late(kLambda, 1), row.lambda_power.value()) : Fp5{};
+    Fp5 sum;
+    for (size_t k = 0; k < 4; ++k) sum += of_x[k] * of_v[k];
+    total = shift * sum + (job ? scale * total : Fp5{});
+    Fp* cells = out + Chip::kLateWidth * r;
+    for (size_t k = 0; k < 4; ++k) {
+      put(cells + 5 * k, of_x[k]);
+      put(cells + 20 + 5 * k, of_v[k]);
+    }
+    put(cells + 40, shift);
+    put(cells + 45, scale);
+    put(cells + 50, total);
+    more(row, cells + 55);
+  });
+}
+
 struct LateProducts {
   uint16_t read_chip;
   std::set<uint16_t> weights_chips;
 
   void operator()(const Witness& witness, const Table& table, const LatePowers& late,
                   Fp* out) const {
-    std::map<std::pair<uint32_t, uint32_t>, Four> x;  // by clk and quad
-    std::map<uint32_t, Four> v;                       // by key
+    OfQuads x = sums_of_activations(witness, read_chip, late);
+    std::map<uint32_t, Four> v;  // by key
     for (const Table& other : witness.tables) {
-      if (other.chip == read_chip) {
-        const std::vector<Fp> made = witness.late_columns(other, LayerRead::kLateWidth, late);
-        backwards<LayerRead>(other, [&](uint64_t r, const auto& row, bool, bool) {
-          if (row.operand == Fp{} && row.count != Fp{})
-            x[{row.clk.value(), row.quads.value()}] = four(&made[20 * r]);
-        });
-      } else if (weights_chips.contains(other.chip)) {
-        const std::vector<Fp> made = witness.late_columns(other, WeightsTable::kLateWidth, late);
-        std::vector<Fp> row(other.width);
-        for (uint64_t r = 0; r < other.height(); ++r) {
-          other.read(r, 1, row.data());
-          if (row[0] == Fp::one()) v[row[1].value()] = four(&made[20 * r]);
-        }
+      if (!weights_chips.contains(other.chip)) continue;
+      const std::vector<Fp> made = witness.late_columns(other, WeightsTable::kLateWidth, late);
+      std::vector<Fp> row(other.width);
+      for (uint64_t r = 0; r < other.height(); ++r) {
+        other.read(r, 1, row.data());
+        if (row[0] == Fp::one()) v[row[1].value()] = four(&made[20 * r]);
       }
     }
-    Fp5 total;
-    backwards<LayerProduct>(table, [&](uint64_t r, const auto& row, bool, bool job) {
-      const bool real = row.real == Fp::one();
-      const Four of_x = real ? x[{row.clk.value(), row.quad.value()}] : Four{};
-      const Four of_v = real ? v[row.key.value()] : Four{};
-      const Fp5 shift = real ? pow(late(kMu, 1), row.mu_power.value()) : Fp5{};
-      const Fp5 scale = real ? pow(late(kLambda, 1), row.lambda_power.value()) : Fp5{};
-      Fp5 sum;
-      for (size_t k = 0; k < 4; ++k) sum += of_x[k] * of_v[k];
-      total = shift * sum + (job ? scale * total : Fp5{});
-      Fp* cells = out + LayerProduct::kLateWidth * r;
-      for (size_t k = 0; k < 4; ++k) {
-        put(cells + 5 * k, of_x[k]);
-        put(cells + 20 + 5 * k, of_v[k]);
+    late_products<LayerProduct>(
+        table, late, x, out, [&](const auto& row) { return v[row.key.value()]; },
+        [](const auto&, Fp*) {});
+  }
+};
+
+struct LateProductsMemory {
+  uint16_t read_chip, weights_chip, bias_chip;
+
+  void operator()(const Witness& witness, const Table& table, const LatePowers& late,
+                  Fp* out) const {
+    OfQuads x = sums_of_activations(witness, read_chip, late);
+    std::map<std::pair<uint32_t, uint32_t>, Four> v;  // by clk and product
+    std::map<uint32_t, Fp5> biases;                   // by clk
+    for (const Table& other : witness.tables) {
+      if (other.chip == weights_chip) {
+        const std::vector<Fp> made =
+            witness.late_columns(other, LayerReadWeights::kLateWidth, late);
+        backwards<LayerReadWeights>(other, [&](uint64_t r, const auto& row, bool, bool) {
+          if (row.start == Fp::one())
+            v[{row.clk.value(), row.products.value()}] = four(&made[20 * r]);
+        });
+      } else if (other.chip == bias_chip) {
+        const std::vector<Fp> made = witness.late_columns(other, LayerBias::kLateWidth, late);
+        backwards<LayerBias>(other, [&](uint64_t r, const auto& row, bool, bool) {
+          if (row.first == Fp::one()) biases[row.clk.value()] = get(&made[20 * r + 15]);
+        });
       }
-      put(cells + 40, shift);
-      put(cells + 45, scale);
-      put(cells + 50, total);
-    });
+    }
+    late_products<LayerProductMemory>(
+        table, late, x, out,
+        [&](const auto& row) { return v[{row.clk.value(), row.left.value()}]; },
+        [&](const auto& row, Fp* cells) {
+          put(cells, row.biased == Fp::one() ? biases[row.clk.value()] : Fp5{});
+        });
   }
 };
 
@@ -476,6 +638,9 @@ LayerRows::LayerRows(const LayerImage& layers, const vm::Segment& segment)
                                         .words = {},
                                         .pools = {},
                                         .pairs = {},
+                                        .read_weights = {},
+                                        .products_memory = {},
+                                        .biases = {},
                                         .counts = layers.no_counts()})) {
   for (const Call& call : data_->calls) data_->add(call);
 }
@@ -511,6 +676,8 @@ std::vector<ChipRows> LayerRows::chip_rows() const {
   add.operator()<LayerWriteWords>(data_->words);
   add.operator()<LayerPool>(data_->pools);
   add.operator()<LayerPair>(data_->pairs);
+  add.operator()<LayerReadWeights>(data_->read_weights);
+  add.operator()<LayerBias>(data_->biases);
   return out;
 }
 
@@ -559,19 +726,36 @@ std::vector<Table> LayerRows::tables(
   add.operator()<LayerWriteWords>(data_->words, late_write_words);
   add.operator()<LayerPool>(data_->pools, {});
   add.operator()<LayerPair>(data_->pairs, {});
+  add.operator()<LayerReadWeights>(data_->read_weights, late_read_weights);
+  add.operator()<LayerProductMemory>(
+      data_->products_memory,
+      LateProductsMemory{circuit.chip(LayerRead::kName), circuit.chip(LayerReadWeights::kName),
+                         circuit.chip(LayerBias::kName)});
+  add.operator()<LayerBias>(data_->biases, late_bias);
   return out;
 }
 
 std::map<std::string, uint64_t> layer_rows(const vm::Layer& layer) {
   std::map<std::string, uint64_t> rows;
-  rows[LayerRead::kName] = layer.words_read();
-  if (layer.products_summed() != 0) rows[LayerProduct::kName] = layer.products_summed();
+  rows[LayerRead::kName] = layer.words_read() - layer.weight_words() - layer.bias_words();
+  if (layer.memory_weights) {
+    rows[LayerReadWeights::kName] = layer.weight_words() / 4;
+    rows[LayerProductMemory::kName] = layer.products_summed();
+    if (layer.bias_words() != 0) rows[LayerBias::kName] = layer.bias_words();
+  } else if (layer.products_summed() != 0) {
+    rows[LayerProduct::kName] = layer.products_summed();
+  }
   rows[writer_of(layer)] = layer.written_rows();
   return rows;
 }
 
+bool is_of_weights(std::string_view chip) {
+  return chip == LayerReadWeights::kName || chip == LayerBias::kName;
+}
+
 uint64_t weight_rows(const vm::Layer& layer) {
   constexpr uint32_t kOutputs = WeightsTable::kOutputs;
+  if (layer.memory_weights) return 0;
   return layer.products_summed() * ((layer.group_outputs() + kOutputs - 1) / kOutputs);
 }
 
