@@ -2,15 +2,16 @@
 // layer. Time is of all cores together; per_X counters are nanoseconds of it.
 #include <benchmark/benchmark.h>
 #include <sys/resource.h>
-#include <zk/abi.h>
 #include <zk/check.h>
 
+#include <algorithm>
 #include <bit>
 #include <map>
 #include <random>
 
 #include "stark/session/session.h"
 #include "tests/vm/guest_builder.h"
+#include "vm/layer/layer_call.h"
 #include "vm/layer/section.h"
 
 namespace zkvm::stark::machine {
@@ -77,6 +78,31 @@ vm::Layer conv(uint32_t kernel, uint32_t channels, uint32_t outputs, uint32_t si
   return layer;
 }
 
+/// The same with its weights in memory, a word of four channels for each output, and biases behind them.
+vm::Layer in_memory(vm::Layer layer) {
+  layer.weights.clear();
+  layer.bias.clear();
+  layer.memory_weights = {.zero = 128, .product_step = 4 * layer.group_outputs()};
+  layer.memory_weights->bias = static_cast<uint32_t>(layer.weights_extent());
+  return layer;
+}
+
+/// A B, of two square matrices, with one scale for all results, as products of activations have.
+vm::Layer matrices(uint32_t size) {
+  vm::Layer layer = dense(size, size);
+  layer.positions = size;
+  layer.step = size;
+  layer.emits.clear();
+  for (uint32_t p = 0; p < size; ++p) layer.emits.push_back({p, p * size});
+  layer.weights.clear();
+  layer.bias.clear();
+  layer.functions.resize(1);
+  std::ranges::fill(layer.function_of, uint16_t{0});
+  layer.memory_weights = {
+      .by_outputs = true, .zero = 128, .lane_step = size, .row_step = 4, .product_step = 4 * size};
+  return layer;
+}
+
 struct Measured {
   double core = 0;
   uint64_t cells = 0;
@@ -85,9 +111,12 @@ struct Measured {
 
 /// One proof of a call of the layer.
 Measured prove_call(const vm::Layer& layer, uint8_t log_blowup) {
-  constexpr uint32_t kIn = 0x1000000, kOut = 0x8000000;
+  constexpr uint32_t kIn = 0x1000000, kWeights = 0x4000000, kOut = 0x8000000;
   Assembler text;
-  text.call(zk::abi::kSysLayer, 0, kIn, kOut).exit(0);
+  if (layer.memory_weights)
+    text.call(vm::call_number(layer), 0, kIn, kWeights, kOut).exit(0);
+  else
+    text.call(vm::call_number(layer), 0, kIn, kOut).exit(0);
   ElfFile file = ElfFile::of(text.words());
   const auto rounded = [](uint64_t bytes) {
     return static_cast<uint32_t>((bytes + 0xffff) & ~0xffffu);
@@ -96,6 +125,12 @@ Measured prove_call(const vm::Layer& layer, uint8_t log_blowup) {
   std::mt19937 random(2);
   for (uint8_t& x : input) x = static_cast<uint8_t>(random());
   file.segments.push_back({kIn, PF_R | PF_W, input, rounded(layer.in_extent())});
+  if (layer.memory_weights) {
+    std::vector<uint8_t> weights(layer.w_extent());
+    const auto end = weights.begin() + static_cast<ptrdiff_t>(layer.weights_extent());
+    for (auto at = weights.begin(); at != end; ++at) *at = static_cast<uint8_t>(random());
+    file.segments.push_back({kWeights, PF_R | PF_W, weights, rounded(layer.w_extent())});
+  }
   file.segments.push_back({kOut, PF_R | PF_W, {}, rounded(layer.out_extent())});
   file.sections.push_back({".zkvm.layers", vm::write_layers(std::vector{layer})});
   const auto program = vm::load_elf(file.bytes());
@@ -146,9 +181,24 @@ void Activations(benchmark::State& state) {  // 8 channels to 8, at each pixel: 
 void Convolution(benchmark::State& state) {
   prove_layer(state, conv(3, 256, 256, 16), {{"product", 16.0 * 16 * 9 * 256 * 256}});
 }
+void Matrices(benchmark::State& state) {
+  prove_layer(state, matrices(256), {{"product", 256.0 * 256 * 256}});
+}
+/// As LeNet-5 has: 5 x 5 on 14 x 14 pixels, 8 channels to 16, with weights of its own or in memory.
+void SmallConvolution(benchmark::State& state) {
+  const vm::Layer layer = conv(5, 8, 16, 14);
+  prove_layer(state, state.range(1) == 0 ? layer : in_memory(layer),
+              {{"weight", 25.0 * 8 * 16}, {"product", 14.0 * 14 * 25 * 8 * 16}});
+}
 BENCHMARK(Dense)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->Iterations(1);
 BENCHMARK(Activations)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->Iterations(1);
 BENCHMARK(Convolution)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->Iterations(1);
+BENCHMARK(Matrices)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->Iterations(1);
+BENCHMARK(SmallConvolution)
+    ->Args({1, 0})
+    ->Args({1, 1})
+    ->Unit(benchmark::kMillisecond)
+    ->Iterations(1);
 
 }  // namespace
 }  // namespace zkvm::stark::machine

@@ -23,6 +23,7 @@
 
 #include "stark/air/row_check.h"
 #include "stark/chips/layer/layer_tables.h"
+#include "stark/chips/layer/product.h"
 #include "stark/chips/layer/read.h"
 #include "stark/chips/memory/bank.h"
 #include "stark/chips/tables/byte_table.h"
@@ -200,8 +201,8 @@ class Forgery {
     traffic_.clear();
     changed_.clear();
     late_set_.clear();
-    if (late_changed_) late_ = honest_late_;
-    late_changed_ = false;
+    for (const size_t t : late_changed_) late_[t] = honest_late_[t];
+    late_changed_.clear();
   }
 
  private:
@@ -253,24 +254,31 @@ class Forgery {
       out.push_back(witness_.late_columns(witness_.tables[t], late_width(t), challenges()));
     return out;
   }
+  /// Whether a table's late columns depend on other tables than itself.
+  [[nodiscard]] bool follows_others(size_t table) const {
+    return name(table) == chips::LayerProduct::kName ||
+           name(table) == chips::LayerProductMemory::kName;
+  }
   /// Makes late columns anew, where something changed that they may depend on.
   void follow_late() {
-    const bool main_changed =
-        std::ranges::any_of(changed_, [&](const Place& at) { return late_width(at.table) != 0; });
-    if (!main_changed && late_set_.empty()) return;
-    std::vector<std::vector<Fp>> made = main_changed ? make_late() : late_;
-    for (const auto& [cell, value] : late_set_) {
-      const uint32_t width = late_width(cell.first.table);
-      made[cell.first.table]
-          [cell.first.row * width + cell.second - witness_.tables[cell.first.table].width] = value;
-    }
-    for (size_t t = 0; t < made.size(); ++t) {
+    std::set<size_t> changed, set;  // tables, in columns before the late ones and in these
+    for (const Place& at : changed_)
+      if (late_width(at.table) != 0) changed.insert(at.table);
+    for (const auto& [cell, value] : late_set_) set.insert(cell.first.table);
+    for (size_t t = 0; t < witness_.tables.size(); ++t) {
       const uint32_t width = late_width(t);
-      for (uint64_t r = 0; width != 0 && r < witness_.tables[t].height(); ++r) {
-        const auto now = made[t].begin() + static_cast<ptrdiff_t>(r * width);
+      const bool made_anew = changed.contains(t) || (!changed.empty() && follows_others(t));
+      if (width == 0 || (!made_anew && !set.contains(t))) continue;
+      std::vector<Fp> made =
+          made_anew ? witness_.late_columns(witness_.tables[t], width, challenges()) : late_[t];
+      for (const auto& [cell, value] : late_set_)
+        if (cell.first.table == t)
+          made[cell.first.row * width + cell.second - witness_.tables[t].width] = value;
+      for (uint64_t r = 0; r < witness_.tables[t].height(); ++r) {
+        const auto now = made.begin() + static_cast<ptrdiff_t>(r * width);
         const auto was = late_[t].begin() + static_cast<ptrdiff_t>(r * width);
         if (std::equal(now, now + width, was)) continue;
-        late_changed_ = true;
+        late_changed_.insert(t);
         count({t, r}, -1);
         std::copy(now, now + width, was);
         count({t, r}, +1);
@@ -349,6 +357,10 @@ class Forgery {
         return search(WindowsTable::kName, list({}, "tuple", 0, 5), nullptr, "count");
       case kPairOperands.id:
         return search(PairsTable::kName, list({}, "tuple", 0, 5), nullptr, "count");
+      case kOperand.id:
+        return search(OperandsTable::kName, list({}, "tuple", 0, 11), nullptr, "count");
+      case kProduct.id:
+        return search(ProductsTable::kName, list({}, "tuple", 0, 4), nullptr, "count");
       case kPairByte.id: {  // keys ascend
         if (!has(PairBytesTable::kName)) return std::nullopt;
         const size_t t = table(PairBytesTable::kName);
@@ -425,7 +437,7 @@ class Forgery {
   size_t program_ = 0;
   std::vector<std::vector<Fp>> late_, honest_late_;    // late columns of each table, row after row
   std::map<std::pair<Place, uint32_t>, Fp> late_set_;  // cells of them that were set
-  bool late_changed_ = false;
+  std::set<size_t> late_changed_;                      // tables where they are not honest
   std::map<Key, Fp> traffic_;  // how much more is sent than in the honest witness
   std::set<Place> changed_;
   std::vector<std::pair<Fp*, Fp>> undo_;

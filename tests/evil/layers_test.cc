@@ -8,11 +8,14 @@
 #include <set>
 #include <string>
 
+#include "stark/chips/layer/bias.h"
 #include "stark/chips/layer/call.h"
 #include "stark/chips/layer/pair.h"
 #include "stark/chips/layer/pair_call.h"
 #include "stark/chips/layer/pool.h"
 #include "stark/chips/layer/product.h"
+#include "stark/chips/layer/read_weights.h"
+#include "stark/chips/layer/weights_call.h"
 #include "stark/chips/layer/write_bytes.h"
 #include "stark/chips/layer/write_words.h"
 #include "tests/evil/workbench.h"
@@ -82,9 +85,27 @@ vm::Layer pair(bool exchanged, bool broadcast) {
   layer.pair_table = vm::PairTable(std::move(table));
   return layer;
 }
+
+/// A convolution with weights in memory: four products, of two rows each.
+vm::Layer of_memory(bool by_outputs, bool biased, bool sums = false) {
+  vm::Layer layer = convolution(5, sums);
+  layer.name = "of memory";
+  layer.outputs = 16;
+  layer.weights.clear();
+  layer.bias.clear();
+  if (!sums) layer.function_of.resize(layer.outputs);
+  for (vm::Layer::Emit& emit : layer.emits) emit.offset *= 2;
+  layer.memory_weights = {
+      .by_outputs = by_outputs, .zero = 77, .lane_step = 8, .row_step = 4, .product_step = 40};
+  if (biased) layer.memory_weights->bias = 160;
+  ZK_CHECK(!layer.complaint());
+  return layer;
+}
+
 LayerGuest guest() {
   return LayerGuest({convolution(1), convolution(2, true), pool(), dense_layer(2, 20, 3),
-                     convolution(4), pair(false, false), pair(true, true)});
+                     convolution(4), pair(false, false), pair(true, true), of_memory(false, true),
+                     of_memory(true, true), of_memory(true, false, true)});
 }
 
 /// Nothing reads the outputs, so that an attacker can put their banks right.
@@ -100,9 +121,11 @@ std::vector<Fp> wrong_values(Fp x, std::mt19937_64& random) {
 }
 
 constexpr const char* kChips[] = {
-    LayerCall::kName,       LayerPairCall::kName,   LayerRead::kName, LayerProduct::kName,
-    LayerWriteBytes::kName, LayerWriteWords::kName, LayerPool::kName, LayerPair::kName,
-    WeightsTable::kName,    PowersTable::kName};
+    LayerCall::kName,          LayerPairCall::kName,    LayerRead::kName,
+    LayerProduct::kName,       LayerWriteBytes::kName,  LayerWriteWords::kName,
+    LayerPool::kName,          LayerPair::kName,        WeightsTable::kName,
+    PowersTable::kName,        LayerWeightsCall::kName, LayerReadWeights::kName,
+    LayerProductMemory::kName, LayerBias::kName};
 
 /// Columns whose value means nothing in this row.
 bool is_free(const Forgery& forgery, Place at, uint32_t col) {
@@ -119,6 +142,8 @@ bool is_free(const Forgery& forgery, Place at, uint32_t col) {
   if ((chip == LayerWriteBytes::kName || chip == LayerWriteWords::kName) && !is("emit"))
     return begins({"value", "edge", "reach", "wide", "from", "rest", "function", "bias", "old",
                    "time", "age_hi", "negative"});
+  // Of the sum over positions, the first row alone is asked.
+  if (chip == LayerBias::kName && !is("first")) return begins({"positions", "ones", "power"});
   if (chip == LayerPool::kName && !is("last")) return begins({"old", "time", "age_hi"});
   return false;
 }
@@ -776,6 +801,242 @@ TEST_F(Hazard, OfPairs) {
   expect("a pair by the call of one input", {"layer call: linear"}, [&] {
     set({{forgery.table(LayerCall::kName), 0}}, "kind", Fp::from(number(LayerKind::kPair)));
   });
+}
+
+/// What a prover might do with weights in memory. The guest has three layers of one geometry: `columns` and
+/// `rows`, with biases, and one without.
+TEST_F(Hazard, OfWeightsInMemory) {
+  Forgery& forgery = this->forgery();
+  const Place calls[] = {at(LayerWeightsCall::kName, 0), at(LayerWeightsCall::kName, 1),
+                         at(LayerWeightsCall::kName, 2)};
+  const auto job = [&](const char* chip, size_t n) { return rows_of_job(forgery, chip, n); };
+  const std::vector<Place> reads[] = {job(LayerReadWeights::kName, 0),
+                                      job(LayerReadWeights::kName, 1),
+                                      job(LayerReadWeights::kName, 2)};
+  const std::vector<Place> products[] = {job(LayerProductMemory::kName, 0),
+                                         job(LayerProductMemory::kName, 1),
+                                         job(LayerProductMemory::kName, 2)};
+  const std::vector<Place> biases[] = {job(LayerBias::kName, 0), job(LayerBias::kName, 1)};
+  for (const auto& rows : reads) ASSERT_EQ(rows.size(), 8u);
+  for (const auto& rows : products) ASSERT_EQ(rows.size(), 4u);
+  for (const auto& rows : biases) ASSERT_EQ(rows.size(), 16u);
+  ASSERT_TRUE(job(LayerBias::kName, 2).empty());
+  // `prove`: the verifier is asked, too.
+  const auto expect = [&](const char* hazard, std::set<std::string> among, auto forge,
+                          bool prove = false) {
+    ASSERT_EQ(forgery.caught(), "");
+    forge();
+    forgery.repair_banks();
+    const std::set<std::string> complaints = forgery.complaints();
+    for (const std::string& expected : among)
+      EXPECT_TRUE(complaints.contains(expected))
+          << hazard << ": expected " << expected << ", found "
+          << ::testing::PrintToString(complaints);
+    if (prove) {
+      EXPECT_FALSE(check_witness(*bench_->circuit, forgery.finished()).ok()) << hazard;
+      EXPECT_NE(bench_->prove_and_verify(), "") << hazard;
+    }
+    forgery.reset();
+  };
+  const auto set = [&](const std::vector<Place>& rows, const std::string& col, Fp value) {
+    for (const Place at : rows) forgery.set(at, col, value);
+  };
+  const auto exchange = [&](Place at, Place other, const std::string& col) {
+    const Fp was = forgery.get(at, col);
+    forgery.set(at, col, forgery.get(other, col));
+    forgery.set(other, col, was);
+  };
+  const Fp clks[] = {get(calls[0], "clk"), get(calls[1], "clk"), get(calls[2], "clk")};
+
+  // Products.
+  expect("two products exchanged", {"layer product memory: next key"},
+         [&] { exchange(products[0][0], products[0][1], "key"); });
+  expect("two products' weights exchanged", {"layer product memory: next product"},
+         [&] { exchange(products[0][0], products[0][1], "left"); });
+  expect(
+      "another layer's products", {"bus memory products"},
+      [&] {
+        for (size_t i = 0; i < 4; ++i) set({products[0][i]}, "key", get(products[1][i], "key"));
+      },
+      true);
+  expect("another layer's products, in the call", {"bus layer"}, [&] {
+    set({calls[0]}, "key", get(calls[1], "key"));
+    for (size_t i = 0; i < 4; ++i) set({products[0][i]}, "key", get(products[1][i], "key"));
+  });
+  expect(
+      "powers of another product", {"bus product"},
+      [&] { exchange(products[0][0], products[0][1], "mu_power"); }, true);
+  expect("a group's end that is not shifted", {"bus product"}, [&] {
+    for (const Place at : products[0]) set({at}, "lambda_power", Fp::zero());
+  });
+  expect("activations of another quad", {"bus product"},
+         [&] { set({products[0][0]}, "quad", Fp::one()); });
+  expect("a product less", {"layer product memory: all products", "bus memory weights"},
+         [&] { set({products[0][3]}, "real", Fp::zero()); });
+
+  // Which words are weights.
+  expect("weights of another call", {"bus read weights"}, [&] {
+    set(reads[0], "clk", clks[1]);
+    set(reads[1], "clk", clks[0]);
+  });
+  expect(
+      "weights at another place", {"bus read weights"},
+      [&] {
+        for (size_t i = 0; i < 8; ++i) set({reads[0][i]}, "place", get(reads[1][i], "place"));
+      },
+      true);
+  expect("weights at another place, in the call", {"bus memory"}, [&] {
+    for (size_t i = 0; i < 8; ++i) set({reads[0][i]}, "place", get(reads[1][i], "place"));
+    for (const char* col : {"w[0]", "w[1]"}) set({calls[0]}, col, get(calls[1], col));
+  });
+  for (const char* col : {"lane", "step", "jump", "zero", "by_outputs", "rows"}) {
+    expect(col, {"layer read weights: constants of a job"},
+           [&] { set({reads[0][3]}, col, get(reads[0][3], col) + Fp::one()); });
+  }
+  expect(
+      "columns taken for rows", {"bus read weights"},
+      [&] { set(reads[0], "by_outputs", Fp::one()); }, true);
+  expect("columns taken for rows, in the call", {"bus operand"}, [&] {
+    set(reads[0], "by_outputs", Fp::one());
+    set({calls[0]}, "by_outputs", Fp::one());
+  });
+  expect("another zero point", {"bus read weights"}, [&] { set(reads[0], "zero", Fp::zero()); });
+  expect("another zero point, in the call", {"bus operand"}, [&] {
+    set(reads[0], "zero", Fp::zero());
+    set({calls[0]}, "w_zero", Fp::zero());
+  });
+  for (const char* col :
+       {"lane", "row_step", "product_jump", "product_rows", "bias_place", "biases", "w_extent"})
+    expect(col, {"bus operand"}, [&] { set({calls[1]}, col, get(calls[1], col) - Fp::one()); });
+  expect("a run that ends early", {"layer read weights: all positions"},
+         [&] { set({reads[0][1]}, "start", Fp::one()); });
+  expect("a run that ends late", {"layer read weights: next position"},
+         [&] { set({reads[0][2]}, "start", Fp::zero()); });
+  expect("a job that ends early", {"layer read weights: all products", "bus memory weights"}, [&] {
+    for (const char* col : {"start", "real"}) set({reads[0][6], reads[0][7]}, col, Fp::zero());
+  });
+  expect("a job within a job", {"layer read weights: all products", "bus read weights"},
+         [&] { set({reads[0][2]}, "first", Fp::one()); });
+  expect("a product skipped", {"layer read weights: next product"}, [&] {
+    for (size_t i = 2; i < 8; ++i)
+      set({reads[0][i]}, "products", get(reads[0][i], "products") - Fp::one());
+  });
+  expect("a weight that is no byte", {"bus bytes"}, [&] {
+    set({reads[0][0]}, "byte0[0]", get(reads[0][0], "byte0[0]") + Fp::from(256));
+    set({reads[0][0]}, "byte0[1]", get(reads[0][0], "byte0[1]") - Fp::one());
+  });
+  expect(
+      "a weight that memory does not hold", {"bus memory"},
+      [&] {
+        set({reads[0][0]}, "byte0[0]",
+            get(reads[0][0], "byte0[0]") == Fp::zero() ? Fp::one() : Fp::zero());
+      },
+      true);
+  expect("a sum of weights that is none", {"layer read weights: sum of weights"}, [&] {
+    for (const char* col : {"v0[0]", "v3[4]"}) {
+      set({reads[0][0]}, col, get(reads[0][0], col) + Fp::one());
+      set({products[0][0]}, col, get(products[0][0], col) + Fp::one());
+    }
+  });
+  expect("sums of weights exchanged between products", {"bus memory weights"}, [&] {
+    for (int k = 0; k < 4; ++k)
+      for (int c = 0; c < 5; ++c)
+        exchange(products[0][0], products[0][1], fmt::format("v{}[{}]", k, c));
+  });
+
+  // Biases.
+  expect(
+      "biases left out by the products", {"bus memory products", "bus bias sum"},
+      [&] { set({products[0][0]}, "biased", Fp::zero()); }, true);
+  expect("biases left out by the call", {"bus operand"}, [&] {
+    set({calls[0], products[0][0]}, "biased", Fp::zero());
+    set(biases[0], "real", Fp::zero());
+    set(biases[0], "first", Fp::zero());
+  });
+  expect("biases where there are none", {"bus operand", "bus read bias"},
+         [&] { set({calls[2], products[2][0]}, "biased", Fp::one()); });
+  expect("biases added by each product", {"layer product memory: biased"},
+         [&] { set({products[0][1]}, "biased", Fp::one()); });
+  expect(
+      "biases added twice", {"bus read bias", "bus bias sum"},
+      [&] {
+        const auto& columns = forgery.chip(biases[0][0].table).columns;
+        for (size_t i = 0; i < 16; ++i)
+          for (uint32_t col = 0; col + LayerBias::kLateWidth < columns.size(); ++col)
+            forgery.set({biases[1][15].table, biases[1][15].row + 1 + i}, col,
+                        forgery.get(biases[0][i], col));
+      },
+      true);
+  expect("biases of another call", {"bus read bias"}, [&] {
+    set(biases[0], "clk", clks[1]);
+    set(biases[1], "clk", clks[0]);
+  });
+  expect("biases at another place", {"bus read bias"}, [&] {
+    for (const Place at : biases[0]) set({at}, "place", get(at, "place") + Fp::one());
+  });
+  expect("fewer biases", {"layer bias: all outputs"},
+         [&] { set({biases[0][15]}, "real", Fp::zero()); });
+  expect("a bias skipped", {"layer bias: next place"},
+         [&] { set({biases[0][15]}, "place", get(biases[0][15], "place") + Fp::one()); });
+  expect("biases of fewer positions", {"bus read bias"},
+         [&] { set({biases[0][0]}, "positions", get(biases[0][0], "positions") - Fp::one()); });
+  expect("biases of positions of another power", {"layer bias: sum of powers"},
+         [&] { set({biases[0][0]}, "ones[0]", get(biases[0][0], "ones[0]") + Fp::one()); });
+  expect("a power that is none", {"bus power", "layer bias: sum of powers"},
+         [&] { set({biases[0][0]}, "power[2]", get(biases[0][0], "power[2]") + Fp::one()); });
+  expect(
+      "a sum of biases that both sides agree on", {"layer bias: sum over positions"},
+      [&] {
+        set({biases[0][0]}, "sum[1]", get(biases[0][0], "sum[1]") + Fp::one());
+        set({products[0][0]}, "bias[1]", get(products[0][0], "bias[1]") + Fp::one());
+      },
+      true);
+  expect("a bias without one", {"layer product memory: no biases", "bus layer total"},
+         [&] { set({products[2][0]}, "bias[0]", Fp::one()); });
+  expect("a bias of another sign", {"bus range14"},
+         [&] { set({biases[0][0]}, "negative", Fp::one() - get(biases[0][0], "negative")); });
+
+  // Calls.
+  expect("words written for bytes", {"bus layer", "bus layer write"},
+         [&] { set({calls[0]}, "sums", Fp::one()); });
+  expect("a layer with weights of its own", {"layer weights call: sums", "bus layer"},
+         [&] { set({calls[0]}, "sums", -Fp::from(LayerWeightsCall::kOfTwo)); });
+  expect("by the call of one input", {"layer call: linear", "bus layer"},
+         [&] { set({at(LayerCall::kName, 0)}, "kind", Fp::from(number(LayerKind::kBytesOfTwo))); });
+  expect("two calls in one tick", {"bus state"}, [&] { set({calls[1]}, "clk", clks[0]); });
+}
+
+// A bias that the VM would not take has no row, whatever its sign is said to be.
+TEST(EvilLayers, BiasesOfTwentyNineBits) {
+  const auto passes = [](uint32_t word, bool negative) {
+    LayerBias::Cols<Fp> row{};
+    row.first = row.real = row.left = Fp::one();
+    row.value = limbs_of(word);
+    row.negative = fp(negative);
+    row.clk = Fp::from(9);
+    std::vector<RowValue> values(kWidth<LayerBias>), next(kWidth<LayerBias>);
+    std::copy_n(reinterpret_cast<const Fp*>(&row), values.size(), values.begin());
+    RowChecker air;
+    air.set_late(LatePowers(Fp5::one(), Fp5::one()));
+    check_row<LayerBias>(air, values.data(), next.data());
+    // Its age's look-ups are not the question.
+    size_t unanswered = 0;
+    for (const auto& entry : air.entries)
+      if (entry.bus == kRange14.id && !test::has_answer(entry.bus, {entry.tuple[0].value()}))
+        ++unanswered;
+    return unanswered == 0;
+  };
+  for (const uint32_t word : {0u, 1u, 0xffffu, 0x0fff0000u, 0x0fffffffu}) {
+    EXPECT_TRUE(passes(word, false)) << word;
+    EXPECT_FALSE(passes(word, true)) << word;
+  }
+  for (const uint32_t word : {0xf0000000u, 0xf000ffffu, 0xffffffffu, 0xfffe0001u}) {
+    EXPECT_TRUE(passes(word, true)) << word;
+    EXPECT_FALSE(passes(word, false)) << word;
+  }
+  for (const uint32_t word :
+       {0x10000000u, 0x1fffffffu, 0x40000000u, 0x7fffffffu, 0x80000000u, 0xefffffffu, 0xbfffffffu})
+    EXPECT_FALSE(passes(word, false) || passes(word, true)) << word;
 }
 
 }  // namespace

@@ -381,8 +381,9 @@ size_t volumes_of(const std::vector<stark::machine::Image::Run>& runs) {
 // Layers of every kind, in segments of which some call one and some do not.
 Bytes layers() {
   vm::test::LayerGenerator random(1);
-  std::vector<vm::Layer> list = {stark::machine::dense_layer(2, 8, 1), random.pair()};
-  for (int i = 0; i < 6; ++i) list.push_back(random.layer());
+  std::vector<vm::Layer> list = {stark::machine::dense_layer(2, 8, 1), random.pair(),
+                                 random.weights_in_memory(stark::machine::dense_layer(2, 8, 2))};
+  for (int i = 0; i < 5; ++i) list.push_back(random.layer());
   return stark::machine::LayerGuest(std::move(list)).elf();
 }
 

@@ -9,6 +9,7 @@
 #include "tests/stark/session/proving.h"
 #include "tests/vm/guest_builder.h"
 #include "tests/vm/random_layer.h"
+#include "vm/layer/layer_call.h"
 #include "vm/layer/section.h"
 
 namespace zkvm::stark::machine {
@@ -19,7 +20,7 @@ struct LayerGuest {
   std::vector<vm::Layer> layers;
   std::vector<uint8_t> data;
   struct Place {
-    uint32_t in, out, b = 0;  // addresses; b of pairs
+    uint32_t in, out, b = 0;  // addresses; b of pairs, or of weights in memory
   };
   std::vector<Place> places;
 
@@ -43,6 +44,10 @@ struct LayerGuest {
       if (layer.kind == vm::Layer::Kind::kPair)
         place.b =
             shared && layer.b_extent() <= layer.in_extent() ? place.in : input(layer.b_extent());
+      if (layer.memory_weights) {
+        place.b = input(layer.w_extent());
+        vm::test::LayerGenerator(random()).set_biases(layer, &data[place.b - vm::test::kDataBase]);
+      }
       place.out = vm::test::kDataBase + static_cast<uint32_t>(data.size());
       data.resize(data.size() + layer.out_extent());
       ZK_CHECK(data.size() <= kBytes);
@@ -54,10 +59,11 @@ struct LayerGuest {
     vm::test::Assembler text;
     for (uint32_t i = 0; i < layers.size(); ++i) {
       const auto [in, out, b] = places[i];
-      if (layers[i].kind == vm::Layer::Kind::kPair)
-        text.call(zk::abi::kSysLayerPair, i, in, b, out);
+      const uint32_t number = vm::call_number(layers[i]);
+      if (vm::has_second_input(layers[i]))
+        text.call(number, i, in, b, out);
       else
-        text.call(zk::abi::kSysLayer, i, in, out);
+        text.call(number, i, in, out);
       if (commits) text.call(64, 3, out, static_cast<uint32_t>(layers[i].out_extent()));
     }
     text.exit(0);
@@ -78,12 +84,10 @@ struct LayerGuest {
         return word;
       };
       std::vector<uint32_t> input;
-      for (uint32_t quad = 0; quad < layer.quads; ++quad)
-        for (uint32_t p = 0; p < layer.positions; ++p)
-          input.push_back(word_at(places[i].in + in_offset(layer, quad, p)));
-      for (uint32_t quad = 0; quad < layer.quads; ++quad)
-        for (uint32_t p = 0; p < layer.positions_b; ++p)
-          input.push_back(word_at(places[i].b + b_offset(layer, quad, p)));
+      const vm::LayerCall call{&layer, places[i].in, places[i].out, places[i].b};
+      const auto read = [&](uint32_t address) { input.push_back(word_at(address)); };
+      vm::for_words_read(call, read);
+      vm::for_words_of_b(call, read);
       std::vector<uint8_t> bytes(layer.out_extent());
       const std::vector<uint32_t> results = layer_results(layer, input);
       for (uint32_t word = 0, at = 0; word < layer.output_words(); ++word)

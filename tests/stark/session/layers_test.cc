@@ -45,11 +45,94 @@ TEST(Layers, OfRandomGeometry) {
   }
 }
 
+/// A linear layer of random geometry whose weights are in memory.
+vm::Layer of_memory(LayerGenerator& random) {
+  for (;;) {
+    vm::Layer layer = random.one_input();
+    if (layer.kind != vm::Layer::Kind::kLinear) continue;
+    layer = random.weights_in_memory(std::move(layer));
+    if (!layer.complaint()) return layer;
+  }
+}
+
+/// Some with weights of their own among them. More guests: ZKVM_LAYER_GUESTS=1000.
+TEST(Layers, OfWeightsInMemory) {
+  const char* asked = std::getenv("ZKVM_LAYER_GUESTS");
+  const uint64_t guests = asked != nullptr ? std::strtoull(asked, nullptr, 10) : 6;
+  for (uint64_t seed = 0; seed < guests; ++seed) {
+    LayerGenerator random(seed);
+    std::vector<vm::Layer> list;
+    for (int i = 0; i < 20; ++i)
+      list.push_back(seed % 2 == 1 && random.one_in(4) ? random.layer() : of_memory(random));
+    const LayerGuest layers(std::move(list), seed);
+    Guest guest = Guest::of(layers.elf());
+    EXPECT_EQ(check_execution(guest, {}, {}), "") << "seed " << seed;
+    SessionOptions options;
+    options.params = quick_params();
+    const Proven proven = prove_execution(guest, {}, options);
+    EXPECT_EQ(proven.execution.journal, layers.journal());
+  }
+}
+
+/// A product of two matrices in each order gives the same, with each weight a factor of its own; and weights
+/// that lie on the input, or on the output.
+TEST(Layers, OfMatricesInBothOrders) {
+  constexpr uint32_t kRows = 5, kInner = 8, kColumns = 12;  // A B: 5 x 8 by 8 x 12
+  vm::Layer layer;
+  layer.name = "matrices";
+  layer.positions = kRows;
+  layer.step = kInner;
+  layer.quads = kInner / 4;
+  layer.outputs = kColumns;
+  layer.zero = 7;
+  layer.sums = true;
+  layer.emits.clear();
+  for (uint32_t p = 0; p < kRows; ++p) layer.emits.push_back({p, 4 * kColumns * p});
+  layer.memory_weights = {.by_outputs = true,
+                          .zero = 200,
+                          .lane_step = kColumns,
+                          .row_step = 4,
+                          .product_step = 4 * kColumns};
+  vm::Layer transposed = layer;
+  transposed.memory_weights = {
+      .zero = 200, .lane_step = kInner, .row_step = 4 * kInner, .product_step = 4};
+  ASSERT_EQ(layer.complaint(), std::nullopt);
+  ASSERT_EQ(transposed.complaint(), std::nullopt);
+  LayerGuest layers({layer, transposed, layer, layer}, 3);
+  const auto byte = [&](uint32_t address) -> uint8_t& { return layers.data[address - kDataBase]; };
+  layers.places[1].in = layers.places[0].in;
+  for (uint32_t k = 0; k < kInner; ++k)
+    for (uint32_t n = 0; n < kColumns; ++n)
+      byte(layers.places[1].b + n * kInner + k) = byte(layers.places[0].b + k * kColumns + n);
+  layers.places[2].b =
+      layers.places[2].in;  // as far as that goes, what stands behind the input, too
+  layers.places[3].b = layers.places[3].out;
+  for (uint32_t i = 0; i < layer.out_extent(); ++i)
+    byte(layers.places[3].out + i) = static_cast<uint8_t>(37 * i);
+  std::vector<uint8_t> journal = layers.journal();
+  const size_t bytes = layer.out_extent();
+  for (uint32_t p = 0; p < kRows; ++p)
+    for (uint32_t n = 0; n < kColumns; ++n) {
+      int32_t sum = 0, found;
+      for (uint32_t k = 0; k < kInner; ++k)
+        sum += (byte(layers.places[0].in + p * kInner + k) - 7) *
+               (byte(layers.places[0].b + k * kColumns + n) - 200);
+      std::memcpy(&found, &journal[4 * (p * kColumns + n)], 4);
+      EXPECT_EQ(found, sum);
+    }
+  EXPECT_TRUE(std::equal(journal.begin(), journal.begin() + bytes, journal.begin() + bytes));
+  Guest guest = Guest::of(layers.elf());
+  EXPECT_EQ(check_execution(guest, {}, {}), "");
+  SessionOptions options;
+  options.params = quick_params();
+  EXPECT_EQ(prove_execution(guest, {}, options).execution.journal, journal);
+}
+
 /// Segments that hand on to one another what calls have written; one of them proven a second time.
 TEST(Layers, InSegments) {
   LayerGenerator random(77);
   std::vector<vm::Layer> list;
-  for (int i = 0; i < 12; ++i) list.push_back(random.layer());
+  for (int i = 0; i < 12; ++i) list.push_back(i % 4 == 1 ? of_memory(random) : random.layer());
   const LayerGuest layers(std::move(list), 5);
   Guest guest = Guest::of(layers.elf());
   SessionOptions options;
