@@ -22,9 +22,11 @@
 #include <vector>
 
 #include "stark/air/row_check.h"
+#include "stark/chips/layer/bias.h"
 #include "stark/chips/layer/layer_tables.h"
 #include "stark/chips/layer/product.h"
 #include "stark/chips/layer/read.h"
+#include "stark/chips/layer/read_weights.h"
 #include "stark/chips/memory/bank.h"
 #include "stark/chips/tables/byte_table.h"
 #include "stark/chips/tables/program_table.h"
@@ -254,10 +256,15 @@ class Forgery {
       out.push_back(witness_.late_columns(witness_.tables[t], late_width(t), challenges()));
     return out;
   }
-  /// Whether a table's late columns depend on other tables than itself.
-  [[nodiscard]] bool follows_others(size_t table) const {
-    return name(table) == chips::LayerProduct::kName ||
-           name(table) == chips::LayerProductMemory::kName;
+  /// Whether a table's late columns depend on those of another chip.
+  [[nodiscard]] bool follows(size_t table, std::string_view other) const {
+    using namespace chips;
+    if (name(table) == LayerProduct::kName)
+      return other == LayerRead::kName || other == WeightsTable::kName;
+    if (name(table) == LayerProductMemory::kName)
+      return other == LayerRead::kName || other == LayerReadWeights::kName ||
+             other == LayerBias::kName;
+    return false;
   }
   /// Makes late columns anew, where something changed that they may depend on.
   void follow_late() {
@@ -267,7 +274,9 @@ class Forgery {
     for (const auto& [cell, value] : late_set_) set.insert(cell.first.table);
     for (size_t t = 0; t < witness_.tables.size(); ++t) {
       const uint32_t width = late_width(t);
-      const bool made_anew = changed.contains(t) || (!changed.empty() && follows_others(t));
+      const bool made_anew = changed.contains(t) || std::ranges::any_of(changed, [&](size_t other) {
+                               return follows(t, name(other));
+                             });
       if (width == 0 || (!made_anew && !set.contains(t))) continue;
       std::vector<Fp> made =
           made_anew ? witness_.late_columns(witness_.tables[t], width, challenges()) : late_[t];

@@ -495,59 +495,95 @@ TEST_F(Hazard, TwoCallsInOneTick) {
   expect_caught("bus");
 }
 
+/// Whether a call's row passes for some high parts of what its extents leave; `rests`: their columns, in
+/// order. Its asserts and look-ups of ranges are what is asked.
+template <class Chip>
+bool extents_pass(const typename Chip::template Cols<Fp>& row, std::vector<const char*> rests) {
+  std::vector<RowValue> values(kWidth<Chip>);
+  std::copy_n(reinterpret_cast<const Fp*>(&row), values.size(), values.begin());
+  const auto names = column_names(Chip::kColumns);
+  for (size_t operand = 0; operand < rests.size(); ++operand) {
+    const auto column = std::ranges::find(names, rests[operand]) - names.begin();
+    RowValue& rest = values[static_cast<size_t>(column)];
+    const Fp filled = rest.value;
+    bool some = false;
+    for (const Fp guess :
+         {filled, Fp::zero(), Fp::from((1u << 14) - 1), filled + Fp::one(), filled - Fp::one()}) {
+      rest = guess;
+      RowChecker air;
+      check_row<Chip>(air, values.data(), values.data());
+      bool answered = air.broken.empty();
+      size_t index = 0;
+      for (const auto& entry : air.entries) {
+        if (entry.bus != kRange14.id && entry.bus != kRange16.id) continue;
+        // Registers' ages, a7's, a0's and one for each operand, then three look-ups of each extent.
+        const size_t ages = rests.size() + 2, n = index++;
+        if (n < ages || (n - ages) / 3 != operand) continue;
+        std::vector<uint32_t> tuple;
+        for (const Fp x : entry.tuple) tuple.push_back(x.value());
+        answered = answered && test::has_answer(entry.bus, tuple);
+      }
+      EXPECT_EQ(index, 4 * rests.size() + 2);
+      some = some || answered;
+    }
+    if (!some) return false;
+  }
+  return true;
+}
+
 // The extents keep operands below the end of memory, wherever a register points: modulo p, too.
 TEST(EvilLayers, OperandsEndInMemory) {
   const LayerGuest layers = guest();
   const Guest of = Guest::of(layers.elf());
-  const Fp(&fixed)[16] = of.image->layers().entry(0).tuple;
-  const uint32_t extent = fixed[14].value();
-  const auto passes = [&](uint32_t in, uint32_t out) {
+  const LayerImage& image = of.image->layers();
+  const auto test = [](auto passes, std::vector<uint32_t> extents) {
+    std::vector<uint32_t> lasts;
+    for (const uint32_t extent : extents) lasts.push_back(kAddressEnd - extent);
+    EXPECT_TRUE(passes(lasts));
+    EXPECT_TRUE(passes(std::vector<uint32_t>(extents.size(), 0x1000)));
+    for (uint32_t& base : lasts) {
+      const uint32_t last = base;
+      for (const uint32_t wrong :
+           {last + 1, last + 4, kAddressEnd, kAddressEnd + 4, 0x3f400000u, 0x3f800000u, 0x7f000001u,
+            0x7f001001u, 0x80000000u, 0xfffffffcu, 0xbe000000u}) {
+        base = wrong;
+        EXPECT_FALSE(passes(lasts)) << wrong;
+      }
+      base = last;
+    }
+  };
+  const auto record = [](const std::vector<uint32_t>& bases) {
     vm::LayerRow record{};
     record.clk = 9;
-    record.a1.value = in;
-    record.a2.value = out;
-    LayerCall::Cols<Fp> row;
-    LayerCall::fill(row, {}, record, fixed);
-    std::vector<RowValue> values(kWidth<LayerCall>);
-    std::copy_n(reinterpret_cast<const Fp*>(&row), values.size(), values.begin());
-    // The prover may choose the high parts of what is left.
-    bool all = true;
-    for (const char* rest : {"in_rest", "out_rest"}) {
-      const auto names = column_names(LayerCall::kColumns);
-      const auto column = static_cast<size_t>(std::ranges::find(names, rest) - names.begin());
-      bool some = false;
-      const Fp filled = values[column].value;
-      for (const Fp guess :
-           {filled, Fp::zero(), Fp::from((1u << 14) - 1), filled + Fp::one(), filled - Fp::one()}) {
-        values[column] = guess;
-        RowChecker air;
-        check_row<LayerCall>(air, values.data(), values.data());
-        bool answered = air.broken.empty();
-        size_t index = 0;
-        for (const auto& entry : air.entries) {
-          if (entry.bus != kRange14.id && entry.bus != kRange16.id) continue;
-          // Registers' ages, then three look-ups of the input's extent, then three of the output's.
-          const size_t n = index++;
-          const bool of_input = n >= 4 && n < 7, of_output = n >= 7;
-          if ((std::string_view(rest) == "in_rest") ? !of_input : !of_output) continue;
-          std::vector<uint32_t> tuple;
-          for (const Fp x : entry.tuple) tuple.push_back(x.value());
-          answered = answered && test::has_answer(entry.bus, tuple);
-        }
-        some = some || answered;
-      }
-      all = all && some;
-    }
-    return all;
+    record.a1.value = bases[0];
+    record.a2.value = bases[1];
+    if (bases.size() > 2) record.a3.value = bases[2];
+    return record;
   };
-  const uint32_t last = kAddressEnd - extent, out = kAddressEnd - fixed[15].value();
-  EXPECT_TRUE(passes(last, out));
-  EXPECT_TRUE(passes(0x1000, 0x1000));
-  for (const uint32_t in :
-       {last + 1, last + 4, kAddressEnd, kAddressEnd + 4, 0x3f400000u, 0x3f800000u, 0x7f000001u,
-        0x7f001001u, 0x80000000u, 0xfffffffcu, 0xbe000000u})
-    EXPECT_FALSE(passes(in, out)) << in;
-  EXPECT_FALSE(passes(last, out + 4));
+  const Fp(&fixed)[16] = image.entry(0).tuple;
+  test(
+      [&](const std::vector<uint32_t>& bases) {
+        LayerCall::Cols<Fp> row;
+        LayerCall::fill(row, {}, record(bases), fixed);
+        return extents_pass<LayerCall>(row, {"in_rest", "out_rest"});
+      },
+      {fixed[14].value(), fixed[15].value()});
+  const Fp(&pair)[16] = image.entry(5).tuple;
+  test(
+      [&](const std::vector<uint32_t>& bases) {
+        LayerPairCall::Cols<Fp> row;
+        LayerPairCall::fill(row, {}, record(bases), pair);
+        return extents_pass<LayerPairCall>(row, {"a_rest", "b_rest", "out_rest"});
+      },
+      {pair[14].value(), pair[7].value(), pair[15].value()});
+  const LayerImage::Entry& weights = image.entry(7);
+  test(
+      [&](const std::vector<uint32_t>& bases) {
+        LayerWeightsCall::Cols<Fp> row;
+        LayerWeightsCall::fill(row, {}, record(bases), weights.tuple, weights.operand);
+        return extents_pass<LayerWeightsCall>(row, {"in_rest", "w_rest", "out_rest"});
+      },
+      {weights.tuple[14].value(), weights.operand[10].value(), weights.tuple[15].value()});
 }
 
 // A segment that calls layers, but whose list of banks does not say so, has another key; one that says so
