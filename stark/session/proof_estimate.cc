@@ -104,11 +104,7 @@ RowCounts rows_of_all(const vm::Program& program, const vm::RunResult& run) {
   uint64_t calls = 0;
   for (size_t i = 0; i < run.layer_calls.size(); ++i) {
     if (run.layer_calls[i] == 0) continue;
-    const vm::Layer& layer = program.layers[i];
-    const char* chip = layer.memory_weights                   ? LayerWeightsCall::kName
-                       : layer.kind == vm::Layer::Kind::kPair ? LayerPairCall::kName
-                                                              : LayerCall::kName;
-    rows[chip] += run.layer_calls[i];
+    rows[call_chip(program.layers[i])] += run.layer_calls[i];
     calls += run.layer_calls[i];
   }
   // ecalls of layers have rows of their own.
@@ -287,14 +283,14 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
       RowCounts rows = estimate_rows(program, run, kind.cycles);
       const LayerJobs jobs = jobs_of(program, kind.calls);
       std::erase_if(rows, [](const auto& of_chip) {
-        return of_chip.first == LayerCall::kName || of_chip.first == LayerPairCall::kName;
+        return of_chip.first == LayerCall::kName || of_chip.first == LayerPairCall::kName ||
+               of_chip.first == LayerWeightsCall::kName;
       });
       uint64_t words = 0;
       for (size_t layer = 0; layer < kind.calls.size(); ++layer) {
         if (kind.calls[layer] == 0) continue;
         const vm::Layer& of = program.layers[layer];
-        rows[of.kind == vm::Layer::Kind::kPair ? LayerPairCall::kName : LayerCall::kName] +=
-            kind.calls[layer];
+        rows[call_chip(of)] += kind.calls[layer];
         words += kind.calls[layer] * (of.words_read() + of.words_written());
       }
       add_jobs(rows, jobs);

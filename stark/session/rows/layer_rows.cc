@@ -8,12 +8,15 @@
 #include <set>
 
 #include "stark/chips/layer/bias.h"
+#include "stark/chips/layer/call.h"
 #include "stark/chips/layer/layer_tables.h"
 #include "stark/chips/layer/pair.h"
+#include "stark/chips/layer/pair_call.h"
 #include "stark/chips/layer/pool.h"
 #include "stark/chips/layer/product.h"
 #include "stark/chips/layer/read.h"
 #include "stark/chips/layer/read_weights.h"
+#include "stark/chips/layer/weights_call.h"
 #include "stark/chips/layer/write_bytes.h"
 #include "stark/chips/layer/write_words.h"
 #include "stark/machine/circuit.h"
@@ -747,6 +750,11 @@ std::map<std::string, uint64_t> layer_rows(const vm::Layer& layer) {
   }
   rows[writer_of(layer)] = layer.written_rows();
   return rows;
+}
+
+const char* call_chip(const vm::Layer& layer) {
+  if (layer.memory_weights) return LayerWeightsCall::kName;
+  return layer.kind == vm::Layer::Kind::kPair ? LayerPairCall::kName : LayerCall::kName;
 }
 
 bool is_of_weights(std::string_view chip) {

@@ -22,6 +22,8 @@ namespace zkvm::stark::machine {
 /// *job* each, which is in one table, for its rows refer to the next ones. (A pair's two of reading count
 /// as one here.) Calls' chips are not among them.
 [[nodiscard]] std::map<std::string, uint64_t> layer_rows(const vm::Layer& layer);
+/// The chip that a call of it has a row in.
+[[nodiscard]] const char* call_chip(const vm::Layer& layer);
 /// Whether rows of that chip are of weights and biases in memory.
 [[nodiscard]] bool is_of_weights(std::string_view chip);
 /// Rows of the fixed table `weights` that it has.
