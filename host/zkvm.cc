@@ -70,7 +70,7 @@ std::vector<LayerCount> layer_counts(const vm::Program& program, const vm::RunRe
     layers.push_back({.name = layer.name,
                       .calls = run.layer_calls[i],
                       .products = layer.products(),
-                      .weights = layer.weights.size(),
+                      .weights = layer.weight_count(),
                       .bytes_read = 4 * layer.words_read(),
                       .bytes_written = 4 * layer.words_written()});
   }

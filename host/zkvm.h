@@ -56,7 +56,7 @@ struct LayerCount {
   std::string name;
   uint64_t calls = 0;
   uint64_t products = 0;       // multiply-accumulates
-  uint64_t weights = 0;        // that the layer has
+  uint64_t weights = 0;        // that the layer has, or reads from memory
   uint64_t bytes_read = 0;     // activations in
   uint64_t bytes_written = 0;  // and out
 };

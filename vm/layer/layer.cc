@@ -208,8 +208,7 @@ uint64_t Layer::w_extent() const {
 }
 
 uint64_t Layer::products() const {
-  const uint64_t of_weights = memory_weights ? 4 * weight_words() : weights.size();
-  return kind == Kind::kLinear ? emits.size() * of_weights : 0;
+  return kind == Kind::kLinear ? emits.size() * weight_count() : 0;
 }
 
 Layer::Range Layer::range_of_any_weights() const {

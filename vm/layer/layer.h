@@ -181,6 +181,10 @@ struct Layer {
   [[nodiscard]] uint64_t bias_words() const {
     return memory_weights && memory_weights->bias ? outputs : 0;
   }
+  // Its own, or in memory.
+  [[nodiscard]] uint64_t weight_count() const {
+    return memory_weights ? 4 * weight_words() : weights.size();
+  }
   // Words that a call reads, of all its inputs.
   [[nodiscard]] uint64_t words_read() const {
     return uint64_t{quads} * positions + uint64_t{quads} * positions_b + weight_words() +
