@@ -28,6 +28,8 @@ struct Layout {
   uint32_t lead = 0, tail = 0;  // gap pixels before the first row and behind the last; planar: 0
   // What gaps hold; nothing where nobody reads them, and who writes the tensor may write them too.
   std::optional<uint8_t> gap;
+  // Likewise of a pixel's bytes beyond the last channel.
+  std::optional<uint8_t> padding = {};
 
   [[nodiscard]] uint32_t quads() const { return (shape.channels + 3) / 4; }  // position-major
   [[nodiscard]] uint64_t positions() const {

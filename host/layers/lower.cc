@@ -83,9 +83,9 @@ Failure check(const Linear& l, const Layout& in) {
   if (taps > vm::kMaxLayerWeights)
     return error(LayerErrorCode::kUnfit, l.name,
                  "weights of an output: expected at most {}, found {}", vm::kMaxLayerWeights, taps);
-  if (l.weights.size() != l.outputs * taps)
-    return wrong("weights", l.outputs * taps, l.weights.size());
-  if (l.bias.size() != l.outputs) return wrong("biases", l.outputs, l.bias.size());
+  const size_t weights = l.operand ? 0 : l.outputs * taps, biases = l.operand ? 0 : l.outputs;
+  if (l.weights.size() != weights) return wrong("weights", weights, l.weights.size());
+  if (l.bias.size() != biases) return wrong("biases", biases, l.bias.size());
   const auto has_zero_point = [](const Quantisation& q) {
     return q.is_signed ? zk::nn::is_zero_point<int8_t>(q.zero_point)
                        : zk::nn::is_zero_point<uint8_t>(q.zero_point);
@@ -180,43 +180,50 @@ Failure place_windows(const Windows& windows, int64_t positions, const Layout& o
   return std::nullopt;
 }
 
-Failure allocate_weights(Layer* layer) {
+Failure allocate_weights(const Linear& l, Layer* layer) {
   const uint64_t count = uint64_t{layer->quads} * layer->taps.size() * 4 * layer->group_outputs();
   if (count > vm::kMaxLayerWeights)
     return error(LayerErrorCode::kUnfit, layer->name, "weights: expected at most {}, found {}",
                  vm::kMaxLayerWeights, count);
-  layer->weights.assign(count, 0);
+  if (!l.operand) layer->weights.assign(count, 0);
   return std::nullopt;
 }
-int16_t& weight(Layer* layer, size_t quad, size_t tap, size_t lane, size_t output) {
-  return layer->weights[((quad * layer->taps.size() + tap) * 4 + lane) * layer->group_outputs() +
-                        output % layer->group_outputs()];
+
+// Where the layer has a weight: product, channel of its quad, output of its group.
+struct WeightPlace {
+  size_t product, lane, output;
+};
+WeightPlace weight_place(const Layer& layer, size_t quad, size_t tap, size_t lane, size_t output) {
+  return {quad * layer.taps.size() + tap, lane, output % layer.group_outputs()};
 }
 
-// Calls visit(output, channel, row, column, weight); the channel is the input's.
+// Calls visit(output, channel, row, column, number); the channel is the input's.
 template <class Visit>
 void for_each_weight(const Linear& l, uint32_t channels, Visit&& visit) {
   const uint32_t in_group = channels / l.groups, out_group = l.outputs / l.groups;
-  const int16_t* w = l.weights.data();
+  size_t number = 0;
   for (uint32_t o = 0; o < l.outputs; ++o)
     for (uint32_t c = 0; c < in_group; ++c)
       for (uint32_t i = 0; i < l.window.kernel[0]; ++i)
         for (uint32_t j = 0; j < l.window.kernel[1]; ++j)
-          visit(o, o / out_group * in_group + c, i, j, *w++);
+          visit(o, o / out_group * in_group + c, i, j, number++);
 }
 
+// In all that follows put(number, place) hears where a weight is; some are nowhere, some in several places.
+
 // One position: all words of the buffer are quads of it.
-Failure lower_dense(const Linear& l, const Layout& in, const Layout& out, Layer* layer) {
+template <class Put>
+Failure lower_dense(const Linear& l, const Layout& in, const Layout& out, Layer* layer, Put&& put) {
   layer->quads = static_cast<uint32_t>(in.bytes() / 4);
   layer->outputs = 4 * out.quads();
   layer->emits = {{0, static_cast<uint32_t>(out.byte_of(0, 0, 0) * (l.sums ? 4 : 1))}};
-  if (Failure failure = allocate_weights(layer)) return failure;
-  for_each_weight(l, in.shape.channels, [&](auto o, auto c, uint32_t i, uint32_t j, int16_t w) {
+  if (Failure failure = allocate_weights(l, layer)) return failure;
+  for_each_weight(l, in.shape.channels, [&](auto o, auto c, uint32_t i, uint32_t j, size_t w) {
     const int64_t y = int64_t{i} * l.window.dilations[0] - l.window.pads[0];
     const int64_t x = int64_t{j} * l.window.dilations[1] - l.window.pads[1];
     if (y < 0 || y >= in.shape.height || x < 0 || x >= in.shape.width) return;  // padding
     const uint64_t byte = in.byte_of(c, static_cast<uint32_t>(y), static_cast<uint32_t>(x));
-    weight(layer, byte / 4, 0, byte % 4, o) = w;
+    put(w, weight_place(*layer, byte / 4, 0, byte % 4, o));
   });
   return std::nullopt;
 }
@@ -232,7 +239,9 @@ uint32_t unit_groups(const Linear& l, const Layout& in, const Layout& out) {
   return fits ? static_cast<uint32_t>(padded / merged) : 1;
 }
 
-Failure lower_pixels(const Linear& l, const Layout& in, const Layout& out, Layer* layer) {
+template <class Put>
+Failure lower_pixels(const Linear& l, const Layout& in, const Layout& out, Layer* layer,
+                     Put&& put) {
   const Window& window = l.window;
   if (Failure failure = check_gaps(l.name, window, in, out, l.input.stored_zero())) return failure;
   layer->quads = in.quads();
@@ -243,9 +252,9 @@ Failure lower_pixels(const Linear& l, const Layout& in, const Layout& out, Layer
   for (uint32_t i = 0; i < window.kernel[0]; ++i)
     for (uint32_t j = 0; j < window.kernel[1]; ++j)
       layer->taps.push_back(i * window.dilations[0] * in.row + j * window.dilations[1]);
-  if (Failure failure = allocate_weights(layer)) return failure;
-  for_each_weight(l, in.shape.channels, [&](auto o, auto c, auto i, auto j, int16_t w) {
-    weight(layer, c / 4, i * window.kernel[1] + j, c % 4, o) = w;
+  if (Failure failure = allocate_weights(l, layer)) return failure;
+  for_each_weight(l, in.shape.channels, [&](auto o, auto c, auto i, auto j, size_t w) {
+    put(w, weight_place(*layer, c / 4, i * window.kernel[1] + j, c % 4, o));
   });
   const int64_t row = in.row;
   return place_windows({.counts = {out.shape.height, out.shape.width},
@@ -258,7 +267,9 @@ Failure lower_pixels(const Linear& l, const Layout& in, const Layout& out, Layer
 
 // Quads of four neighbouring pixels: the layer's outputs are those of `phases` neighbouring pixels of
 // the output, and its taps whole words around them.
-Failure lower_planar(const Linear& l, const Layout& in, const Layout& out, Layer* layer) {
+template <class Put>
+Failure lower_planar(const Linear& l, const Layout& in, const Layout& out, Layer* layer,
+                     Put&& put) {
   const Window& window = l.window;
   const auto unfit = [&](const char* what, uint64_t expected, uint64_t found) {
     return error(LayerErrorCode::kLayout, l.name, "planar input: {}: expected {}, found {}", what,
@@ -293,12 +304,12 @@ Failure lower_planar(const Linear& l, const Layout& in, const Layout& out, Layer
   for (uint32_t i = 0; i < window.kernel[0]; ++i)
     for (uint32_t word = 0; word < word_taps; ++word)
       layer->taps.push_back(i * window.dilations[0] * row_words + word);
-  if (Failure failure = allocate_weights(layer)) return failure;
+  if (Failure failure = allocate_weights(l, layer)) return failure;
   for (uint32_t phase = 0; phase < phases; ++phase)
-    for_each_weight(l, in.shape.channels, [&](auto o, auto c, auto i, auto j, int16_t w) {
+    for_each_weight(l, in.shape.channels, [&](auto o, auto c, auto i, auto j, size_t w) {
       const int64_t x = column(phase, j);
-      weight(layer, c, i * word_taps + static_cast<size_t>((x >> 2) - first_word),
-             static_cast<size_t>(x & 3), phase * pixel_outputs + o) = w;
+      put(w, weight_place(*layer, c, i * word_taps + static_cast<size_t>((x >> 2) - first_word),
+                          static_cast<size_t>(x & 3), phase * pixel_outputs + o));
     });
   const int64_t row = row_words;
   return place_windows({.counts = {out.shape.height, words},
@@ -310,11 +321,43 @@ Failure lower_planar(const Linear& l, const Layout& in, const Layout& out, Layer
                        int64_t{in.shape.height - 1} * row + (in.shape.width + 3) / 4, out, layer);
 }
 
-// Biases and functions of the layer's outputs, which repeat those of a pixel.
-Failure set_functions(const Linear& l, uint32_t pixel_outputs, Layer* layer) {
+// In the order of the words in the record of a call, and nothing between.
+void set_operand(const Linear& l, Layer* layer) {
+  layer->memory_weights = {.zero = l.operand->zero,
+                           .lane_step = 4,
+                           .row_step = 16,
+                           .product_step = 4 * layer->group_outputs()};
+  if (l.operand->has_bias)
+    layer->memory_weights->bias = static_cast<uint32_t>(layer->weights_extent());
+}
+uint64_t operand_byte(const Layer& layer, const WeightPlace& place) {
+  return (place.product * layer.group_outputs() + place.output) * 4 + place.lane;
+}
+
+// All but functions.
+template <class Put>
+Failure lower_sums(const Linear& l, const Layout& in, const Layout& out, Layer* layer, Put&& put) {
+  if (Failure failure = check(l.name, l.window, in, out, l.outputs)) return failure;
+  if (Failure failure = check(l, in)) return failure;
+  layer->name = l.name;
+  layer->zero = l.input.stored_zero();
+  const Failure failure = is_dense(l, in.shape) ? lower_dense(l, in, out, layer, put)
+                          : in.planar           ? lower_planar(l, in, out, layer, put)
+                                                : lower_pixels(l, in, out, layer, put);
+  if (failure) return failure;
+  if (l.operand) {
+    set_operand(l, layer);
+    return std::nullopt;
+  }
   layer->bias.assign(layer->outputs, 0);
   for (uint32_t o = 0; o < layer->outputs; ++o)
-    if (o % pixel_outputs < l.outputs) layer->bias[o] = l.bias[o % pixel_outputs];
+    if (o % (4 * out.quads()) < l.outputs) layer->bias[o] = l.bias[o % (4 * out.quads())];
+  return std::nullopt;
+}
+
+// Functions of the layer's outputs, which repeat those of a pixel.
+Failure set_functions(const Linear& l, const Layout& out, Layer* layer) {
+  const uint32_t pixel_outputs = 4 * out.quads();
   if (l.sums) {
     layer->sums = true;
     return std::nullopt;
@@ -358,8 +401,10 @@ Failure set_functions(const Linear& l, uint32_t pixel_outputs, Layer* layer) {
     if (layer->functions.size() > std::numeric_limits<uint16_t>::max())
       return error(LayerErrorCode::kUnfit, l.name, "functions: expected at most {}, found more",
                    std::numeric_limits<uint16_t>::max());
-    if (channel >= l.outputs) {  // padding, which as an element of the tensor is 0
-      layer->function_of.push_back(constant(relabelled(l.output.stored_zero())));
+    if (channel >=
+        l.outputs) {  // padding, which as an element of the tensor is 0 where nobody says more
+      layer->function_of.push_back(
+          constant(out.padding.value_or(relabelled(l.output.stored_zero()))));
       continue;
     }
     const LayerFunction rule = rule_of(channel);
@@ -368,7 +413,7 @@ Failure set_functions(const Linear& l, uint32_t pixel_outputs, Layer* layer) {
       const uint8_t least = rule(static_cast<int32_t>(low));
       if (least == rule(static_cast<int32_t>(high))) {  // the rule grows
         is_constant[o] = true;
-        layer->bias[o] = 0;
+        if (!l.operand) layer->bias[o] = 0;
         layer->function_of.push_back(constant(relabelled(least)));
         continue;
       }
@@ -441,6 +486,13 @@ Failure check(const Pairwise& pair, const Layout& a, const Layout& b, const Layo
   return std::nullopt;
 }
 
+// Whether channels beyond the last, for which the layer computes `made`, are what the output wants.
+Failure check_padding(const std::string& name, std::optional<uint8_t> made, const Layout& out) {
+  if (!out.padding || out.shape.channels % 4 == 0 || made == out.padding) return std::nullopt;
+  return error(LayerErrorCode::kLayout, name, "channels beyond the last: expected {}, found {}",
+               *out.padding, made ? fmt::format("{}", *made) : "anything");
+}
+
 Result<Layer> checked(Layer layer) {
   if (auto complaint = layer.complaint())
     return tl::unexpected(error(LayerErrorCode::kUnfit, layer.name, "{}", *complaint));
@@ -470,18 +522,109 @@ bool is_dense(const Linear& linear, const Shape& input) {
 }
 
 Result<Layer> lower(const Linear& linear, const Layout& in, const Layout& out) {
-  if (Failure failure = check(linear.name, linear.window, in, out, linear.outputs))
-    return tl::unexpected(*failure);
-  if (Failure failure = check(linear, in)) return tl::unexpected(*failure);
   Layer layer;
-  layer.name = linear.name;
-  layer.zero = linear.input.stored_zero();
-  const Failure failure = is_dense(linear, in.shape) ? lower_dense(linear, in, out, &layer)
-                          : in.planar                ? lower_planar(linear, in, out, &layer)
-                                                     : lower_pixels(linear, in, out, &layer);
-  if (failure) return tl::unexpected(*failure);
-  if (Failure functions = set_functions(linear, 4 * out.quads(), &layer))
-    return tl::unexpected(*functions);
+  const auto put = [&](size_t number, const WeightPlace& place) {
+    if (linear.operand) return;
+    layer.weights[(place.product * 4 + place.lane) * layer.group_outputs() + place.output] =
+        linear.weights[number];
+  };
+  if (Failure failure = lower_sums(linear, in, out, &layer, put)) return tl::unexpected(*failure);
+  if (Failure functions = set_functions(linear, out, &layer)) return tl::unexpected(*functions);
+  return checked(std::move(layer));
+}
+
+Result<WeightsOperand> weights_operand(const Linear& linear, const Layout& in, const Layout& out) {
+  if (!linear.operand)
+    return tl::unexpected(error(LayerErrorCode::kDescription, linear.name,
+                                "weights: expected an operand, found those of the layer"));
+  Layer layer;
+  WeightsOperand operand;
+  const auto put = [&](size_t number, const WeightPlace& place) {
+    operand.weights.push_back({number, operand_byte(layer, place)});
+  };
+  if (Failure failure = lower_sums(linear, in, out, &layer, put)) return tl::unexpected(*failure);
+  operand.zero = linear.operand->zero;
+  operand.weight_bytes = layer.weights_extent();
+  operand.bytes = layer.w_extent();
+  for (uint32_t o = 0; o < layer.bias_words(); ++o)
+    if (const uint32_t channel = o % (4 * out.quads()); channel < linear.outputs)
+      operand.biases.push_back({channel, vm::bias_offset(layer, o)});
+  return operand;
+}
+
+Result<std::vector<uint8_t>> WeightsOperand::lay_out(std::span<const int16_t> values,
+                                                     std::span<const int32_t> bias) const {
+  const auto bad = [](const char* what, int64_t least, int64_t greatest, int64_t found) {
+    return tl::unexpected(LayerError{
+        LayerErrorCode::kDescription,
+        fmt::format("{} of an operand: expected {}..{}, found {}", what, least, greatest, found)});
+  };
+  std::vector<uint8_t> operand(weight_bytes, zero);
+  operand.resize(bytes);
+  for (const auto& [number, byte] : weights) {
+    if (number >= values.size())
+      return bad("weights", int64_t(number) + 1, vm::kMaxLayerWeights, std::ssize(values));
+    const int stored = values[number] + zero;
+    if (stored < 0 || stored > 255) return bad("weight", -zero, 255 - zero, values[number]);
+    operand[byte] = static_cast<uint8_t>(stored);
+  }
+  for (const auto& [output, byte] : biases) {
+    if (output >= bias.size())
+      return bad("biases", int64_t(output) + 1, vm::kMaxLayerWords, std::ssize(bias));
+    const int32_t b = bias[output];
+    if (b < -vm::kMemoryBiasEnd || b >= vm::kMemoryBiasEnd)
+      return bad("bias", -vm::kMemoryBiasEnd, vm::kMemoryBiasEnd - 1, b);
+    for (size_t i = 0; i < 4; ++i) operand[byte + i] = static_cast<uint8_t>(b >> (8 * i));
+  }
+  return operand;
+}
+
+Result<Layer> lower(const MatMul& product, const Layout& a, const Layout& b, const Layout& out) {
+  const auto [rows, inner, columns] =
+      std::tuple(a.shape.width, a.shape.channels, out.shape.channels);
+  const Shape of_b = product.transposed ? Shape{inner, 1, columns} : Shape{columns, 1, inner};
+  if (a.shape.height != 1 || b.shape != of_b || out.shape != Shape{columns, 1, rows})
+    return tl::unexpected(error(LayerErrorCode::kDescription, product.name,
+                                "expected [rows][inner], [inner][columns] or transposed, "
+                                "[rows][columns], found {} of {}, {} of {}, {} of {}",
+                                a.shape.width, inner, b.shape.width, b.shape.channels,
+                                out.shape.width, columns));
+  // The four words of a row of weights are there.
+  const uint32_t of_rows = (product.transposed ? columns : inner) + 3;
+  if (a.planar || b.planar || out.planar || b.lead != 0 || b.positions() < of_rows / 4 * 4)
+    return tl::unexpected(error(
+        LayerErrorCode::kLayout, product.name,
+        "expected position-major tensors, and of b {} pixels from its begin, found {} behind {}",
+        of_rows / 4 * 4, b.positions(), b.lead));
+  // Products of what is no element of the inner axis are 0.
+  const uint8_t zero_a = product.a.stored_zero(), zero_b = product.b.stored_zero();
+  if (inner % 4 != 0 && a.padding != zero_a && (!product.transposed || b.padding != zero_b))
+    return tl::unexpected(error(LayerErrorCode::kLayout, product.name,
+                                "channels beyond the last of a: expected {}, found {}", zero_a,
+                                a.padding ? fmt::format("{}", *a.padding) : "anything"));
+  const Linear pixels{.name = product.name,
+                      .outputs = columns,
+                      .input = product.a,
+                      .output = product.output,
+                      .table = product.table,
+                      .sums = product.sums,
+                      .scales = {product.scale},
+                      .operand = Linear::Operand{.zero = zero_b, .has_bias = false}};
+  if (Failure failure = check(pixels.name, pixels.window, a, out, columns))
+    return tl::unexpected(*failure);
+  if (Failure failure = check(pixels, a)) return tl::unexpected(*failure);
+  Layer layer;
+  layer.name = pixels.name;
+  layer.zero = zero_a;
+  if (Failure failure = lower_pixels(pixels, a, out, &layer, [](size_t, const WeightPlace&) {}))
+    return tl::unexpected(*failure);
+  const uint32_t pixel = 4 * b.quads();
+  layer.memory_weights = {.by_outputs = !product.transposed,
+                          .zero = zero_b,
+                          .lane_step = pixel,
+                          .row_step = product.transposed ? 4 * pixel : 4,
+                          .product_step = product.transposed ? 4 : 4 * pixel};
+  if (Failure functions = set_functions(pixels, out, &layer)) return tl::unexpected(*functions);
   return checked(std::move(layer));
 }
 
@@ -549,7 +692,12 @@ Result<Layer> lower(const Pairwise& pair, const Layout& a, const Layout& b, cons
     for (uint32_t j = 0; j < a.shape.width; ++j)
       layer.emits.push_back(
           {static_cast<uint32_t>(at(i, j)), static_cast<uint32_t>(out.byte_of(0, i, j))});
-  layer.pair_table = pair.op == Pairwise::Op::kTable ? pair.given : vm::PairTable(pair.table());
+  std::optional<uint8_t> padding;
+  const vm::PairTable table =
+      pair.op == Pairwise::Op::kTable ? pair.given : vm::PairTable(pair.table());
+  if (a.padding && b.padding) padding = table.bytes()[size_t{*a.padding} * 256 + *b.padding];
+  if (Failure failure = check_padding(pair.name, padding, out)) return tl::unexpected(*failure);
+  layer.pair_table = table;
   return checked(std::move(layer));
 }
 
@@ -560,6 +708,7 @@ Result<Layer> lower(const MaxPool& pool, const Layout& in, const Layout& out) {
   if (in.planar)
     return tl::unexpected(
         error(LayerErrorCode::kLayout, pool.name, "input: expected no planar layout"));
+  if (Failure failure = check_padding(pool.name, in.padding, out)) return tl::unexpected(*failure);
   if (Failure failure = check_gaps(pool.name, window, in, out, 0)) return tl::unexpected(*failure);
   Layer layer;
   layer.name = pool.name;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
@@ -63,6 +64,40 @@ struct Linear {
   // What float32(sum) is multiplied by, of each output or one; empty: float32(float32(input.scale
   // weight_scale) / output.scale).
   std::vector<float> scales = {};
+  // Weights, in [-zero, 255 - zero], and biases, in [-2^28, 2^28), are an operand of each call, and not here.
+  struct Operand {
+    uint8_t zero = 128;
+    bool has_bias = true;
+  };
+  std::optional<Operand> operand = {};
+};
+
+// Where the operand of a Linear has its weights and biases.
+struct WeightsOperand {
+  struct Place {
+    uint64_t
+        number;  // of a weight, [output][channel of its group][row][column]; of a bias: its output
+    uint64_t byte;
+  };
+  uint64_t bytes = 0, weight_bytes = 0;  // weights are before biases; multiples of 4
+  uint8_t zero = 0;                      // what all bytes before are that have no weight
+  std::vector<Place> weights;  // a weight: byte less `zero`. Some have no place, some several
+  std::vector<Place> biases;   // int32, little-endian; those of no output are 0
+
+  // The bytes of an operand. Error: kDescription, of a value that it cannot have.
+  [[nodiscard]] Result<std::vector<uint8_t>> lay_out(std::span<const int16_t> weights,
+                                                     std::span<const int32_t> bias) const;
+};
+
+// QLinearMatMul of two activations: a [rows][inner] and b [inner][columns], or `transposed`: [columns][inner]. Rows
+// are the pixels of tensors of height 1, the last axis is their channels.
+struct MatMul {
+  std::string name;
+  bool transposed = false;
+  Quantisation a = {}, b = {}, output = {};
+  float scale = 1;                  // that float32(sum) is multiplied by
+  std::vector<uint8_t> table = {};  // as of a Linear
+  bool sums = false;
 };
 
 // MaxPool; padding is smaller than all elements, as in ONNX.
@@ -93,9 +128,17 @@ struct Pairwise {
 // channels biases that no sum in the proof could hold. The layer has no complaint().
 [[nodiscard]] Result<vm::Layer> lower(const Linear& linear, const Layout& in, const Layout& out);
 [[nodiscard]] Result<vm::Layer> lower(const MaxPool& pool, const Layout& in, const Layout& out);
+// Of b as many pixels are there as are a multiple of 4, whatever those behind the last hold; where `inner` is no
+// multiple of 4, channels beyond the last hold the zero of a (or, transposed, of b).
+[[nodiscard]] Result<vm::Layer> lower(const MatMul& product, const Layout& a, const Layout& b,
+                                      const Layout& out);
 // Of both inputs' layouts rows and leads are the same, or b is one pixel without a lead.
 [[nodiscard]] Result<vm::Layer> lower(const Pairwise& pair, const Layout& a, const Layout& b,
                                       const Layout& out);
+
+// Of a linear.operand. Error: kDescription, kLayout or kUnfit, with which lower() refuses it, too.
+[[nodiscard]] Result<WeightsOperand> weights_operand(const Linear& linear, const Layout& in,
+                                                     const Layout& out);
 
 // Whether `lower` computes it as one product of a matrix and all words of the input: it has one
 // position, so any layout serves and gaps have weight 0.

@@ -28,6 +28,7 @@ using zk::nn::PlainOutput;
 using zk::nn::PlainPair;
 using zk::nn::PlainPairEmit;
 using zk::nn::PlainPool;
+using zk::nn::PlainWeights;
 
 // The blob as it grows.
 class Writer {
@@ -80,7 +81,54 @@ struct Weights {
   }
 };
 
-// One linear layer.
+// Its offset, or 0: it is the rule alone.
+uint32_t write_function(const LayerFunction& f, Writer* out) {
+  if (f.steps.empty() && f.table.empty()) return 0;
+  const uint32_t at = out->size();
+  if (f.steps.empty()) {
+    out->word(zk::nn::kPlainTable);
+    out->bytes(f.table);
+    return at;
+  }
+  out->word(static_cast<uint32_t>(f.steps.size()));
+  std::vector<uint8_t> values;
+  for (const LayerFunction::Step& step : f.steps) {
+    out->word(static_cast<uint32_t>(step.from));
+    values.push_back(step.value);
+  }
+  out->bytes(values);
+  return at;
+}
+std::vector<uint32_t> write_functions(const Layer& layer, Writer* out) {
+  std::vector<uint32_t> offsets;
+  for (const LayerFunction& f : layer.functions) offsets.push_back(write_function(f, out));
+  return offsets;
+}
+
+// All but what its sums start from. `functions`: as write_functions() says.
+PlainOutput plain_output(const Layer& layer, uint32_t o, const Layer::Range& range,
+                         std::span<const uint32_t> functions) {
+  PlainOutput out{};
+  out.out = layer.sums ? 4 * o : o;
+  if (layer.sums) return out;
+  const LayerFunction& f = layer.functions[layer.function_of[o]];
+  out.function = functions[layer.function_of[o]];
+  if (!f.steps.empty()) {
+    out.addend = 1 << (zk::nn::kFractionBits - 1);  // no tie
+    return out;
+  }
+  out.scale = f.scale;
+  out.zero_point = static_cast<uint32_t>(f.zero_point + (f.is_signed ? 128 : 0));
+  const float scale = std::bit_cast<float>(f.scale);
+  const auto rescale = zk::nn::FastRescale::of(scale, std::max(-range.low, range.high));
+  if (rescale.pre_shift < 0) return out;
+  out.shift = static_cast<uint32_t>(rescale.pre_shift);
+  out.factor = static_cast<uint32_t>(rescale.factor(scale));
+  out.addend = (1u << (zk::nn::kFractionBits - 1)) + 1 + (out.zero_point << zk::nn::kFractionBits);
+  return out;
+}
+
+// One linear layer with weights of its own.
 class LinearWriter {
  public:
   explicit LinearWriter(const Layer& layer) : layer_(layer) {
@@ -95,8 +143,7 @@ class LinearWriter {
 
   // Functions stand before the layer. Returns its offset.
   uint32_t write(Writer* out) {
-    std::vector<uint32_t> functions;  // offsets
-    for (const LayerFunction& f : layer_.functions) functions.push_back(write(f, out));
+    const std::vector<uint32_t> functions = write_functions(layer_, out);
     ZK_CHECK(heap() < uint64_t{1} << 30);
     const uint32_t at = out->size();
     const std::vector<Block> blocks = this->blocks();
@@ -295,47 +342,6 @@ class LinearWriter {
     return in_tiles() ? 60 + 50 * n + words * (8 + 13 * n) : 40 + 20 * n + words * (5 + 8 * n) / 2;
   }
 
-  static uint32_t write(const LayerFunction& f, Writer* out) {
-    if (f.steps.empty() && f.table.empty()) return 0;
-    const uint32_t at = out->size();
-    if (f.steps.empty()) {
-      out->word(zk::nn::kPlainTable);
-      out->bytes(f.table);
-      return at;
-    }
-    out->word(static_cast<uint32_t>(f.steps.size()));
-    std::vector<uint8_t> values;
-    for (const LayerFunction::Step& step : f.steps) {
-      out->word(static_cast<uint32_t>(step.from));
-      values.push_back(step.value);
-    }
-    out->bytes(values);
-    return at;
-  }
-
-  [[nodiscard]] PlainOutput output(uint32_t o, std::span<const uint32_t> functions) const {
-    PlainOutput out{};
-    out.out = layer_.sums ? 4 * o : o;
-    if (layer_.sums) return out;
-    const LayerFunction& f = layer_.functions[layer_.function_of[o]];
-    out.function = functions[layer_.function_of[o]];
-    if (!f.steps.empty()) {
-      out.addend = 1 << (zk::nn::kFractionBits - 1);  // no tie
-      return out;
-    }
-    out.scale = f.scale;
-    out.zero_point = static_cast<uint32_t>(f.zero_point + (f.is_signed ? 128 : 0));
-    const float scale = std::bit_cast<float>(f.scale);
-    const auto& [low, high] = ranges_[o];
-    const auto rescale = zk::nn::FastRescale::of(scale, std::max(-low, high));
-    if (rescale.pre_shift < 0) return out;
-    out.shift = static_cast<uint32_t>(rescale.pre_shift);
-    out.factor = static_cast<uint32_t>(rescale.factor(scale));
-    out.addend =
-        (1u << (zk::nn::kFractionBits - 1)) + 1 + (out.zero_point << zk::nn::kFractionBits);
-    return out;
-  }
-
   void write(const Block& block, std::span<const uint32_t> functions, Writer* out) {
     const std::vector<Entry> entries = entries_of_group(group_of(live_[block.first]));
     std::vector<uint8_t> most(entries.size());
@@ -345,7 +351,8 @@ class LinearWriter {
     std::vector<PlainOutput> outputs;
     std::vector<int64_t> starts;
     for (uint32_t i = 0; i < block.count; ++i) {
-      outputs.push_back(output(live_[block.first + i], functions));
+      const uint32_t o = live_[block.first + i];
+      outputs.push_back(plain_output(layer_, o, ranges_[o], functions));
       starts.push_back(layer_.bias[live_[block.first + i]]);
     }
     // Of one entry, piece `k`: a weight for each output.
@@ -409,6 +416,37 @@ uint32_t write_pool(const Layer& layer, Writer* out) {
   return at;
 }
 
+uint32_t write_weights_layer(const Layer& layer, Writer* out) {
+  const std::vector<uint32_t> functions = write_functions(layer, out);
+  const Layer::MemoryWeights& w = *layer.memory_weights;
+  const uint32_t at = out->size();
+  out->words(PlainWeights{.kind = PlainKind::kWeights,
+                          .sums = layer.sums,
+                          .positions = layer.positions,
+                          .back = layer.back,
+                          .step = layer.step,
+                          .group_quads = layer.quads / layer.groups,
+                          .quad_step = layer.quad_step,
+                          .zero = layer.zero,
+                          .groups = layer.groups,
+                          .group_outputs = layer.group_outputs(),
+                          .by_outputs = w.by_outputs,
+                          .weight_zero = w.zero,
+                          .lane_step = w.lane_step,
+                          .row_step = w.row_step,
+                          .product_step = w.product_step,
+                          .bias = w.bias.value_or(0),
+                          .taps = static_cast<uint32_t>(layer.taps.size()),
+                          .emits = static_cast<uint32_t>(layer.emits.size())});
+  for (const uint32_t tap : layer.taps) out->word(tap);
+  for (const auto& [position, offset] : layer.emits) out->words(PlainEmit{position, offset});
+  if (layer.sums) return at;
+  const std::vector<Layer::Range> ranges = layer.ranges();
+  for (uint32_t o = 0; o < layer.outputs; ++o)
+    out->words(plain_output(layer, o, ranges[o], functions));
+  return at;
+}
+
 uint32_t write_pair(const Layer& layer, uint32_t table, Writer* out) {
   const uint32_t at = out->size();
   out->words(PlainPair{.kind = PlainKind::kPair,
@@ -426,7 +464,8 @@ uint32_t write_pair(const Layer& layer, uint32_t table, Writer* out) {
 }  // namespace
 
 uint64_t plain_heap(const Layer& layer) {
-  return layer.kind == Layer::Kind::kLinear ? LinearWriter(layer).heap() : 0;
+  const bool has_lanes = layer.kind == Layer::Kind::kLinear && !layer.memory_weights;
+  return has_lanes ? LinearWriter(layer).heap() : 0;
 }
 
 std::vector<uint8_t> write_plain(std::span<const Layer> layers) {
@@ -440,7 +479,8 @@ std::vector<uint8_t> write_plain(std::span<const Layer> layers) {
     uint32_t at = 0;
     switch (layer.kind) {
       case Layer::Kind::kLinear:
-        at = LinearWriter(layer).write(&out);
+        at = layer.memory_weights ? write_weights_layer(layer, &out)
+                                  : LinearWriter(layer).write(&out);
         break;
       case Layer::Kind::kMaxPool:
         at = write_pool(layer, &out);

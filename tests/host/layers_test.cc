@@ -10,6 +10,7 @@
 #include <random>
 
 #include "host/layers/network.h"
+#include "vm/layer/layer_call.h"
 
 namespace zkvm::layers {
 namespace {
@@ -126,13 +127,10 @@ void call(const vm::Layer& layer, const std::vector<uint8_t>& in, const std::vec
   ASSERT_LE(layer.in_extent(), in.size());
   ASSERT_LE(layer.out_extent(), out->size());
   std::vector<uint32_t> words;
-  for (uint32_t quad = 0; quad < layer.quads; ++quad)
-    for (uint32_t p = 0; p < layer.positions; ++p)
-      words.push_back(load(in, vm::in_offset(layer, quad, p)));
-  if (layer.kind == vm::Layer::Kind::kPair) ASSERT_LE(layer.b_extent(), b.size());
-  for (uint32_t quad = 0; quad < layer.quads; ++quad)
-    for (uint32_t p = 0; p < layer.positions_b; ++p)
-      words.push_back(load(b, vm::b_offset(layer, quad, p)));
+  if (vm::has_second_input(layer)) ASSERT_LE(vm::second_extent(layer), b.size());
+  const vm::LayerCall call{.layer = &layer};
+  vm::for_words_read(call, [&](uint32_t at) { words.push_back(load(in, at)); });
+  vm::for_words_of_b(call, [&](uint32_t at) { words.push_back(load(b, at)); });
   const std::vector<uint32_t> results = vm::layer_results(layer, words);
   size_t next = 0;
   for (uint32_t word = 0; word < layer.output_words(); ++word)
@@ -140,6 +138,26 @@ void call(const vm::Layer& layer, const std::vector<uint8_t>& in, const std::vec
       for (uint32_t lane = 0; lane < 4; ++lane)
         (*out)[vm::out_offset(layer, word, emit) + lane] =
             static_cast<uint8_t>(results[next] >> (8 * lane));
+}
+
+// Elements of a layer's output: its bytes, or sums.
+Elements elements_of(const std::vector<uint8_t>& bytes, const Layout& layout, bool sums) {
+  Elements elements;
+  const Shape& s = layout.shape;
+  for (uint32_t c = 0; c < s.channels; ++c)
+    for (uint32_t i = 0; i < s.height; ++i)
+      for (uint32_t j = 0; j < s.width; ++j) {
+        const size_t at = layout.byte_of(c, i, j);
+        elements.push_back(sums ? static_cast<int32_t>(load(bytes, 4 * at)) : bytes[at]);
+      }
+  return elements;
+}
+Elements any_elements(uint32_t count, std::mt19937& random) {
+  Elements x(count);
+  const bool extreme = random() % 4 == 0;
+  for (int32_t& e : x)
+    e = extreme ? 255 * static_cast<int32_t>(random() % 2) : static_cast<int32_t>(random() % 256);
+  return x;
 }
 
 // Runs all layers of the network on random inputs and compares each output with the reference. Adds to
@@ -150,10 +168,7 @@ void check(const Network& network, std::mt19937& random, int& different) {
   std::vector<Elements> elements;
   std::vector<std::vector<uint8_t>> buffers;
   for (size_t i = 0; i < network.inputs.size(); ++i) {
-    Elements x(size_of(network.inputs[i]));
-    const bool extreme = random() % 4 == 0;
-    for (int32_t& e : x)
-      e = extreme ? 255 * static_cast<int32_t>(random() % 2) : static_cast<int32_t>(random() % 256);
+    const Elements x = any_elements(size_of(network.inputs[i]), random);
     buffers.push_back(buffer(planned->tensors[i].layout));
     write(x, planned->tensors[i].layout, &buffers.back());
     elements.push_back(x);
@@ -172,18 +187,9 @@ void check(const Network& network, std::mt19937& random, int& different) {
         : linear != nullptr
             ? reference(*linear, in_shape, elements[op.input], shape)
             : reference(std::get<MaxPool>(op.what), in_shape, elements[op.input], shape);
-    Elements found;
-    for (uint32_t c = 0; c < shape.channels; ++c)
-      for (uint32_t y = 0; y < shape.height; ++y)
-        for (uint32_t x = 0; x < shape.width; ++x) {
-          const size_t at = out.layout.byte_of(c, y, x);
-          if (sums) {
-            found.push_back(static_cast<int32_t>(load(bytes, 4 * at)));
-          } else {
-            const bool in_own_type = out.is_result && linear->output.is_signed;
-            found.push_back(bytes[at] ^ (in_own_type ? 0x80 : 0));
-          }
-        }
+    Elements found = elements_of(bytes, out.layout, sums);
+    if (!sums && out.is_result && linear->output.is_signed)  // in its own type
+      for (int32_t& e : found) e ^= 0x80;
     ASSERT_EQ(found, expected) << "operator " << i;
     if (out.layout.gap) {  // nobody touched the gaps
       std::vector<uint8_t> untouched = buffer(out.layout);
@@ -303,6 +309,166 @@ TEST(Layers, EqualLoopsOverTheDefinitionWhateverTheGeometry) {
   EXPECT_GT(planar, 3000);
   EXPECT_GT(grouped, 1500);
   EXPECT_GT(pools, 2000);
+}
+
+// The same layers with weights and biases as an operand, at both ends of what these may be.
+TEST(Layers, WeightsInMemoryEqualLoopsOverTheDefinition) {
+  int different = 0, planar = 0, grouped = 0, at_ends = 0;
+  for (uint32_t seed = 0; seed < 3000; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    const uint32_t kind = random.in(0, 3);
+    const uint32_t groups = kind == 0 ? random.in(1, 9) : kind == 1 ? random.in(2, 3) : 1;
+    const uint32_t in_group = kind == 0 ? 1 : random.in(1, kind == 1 ? 5 : 7);
+    const Shape shape{groups * in_group, random.in(1, 11), random.in(1, 11)};
+    const Window window = random.window(shape, 5);
+    Linear linear = random.linear(shape, random.quantisation(random.one_in(2)), window, groups,
+                                  groups * random.in(1, 5));
+    linear.sums = random.one_in(4);
+    Linear::Operand operand{.zero = 128, .has_bias = !random.one_in(4)};
+    if (random.one_in(2)) operand.zero = static_cast<uint8_t>(255 * random.in(0, 1));
+    for (int16_t& w : linear.weights)
+      w = std::clamp<int16_t>(w, static_cast<int16_t>(-operand.zero),
+                              static_cast<int16_t>(255 - operand.zero));
+    for (int32_t& bias : linear.bias) {
+      bias = std::clamp(bias, -vm::kMemoryBiasEnd, vm::kMemoryBiasEnd - 1);
+      if (random.one_in(9)) bias = vm::kMemoryBiasEnd - 1;
+      if (!operand.has_bias) bias = 0;
+      at_ends += bias == -vm::kMemoryBiasEnd || bias == vm::kMemoryBiasEnd - 1;
+    }
+    // In the layouts that it has with weights of its own.
+    const auto planned = plan({{shape}, {{0, linear}}});
+    ASSERT_TRUE(planned) << planned.error().message;
+    const Layout &in = planned->tensors[0].layout, &out = planned->tensors[1].layout;
+    Linear without = linear;
+    without.operand = operand;
+    EXPECT_FALSE(lower(without, in, out)) << "it has weights of its own, too";
+    without.weights.clear();
+    without.bias.clear();
+    const auto layer = lower(without, in, out);
+    ASSERT_TRUE(layer) << layer.error().message;
+    const auto places = weights_operand(without, in, out);
+    ASSERT_TRUE(places) << places.error().message;
+    const auto w = places->lay_out(linear.weights, linear.bias);
+    ASSERT_TRUE(w) << w.error().message;
+    EXPECT_EQ(w->size(), layer->w_extent());
+    const Elements x = any_elements(size_of(shape), random.engine());
+    std::vector<uint8_t> from = buffer(in), to = buffer(out, linear.sums ? 4 : 1);
+    write(x, in, &from);
+    call(*layer, from, *w, &to);
+    const Elements expected = reference(linear, shape, x, out.shape);
+    ASSERT_EQ(elements_of(to, out, linear.sums), expected);
+    different += !std::ranges::all_of(expected, [&](int32_t e) { return e == expected[0]; });
+    planar += in.planar;
+    grouped += layer->groups > 1;
+  }
+  EXPECT_GT(different, 2000);
+  EXPECT_GT(planar, 500);
+  EXPECT_GT(grouped, 200);
+  EXPECT_GT(at_ends, 1000);
+}
+
+TEST(Layers, OperandsThatThereAreNotAreRefused) {
+  Linear linear{.name = "dense", .outputs = 3, .weight_scales = {0.1f}};
+  const Layout in{.shape = {2, 1, 1}, .gap = {}}, out{.shape = {3, 1, 1}, .gap = {}};
+  linear.operand = Linear::Operand{.zero = 10};
+  const auto places = weights_operand(linear, in, out);
+  ASSERT_TRUE(places) << places.error().message;
+  const auto refuses = [&](const std::vector<int16_t>& weights, const std::vector<int32_t>& bias,
+                           const char* says) {
+    const auto w = places->lay_out(weights, bias);
+    ASSERT_FALSE(w) << says;
+    EXPECT_THAT(w.error().message, HasSubstr(says));
+  };
+  EXPECT_TRUE(
+      places->lay_out(std::vector<int16_t>{-10, 245, 0, 0, 0, 0}, std::vector<int32_t>{1, 2, 3}));
+  refuses({-11, 0, 0, 0, 0, 0}, {1, 2, 3}, "weight of an operand: expected -10..245, found -11");
+  refuses({0, 0, 0, 0, 0, 246}, {1, 2, 3}, "found 246");
+  refuses({0, 0, 0, 0, 0}, {1, 2, 3}, "weights of an operand: expected 6");
+  refuses({0, 0, 0, 0, 0, 0}, {1, 2}, "biases of an operand: expected 3");
+  refuses({0, 0, 0, 0, 0, 0}, {1 << 28, 2, 3}, "bias of an operand");
+  refuses({0, 0, 0, 0, 0, 0}, {1, 2, -(1 << 28) - 1}, "found -268435457");
+  linear.operand.reset();
+  EXPECT_FALSE(weights_operand(linear, in, out));
+}
+
+// a b and a b^T, of any sizes, with what is behind them in memory anything.
+TEST(Layers, ProductsOfActivationsEqualLoopsOverTheDefinition) {
+  int different = 0, odd = 0;
+  for (uint32_t seed = 0; seed < 600; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    const uint32_t rows = random.in(1, 9), inner = random.in(1, 14), columns = random.in(1, 9);
+    MatMul product{.name = "product", .transposed = random.one_in(2), .sums = random.one_in(4)};
+    product.a = random.quantisation(random.one_in(2));
+    product.b = random.quantisation(random.one_in(2));
+    product.output = random.quantisation(random.one_in(2));
+    product.scale = 1.0f / static_cast<float>(random.in(30, 600) * inner);
+    if (random.one_in(3))
+      for (int i = 0; i < 256; ++i) product.table.push_back(static_cast<uint8_t>(255 - i));
+    Layout a{.shape = {inner, 1, rows},
+             .row = rows,
+             .lead = random.in(0, 2),
+             .tail = random.in(0, 2),
+             .gap = {}};
+    Layout b{.shape = product.transposed ? Shape{inner, 1, columns} : Shape{columns, 1, inner},
+             .gap = {}};
+    b.row = b.shape.width;
+    b.tail = (4 - b.row % 4) % 4;
+    const Layout out{.shape = {columns, 1, rows}, .row = rows, .lead = random.in(0, 2), .gap = {}};
+    if (inner % 4 != 0) {
+      EXPECT_FALSE(lower(product, a, b, out)) << "channels that it has not are anything";
+      a.padding = product.a.stored_zero();
+      if (product.transposed && random.one_in(2)) {
+        a.padding.reset();
+        b.padding = product.b.stored_zero();
+      }
+      ++odd;
+    }
+    if (b.tail != 0) {
+      Layout shorter = b;
+      --shorter.tail;
+      EXPECT_FALSE(lower(product, a, shorter, out));
+    }
+    const auto layer = lower(product, a, b, out);
+    ASSERT_TRUE(layer) << layer.error().message;
+    const Elements x = any_elements(inner * rows, random.engine()),
+                   y = any_elements(inner * columns, random.engine());
+    const auto memory = [&](const Elements& elements, const Layout& layout) {
+      std::vector<uint8_t> bytes(layout.bytes());
+      for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.in(0, 255));
+      for (uint32_t j = 0; layout.padding && j < layout.shape.width; ++j)
+        for (uint32_t c = layout.shape.channels; c < 4 * layout.quads(); ++c)
+          bytes[layout.byte_of(c, 0, j)] = *layout.padding;
+      write(elements, layout, &bytes);
+      return bytes;
+    };
+    const std::vector<uint8_t> of_a = memory(x, a), of_b = memory(y, b);
+    std::vector<uint8_t> to = buffer(out, product.sums ? 4 : 1);
+    call(*layer, of_a, of_b, &to);
+    Elements expected;
+    for (uint32_t column = 0; column < columns; ++column)
+      for (uint32_t row = 0; row < rows; ++row) {
+        int64_t sum = 0;
+        for (uint32_t k = 0; k < inner; ++k) {
+          const int32_t e = y[product.transposed ? k * columns + column : column * inner + k];
+          sum +=
+              int64_t{x[k * rows + row] - product.a.stored_zero()} * (e - product.b.stored_zero());
+        }
+        const auto m = zk::nn::multiplier_of(product.scale);
+        const int32_t rounded = zk::nn::rescale(static_cast<int32_t>(sum), m);
+        const int z = product.output.zero_point;
+        const int byte = product.output.is_signed ? zk::nn::saturate<int8_t>(rounded, z) + 128
+                                                  : zk::nn::saturate<uint8_t>(rounded, z);
+        expected.push_back(product.sums            ? static_cast<int32_t>(sum)
+                           : product.table.empty() ? byte
+                                                   : 255 - byte);
+      }
+    ASSERT_EQ(elements_of(to, out, product.sums), expected);
+    different += !std::ranges::all_of(expected, [&](int32_t e) { return e == expected[0]; });
+  }
+  EXPECT_GT(different, 450);
+  EXPECT_GT(odd, 300);
 }
 
 // Of two inputs, one of which others read, too, whose padding both have then; or of one input twice; or of one

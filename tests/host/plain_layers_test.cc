@@ -8,6 +8,7 @@
 #include "host/layers/network.h"
 #include "host/layers/plain.h"
 #include "tests/vm/random_layer.h"
+#include "vm/layer/layer_call.h"
 
 namespace zkvm::layers {
 namespace {
@@ -42,16 +43,14 @@ void check(const Layer& layer, const std::vector<uint8_t>& blob, uint32_t number
   const auto* bytes = reinterpret_cast<const std::byte*>(blob.data());
   Inputs inputs(seed);
   for (uint32_t kind = 0; kind < 4; ++kind) {
-    const bool is_pair = layer.kind == Layer::Kind::kPair;
+    const bool two = vm::has_second_input(layer);
     const Memory a = inputs.memory(layer.in_extent(), kind);
-    const Memory b = inputs.memory(is_pair ? layer.b_extent() : 0, kind);
+    Memory b = inputs.memory(two ? vm::second_extent(layer) : 0, kind);
+    vm::test::LayerGenerator(seed).set_biases(layer, reinterpret_cast<uint8_t*>(b.data()));
     Memory words;
-    for (uint32_t quad = 0; quad < layer.quads; ++quad)
-      for (uint32_t p = 0; p < layer.positions; ++p)
-        words.push_back(a[vm::in_offset(layer, quad, p) / 4]);
-    for (uint32_t quad = 0; quad < layer.quads; ++quad)
-      for (uint32_t p = 0; p < layer.positions_b; ++p)
-        words.push_back(b[vm::b_offset(layer, quad, p) / 4]);
+    const vm::LayerCall call{.layer = &layer};
+    vm::for_words_read(call, [&](uint32_t at) { words.push_back(a[at / 4]); });
+    vm::for_words_of_b(call, [&](uint32_t at) { words.push_back(b[at / 4]); });
     const Memory results = vm::layer_results(layer, words);
 
     Memory found = inputs.memory(layer.out_extent(), 0);
@@ -60,7 +59,7 @@ void check(const Layer& layer, const std::vector<uint8_t>& blob, uint32_t number
     for (uint32_t word = 0; word < layer.output_words(); ++word)
       for (uint32_t emit = 0; emit < layer.emits.size(); ++emit)
         expected[vm::out_offset(layer, word, emit) / 4] = results[next++];
-    if (is_pair)
+    if (two)
       zk::nn::soft_pair(bytes, number, a.data(), b.data(), found.data());
     else
       zk::nn::soft_layer(bytes, number, a.data(), found.data());
@@ -75,7 +74,12 @@ TEST(PlainLayers, EqualTheUnitOnRandomLayers) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     vm::test::LayerGenerator generator(seed);
     std::vector<Layer> layers;
-    for (uint32_t n = 1 + generator.below(6); n > 0; --n) layers.push_back(generator.layer());
+    for (uint32_t n = 1 + generator.below(6); n > 0; --n) {
+      layers.push_back(generator.layer());
+      if (layers.back().kind != Layer::Kind::kLinear || !generator.one_in(3)) continue;
+      Layer layer = generator.weights_in_memory(layers.back());
+      if (!layer.complaint()) layers.push_back(std::move(layer));
+    }
     const std::vector<uint8_t> blob = write_plain(layers);
     for (uint32_t i = 0; i < layers.size(); ++i) check(layers[i], blob, i, seed, different);
     if (testing::Test::HasFatalFailure()) return;
@@ -87,7 +91,9 @@ TEST(PlainLayers, EqualTheUnitOnRandomLayers) {
 class Networks {
  public:
   explicit Networks(uint32_t seed) : random_(seed) {}
-  uint32_t in(uint32_t low, uint32_t high) { return low + static_cast<uint32_t>(random_() % (high - low + 1)); }
+  uint32_t in(uint32_t low, uint32_t high) {
+    return low + static_cast<uint32_t>(random_() % (high - low + 1));
+  }
 
   Linear linear(const Shape& shape, const Window& window, uint32_t groups, uint32_t outputs,
                 int most) {

@@ -15,7 +15,8 @@ namespace zk::nn {
 struct Layout {
   bool planar;
   int row, lead, tail;
-  int gap;  // the stored byte that gaps hold; -1: nobody reads them
+  int gap;           // the stored byte that gaps hold; -1: nobody reads them
+  int padding = -1;  // likewise of a pixel's bytes beyond the last channel
 };
 
 // [channels][height][width]. Bytes are stored as the unit has them: an int8 x as x + 128.
@@ -72,6 +73,16 @@ struct Features {
           fill<(kLayout.row - kWidth) * kQuads>(at, kGap);
         fill<kLayout.tail * kQuads>(words + kWords - kLayout.tail * kQuads, kGap);
       }
+    }
+  }
+
+  // The same of what lies beyond the last channel, where it is no layer that writes the pixels.
+  void fill_padding() {
+    if constexpr (kLayout.padding >= 0 && !kLayout.planar && kChannels % 4 != 0) {
+      for (int i = 0; i < kHeight; ++i)
+        for (int j = 0; j < kWidth; ++j)
+          for (int channel = kChannels; channel < 4 * kQuads; ++channel)
+            bytes()[byte_of(channel, i, j)] = static_cast<uint8_t>(kLayout.padding);
     }
   }
 

@@ -60,8 +60,17 @@ X read_tensor() {
       }
     }
     x.fill_gaps();
+    x.fill_padding();
   }
   return x;
+}
+
+// The weights of a UnitWeights layer, as the host has laid them out.
+template <class Layer>
+typename Layer::Weights read_weights() {
+  typename Layer::Weights w;
+  read_into(w.words);
+  return w;
 }
 
 }  // namespace zk::nn

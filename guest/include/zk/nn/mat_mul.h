@@ -1,4 +1,4 @@
-// Products of two matrices that are both computed.
+// Products of two matrices that are both computed. On the tensor unit: unit.h.
 #pragma once
 
 #include <stdint.h>
@@ -9,6 +9,7 @@
 
 #include "zk/nn/requantise.h"
 #include "zk/nn/tensor.h"
+#include "zk/nn/unit.h"
 
 namespace zk::nn {
 
@@ -89,6 +90,7 @@ struct MatMul {
 
 // a and b: any tensors of as many elements as the parameters say. Source: ONNX QLinearMatMul.
 template <const auto& kParams, Byte A, int... kA, Byte B, int... kB>
+  requires(!OnUnit<kParams>)
 auto mat_mul(const Tensor<A, kA...>& a, const Tensor<B, kB...>& b) {
   using Product = MatMul<kParams, A, B>;
   static_assert(Tensor<A, kA...>::kSize == kParams.batch * kParams.rows * kParams.inner &&

@@ -196,7 +196,10 @@ struct Mover {
     const uint8_t* const sources[] = {stored_bytes(in)...};
     uint8_t* const to = stored_bytes(y);
     if constexpr (!covers_all()) fill(to);
-    if constexpr (requires { y.fill_gaps(); }) y.fill_gaps();
+    if constexpr (requires { y.fill_gaps(); }) {
+      y.fill_gaps();
+      y.fill_padding();
+    }
     if constexpr (kCopies <= kMostFixed) {
       [&]<int... kCopy>(std::integer_sequence<int, kCopy...>) {
         (FixedCopy<kParams, kCopy>::run(

@@ -12,6 +12,8 @@
 //             otherwise     runs of {offset in the lanes, count, weight[count][outputs]}
 //   pool      PlainPool; a PlainEmit for each emit; the offset of each tap in the input
 //   pair      PlainPair; a PlainPairEmit for each emit
+//   weights   PlainWeights, of a linear layer whose weights are in memory; each tap; a PlainEmit for each emit, whose
+//             `in` is its position; a PlainOutput for each output
 //   function  kPlainTable, then 256 bytes; or the number of steps, from[steps], value[steps], bytes up to a word
 //
 // The *lanes* of a linear layer are words of two neighbouring channels, (x + 1) | y << 16, those that some weight
@@ -25,7 +27,7 @@ namespace zk::nn {
 
 inline constexpr uint32_t kPlainMagic = 0x314c505a;  // "ZPL1"
 
-enum class PlainKind : uint32_t { kLinear = 0, kMaxPool = 1, kPair = 2 };
+enum class PlainKind : uint32_t { kLinear = 0, kMaxPool = 1, kPair = 2, kWeights = 3 };
 
 struct PlainEmit {
   uint32_t in;   // bytes from the lanes' start, 4 a place; of a pool, from the input's
@@ -88,6 +90,18 @@ struct PlainPair {
   uint32_t quads, quad_step_a, quad_step_b;
   uint32_t table;  // offset of 65,536 bytes
   uint32_t emits;
+};
+
+// As in vm/layer/layer.h.
+struct PlainWeights {
+  PlainKind kind;
+  uint32_t sums;  // 1: outputs are words
+  uint32_t positions, back, step, group_quads, quad_step, zero;
+  uint32_t groups, group_outputs;
+  uint32_t by_outputs, weight_zero;
+  uint32_t lane_step, row_step, product_step;
+  uint32_t bias;  // bytes from the weights' start, or 0: there are none
+  uint32_t taps, emits;
 };
 
 }  // namespace zk::nn

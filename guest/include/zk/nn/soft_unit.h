@@ -355,10 +355,101 @@ inline void pair(const std::byte* blob, const std::byte* at, const std::byte* a,
   }
 }
 
-inline const std::byte* layer_of(const std::byte* blob, uint32_t number, bool is_pair) {
+// acc[m] += (x - z) w for the 16 products of a quad at a tap and four outputs, whose words are at `w`. Returns the sum of
+// the quad's x - z.
+template <bool kByOutputs>
+[[gnu::always_inline]] inline int32_t add_quad(const std::byte* x, int32_t zero, const std::byte* w,
+                                               uint32_t lane_step, int32_t (&acc)[4]) {
+  int32_t lanes[4], sum = 0;
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; ++k) sum += lanes[k] = static_cast<int32_t>(x[k]) - zero;
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i, w += lane_step) {
+#pragma GCC unroll 4
+    for (int byte = 0; byte < 4; ++byte) {
+      const int channel = kByOutputs ? i : byte, output = kByOutputs ? byte : i;
+      acc[output] += lanes[channel] * static_cast<int32_t>(w[byte]);
+    }
+  }
+  return sum;
+}
+
+// A call of a layer whose weights are in memory.
+struct WeightsCall {
+  const std::byte* blob;
+  PlainWeights layer;
+  const std::byte *taps, *emits, *emits_end, *outputs, *weights;
+
+  // Sums of the outputs 4 j and on of a group at position q, biases apart.
+  template <bool kByOutputs>
+  void sums(const std::byte* in, uint32_t q, uint32_t group, uint32_t j, int32_t (&acc)[4]) const {
+    const auto zero = static_cast<int32_t>(layer.zero);
+    const size_t next_quad = size_t{layer.taps} * layer.product_step;
+    const std::byte* of_group = in + size_t{group} * layer.group_quads * layer.quad_step;
+    const std::byte* w =
+        weights + size_t{group} * layer.group_quads * next_quad + size_t{j} * layer.row_step;
+    int32_t of_x = 0;
+    for (uint32_t tap = 0; tap < layer.taps; ++tap, w += layer.product_step) {
+      const uint32_t p = q - layer.back + load(taps + 4 * size_t{tap});
+      if (p >= layer.positions) continue;  // or it is negative
+      const std::byte *x = of_group + size_t{p} * layer.step, *of_quad = w;
+#pragma GCC unroll 1
+      for (uint32_t quad = 0; quad < layer.group_quads; ++quad) {
+        of_x += add_quad<kByOutputs>(x, zero, of_quad, layer.lane_step, acc);
+        x += layer.quad_step;
+        of_quad += next_quad;
+      }
+    }
+    for (int32_t& sum : acc) sum -= of_x * static_cast<int32_t>(layer.weight_zero);
+  }
+
+  void run(const std::byte* in, std::byte* out) const {
+    const uint32_t rows = layer.group_outputs / 4;
+    for (const std::byte* e = emits; e != emits_end; e += sizeof(PlainEmit)) {
+      const PlainEmit emit = read<PlainEmit>(e);
+      uint32_t output = 0;
+      for (uint32_t group = 0; group < layer.groups; ++group) {
+        for (uint32_t j = 0; j < rows; ++j) {
+          int32_t acc[4] = {};
+          layer.by_outputs != 0 ? sums<true>(in, emit.in, group, j, acc)
+                                : sums<false>(in, emit.in, group, j, acc);
+          for (const int32_t sum : acc) write(output++, sum, out + emit.out);
+        }
+      }
+    }
+  }
+
+  void write(uint32_t output, int32_t sum, std::byte* to) const {
+    if (layer.bias != 0)
+      sum += static_cast<int32_t>(load(weights + layer.bias + 4 * size_t{output}));
+    if (layer.sums != 0) return store(to + 4 * size_t{output}, static_cast<uint32_t>(sum));
+    const uint32_t of_output[] = {static_cast<uint32_t>(sum)};
+    std::byte* const outs[] = {to};
+    write_bytes(blob, outputs + size_t{output} * sizeof(PlainOutput), of_output, outs);
+  }
+};
+
+inline void weighted(const std::byte* blob, const std::byte* at, const std::byte* in,
+                     const std::byte* w, std::byte* out) {
+  WeightsCall call{};
+  call.blob = blob;
+  call.layer = read<PlainWeights>(at);
+  call.taps = at + sizeof(PlainWeights);
+  call.emits = call.taps + 4 * size_t{call.layer.taps};
+  call.emits_end = call.outputs = call.emits + size_t{call.layer.emits} * sizeof(PlainEmit);
+  call.weights = w;
+  // What the unit has no bias for is a trap there.
+  if (call.layer.bias != 0)
+    for (uint32_t o = 0; o < call.layer.groups * call.layer.group_outputs; ++o)
+      ZK_CHECK(load(w + call.layer.bias + 4 * size_t{o}) + (1u << 28) < 1u << 29);
+  call.run(in, out);
+}
+
+// Whose call is one with so many inputs.
+inline const std::byte* layer_of(const std::byte* blob, uint32_t number, bool two_inputs) {
   ZK_CHECK(load(blob) == kPlainMagic && number < load(blob + 4));
   const std::byte* at = blob + load(blob + 8 + 4 * size_t{number});
-  ZK_CHECK((load(at) == static_cast<uint32_t>(PlainKind::kPair)) == is_pair);
+  ZK_CHECK((load(at) >= static_cast<uint32_t>(PlainKind::kPair)) == two_inputs);
   return at;
 }
 
@@ -379,11 +470,14 @@ inline void soft_layer(const std::byte* blob, uint32_t number, const void* in, v
   }
 }
 
-// The same of a layer with two inputs; they may be one.
+// The same of a layer with two inputs, or one and weights in memory; they may be one.
 inline void soft_pair(const std::byte* blob, uint32_t number, const void* a, const void* b,
                       void* out) {
-  soft::pair(blob, soft::layer_of(blob, number, true), static_cast<const std::byte*>(a),
-             static_cast<const std::byte*>(b), static_cast<std::byte*>(out));
+  const std::byte* at = soft::layer_of(blob, number, true);
+  const bool is_pair = soft::load(at) == static_cast<uint32_t>(PlainKind::kPair);
+  (is_pair ? soft::pair : soft::weighted)(blob, at, static_cast<const std::byte*>(a),
+                                          static_cast<const std::byte*>(b),
+                                          static_cast<std::byte*>(out));
 }
 
 }  // namespace zk::nn

@@ -46,6 +46,21 @@ inline void call_pair(const std::byte* blob, uint32_t number, const void* a, con
 #endif
 }
 
+// The same of a layer whose weights are the operand `w`, biases included (vm/layer/layer.h).
+inline void call_weights(const std::byte* blob, uint32_t number, const void* in, const void* w,
+                         void* out) {
+#if ZK_TENSOR
+  register uint32_t a0 asm("a0") = reinterpret_cast<uintptr_t>(blob) + number;
+  register const void* a1 asm("a1") = in;
+  register const void* a2 asm("a2") = w;
+  register void* a3 asm("a3") = out;
+  register uint32_t a7 asm("a7") = abi::kSysLayerWeights;
+  asm volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a3), "r"(a7) : "memory");
+#else
+  soft_pair(blob, number, in, w, out);
+#endif
+}
+
 // A layer of a program: `kBlob` is the symbol zk_layers_NAME of its LAYERS, In and Out are the types of its
 // operands: Features, or a Tensor for what no layer reads.
 template <const std::byte* kBlob, int kNumber, class In, class Out>
@@ -72,6 +87,45 @@ struct UnitPair {
   }
 };
 
+// Weights in memory, and biases behind them, as host/layers lays them out (weights_operand): no constants of the
+// program, so private where they are input. zk::read<Weights<..>>() moves no byte by an instruction.
+template <int kWords_>
+struct Weights {
+  static constexpr int kWords = kWords_;
+  uint32_t words[kWords];
+};
+
+// A layer whose weights are an operand of each call.
+template <const std::byte* kBlob, int kNumber, class In, class Weights_, class Out>
+struct UnitWeights {
+  static constexpr bool kIsLayer = true;
+  using Input = In;
+  using Weights = Weights_;
+  using Output = Out;
+  static void run(const In& x, const Weights& w, Out& y) {
+    if constexpr (requires { y.fill_gaps(); }) y.fill_gaps();
+    call_weights(kBlob, kNumber, &x, &w, &y);
+  }
+};
+
+// Products of two matrices that are both computed, kBatch of them, whose operands and results are the pixels of
+// position-major Features, one matrix behind the other: so many pixels apart.
+template <const std::byte* kBlob, int kNumber, class First_, class Second_, class Out,
+          int kBatch = 1, int kPixelsOfFirst = 0, int kPixelsOfSecond = 0>
+struct UnitMatMul {
+  static constexpr bool kIsLayer = true;
+  using First = First_;
+  using Second = Second_;
+  using Output = Out;
+  static void run(const First& a, const Second& b, Out& y) {
+    if constexpr (requires { y.fill_gaps(); }) y.fill_gaps();
+    for (int i = 0; i < kBatch; ++i)
+      call_weights(kBlob, kNumber, a.words + i * kPixelsOfFirst * First::kQuads,
+                   b.words + i * kPixelsOfSecond * Second::kQuads,
+                   y.words + i * kPixelsOfFirst * Out::kQuads);
+  }
+};
+
 template <const auto& kParams>
 concept OnUnit = requires { std::remove_cvref_t<decltype(kParams)>::kIsLayer; };
 
@@ -89,6 +143,7 @@ decltype(auto) laid_out(const X& x) {
         "zk::nn: the input's type or size is not what the parameters say");
     Input y;
     y.fill_gaps();
+    y.fill_padding();
     const auto* next = x.data;
     for (int channel = 0; channel < Input::kChannels; ++channel) {
       for (int i = 0; i < Input::kHeight; ++i) {
@@ -104,6 +159,14 @@ auto run_on_unit(const X& x) {
   using L = std::remove_cvref_t<decltype(kParams)>;
   typename L::Output y;
   L::run(laid_out<typename L::Input>(x), y);
+  return y;
+}
+
+template <const auto& kParams, class X>
+auto run_on_unit(const X& x, const typename std::remove_cvref_t<decltype(kParams)>::Weights& w) {
+  using L = std::remove_cvref_t<decltype(kParams)>;
+  typename L::Output y;
+  L::run(laid_out<typename L::Input>(x), w, y);
   return y;
 }
 
@@ -144,6 +207,25 @@ template <const auto& kParams, class X>
   requires OnUnit<kParams>
 auto conv2d(const X& x) {
   return run_on_unit<kParams>(x);
+}
+
+// With weights in memory.
+template <const auto& kParams, class X, int kWords>
+  requires OnUnit<kParams>
+auto dense(const X& x, const Weights<kWords>& w) {
+  return run_on_unit<kParams>(x, w);
+}
+
+template <const auto& kParams, class X, int kWords>
+  requires OnUnit<kParams>
+auto conv2d(const X& x, const Weights<kWords>& w) {
+  return run_on_unit<kParams>(x, w);
+}
+
+template <const auto& kParams, class X, class Y>
+  requires OnUnit<kParams>
+auto mat_mul(const X& x, const Y& y) {
+  return run_pair_on_unit<kParams>(x, y);
 }
 
 template <const auto& kParams, class X>
