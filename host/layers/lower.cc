@@ -579,23 +579,35 @@ Result<std::vector<uint8_t>> WeightsOperand::lay_out(std::span<const int16_t> va
   return operand;
 }
 
-Result<Layer> lower(const MatMul& product, const Layout& a, const Layout& b, const Layout& out) {
-  const auto [rows, inner, columns] =
-      std::tuple(a.shape.width, a.shape.channels, out.shape.channels);
-  const Shape of_b = product.transposed ? Shape{inner, 1, columns} : Shape{columns, 1, inner};
-  if (a.shape.height != 1 || b.shape != of_b || out.shape != Shape{columns, 1, rows})
+Result<Layer> lower(const MatMul& product, const Layout& all_a, const Layout& all_b,
+                    const Layout& all_out) {
+  const uint32_t batch = product.batch, inner = all_a.shape.channels;
+  const uint32_t columns = all_out.shape.channels,
+                 rows = batch == 0 ? 0 : all_a.shape.width / batch;
+  const Shape of_b =
+      product.transposed ? Shape{inner, 1, batch * columns} : Shape{columns, 1, batch * inner};
+  if (rows == 0 || all_a.shape != Shape{inner, 1, batch * rows} || all_b.shape != of_b ||
+      all_out.shape != Shape{columns, 1, batch * rows})
     return tl::unexpected(error(LayerErrorCode::kDescription, product.name,
-                                "expected [rows][inner], [inner][columns] or transposed, "
-                                "[rows][columns], found {} of {}, {} of {}, {} of {}",
-                                a.shape.width, inner, b.shape.width, b.shape.channels,
-                                out.shape.width, columns));
+                                "expected {} of [rows][inner], [inner][columns] or transposed, and "
+                                "[rows][columns], found {} of {}, {} "
+                                "of {} and {} of {} channels",
+                                batch, all_a.shape.width, inner, all_b.shape.width,
+                                all_b.shape.channels, all_out.shape.width, columns));
   // The four words of a row of weights are there.
-  const uint32_t of_rows = (product.transposed ? columns : inner) + 3;
-  if (a.planar || b.planar || out.planar || b.lead != 0 || b.positions() < of_rows / 4 * 4)
-    return tl::unexpected(error(
-        LayerErrorCode::kLayout, product.name,
-        "expected position-major tensors, and of b {} pixels from its begin, found {} behind {}",
-        of_rows / 4 * 4, b.positions(), b.lead));
+  const uint32_t of_rows = product.transposed ? columns : inner;
+  const uint64_t needed = uint64_t{batch} * of_rows + (4 - of_rows % 4) % 4;
+  if (all_a.planar || all_b.planar || all_out.planar || all_b.positions() < needed ||
+      (batch > 1 && all_a.lead + all_out.lead != 0) || all_b.lead != 0)
+    return tl::unexpected(error(LayerErrorCode::kLayout, product.name,
+                                "expected position-major tensors without pixels before, and of b "
+                                "{}, found {}, {}, {} before and {}",
+                                needed, all_a.lead, all_b.lead, all_out.lead, all_b.positions()));
+  // The first of the batch.
+  Layout a = all_a, out = all_out;
+  const Layout& b = all_b;
+  a.shape.width = a.row = out.shape.width = out.row = rows;
+  a.tail = out.tail = 0;
   // Products of what is no element of the inner axis are 0.
   const uint8_t zero_a = product.a.stored_zero(), zero_b = product.b.stored_zero();
   if (inner % 4 != 0 && a.padding != zero_a && (!product.transposed || b.padding != zero_b))

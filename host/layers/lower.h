@@ -90,10 +90,11 @@ struct WeightsOperand {
 };
 
 // QLinearMatMul of two activations: a [rows][inner] and b [inner][columns], or `transposed`: [columns][inner]. Rows
-// are the pixels of tensors of height 1, the last axis is their channels.
+// are the pixels of tensors of height 1, the last axis is their channels. `batch` of them, one behind the other.
 struct MatMul {
   std::string name;
   bool transposed = false;
+  uint32_t batch = 1;
   Quantisation a = {}, b = {}, output = {};
   float scale = 1;                  // that float32(sum) is multiplied by
   std::vector<uint8_t> table = {};  // as of a Linear
@@ -128,8 +129,8 @@ struct Pairwise {
 // channels biases that no sum in the proof could hold. The layer has no complaint().
 [[nodiscard]] Result<vm::Layer> lower(const Linear& linear, const Layout& in, const Layout& out);
 [[nodiscard]] Result<vm::Layer> lower(const MaxPool& pool, const Layout& in, const Layout& out);
-// Of b as many pixels are there as are a multiple of 4, whatever those behind the last hold; where `inner` is no
-// multiple of 4, channels beyond the last hold the zero of a (or, transposed, of b).
+// The layer is of one matrix of the batch. Of each b as many pixels are there as are a multiple of 4, whatever those behind
+// the last hold; where `inner` is no multiple of 4, channels beyond the last hold the zero of a (or, transposed, of b).
 [[nodiscard]] Result<vm::Layer> lower(const MatMul& product, const Layout& a, const Layout& b,
                                       const Layout& out);
 // Of both inputs' layouts rows and leads are the same, or b is one pixel without a lead.

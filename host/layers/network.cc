@@ -12,12 +12,14 @@ using Failure = std::optional<LayerError>;
 const std::string& name_of(const Operator& op) {
   return std::visit([](const auto& what) -> const std::string& { return what.name; }, op.what);
 }
-// REQUIRES: it is no Pairwise.
+// REQUIRES: it has one input.
 const Window& window_of(const Operator& op) {
   if (const auto* pool = std::get_if<MaxPool>(&op.what)) return pool->window;
   return std::get<Linear>(op.what).window;
 }
 bool is_pairwise(const Operator& op) { return std::holds_alternative<Pairwise>(op.what); }
+bool is_product(const Operator& op) { return std::holds_alternative<MatMul>(op.what); }
+bool has_second(const Operator& op) { return is_pairwise(op) || is_product(op); }
 
 uint32_t round_up(uint64_t x, uint32_t multiple) {
   return static_cast<uint32_t>((x + multiple - 1) / multiple * multiple);
@@ -49,10 +51,10 @@ class Planner {
       };
       if (op.input >= shapes_.size()) return failed("expected an input that stands before it");
       const Shape input = shapes_[op.input];
-      if (is_pairwise(op)) {
+      if (has_second(op)) {
         if (op.second >= shapes_.size())
           return failed("expected a second input that stands before it");
-        shapes_.push_back(input);
+        shapes_.push_back(is_pairwise(op) ? input : shape_of(std::get<MatMul>(op.what), op));
         continue;
       }
       const auto positions = window_of(op).positions(input);
@@ -64,11 +66,17 @@ class Planner {
     return std::nullopt;
   }
 
+  // Of a product; lower() checks that its inputs agree.
+  Shape shape_of(const MatMul& product, const Operator& op) const {
+    const Shape &a = shapes_[op.input], &b = shapes_[op.second];
+    return {product.transposed ? b.width / std::max(product.batch, 1u) : b.channels, 1, a.width};
+  }
+
   template <class Visit>
   void for_each_reader(size_t tensor, Visit&& visit) const {
     for (size_t i = 0; i < network_.operators.size(); ++i)
       if (const Operator& op = network_.operators[i];
-          op.input == tensor || (is_pairwise(op) && op.second == tensor))
+          op.input == tensor || (has_second(op) && op.second == tensor))
         visit(op, output_of(i));
   }
   size_t output_of(size_t op) const { return network_.inputs.size() + op; }
@@ -88,7 +96,7 @@ class Planner {
     bool any() const { return left + right + above + below > 0; }
   };
   Beyond beyond(const Operator& op, size_t output) const {
-    if (reads_words(op) || is_pairwise(op)) return {0, 0, 0, 0};
+    if (reads_words(op) || has_second(op)) return {0, 0, 0, 0};
     const Window& window = window_of(op);
     const auto after = [&](int axis, uint32_t size, uint32_t count) {
       const int64_t last = int64_t{count - 1} * window.strides[axis] +
@@ -99,6 +107,9 @@ class Planner {
     const Shape &in = shapes_[op.input], &out = shapes_[output];
     return {window.pads[1], after(1, in.width, out.width), window.pads[0],
             after(0, in.height, out.height)};
+  }
+  uint32_t rows_of_b(const MatMul& product, const Operator& op) const {
+    return shapes_[op.second].width / std::max(product.batch, 1u);
   }
   bool gaps_are_read(size_t tensor) const {
     bool any = false;
@@ -130,7 +141,19 @@ class Planner {
     for_each_reader(tensor, [&](const Operator& op, size_t output) {
       if (reads_words(op)) return;
       only_words = false;
-      if (is_pairwise(op)) return;
+      if (const auto* product = std::get_if<MatMul>(&op.what)) {
+        if (op.second == tensor) right = std::max(right, (4 - rows_of_b(*product, op) % 4) % 4);
+        if (op.input != tensor || shape.channels % 4 == 0) return;
+        const uint8_t padding = product->a.stored_zero();
+        if (layout.padding && *layout.padding != padding)
+          conflict = LayerError{
+              LayerErrorCode::kLayout,
+              fmt::format("{}: channels beyond the last: expected {} as another product that "
+                          "reads the same tensor, found {}",
+                          product->name, *layout.padding, padding)};
+        layout.padding = padding;
+      }
+      if (has_second(op)) return;
       const Beyond b = beyond(op, output);
       const Window& window = window_of(op);
       const auto* linear = std::get_if<Linear>(&op.what);
@@ -206,6 +229,8 @@ class Planner {
     const PlannedTensor& out = plan_.tensors[output_of(i)];
     if (const auto* pool = std::get_if<MaxPool>(&op.what))
       return lower(*pool, in.layout, out.layout);
+    if (const auto* product = std::get_if<MatMul>(&op.what))
+      return lower(*product, in.layout, plan_.tensors[op.second].layout, out.layout);
     if (const auto* pair = std::get_if<Pairwise>(&op.what))
       return lower(*pair, in.layout, plan_.tensors[op.second].layout, out.layout);
     Linear linear = std::get<Linear>(op.what);

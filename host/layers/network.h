@@ -10,8 +10,8 @@ namespace zkvm::layers {
 
 struct Operator {
   size_t input;  // a tensor: those of the network, then the output of each operator in turn
-  std::variant<Linear, MaxPool, Pairwise> what;
-  size_t second = 0;  // of a Pairwise: b's tensor
+  std::variant<Linear, MaxPool, Pairwise, MatMul> what;
+  size_t second = 0;  // of a Pairwise or MatMul: b's tensor
 };
 
 struct Network {

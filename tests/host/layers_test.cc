@@ -392,37 +392,40 @@ TEST(Layers, OperandsThatThereAreNotAreRefused) {
   EXPECT_FALSE(weights_operand(linear, in, out));
 }
 
-// a b and a b^T, of any sizes, with what is behind them in memory anything.
+// a b and a b^T, of any sizes, some of them at a time, with what is behind them in memory anything.
 TEST(Layers, ProductsOfActivationsEqualLoopsOverTheDefinition) {
   int different = 0, odd = 0;
   for (uint32_t seed = 0; seed < 600; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
     const uint32_t rows = random.in(1, 9), inner = random.in(1, 14), columns = random.in(1, 9);
-    MatMul product{.name = "product", .transposed = random.one_in(2), .sums = random.one_in(4)};
+    const uint32_t batch = random.one_in(2) ? 1 : random.in(2, 3);
+    MatMul product{.name = "product",
+                   .transposed = random.one_in(2),
+                   .batch = batch,
+                   .sums = random.one_in(4)};
     product.a = random.quantisation(random.one_in(2));
     product.b = random.quantisation(random.one_in(2));
     product.output = random.quantisation(random.one_in(2));
     product.scale = 1.0f / static_cast<float>(random.in(30, 600) * inner);
     if (random.one_in(3))
       for (int i = 0; i < 256; ++i) product.table.push_back(static_cast<uint8_t>(255 - i));
-    Layout a{.shape = {inner, 1, rows},
-             .row = rows,
-             .lead = random.in(0, 2),
+    const uint32_t lead = batch == 1 ? random.in(0, 2) : 0,
+                   of_b = product.transposed ? columns : inner;
+    Layout a{.shape = {inner, 1, batch * rows},
+             .row = batch * rows,
+             .lead = lead,
              .tail = random.in(0, 2),
              .gap = {}};
-    Layout b{.shape = product.transposed ? Shape{inner, 1, columns} : Shape{columns, 1, inner},
-             .gap = {}};
-    b.row = b.shape.width;
-    b.tail = (4 - b.row % 4) % 4;
-    const Layout out{.shape = {columns, 1, rows}, .row = rows, .lead = random.in(0, 2), .gap = {}};
+    const Layout b{.shape = {product.transposed ? inner : columns, 1, batch * of_b},
+                   .row = batch * of_b,
+                   .tail = (4 - of_b % 4) % 4,
+                   .gap = {}};
+    const Layout out{
+        .shape = {columns, 1, batch * rows}, .row = batch * rows, .lead = lead, .gap = {}};
     if (inner % 4 != 0) {
       EXPECT_FALSE(lower(product, a, b, out)) << "channels that it has not are anything";
       a.padding = product.a.stored_zero();
-      if (product.transposed && random.one_in(2)) {
-        a.padding.reset();
-        b.padding = product.b.stored_zero();
-      }
       ++odd;
     }
     if (b.tail != 0) {
@@ -432,8 +435,8 @@ TEST(Layers, ProductsOfActivationsEqualLoopsOverTheDefinition) {
     }
     const auto layer = lower(product, a, b, out);
     ASSERT_TRUE(layer) << layer.error().message;
-    const Elements x = any_elements(inner * rows, random.engine()),
-                   y = any_elements(inner * columns, random.engine());
+    const Elements x = any_elements(inner * batch * rows, random.engine()),
+                   y = any_elements(batch * inner * columns, random.engine());
     const auto memory = [&](const Elements& elements, const Layout& layout) {
       std::vector<uint8_t> bytes(layout.bytes());
       for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.in(0, 255));
@@ -443,27 +446,38 @@ TEST(Layers, ProductsOfActivationsEqualLoopsOverTheDefinition) {
       write(elements, layout, &bytes);
       return bytes;
     };
-    const std::vector<uint8_t> of_a = memory(x, a), of_b = memory(y, b);
+    const std::vector<uint8_t> in_a = memory(x, a), in_b = memory(y, b);
     std::vector<uint8_t> to = buffer(out, product.sums ? 4 : 1);
-    call(*layer, of_a, of_b, &to);
-    Elements expected;
-    for (uint32_t column = 0; column < columns; ++column)
-      for (uint32_t row = 0; row < rows; ++row) {
-        int64_t sum = 0;
-        for (uint32_t k = 0; k < inner; ++k) {
-          const int32_t e = y[product.transposed ? k * columns + column : column * inner + k];
-          sum +=
-              int64_t{x[k * rows + row] - product.a.stored_zero()} * (e - product.b.stored_zero());
+    Elements expected(columns * batch * rows);
+    for (uint32_t i = 0; i < batch; ++i) {
+      const auto from = [i](const std::vector<uint8_t>& bytes, uint64_t pixel, uint32_t pixels) {
+        return std::vector(bytes.begin() + static_cast<std::ptrdiff_t>(pixel * pixels * i),
+                           bytes.end());
+      };
+      const uint64_t pixel = 4 * out.quads() * (product.sums ? 4 : 1);
+      std::vector<uint8_t> results = from(to, pixel, rows);
+      call(*layer, from(in_a, 4 * a.quads(), rows), from(in_b, 4 * b.quads(), of_b), &results);
+      std::ranges::copy(results, to.end() - std::ssize(results));
+      for (uint32_t column = 0; column < columns; ++column)
+        for (uint32_t row = i * rows; row < (i + 1) * rows; ++row) {
+          int64_t sum = 0;
+          for (uint32_t k = 0; k < inner; ++k) {
+            const uint32_t channel = product.transposed ? k : column;
+            const int32_t e =
+                y[channel * batch * of_b + i * of_b + (product.transposed ? column : k)];
+            sum += int64_t{x[k * batch * rows + row] - product.a.stored_zero()} *
+                   (e - product.b.stored_zero());
+          }
+          const auto m = zk::nn::multiplier_of(product.scale);
+          const int32_t rounded = zk::nn::rescale(static_cast<int32_t>(sum), m);
+          const int z = product.output.zero_point;
+          const int byte = product.output.is_signed ? zk::nn::saturate<int8_t>(rounded, z) + 128
+                                                    : zk::nn::saturate<uint8_t>(rounded, z);
+          expected[column * batch * rows + row] = product.sums ? static_cast<int32_t>(sum)
+                                                  : product.table.empty() ? byte
+                                                                          : 255 - byte;
         }
-        const auto m = zk::nn::multiplier_of(product.scale);
-        const int32_t rounded = zk::nn::rescale(static_cast<int32_t>(sum), m);
-        const int z = product.output.zero_point;
-        const int byte = product.output.is_signed ? zk::nn::saturate<int8_t>(rounded, z) + 128
-                                                  : zk::nn::saturate<uint8_t>(rounded, z);
-        expected.push_back(product.sums            ? static_cast<int32_t>(sum)
-                           : product.table.empty() ? byte
-                                                   : 255 - byte);
-      }
+    }
     ASSERT_EQ(elements_of(to, out, product.sums), expected);
     different += !std::ranges::all_of(expected, [&](int32_t e) { return e == expected[0]; });
   }

@@ -2,8 +2,8 @@
 //
 // A product takes about 1.9 instructions where a layer has four results of an output or more, else 2.1
 // (taps.h). Takes from the heap, until it returns, twice the bytes of a linear layer's input: less by channels that
-// no weight reads, more by what its windows see beyond it. Weights in memory take 4.2 a product, and no heap. The blob is our own: it is not
-// checked.
+// no weight reads, more by what its windows see beyond it. With weights in memory a product takes 4.2, and no heap.
+// The blob is our own: it is not checked.
 #pragma once
 
 #include <stdint.h>
