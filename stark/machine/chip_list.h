@@ -95,7 +95,8 @@ using MachineChips = ChipList<
     chips::PairsTable,
     chips::PairBytesTable,
     chips::OperandsTable,
-    chips::ProductsTable>;
+    chips::ProductsTable,
+    chips::ManyStepsTable>;
 // clang-format on
 
 }  // namespace zkvm::stark::machine

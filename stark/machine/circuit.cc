@@ -116,6 +116,8 @@ const char* layer_chip(LayerTable table) {
       return chips::OperandsTable::kName;
     case LayerTable::kProducts:
       return chips::ProductsTable::kName;
+    case LayerTable::kManySteps:
+      return chips::ManyStepsTable::kName;
   }
   return "?";
 }

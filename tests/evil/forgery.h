@@ -382,11 +382,12 @@ class Forgery {
         return Answer{{t, row}, column(t, fmt::format("count[{}]", part))};
       }
       case kStep.id:
-        for (int k = 0; k < 4; ++k)
-          if (const auto found =
-                  search(StepsTable::kName, list({}, fmt::format("step{}", k).c_str(), 0, 5),
-                         nullptr, fmt::format("count[{}]", k).c_str()))
-            return found;
+        for (const auto& [name, parts] : {std::pair{StepsTable::kName, StepsTable::kParts},
+                                          {ManyStepsTable::kName, ManyStepsTable::kParts}})
+          for (uint32_t k = 0; k < parts; ++k)
+            if (const auto found = search(name, list({}, fmt::format("step{}", k).c_str(), 0, 5),
+                                          nullptr, fmt::format("count[{}]", k).c_str()))
+              return found;
         return std::nullopt;
       default:
         return std::nullopt;

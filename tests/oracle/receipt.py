@@ -37,7 +37,7 @@ LAYER_CHIPS = ["layer call", "layer pair call", "layer read", "layer product", "
                "layer write words", "layer pool", "layer pair", "layer weights call", "layer read weights",
                "layer product memory", "layer bias"]
 LAYER_TABLES = ["layers", "weights", "powers", "positions", "channels", "steps", "windows", "pairs", "pair bytes",
-                "operands", "products"]
+                "operands", "products", "many steps"]
 LEAST_LAYERS_HEIGHT = 12
 JOURNAL_BUS, EXIT_BUS = 10, 11
 PROGRAM, CONSTANTS = "program", "constants"

@@ -7,9 +7,10 @@
 //   positions  key emit offset | count                   a row for each q of each list
 //   channels   key function[4] bias[4] | count           a row a word of output
 //   steps      (function value edge reach wide) x 4 | count[4]
+//   many steps the same x 16 | count[16]                 of programs with many, most of them
 //   windows    key quad position last offset | count     a row a word of a window, of pools
 //   pairs      key quad a b offset | count               a row a word that a pair writes
-//   pair bytes key value[4] | count[4]                   what a pair makes of bytes: of key, key + 1, ..
+//   pair bytes key value[16] | count[16]                 what a pair makes of bytes: of key, key + 1, ..
 //   operands   key zero .. extent | count                a row a layer with weights in memory: kOperand's
 //   products   key quad mu_power lambda_power | count    a row a quad and tap of these
 //
@@ -125,11 +126,11 @@ struct ChannelsTable : ListTable<9, kChannel> {
   static constexpr const char* kColumns = "tuple[9] count";
 };
 
-struct StepsTable {
-  static constexpr const char* kName = "steps";
-  static constexpr const char* kColumns = "step0[5] step1[5] step2[5] step3[5] count[4]";
-  static constexpr uint32_t kParts = 4;  // steps of a row
-  static constexpr SlotUse kSlots[] = {{"layers", 20}};
+/// A row has several steps: its quotient and its masks cost the same for few and for many.
+template <uint32_t kSteps>
+struct StepsOfRow {
+  static constexpr uint32_t kParts = kSteps;
+  static constexpr SlotUse kSlots[] = {{"layers", 5 * kParts}};
   template <class T>
   struct Cols {
     T step[kParts][5];
@@ -139,6 +140,16 @@ struct StepsTable {
   static void eval(B& air, const Cols<typename B::Var>& row) {
     for (uint32_t k = 0; k < kParts; ++k) air.answer(kStep, row.count[k], row.step[k]);
   }
+};
+struct StepsTable : StepsOfRow<4> {
+  static constexpr const char* kName = "steps";
+  static constexpr const char* kColumns = "step0[5] step1[5] step2[5] step3[5] count[4]";
+};
+struct ManyStepsTable : StepsOfRow<16> {
+  static constexpr const char* kName = "many steps";
+  static constexpr const char* kColumns =
+      "step0[5] step1[5] step2[5] step3[5] step4[5] step5[5] step6[5] step7[5] step8[5] step9[5] "
+      "step10[5] step11[5] step12[5] step13[5] step14[5] step15[5] count[16]";
 };
 
 struct WindowsTable : ListTable<5, kWindow> {
@@ -164,10 +175,10 @@ struct ProductsTable : ListTable<4, kProduct> {
 /// Table t, counted from 1, has the keys t 2^16 + 256 a + b; those of padding rows are below 2^16.
 struct PairBytesTable {
   static constexpr const char* kName = "pair bytes";
-  static constexpr const char* kColumns = "key value[4] count[4]";
-  static constexpr uint32_t kParts = 4;  // keys of a row
+  static constexpr const char* kColumns = "key value[16] count[16]";
+  static constexpr uint32_t kParts = 16;  // keys of a row
   static constexpr uint32_t kTable = 1u << 16;
-  static constexpr SlotUse kSlots[] = {{"layers", 5}};
+  static constexpr SlotUse kSlots[] = {{"layers", 17}};
   template <class T>
   struct Cols {
     T key, value[kParts];

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <bit>
 #include <functional>
-#include <limits>
 
 #include "stark/chips/layer/bias.h"
 #include "stark/chips/layer/layer_tables.h"
@@ -18,6 +17,9 @@ namespace {
 using namespace chips;
 
 constexpr int64_t kMostSums = 1 << 16;  // of a step that is not wide
+// Of a group: what a table of the most rows holds.
+constexpr uint64_t kMostSteps = uint64_t{ManyStepsTable::kParts} << kMaxLogHeight;
+constexpr uint64_t kFewSteps = 1 << 16;  // which need no table of many
 // SOUNDNESS: what write_bytes.h shows of a wide step, from + 2^14 rest, is below 2^30 + 2^16; so a sum
 // that is on the other side of its edge by less than this is no such number modulo p.
 constexpr int64_t kMostWide = (int64_t{1} << 30) - (int64_t{1} << 25);
@@ -72,13 +74,13 @@ Result<LayerImage> LayerImage::of(std::span<const vm::Layer> layers, uint8_t log
     if (i == 0) out.begin_group(0);
     const Sizes before = out.sizes();
     auto added = out.add(i);
-    out.groups_.back().end = out.rows();
+    out.end_group();
     const bool fits = added && out.cells(out.groups() - 1) <= group_cells;
     if (!fits && i > out.groups_.back().first_layer && out.groups() < kMaxLayerGroups) {
       out.shrink_to(before);
       out.begin_group(i);
       added = out.add(i);
-      out.groups_.back().end = out.rows();
+      out.end_group();
     }
     if (!added) return propagate(added);
     if (auto ok = check(out.groups_.back()); !ok) return propagate(ok);
@@ -112,18 +114,39 @@ void LayerImage::shrink_to(const Sizes& sizes) {
 
 void LayerImage::begin_group(size_t layer) {
   if (!groups_.empty()) {
-    groups_.back().end = rows();
+    end_group();
     powers_rows_ = static_cast<uint32_t>(rows(LayerTable::kPowers));
     group_powers_ = 0;
   }
   lists_.clear();
   pair_table_numbers_.clear();
-  // It begins with a row of its own. Steps of no function: above all sums of the one before.
-  constexpr int32_t kAbove = std::numeric_limits<int32_t>::max();
-  while (steps_.size() % StepsTable::kParts != 0) steps_.push_back({0, kAbove, kAbove, 0, 0});
   Group& group = groups_.emplace_back();
   group.first_layer = layer;
-  group.begin = group.end = rows();
+  group.begin = rows();
+  group.first_step = steps_.size();
+  end_group();
+}
+
+void LayerImage::end_group() {
+  groups_.back().end = rows();
+  groups_.back().end_step = steps_.size();
+}
+
+uint64_t LayerImage::Group::rows(LayerTable table) const {
+  const auto rows_for = [](uint64_t steps, uint32_t parts) { return (steps + parts - 1) / parts; };
+  if (table == LayerTable::kSteps)
+    return rows_for(end_step - first_step - many_steps(), StepsTable::kParts);
+  if (table == LayerTable::kManySteps) return rows_for(many_steps(), ManyStepsTable::kParts);
+  return end[static_cast<size_t>(table)] - begin[static_cast<size_t>(table)];
+}
+
+/// The most that fill a table, as all tables have a power of two of rows; but all of them if the others
+/// were more than half as many, for then a table of twice as many rows costs less than one of those.
+uint64_t LayerImage::Group::many_steps() const {
+  const uint64_t steps = end_step - first_step;
+  if (steps <= kFewSteps) return 0;
+  const uint64_t full = ManyStepsTable::kParts * std::bit_floor(steps / ManyStepsTable::kParts);
+  return steps - full > full / 2 ? steps : full;
 }
 
 LayerHeights LayerImage::Group::heights() const {
@@ -260,14 +283,10 @@ Result<void> LayerImage::add_steps(const vm::Layer& layer) {
       for (int64_t first = from; first < end; first += kMostSums)
         add(first, std::min(first + kMostSums, end), steps[i].value, 0);
     }
-    constexpr uint64_t kMost = uint64_t{StepsTable::kParts} << kMaxLogHeight;
-    const uint64_t of_group =
-        steps_.size() -
-        StepsTable::kParts * groups_.back().begin[static_cast<size_t>(LayerTable::kSteps)];
-    if (of_group > kMost)
+    if (const uint64_t of_group = steps_.size() - groups_.back().first_step; of_group > kMostSteps)
       return fail(ErrorCode::kFormat,
-                  fmt::format("layers: steps: expected at most {}, found {} up to layer {}", kMost,
-                              of_group, layer.name));
+                  fmt::format("layers: steps: expected at most {}, found {} up to layer {}",
+                              kMostSteps, of_group, layer.name));
   }
   return {};
 }
@@ -375,7 +394,8 @@ uint64_t LayerImage::rows(LayerTable table) const {
     case LayerTable::kChannels:
       return channels_.size();
     case LayerTable::kSteps:
-      return (steps_.size() + StepsTable::kParts - 1) / StepsTable::kParts;
+    case LayerTable::kManySteps:
+      return 0;  // Group::rows
     case LayerTable::kWindows:
       return windows_.size();
     case LayerTable::kPairs:
@@ -409,7 +429,7 @@ std::vector<Slot::Row> LayerImage::slot_rows(size_t group) const {
       ChannelsTable::kSlots[0].width,  StepsTable::kSlots[0].width,
       WindowsTable::kSlots[0].width,   PairsTable::kSlots[0].width,
       PairBytesTable::kSlots[0].width, OperandsTable::kSlots[0].width,
-      ProductsTable::kSlots[0].width};
+      ProductsTable::kSlots[0].width,  ManyStepsTable::kSlots[0].width};
   const LayerHeights heights = groups_[group].heights();
   std::map<uint8_t, uint16_t, std::greater<>> width;
   for (size_t t = 0; t < kLayerTables; ++t)
@@ -586,17 +606,21 @@ std::vector<Table> LayerImage::tables(const Circuit& circuit, size_t group,
     }
     row.count = fp(shared->channels[i]);
   });
-  add.operator()<StepsTable>(LayerTable::kSteps, [this, shared](auto& row, uint32_t i) {
-    for (uint32_t k = 0; k < StepsTable::kParts; ++k) {
-      const uint32_t number = StepsTable::kParts * i + k;
-      if (number >= steps_.size() || steps_[number].function == 0) break;
-      const Step& step = steps_[number];
-      const Fp tuple[] = {fp(step.function), fp(step.value), signed_fp(step.edge()),
-                          fp(step.reach()), signed_fp(step.wide)};
-      std::ranges::copy(tuple, row.step[k]);
-      row.count[k] = fp(shared->steps[number]);
-    }
-  });
+  const auto add_steps = [&]<class Steps>(LayerTable table, uint64_t first, uint64_t end) {
+    add.operator()<Steps>(table, [this, shared, first, end](auto& row, uint32_t i) {
+      for (uint32_t k = 0; k < Steps::kParts; ++k) {
+        const uint64_t number = first + uint64_t{Steps::kParts} * i + k;
+        if (number >= end) break;
+        const Step& step = steps_[number];
+        const Fp tuple[] = {fp(step.function), fp(step.value), signed_fp(step.edge()),
+                            fp(step.reach()), signed_fp(step.wide)};
+        std::ranges::copy(tuple, row.step[k]);
+        row.count[k] = fp(shared->steps[number]);
+      }
+    });
+  };
+  const uint64_t few = own.first_step + own.many_steps();
+  add_steps.operator()<StepsTable>(LayerTable::kSteps, few, own.end_step);
   add.operator()<WindowsTable>(LayerTable::kWindows, [this, shared](auto& row, uint32_t i) {
     const Window& window = windows_[i];
     row = {{fp(i + 1), fp(window.quad), fp(window.position), fp(window.last), fp(window.offset)},
@@ -625,6 +649,7 @@ std::vector<Table> LayerImage::tables(const Circuit& circuit, size_t group,
     row = {{fp(i + 1), fp(product.quad), fp(product.mu_power), fp(product.lambda_power)},
            fp(shared->products[i])};
   });
+  add_steps.operator()<ManyStepsTable>(LayerTable::kManySteps, own.first_step, few);
   return out;
 }
 

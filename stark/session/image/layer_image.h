@@ -123,11 +123,12 @@ class LayerImage {
   using Rows = std::array<uint64_t, kLayerTables>;
   struct Group {
     size_t first_layer = 0;
-    Rows begin{}, end{};
+    Rows begin{}, end{};  // but of steps, which are in two tables
+    size_t first_step = 0, end_step = 0;
 
-    [[nodiscard]] uint64_t rows(LayerTable table) const {
-      return end[static_cast<size_t>(table)] - begin[static_cast<size_t>(table)];
-    }
+    [[nodiscard]] uint64_t rows(LayerTable table) const;
+    /// Steps that stand in the table of many, from the first one on; `steps` has the others.
+    [[nodiscard]] uint64_t many_steps() const;
     [[nodiscard]] LayerHeights heights() const;
   };
   /// How long all lists are.
@@ -139,6 +140,7 @@ class LayerImage {
   [[nodiscard]] Sizes sizes() const;
   void shrink_to(const Sizes& sizes);
   void begin_group(size_t layer);
+  void end_group();
   [[nodiscard]] Result<void> add(size_t index);
   [[nodiscard]] Result<void> add_steps(const vm::Layer& layer);
   void add_positions(Entry& entry, const vm::Layer& layer, size_t index);

@@ -331,6 +331,29 @@ TEST(Layers, InSeveralTables) {
   EXPECT_EQ(read->height, 8192u + 4096u);
 }
 
+/// So many steps that both tables of them have some; outputs that use the one and the other.
+TEST(Layers, OfManySteps) {
+  constexpr uint32_t kOutputs = 300;
+  vm::Layer layer = dense_layer(3, kOutputs, 6);
+  layer.functions.assign(kOutputs, {});
+  for (uint32_t f = 0; f < kOutputs; ++f) {
+    std::vector<vm::LayerFunction::Step>& steps = layer.functions[f].steps;
+    for (int32_t i = 0; i < 256; ++i)
+      steps.push_back({(i - 128) * 40 - static_cast<int32_t>(f), static_cast<uint8_t>(i)});
+    layer.function_of[f] = static_cast<uint16_t>(f);
+  }
+  ASSERT_EQ(layer.complaint(), std::nullopt);
+  const LayerGuest layers({layer});
+  Guest guest = Guest::of(layers.elf());
+  const LayerHeights& heights = guest.image->image().layer_heights;
+  EXPECT_EQ(heights[static_cast<size_t>(LayerTable::kManySteps)], 12);  // 2^16 of some 76,800
+  EXPECT_EQ(heights[static_cast<size_t>(LayerTable::kSteps)], 12);
+  EXPECT_EQ(check_execution(guest, {}, {}), "");
+  SessionOptions options;
+  options.params = quick_params();
+  EXPECT_EQ(prove_execution(guest, {}, options).execution.journal, layers.journal());
+}
+
 TEST(Layers, JobsAreSpreadOverTables) {
   using Heights = std::vector<uint8_t>;
   const auto heights = [](std::vector<uint64_t> jobs) { return heights_for_jobs(jobs); };
