@@ -27,7 +27,9 @@
 # zkvm_host_layers(target symbol file): the same model's layers in a program of the host, which computes them by
 # instructions: FILE.plain as zk_layers_SYMBOL.
 #
-# Works in this tree and, after `cmake --install`, through find_package(zkvm).
+# Works in this tree and, after `cmake --install`, through find_package(zkvm), which brings the runtime's objects, for
+# every guest the same: where another compiler or libstdc++ made them, or by -DZKVM_GUEST_RUNTIME=off, a project
+# compiles its own.
 include_guard(GLOBAL)
 
 get_filename_component(_zkvm_sdk "${CMAKE_CURRENT_LIST_DIR}/../guest" ABSOLUTE)
@@ -122,36 +124,68 @@ function(_zkvm_compile source object compiler)
     VERBATIM COMMAND_EXPAND_LISTS)
 endfunction()
 
-# The runtime's objects, compiled once in a build tree, by GCC for guests of either compiler.
+# What the runtime's objects depend on but their sources: one line.
+function(_zkvm_runtime_made_by result)
+  execute_process(COMMAND ${ZKVM_RISCV_GCC} --version OUTPUT_VARIABLE version COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX REPLACE "\n.*" "" version "${version}")
+  list(GET ZKVM_RISCV_LIBRARIES 0 libstdcxx)
+  cmake_path(GET libstdcxx PARENT_PATH libstdcxx)
+  cmake_path(GET libstdcxx PARENT_PATH libstdcxx)
+  cmake_path(GET libstdcxx FILENAME libstdcxx)
+  set(${result} "${version}, ${libstdcxx}\n" PARENT_SCOPE)
+endfunction()
+
+# The runtime's objects, by GCC for guests of either compiler: the package's, else compiled once in a build tree.
 function(_zkvm_runtime)
   if(TARGET zkvm_guest_runtime)
     return()
   endif()
-  set(folder ${ZKVM_GUEST_DIR}/runtime)
-  file(MAKE_DIRECTORY ${folder})
-  foreach(source crt0.S start.cc console.cc io.cc heap.cc atomics.cc exceptions.cc unwinder.cc no_exceptions.cc
-                 unavailable.S)
-    set(exceptions)
-    if(source MATCHES "^(exceptions|unwinder).cc$")
-      set(exceptions EXCEPTIONS)
+  set(sources crt0.S start.cc console.cc io.cc heap.cc atomics.cc exceptions.cc unwinder.cc no_exceptions.cc)
+  _zkvm_runtime_made_by(made_by)
+  set(folder)
+  if(ZKVM_GUEST_RUNTIME)
+    set(theirs "none\n")
+    if(EXISTS "${ZKVM_GUEST_RUNTIME}/made_by.txt" AND EXISTS "${ZKVM_GUEST_RUNTIME}/libunavailable.a")
+      file(READ "${ZKVM_GUEST_RUNTIME}/made_by.txt" theirs)
     endif()
-    _zkvm_compile(${ZKVM_GUEST_SDK}/runtime/${source} ${folder}/${source}.o gcc ${exceptions} OPTIONS -D_GNU_SOURCE)
-    list(APPEND objects ${folder}/${source}.o)
-  endforeach()
-  list(POP_BACK objects unavailable no_exceptions unwinder exceptions)
+    if(theirs STREQUAL made_by)
+      set(folder ${ZKVM_GUEST_RUNTIME})
+    else()
+      string(STRIP "${theirs}" theirs)
+      string(STRIP "${made_by}" ours)
+      message(STATUS "zkvm: the guests' runtime is compiled here, by ${ours}; the package's is by ${theirs}")
+    endif()
+  endif()
+  set(made)
+  if(NOT folder)
+    set(folder ${ZKVM_GUEST_DIR}/runtime)
+    file(MAKE_DIRECTORY ${folder})
+    file(CONFIGURE OUTPUT ${folder}/made_by.txt CONTENT "${made_by}" @ONLY)
+    foreach(source ${sources} unavailable.S)
+      set(exceptions)
+      if(source MATCHES "^(exceptions|unwinder).cc$")
+        set(exceptions EXCEPTIONS)
+      endif()
+      _zkvm_compile(${ZKVM_GUEST_SDK}/runtime/${source} ${folder}/${source}.o gcc ${exceptions}
+                    OPTIONS -D_GNU_SOURCE DEPENDS ${folder}/made_by.txt)
+      list(APPEND made ${folder}/${source}.o)
+    endforeach()
+    # An archive: its symbols count only where the C library would be asked for them.
+    add_custom_command(
+      OUTPUT ${folder}/libunavailable.a
+      COMMAND ${CMAKE_COMMAND} -E rm -f ${folder}/libunavailable.a
+      COMMAND ${ZKVM_RISCV_AR} rcsD ${folder}/libunavailable.a ${folder}/unavailable.S.o
+      DEPENDS ${folder}/unavailable.S.o
+      COMMENT "Guest archive guests/runtime/libunavailable.a"
+      VERBATIM)
+    list(APPEND made ${folder}/libunavailable.a)
+  endif()
+  list(TRANSFORM sources REPLACE "(.+)" "${folder}/\\1.o" OUTPUT_VARIABLE objects)
+  list(POP_BACK objects no_exceptions unwinder exceptions)
   list(APPEND exceptions ${unwinder})
-  # An archive: its symbols count only where the C library would be asked for them.
-  set(archive ${folder}/libunavailable.a)
-  add_custom_command(
-    OUTPUT ${archive}
-    COMMAND ${CMAKE_COMMAND} -E rm -f ${archive}
-    COMMAND ${ZKVM_RISCV_AR} rcsD ${archive} ${unavailable}
-    DEPENDS ${unavailable}
-    COMMENT "Guest archive guests/runtime/libunavailable.a"
-    VERBATIM)
-  add_custom_target(zkvm_guest_runtime DEPENDS ${objects} ${no_exceptions} ${exceptions} ${archive})
+  add_custom_target(zkvm_guest_runtime ALL DEPENDS ${made})
   set_target_properties(zkvm_guest_runtime PROPERTIES
-    ZKVM_OBJECTS "${objects}" ZKVM_UNAVAILABLE ${archive}
+    ZKVM_OBJECTS "${objects}" ZKVM_UNAVAILABLE ${folder}/libunavailable.a
     ZKVM_WITH_EXCEPTIONS "${exceptions}" ZKVM_WITHOUT_EXCEPTIONS ${no_exceptions})
 endfunction()
 

@@ -86,7 +86,7 @@ zkvm_add_guest(NAME {name}_plain TENSOR off HEAP {heap} ${{model}})
                 fmt::arg("tail", tail));
   return fmt::format(R"(# Made by `zkvm import`.
 cmake_minimum_required(VERSION 3.25)
-project({name} LANGUAGES C CXX)
+project({name} LANGUAGES CXX)
 set(CMAKE_CXX_STANDARD 20)
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)

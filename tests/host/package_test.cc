@@ -42,6 +42,39 @@ int main() {
 }
 )";
 
+// Guests of either compiler, with and without what the tensor unit and exceptions bring.
+constexpr const char* kGuests = R"(
+cmake_minimum_required(VERSION 3.25)
+project(app NONE)
+find_package(zkvm REQUIRED)
+zkvm_add_guest(NAME gcc SOURCES app.cc TENSOR on)
+zkvm_add_guest(NAME clang SOURCES app.cc COMPILER clang EXCEPTIONS)
+)";
+
+constexpr const char* kGuestSource = R"(
+#include <zk/zk.h>
+int main() { zk::commit(zk::read<unsigned>() + 1); }
+)";
+
+Outcome build_guests(const TemporaryFolder& folder, const std::string& option) {
+  write_text(folder / "CMakeLists.txt", kGuests);
+  write_text(folder / "app.cc", kGuestSource);
+  const std::string text = "cmake -S . -B build " + option + " && cmake --build build";
+  return run_program({"bash", "-c", text}, {.folder = folder.path()});
+}
+
+void expect_guests_link_the_runtime(const std::string& option) {
+  const TemporaryFolder folder;
+  const Outcome outcome = build_guests(folder, option);
+  ASSERT_EQ(outcome.status, 0) << outcome.out << outcome.err;
+  EXPECT_FALSE(std::filesystem::exists(folder / "build/guests/runtime")) << outcome.out;
+  for (const char* elf : {"build/guests/gcc.elf", "build/guests/clang.elf"}) {
+    const Outcome run =
+        zkvm({"run", folder / elf, "--input", "-", "--json"}, {.input = words({41})});
+    EXPECT_THAT(run.out, testing::HasSubstr("\"journal\":\"2a000000\"")) << run.err;
+  }
+}
+
 void expect_builds_and_runs(const char* project, const char* source, const std::string& option) {
   const TemporaryFolder folder;
   write_text(folder / "CMakeLists.txt", project);
@@ -56,6 +89,7 @@ TEST(Package, OfTheBuildTree) {
   const std::string option = "-Dzkvm_DIR=" ZKVM_BUILD_FOLDER;
   expect_builds_and_runs(kVerifier, kVerifierSource, option);
   expect_builds_and_runs(kHost, kHostSource, option);
+  expect_guests_link_the_runtime(option);
 }
 
 TEST(Package, OfAnInstallation) {
@@ -66,6 +100,15 @@ TEST(Package, OfAnInstallation) {
   const std::string option = "-DCMAKE_PREFIX_PATH=" + (folder / "prefix");
   expect_builds_and_runs(kVerifier, kVerifierSource, option);
   expect_builds_and_runs(kHost, kHostSource, option);
+  expect_guests_link_the_runtime(option);
+
+  // By another compiler than the project's: it compiles its own, and says so.
+  write_text(folder / "prefix/share/zkvm/guest/objects/made_by.txt", "gcc 11\n");
+  const TemporaryFolder project;
+  const Outcome outcome = build_guests(project, option);
+  EXPECT_EQ(outcome.status, 0) << outcome.out << outcome.err;
+  EXPECT_THAT(outcome.out, testing::HasSubstr("the package's is by gcc 11"));
+  EXPECT_TRUE(std::filesystem::exists(project / "build/guests/runtime/io.cc.o"));
 }
 
 }  // namespace
