@@ -15,10 +15,10 @@
 
 #include <array>
 #include <concepts>
-#include <ranges>
 #include <span>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace zk {
 
@@ -43,6 +43,14 @@ void read_bytes(std::span<std::byte> out);
 // Appends bytes to the journal, padded with zeros to whole words.
 void commit_bytes(std::span<const std::byte> bytes);
 
+// An array, vector, span, string, ...: elements one after the other, as many as it says. (<ranges> would double the time
+// that a small guest takes to compile.)
+template <class Range>
+concept Contiguous = requires(Range& range) { std::span(range); };
+template <Contiguous Range>
+using ElementOf =
+    std::remove_cv_t<typename decltype(std::span(std::declval<Range&>()))::element_type>;
+
 // What can be read from untrusted bytes: no pointers inside (not checked), and not bool, for which
 // most bit patterns are undefined behaviour: read a uint32_t and compare.
 template <class T>
@@ -59,9 +67,14 @@ inline constexpr bool kIsArray = std::is_array_v<T>;
 template <class T, size_t n>
 inline constexpr bool kIsArray<std::array<T, n>> = true;
 template <class T>
-concept Committable = std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> &&
-                      (!std::ranges::range<T> || kIsArray<T>) &&
-                      (std::has_unique_object_representations_v<T> || std::is_floating_point_v<T>);
+concept Iterable = requires(T& range) {
+  std::begin(range);
+  std::end(range);
+};
+template <class T>
+concept Committable =
+    std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> && (!Iterable<T> || kIsArray<T>) &&
+    (std::has_unique_object_representations_v<T> || std::is_floating_point_v<T>);
 
 // The next value of the input: ceil(sizeof(T) / 4) words. Fails where the input has fewer.
 template <Readable T>
@@ -80,10 +93,10 @@ template <Readable T>
 }
 
 // Fills an array, packed: elements stand one after the other, only the end is padded to a word.
-template <std::ranges::contiguous_range Range>
-  requires std::ranges::sized_range<Range> && Readable<std::ranges::range_value_t<Range>>
+template <Contiguous Range>
+  requires Readable<ElementOf<Range>>
 void read_into(Range&& out) {
-  read_bytes(std::as_writable_bytes(std::span(std::ranges::data(out), std::ranges::size(out))));
+  read_bytes(std::as_writable_bytes(std::span(out)));
 }
 
 // Appends a value to the journal: ceil(sizeof(T) / 4) words.
@@ -94,11 +107,10 @@ void commit(const T& value) {
 
 // Appends the elements of an array, vector, span or string, packed; only the end is padded to a
 // word. The length is not written: commit it first where the reader does not know it.
-template <std::ranges::contiguous_range Range>
-  requires std::ranges::sized_range<Range> && Committable<std::ranges::range_value_t<Range>> &&
-           (!Committable<std::remove_cvref_t<Range>>)
+template <Contiguous Range>
+  requires Committable<ElementOf<const Range>> && (!Committable<std::remove_cvref_t<Range>>)
 void commit(const Range& values) {
-  commit_bytes(std::as_bytes(std::span(std::ranges::data(values), std::ranges::size(values))));
+  commit_bytes(std::as_bytes(std::span(values)));
 }
 
 }  // namespace zk

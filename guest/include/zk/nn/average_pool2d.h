@@ -3,7 +3,6 @@
 
 #include <stdint.h>
 
-#include <algorithm>
 #include <array>
 #include <type_traits>
 
@@ -103,7 +102,7 @@ struct AveragePool2d {
     });
     const float y = sum / static_cast<float>(count) / kParams.output.scale +
                     static_cast<float>(kParams.output.zero_point);
-    const float clamped = std::min(std::max(y, -1024.0f), 1024.0f);
+    const float clamped = lesser(greater(y, -1024.0f), 1024.0f);
     constexpr float kRounder = 12582912.0f;  // 1.5 * 2^23: adding it leaves no bits for a fraction
     return saturate<Y>(static_cast<int32_t>((clamped + kRounder) - kRounder), 0);
   }

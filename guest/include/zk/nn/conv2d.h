@@ -4,7 +4,6 @@
 
 #include <stdint.h>
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <limits>
@@ -88,7 +87,9 @@ template <Byte T, int kSize>
 class Lanes<SingleTaps, T, kSize> {
  public:
   using Word = uint32_t;
-  void fill(T x) { std::fill_n(words_, kSize, static_cast<uint32_t>(x)); }
+  void fill(T x) {
+    for (uint32_t& word : words_) word = static_cast<uint32_t>(x);
+  }
   void set(int i, T x) { words_[i] = static_cast<uint32_t>(x); }
   void finish() {}
   const uint32_t* words() const { return words_; }
@@ -119,7 +120,7 @@ struct Conv2dLayer {
   static constexpr int kOutH = kPool ? kConvH / 2 : kConvH, kOutW = kPool ? kConvW / 2 : kConvW;
 
   // Positions that share each load of a weight: a pool window, or some neighbours in a row.
-  static constexpr int kTileH = kPool ? 2 : 1, kTileW = kPool ? 2 : std::min(4, kConvW);
+  static constexpr int kTileH = kPool ? 2 : 1, kTileW = kPool ? 2 : lesser(4, kConvW);
   static constexpr int kTile = kTileH * kTileW;
 
   using Input = Lanes<typename Base::Taps, T, kPaddedH * kPaddedW * kChannels>;
@@ -183,7 +184,7 @@ struct Conv2dLayer {
     for (int row = 0; row < kOutH; ++row) {
       for (int next = 0; next < kOutW; next += kPool ? 1 : kTileW) {
         // The last tile of a row may overlap the one before.
-        const int column = kPool ? next : std::min(next, kOutW - kTileW);
+        const int column = kPool ? next : lesser(next, kOutW - kTileW);
         const Word* word =
             lanes.words() +
             (row * kTileH * kRowLanes + column * (kPool ? 2 : 1) * kChannels) * kStride;
@@ -203,7 +204,7 @@ struct Conv2dLayer {
     for (int i = 0; i < kSize; ++i) {
       if constexpr (kPool) {
         const int32_t greatest =
-            std::max(std::max(acc[i][0], acc[i][1]), std::max(acc[i][2], acc[i][3]));
+            greater(greater(acc[i][0], acc[i][1]), greater(acc[i][2], acc[i][3]));
         y(first + i, row, column) = Base::requantised(first + i, greatest);
       } else {
         for (int p = 0; p < kTile; ++p)

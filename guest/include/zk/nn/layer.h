@@ -4,7 +4,6 @@
 
 #include <stdint.h>
 
-#include <algorithm>
 #include <array>
 #include <limits>
 #include <type_traits>
@@ -64,7 +63,7 @@ class Outputs {
         greatest += weight * (weight < 0 ? kLeast : kGreatest);
       }
       Kind& kind = out[output];
-      kind.bound = std::max(-least, greatest);
+      kind.bound = greater(-least, greatest);
       if (kind.bound > std::numeric_limits<int32_t>::max()) continue;
       const auto element = [&](int64_t acc) {  // grows with acc
         return saturate<Element>(rescale(static_cast<int32_t>(acc), multiplier_of(scale(output))),
@@ -80,7 +79,8 @@ class Outputs {
   // The fast way of as many outputs as possible: the others do not make these slow.
   static constexpr FastRescale fast_rescale() {
     int most = 0;
-    const bool constants = std::ranges::any_of(kKinds, &Kind::constant);
+    bool constants = false;
+    for (const Kind& kind : kKinds) constants = constants || kind.constant;
     FastRescale best{constants ? FastRescale::least_pre_shift(1) : -1};
     for (int pre_shift = 0; pre_shift < 31; ++pre_shift) {
       int count = 0;
@@ -173,8 +173,7 @@ class Layer {
   // An output that is a constant gets no weights, and for accumulator and scale a pair that gives
   // the constant and goes the fast way: y 2^n and 2^-n.
   static constexpr int kConstantShift =
-      kRescale.pre_shift < 0 ? 0
-                             : std::max(0, FastRescale::least_pre_shift(1) - kRescale.pre_shift);
+      kRescale.pre_shift < 0 ? 0 : greater(0, FastRescale::least_pre_shift(1) - kRescale.pre_shift);
 
   static constexpr int32_t kSlow = -1;  // in place of a factor
 
@@ -201,7 +200,7 @@ class Layer {
       if (kind.constant) {
         constexpr int kOne = 1 << kConstantShift;
         start[output] = kind.y * kOne;
-        bound = std::max(start[output], -start[output]);
+        bound = greater(start[output], -start[output]);
         data.scales[output] = 1.0f / kOne;
       } else {
         start[output] += kParams.bias[output];
@@ -214,8 +213,12 @@ class Layer {
   }
   static constexpr Data kData = lay_out();
 
-  static constexpr bool kSomeAreSlow =
-      kRescale.pre_shift >= 0 && std::ranges::find(kData.factors, kSlow) != kData.factors.end();
+  static constexpr bool some_are_slow() {
+    for (const int32_t factor : kData.factors)
+      if (factor == kSlow) return true;
+    return false;
+  }
+  static constexpr bool kSomeAreSlow = kRescale.pre_shift >= 0 && some_are_slow();
 };
 
 }  // namespace zk::nn

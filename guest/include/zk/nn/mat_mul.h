@@ -3,7 +3,6 @@
 
 #include <stdint.h>
 
-#include <algorithm>
 #include <limits>
 #include <type_traits>
 
@@ -36,7 +35,7 @@ struct MatMul {
 
   template <Byte T>
   static constexpr int64_t greatest(int zero) {
-    return std::max(std::numeric_limits<T>::max() - zero, zero - std::numeric_limits<T>::min());
+    return greater(std::numeric_limits<T>::max() - zero, zero - std::numeric_limits<T>::min());
   }
   static constexpr int64_t kBound = kInner * greatest<A>(kZeroA) * greatest<B>(kZeroB);
   static_assert(kBound <= std::numeric_limits<int32_t>::max(),
@@ -68,19 +67,19 @@ struct MatMul {
 
   template <int kHigh>
   static void band(const A* a, const B* b, Y* y) {
-    constexpr int kWide = std::min(4, kColumns);
+    constexpr int kWide = lesser(4, kColumns);
     for (int next = 0; next < kColumns; next += kWide) {
       const int column =
-          std::min(next, kColumns - kWide);  // the last tile may overlap the one before
+          lesser(next, kColumns - kWide);  // the last tile may overlap the one before
       tile<kHigh, kWide>(a, b + column, y + column);
     }
   }
 
   static void run(const A* a, const B* b, Y* y) {
-    constexpr int kHigh = std::min(4, kRows);
+    constexpr int kHigh = lesser(4, kRows);
     for (int matrix = 0; matrix < kParams.batch; ++matrix) {
       for (int next = 0; next < kRows; next += kHigh) {
-        const int row = std::min(next, kRows - kHigh);
+        const int row = lesser(next, kRows - kHigh);
         band<kHigh>(a + row * kInner, b, y + row * kColumns);
       }
       a += kRows * kInner, b += kInner * kColumns, y += kRows * kColumns;

@@ -3,7 +3,6 @@
 
 #include <stdint.h>
 
-#include <algorithm>
 #include <type_traits>
 
 #include "zk/nn/requantise.h"
@@ -28,7 +27,7 @@ auto max_pool(const Tensor<T, kChannels, kHeight, kWidth>& x) {
         const T* window = &x(channel, row * kStride, column * kStride);
         T greatest = *window;
         for (int i = 0; i < kKernel; ++i) {
-          for (int j = 0; j < kKernel; ++j) greatest = std::max(greatest, window[i * kWidth + j]);
+          for (int j = 0; j < kKernel; ++j) greatest = greater(greatest, window[i * kWidth + j]);
         }
         y(channel, row, column) = greatest;
       }
@@ -67,7 +66,7 @@ struct AveragePoolWindow {
     }
     const float y = sum / static_cast<float>(kCount) / kParams.output.scale +
                     static_cast<float>(kParams.output.zero_point);
-    const float clamped = std::min(std::max(y, -1024.0f), 1024.0f);
+    const float clamped = lesser(greater(y, -1024.0f), 1024.0f);
     constexpr float kRounder = 12582912.0f;  // 1.5 * 2^23: adding it leaves no bits for a fraction
     return saturate<T>(static_cast<int32_t>((clamped + kRounder) - kRounder), 0);
   }
@@ -147,14 +146,17 @@ struct ZeroPoint {
 template <Byte T, int... kDims>
 auto relu(const Tensor<T, kDims...>& x, std::type_identity_t<ZeroPoint<T>> zero_point) {
   Tensor<T, kDims...> y;
-  for (int i = 0; i < x.kSize; ++i) y.data[i] = std::max(x.data[i], zero_point.value);
+  for (int i = 0; i < x.kSize; ++i) y.data[i] = greater(x.data[i], zero_point.value);
   return y;
 }
 
 // Index of the first greatest element, as ONNX ArgMax and QLinearSoftmax's order have it.
 template <Byte T, int... kDims>
 int arg_max(const Tensor<T, kDims...>& x) {
-  return static_cast<int>(std::max_element(x.data, x.data + x.kSize) - x.data);
+  const T *next = x.data, *greatest = next;
+  while (++next != x.data + x.kSize)
+    if (*greatest < *next) greatest = next;
+  return static_cast<int>(greatest - x.data);
 }
 
 }  // namespace zk::nn

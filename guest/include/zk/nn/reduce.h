@@ -4,7 +4,6 @@
 
 #include <stdint.h>
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <type_traits>
@@ -50,13 +49,13 @@ struct ReduceMean {
       if (above > room || -above > room) return static_cast<int32_t>(above < 0 ? -kLimit : kLimit);
       above *= int64_t{1} << kShift;
     } else {
-      below <<= std::min(-kShift, 36);  // more than `above` at 36
+      below <<= lesser(-kShift, 36);  // more than `above` at 36
     }
     int64_t floor = above / below;
     if (floor * below > above) --floor;
     const bool exact = floor * below == above;
     const int64_t least = exact && n % 2 == 0 ? floor : floor + 1;
-    return static_cast<int32_t>(std::min(std::max(least, -kLimit), kLimit));
+    return static_cast<int32_t>(lesser(greater(least, -kLimit), kLimit));
   }
   static constexpr std::array<int32_t, 255> least_sums() {
     std::array<int32_t, 255> all{};

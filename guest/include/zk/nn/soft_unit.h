@@ -12,7 +12,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstring>
-#include <memory>
 #include <type_traits>
 
 #include "zk/nn/plain_layers.h"
@@ -226,12 +225,19 @@ template <int kOutputs>
   }
 }
 
-// A linear layer's lanes.
-inline std::unique_ptr<std::byte[]> lanes_of(const PlainLinear& l, const std::byte* offsets,
-                                             const std::byte* in) {
-  const size_t words = size_t{l.lane_words} * (l.before + l.inside + l.behind);
-  std::unique_ptr<std::byte[]> lanes(new std::byte[4 * words]);
-  std::byte* next = lanes.get();
+// Room for a linear layer's lanes. (Not a unique_ptr: to read <memory> takes as long as all the rest.)
+struct LaneRoom {
+  explicit LaneRoom(const PlainLinear& l)
+      : bytes(new std::byte[4 * size_t{l.lane_words} * (l.before + l.inside + l.behind)]) {}
+  LaneRoom(const LaneRoom&) = delete;
+  LaneRoom& operator=(const LaneRoom&) = delete;
+  ~LaneRoom() { delete[] bytes; }
+  std::byte* const bytes;
+};
+
+inline void fill_lanes(const PlainLinear& l, const std::byte* offsets, const std::byte* in,
+                       std::byte* lanes) {
+  std::byte* next = lanes;
   const uint32_t zero = l.zero, step = l.step;
   const auto zeros = [&next, zero](uint32_t count) {
     for (std::byte* end = next + 4 * size_t{count}; next != end; next += 4) store(next, zero);
@@ -246,17 +252,17 @@ inline std::unique_ptr<std::byte[]> lanes_of(const PlainLinear& l, const std::by
     }
     zeros(l.behind);
   }
-  return lanes;
 }
 
 inline void linear(const std::byte* blob, const std::byte* at, const std::byte* in,
                    std::byte* out) {
   const PlainLinear l = read<PlainLinear>(at);
   const std::byte* offsets = at + sizeof(l);
-  const std::unique_ptr<std::byte[]> lanes = lanes_of(l, offsets, in);
+  const LaneRoom lanes(l);
+  fill_lanes(l, offsets, in, lanes.bytes);
   const std::byte* emits = offsets + 4 * size_t{l.lane_words};
   const std::byte* constants = emits + size_t{l.emits} * sizeof(PlainEmit);
-  const LinearCall call{blob, l, lanes.get(), emits, constants, out};
+  const LinearCall call{blob, l, lanes.bytes, emits, constants, out};
   for (uint32_t c = 0; c < l.constants; ++c) {
     const PlainConstant constant =
         read<PlainConstant>(constants + size_t{c} * sizeof(PlainConstant));

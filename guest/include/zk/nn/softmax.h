@@ -3,7 +3,6 @@
 
 #include <stdint.h>
 
-#include <algorithm>
 #include <array>
 #include <limits>
 #include <type_traits>
@@ -99,7 +98,7 @@ auto softmax(const Tensor<T, kDims...>& x) {
   for (int first = 0; first < kSize; first += kParams.width) {
     const T* const row = x.data + first;
     T greatest = row[0];
-    for (int i = 1; i < kParams.width; ++i) greatest = std::max(greatest, row[i]);
+    for (int i = 1; i < kParams.width; ++i) greatest = greater(greatest, row[i]);
     const auto term = [=](int i) { return kParams.exponentials[255 - greatest + row[i]]; };
     uint32_t sum = 0;
     for (int i = 0; i < kParams.width; ++i) sum = add_positive(sum, term(i));

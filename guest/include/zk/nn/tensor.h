@@ -15,6 +15,16 @@ concept Byte = std::same_as<T, int8_t> || std::same_as<T, uint8_t>;
 template <class T>
 concept Scalar = Byte<T> || std::same_as<T, int32_t> || std::same_as<T, float>;
 
+// std::min and std::max, without <algorithm>: to read that takes a small guest's compiler as long as all the rest.
+template <class T>
+constexpr const T& lesser(const T& a, const T& b) {
+  return b < a ? b : a;
+}
+template <class T>
+constexpr const T& greater(const T& a, const T& b) {
+  return a < b ? b : a;
+}
+
 // Value of a quantised element x: scale * (x - zero_point).
 struct Quantisation {
   float scale;
