@@ -10,6 +10,7 @@
 
 #include "host/import/definitions.h"
 #include "host/import/identifiers.h"
+#include "host/import/places.h"
 #include "host/import/project.h"
 #include "host/import/tail.h"
 #include "host/layers/plain.h"
@@ -97,9 +98,13 @@ class GuestWriter {
  public:
   GuestWriter(const Plan& plan, const WriteOptions& options, const Result<Tail>& tail,
               const ModelInfo& info)
-      : plan_(plan), options_(options), tail_(tail), info_(info) {
+      : plan_(plan),
+        options_(options),
+        tail_(tail),
+        info_(info),
+        places_(place_tensors(plan, options.places)) {
     for (const char* word : {"zk", "main", "infer", "outputs", "example", "Outputs", "quantised",
-                             "floats", "model_outputs"})
+                             "floats", "model_outputs", "memory", "kMemory"})
       taken_.take(word);
     for (const Operator& op : plan.network.operators) {
       const std::vector<ValueId> writes = writes_of(op);
@@ -220,13 +225,26 @@ class GuestWriter {
                          ? names_.at(writes[0])
                          : fmt::format("[{}, {}]", names_.at(writes[0]), names_.at(writes[1]));
     const std::string constant = "k" + camel(op.name);
-    std::string statement = std::holds_alternative<Constant>(op.what)
-                                ? fmt::format("  const auto& {} = {};", to, constant)
-                                : fmt::format("  const auto {} = zk::nn::{}<{}>({});", to,
-                                              function_of(op), constant, arguments);
-    constexpr size_t kColumn = 64;
-    statement += std::string(statement.size() < kColumn ? kColumn - statement.size() : 1, ' ');
+    std::string statement =
+        std::holds_alternative<Constant>(op.what)
+            ? fmt::format("  const auto& {} = {};", to, constant)
+            : variable(writes[0], to,
+                       fmt::format("zk::nn::{}<{}>({})", function_of(op), constant, arguments));
+    const size_t column = uses_memory() ? 92 : 64;
+    statement += std::string(statement.size() < column ? column - statement.size() : 1, ' ');
     return fmt::format("{} // {:<14} {}\n", statement, text_of(value(writes[0]).dims), op.op_type);
+  }
+
+  [[nodiscard]] bool uses_memory() const { return places_.bytes > 0; }
+
+  // A statement: `name`, tensor v, is what the expression returns, made where it lies.
+  [[nodiscard]] std::string variable(ValueId v, const std::string& name,
+                                     const std::string& expression) const {
+    const auto place = places_.offsets.find(v);
+    if (place == places_.offsets.end())
+      return fmt::format("  const auto {} = {};", name, expression);
+    return fmt::format("  const auto& {} = *new (memory + {}) auto({});", name, place->second,
+                       expression);
   }
 
   std::string guest() const {
@@ -237,8 +255,22 @@ class GuestWriter {
       const std::string comma = parameters.empty() ? "" : ", ";
       parameters += fmt::format("{}const {}& {}", comma, type_name(port.value), variable);
       arguments += comma + variable;
-      reads += fmt::format("  const auto {} = zk::nn::read_tensor<{}>();  // private: {}\n",
-                           variable, type_name(port.value), what_is(port.value));
+      reads += fmt::format(
+          "{}  // private: {}\n",
+          this->variable(port.value, variable,
+                         fmt::format("zk::nn::read_tensor<{}>()", type_name(port.value))),
+          what_is(port.value));
+    }
+    std::string memory;
+    if (uses_memory()) {
+      parameters += ", std::byte* memory";
+      arguments += ", memory";
+      reads = "  alignas(4) std::byte memory[kMemory];\n" + reads;
+      memory = fmt::format(
+          "\n// Of large tensors: each lies there from its line to the last one that reads it, and "
+          "others "
+          "then take its place.\nconstexpr size_t kMemory = {};\n",
+          places_.bytes);
     }
     for (size_t i = 0; i < network.outputs.size(); ++i) {
       const ValueId v = network.outputs[i].value;
@@ -259,14 +291,14 @@ class GuestWriter {
 #include <zk/nn.h>
 #include <zk/nn/input.h>
 #include <zk/zk.h>
-
+{headers}
 #include "{name}_layers.h"
 {include}
 namespace {name} {{
 
 struct Outputs {{
 {fields}}};
-
+{memory}
 inline Outputs infer({parameters}) {{
 {lines}  return {{{results}}};
 }}
@@ -280,7 +312,8 @@ int main() {{{loop}{name}::run_example(); }}
 )",
         fmt::arg("model", options_.model_file), fmt::arg("name", options_.name),
         fmt::arg("fields", fields), fmt::arg("parameters", parameters), fmt::arg("lines", lines),
-        fmt::arg("results", results), fmt::arg("example", example),
+        fmt::arg("results", results), fmt::arg("example", example), fmt::arg("memory", memory),
+        fmt::arg("headers", uses_memory() ? "\n#include <cstddef>\n#include <new>\n" : ""),
         fmt::arg("include", options_.float_tail
                                 ? fmt::format("#include \"{}_outputs.h\"\n", options_.name)
                                 : ""),
@@ -313,8 +346,9 @@ int main() {{{loop}{name}::run_example(); }}
 
   // All tensors of one inference, and what else there is on the stack.
   uint64_t stack_bytes() const {
-    uint64_t bytes = 64 << 10;
-    for (const auto& [v, name] : names_) bytes += plan_.bytes_of(v);
+    uint64_t bytes = (64 << 10) + places_.bytes;
+    for (const auto& [v, name] : names_)
+      if (!places_.offsets.contains(v)) bytes += plan_.bytes_of(v);
     return bytes;
   }
 
@@ -322,6 +356,7 @@ int main() {{{loop}{name}::run_example(); }}
   const WriteOptions& options_;
   const Result<Tail>& tail_;
   const ModelInfo& info_;
+  const Places places_;
   std::map<ValueId, std::string> names_;  // variables
   std::vector<std::string> outputs_;      // members of Outputs
   Identifiers taken_;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "host/import/places.h"
 #include "host/import/plan.h"
 #include "host/model_info.h"
 
@@ -22,7 +23,8 @@ struct WriteOptions {
   size_t first_layer = 0;
   // The guest commits the model's own outputs, which it computes in soft-float, instead of the last quantised tensors.
   bool float_tail = false;  // with kAll
-  OnnxInfo onnx = {};       // of the file
+  PlaceLimits places = {};
+  OnnxInfo onnx = {};  // of the file
 };
 
 struct ProjectFile {

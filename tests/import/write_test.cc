@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include "host/import/lower.h"
 #include "host/import/plan.h"
@@ -57,6 +59,81 @@ TEST(Plan, TheBeginningOfATensorIsNotTheTensor) {
     // All of it is read in place; of the beginning there is a copy.
     EXPECT_EQ(plan->network.operators.size(), width == 20 ? 1u : 2u);
   }
+}
+
+// A network of `x -> a -> b -> c`, and of the sum of c and a.
+importer::Plan sum_behind_a_chain() {
+  importer::Network network;
+  const auto add = [&](const char* name) {
+    network.values.push_back({name, importer::Type::kInt8, {1, 1024}, {}});
+    return static_cast<importer::ValueId>(network.values.size() - 1);
+  };
+  const auto x = add("x"), a = add("a"), b = add("b"), c = add("c"), y = add("y");
+  const auto flip = [](importer::ValueId from, importer::ValueId to) {
+    importer::Move move{.inputs = {from}, .y = to, .from = {}};
+    for (uint32_t i = 0; i < 1024; ++i) move.from.push_back(1023 - i);
+    return move;
+  };
+  importer::Pair pair{.a = c, .b = a, .y = y, .table = nullptr};
+  network.operators = {{"a", "", "", flip(x, a)},
+                       {"b", "", "", flip(a, b)},
+                       {"c", "", "", flip(b, c)},
+                       {"y", "", "", pair}};
+  network.inputs = {{x, "x", {}}};
+  network.outputs = {{y, "y", {}}};
+  importer::Plan plan;
+  plan.storage.resize(network.values.size());
+  plan.network = std::move(network);
+  return plan;
+}
+
+TEST(PlaceTensors, TakesTheBytesOfTensorsThatNobodyReadsAnyMore) {
+  const importer::Plan plan = sum_behind_a_chain();
+  const auto places = place_tensors(plan, {.tensor = 1, .together = 5 * 1024 - 1});
+  EXPECT_EQ(places.offsets.size(), 5u);
+  EXPECT_EQ(places.bytes, 3 * 1024u);  // c, a and y; b, too, is read while there are two others
+  const auto at = [&](importer::ValueId v) { return places.offsets.at(v); };
+  for (const auto& [one, other] : {std::pair{0, 1}, {1, 2}, {1, 3}, {2, 3}, {1, 4}, {3, 4}})
+    EXPECT_NE(at(static_cast<uint32_t>(one)), at(static_cast<uint32_t>(other))) << one << other;
+}
+
+TEST(PlaceTensors, LeavesWhatIsNotWorthIt) {
+  const importer::Plan plan = sum_behind_a_chain();
+  EXPECT_EQ(place_tensors(plan, {.tensor = 1, .together = 5 * 1024}).bytes, 0u);
+  EXPECT_EQ(place_tensors(plan, {.tensor = 1025, .together = 0}).bytes, 0u);
+}
+
+// Of all cases: no two tensors that are there at one time share a byte.
+TEST(PlaceTensors, KeepsApartWhatIsNeededAtOneTime) {
+  uint64_t together = 0, separate = 0;
+  for (const Case& c : import_test::all_cases()) {
+    if (c.kind == Case::Kind::kRefused) continue;
+    const importer::Plan plan = plan_of(c);
+    const auto places = place_tensors(plan, {.tensor = 1, .together = 0});
+    std::map<importer::ValueId, bool> needed;  // by the operators from here on
+    const auto check = [&] {
+      std::vector<std::pair<uint64_t, uint64_t>> taken;
+      for (const auto& [v, offset] : places.offsets)
+        if (needed[v]) taken.emplace_back(offset, offset + plan.bytes_of(v));
+      std::ranges::sort(taken);
+      for (size_t i = 1; i < taken.size(); ++i)
+        EXPECT_LE(taken[i - 1].second, taken[i].first) << c.name;
+      if (!taken.empty()) EXPECT_LE(taken.back().second, places.bytes) << c.name;
+    };
+    for (const importer::Port& port : plan.network.outputs) needed[port.value] = true;
+    for (auto op = plan.network.operators.rbegin(); op != plan.network.operators.rend(); ++op) {
+      std::vector<importer::ValueId> writes;
+      importer::for_each_operand(
+          *op, [&](importer::ValueId v) { needed[v] = true; },
+          [&](importer::ValueId v) { writes.push_back(v); });
+      for (const importer::ValueId v : writes) needed[v] = true;
+      check();
+      for (const importer::ValueId v : writes) needed[v] = false;
+    }
+    for (const auto& [v, offset] : places.offsets) separate += plan.bytes_of(v);
+    together += places.bytes;
+  }
+  EXPECT_LT(together, separate);
 }
 
 TEST(WriteGuest, SaysOfItsModelWhatIsRead) {
