@@ -376,6 +376,12 @@ Result<void> check_description(const ModelInfo& info) {
   return {};
 }
 
+/// The members of zk::nn::Layout behind `gap`, which mostly are as by default.
+std::string beyond_gap(const layers::Layout& layout) {
+  if (layout.block == 1 && !layout.padding) return "";
+  return fmt::format(", {}, {}", layout.padding ? int{*layout.padding} : -1, layout.block);
+}
+
 }  // namespace
 
 std::string type_text(const Plan& plan, ValueId v) {
@@ -385,9 +391,10 @@ std::string type_text(const Plan& plan, ValueId v) {
     const layers::Layout& layout = *storage.layout;
     if (storage.words) return fmt::format("zk::nn::Sums<{}>", layout.bytes());
     const auto& [channels, height, width] = layout.shape;
-    return fmt::format("zk::nn::Features<{}, {}, {}, {}, zk::nn::Layout{{{}, {}, {}, {}, {}}}>",
+    return fmt::format("zk::nn::Features<{}, {}, {}, {}, zk::nn::Layout{{{}, {}, {}, {}, {}{}}}>",
                        element_text(value.type), channels, height, width, layout.planar, layout.row,
-                       layout.lead, layout.tail, layout.gap ? int{*layout.gap} : -1);
+                       layout.lead, layout.tail, layout.gap ? int{*layout.gap} : -1,
+                       beyond_gap(layout));
   }
   Dims dims = value.dims;
   if (dims.size() > 1 && dims[0] == 1) dims.erase(dims.begin());

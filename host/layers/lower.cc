@@ -28,6 +28,21 @@ uint64_t reach(const Window& window, int axis) {
   return uint64_t{window.kernel[axis] - 1} * window.dilations[axis];
 }
 
+Failure check_block(const std::string& name, const Layout& layout) {
+  const auto& [block, shape] = std::tie(layout.block, layout.shape);
+  if (block == 0 || shape.height % block != 0 || shape.width % block != 0 ||
+      (layout.planar && block != 1))
+    return error(LayerErrorCode::kLayout, name,
+                 "layout: expected blocks that divide {} x {} pixels, found blocks of {} x {}{}",
+                 shape.height, shape.width, block, block, layout.planar ? ", planar" : "");
+  return std::nullopt;
+}
+
+int64_t floor_quotient(int64_t x, uint32_t by) {
+  const int64_t quotient = x / by;
+  return quotient * by > x ? quotient - 1 : quotient;
+}
+
 // What conv and pool share: sizes that make sense, and agree with the layouts.
 Failure check(const std::string& name, const Window& window, const Layout& in, const Layout& out,
               uint32_t outputs) {
@@ -48,12 +63,14 @@ Failure check(const std::string& name, const Window& window, const Layout& in, c
                  "output: expected {} x {} x {}, found {} x {} x {}", expected.channels,
                  expected.height, expected.width, out.shape.channels, out.shape.height,
                  out.shape.width);
-  for (const Layout& layout : {in, out})
-    if (layout.row < layout.shape.width || layout.bytes() > vm::kMaxLayerExtent)
+  for (const Layout& layout : {in, out}) {
+    if (Failure failure = check_block(name, layout)) return failure;
+    if (layout.row < layout.shape.width / layout.block || layout.bytes() > vm::kMaxLayerExtent)
       return error(
           LayerErrorCode::kLayout, name,
-          "layout: expected rows of at least {} pixels and at most {} bytes, found {} and {}",
-          layout.shape.width, vm::kMaxLayerExtent, layout.row, layout.bytes());
+          "layout: expected rows of at least {} positions and at most {} bytes, found {} and {}",
+          layout.shape.width / layout.block, vm::kMaxLayerExtent, layout.row, layout.bytes());
+  }
   if (out.planar) return error(LayerErrorCode::kLayout, name, "output: expected no planar layout");
   const auto& kernel = window.kernel;
   const uint64_t windows = uint64_t{expected.height} * expected.width;
@@ -117,17 +134,13 @@ Failure check(const Linear& l, const Layout& in) {
 // Padding stands in the gaps: they must be wide enough, and hold the value that counts as `padding`.
 Failure check_gaps(const std::string& name, const Window& window, const Layout& in,
                    const Layout& out, uint8_t padding) {
-  const auto beyond = [&](int axis, uint32_t size, uint32_t count) {
-    const uint64_t last = uint64_t{count - 1} * window.strides[axis] + reach(window, axis);
-    return static_cast<int64_t>(last) - window.pads[axis] - (size - 1);
-  };
-  const int64_t right = beyond(1, in.shape.width, out.shape.width);
-  const int64_t below = beyond(0, in.shape.height, out.shape.height);
-  const int64_t gap = std::max<int64_t>(window.pads[1], right);
-  if (in.shape.width + gap > in.row && in.shape.height > 1)
-    return error(LayerErrorCode::kLayout, name, "gaps of the input: expected {} pixels, found {}",
-                 gap, in.row - in.shape.width);
-  const bool reads_rows = in.lead + in.tail > 0 && (window.pads[0] > 0 || below > 0);
+  const auto [left, right] = window.beyond(1, in.shape.width, out.shape.width, in.block);
+  const auto [above, below] = window.beyond(0, in.shape.height, out.shape.height, in.block);
+  const uint32_t gap = std::max(left, right), columns = in.shape.width / in.block;
+  if (columns + gap > in.row && in.shape.height > in.block)
+    return error(LayerErrorCode::kLayout, name,
+                 "gaps of the input: expected {} positions, found {}", gap, in.row - columns);
+  const bool reads_rows = in.lead + in.tail > 0 && above + below > 0;
   if ((gap > 0 || reads_rows) && in.gap != padding)
     return error(LayerErrorCode::kLayout, name, "gaps of the input: expected {}, found {}", padding,
                  in.gap ? fmt::format("{}", *in.gap) : "anything");
@@ -239,28 +252,59 @@ uint32_t unit_groups(const Linear& l, const Layout& in, const Layout& out) {
   return fits ? static_cast<uint32_t>(padded / merged) : 1;
 }
 
+// Where the kernel's rows (axis 0) or columns lie, from the position of the window at 0, whose first pixel is 0: in
+// which position, and there in which row or column of a block.
+struct KernelAxis {
+  std::vector<int64_t> positions;  // each once
+  std::vector<size_t> position;    // of each row: which of them
+  std::vector<uint32_t> in_block;  // of each row
+};
+KernelAxis kernel_axis(const Window& window, int axis, uint32_t block) {
+  KernelAxis result;
+  for (uint32_t k = 0; k < window.kernel[axis]; ++k) {
+    const int64_t pixel = int64_t{k} * window.dilations[axis] - window.pads[axis];
+    const int64_t position = floor_quotient(pixel, block);
+    if (result.positions.empty() || result.positions.back() != position)
+      result.positions.push_back(position);
+    result.position.push_back(result.positions.size() - 1);
+    result.in_block.push_back(static_cast<uint32_t>(pixel - position * block));
+  }
+  return result;
+}
+
 template <class Put>
 Failure lower_pixels(const Linear& l, const Layout& in, const Layout& out, Layer* layer,
                      Put&& put) {
   const Window& window = l.window;
+  const uint32_t block = in.block;
+  if (window.strides[0] % block != 0 || window.strides[1] % block != 0)
+    return error(LayerErrorCode::kLayout, l.name,
+                 "input: expected blocks that divide strides of {} x {}, found {} x {}",
+                 window.strides[0], window.strides[1], block, block);
   if (Failure failure = check_gaps(l.name, window, in, out, l.input.stored_zero())) return failure;
-  layer->quads = in.quads();
-  layer->step = 4 * in.quads();
+  layer->quads = static_cast<uint32_t>(in.position_quads());
+  layer->step = 4 * layer->quads;
   layer->outputs = 4 * out.quads();
-  layer->groups = unit_groups(l, in, out);
+  // The quads of a group are not together in a block.
+  layer->groups = block == 1 ? unit_groups(l, in, out) : 1;
+  const KernelAxis rows = kernel_axis(window, 0, block), columns = kernel_axis(window, 1, block);
   layer->taps.clear();
-  for (uint32_t i = 0; i < window.kernel[0]; ++i)
-    for (uint32_t j = 0; j < window.kernel[1]; ++j)
-      layer->taps.push_back(i * window.dilations[0] * in.row + j * window.dilations[1]);
+  for (const int64_t i : rows.positions)
+    for (const int64_t j : columns.positions)
+      layer->taps.push_back(
+          static_cast<uint32_t>((i - rows.positions[0]) * in.row + j - columns.positions[0]));
   if (Failure failure = allocate_weights(l, layer)) return failure;
   for_each_weight(l, in.shape.channels, [&](auto o, auto c, auto i, auto j, size_t w) {
-    put(w, weight_place(*layer, c / 4, i * window.kernel[1] + j, c % 4, o));
+    const uint32_t pixel = rows.in_block[i] * block + columns.in_block[j];
+    put(w,
+        weight_place(*layer, pixel * in.quads() + c / 4,
+                     rows.position[i] * columns.positions.size() + columns.position[j], c % 4, o));
   });
   const int64_t row = in.row;
   return place_windows({.counts = {out.shape.height, out.shape.width},
-                        .first = in.lead - row * window.pads[0] - window.pads[1],
-                        .row = row * window.strides[0],
-                        .column = window.strides[1],
+                        .first = in.lead + row * rows.positions[0] + columns.positions[0],
+                        .row = row * (window.strides[0] / block),
+                        .column = window.strides[1] / block,
                         .unit = l.sums ? 4u : 1u},
                        static_cast<int64_t>(in.positions()), out, layer);
 }
@@ -280,6 +324,7 @@ Failure lower_planar(const Linear& l, const Layout& in, const Layout& out, Layer
   if (l.groups != 1) return unfit("groups", 1, l.groups);
   if (in.row % 4 != 0) return unfit("row: a multiple of", 4, in.row);
   if (in.lead + in.tail > 0) return unfit("pixels before and behind", 0, in.lead + in.tail);
+  if (out.block != 1) return unfit("block of the output", 1, out.block);
   if (Failure failure = check_gaps(l.name, window, in, out, l.input.stored_zero())) return failure;
   // Words of outputs may end in pixels beyond the row: these must be gaps that nobody reads.
   const uint32_t words = (out.shape.width + phases - 1) / phases, beyond = words * phases;
@@ -471,8 +516,13 @@ Failure check(const Pairwise& pair, const Layout& a, const Layout& b, const Layo
     return bad("b: expected {} or {}, found {}", text(a.shape), text(pixel), text(b.shape));
   if (out.shape != a.shape)
     return bad("output: expected {}, found {}", text(a.shape), text(out.shape));
+  if (Failure failure = check_block(pair.name, out)) return failure;
+  if (a.block != 1 || b.block != 1)
+    return error(LayerErrorCode::kLayout, pair.name, "inputs: expected no blocks, found {} and {}",
+                 a.block, b.block);
   for (const Layout& layout : {a, b, out})
-    if (layout.planar || layout.row < layout.shape.width || layout.bytes() > vm::kMaxLayerExtent)
+    if (layout.planar || layout.row < layout.shape.width / layout.block ||
+        layout.bytes() > vm::kMaxLayerExtent)
       return error(LayerErrorCode::kLayout, pair.name,
                    "layout: expected position-major rows of at least {} pixels and at most {} "
                    "bytes, found {}{} and {}",
@@ -500,6 +550,13 @@ Result<Layer> checked(Layer layer) {
 }
 
 }  // namespace
+
+Window::Beyond Window::beyond(int axis, uint32_t size, uint32_t count, uint32_t block) const {
+  const int64_t last =
+      int64_t{count - 1} * strides[axis] + static_cast<int64_t>(reach(*this, axis)) - pads[axis];
+  const int64_t behind = floor_quotient(last, block) - (size / block - 1);
+  return {(pads[axis] + block - 1) / block, static_cast<uint32_t>(std::max<int64_t>(0, behind))};
+}
 
 std::optional<std::array<uint32_t, 2>> Window::positions(const Shape& input) const {
   constexpr uint32_t kMost = vm::kMaxLayerWords;
@@ -603,6 +660,7 @@ Result<Layer> lower(const MatMul& product, const Layout& all_a, const Layout& al
                                 "expected position-major tensors without pixels before, and of b "
                                 "{}, found {}, {}, {} before and {}",
                                 needed, all_a.lead, all_b.lead, all_out.lead, all_b.positions()));
+  if (Failure failure = check_block(product.name, all_b)) return tl::unexpected(*failure);
   // The first of the batch.
   Layout a = all_a, out = all_out;
   const Layout& b = all_b;
@@ -717,9 +775,9 @@ Result<Layer> lower(const MaxPool& pool, const Layout& in, const Layout& out) {
   const Window& window = pool.window;
   if (Failure failure = check(pool.name, window, in, out, in.shape.channels))
     return tl::unexpected(*failure);
-  if (in.planar)
-    return tl::unexpected(
-        error(LayerErrorCode::kLayout, pool.name, "input: expected no planar layout"));
+  if (in.planar || in.block != 1)
+    return tl::unexpected(error(LayerErrorCode::kLayout, pool.name,
+                                "input: expected no planar layout and no blocks"));
   if (Failure failure = check_padding(pool.name, in.padding, out)) return tl::unexpected(*failure);
   if (Failure failure = check_gaps(pool.name, window, in, out, 0)) return tl::unexpected(*failure);
   Layer layer;

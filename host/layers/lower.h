@@ -46,6 +46,12 @@ struct Window {
 
   // Positions of the window; nothing where it is larger than the padded input.
   [[nodiscard]] std::optional<std::array<uint32_t, 2>> positions(const Shape& input) const;
+  // What `count` windows on an axis (0: rows) of `size` pixels cover before and behind these, in blocks of as many
+  // pixels. REQUIRES: `block` divides size; count is positions().
+  struct Beyond {
+    uint32_t before, behind;
+  };
+  [[nodiscard]] Beyond beyond(int axis, uint32_t size, uint32_t count, uint32_t block) const;
 };
 
 // QLinearConv: y[o] = rule(bias[o] + sum w[o][c][i][j] (x[..] - input.zero_point)). QGemm and

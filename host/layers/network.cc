@@ -90,23 +90,17 @@ class Planner {
     return linear && is_dense(*linear, shapes_[op.input]);
   }
 
-  // Columns and rows beyond the tensor that a reader's windows cover: left, right; above, below.
+  // Columns and rows beyond the tensor that a reader's windows cover, in blocks.
   struct Beyond {
-    uint32_t left, right, above, below;
-    bool any() const { return left + right + above + below > 0; }
+    Window::Beyond columns, rows;
+    bool any() const { return columns.before + columns.behind + rows.before + rows.behind > 0; }
   };
-  Beyond beyond(const Operator& op, size_t output) const {
-    if (reads_words(op) || has_second(op)) return {0, 0, 0, 0};
+  Beyond beyond(const Operator& op, size_t output, uint32_t block = 1) const {
+    if (reads_words(op) || has_second(op)) return {};
     const Window& window = window_of(op);
-    const auto after = [&](int axis, uint32_t size, uint32_t count) {
-      const int64_t last = int64_t{count - 1} * window.strides[axis] +
-                           int64_t{window.kernel[axis] - 1} * window.dilations[axis] -
-                           window.pads[axis];
-      return static_cast<uint32_t>(std::max<int64_t>(0, last - (size - 1)));
-    };
     const Shape &in = shapes_[op.input], &out = shapes_[output];
-    return {window.pads[1], after(1, in.width, out.width), window.pads[0],
-            after(0, in.height, out.height)};
+    return {window.beyond(1, in.width, out.width, block),
+            window.beyond(0, in.height, out.height, block)};
   }
   uint32_t rows_of_b(const MatMul& product, const Operator& op) const {
     return shapes_[op.second].width / std::max(product.batch, 1u);
@@ -131,10 +125,49 @@ class Planner {
     return is_read(tensor) && (all_words || all_can);
   }
 
+  // What writes a tensor whole words of a planar input at a time, or nothing.
+  const Linear* planar_writer(size_t tensor) const {
+    if (tensor < network_.inputs.size()) return nullptr;
+    const Operator& op = network_.operators[tensor - network_.inputs.size()];
+    if (!plan_.tensors[op.input].layout.planar || reads_words(op)) return nullptr;
+    return std::get_if<Linear>(&op.what);
+  }
+
+  // Whether blocks serve all readers, and save cells of the proof: a row of the writing chip for each position that
+  // is not computed, for weights that are 0, since groups are given up and kernels become whole blocks.
+  bool is_in_blocks(size_t tensor) const {
+    constexpr uint64_t kWriteCells = 112, kWeightCells = 41, kProductCells = 78;  // of a row, about
+    constexpr uint64_t kMostProducts = uint64_t{1} << 32;  // the VM multiplies by 0, too
+    const Shape& in = shapes_[tensor];
+    const uint64_t quads = (in.channels + 3) / 4, positions = uint64_t{in.height} * in.width;
+    if (in.height % kBlock != 0 || in.width % kBlock != 0) return false;
+    bool all_can = is_read(tensor) && planar_writer(tensor) == nullptr;
+    uint64_t saved = 0, more = 0;
+    for_each_reader(tensor, [&](const Operator& op, size_t output) {
+      const auto* linear = std::get_if<Linear>(&op.what);
+      all_can &= linear && !reads_words(op) && linear->window.strides[0] % kBlock == 0 &&
+                 linear->window.strides[1] % kBlock == 0;
+      if (!all_can) return;
+      const auto taps = [&](int axis) {
+        return uint64_t{linear->window.kernel[axis] - 1} * linear->window.dilations[axis] / kBlock +
+               2;
+      };
+      const uint64_t words = (shapes_[output].channels + 3) / 4;
+      const uint64_t products = quads * kBlock * kBlock * taps(0) * taps(1);
+      saved += positions * (kBlock * kBlock - 1) / (kBlock * kBlock) * words * kWriteCells;
+      more += products * ((words + 3) / 4 * kWeightCells + kProductCells);
+      all_can &= positions * products * 16 * words / (kBlock * kBlock) < kMostProducts;
+    });
+    return all_can && more < saved;
+  }
+  static constexpr uint32_t kBlock = 2;
+
   Failure lay_out(size_t tensor) {
     Layout layout{.shape = shapes_[tensor], .planar = is_planar(tensor), .gap = {}};
+    if (!layout.planar && is_in_blocks(tensor)) layout.block = kBlock;
     const Shape& shape = layout.shape;
-    uint64_t row = shape.width, above = 0, below = 0;  // the latter for pools
+    const uint32_t columns = shape.width / layout.block;
+    uint64_t row = columns, above = 0, below = 0;  // the latter for pools
     uint32_t left = 0, right = 0;
     bool only_words = true;
     std::optional<LayerError> conflict;
@@ -154,21 +187,24 @@ class Planner {
         layout.padding = padding;
       }
       if (has_second(op)) return;
-      const Beyond b = beyond(op, output);
+      const Beyond b = beyond(op, output, layout.block);
       const Window& window = window_of(op);
       const auto* linear = std::get_if<Linear>(&op.what);
-      row = std::max<uint64_t>(row, shape.width + std::max(b.left, b.right));
+      row = std::max<uint64_t>(row, columns + std::max(b.columns.before, b.columns.behind));
       // One row of windows ends before the next begins.
-      const uint64_t windows = uint64_t{shapes_[output].width - 1} * window.strides[1] + 1;
-      row = std::max(row, (windows + window.strides[0] - 1) / window.strides[0]);
+      const uint64_t down = window.strides[0] / layout.block,
+                     across = window.strides[1] / layout.block;
+      const uint64_t windows = uint64_t{shapes_[output].width - 1} * across + 1;
+      row = std::max(row, (windows + down - 1) / down);
       if (layout.planar)  // in words
         row = std::max<uint64_t>(
             row,
             uint64_t{round_up(shapes_[output].width, planar_phases(*linear))} * window.strides[1]);
       if (!b.any()) return;
       if (!linear) {
-        left = std::max(left, b.left), right = std::max(right, b.right);
-        above = std::max<uint64_t>(above, b.above), below = std::max<uint64_t>(below, b.below);
+        left = std::max(left, b.columns.before), right = std::max(right, b.columns.behind);
+        above = std::max<uint64_t>(above, b.rows.before);
+        below = std::max<uint64_t>(below, b.rows.behind);
       }
       const uint8_t gap = linear ? linear->input.stored_zero() : 0;
       if (layout.gap && *layout.gap != gap)
@@ -182,10 +218,8 @@ class Planner {
     if (conflict) return conflict;
     // Its writer may emit whole words of a planar input.
     uint32_t written = shape.width;
-    if (tensor >= network_.inputs.size()) {
-      const Operator& op = network_.operators[tensor - network_.inputs.size()];
-      if (plan_.tensors[op.input].layout.planar && !reads_words(op))
-        written = round_up(shape.width, planar_phases(std::get<Linear>(op.what)));
+    if (const Linear* writer = planar_writer(tensor)) {
+      written = round_up(shape.width, planar_phases(*writer));
       row = std::max<uint64_t>(row, written);
     }
     if (layout.planar && !only_words) row = round_up(row, 4);

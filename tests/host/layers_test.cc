@@ -485,6 +485,77 @@ TEST(Layers, ProductsOfActivationsEqualLoopsOverTheDefinition) {
   EXPECT_GT(odd, 300);
 }
 
+// A tensor that convolutions of stride 2 read, whatever writes it.
+TEST(Layers, StridesOfTwoReadBlocks) {
+  int different = 0, in_blocks = 0, padded = 0, grouped = 0, odd = 0;
+  for (uint32_t seed = 0; seed < 1500; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    const bool depthwise = random.one_in(2);
+    Shape shape{random.in(1, 9), random.in(3, 12), random.in(3, 12)};
+    if (random.one_in(2)) shape.height += shape.height % 2, shape.width += shape.width % 2;
+    Network network;
+    network.inputs = {shape};
+    Quantisation type = random.quantisation(random.one_in(2));
+    size_t read = 0;
+    if (const uint32_t writer = random.in(0, 3); writer < 2) {
+      Window same{.kernel = {3, 3}, .pads = {1, 1, 1, 1}};
+      if (writer == 1) same = {};
+      const uint32_t outputs = random.in(1, 9);
+      network.operators = {{0, random.linear(shape, type, same, 1, outputs)}};
+      std::get<Linear>(network.operators[0].what).table.clear();
+      type = std::get<Linear>(network.operators[0].what).output;
+      shape.channels = outputs, read = 1;
+    } else if (writer == 2) {
+      network.operators = {{0, MaxPool{"pool", {.kernel = {3, 3}, .pads = {1, 1, 1, 1}}}}};
+      read = 1;
+    }
+    for (uint32_t readers = random.in(1, 2); readers > 0; --readers) {
+      Window window;
+      do {
+        window = random.window(shape, 4);
+        window.strides = {random.one_in(8) ? 4u : 2u, random.one_in(8) ? 4u : 2u};
+      } while (!window.positions(shape));
+      const uint32_t groups = depthwise ? shape.channels : 1;
+      network.operators.push_back(
+          {read, random.linear(shape, type, window, groups, depthwise ? groups : random.in(1, 9))});
+      grouped += groups > 1;
+    }
+    check(network, random.engine(), different);
+    if (testing::Test::HasFatalFailure()) return;
+    const Layout layout = plan(network)->tensors[read].layout;
+    in_blocks += layout.block == 2;
+    padded += layout.block == 2 && layout.gap;
+    odd += shape.height % 2 + shape.width % 2 > 0;
+    EXPECT_TRUE(layout.block == 1 || shape.height % 2 + shape.width % 2 == 0);
+  }
+  EXPECT_GT(different, 1500);
+  EXPECT_GT(in_blocks, 200);
+  EXPECT_GT(padded, 100);
+  EXPECT_GT(grouped, 500);
+  EXPECT_GT(odd, 300);
+}
+
+// As MobileNetV2 has it: a row is written for each window, not for each pixel.
+TEST(Layers, BlocksSaveRows) {
+  Random random(1);
+  const Shape shape{24, 28, 28};
+  const Quantisation type = random.quantisation(true);
+  Network network{{shape}, {{0, random.linear(shape, type, {}, 1, 144)}}};
+  const auto& expand = std::get<Linear>(network.operators[0].what);
+  const Window window{.kernel = {3, 3}, .strides = {2, 2}, .pads = {1, 1, 1, 1}};
+  network.operators.push_back({1, random.linear({144, 28, 28}, expand.output, window, 144, 144)});
+  const auto planned = plan(network);
+  ASSERT_TRUE(planned) << planned.error().message;
+  EXPECT_EQ(planned->tensors[1].layout.block, 2u);
+  EXPECT_LT(planned->layers[1].rows(), 14u * 15 + 20);
+  auto& depthwise = std::get<Linear>(network.operators[1].what);
+  depthwise.window.strides = {1, 1};
+  const auto as_it_was = plan(network);
+  ASSERT_TRUE(as_it_was) << as_it_was.error().message;
+  EXPECT_EQ(as_it_was->tensors[1].layout.block, 1u);
+}
+
 // Of two inputs, one of which others read, too, whose padding both have then; or of one input twice; or of one
 // and a pixel.
 TEST(Layers, PairsEqualTheDefinitionInAnyLayout) {
@@ -562,6 +633,42 @@ TEST(Layers, PairsThatContradictThemselvesAreRefused) {
 }
 
 // Sums as great as a layer may have them, at both ends of the input.
+TEST(Layers, BlocksThatDoNotServeAreRefused) {
+  const Shape shape{4, 4, 4};
+  const auto blocks = [&](uint32_t block, uint32_t row) {
+    return Layout{.shape = shape, .row = row, .gap = uint8_t{128}, .block = block};
+  };
+  const Layout out{.shape = {1, 2, 2}, .row = 2, .gap = {}};
+  Random random(1);
+  const Window window{.kernel = {3, 3}, .strides = {2, 2}, .pads = {1, 1, 0, 0}};
+  const Linear linear = random.linear(shape, {}, window, 1, 1);
+  EXPECT_TRUE(lower(linear, blocks(2, 3), out));
+  const auto refused = [](const auto& what, const Layout& in, const Layout& to, const char* text) {
+    const auto layer = lower(what, in, to);
+    ASSERT_FALSE(layer);
+    EXPECT_EQ(layer.error().code, LayerErrorCode::kLayout);
+    EXPECT_THAT(layer.error().message, HasSubstr(text));
+  };
+  refused(linear, blocks(3, 3), out, "expected blocks that divide 4 x 4 pixels, found blocks of 3");
+  refused(linear, blocks(0, 4), out, "expected blocks that divide 4 x 4 pixels, found blocks of 0");
+  refused(linear, blocks(4, 2), out, "expected blocks that divide strides of 2 x 2, found 4 x 4");
+  refused(linear, blocks(2, 1), out, "rows of at least 2 positions");
+  refused(linear, blocks(2, 2), out, "gaps of the input: expected 1 positions, found 0");
+  Layout other = blocks(2, 3);
+  other.gap.reset();
+  refused(linear, other, out, "gaps of the input: expected 128, found anything");
+  other.planar = true;
+  refused(linear, other, out, "found blocks of 2 x 2, planar");
+  const MaxPool pool{"pool", {.strides = {2, 2}}};
+  refused(pool, blocks(2, 2), {.shape = {4, 2, 2}, .row = 2, .gap = {}}, "no blocks");
+  Pairwise pair{.name = "pair"};
+  pair.output.scale = 2;
+  const auto both = lower(pair, blocks(1, 4), blocks(2, 4), blocks(1, 4));
+  ASSERT_FALSE(both);
+  EXPECT_THAT(both.error().message, HasSubstr("inputs: expected no blocks, found 1 and 2"));
+  EXPECT_TRUE(lower(pair, blocks(1, 4), blocks(1, 4), blocks(2, 2)));
+}
+
 TEST(Layers, ExtremeWeightsAndZeroPoints) {
   for (const int16_t w : {int16_t{-255}, int16_t{255}})
     for (const int zero_point : {0, 255}) {
@@ -636,9 +743,9 @@ TEST(Layers, DescriptionsThatContradictThemselvesAreRefused) {
     EXPECT_EQ(layer.error().code, LayerErrorCode::kLayout);
     EXPECT_THAT(layer.error().message, HasSubstr(text));
   };
-  of_layout({.shape = kInput, .row = 5, .gap = 128}, "rows of at least 6 pixels");
+  of_layout({.shape = kInput, .row = 5, .gap = 128}, "rows of at least 6 positions");
   of_layout({.shape = kInput, .row = 6, .gap = 128},
-            "gaps of the input: expected 1 pixels, found 0");
+            "gaps of the input: expected 1 positions, found 0");
   of_layout({.shape = kInput, .row = 7, .gap = 127}, "gaps of the input: expected 128, found 127");
   of_layout({.shape = kInput, .row = 7, .gap = {}},
             "gaps of the input: expected 128, found anything");

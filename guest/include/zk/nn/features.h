@@ -11,12 +11,14 @@ namespace zk::nn {
 
 // Position-major: pixel (i, j) is the words of position  lead + i row + j, channels innermost, those beyond
 // the last one padding. Planar: one byte a pixel, plane by plane, `row` from one row to the next.
-// Pixels beyond the width, before the first row and behind the last are gaps.
+// Pixels beyond the width, before the first row and behind the last are gaps. In blocks: position-major, and a position
+// is block x block pixels, row by row; row, lead and tail count positions.
 struct Layout {
   bool planar;
   int row, lead, tail;
   int gap;           // the stored byte that gaps hold; -1: nobody reads them
   int padding = -1;  // likewise of a pixel's bytes beyond the last channel
+  int block = 1;     // divides height and width
 };
 
 // [channels][height][width]. Bytes are stored as the unit has them: an int8 x as x + 128.
@@ -26,17 +28,21 @@ struct Features {
   static constexpr int kChannels = kChannels_, kHeight = kHeight_, kWidth = kWidth_;
   static constexpr int kSize = kChannels * kHeight * kWidth;
   static constexpr int kQuads = (kChannels + 3) / 4;  // words of a pixel, position-major
+  static constexpr int kBlock = kLayout.block;
+  static constexpr int kRows = kHeight / kBlock, kColumns = kWidth / kBlock;  // of positions
   static constexpr int kPositions =
-      kLayout.lead + (kHeight - 1) * kLayout.row + kWidth + kLayout.tail;
+      kLayout.lead + (kRows - 1) * kLayout.row + kColumns + kLayout.tail;
+  static constexpr int kPositionWords = kQuads * kBlock * kBlock;
   static constexpr int kWords =
-      kLayout.planar ? (kChannels * kHeight * kLayout.row + 3) / 4 : kPositions * kQuads;
+      kLayout.planar ? (kChannels * kHeight * kLayout.row + 3) / 4 : kPositions * kPositionWords;
   static constexpr Layout layout() { return kLayout; }
 
   uint32_t words[kWords];
 
   static constexpr int byte_of(int channel, int i, int j) {
-    return kLayout.planar ? (channel * kHeight + i) * kLayout.row + j
-                          : (kLayout.lead + i * kLayout.row + j) * kQuads * 4 + channel;
+    if (kLayout.planar) return (channel * kHeight + i) * kLayout.row + j;
+    const int position = kLayout.lead + i / kBlock * kLayout.row + j / kBlock;
+    return ((position * kBlock + i % kBlock) * kBlock + j % kBlock) * kQuads * 4 + channel;
   }
   uint8_t* bytes() { return reinterpret_cast<uint8_t*>(words); }
   const uint8_t* bytes() const { return reinterpret_cast<const uint8_t*>(words); }
@@ -54,9 +60,9 @@ struct Features {
     if constexpr (kLayout.gap >= 0) {
       constexpr uint32_t kGap = 0x01010101u * static_cast<uint32_t>(kLayout.gap);
       if constexpr (kLayout.planar) {
-        constexpr int kWholes = (kWidth + 3) / 4 * 4, kRows = kChannels * kHeight;
+        constexpr int kWholes = (kWidth + 3) / 4 * 4, kLines = kChannels * kHeight;
         if constexpr (kWidth < kWholes) {
-          for (int row = 0; row < kRows; ++row)
+          for (int row = 0; row < kLines; ++row)
             for (int j = kWidth; j < kWholes; ++j)
               bytes()[row * kLayout.row + j] = static_cast<uint8_t>(kLayout.gap);
         }
@@ -64,14 +70,14 @@ struct Features {
           constexpr int kRow = kLayout.row / 4;
           uint32_t* at = words + kWholes / 4;
 #pragma GCC unroll 4
-          for (int row = 0; row < kRows; ++row, at += kRow) fill<kRow - kWholes / 4>(at, kGap);
+          for (int row = 0; row < kLines; ++row, at += kRow) fill<kRow - kWholes / 4>(at, kGap);
         }
       } else {
-        fill<kLayout.lead * kQuads>(words, kGap);
-        uint32_t* at = words + (kLayout.lead + kWidth) * kQuads;
-        for (int row = 1; row < kHeight; ++row, at += kLayout.row * kQuads)
-          fill<(kLayout.row - kWidth) * kQuads>(at, kGap);
-        fill<kLayout.tail * kQuads>(words + kWords - kLayout.tail * kQuads, kGap);
+        fill<kLayout.lead * kPositionWords>(words, kGap);
+        uint32_t* at = words + (kLayout.lead + kColumns) * kPositionWords;
+        for (int row = 1; row < kRows; ++row, at += kLayout.row * kPositionWords)
+          fill<(kLayout.row - kColumns) * kPositionWords>(at, kGap);
+        fill<kLayout.tail * kPositionWords>(words + kWords - kLayout.tail * kPositionWords, kGap);
       }
     }
   }
