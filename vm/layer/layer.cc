@@ -398,6 +398,27 @@ std::optional<std::string> Layer::complaint() const {
   return std::nullopt;
 }
 
+namespace {
+
+// The outputs from the first to the last that a row of weights is not 0 for: a kernel in blocks of pixels is
+// mostly zeros.
+struct Reached {
+  uint32_t first, count;
+};
+std::vector<Reached> reached_outputs(std::span<const int16_t> weights, uint32_t outputs) {
+  std::vector<Reached> reached(weights.size() / outputs);
+  for (size_t row = 0; row < reached.size(); ++row) {
+    const std::span<const int16_t> of_row = weights.subspan(row * outputs, outputs);
+    uint32_t first = 0, end = outputs;
+    while (first < end && of_row[first] == 0) ++first;
+    while (end > first && of_row[end - 1] == 0) --end;
+    reached[row] = {first, end - first};
+  }
+  return reached;
+}
+
+}  // namespace
+
 std::vector<int32_t> layer_sums(const Layer& layer, std::span<const uint32_t> words) {
   const uint32_t each = layer.group_outputs(), group_quads = layer.quads / layer.groups;
   std::vector<int16_t> of_memory;
@@ -405,6 +426,7 @@ std::vector<int32_t> layer_sums(const Layer& layer, std::span<const uint32_t> wo
     of_memory = weights_of(
         layer, words.subspan(size_t{layer.quads} * layer.positions, layer.weight_words()));
   const std::vector<int16_t>& weights = layer.memory_weights ? of_memory : layer.weights;
+  const std::vector<Reached> reached = reached_outputs(weights, each);
   std::vector<int32_t> sums(size_t{layer.rows()} * layer.outputs);
   for (uint32_t quad = 0; quad < layer.quads; ++quad)
     for (uint32_t p = 0; p < layer.positions; ++p) {
@@ -415,8 +437,9 @@ std::vector<int32_t> layer_sums(const Layer& layer, std::span<const uint32_t> wo
         for (uint32_t t = 0; t < layer.taps.size(); ++t) {
           const size_t q = size_t{p} + layer.back - layer.taps[t];
           const size_t row = (size_t{quad} * layer.taps.size() + t) * 4 + lane;
-          accumulate(&sums[q * layer.outputs + size_t{quad} / group_quads * each],
-                     &weights[row * each], x, each);
+          const auto [first, count] = reached[row];
+          accumulate(&sums[q * layer.outputs + size_t{quad} / group_quads * each + first],
+                     &weights[row * each + first], x, count);
         }
       }
     }
