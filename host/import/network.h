@@ -94,6 +94,7 @@ struct AveragePool {
 struct MatMul {
   ValueId a, b, y;
   float scale;
+  bool on_unit = false;  // as plan.h says
 };
 // QLinearSoftmax along the last axis (Moves have brought it there).
 struct Softmax {

@@ -13,10 +13,11 @@ namespace {
 
 using layers::Shape;
 
-// What the unit computes of an operator.
+// Whether the unit computes it.
 bool is_on_unit(const Operator& op) {
+  const auto* product = std::get_if<MatMul>(&op.what);
   return std::holds_alternative<Linear>(op.what) || std::holds_alternative<MaxPool>(op.what) ||
-         std::holds_alternative<Pair>(op.what);
+         std::holds_alternative<Pair>(op.what) || (product != nullptr && product->on_unit);
 }
 
 constexpr size_t kMaxOperators = 10'000;
@@ -47,6 +48,7 @@ class Planner {
 
   Result<Plan> plan() {
     check_size();
+    find_products();
     find_makers();
     prefer_views();
     join_unit();
@@ -77,6 +79,38 @@ class Planner {
            fmt::format("tensor {} of {}: expected at most {} bytes to be moved, and {} of all "
                        "tensors, found more",
                        onnx_file::printable(like.name), text_of(dims), kMaxMove, kMaxMoved)}};
+  }
+
+  // Those products of two tensors that the unit has: the sums of others are too many, or it has no say over what
+  // stands beyond the last channel of the first one.
+  void find_products() {
+    std::set<ValueId> with_padding;  // that nobody chooses
+    for (Operator& op : network_.operators) {
+      if (std::holds_alternative<Pair>(op.what) || std::holds_alternative<MaxPool>(op.what))
+        for_each_operand(op, [](ValueId) {}, [&](ValueId v) { with_padding.insert(v); });
+      auto* product = std::get_if<MatMul>(&op.what);
+      if (product == nullptr) continue;
+      const auto layout = [&](ValueId v) {
+        layers::Layout made{.shape = shape_of(values()[v].dims, View::kLast), .tail = 3, .gap = {}};
+        made.row = made.shape.width;
+        return made;
+      };
+      const layers::MatMul what = product_of(op);
+      layers::Layout a = layout(product->a);
+      if (with_padding.contains(product->a) && a.shape.channels % 4 != 0) continue;
+      a.padding = what.a.stored_zero();
+      product->on_unit = layers::lower(what, a, layout(product->b), layout(product->y)).has_value();
+    }
+  }
+  layers::MatMul product_of(const Operator& op) {
+    const auto& product = std::get<MatMul>(op.what);
+    const Dims& dims = values()[product.a].dims;
+    return {.name = op.name,
+            .batch = static_cast<uint32_t>(importer::product(dims, 0, dims.size() - 2)),
+            .a = values()[product.a].q,
+            .b = values()[product.b].q,
+            .output = values()[product.y].q,
+            .scale = product.scale};
   }
 
   std::vector<Value>& values() { return network_.values; }
@@ -127,6 +161,8 @@ class Planner {
         prefer(linear->x, view), prefer(linear->y, view);
       } else if (const auto* pool = std::get_if<MaxPool>(&op.what)) {
         prefer(pool->x, View::kFirst), prefer(pool->y, View::kFirst);
+      } else if (const auto* product = std::get_if<MatMul>(&op.what); product && product->on_unit) {
+        for (const ValueId v : {product->a, product->b, product->y}) prefer(v, View::kLast);
       }
     }
   }
@@ -196,6 +232,10 @@ class Planner {
         views_[pool->y] = View::kFirst;
       } else if (auto* pair = std::get_if<Pair>(&op.what)) {
         join(*pair);
+      } else if (auto* product = std::get_if<MatMul>(&op.what); product && product->on_unit) {
+        product->a = wanted(product->a, View::kLast);
+        product->b = wanted(product->b, View::kLast);
+        views_[product->y] = View::kLast;
       }
       operators_.push_back(std::move(op));
     }
@@ -404,6 +444,8 @@ class Planner {
     }
     if (auto* pool = std::get_if<MaxPool>(&op.what))
       return {numbers.at(pool->x), layers::MaxPool{op.name, pool->window}};
+    if (const auto* product = std::get_if<MatMul>(&op.what))
+      return {numbers.at(product->a), product_of(op), numbers.at(product->b)};
     const auto& pair = std::get<Pair>(op.what);
     const auto flip = [&](ValueId v) { return values()[v].type == Type::kInt8 ? 0x80u : 0u; };
     const size_t flips = flip(pair.a) << 8 | flip(pair.b);

@@ -208,10 +208,20 @@ class GuestWriter {
       std::string types;
       for (const ValueId v : reads) types += ", " + type_name(v);
       const bool is_pair = std::holds_alternative<Pair>(op.what);
-      return fmt::format("inline constexpr zk::nn::{}<zk_layers_{}, {}{}, {}> {}{{}};\n",
-                         is_pair ? "UnitPair" : "UnitLayer", symbol(),
-                         options_.first_layer + *plan_.layers_of[i], types, type_name(writes[0]),
-                         constant);
+      std::string of_batch;
+      const auto* product = std::get_if<MatMul>(&op.what);
+      if (product != nullptr) {
+        const Dims &a = value(product->a).dims, &b = value(product->b).dims;
+        const uint32_t rows_a = a[a.size() - 2], rows_b = b[b.size() - 2];
+        const uint64_t batch = elements_of(a) / (uint64_t{rows_a} * a.back());
+        if (batch > 1) of_batch = fmt::format(", {}, {}, {}", batch, rows_a, rows_b);
+      }
+      return fmt::format("inline constexpr zk::nn::{}<zk_layers_{}, {}{}, {}{}> {}{{}};\n",
+                         product != nullptr ? "UnitMatMul"
+                         : is_pair          ? "UnitPair"
+                                            : "UnitLayer",
+                         symbol(), options_.first_layer + *plan_.layers_of[i], types,
+                         type_name(writes[0]), of_batch, constant);
     }
     return operator_definition(plan_, op, constant, [&](ValueId v) { return type_name(v); });
   }

@@ -105,6 +105,33 @@ Elements reference(const Pairwise& pair, const Shape& shape, const Elements& a, 
   return y;
 }
 
+Elements reference(const MatMul& product, const Shape& of_a, const Elements& a, const Shape& of_b,
+                   const Elements& b) {
+  const uint32_t rows = of_a.width / product.batch, rows_b = of_b.width / product.batch;
+  const uint32_t inner = of_a.channels, columns = product.transposed ? rows_b : of_b.channels;
+  Elements y(size_t{columns} * of_a.width);
+  for (uint32_t column = 0; column < columns; ++column)
+    for (uint32_t row = 0; row < of_a.width; ++row) {
+      int64_t sum = 0;
+      for (uint32_t k = 0; k < inner; ++k) {
+        const uint32_t channel = product.transposed ? k : column;
+        const uint32_t pixel = row / rows * rows_b + (product.transposed ? column : k);
+        sum += int64_t{a[k * of_a.width + row] - product.a.stored_zero()} *
+               (b[channel * of_b.width + pixel] - product.b.stored_zero());
+      }
+      const int32_t rounded =
+          zk::nn::rescale(static_cast<int32_t>(sum), zk::nn::multiplier_of(product.scale));
+      const int z = product.output.zero_point;
+      const int byte = product.output.is_signed ? zk::nn::saturate<int8_t>(rounded, z) + 128
+                                                : zk::nn::saturate<uint8_t>(rounded, z);
+      y[column * of_a.width + row] = product.sums ? static_cast<int32_t>(sum)
+                                     : product.table.empty()
+                                         ? byte
+                                         : product.table[static_cast<size_t>(byte)];
+    }
+  return y;
+}
+
 // A guest's buffer, gaps filled; `unit` bytes an element.
 std::vector<uint8_t> buffer(const Layout& layout, uint32_t unit = 1) {
   return std::vector<uint8_t>(layout.bytes() * unit, layout.gap.value_or(0xa5));
@@ -140,6 +167,25 @@ void call(const vm::Layer& layer, const std::vector<uint8_t>& in, const std::vec
             static_cast<uint8_t>(results[next] >> (8 * lane));
 }
 
+// What the calls of a product do, one for each matrix of the batch.
+struct LayoutsOfProduct {
+  Layout a, b, out;
+};
+void call(const vm::Layer& layer, const MatMul& product, const LayoutsOfProduct& layouts,
+          const std::vector<uint8_t>& a, const std::vector<uint8_t>& b, std::vector<uint8_t>* out) {
+  const auto [of_a, of_b, of_out] = layouts;
+  for (uint32_t i = 0; i < product.batch; ++i) {
+    const auto from = [&](const std::vector<uint8_t>& bytes, const Layout& layout, uint32_t unit) {
+      const uint64_t matrix =
+          uint64_t{layout.shape.width} / product.batch * layout.quads() * 4 * unit;
+      return std::vector(bytes.begin() + static_cast<std::ptrdiff_t>(matrix * i), bytes.end());
+    };
+    std::vector<uint8_t> results = from(*out, of_out, product.sums ? 4 : 1);
+    call(layer, from(a, of_a, 1), from(b, of_b, 1), &results);
+    std::ranges::copy(results, out->end() - std::ssize(results));
+  }
+}
+
 // Elements of a layer's output: its bytes, or sums.
 Elements elements_of(const std::vector<uint8_t>& bytes, const Layout& layout, bool sums) {
   Elements elements;
@@ -169,7 +215,11 @@ void check(const Network& network, std::mt19937& random, int& different) {
   std::vector<std::vector<uint8_t>> buffers;
   for (size_t i = 0; i < network.inputs.size(); ++i) {
     const Elements x = any_elements(size_of(network.inputs[i]), random);
-    buffers.push_back(buffer(planned->tensors[i].layout));
+    const Layout& layout = planned->tensors[i].layout;
+    buffers.push_back(buffer(layout));
+    for (uint32_t j = 0; layout.padding && j < layout.shape.width; ++j)  // of products' inputs
+      for (uint32_t c = layout.shape.channels; c < 4 * layout.quads(); ++c)
+        buffers.back()[layout.byte_of(c, 0, j)] = *layout.padding;
     write(x, planned->tensors[i].layout, &buffers.back());
     elements.push_back(x);
   }
@@ -178,12 +228,21 @@ void check(const Network& network, std::mt19937& random, int& different) {
     const PlannedTensor& out = planned->tensors[network.inputs.size() + i];
     const Shape &in_shape = planned->tensors[op.input].layout.shape, &shape = out.layout.shape;
     const auto* linear = std::get_if<Linear>(&op.what);
+    const auto* product = std::get_if<MatMul>(&op.what);
     const bool sums = linear && linear->sums;
     std::vector<uint8_t> bytes = buffer(out.layout, sums ? 4 : 1);
-    call(planned->layers[i], buffers[op.input], buffers[op.second], &bytes);
+    if (product != nullptr)
+      call(planned->layers[i], *product,
+           {planned->tensors[op.input].layout, planned->tensors[op.second].layout, out.layout},
+           buffers[op.input], buffers[op.second], &bytes);
+    else
+      call(planned->layers[i], buffers[op.input], buffers[op.second], &bytes);
     const auto* pair = std::get_if<Pairwise>(&op.what);
     const Elements expected =
         pair != nullptr ? reference(*pair, in_shape, elements[op.input], elements[op.second])
+        : product != nullptr
+            ? reference(*product, in_shape, elements[op.input],
+                        planned->tensors[op.second].layout.shape, elements[op.second])
         : linear != nullptr
             ? reference(*linear, in_shape, elements[op.input], shape)
             : reference(std::get<MaxPool>(op.what), in_shape, elements[op.input], shape);
@@ -446,38 +505,9 @@ TEST(Layers, ProductsOfActivationsEqualLoopsOverTheDefinition) {
       write(elements, layout, &bytes);
       return bytes;
     };
-    const std::vector<uint8_t> in_a = memory(x, a), in_b = memory(y, b);
     std::vector<uint8_t> to = buffer(out, product.sums ? 4 : 1);
-    Elements expected(columns * batch * rows);
-    for (uint32_t i = 0; i < batch; ++i) {
-      const auto from = [i](const std::vector<uint8_t>& bytes, uint64_t pixel, uint32_t pixels) {
-        return std::vector(bytes.begin() + static_cast<std::ptrdiff_t>(pixel * pixels * i),
-                           bytes.end());
-      };
-      const uint64_t pixel = 4 * out.quads() * (product.sums ? 4 : 1);
-      std::vector<uint8_t> results = from(to, pixel, rows);
-      call(*layer, from(in_a, 4 * a.quads(), rows), from(in_b, 4 * b.quads(), of_b), &results);
-      std::ranges::copy(results, to.end() - std::ssize(results));
-      for (uint32_t column = 0; column < columns; ++column)
-        for (uint32_t row = i * rows; row < (i + 1) * rows; ++row) {
-          int64_t sum = 0;
-          for (uint32_t k = 0; k < inner; ++k) {
-            const uint32_t channel = product.transposed ? k : column;
-            const int32_t e =
-                y[channel * batch * of_b + i * of_b + (product.transposed ? column : k)];
-            sum += int64_t{x[k * batch * rows + row] - product.a.stored_zero()} *
-                   (e - product.b.stored_zero());
-          }
-          const auto m = zk::nn::multiplier_of(product.scale);
-          const int32_t rounded = zk::nn::rescale(static_cast<int32_t>(sum), m);
-          const int z = product.output.zero_point;
-          const int byte = product.output.is_signed ? zk::nn::saturate<int8_t>(rounded, z) + 128
-                                                    : zk::nn::saturate<uint8_t>(rounded, z);
-          expected[column * batch * rows + row] = product.sums ? static_cast<int32_t>(sum)
-                                                  : product.table.empty() ? byte
-                                                                          : 255 - byte;
-        }
-    }
+    call(*layer, product, {a, b, out}, memory(x, a), memory(y, b), &to);
+    const Elements expected = reference(product, a.shape, x, b.shape, y);
     ASSERT_EQ(elements_of(to, out, product.sums), expected);
     different += !std::ranges::all_of(expected, [&](int32_t e) { return e == expected[0]; });
   }
@@ -554,6 +584,40 @@ TEST(Layers, BlocksSaveRows) {
   const auto as_it_was = plan(network);
   ASSERT_TRUE(as_it_was) << as_it_was.error().message;
   EXPECT_EQ(as_it_was->tensors[1].layout.block, 1u);
+}
+
+// Products of what a layer writes, whose channels end where they do; and what reads them.
+TEST(Layers, ProductsOfActivationsInNetworks) {
+  int different = 0;
+  for (uint32_t seed = 0; seed < 300; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    const uint32_t batch = random.in(1, 3), rows = random.in(1, 6), inner = random.in(1, 9),
+                   columns = random.in(1, 9);
+    const Quantisation input = random.quantisation(true), of_b = random.quantisation(true);
+    const Shape tokens{random.in(1, 9), 1, batch * rows}, b{columns, 1, batch * inner};
+    Network network;
+    network.inputs = {tokens, b};
+    const Linear first = random.linear(tokens, input, {}, 1, inner);
+    MatMul product{.name = "product", .batch = batch, .b = of_b};
+    product.a = first.output;
+    if (!first.table.empty()) product.a = random.quantisation(true);
+    product.output = random.quantisation(true);
+    product.scale = 1.0f / static_cast<float>(random.in(30, 600) * inner);
+    network.operators = {{0, first}, {2, product, 1}};
+    // Its result is read by a layer, and once more as a factor: of b transposed.
+    network.operators.push_back(
+        {3, random.linear({columns, 1, batch * rows}, product.output, {}, 1, random.in(1, 7))});
+    MatMul second{.name = "second", .batch = batch, .b = of_b};
+    second.transposed = true;
+    second.a = product.output;
+    second.output = random.quantisation(true);
+    second.scale = product.scale;
+    network.operators.push_back({3, second, 1});
+    check(network, random.engine(), different);
+    if (testing::Test::HasFatalFailure()) return;
+  }
+  EXPECT_GT(different, 750);
 }
 
 // Of two inputs, one of which others read, too, whose padding both have then; or of one input twice; or of one

@@ -10,6 +10,7 @@
 #include "stark/chips/layer/bias.h"
 #include "stark/chips/layer/layer_tables.h"
 #include "stark/machine/circuit.h"
+#include "vm/layer/section.h"
 
 namespace zkvm::stark::machine {
 namespace {
@@ -17,8 +18,8 @@ namespace {
 using namespace chips;
 
 constexpr int64_t kMostSums = 1 << 16;  // of a step that is not wide
-// Of a group: what a table of the most rows holds.
-constexpr uint64_t kMostSteps = uint64_t{ManyStepsTable::kParts} << kMaxLogHeight;
+constexpr uint64_t kMostSteps =
+    1 << 25;  // of a program, whose file may ask for more than there is memory for
 constexpr uint64_t kFewSteps = 1 << 16;  // which need no table of many
 // SOUNDNESS: what write_bytes.h shows of a wide step, from + 2^14 rest, is below 2^30 + 2^16; so a sum
 // that is on the other side of its edge by less than this is no such number modulo p.
@@ -45,10 +46,9 @@ Fp jump_of(uint32_t positions, uint32_t step, uint32_t quad_step) {
 // SOUNDNESS: p is more than twice what a sum can be, in the proof's own words.
 static_assert(2 * vm::kMaxLayerSum < Fp::kModulus);
 static_assert(vm::kMaxLayerSum == (int64_t{1} << 30) - (int64_t{1} << 24));  // write_words.h
-// Of all groups together: keys and functions are numbered through.
-static_assert(kMaxLayerGroups * PairBytesTable::kParts << kMaxLogHeight <
-              Fp::kModulus - PairBytesTable::kTable);  // pair.h: keys
-static_assert(vm::kMaxLayerExtent <= 1u << 29);        // call.h
+// pair.h: keys, which are numbered through all groups. A layer has one table at most.
+static_assert((vm::kMaxLayers + 1) * PairBytesTable::kTable < Fp::kModulus);
+static_assert(vm::kMaxLayerExtent <= 1u << 29);  // call.h
 static_assert(vm::kMemoryBiasEnd == LayerBias::kHighEnd << 16);
 static_assert(vm::kMaxMemoryWeightsSpan <= kMostWide);
 
@@ -283,10 +283,10 @@ Result<void> LayerImage::add_steps(const vm::Layer& layer) {
       for (int64_t first = from; first < end; first += kMostSums)
         add(first, std::min(first + kMostSums, end), steps[i].value, 0);
     }
-    if (const uint64_t of_group = steps_.size() - groups_.back().first_step; of_group > kMostSteps)
+    if (steps_.size() > kMostSteps)
       return fail(ErrorCode::kFormat,
                   fmt::format("layers: steps: expected at most {}, found {} up to layer {}",
-                              kMostSteps, of_group, layer.name));
+                              kMostSteps, steps_.size(), layer.name));
   }
   return {};
 }

@@ -345,7 +345,7 @@ TEST(Layers, OfManySteps) {
   ASSERT_EQ(layer.complaint(), std::nullopt);
   const LayerGuest layers({layer});
   Guest guest = Guest::of(layers.elf());
-  const LayerHeights& heights = guest.image->image().layer_heights;
+  const LayerHeights& heights = guest.image->image().layer_heights[0];
   EXPECT_EQ(heights[static_cast<size_t>(LayerTable::kManySteps)], 12);  // 2^16 of some 76,800
   EXPECT_EQ(heights[static_cast<size_t>(LayerTable::kSteps)], 12);
   EXPECT_EQ(check_execution(guest, {}, {}), "");
