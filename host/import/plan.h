@@ -36,7 +36,8 @@ struct Plan {
   [[nodiscard]] uint64_t bytes_of(ValueId value) const;  // of the object in the guest
 };
 
-// Linear layers, max pools and pairs go to the unit; all else is instructions on Tensors.
+// Linear layers, max pools and pairs go to the unit, and products of two computed tensors whose sums it can hold, unless
+// a pair or pool makes their first factor and its last axis is no multiple of 4; all else is instructions on Tensors.
 // Errors: kUnsupported, where the unit has no such layer, with its numbers; kTooLarge, beyond 10,000 operators, and
 // where a Move writes more than 2^24 bytes or all together more than 2^26, copies of ours included.
 [[nodiscard]] Result<Plan> plan(Network network);

@@ -136,6 +136,39 @@ TEST(PlaceTensors, KeepsApartWhatIsNeededAtOneTime) {
   EXPECT_LT(together, separate);
 }
 
+// Products whose sums the unit can hold are on it, unless it is a pair that says what lies beyond the last channel.
+TEST(Plan, ProductsOfComputedTensorsAreOnTheUnit) {
+  const auto is_on_unit = [](uint32_t inner, bool behind_pair) {
+    importer::Network network;
+    const layers::Quantisation q{};
+    const auto value = [&](const char* name, importer::Dims dims) {
+      network.values.push_back({name, importer::Type::kInt8, std::move(dims), q});
+      return static_cast<importer::ValueId>(network.values.size() - 1);
+    };
+    const auto x = value("x", {2, 3, inner}), b = value("b", {2, inner, 5}),
+               a = value("a", {2, 3, inner}), y = value("y", {2, 3, 5});
+    if (behind_pair)
+      network.operators.push_back(
+          {"add1", "", "Add",
+           importer::Pair{x, x, a, std::make_shared<std::vector<uint8_t>>(1 << 16)}});
+    network.operators.push_back(
+        {"mat_mul1", "", "MatMul", importer::MatMul{behind_pair ? a : x, b, y, 0.01f}});
+    network.inputs = {{x, "x", {}}, {b, "b", {}}};
+    network.outputs = {{y, "y", {}}};
+    const auto plan = importer::plan(network);
+    EXPECT_TRUE(plan) << plan.error().message;
+    for (size_t i = 0; i < plan->network.operators.size(); ++i)
+      if (plan->network.operators[i].name == "mat_mul1") return plan->layers_of[i].has_value();
+    return ADD_FAILURE(), false;
+  };
+  for (const uint32_t inner : {1u, 4u, 7u, 16u}) {
+    EXPECT_TRUE(is_on_unit(inner, false)) << inner;
+    EXPECT_EQ(is_on_unit(inner, true), inner % 4 == 0) << inner;
+  }
+  EXPECT_TRUE(is_on_unit(31868, false)) << "32640 of it are the span";
+  EXPECT_FALSE(is_on_unit(31872, false));
+}
+
 TEST(WriteGuest, SaysOfItsModelWhatIsRead) {
   size_t written = 0;
   for (const Case& c : import_test::all_cases()) {
