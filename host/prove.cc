@@ -7,6 +7,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -120,13 +121,17 @@ double core_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-void add_layers(const vm::Program& program, const Session& session, double core, Proved& proved) {
+void add_layers(const vm::Program& program, const stark::machine::LayerImage& image,
+                const Session& session, double core, Proved& proved) {
   uint64_t all = 0;
   std::map<std::string, uint32_t> columns;
+  std::set<std::string> present;
   for (const SessionStats::Chip& chip : session.stats().chips) {
     all += chip.height * chip.columns;
     columns[chip.name] = chip.columns;
+    if (chip.height != 0) present.insert(chip.name);
   }
+  const stark::machine::WideForms forms = stark::machine::forms_among(present);
   const double per_cell = all == 0 ? 0 : core / static_cast<double>(all);
   size_t next = 0;
   const std::vector<uint64_t>& calls = session.execution().layer_calls;
@@ -135,8 +140,9 @@ void add_layers(const vm::Program& program, const Session& session, double core,
     LayerCost cost{.layer = proved.run.layers.at(next++)};
     const vm::Layer& layer = program.layers[i];
     // Fixed ones once, those in memory for each call.
-    uint64_t weights = stark::machine::weight_rows(layer) * columns["weights"];
-    for (const auto& [chip, rows] : stark::machine::layer_rows(layer))
+    const auto [narrow, wide] = image.weights_rows(i);
+    uint64_t weights = narrow * columns["weights"] + wide * columns["weights 64"];
+    for (const auto& [chip, rows] : stark::machine::layer_rows(layer, forms))
       (stark::machine::is_of_weights(chip) ? weights : cost.cells) +=
           calls[i] * rows * columns[chip];
     const uint64_t bytes = 4 * (layer.words_read() - layer.weight_words() - layer.bias_words() +
@@ -284,7 +290,7 @@ Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
   if (Result<void> ok = verify_own(proved, options); !ok) return tl::unexpected(ok.error());
   const double core = core_seconds() - core_before;
   add_stats(*session, options.measure_floors, proved);
-  add_layers(*program, *session, core, proved);
+  add_layers(*program, image->layers(), *session, core, proved);
   proved.stages.insert(proved.stages.begin() + 1, {"image", image_seconds, 0, ""});
   proved.peak_memory = peak_memory();
   return proved;

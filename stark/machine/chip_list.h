@@ -76,8 +76,10 @@ using MachineChips = ChipList<
     chips::LayerCall,
     chips::LayerPairCall,
     chips::LayerRead,
+    chips::LayerReadWide,
     chips::LayerProduct,
     chips::LayerWriteBytes,
+    chips::LayerWriteBytesWide,
     chips::LayerWriteWords,
     chips::LayerPool,
     chips::LayerPair,
@@ -96,7 +98,8 @@ using MachineChips = ChipList<
     chips::PairBytesTable,
     chips::OperandsTable,
     chips::ProductsTable,
-    chips::ManyStepsTable>;
+    chips::ManyStepsTable,
+    chips::Weights64Table>;
 // clang-format on
 
 }  // namespace zkvm::stark::machine

@@ -39,14 +39,18 @@ void add_slots(CircuitOptions& options, const BankMap& banks, std::span<const Ba
     options.slots.push_back({after_slot(segment), Slot::Kind::kShared});
 }
 
-/// The chips of the tensor unit.
+/// The chips of the tensor unit with a free number of rows.
+constexpr const char* kUnitChips[] = {
+    chips::LayerCall::kName,           chips::LayerPairCall::kName,
+    chips::LayerRead::kName,           chips::LayerReadWide::kName,
+    chips::LayerProduct::kName,        chips::LayerWriteBytes::kName,
+    chips::LayerWriteBytesWide::kName, chips::LayerWriteWords::kName,
+    chips::LayerPool::kName,           chips::LayerPair::kName,
+    chips::LayerWeightsCall::kName,    chips::LayerReadWeights::kName,
+    chips::LayerProductMemory::kName,  chips::LayerBias::kName};
+
 void add_unit(CircuitOptions& options) {
-  for (const char* chip :
-       {chips::LayerCall::kName, chips::LayerPairCall::kName, chips::LayerRead::kName,
-        chips::LayerProduct::kName, chips::LayerWriteBytes::kName, chips::LayerWriteWords::kName,
-        chips::LayerPool::kName, chips::LayerPair::kName, chips::LayerWeightsCall::kName,
-        chips::LayerReadWeights::kName, chips::LayerProductMemory::kName, chips::LayerBias::kName})
-    options.instances.push_back({.chip = chip, .name = chip});
+  for (const char* chip : kUnitChips) options.instances.push_back({.chip = chip, .name = chip});
 }
 
 /// The fixed tables of a group of layers, those that there are.
@@ -118,6 +122,8 @@ const char* layer_chip(LayerTable table) {
       return chips::ProductsTable::kName;
     case LayerTable::kManySteps:
       return chips::ManyStepsTable::kName;
+    case LayerTable::kWeights64:
+      return chips::Weights64Table::kName;
   }
   return "?";
 }
@@ -181,23 +187,10 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
                          {chips::ShiftTable::kName, chips::ShiftTable::kLogHeight},
                          {chips::Refresh::kName, chips::Refresh::kLogHeight},
                          {chips::ProgramTable::kName, image.log_program}};
-  options.templates = {chips::ConstantBank::kName,
-                       chips::RamBank<true, false>::kName,
-                       chips::RamBank<true, true>::kName,
-                       chips::RamBank<false, false>::kName,
-                       chips::RamBank<false, true>::kName,
-                       chips::LayerCall::kName,
-                       chips::LayerPairCall::kName,
-                       chips::LayerRead::kName,
-                       chips::LayerProduct::kName,
-                       chips::LayerWriteBytes::kName,
-                       chips::LayerWriteWords::kName,
-                       chips::LayerPool::kName,
-                       chips::LayerPair::kName,
-                       chips::LayerWeightsCall::kName,
-                       chips::LayerReadWeights::kName,
-                       chips::LayerProductMemory::kName,
-                       chips::LayerBias::kName};
+  options.templates = {chips::ConstantBank::kName, chips::RamBank<true, false>::kName,
+                       chips::RamBank<true, true>::kName, chips::RamBank<false, false>::kName,
+                       chips::RamBank<false, true>::kName};
+  options.templates.insert(options.templates.end(), std::begin(kUnitChips), std::end(kUnitChips));
   for (size_t table = 0; table < kLayerTables; ++table)
     options.templates.emplace_back(layer_chip(static_cast<LayerTable>(table)));
   for (const BankUse& use : uses)

@@ -64,9 +64,10 @@ enum class LayerTable : uint8_t {
   kPairBytes = 8,
   kOperands = 9,
   kProducts = 10,
-  kManySteps = 11
+  kManySteps = 11,
+  kWeights64 = 12
 };
-inline constexpr size_t kLayerTables = 12;
+inline constexpr size_t kLayerTables = 13;
 /// log2 of their heights in a group; 0: there is no such table.
 using LayerHeights = std::array<uint8_t, kLayerTables>;
 inline constexpr uint8_t kMinLogLayers = 12;  // of a table that there is

@@ -115,15 +115,19 @@ RowCounts rows_of_all(const vm::Program& program, const vm::RunResult& run) {
   return rows;
 }
 
-/// The jobs of calls, so many of each layer.
-LayerJobs jobs_of(const vm::Program& program, std::span<const uint64_t> calls) {
-  LayerJobs jobs;
-  for (size_t i = 0; i < calls.size(); ++i) {
-    if (calls[i] == 0) continue;
-    for (const auto& [chip, rows] : layer_rows(program.layers[i]))
-      jobs[chip].insert(jobs[chip].end(), calls[i], rows);
-  }
-  return jobs;
+/// Calls, so many of each layer.
+std::vector<const vm::Layer*> calls_of(const vm::Program& program,
+                                       std::span<const uint64_t> calls) {
+  std::vector<const vm::Layer*> out;
+  for (size_t i = 0; i < calls.size(); ++i) out.insert(out.end(), calls[i], &program.layers[i]);
+  return out;
+}
+
+LayerJobs jobs_of(std::span<const vm::Layer* const> calls, const WideForms& forms) {
+  LayerJobs out;
+  for (const vm::Layer* layer : calls)
+    for (const auto& [chip, rows] : layer_rows(*layer, forms)) out[chip].push_back(rows);
+  return out;
 }
 
 /// One segment, and how many others are like it.
@@ -226,10 +230,11 @@ const std::map<std::string, uint32_t>& unit_columns() {
   return columns;
 }
 
-/// Cells of a call's jobs.
+/// Cells of a call's jobs, in the cheaper forms.
 uint64_t call_cells(const vm::Layer& layer) {
   uint64_t cells = 0;
-  for (const auto& [chip, rows] : layer_rows(layer)) cells += rows * unit_columns().at(chip);
+  for (const auto& [chip, rows] : layer_rows(layer, kCheaperForms))
+    cells += rows * unit_columns().at(chip);
   return cells;
 }
 
@@ -281,7 +286,8 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
       const auto circuit = machine_circuit(image, uses);
       if (!circuit) return tl::unexpected<Error>(circuit.error());
       RowCounts rows = estimate_rows(program, run, kind.cycles);
-      const LayerJobs jobs = jobs_of(program, kind.calls);
+      const std::vector<const vm::Layer*> calls = calls_of(program, kind.calls);
+      const LayerJobs jobs = jobs_of(calls, options.forms ? *options.forms : choose_forms(calls));
       std::erase_if(rows, [](const auto& of_chip) {
         return of_chip.first == LayerCall::kName || of_chip.first == LayerPairCall::kName ||
                of_chip.first == LayerWeightsCall::kName;
@@ -336,7 +342,10 @@ uint64_t committed_cells(const Circuit& circuit, std::span<const TableSpec> tabl
 }
 
 uint64_t layer_cells(const vm::Layer& layer) {
-  return call_cells(layer) + weight_rows(layer) * unit_columns().at("weights");
+  const bool weights64 = pays_weights64({&layer, 1});
+  const LayerTable table = weights64 ? LayerTable::kWeights64 : LayerTable::kWeights;
+  return call_cells(layer) +
+         weight_rows(layer, weights64 ? 64 : 16) * unit_columns().at(layer_chip(table));
 }
 
 uint64_t program_bytes(const vm::Program& program) {

@@ -46,8 +46,8 @@ struct ProofEstimate {
 /// Cells that a segment's proof commits to, those of quotients not counted.
 [[nodiscard]] uint64_t committed_cells(const Circuit& circuit, std::span<const TableSpec> tables);
 
-/// Cells that a call of a layer commits to in tables with a free number of rows, padding not counted, and those of
-/// its weights, once for a segment.
+/// Cells that a call of a layer commits to in tables with a free number of rows, those of the cheaper form,
+/// padding not counted; and those of its weights, once for a segment.
 [[nodiscard]] uint64_t layer_cells(const vm::Layer& layer);
 
 /// What segments are cut by, in cells that they commit to, roughly: of a tick, and of calls.

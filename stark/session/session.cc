@@ -33,7 +33,7 @@ constexpr uint32_t kLeastTicks = 1u << 16;
 /// Raised when the same key and tables come to hold other rows (how rows are sorted into tables,
 /// what fill() chooses), or when the protocol comes to open them elsewhere. Two witnesses must never
 /// share masks, and two sets of queries neither.
-constexpr uint64_t kWitnessVersion = 4;
+constexpr uint64_t kWitnessVersion = 5;
 
 uint64_t peak_rss() {
   rusage usage{};
@@ -158,7 +158,8 @@ Result<void> Session::first_run() {
       for (const vm::LayerRow& row : segment_->layer_calls.rows<vm::LayerRow>())
         plan.calls.push_back(row.layer);
     plan.journal_end = segment_->final.words[vm::kJournalPosition];
-    plan.jobs = layer_jobs(image_->layers(), *segment_);
+    plan.forms = options_.forms ? *options_.forms : choose_forms(image_->layers(), *segment_);
+    plan.jobs = layer_jobs(image_->layers(), *segment_, plan.forms);
     plan.rows = count_rows({*program_, *image_}, *segment_, plan.jobs);
     plan.uses = touched_banks(*image_, *segment_);
     cycles += plan.cycles;
@@ -370,7 +371,7 @@ Result<void> Session::visit_witnesses(
                         const BankWords& memory) -> Result<void> {
     visit(i, circuit,
           segment_witness({*program_, *image_}, circuit, plans_[i].uses, memory, segment,
-                          plans_[i].heights, segment_publics(claim_of(i))));
+                          plans_[i].heights, plans_[i].forms, segment_publics(claim_of(i))));
     return {};
   });
 }
@@ -419,7 +420,7 @@ Result<SegmentProof> Session::prove_segment(size_t index, const Circuit& circuit
   {
     const Stopwatch watch(stats_.witness);
     witness = segment_witness({*program_, *image_}, circuit, plan.uses, memory, segment,
-                              plan.heights, segment_publics(claim_of(index)));
+                              plan.heights, plan.forms, segment_publics(claim_of(index)));
   }
   SegmentProof out{plan.journal_end, plan.uses, {}, {}};
   SlotTrees trees;

@@ -53,7 +53,8 @@ struct SessionOptions {
   Weights weights = {};         // of choose_execution_params
   double security_bits = kDefaultSecurityBits;  // of the whole execution
   bool zk = true;
-  std::optional<Params> params = {};  // tests only: instead of those that give security_bits
+  std::optional<Params> params = {};    // tests only: instead of those that give security_bits
+  std::optional<WideForms> forms = {};  // tests only: instead of the cheapest ones
   vm::RunLimits limits = {};
   std::optional<Randomness::Seed> seed = {};  // by default fresh; needed again to resume
   /// Called between stages; returning false cancels.
@@ -127,6 +128,7 @@ class Session {
     std::vector<uint32_t> calls;  // of layers
     uint32_t journal_end = 0;
     RowCounts rows;
+    WideForms forms;
     LayerJobs jobs;
     ChipHeights heights;
     std::vector<BankUse> uses;

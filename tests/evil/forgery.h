@@ -315,9 +315,9 @@ class Forgery {
                                                    const std::vector<uint32_t>& tuple) const {
     using namespace chips;
     // Columns of the tuple, one after the other, in a row whose `gate` is 1; by `count` it answers.
-    const auto search = [&](std::string_view chip, const std::vector<std::string>& columns,
-                            const char* gate, const char* count,
-                            size_t skip = 0) -> std::optional<Answer> {
+    const auto search_for = [&](const std::vector<uint32_t>& values, std::string_view chip,
+                                const std::vector<std::string>& columns, const char* gate,
+                                const char* count, size_t skip = 0) -> std::optional<Answer> {
       if (!has(chip)) return std::nullopt;
       const size_t t = table(chip);
       std::vector<uint32_t> places;
@@ -326,10 +326,14 @@ class Forgery {
         if (gate != nullptr && get({t, r}, gate) != Fp::one()) continue;
         bool same = true;
         for (size_t i = 0; same && i < places.size(); ++i)
-          same = get({t, r}, places[i]).value() == tuple[skip + i];
+          same = get({t, r}, places[i]).value() == values[skip + i];
         if (same) return Answer{{t, r}, column(t, count)};
       }
       return std::nullopt;
+    };
+    const auto search = [&](std::string_view chip, const std::vector<std::string>& columns,
+                            const char* gate, const char* count, size_t skip = 0) {
+      return search_for(tuple, chip, columns, gate, count, skip);
     };
     const auto list = [](std::vector<std::string> out, const char* name, int begin, int end,
                          int coordinates = 0) {
@@ -344,15 +348,25 @@ class Forgery {
       case kLayer.id:
         return search(LayersTable::kName, list({}, "tuple", 0, 16), nullptr, "count");
       case kActivations.id:
+        if (tuple[1] == 0) {
+          std::vector<uint32_t> wide = tuple;  // which has no operand
+          wide.erase(wide.begin() + 1);
+          if (const auto found = search_for(wide, LayerReadWide::kName,
+                                            list({"clk", "quads"}, "x", 0, 4, 5), "start", "count"))
+            return found;
+        }
         return search(LayerRead::kName, list({"clk", "operand", "quads"}, "x", 0, 4, 5), "start",
                       "count");
       case kPixel.id:
         return search(LayerRead::kName, list({"clk", "operand", "quads", "left"}, "byte", 0, 4),
                       "real", "pixels");
       case kWeights.id:
-        return search(WeightsTable::kName,
-                      list({"key", "quad", "mu_power", "lambda_power"}, "v", 0, 4, 5), "start",
-                      "count");
+        for (const char* chip : {WeightsTable::kName, Weights64Table::kName})
+          if (const auto found =
+                  search(chip, list({"key", "quad", "mu_power", "lambda_power"}, "v", 0, 4, 5),
+                         "start", "count"))
+            return found;
+        return std::nullopt;
       case kPower.id: {
         const bool lambda = tuple[0] == kLambda;
         return search(PowersTable::kName, list({"exponent"}, lambda ? "lambda" : "mu", 0, 5),

@@ -3,7 +3,9 @@
 // table: ZKVM_CELL_ROWS=12.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdlib>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -26,12 +28,12 @@ namespace {
 
 using namespace chips;
 
-/// A layer with everything: groups, taps, a list with holes, two functions, two positions.
-vm::Layer convolution(uint64_t seed, bool sums = false) {
+/// A layer with everything: groups, taps, a list with holes, two functions, several positions.
+vm::Layer convolution(uint64_t seed, bool sums = false, uint32_t positions = 3) {
   std::mt19937_64 random(seed);
   vm::Layer layer;
   layer.name = "convolution";
-  layer.positions = 3;
+  layer.positions = positions;
   layer.back = 2;
   layer.step = 16;
   layer.quads = 2;
@@ -108,24 +110,47 @@ LayerGuest guest() {
                      of_memory(true, true), of_memory(true, false, true)});
 }
 
-/// Nothing reads the outputs, so that an attacker can put their banks right.
-Workbench bench_of(const LayerGuest& layers) { return {Guest::of(layers.elf(false)), {}}; }
+constexpr WideForms kNarrow;
 
-std::vector<Fp> wrong_values(Fp x, std::mt19937_64& random) {
-  return {x + Fp::one(),
-          x - Fp::one(),
-          x + Fp::from(1u << 16),
-          x == Fp::zero() ? Fp::from(2) : Fp::zero(),
-          x == Fp::one() ? Fp::from(3) : Fp::one(),
-          Fp::from(random())};
+/// For the wide forms: runs of two rows and more, that end behind each of the four lanes; and a pool, whose
+/// words are read by the narrow one.
+LayerGuest wide_guest() {
+  return LayerGuest({convolution(1), convolution(2, true, 5), pool(), dense_layer(2, 20, 3),
+                     convolution(4, false, 9), convolution(5, false, 8),
+                     convolution(6, false, 10)});
 }
 
-constexpr const char* kChips[] = {
+/// Nothing reads the outputs, so that an attacker can put their banks right.
+Workbench bench_of(const LayerGuest& layers, const WideForms& forms = kNarrow) {
+  return {Guest::of(layers.elf(false)), {}, forms};
+}
+
+/// 1 to 6 of them.
+std::vector<Fp> wrong_values(Fp x, std::mt19937_64& random, size_t count = 6) {
+  std::vector<Fp> out = {x + Fp::one(),
+                         Fp::from(random()),
+                         x - Fp::one(),
+                         x + Fp::from(1u << 16),
+                         x == Fp::zero() ? Fp::from(2) : Fp::zero(),
+                         x == Fp::one() ? Fp::from(3) : Fp::one()};
+  out.resize(count);
+  return out;
+}
+
+/// Rows of each table to be changed, if the long tests are asked for.
+std::optional<int> asked_rows() {
+  const char* asked = std::getenv("ZKVM_CELL_ROWS");
+  return asked != nullptr ? std::optional(std::atoi(asked)) : std::nullopt;
+}
+
+using Chips = std::vector<const char*>;
+const Chips kNarrowChips = {
     LayerCall::kName,          LayerPairCall::kName,    LayerRead::kName,
     LayerProduct::kName,       LayerWriteBytes::kName,  LayerWriteWords::kName,
     LayerPool::kName,          LayerPair::kName,        WeightsTable::kName,
     PowersTable::kName,        LayerWeightsCall::kName, LayerReadWeights::kName,
     LayerProductMemory::kName, LayerBias::kName};
+const Chips kWideChips = {LayerReadWide::kName, LayerWriteBytesWide::kName};
 
 /// Columns whose value means nothing in this row.
 bool is_free(const Forgery& forgery, Place at, uint32_t col) {
@@ -139,23 +164,34 @@ bool is_free(const Forgery& forgery, Place at, uint32_t col) {
   if (column == "count" || column == "pixels" || column == "lambdas" || column == "mus")
     return true;
   // What a position that is not emitted would be, and where it would go.
-  if ((chip == LayerWriteBytes::kName || chip == LayerWriteWords::kName) && !is("emit"))
-    return begins({"value", "edge", "reach", "wide", "from", "rest", "function", "bias", "old",
-                   "time", "age_hi", "negative"});
+  if (chip == LayerWriteBytes::kName && !is("emit"))
+    return begins({"value", "edge", "reach", "wide", "from", "rest", "old", "time", "age_hi"});
+  if (chip == LayerWriteWords::kName && !is("emit"))
+    return begins({"value", "bias", "old", "time", "age_hi", "negative"});
+  // A lane that is not live has no word, no sums and no place.
+  const bool wide_read = chip == LayerReadWide::kName,
+             wide_write = chip == LayerWriteBytesWide::kName;
+  for (const char* lane : {"0", "1", "2", "3"}) {
+    if (!wide_read && !wide_write) break;
+    if (!column.substr(0, column.find('[')).ends_with(lane) || column.starts_with("live")) continue;
+    const bool live = *lane == '0' ? is("real") : is((std::string("live") + lane).c_str());
+    if (wide_read) return !live && begins({"byte", "time", "age_hi"});
+    if (!live && begins({"raw", "offset"})) return true;
+    if (!is((std::string("emit") + lane).c_str()))
+      return begins({"value", "edge", "reach", "wide", "from", "rest", "old", "time", "age_hi"});
+  }
   // Of the sum over positions, the first row alone is asked.
   if (chip == LayerBias::kName && !is("first")) return begins({"positions", "ones", "power"});
   if (chip == LayerPool::kName && !is("last")) return begins({"old", "time", "age_hi"});
   return false;
 }
 
-TEST(EvilLayers, EveryCellOfLiveRowsIsBound) {
-  const LayerGuest layers = guest();
-  Workbench bench = bench_of(layers);
+/// `rows` of each chip, if no other number is asked for, and `values` for each cell.
+void change_live_rows(Workbench bench, const Chips& chips, int rows, size_t values) {
   Forgery& forgery = *bench.forgery;
   std::mt19937_64 random(1);
-  const char* asked = std::getenv("ZKVM_CELL_ROWS");
-  const int most = asked != nullptr ? std::atoi(asked) : 2;
-  for (const char* chip : kChips) {
+  const int most = asked_rows().value_or(rows);
+  for (const char* chip : chips) {
     const size_t t = forgery.table(chip);
     std::vector<uint64_t> live;
     for (uint64_t r = 0; r < forgery.witness().tables[t].height(); ++r)
@@ -165,7 +201,7 @@ TEST(EvilLayers, EveryCellOfLiveRowsIsBound) {
       const Place at{t, live[static_cast<size_t>(n)]};
       const uint32_t width = forgery.chip(t).key.columns();
       for (uint32_t col = forgery.first_main(t); col < width; ++col)
-        for (const Fp wrong : wrong_values(forgery.get(at, col), random)) {
+        for (const Fp wrong : wrong_values(forgery.get(at, col), random, values)) {
           if (wrong == forgery.get(at, col)) continue;
           forgery.set(at, col, wrong);
           forgery.repair_banks();
@@ -178,11 +214,36 @@ TEST(EvilLayers, EveryCellOfLiveRowsIsBound) {
   }
 }
 
-TEST(EvilLayers, PaddingRowsAreSilent) {
-  Workbench bench = bench_of(guest());
+TEST(EvilLayers, EveryCellOfLiveRowsIsBound) {
+  change_live_rows(bench_of(guest()), kNarrowChips, 2, 6);
+}
+TEST(EvilLayers, EveryCellOfLiveWideRowsIsBound) {
+  change_live_rows(bench_of(wide_guest(), kAllWide), kWideChips, 1, asked_rows() ? 6 : 2);
+}
+
+TEST(EvilLayers, EveryCellOfWeightsInRowsOf64IsBound) {
+  const LayerGuest layers({dense_layer(150, 1020, 1)});
+  ASSERT_TRUE(pays_weights64(layers.layers));
+  Workbench bench = bench_of(layers);
+  Forgery& forgery = *bench.forgery;
+  const size_t t = forgery.table(Weights64Table::kName);
+  const uint64_t height = forgery.witness().tables[t].height();
+  // A quad's first row, its second and last, the next quad's first, and padding.
+  for (const uint64_t r : {0, 1, 15, 16, 150 * 16, static_cast<int>(height) - 1})
+    for (uint32_t col = forgery.first_main(t); col < forgery.chip(t).key.columns(); ++col) {
+      const bool is_count = forgery.chip(t).columns[col] == "count";
+      if (is_count && forgery.get({t, r}, "start") == Fp::one())
+        continue;  // the prover's to choose
+      forgery.set({t, r}, col, forgery.get({t, r}, col) + Fp::one());
+      EXPECT_NE(forgery.caught(), "") << "row " << r << ": " << forgery.chip(t).columns[col];
+      forgery.reset();
+    }
+}
+
+void change_padding(Workbench bench, const Chips& chips, size_t values) {
   Forgery& forgery = *bench.forgery;
   std::mt19937_64 random(2);
-  for (const char* chip : kChips) {
+  for (const char* chip : chips) {
     const size_t t = forgery.table(chip);
     const uint64_t height = forgery.witness().tables[t].height();
     uint64_t first = height - 1;
@@ -191,7 +252,7 @@ TEST(EvilLayers, PaddingRowsAreSilent) {
       const Place at{t, r};
       ASSERT_TRUE(forgery.is_silent(at)) << chip;
       for (uint32_t col = forgery.first_main(t); col < forgery.chip(t).key.columns(); ++col)
-        for (const Fp wrong : wrong_values(forgery.get(at, col), random)) {
+        for (const Fp wrong : wrong_values(forgery.get(at, col), random, values)) {
           if (wrong == forgery.get(at, col)) continue;
           forgery.set(at, col, wrong);
           if (forgery.caught().empty() && !is_free(forgery, at, col))
@@ -203,17 +264,21 @@ TEST(EvilLayers, PaddingRowsAreSilent) {
   }
 }
 
+TEST(EvilLayers, PaddingRowsAreSilent) { change_padding(bench_of(guest()), kNarrowChips, 6); }
+TEST(EvilLayers, WidePaddingRowsAreSilent) {
+  change_padding(bench_of(wide_guest(), kAllWide), kWideChips, asked_rows() ? 6 : 1);
+}
+
 // --- the hazards of the design, by name. Rows: products 0-3 convolution, 4-7 the one of words, 8-9 dense,
 // 10-13 the last one; words read 0-5, 6-11, 12-19 pool, 20-21, 22-27; bytes written 0-9, 10-14, 15-24.
 
-/// One bench for all: each forgery is undone.
-class Hazard : public testing::Test {
+/// One bench for all, which the tests' class makes: each forgery is undone.
+class OnBench : public testing::Test {
  protected:
-  static void SetUpTestSuite() { bench_ = new Workbench(bench_of(guest())); }
   static void TearDownTestSuite() { delete bench_; }
   Forgery& forgery() { return *bench_->forgery; }
   Place at(const char* chip, uint64_t row) { return {forgery().table(chip), row}; }
-  Fp get(Place place, const char* column) { return forgery().get(place, column); }
+  Fp get(Place place, std::string_view column) { return forgery().get(place, column); }
   void set(Place place, const std::string& column, Fp value) {
     forgery().set(place, column, value);
   }
@@ -233,7 +298,12 @@ class Hazard : public testing::Test {
   }
   static Workbench* bench_;
 };
-Workbench* Hazard::bench_ = nullptr;
+Workbench* OnBench::bench_ = nullptr;
+
+class Hazard : public OnBench {
+ protected:
+  static void SetUpTestSuite() { bench_ = new Workbench(bench_of(guest())); }
+};
 
 TEST_F(Hazard, TheHonestWitnessVerifies) {
   EXPECT_EQ(forgery().caught(), "");
@@ -493,6 +563,248 @@ TEST_F(Hazard, TwoCallsInOneTick) {
   const Place first = at(LayerCall::kName, 0), second = at(LayerCall::kName, 4);
   set(second, "clk", get(first, "clk"));
   expect_caught("bus");
+}
+
+class WideHazard : public OnBench {
+ protected:
+  static void SetUpTestSuite() { bench_ = new Workbench(bench_of(wide_guest(), kAllWide)); }
+
+  /// Rows of a table that are not padding.
+  uint64_t rows_of(const char* chip) {
+    uint64_t r = 0;
+    while (get(at(chip, r), "real") == Fp::one()) ++r;
+    return r;
+  }
+  /// The first row for which all of these columns are 1 and 0.
+  Place row_with(const char* chip, std::initializer_list<const char*> ones,
+                 std::initializer_list<const char*> zeros) {
+    for (uint64_t r = 0; r < rows_of(chip); ++r) {
+      const auto all = [&](auto names, Fp value) {
+        return std::ranges::all_of(names, [&](auto n) { return get(at(chip, r), n) == value; });
+      };
+      if (all(ones, Fp::one()) && all(zeros, Fp::zero())) return at(chip, r);
+    }
+    ADD_FAILURE() << chip << ": no such row";
+    return at(chip, 0);
+  }
+};
+
+TEST_F(WideHazard, TheHonestWitnessVerifies) {
+  EXPECT_EQ(forgery().caught(), "");
+  EXPECT_EQ(bench_->prove_and_verify(), "");
+}
+
+TEST_F(WideHazard, LanesThatEndEarlyOrLate) {
+  for (const char* chip : kWideChips) {
+    const std::string name = chip;
+    // The last row of a run: a lane more, one less, one left out.
+    const Place last = row_with(chip, {"live1", "live2"}, {"live3"});
+    set(last, "live3", Fp::one());
+    expect_caught(name + ": all positions", true);
+    set(last, "live2", Fp::zero());
+    if (name == LayerWriteBytesWide::kName) set(last, "emit2", Fp::zero());
+    expect_caught(name + ": all positions", true);
+    set(last, "live1", Fp::zero());
+    expect_caught(name + ": live in turn");
+    // In the middle of a run: half a row, and the rest as many rows later.
+    const Place middle = row_with(chip, {"start", "live3"}, {});
+    const Place next{middle.table, middle.row + 1};
+    ASSERT_EQ(get(next, "start"), Fp::zero());
+    set(middle, "live3", Fp::zero());
+    set(next, "left", get(next, "left") + Fp::one());
+    expect_caught(name + ": full rows", true);
+    // Longer or shorter by a row, counters fitting.
+    set(next, "left", get(next, "left") - Fp::one());
+    expect_caught(name);
+    set(next, "start", Fp::one());
+    expect_caught(name);
+    // More than one of a lane.
+    set(last, "live1", Fp::from(2));
+    expect_caught(name + ": live");
+  }
+}
+
+// What a lane that is not live holds is on no bus and in no sum.
+TEST_F(WideHazard, DeadLanes) {
+  const Place read = row_with(LayerReadWide::kName, {"live2"}, {"live3"});
+  for (const char* column : {"byte3[0]", "time3", "age_hi3"}) add(read, column, Fp::from(77));
+  EXPECT_EQ(forgery().caught(), "");
+  const Place write = row_with(LayerWriteBytesWide::kName, {"real"}, {"live1"});
+  for (const char* lane : {"1", "2", "3"}) {
+    add(write, fmt::format("raw{}[2]", lane), Fp::from(5));
+    add(write, fmt::format("edge{}[2]", lane), Fp::from(5));
+    add(write, fmt::format("offset{}", lane), Fp::from(9));
+  }
+  EXPECT_EQ(forgery().caught(), "");
+  EXPECT_EQ(bench_->prove_and_verify(), "");
+  forgery().reset();
+  for (const char* lane : {"1", "2", "3"}) {
+    set(write, fmt::format("emit{}", lane), Fp::one());
+    expect_caught("layer write bytes wide: emit");
+  }
+  const Place padding = at(LayerReadWide::kName, rows_of(LayerReadWide::kName) + 1);
+  set(padding, "live1", Fp::one());
+  expect_caught("layer read wide: live in turn");
+}
+
+// A sum, a word or a place that belongs to another lane.
+TEST_F(WideHazard, LanesExchanged) {
+  const Place read = row_with(LayerReadWide::kName, {"live3"}, {});
+  const auto exchange = [&](Place row, const std::string& one, const std::string& other) {
+    const Fp was = forgery().get(row, one);
+    set(row, one, forgery().get(row, other));
+    set(row, other, was);
+  };
+  for (int i = 0; i < 4; ++i)
+    exchange(read, fmt::format("byte1[{}]", i), fmt::format("byte2[{}]", i));
+  expect_caught("bus memory", true);
+  add(read, "byte2[1]", Fp::one());
+  expect_caught("bus memory");
+  add(read, "step", Fp::one());
+  expect_caught("layer read wide: ");
+  for (const char* column : {"place", "jump", "zero", "clk", "quads", "positions"}) {
+    add(read, column, Fp::one());
+    expect_caught("");
+  }
+  // Sums that are emitted nowhere, in two lanes.
+  const Place write = row_with(LayerWriteBytesWide::kName, {"live3"}, {"emit0", "emit3"});
+  const auto add_hidden = [&](const std::string& i, Fp by) {
+    add(write, "raw" + i, by);
+    add(write, "edge" + i, by);
+  };
+  for (const char* i : {"0[1]", "3[3]"}) {
+    add_hidden(i, Fp::one());
+    expect_caught("bus layer total", true);
+  }
+  add_hidden("0[1]", Fp::one());
+  add_hidden("3[1]", -Fp::one());
+  expect_caught("bus layer total", true);
+  // An emitted one moved within its step.
+  const Place emitted = row_with(LayerWriteBytesWide::kName, {"emit1"}, {"wide1[0]"});
+  const Fp by = get(emitted, "rest1[0]") == Fp::zero() ? -Fp::one() : Fp::one();
+  add(emitted, "raw1[0]", by);
+  add(emitted, "from1[0]", by);
+  add(emitted, "rest1[0]", -by);
+  expect_caught("bus layer total", true);
+  // Where it goes, and whether: the list of the other lane's position.
+  set(emitted, "emit1", Fp::zero());
+  expect_caught("bus", true);
+  set(write, "emit0", Fp::one());
+  expect_caught("bus");
+  add(emitted, "offset1", Fp::one());
+  expect_caught("bus");
+  // Functions and biases are looked up where nothing is emitted, too.
+  add(write, "bias[2]", Fp::one());
+  for (int i = 0; i < 4; ++i) add(write, fmt::format("edge{}[2]", i), Fp::one());
+  expect_caught("bus channel");
+}
+
+// Late cells, set by who knows the challenges: wherever Horner's rule starts or goes on.
+TEST_F(WideHazard, LateCells) {
+  for (const char* chip : kWideChips) {
+    const bool reads = std::string_view(chip) == LayerReadWide::kName;
+    const uint64_t rows = rows_of(chip);
+    for (const uint64_t r : {uint64_t{0}, uint64_t{1}, rows - 1, rows, rows + 7})
+      for (const char* column : reads ? std::array{"x0[0]", "x1[2]", "x3[4]"}
+                                      : std::array{"y[0]", "total[0]", "total[4]"}) {
+        add(at(chip, r), column, Fp::one());
+        expect_caught("");
+      }
+  }
+  const Place product = at(LayerProduct::kName, 0), read = at(LayerReadWide::kName, 0);
+  for (const char* c : {"x0[0]", "x2[4]"}) {
+    add(product, c, Fp::one());
+    add(read, c, Fp::one());
+    expect_caught("layer ");
+  }
+}
+
+TEST_F(WideHazard, ATableThatIsACircle) {
+  for (const char* chip : kWideChips) {
+    const size_t t = forgery().table(chip);
+    const uint64_t height = forgery().witness().tables[t].height();
+    for (uint64_t r = 0; r < height; ++r) {
+      for (const char* column : {"first", "start"}) set({t, r}, column, Fp::zero());
+      for (const char* column : {"real", "live1", "live2", "live3"}) set({t, r}, column, Fp::one());
+      set({t, r}, "left", Fp::from(4 * height + 5) - Fp::from(4 * r));
+    }
+    expect_caught(chip);
+  }
+}
+
+// A job is in one form: a narrow job of the same call as well, in its place, or for a part of it.
+TEST_F(WideHazard, JobsInTwoForms) {
+  const Place wide = at(LayerReadWide::kName, 0);  // two quads of three positions, a row each
+  const size_t narrow = forgery().table(LayerRead::kName);
+  const uint64_t padding = rows_of(LayerRead::kName);
+  const auto copy_quad = [&](uint64_t quad, uint64_t to, bool first) {
+    const Place from{wide.table, wide.row + quad};
+    for (uint64_t p = 0; p < 3; ++p) {
+      const Place row{narrow, to + p};
+      for (const char* column : {"clk", "quads", "positions", "step", "jump", "zero"})
+        set(row, column, get(from, column));
+      set(row, "first", Fp::from(first && p == 0 ? 1 : 0));
+      set(row, "start", Fp::from(p == 0 ? 1 : 0));
+      set(row, "real", Fp::one());
+      set(row, "left", Fp::from(3 - p));
+      set(row, "place", get(from, "place") + Fp::from(p) * get(from, "step"));
+      for (int i = 0; i < 4; ++i)
+        set(row, fmt::format("byte[{}]", i), forgery().get(from, fmt::format("byte{}[{}]", p, i)));
+      set(row, "time", get(from, fmt::format("time{}", p).c_str()));
+      set(row, "age_hi", get(from, fmt::format("age_hi{}", p).c_str()));
+      if (p == 0) set(row, "count", get(from, "count"));
+    }
+  };
+  const auto clear = [&](Place row) {
+    for (uint32_t col = 0; col < forgery().chip(row.table).key.main_width; ++col)
+      forgery().set(row, col, Fp::zero());
+  };
+  ASSERT_EQ(get(wide, "left"), Fp::from(3));
+  copy_quad(0, padding, true);
+  copy_quad(1, padding + 3, false);
+  expect_caught("bus", true);
+  // Moved as a whole it is the narrow form's, which is as good.
+  copy_quad(0, padding, true);
+  copy_quad(1, padding + 3, false);
+  clear(wide);
+  clear({wide.table, wide.row + 1});
+  EXPECT_EQ(forgery().caught(), "");
+  EXPECT_EQ(bench_->prove_and_verify(), "");
+  forgery().reset();
+  // Half of it.
+  copy_quad(1, padding, true);
+  clear({wide.table, wide.row + 1});
+  expect_caught("layer read wide: all quads", true);
+  copy_quad(1, padding, true);
+  clear({wide.table, wide.row + 1});
+  set(wide, "quads", Fp::one());
+  expect_caught("bus", true);
+}
+
+// A pool's words: the wide form answers none of them.
+TEST_F(WideHazard, APoolReadByTheWideForm) {
+  const uint64_t to = rows_of(LayerReadWide::kName);
+  const Place from = at(LayerRead::kName, 0);
+  const size_t wide = forgery().table(LayerReadWide::kName);
+  ASSERT_EQ(get(from, "positions"), Fp::from(4));
+  for (uint64_t quad = 0; quad < 2; ++quad) {
+    const Place row{wide, to + quad};
+    for (uint64_t p = 0; p < 4; ++p) {
+      const Place one{from.table, from.row + 4 * quad + p};
+      if (p == 0)
+        for (const char* column : {"first", "start", "real", "clk", "place", "left", "quads",
+                                   "positions", "step", "jump", "zero"})
+          set(row, column, get(one, column));
+      if (p > 0) set(row, fmt::format("live{}", p), Fp::one());
+      for (int i = 0; i < 4; ++i)
+        set(row, fmt::format("byte{}[{}]", p, i), forgery().get(one, fmt::format("byte[{}]", i)));
+      set(row, fmt::format("time{}", p), get(one, "time"));
+      set(row, fmt::format("age_hi{}", p), get(one, "age_hi"));
+      for (uint32_t col = 0; col < forgery().chip(from.table).key.main_width; ++col)
+        forgery().set(one, col, Fp::zero());
+    }
+  }
+  expect_caught("bus pixel", true);
 }
 
 /// Whether a call's row passes for some high parts of what its extents leave; `rests`: their columns, in

@@ -19,9 +19,12 @@ struct Workbench {
 
   explicit Workbench(const std::vector<uint32_t>& text, const std::vector<uint8_t>& input = {})
       : Workbench(Guest::of(text), input) {}
-  Workbench(Guest of_guest, const std::vector<uint8_t>& input) : guest(std::move(of_guest)) {
+  Workbench(Guest of_guest, const std::vector<uint8_t>& input,
+            const std::optional<WideForms>& forms = {})
+      : guest(std::move(of_guest)) {
     SessionOptions options;
     options.params = quick_params();
+    options.forms = forms;
     const vm::Io io{.input = input, .console = {}};
     auto session = Session::plan(guest.program, *guest.image, io, options);
     ZK_CHECK(session && !session->execution().trap && session->segments() == 1);

@@ -33,11 +33,11 @@ COLUMNS = {BLANK: 0, WHOLE: 2, PARTIAL: 4}  # of a bank, beside the four of blan
 BLANK_COLUMNS, IMAGE_COLUMNS, VOLUME_COLUMNS = 4, 32, 64
 MACHINE_BANK, LAYERS_BANK = 0, 0xFFFF  # of the first group of layers; the others' are the numbers below it
 MOST_GROUPS = 64
-LAYER_CHIPS = ["layer call", "layer pair call", "layer read", "layer product", "layer write bytes",
-               "layer write words", "layer pool", "layer pair", "layer weights call", "layer read weights",
-               "layer product memory", "layer bias"]
+LAYER_CHIPS = ["layer call", "layer pair call", "layer read", "layer read wide", "layer product", "layer write bytes",
+               "layer write bytes wide", "layer write words", "layer pool", "layer pair", "layer weights call",
+               "layer read weights", "layer product memory", "layer bias"]
 LAYER_TABLES = ["layers", "weights", "powers", "positions", "channels", "steps", "windows", "pairs", "pair bytes",
-                "operands", "products", "many steps"]
+                "operands", "products", "many steps", "weights 64"]
 LEAST_LAYERS_HEIGHT = 12
 JOURNAL_BUS, EXIT_BUS = 10, 11
 PROGRAM, CONSTANTS = "program", "constants"

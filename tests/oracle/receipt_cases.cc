@@ -419,6 +419,7 @@ void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) 
   }
   add_heights("no layers among the tables", LayerTable::kLayers, 0);
   add_heights("no weights", LayerTable::kWeights, 0);
+  add_heights("weights in rows of 64", LayerTable::kWeights64, 12);
   // As many groups, or other numbers of them; with roots, or without.
   for (const size_t count : std::vector<size_t>{0, 1, 2, 64, 65, 255})
     for (const bool roots : {true, false})

@@ -3,6 +3,7 @@
 //
 //   layers     id[2] kind .. out_extent | count          a row a layer: kLayer's tuple
 //   weights    start key quad mu_power lambda_power w[64] | count | late: v0[5] .. v3[5]
+//   weights 64 the same with w[256]
 //   powers     first exponent | lambdas mus | late: lambda[5] mu[5]
 //   positions  key emit offset | count                   a row for each q of each list
 //   channels   key function[4] bias[4] | count           a row a word of output
@@ -17,13 +18,14 @@
 // Why they are sound: fixed columns leave nothing to choose but how often a row is asked for. Keys are
 // unique, and 0 is none's, no function's either: padding rows are 0, but for the id of
 // `layers`, whose high limb is 2^16 there, which no register holds. Weights: a row has four
-// channels of a quad and 16 outputs; `start` begins a new one, of as many rows as a group has sixteenths
-// of outputs, and only its first row answers:
+// channels of a quad and 16 outputs, or 64; `start` begins a new one, of as many rows as a group's outputs
+// fill, and only its first row answers:
 //
 //   v_k = sum over its outputs o of lambda^o w[k][o]
 //
-// determined by fixed columns. Powers are determined from the first row on, which is fixed: exponents
-// 0, 1, .. Late degrees: 16 a row of weights, 1 of each power.
+// determined by fixed columns. A layer's weights are in one of the two tables, as the image's builder
+// likes: keys are unique over both. Powers are determined from the first row on, which is fixed: exponents
+// 0, 1, .. Late degrees: 16 or 64 a row of weights, 1 of each power.
 #pragma once
 
 #include "stark/chips/layer/buses.h"
@@ -51,12 +53,14 @@ struct LayersTable : ListTable<16, kLayer> {
   static constexpr const char* kColumns = "tuple[16] count";
 };
 
-struct WeightsTable {
-  static constexpr const char* kName = "weights";
+template <uint32_t kOutputs_>
+struct WeightsForm {
+  static constexpr uint32_t kOutputs = kOutputs_;  // of a row
+  static constexpr const char* kName = kOutputs == 16 ? "weights" : "weights 64";
   static constexpr const char* kColumns =
-      "start key quad mu_power lambda_power w[64] count v0[5] v1[5] v2[5] v3[5]";
-  static constexpr uint32_t kOutputs = 16;  // of a row
-  static constexpr SlotUse kSlots[] = {{"layers", 69}};
+      kOutputs == 16 ? "start key quad mu_power lambda_power w[64] count v0[5] v1[5] v2[5] v3[5]"
+                     : "start key quad mu_power lambda_power w[256] count v0[5] v1[5] v2[5] v3[5]";
+  static constexpr SlotUse kSlots[] = {{"layers", 5 + 4 * kOutputs}};
   static constexpr uint16_t kLateWidth = 20;
   static constexpr uint32_t kLateDegree = kOutputs;
   template <class T>
@@ -79,6 +83,8 @@ struct WeightsTable {
                weights_tuple(row.key, row.quad, row.mu_power, row.lambda_power, row.v).values);
   }
 };
+using WeightsTable = WeightsForm<16>;
+using Weights64Table = WeightsForm<64>;
 
 struct PowersTable {
   static constexpr const char* kName = "powers";

@@ -1,11 +1,10 @@
-// What the two chips share that write a layer's results (write_bytes.h, write_words.h): which row comes
-// next, what its job is about, where its word goes, and that its raw sums are those of the products.
+// What the chips share that write a layer's results (write_bytes.h, write_words.h): which row comes
+// next, what its job is about, where its words go, and that its raw sums are those of the products.
 //
-//   first start real | clk place left words | positions position_end channel_end | emit offset | ..
+//   first start real | clk place left words | positions position_end channel_end | .. | emit offset | ..
 //   late: y[5] total[5]
 #pragma once
 
-#include <type_traits>
 #include <utility>
 
 #include "stark/chips/layer/buses.h"
@@ -13,19 +12,17 @@
 
 namespace zkvm::stark::chips {
 
-template <class Row>
-[[gnu::always_inline]] inline auto run_of_writing(const Row& row) {
-  return RunRow<std::remove_cvref_t<decltype(row.real)>>{row.first, row.start, row.real,
-                                                         row.left,  row.words, row.positions};
-}
-
-/// The place of a row in its job, and which word it writes, if any.
+/// The place of a row in its job. `real`: of this row and the next one; `taken`: RunRow's.
 template <class B, class Row>
 [[gnu::always_inline]] inline GoesOn<Expr<B>> begin_write(B& air, LayerKind kind, const Row& row,
-                                                          const Row& next) {
+                                                          const Row& next, const Expr<B>& real,
+                                                          const Expr<B>& next_real,
+                                                          const Expr<B>& taken) {
   using E = Expr<B>;
   const auto [run, job] =
-      assert_runs<B>(air, run_of_writing(row), run_of_writing(next), "all words", "next word");
+      assert_runs<B>(air, {row.first, row.start, real, row.left, row.words, row.positions, taken},
+                     {next.first, next.start, next_real, next.left, next.words, next.positions},
+                     "all words", "next word");
   air.assert_zero("next place", job * (next.place - row.place - 1) + run);
   for (const auto& [was, is] : {std::pair<E, E>{row.clk, next.clk},
                                 {row.positions, next.positions},
@@ -35,10 +32,17 @@ template <class B, class Row>
   air.receive(
       kLayerWrite, row.first,
       {number(kind), row.clk, row.place, row.left, row.words, row.position_end, row.channel_end});
-  air.assert_bool("emit", row.emit);
-  air.assert_zero("emit", row.emit * (1 - row.real));
-  air.send(kPosition, row.real, {row.position_end - row.left, row.emit, row.offset});
   return {run, job};
+}
+
+/// Whether a position is emitted, and where to. `index`: its place among the row's.
+template <class B, class Row>
+[[gnu::always_inline]] inline void look_up_position(B& air, const Row& row, const Expr<B>& live,
+                                                    unsigned index, const Expr<B>& emit,
+                                                    const Expr<B>& offset) {
+  air.assert_bool("emit", emit);
+  air.assert_zero("emit", emit * (1 - live));
+  air.send(kPosition, live, {row.position_end - row.left + index, emit, offset});
 }
 
 /// That y of all runs, by powers of lambda^outputs, is the total that the products have. `outputs`: of a

@@ -41,7 +41,8 @@ struct LayerWriteWords {
 
   template <AirBuilder B>
   static void eval(B& air, const Cols<typename B::Var>& row, const Cols<typename B::Var>& next) {
-    const auto [run, job] = begin_write(air, LayerKind::kWords, row, next);
+    const auto [run, job] = begin_write(air, LayerKind::kWords, row, next, row.real, next.real, 1);
+    look_up_position(air, row, row.real, 0, row.emit, row.offset);
     air.send(kChannel, row.emit, {row.channel_end - row.words, 0, 0, 0, 0, row.bias, 0, 0, 0});
     air.assert_bool("negative", row.negative);
     air.assert_zero("in two's complement",

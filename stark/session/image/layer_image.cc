@@ -41,7 +41,41 @@ Fp jump_of(uint32_t positions, uint32_t step, uint32_t quad_step) {
   return signed_fp((int64_t{quad_step} - int64_t{positions - 1} * step) / 4);
 }
 
+/// What a row of weights costs a proof, in cells: the committed ones, and about half of the fixed ones.
+template <class Chip>
+constexpr uint64_t kWeightsCells =
+    kWidth<Chip> - Chip::kSlots[0].width + Chip::kSlots[0].width / 2 + 2;
+
+/// Rows of a table with so many that are used.
+uint64_t padded(uint64_t rows) {
+  return rows == 0 ? 0 : std::bit_ceil(std::max(rows, uint64_t{1} << kMinLogLayers));
+}
+
 }  // namespace
+
+uint64_t weight_rows(const vm::Layer& layer, uint32_t outputs) {
+  if (layer.memory_weights) return 0;
+  return layer.products_summed() * ((layer.group_outputs() + outputs - 1) / outputs);
+}
+
+bool is_cheaper_in_weights64(const vm::Layer& layer) {
+  return weight_rows(layer, Weights64Table::kOutputs) * kWeightsCells<Weights64Table> <
+         weight_rows(layer, WeightsTable::kOutputs) * kWeightsCells<WeightsTable>;
+}
+
+bool pays_weights64(std::span<const vm::Layer> layers) {
+  uint64_t all = 0, rest = 0, wide = 0;
+  for (const vm::Layer& layer : layers) {
+    const uint64_t narrow = weight_rows(layer, WeightsTable::kOutputs);
+    all += narrow;
+    if (is_cheaper_in_weights64(layer))
+      wide += weight_rows(layer, Weights64Table::kOutputs);
+    else
+      rest += narrow;
+  }
+  return padded(rest) * kWeightsCells<WeightsTable> + padded(wide) * kWeightsCells<Weights64Table> <
+         padded(all) * kWeightsCells<WeightsTable>;
+}
 
 // SOUNDNESS: p is more than twice what a sum can be, in the proof's own words.
 static_assert(2 * vm::kMaxLayerSum < Fp::kModulus);
@@ -59,6 +93,7 @@ Result<LayerImage> LayerImage::of(std::span<const vm::Layer> layers, uint8_t log
   LayerImage out;
   out.layers_ = layers;
   out.lists_ = std::set<size_t, ByList>(ByList{layers});
+  out.has_weights64_ = pays_weights64(layers);
   const unsigned highest = std::min<unsigned>(kMaxLogHeight, Fp::kTwoAdicity - log_blowup);
   const auto check = [&](const Group& group) -> Result<void> {
     for (size_t t = 0; t < kLayerTables; ++t)
@@ -89,10 +124,16 @@ Result<LayerImage> LayerImage::of(std::span<const vm::Layer> layers, uint8_t log
 }
 
 LayerImage::Sizes LayerImage::sizes() const {
-  return {entries_.size(),  steps_.size(),           first_step_.size(), positions_.size(),
-          channels_.size(), windows_.size(),         pairs_.size(),      pair_tables_.size(),
-          operands_.size(), memory_products_.size(), products_,          weights_rows_,
-          group_powers_};
+  return {entries_.size(),         steps_.size(),       first_step_.size(),
+          positions_.size(),       channels_.size(),    windows_.size(),
+          pairs_.size(),           pair_tables_.size(), operands_.size(),
+          memory_products_.size(), products_,           weights_[0].rows,
+          weights_[1].rows,        group_powers_};
+}
+
+void LayerImage::Weights::shrink_to(uint32_t new_rows, size_t first_layer) {
+  rows = new_rows;
+  while (!layers.empty() && layers.back() >= first_layer) layers.pop_back();
 }
 
 /// What the last group has in common, it has no more: a new one begins.
@@ -108,7 +149,8 @@ void LayerImage::shrink_to(const Sizes& sizes) {
   operands_.resize(sizes.operands);
   memory_products_.resize(sizes.memory_products);
   products_ = sizes.products;
-  weights_rows_ = sizes.weights_rows;
+  weights_[0].shrink_to(sizes.weights_rows, sizes.entries);
+  weights_[1].shrink_to(sizes.weights64_rows, sizes.entries);
   group_powers_ = sizes.group_powers;
 }
 
@@ -181,7 +223,6 @@ Result<void> LayerImage::add(size_t index) {
   const vm::Layer& layer = layers_[index];
   Entry entry;
   entry.function = static_cast<uint32_t>(first_step_.size());
-  entry.weights_row = weights_rows_;
   entry.powers_row = powers_rows_;
   uint32_t key = 0, products = 0, rows = layer.rows(), words = layer.output_words(), end = 0,
            channels_end = 0;
@@ -192,10 +233,8 @@ Result<void> LayerImage::add(size_t index) {
       key = entry.products_row + 1;
     } else {
       key = products_ + 1;
-      entry.weights_each =
-          (layer.group_outputs() + WeightsTable::kOutputs - 1) / WeightsTable::kOutputs;
       products_ += products;
-      weights_rows_ += products * entry.weights_each;
+      add_weights(entry, layer, index);
     }
     const uint32_t of_groups = layer.groups > 1 ? layer.group_outputs() : 0;
     const uint32_t of_biases = layer.bias_words() != 0 ? rows : 0;
@@ -242,6 +281,23 @@ Result<void> LayerImage::add(size_t index) {
   }
   entries_.push_back(entry);
   return {};
+}
+
+void LayerImage::add_weights(Entry& entry, const vm::Layer& layer, size_t index) {
+  entry.weights64 = has_weights64_ && is_cheaper_in_weights64(layer);
+  Weights& weights = weights_[entry.weights64 ? 1 : 0];
+  const auto rows = static_cast<uint32_t>(
+      weight_rows(layer, entry.weights64 ? Weights64Table::kOutputs : WeightsTable::kOutputs));
+  entry.weights_row = weights.rows;
+  entry.weights_each = rows / static_cast<uint32_t>(layer.products_summed());
+  weights.rows += rows;
+  weights.layers.push_back(static_cast<uint32_t>(index));
+}
+
+std::array<uint64_t, 2> LayerImage::weights_rows(size_t layer) const {
+  const Entry& of = entries_[layer];
+  const uint64_t rows = layers_[layer].products_summed() * of.weights_each;
+  return of.weights64 ? std::array<uint64_t, 2>{0, rows} : std::array<uint64_t, 2>{rows, 0};
 }
 
 uint32_t LayerImage::lambda_power(const vm::Layer& layer, uint32_t quad, uint32_t tap) {
@@ -386,7 +442,9 @@ uint64_t LayerImage::rows(LayerTable table) const {
     case LayerTable::kLayers:
       return entries_.size();
     case LayerTable::kWeights:
-      return weights_rows_;
+      return weights_[0].rows;
+    case LayerTable::kWeights64:
+      return weights_[1].rows;
     case LayerTable::kPowers:
       return uint64_t{powers_rows_} + group_powers_;
     case LayerTable::kPositions:
@@ -429,7 +487,8 @@ std::vector<Slot::Row> LayerImage::slot_rows(size_t group) const {
       ChannelsTable::kSlots[0].width,  StepsTable::kSlots[0].width,
       WindowsTable::kSlots[0].width,   PairsTable::kSlots[0].width,
       PairBytesTable::kSlots[0].width, OperandsTable::kSlots[0].width,
-      ProductsTable::kSlots[0].width,  ManyStepsTable::kSlots[0].width};
+      ProductsTable::kSlots[0].width,  ManyStepsTable::kSlots[0].width,
+      Weights64Table::kSlots[0].width};
   const LayerHeights heights = groups_[group].heights();
   std::map<uint8_t, uint16_t, std::greater<>> width;
   for (size_t t = 0; t < kLayerTables; ++t)
@@ -449,6 +508,7 @@ LayerCounts LayerImage::no_counts() const {
   const auto zeros = [&](LayerTable table) { return std::vector<uint32_t>(rows(table)); };
   return {.layers = zeros(LayerTable::kLayers),
           .weights = zeros(LayerTable::kWeights),
+          .weights64 = zeros(LayerTable::kWeights64),
           .lambdas = zeros(LayerTable::kPowers),
           .mus = zeros(LayerTable::kPowers),
           .positions = zeros(LayerTable::kPositions),
@@ -461,16 +521,14 @@ LayerCounts LayerImage::no_counts() const {
           .products = zeros(LayerTable::kProducts)};
 }
 
-LayerImage::WeightsRow LayerImage::weights_row(uint32_t row) const {
-  const auto after = std::upper_bound(entries_.begin(), entries_.end(), row,
-                                      [](uint32_t r, const Entry& e) { return r < e.weights_row; });
-  // The last one that begins at or before the row: pools, which have no weights, begin where the next
-  // layer does.
-  const auto entry = std::prev(after);
-  const auto index = static_cast<uint32_t>(entry - entries_.begin());
+LayerImage::WeightsRow LayerImage::weights_row(const Weights& weights, uint32_t row) const {
+  const auto after = std::ranges::upper_bound(
+      weights.layers, row, {}, [&](uint32_t layer) { return entries_[layer].weights_row; });
+  const uint32_t index = *std::prev(after);
+  const Entry& entry = entries_[index];
   const auto taps = static_cast<uint32_t>(layers_[index].taps.size());
-  const uint32_t product = (row - entry->weights_row) / entry->weights_each;
-  return {index, product / taps, product % taps, (row - entry->weights_row) % entry->weights_each};
+  const uint32_t product = (row - entry.weights_row) / entry.weights_each;
+  return {index, product / taps, product % taps, (row - entry.weights_row) % entry.weights_each};
 }
 
 namespace {
@@ -493,9 +551,9 @@ Table fixed_table(uint16_t chip, uint8_t log_height, uint64_t rows, const Fill& 
 
 void put(Fp* rows, const Fp5& x) { std::copy_n(x.c, 5, rows); }
 
-/// Of the weights' table, from its own fixed columns.
+/// Of a table of weights, from its own fixed columns.
+template <uint32_t kOutputs>
 void late_weights(const Witness&, const Table& table, const LatePowers& late, Fp* rows) {
-  constexpr uint32_t kOutputs = WeightsTable::kOutputs;
   constexpr uint64_t kBlock = 256;
   std::vector<Fp> cells(kBlock * table.width);
   Fp5 v[4];
@@ -555,30 +613,35 @@ std::vector<Table> LayerImage::tables(const Circuit& circuit, size_t group,
         row.count = fp(shared->layers[i]);
       },
       no_layer);
-  WeightsTable::Cols<Fp> no_weights{};
-  no_weights.start = Fp::one();
-  const bool weights = add.operator()<WeightsTable>(
-      LayerTable::kWeights,
-      [this, shared](auto& row, uint32_t i) {
-        const auto [index, quad, tap, part] = weights_row(i);
-        const vm::Layer& layer = layers_[index];
-        const auto taps = static_cast<uint32_t>(layer.taps.size());
-        row = {};
-        row.start = fp(part == 0);
-        row.key = entries_[index].tuple[8] + fp(quad * taps + tap);
-        row.quad = fp(layer.quads - quad);
-        row.mu_power = fp(layer.back - layer.taps[tap]);
-        row.lambda_power = fp(lambda_power(layer, quad, tap));
-        for (uint32_t k = 0; k < 4; ++k)
-          for (uint32_t o = 0; o < WeightsTable::kOutputs; ++o) {
-            const uint32_t output = part * WeightsTable::kOutputs + o;
-            if (output < layer.group_outputs())
-              row.w[k][o] = signed_fp(layer.weight(quad, tap, k, output));
-          }
-        row.count = fp(shared->weights[i]);
-      },
-      no_weights);
-  if (weights) out.back().make_late = late_weights;
+  const auto add_weights = [&]<class Chip>(LayerTable table, const Weights& weights,
+                                           const std::vector<uint32_t>& asked) {
+    typename Chip::template Cols<Fp> no_weights{};
+    no_weights.start = Fp::one();
+    const bool added = add.template operator()<Chip>(
+        table,
+        [this, shared, &weights, &asked](auto& row, uint32_t i) {
+          const auto [index, quad, tap, part] = weights_row(weights, i);
+          const vm::Layer& layer = layers_[index];
+          const auto taps = static_cast<uint32_t>(layer.taps.size());
+          row = {};
+          row.start = fp(part == 0);
+          row.key = entries_[index].tuple[8] + fp(quad * taps + tap);
+          row.quad = fp(layer.quads - quad);
+          row.mu_power = fp(layer.back - layer.taps[tap]);
+          row.lambda_power = fp(lambda_power(layer, quad, tap));
+          for (uint32_t k = 0; k < 4; ++k)
+            for (uint32_t o = 0; o < Chip::kOutputs; ++o) {
+              const uint32_t output = part * Chip::kOutputs + o;
+              if (output < layer.group_outputs())
+                row.w[k][o] = signed_fp(layer.weight(quad, tap, k, output));
+            }
+          row.count = fp(asked[i]);
+        },
+        no_weights);
+    if (added) out.back().make_late = late_weights<Chip::kOutputs>;
+  };
+  add_weights.operator()<WeightsTable>(LayerTable::kWeights, weights_[0], shared->weights);
+  add_weights.operator()<Weights64Table>(LayerTable::kWeights64, weights_[1], shared->weights64);
   // All rows are true powers, also those that nobody needs.
   constexpr auto kPowers = static_cast<size_t>(LayerTable::kPowers);
   if (const uint8_t log = heights[kPowers]; log != 0) {

@@ -27,9 +27,16 @@ inline constexpr uint64_t kGroupCells = uint64_t{1} << 24;
 
 /// How often each fixed row is asked for, by its number in the list.
 struct LayerCounts {
-  std::vector<uint32_t> layers, weights, lambdas, mus, positions, channels, steps, windows, pairs,
-      pair_bytes, operands, products;
+  std::vector<uint32_t> layers, weights, weights64, lambdas, mus, positions, channels, steps,
+      windows, pairs, pair_bytes, operands, products;
 };
+
+/// Rows of a table of weights, of so many outputs each, for a layer; none if they are in memory.
+[[nodiscard]] uint64_t weight_rows(const vm::Layer& layer, uint32_t outputs);
+/// Whether it pays to have the weights of some of these layers in the table of 64 outputs a row: those for
+/// which that is cheaper.
+[[nodiscard]] bool pays_weights64(std::span<const vm::Layer> layers);
+[[nodiscard]] bool is_cheaper_in_weights64(const vm::Layer& layer);
 
 class LayerImage {
  public:
@@ -54,6 +61,7 @@ class LayerImage {
   struct Entry {
     Fp tuple[16];                // the layer's fixed row
     Fp operand[11];              // with weights in memory: its row of the table `operands`
+    bool weights64 = false;      // in which table
     uint32_t weights_row = 0;    // of its first weights
     uint32_t weights_each = 0;   // rows for each quad and tap
     uint32_t powers_row = 0;     // of the exponent 0
@@ -69,6 +77,8 @@ class LayerImage {
   [[nodiscard]] const Entry& entry(size_t layer) const { return entries_[layer]; }
   [[nodiscard]] std::span<const vm::Layer> layers() const { return layers_; }
   [[nodiscard]] const vm::Layer& layer(size_t layer) const { return layers_[layer]; }
+  /// Rows that a layer's weights take in each of their tables, one after the other.
+  [[nodiscard]] std::array<uint64_t, 2> weights_rows(size_t layer) const;
   /// Exponent of lambda that a product is scaled by: a group's outputs at its end, else 0.
   [[nodiscard]] static uint32_t lambda_power(const vm::Layer& layer, uint32_t quad, uint32_t tap);
 
@@ -118,6 +128,14 @@ class LayerImage {
   struct WeightsRow {
     uint32_t layer, quad, tap, part;
   };
+  /// What one of the tables of weights has.
+  struct Weights {
+    uint32_t rows = 0;
+    std::vector<uint32_t> layers;  // in the order of their rows
+
+    /// To what it had before the layers from `first_layer` on.
+    void shrink_to(uint32_t new_rows, size_t first_layer);
+  };
 
   /// Rows of each list.
   using Rows = std::array<uint64_t, kLayerTables>;
@@ -135,7 +153,7 @@ class LayerImage {
   struct Sizes {
     size_t entries, steps, functions, positions, channels, windows, pairs, pair_tables, operands,
         memory_products;
-    uint32_t products, weights_rows, group_powers;
+    uint32_t products, weights_rows, weights64_rows, group_powers;
   };
   [[nodiscard]] Sizes sizes() const;
   void shrink_to(const Sizes& sizes);
@@ -147,16 +165,18 @@ class LayerImage {
   void add_channels(Entry& entry, const vm::Layer& layer);
   void add_windows(Entry& entry, const vm::Layer& layer);
   void add_pairs(Entry& entry, const vm::Layer& layer);
+  void add_weights(Entry& entry, const vm::Layer& layer, size_t index);
   void add_operand(Entry& entry, const vm::Layer& layer);
   [[nodiscard]] uint64_t rows(LayerTable table) const;
   [[nodiscard]] Rows rows() const;
-  [[nodiscard]] WeightsRow weights_row(uint32_t row) const;
+  [[nodiscard]] WeightsRow weights_row(const Weights& weights, uint32_t row) const;
 
   std::span<const vm::Layer> layers_;
   std::vector<Entry> entries_;
   std::vector<Group> groups_;
   uint32_t products_ = 0;  // keys of weights
-  uint32_t weights_rows_ = 0;
+  bool has_weights64_ = false;
+  Weights weights_[2];         // of 16 outputs a row, of 64
   uint32_t powers_rows_ = 0;   // of the groups before the last one
   uint32_t group_powers_ = 0;  // of the last one
   std::vector<Step> steps_;

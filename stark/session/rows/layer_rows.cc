@@ -7,6 +7,7 @@
 #include <iterator>
 #include <set>
 
+#include "stark/air/recorder.h"
 #include "stark/chips/layer/bias.h"
 #include "stark/chips/layer/call.h"
 #include "stark/chips/layer/layer_tables.h"
@@ -20,16 +21,34 @@
 #include "stark/chips/layer/write_bytes.h"
 #include "stark/chips/layer/write_words.h"
 #include "stark/machine/circuit.h"
+#include "stark/session/rows/table_heights.h"
 
 namespace zkvm::stark::machine {
 namespace {
 
 using namespace chips;
 
-const char* writer_of(const vm::Layer& layer) {
+bool reads_wide(const vm::Layer& layer, const WideForms& forms) {
+  return layer.kind == vm::Layer::Kind::kLinear && layer.positions >= forms.read;
+}
+bool writes_wide(const vm::Layer& layer, const WideForms& forms) {
+  return layer.kind == vm::Layer::Kind::kLinear && !layer.sums && layer.rows() >= forms.write;
+}
+
+/// Rows of a run of so many positions.
+constexpr uint32_t rows_for(uint32_t positions, uint32_t lanes) {
+  return (positions + lanes - 1) / lanes;
+}
+/// Rows of a word of output, of bytes.
+uint32_t rows_of_word(const vm::Layer& layer, const WideForms& forms) {
+  return rows_for(layer.rows(), writes_wide(layer, forms) ? LayerWriteBytesWide::kLanes : 1);
+}
+
+const char* writer_of(const vm::Layer& layer, const WideForms& forms) {
   if (layer.kind == vm::Layer::Kind::kMaxPool) return LayerPool::kName;
   if (layer.kind == vm::Layer::Kind::kPair) return LayerPair::kName;
-  return layer.sums ? LayerWriteWords::kName : LayerWriteBytes::kName;
+  if (layer.sums) return LayerWriteWords::kName;
+  return writes_wide(layer, forms) ? LayerWriteBytesWide::kName : LayerWriteBytes::kName;
 }
 
 /// One call as the record has it.
@@ -65,6 +84,14 @@ std::vector<Call> calls_of(const LayerImage& layers, const vm::Segment& segment)
 Fp5 get(const Fp* cells) { return {{cells[0], cells[1], cells[2], cells[3], cells[4]}}; }
 void put(Fp* cells, const Fp5& x) { std::copy_n(x.c, 5, cells); }
 
+template <class Row>
+bool is_real(const Row& row) {
+  if constexpr (requires { row.live; })
+    return row.live[0] == Fp::one();
+  else
+    return row.real == Fp::one();
+}
+
 /// Sums by Horner of what a table has, from its last row to its first. visit(row, goes on in its run,
 /// goes on in its job).
 template <class Chip, class Visit>
@@ -83,20 +110,23 @@ void backwards(const Table& table, Visit visit) {
     for (uint64_t r = count; r-- > 0;) {
       std::copy_n(&cells[r * kKept], kKept, reinterpret_cast<Fp*>(&row));
       visit(end + r, row, run, job);
-      job = row.real == Fp::one() && row.first != Fp::one();
-      if constexpr (requires { row.start; }) run = row.real == Fp::one() && row.start != Fp::one();
+      job = is_real(row) && row.first != Fp::one();
+      if constexpr (requires { row.start; }) run = is_real(row) && row.start != Fp::one();
     }
   }
 }
 
 // The last row's next is the first, which begins a job: nothing goes on from there.
 
+template <class Chip>
 void late_read(const Witness&, const Table& table, const LatePowers& late, Fp* out) {
   Fp5 x[4];
-  backwards<LayerRead>(table, [&](uint64_t r, const auto& row, bool run, bool) {
+  backwards<Chip>(table, [&](uint64_t r, const auto& row, bool run, bool) {
     for (int k = 0; k < 4; ++k) {
-      x[k] = run ? x[k] * late(kMu, 1) : Fp5{};
-      x[k] += Fp5::one() * (row.word.byte[k] - row.zero);
+      x[k] = run ? x[k] * late(kMu, Chip::kLanes) : Fp5{};
+      x[k] += Fp5::one() * (row.lane[0].word.byte[k] - row.zero);
+      for (unsigned i = 1; i < Chip::kLanes; ++i)
+        x[k] += late(kMu, i) * (row.live[i] * (row.lane[i].word.byte[k] - row.zero));
       put(out + 20 * r + 5 * k, x[k]);
     }
   });
@@ -134,12 +164,13 @@ void late_bias(const Witness&, const Table& table, const LatePowers& late, Fp* o
   });
 }
 
+/// `positions`: of a row.
 template <class Chip, class Outputs>
-void late_write(const Table& table, const LatePowers& late, unsigned outputs, Fp* out,
-                const Outputs& sum_of) {
+void late_write(const Table& table, const LatePowers& late, unsigned positions, unsigned outputs,
+                Fp* out, const Outputs& sum_of) {
   Fp5 y, total;
   backwards<Chip>(table, [&](uint64_t r, const auto& row, bool run, bool job) {
-    y = run ? y * late(kMu, 1) : Fp5{};
+    y = run ? y * late(kMu, positions) : Fp5{};
     y += sum_of(row);
     if (!job) total = {};
     if (row.start == Fp::one()) total = y + total * late(kLambda, outputs);
@@ -148,16 +179,21 @@ void late_write(const Table& table, const LatePowers& late, unsigned outputs, Fp
   });
 }
 
+template <class Chip>
 void late_write_bytes(const Witness&, const Table& table, const LatePowers& late, Fp* out) {
-  late_write<LayerWriteBytes>(table, late, 4, out, [&](const auto& row) {
-    Fp5 sum = Fp5::one() * row.raw[0];
-    for (unsigned i = 1; i < 4; ++i) sum += late(kLambda, i) * row.raw[i];
+  late_write<Chip>(table, late, Chip::kLanes, 4, out, [&](const auto& row) {
+    Fp5 sum;
+    for (unsigned i = 0; i < Chip::kLanes; ++i) {
+      Fp5 outputs = Fp5::one() * row.lane[i].raw[0];
+      for (unsigned k = 1; k < 4; ++k) outputs += late(kLambda, k) * row.lane[i].raw[k];
+      sum += i == 0 ? outputs : outputs * late(kMu, i) * row.live[i];
+    }
     return sum;
   });
 }
 
 void late_write_words(const Witness&, const Table& table, const LatePowers& late, Fp* out) {
-  late_write<LayerWriteWords>(table, late, 1, out,
+  late_write<LayerWriteWords>(table, late, 1, 1, out,
                               [](const auto& row) { return Fp5::one() * row.raw; });
 }
 
@@ -165,10 +201,13 @@ void late_write_words(const Witness&, const Table& table, const LatePowers& late
 
 struct LayerRows::Data {
   const LayerImage& layers;
+  WideForms forms;
   std::vector<Call> calls;
   std::vector<LayerRead::Cols<Fp>> read;
+  std::vector<LayerReadWide::Cols<Fp>> read_wide;
   std::vector<LayerProduct::Cols<Fp>> products;
   std::vector<LayerWriteBytes::Cols<Fp>> bytes;
+  std::vector<LayerWriteBytesWide::Cols<Fp>> bytes_wide;
   std::vector<LayerWriteWords::Cols<Fp>> words;
   std::vector<LayerPool::Cols<Fp>> pools;
   std::vector<LayerPair::Cols<Fp>> pairs;
@@ -178,13 +217,16 @@ struct LayerRows::Data {
   LayerCounts counts;
 
   void add(const Call& call);
-  void add_read(const Call& call, std::span<const uint32_t> pixels);
-  void add_read(const Call& call, uint32_t operand, std::span<const uint32_t> pixels);
+  template <class Chip>
+  void add_read(const Call& call, uint32_t operand, std::span<const uint32_t> pixels,
+                std::vector<typename Chip::template Cols<Fp>>& rows);
   template <class Row>
   void add_products(const Call& call, std::vector<Row>& rows);
   void add_weights(const Call& call);
   void add_biases(const Call& call);
-  void add_bytes(const Call& call, std::span<const int32_t> sums);
+  template <class Chip>
+  void add_bytes(const Call& call, std::span<const int32_t> sums,
+                 std::vector<typename Chip::template Cols<Fp>>& rows);
   void add_words(const Call& call, std::span<const int32_t> sums);
   void add_pool(const Call& call);
   void add_pair(const Call& call);
@@ -202,21 +244,26 @@ void LayerRows::Data::add(const Call& call) {
         for (const uint32_t tap : layer.taps)
           ++pixels[size_t{quad} * layer.positions + q - layer.back + tap];
     for (uint32_t i = 0; i < layer.windows(); ++i) ++counts.windows[entry.windows_row + i];
-    add_read(call, pixels);
+    add_read<LayerRead>(call, 0, pixels, read);
     add_pool(call);
     return;
   }
   const auto taps = static_cast<uint32_t>(layer.taps.size());
+  std::vector<uint32_t>& weights = entry.weights64 ? counts.weights64 : counts.weights;
   for (uint32_t i = 0; i < layer.products_summed(); ++i) {
-    if (!layer.memory_weights) ++counts.weights[entry.weights_row + i * entry.weights_each];
+    if (!layer.memory_weights) ++weights[entry.weights_row + i * entry.weights_each];
     ++counts.mus[entry.powers_row + layer.back - layer.taps[i % taps]];
     ++counts.lambdas[entry.powers_row + LayerImage::lambda_power(layer, i / taps, i % taps)];
   }
   for (uint32_t q = 0; q < layer.rows(); ++q)
     counts.positions[entry.positions_row + q] += layer.output_words();
   for (uint32_t w = 0; w < layer.output_words(); ++w)
-    counts.channels[entry.channels_row + w] += static_cast<uint32_t>(layer.emits.size());
-  add_read(call, pixels);
+    counts.channels[entry.channels_row + w] +=
+        layer.sums ? static_cast<uint32_t>(layer.emits.size()) : rows_of_word(layer, forms);
+  if (reads_wide(layer, forms))
+    add_read<LayerReadWide>(call, 0, pixels, read_wide);
+  else
+    add_read<LayerRead>(call, 0, pixels, read);
   std::vector<uint32_t> input;
   for (const vm::Access& access : call.reads) input.push_back(access.value);
   for (const vm::Access& access : call.reads_b) input.push_back(access.value);
@@ -233,16 +280,18 @@ void LayerRows::Data::add(const Call& call) {
   } else {
     add_products(call, products);
   }
-  layer.sums ? add_words(call, sums) : add_bytes(call, sums);
-}
-
-void LayerRows::Data::add_read(const Call& call, std::span<const uint32_t> pixels) {
-  add_read(call, 0, pixels);
+  if (layer.sums)
+    add_words(call, sums);
+  else if (writes_wide(layer, forms))
+    add_bytes<LayerWriteBytesWide>(call, sums, bytes_wide);
+  else
+    add_bytes<LayerWriteBytes>(call, sums, bytes);
 }
 
 /// The words of one operand, each answered `pixels` times.
-void LayerRows::Data::add_read(const Call& call, uint32_t operand,
-                               std::span<const uint32_t> pixels) {
+template <class Chip>
+void LayerRows::Data::add_read(const Call& call, uint32_t operand, std::span<const uint32_t> pixels,
+                               std::vector<typename Chip::template Cols<Fp>>& rows) {
   const vm::Layer& layer = layers.layer(call.layer);
   const Fp(&fixed)[16] = layers.entry(call.layer).tuple;
   const bool is_b = operand == 1;
@@ -252,15 +301,12 @@ void LayerRows::Data::add_read(const Call& call, uint32_t operand,
   const Fp taps =
       fp(layer.kind == vm::Layer::Kind::kLinear ? static_cast<uint32_t>(layer.taps.size()) : 0);
   for (uint32_t quad = 0; quad < layer.quads; ++quad)
-    for (uint32_t p = 0; p < positions; ++p) {
+    for (uint32_t p = 0; p < positions; p += Chip::kLanes) {
       const size_t at = size_t{quad} * positions + p;
-      const vm::Access& found = reads[at];
-      LayerRead::Cols<Fp>& row = read.emplace_back();
+      typename Chip::template Cols<Fp>& row = rows.emplace_back();
       row.first = fp(at == 0);
       row.start = fp(p == 0);
-      row.real = Fp::one();
       row.clk = fp(call.clk);
-      row.operand = fp(operand);
       row.place =
           fp((is_b ? call.b + b_offset(layer, quad, p) : call.in + in_offset(layer, quad, p)) / 4);
       row.left = fp(positions - p);
@@ -269,11 +315,14 @@ void LayerRows::Data::add_read(const Call& call, uint32_t operand,
       row.step = fixed[is_b ? 8 : 4];
       row.jump = fixed[is_b ? 9 : 5];
       row.zero = zero;
-      row.word = bytes_of(found.value);
-      row.time = fp(found.time);
-      row.age_hi = fp((call.clk * 4 + operand - found.time - 1) >> 16);
+      for (uint32_t i = 0; i < std::min(Chip::kLanes, positions - p); ++i) {
+        const vm::Access& found = reads[at + i];
+        row.live[i] = Fp::one();
+        row.lane[i] = {bytes_of(found.value), fp(found.time),
+                       fp((call.clk * 4 + operand - found.time - 1) >> 16)};
+      }
       row.count = p == 0 ? taps : Fp{};
-      row.pixels = fp(pixels[at]);
+      if constexpr (Chip::kNarrow) row.any = {fp(operand), fp(pixels[at])};
     }
 }
 
@@ -356,7 +405,6 @@ void fill_write(Row& row, const Call& call, const vm::Layer& layer, const LayerI
                 uint32_t word, uint32_t q) {
   row.first = fp(word == 0 && q == 0);
   row.start = fp(q == 0);
-  row.real = Fp::one();
   row.clk = fp(call.clk);
   row.place = fp(call.out / 4 + word);
   row.left = fp(layer.rows() - q);
@@ -387,39 +435,47 @@ void for_each_row(const vm::Layer& layer, Visit visit) {
 
 }  // namespace
 
-void LayerRows::Data::add_bytes(const Call& call, std::span<const int32_t> sums) {
+template <class Chip>
+void LayerRows::Data::add_bytes(const Call& call, std::span<const int32_t> sums,
+                                std::vector<typename Chip::template Cols<Fp>>& rows) {
   const vm::Layer& layer = layers.layer(call.layer);
   const LayerImage::Entry& entry = layers.entry(call.layer);
   for_each_row(layer, [&](uint32_t word, uint32_t q, const vm::Layer::Emit* emit, size_t written) {
-    LayerWriteBytes::Cols<Fp>& row = bytes.emplace_back();
-    fill_write(row, call, layer, entry, word, q);
-    const int32_t* raw = &sums[size_t{q} * layer.outputs + 4 * word];
-    for (uint32_t i = 0; i < 4; ++i) row.raw[i] = Fp::from_signed(raw[i]);
-    if (emit == nullptr) {
-      std::ranges::copy(row.raw, row.edge);  // some step, which is not looked up
-      return;
+    const uint32_t index = q % Chip::kLanes;
+    if (index == 0) {
+      auto& row = rows.emplace_back();
+      fill_write(row, call, layer, entry, word, q);
+      for (uint32_t k = 0; k < 4; ++k) {
+        row.function[k] = fp(entry.function + layer.function_of[4 * word + k]);
+        row.bias[k] = Fp::from_signed(fixed_bias(layer, 4 * word + k));
+        for (auto& lane : row.lane)
+          lane.edge[k] = row.bias[k];  // some step, which is not looked up
+      }
     }
-    row.emit = Fp::one();
-    row.offset = fp(emit->offset / 4);
+    auto& row = rows.back();
+    auto& lane = row.lane[index];
+    row.live[index] = Fp::one();
+    const int32_t* raw = &sums[size_t{q} * layer.outputs + 4 * word];
+    for (uint32_t i = 0; i < 4; ++i) lane.edge[i] += lane.raw[i] = Fp::from_signed(raw[i]);
+    if (emit == nullptr) return;
+    lane.emit = Fp::one();
+    lane.offset = fp(emit->offset / 4);
     for (uint32_t i = 0; i < 4; ++i) {
       const uint32_t o = 4 * word + i, function = entry.function + layer.function_of[o];
       const int32_t bias = fixed_bias(layer, o), sum = raw[i] + bias;
       const uint32_t number = layers.step_of(function, sum);
       const LayerImage::Step& step = layers.step(number);
       ++counts.steps[number];
-      row.value[i] = fp(step.value);
-      row.edge[i] = Fp::from_signed(step.edge());
-      row.reach[i] = fp(step.reach());
-      row.wide[i] = Fp::from_signed(step.wide);
+      lane.value[i] = fp(step.value);
+      lane.edge[i] = Fp::from_signed(step.edge());
+      lane.reach[i] = fp(step.reach());
+      lane.wide[i] = Fp::from_signed(step.wide);
       const auto distance = static_cast<uint32_t>(std::abs(int64_t{sum} - step.edge()));
-      const uint32_t rest =
-          step.wide != 0 ? distance / LayerWriteBytes::kWideUnit : step.reach() - distance;
-      row.rest[i] = fp(rest);
-      row.from[i] = fp(step.wide != 0 ? distance % LayerWriteBytes::kWideUnit : distance);
-      row.function[i] = fp(function);
-      row.bias[i] = Fp::from_signed(bias);
+      const uint32_t rest = step.wide != 0 ? distance / Chip::kWideUnit : step.reach() - distance;
+      lane.rest[i] = fp(rest);
+      lane.from[i] = fp(step.wide != 0 ? distance % Chip::kWideUnit : distance);
     }
-    row.old = found_in_ram(call.writes[written], call.clk * 4 + 2);
+    lane.old = found_in_ram(call.writes[written], call.clk * 4 + 2);
   });
 }
 
@@ -429,6 +485,7 @@ void LayerRows::Data::add_words(const Call& call, std::span<const int32_t> sums)
   for_each_row(layer, [&](uint32_t word, uint32_t q, const vm::Layer::Emit* emit, size_t written) {
     LayerWriteWords::Cols<Fp>& row = words.emplace_back();
     fill_write(row, call, layer, entry, word, q);
+    row.real = Fp::one();
     const int32_t raw = sums[size_t{q} * layer.outputs + word];
     row.raw = Fp::from_signed(raw);
     if (emit == nullptr) return;
@@ -521,8 +578,8 @@ void LayerRows::Data::add_pair(const Call& call) {
     row.value = bytes_of(value);
     row.old = found_in_ram(call.writes[i], call.clk * 4 + 2);
   }
-  add_read(call, 0, of_a);
-  add_read(call, 1, of_b);
+  add_read<LayerRead>(call, 0, of_a, read);
+  add_read<LayerRead>(call, 1, of_b, read);
 }
 
 namespace {
@@ -535,15 +592,22 @@ Four four(const Fp* cells) {
 
 /// X that the words read have, by clk and quad.
 using OfQuads = std::map<std::pair<uint32_t, uint32_t>, Four>;
-OfQuads sums_of_activations(const Witness& witness, uint16_t chip, const LatePowers& late) {
+struct ReadChips {
+  uint16_t narrow, wide;
+};
+OfQuads sums_of_activations(const Witness& witness, const ReadChips& chips,
+                            const LatePowers& late) {
   OfQuads x;
-  for (const Table& table : witness.tables) {
-    if (table.chip != chip) continue;
-    const std::vector<Fp> made = witness.late_columns(table, LayerRead::kLateWidth, late);
-    backwards<LayerRead>(table, [&](uint64_t r, const auto& row, bool, bool) {
-      if (row.operand == Fp{} && row.count != Fp{})
-        x[{row.clk.value(), row.quads.value()}] = four(&made[20 * r]);
+  const auto add = [&]<class Chip>(const Table& table) {
+    const std::vector<Fp> made = witness.late_columns(table, Chip::kLateWidth, late);
+    backwards<Chip>(table, [&](uint64_t r, const auto& row, bool, bool) {
+      // Reading for a pair or a pool answers nothing.
+      if (row.count != Fp{}) x[{row.clk.value(), row.quads.value()}] = four(&made[20 * r]);
     });
+  };
+  for (const Table& table : witness.tables) {
+    if (table.chip == chips.narrow) add.operator()<LayerRead>(table);
+    if (table.chip == chips.wide) add.operator()<LayerReadWide>(table);
   }
   return x;
 }
@@ -576,12 +640,12 @@ void late_products(const Table& table, const LatePowers& late, OfQuads& x, Fp* o
 }
 
 struct LateProducts {
-  uint16_t read_chip;
+  ReadChips read_chips;
   std::set<uint16_t> weights_chips;
 
   void operator()(const Witness& witness, const Table& table, const LatePowers& late,
                   Fp* out) const {
-    OfQuads x = sums_of_activations(witness, read_chip, late);
+    OfQuads x = sums_of_activations(witness, read_chips, late);
     std::map<uint32_t, Four> v;  // by key
     for (const Table& other : witness.tables) {
       if (!weights_chips.contains(other.chip)) continue;
@@ -599,11 +663,12 @@ struct LateProducts {
 };
 
 struct LateProductsMemory {
-  uint16_t read_chip, weights_chip, bias_chip;
+  ReadChips read_chips;
+  uint16_t weights_chip, bias_chip;
 
   void operator()(const Witness& witness, const Table& table, const LatePowers& late,
                   Fp* out) const {
-    OfQuads x = sums_of_activations(witness, read_chip, late);
+    OfQuads x = sums_of_activations(witness, read_chips, late);
     std::map<std::pair<uint32_t, uint32_t>, Four> v;  // by clk and product
     std::map<uint32_t, Fp5> biases;                   // by clk
     for (const Table& other : witness.tables) {
@@ -632,12 +697,15 @@ struct LateProductsMemory {
 
 }  // namespace
 
-LayerRows::LayerRows(const LayerImage& layers, const vm::Segment& segment)
+LayerRows::LayerRows(const LayerImage& layers, const vm::Segment& segment, const WideForms& forms)
     : data_(std::make_shared<Data>(Data{.layers = layers,
+                                        .forms = forms,
                                         .calls = calls_of(layers, segment),
                                         .read = {},
+                                        .read_wide = {},
                                         .products = {},
                                         .bytes = {},
+                                        .bytes_wide = {},
                                         .words = {},
                                         .pools = {},
                                         .pairs = {},
@@ -675,7 +743,9 @@ std::vector<ChipRows> LayerRows::chip_rows() const {
                        &machine::count_lookups<Chip>});
       };
   add.operator()<LayerRead>(data_->read);
+  add.operator()<LayerReadWide>(data_->read_wide);
   add.operator()<LayerWriteBytes>(data_->bytes);
+  add.operator()<LayerWriteBytesWide>(data_->bytes_wide);
   add.operator()<LayerWriteWords>(data_->words);
   add.operator()<LayerPool>(data_->pools);
   add.operator()<LayerPair>(data_->pairs);
@@ -694,8 +764,9 @@ std::vector<Table> LayerRows::tables(
     // The counts live as long as the rows.
     const std::shared_ptr<const LayerCounts> counts(data_, &data_->counts);
     std::ranges::move(data_->layers.tables(circuit, group, counts), std::back_inserter(out));
-    if (data_->layers.heights()[group][static_cast<size_t>(LayerTable::kWeights)] != 0)
-      weights_chips.insert(circuit.chip(layer_chip(LayerTable::kWeights, group)));
+    for (const LayerTable table : {LayerTable::kWeights, LayerTable::kWeights64})
+      if (data_->layers.heights()[group][static_cast<size_t>(table)] != 0)
+        weights_chips.insert(circuit.chip(layer_chip(table, group)));
   }
   const auto add = [&]<ChipDefinition Chip>(
                        const std::vector<typename Chip::template Cols<Fp>>& rows,
@@ -722,25 +793,30 @@ std::vector<Table> LayerRows::tables(
     }
     ZK_CHECK(begin == rows.size());
   };
-  add.operator()<LayerRead>(data_->read, late_read);
-  add.operator()<LayerProduct>(data_->products,
-                               LateProducts{circuit.chip(LayerRead::kName), weights_chips});
-  add.operator()<LayerWriteBytes>(data_->bytes, late_write_bytes);
+  add.operator()<LayerRead>(data_->read, late_read<LayerRead>);
+  add.operator()<LayerReadWide>(data_->read_wide, late_read<LayerReadWide>);
+  const ReadChips read_chips{circuit.chip(LayerRead::kName), circuit.chip(LayerReadWide::kName)};
+  add.operator()<LayerProduct>(data_->products, LateProducts{read_chips, weights_chips});
+  add.operator()<LayerWriteBytes>(data_->bytes, late_write_bytes<LayerWriteBytes>);
+  add.operator()<LayerWriteBytesWide>(data_->bytes_wide, late_write_bytes<LayerWriteBytesWide>);
   add.operator()<LayerWriteWords>(data_->words, late_write_words);
   add.operator()<LayerPool>(data_->pools, {});
   add.operator()<LayerPair>(data_->pairs, {});
   add.operator()<LayerReadWeights>(data_->read_weights, late_read_weights);
   add.operator()<LayerProductMemory>(
-      data_->products_memory,
-      LateProductsMemory{circuit.chip(LayerRead::kName), circuit.chip(LayerReadWeights::kName),
-                         circuit.chip(LayerBias::kName)});
+      data_->products_memory, LateProductsMemory{read_chips, circuit.chip(LayerReadWeights::kName),
+                                                 circuit.chip(LayerBias::kName)});
   add.operator()<LayerBias>(data_->biases, late_bias);
   return out;
 }
 
-std::map<std::string, uint64_t> layer_rows(const vm::Layer& layer) {
+std::map<std::string, uint64_t> layer_rows(const vm::Layer& layer, const WideForms& forms) {
   std::map<std::string, uint64_t> rows;
-  rows[LayerRead::kName] = layer.words_read() - layer.weight_words() - layer.bias_words();
+  if (reads_wide(layer, forms))
+    rows[LayerReadWide::kName] =
+        uint64_t{layer.quads} * rows_for(layer.positions, LayerReadWide::kLanes);
+  else
+    rows[LayerRead::kName] = layer.words_read() - layer.weight_words() - layer.bias_words();
   if (layer.memory_weights) {
     rows[LayerReadWeights::kName] = layer.weight_words() / 4;
     rows[LayerProductMemory::kName] = layer.products_summed();
@@ -748,7 +824,9 @@ std::map<std::string, uint64_t> layer_rows(const vm::Layer& layer) {
   } else if (layer.products_summed() != 0) {
     rows[LayerProduct::kName] = layer.products_summed();
   }
-  rows[writer_of(layer)] = layer.written_rows();
+  rows[writer_of(layer, forms)] = writes_wide(layer, forms)
+                                      ? uint64_t{layer.output_words()} * rows_of_word(layer, forms)
+                                      : layer.written_rows();
   return rows;
 }
 
@@ -761,18 +839,62 @@ bool is_of_weights(std::string_view chip) {
   return chip == LayerReadWeights::kName || chip == LayerBias::kName;
 }
 
-uint64_t weight_rows(const vm::Layer& layer) {
-  constexpr uint32_t kOutputs = WeightsTable::kOutputs;
-  if (layer.memory_weights) return 0;
-  return layer.products_summed() * ((layer.group_outputs() + kOutputs - 1) / kOutputs);
-}
-
-LayerJobs layer_jobs(const LayerImage& layers, const vm::Segment& segment) {
+LayerJobs layer_jobs(const LayerImage& layers, const vm::Segment& segment, const WideForms& forms) {
   LayerJobs jobs;
   for (const Call& call : calls_of(layers, segment))
-    for (const auto& [chip, rows] : layer_rows(layers.layer(call.layer)))
+    for (const auto& [chip, rows] : layer_rows(layers.layer(call.layer), forms))
       jobs[chip].push_back(rows);
   return jobs;
+}
+
+namespace {
+
+/// Cells that these calls commit to in one chip's two forms.
+template <ChipDefinition Narrow, ChipDefinition Wide>
+uint64_t cells_of(std::span<const vm::Layer* const> calls, const WideForms& forms) {
+  static const uint32_t kColumns[] = {committed_columns(record_chip<Narrow>().key),
+                                      committed_columns(record_chip<Wide>().key)};
+  std::vector<uint64_t> jobs[2];
+  for (const vm::Layer* layer : calls)
+    for (const auto& [chip, rows] : layer_rows(*layer, forms)) {
+      if (chip == Narrow::kName) jobs[0].push_back(rows);
+      if (chip == Wide::kName) jobs[1].push_back(rows);
+    }
+  uint64_t cells = 0;
+  for (size_t form = 0; form < 2; ++form)
+    if (!jobs[form].empty())
+      for (const uint8_t log_height : heights_for_jobs(jobs[form]))
+        cells += ((uint64_t{1} << log_height) + kTablePrice) * kColumns[form];
+  return cells;
+}
+
+}  // namespace
+
+WideForms forms_among(const std::set<std::string>& chips) {
+  WideForms forms;
+  if (chips.contains(LayerReadWide::kName)) forms.read = kCheaperForms.read;
+  if (chips.contains(LayerWriteBytesWide::kName))
+    forms.write = chips.contains(LayerWriteBytes::kName) ? kCheaperForms.write : kAllWide.write;
+  return forms;
+}
+
+WideForms choose_forms(std::span<const vm::Layer* const> calls) {
+  WideForms best;
+  uint64_t reading = UINT64_MAX, writing = UINT64_MAX;
+  // If a few short runs are left over, they need no table of their own.
+  for (const WideForms& forms : {WideForms{}, kCheaperForms, kAllWide}) {
+    const uint64_t read = cells_of<LayerRead, LayerReadWide>(calls, forms);
+    const uint64_t write = cells_of<LayerWriteBytes, LayerWriteBytesWide>(calls, forms);
+    if (read < reading) reading = read, best.read = forms.read;
+    if (write < writing) writing = write, best.write = forms.write;
+  }
+  return best;
+}
+
+WideForms choose_forms(const LayerImage& layers, const vm::Segment& segment) {
+  std::vector<const vm::Layer*> calls;
+  for (const Call& call : calls_of(layers, segment)) calls.push_back(&layers.layer(call.layer));
+  return choose_forms(calls);
 }
 
 }  // namespace zkvm::stark::machine

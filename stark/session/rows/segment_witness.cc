@@ -90,7 +90,7 @@ class Tables {
         segment_(segment),
         pages_(std::make_shared<Pages>(segment)) {}
 
-  void add_chips(std::vector<ChipRows> chips, const ChipHeights& heights);
+  void add_chips(std::vector<ChipRows> chips, const ChipHeights& heights, const WideForms& forms);
   void add_fixed_tables();
   void add_bank(const BankUse& use);
   Witness take() && {
@@ -167,10 +167,11 @@ void Tables::count_refreshes() {
   }
 }
 
-void Tables::add_chips(std::vector<ChipRows> list, const ChipHeights& heights) {
+void Tables::add_chips(std::vector<ChipRows> list, const ChipHeights& heights,
+                       const WideForms& forms) {
   std::vector<ChipRows> counted = list;
   if (calls_layers(segment_)) {
-    const LayerRows layers(image_.layers(), segment_);
+    const LayerRows layers(image_.layers(), segment_, forms);
     std::ranges::move(layers.chip_rows(), std::back_inserter(counted));
     std::ranges::move(layers.tables(circuit_, heights), std::back_inserter(witness_.tables));
   }
@@ -329,11 +330,11 @@ std::vector<TableSpec> place_tables(const Circuit& circuit, const ChipHeights& h
 Witness segment_witness(const MachineProgram& program, const Circuit& circuit,
                         std::span<const BankUse> uses, const BankWords& memory,
                         const vm::Segment& segment, const ChipHeights& heights,
-                        std::vector<PublicInteraction> publics) {
+                        const WideForms& forms, std::vector<PublicInteraction> publics) {
   Tables tables(program, circuit, memory, segment);
   tables.add_chips(
-      chip_rows(program.program, program.image.program(), program.image.layers(), segment),
-      heights);
+      chip_rows(program.program, program.image.program(), program.image.layers(), segment), heights,
+      forms);
   tables.add_fixed_tables();
   for (const BankUse& use : uses) tables.add_bank(use);
   Witness witness = std::move(tables).take();

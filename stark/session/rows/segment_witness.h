@@ -49,11 +49,12 @@ using ChipHeights = std::map<std::string, std::vector<uint8_t>>;
                                                   const ChipHeights& heights);
 
 /// The witness of a segment; it has the tables of place_tables(). `heights`: chip_heights() of the
-/// segment's count_rows(). `memory`: the banks' words at the segment's start. All but `publics`
+/// segment's count_rows(), `forms`: those of its jobs. `memory`: the banks' words at the segment's start. All but `publics`
 /// must outlive the witness, unchanged: tables read them.
 [[nodiscard]] Witness segment_witness(const MachineProgram& program, const Circuit& circuit,
                                       std::span<const BankUse> uses, const BankWords& memory,
                                       const vm::Segment& segment, const ChipHeights& heights,
+                                      const WideForms& forms,
                                       std::vector<PublicInteraction> publics);
 
 /// The tables of these banks alone: enough to commit the trees that the segment shares with others.

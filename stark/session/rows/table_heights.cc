@@ -84,7 +84,6 @@ uint32_t committed_columns(const ChipKey& chip) {
 }
 
 std::vector<uint8_t> heights_for_jobs(std::span<const uint64_t> jobs) {
-  constexpr uint64_t kTablePrice = 1u << 11;  // in rows: what another table takes beside its cells
   const auto rows = std::accumulate(jobs.begin(), jobs.end(), uint64_t{0});
   ZK_CHECK(rows > 0);
   const auto log_for = [](uint64_t n) {

@@ -29,6 +29,9 @@ struct RowsToPlace {
 /// Committed columns of each height in use: blind column, its half pair, running sum, quotient.
 inline constexpr uint32_t kHeightColumns = 19;
 
+/// What another table of jobs takes beside its cells, in rows.
+inline constexpr uint64_t kTablePrice = 1u << 11;
+
 /// Heights (log2) of tables for these jobs, each of which must be in one: table by table, each takes as
 /// many in turn as it has room for. REQUIRES: at most 2^kMaxLogHeight rows each, and some.
 [[nodiscard]] std::vector<uint8_t> heights_for_jobs(std::span<const uint64_t> jobs);

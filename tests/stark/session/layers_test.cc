@@ -1,6 +1,7 @@
 // Calls of layers are proven: the witness satisfies the circuit, and the proof verifies.
 #include <gmock/gmock.h>
 
+#include <array>
 #include <cstdlib>
 #include <limits>
 #include <map>
@@ -27,7 +28,9 @@ TEST(Layers, OfOneDenseLayer) {
   EXPECT_EQ(proven.execution.journal, layers.journal());
 }
 
-/// Twenty layers a guest. More guests: ZKVM_LAYER_GUESTS=1000.
+constexpr WideForms kNarrow;
+
+/// Twenty layers a guest, in the forms by turns. More guests: ZKVM_LAYER_GUESTS=1000.
 TEST(Layers, OfRandomGeometry) {
   const char* asked = std::getenv("ZKVM_LAYER_GUESTS");
   const uint64_t guests = asked != nullptr ? std::strtoull(asked, nullptr, 10) : 12;
@@ -37,9 +40,10 @@ TEST(Layers, OfRandomGeometry) {
     for (int i = 0; i < 20; ++i) list.push_back(random.layer());
     const LayerGuest layers(std::move(list), seed);
     Guest guest = Guest::of(layers.elf());
-    EXPECT_EQ(check_execution(guest, {}, {}), "") << "seed " << seed;
     SessionOptions options;
     options.params = quick_params();
+    options.forms = std::array{kAllWide, kNarrow, kCheaperForms}[seed % 3];
+    EXPECT_EQ(check_execution(guest, {}, options), "") << "seed " << seed;
     const Proven proven = prove_execution(guest, {}, options);
     EXPECT_EQ(proven.execution.journal, layers.journal());
   }
@@ -319,16 +323,70 @@ TEST(Layers, InSeveralTables) {
   for (uint32_t p = 0; p < layer.positions; ++p) layer.emits.push_back({p, 4 * p});
   const LayerGuest layers(std::vector<vm::Layer>(7, layer), 5);
   Guest guest = Guest::of(layers.elf());
-  EXPECT_EQ(check_execution(guest, {}, {}), "");
   SessionOptions options;
   options.params = quick_params();
+  const auto expect = [&](const char* chip, uint64_t rows, uint64_t height) {
+    EXPECT_EQ(check_execution(guest, {}, options), "");
+    const Proven proven = prove_execution(guest, {}, options);
+    EXPECT_EQ(proven.execution.journal, layers.journal());
+    const auto found = std::ranges::find(proven.stats.chips, chip, &SessionStats::Chip::name);
+    ASSERT_NE(found, proven.stats.chips.end());
+    EXPECT_EQ(found->rows, rows);
+    EXPECT_EQ(found->height, height);
+  };
+  expect(chips::LayerReadWide::kName, 2450, 4096);  // of itself
+  options.forms = kNarrow;
+  expect(chips::LayerRead::kName, 9800, 8192 + 4096);
+}
+
+/// Wide forms are for those whose tables become less, least heights included.
+TEST(Layers, FormsAreTheCheaperOnes) {
+  vm::Layer layer = dense_layer(2, 8, 4);
+  const auto expect = [&](size_t calls, uint32_t positions, bool read, bool write) {
+    layer.positions = positions;
+    const WideForms forms = choose_forms(std::vector<const vm::Layer*>(calls, &layer));
+    EXPECT_EQ(forms.read != WideForms::kNever, read) << calls << " of " << positions;
+    EXPECT_EQ(forms.write != WideForms::kNever, write) << calls << " of " << positions;
+  };
+  expect(1, 1, false, false);
+  expect(1, 2000, false, false);
+  expect(1, 4100, true, false);  // 2^14 rows, or 2^12 wide ones
+  expect(1, 8200, true, true);
+  expect(1000, 100, true, true);
+  expect(10000, 2, false, false);
+  expect(5000, 4, true, false);
+  expect(5000, 7, true, true);
+  layer.sums = true;
+  layer.function_of.clear();
+  expect(5000, 7, true, false);
+}
+
+/// Of 64 outputs a row, the last one not full, beside those of 16.
+TEST(Layers, WeightsInTwoTables) {
+  const LayerGuest layers(
+      {dense_layer(150, 1020, 1), dense_layer(3, 8, 2), dense_layer(20, 72, 3)});
+  ASSERT_TRUE(pays_weights64(layers.layers));
+  Guest guest = Guest::of(layers.elf());
+  EXPECT_EQ(guest.image->layers().weights_rows(0), (std::array<uint64_t, 2>{0, 150 * 16}));
+  EXPECT_EQ(guest.image->layers().weights_rows(1), (std::array<uint64_t, 2>{3, 0}));
+  EXPECT_EQ(guest.image->layers().weights_rows(2), (std::array<uint64_t, 2>{20 * 5, 0}));
+  SessionOptions options;
+  options.params = quick_params();
+  EXPECT_EQ(check_execution(guest, {}, options), "");
   const Proven proven = prove_execution(guest, {}, options);
   EXPECT_EQ(proven.execution.journal, layers.journal());
-  const auto read =
-      std::ranges::find(proven.stats.chips, chips::LayerRead::kName, &SessionStats::Chip::name);
-  ASSERT_NE(read, proven.stats.chips.end());
-  EXPECT_EQ(read->rows, 9800u);
-  EXPECT_EQ(read->height, 8192u + 4096u);
+}
+
+TEST(Layers, SecondTablesOfWeightsAreForMany) {
+  const auto pays = [](uint32_t quads, uint32_t outputs) {
+    return pays_weights64(std::vector{dense_layer(quads, outputs, 1)});
+  };
+  EXPECT_FALSE(pays(1, 4));
+  EXPECT_FALSE(pays(100, 64 * 8));  // 2^12 rows of 16 outputs suffice
+  EXPECT_FALSE(pays(200, 64 * 8));  // 2^13
+  EXPECT_TRUE(pays(300, 64 * 8));
+  EXPECT_TRUE(pays(3000, 48));
+  EXPECT_FALSE(pays(6000, 32));  // half of a row of 64
 }
 
 /// So many steps that both tables of them have some; outputs that use the one and the other.
