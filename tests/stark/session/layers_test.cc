@@ -366,15 +366,17 @@ TEST(Layers, WeightsInTwoTables) {
   const LayerGuest layers(
       {dense_layer(150, 1020, 1), dense_layer(3, 8, 2), dense_layer(20, 72, 3)});
   ASSERT_TRUE(pays_weights64(layers.layers));
-  Guest guest = Guest::of(layers.elf());
-  EXPECT_EQ(guest.image->layers().weights_rows(0), (std::array<uint64_t, 2>{0, 150 * 16}));
-  EXPECT_EQ(guest.image->layers().weights_rows(1), (std::array<uint64_t, 2>{3, 0}));
-  EXPECT_EQ(guest.image->layers().weights_rows(2), (std::array<uint64_t, 2>{20 * 5, 0}));
-  SessionOptions options;
-  options.params = quick_params();
-  EXPECT_EQ(check_execution(guest, {}, options), "");
-  const Proven proven = prove_execution(guest, {}, options);
-  EXPECT_EQ(proven.execution.journal, layers.journal());
+  for (const uint64_t group_cells : {kGroupCells, uint64_t{1}}) {  // one group, or one of each
+    Guest guest = Guest::of(layers.elf(), group_cells);
+    EXPECT_EQ(guest.image->layers().weights_rows(0), (std::array<uint64_t, 2>{0, 150 * 16}));
+    EXPECT_EQ(guest.image->layers().weights_rows(1), (std::array<uint64_t, 2>{3, 0}));
+    EXPECT_EQ(guest.image->layers().weights_rows(2), (std::array<uint64_t, 2>{20 * 5, 0}));
+    SessionOptions options;
+    options.params = quick_params();
+    EXPECT_EQ(check_execution(guest, {}, options), "");
+    const Proven proven = prove_execution(guest, {}, options);
+    EXPECT_EQ(proven.execution.journal, layers.journal());
+  }
 }
 
 TEST(Layers, SecondTablesOfWeightsAreForMany) {
