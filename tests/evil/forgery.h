@@ -26,7 +26,6 @@
 #include "stark/chips/layer/layer_tables.h"
 #include "stark/chips/layer/product.h"
 #include "stark/chips/layer/read.h"
-#include "stark/chips/layer/read_weights.h"
 #include "stark/chips/memory/bank.h"
 #include "stark/chips/tables/byte_table.h"
 #include "stark/chips/tables/program_table.h"
@@ -259,12 +258,13 @@ class Forgery {
   /// Whether a table's late columns depend on those of another chip.
   [[nodiscard]] bool follows(size_t table, std::string_view other) const {
     using namespace chips;
-    if (name(table) == LayerProduct::kName)
-      return other == LayerRead::kName || other == WeightsTable::kName;
-    if (name(table) == LayerProductMemory::kName)
-      return other == LayerRead::kName || other == LayerReadWeights::kName ||
-             other == LayerBias::kName;
-    return false;
+    if (name(table) != LayerProduct::kName && name(table) != LayerProductMemory::kName)
+      return false;
+    // In all forms, of all groups.
+    const auto is_of = [&](std::string_view chip) {
+      return other.find(chip) != std::string_view::npos;
+    };
+    return is_of(LayerRead::kName) || is_of(WeightsTable::kName) || is_of(LayerBias::kName);
   }
   /// Makes late columns anew, where something changed that they may depend on.
   void follow_late() {

@@ -70,9 +70,10 @@ TEST(Layers, OfWeightsInMemory) {
       list.push_back(seed % 2 == 1 && random.one_in(4) ? random.layer() : of_memory(random));
     const LayerGuest layers(std::move(list), seed);
     Guest guest = Guest::of(layers.elf());
-    EXPECT_EQ(check_execution(guest, {}, {}), "") << "seed " << seed;
     SessionOptions options;
     options.params = quick_params();
+    options.forms = std::array{kAllWide, kNarrow, kCheaperForms}[seed % 3];
+    EXPECT_EQ(check_execution(guest, {}, options), "") << "seed " << seed;
     const Proven proven = prove_execution(guest, {}, options);
     EXPECT_EQ(proven.execution.journal, layers.journal());
   }
