@@ -148,8 +148,8 @@ struct ProveOptions {
   uint64_t segment_cycles = 0;
 
   // The memory, in bytes, that the prover cuts segments for; 0: half of what the machine has, or of
-  // the limit of the control group (cgroup) if that is less. The shortest segments that are chosen,
-  // 2^16 instructions, may need more.
+  // the limit of the control group (cgroup) if that is less. If the shortest segments, 2^16
+  // instructions or a call of a layer, need more, that is an error.
   uint64_t memory_limit = 0;
 
   // A folder that keeps finished segments, made if it is not there, so that the same call goes on

@@ -159,7 +159,7 @@ Result<void> check_bank_uses(const BankMap& banks, std::span<const BankUse> uses
   if (uses.empty() || uses[0].bank != kMachineBank || uses[0].constant)
     return fail(ErrorCode::kStatement, "bank uses: the machine bank is missing");
   for (size_t i = 1; i < uses.size(); ++i) {
-    if (!banks.contains(uses[i].bank))
+    if (uses[i].bank != kMachineBank && !banks.contains(uses[i].bank))
       return fail(ErrorCode::kStatement,
                   fmt::format("bank use {}: expected a bank of 0..{}, found {}", i, banks.count(),
                               uses[i].bank));

@@ -75,9 +75,9 @@ inline constexpr size_t kMaxLayerGroups = 64;
 
 /// The roots of the trees of fixed columns at one rate.
 struct ImageRoots {
-  std::vector<Digest> volumes;  // as many as the runs' columns fill
-  Digest root{};                // of the slot `image`, which every segment has
-  std::vector<Digest> layers;   // of the slots of groups of layers
+  std::vector<Digest> volumes;      // as many as the runs' columns fill
+  Digest root{};                    // of the slot `image`, which every segment has
+  std::vector<Digest> layers = {};  // of the slots of groups of layers
   bool operator==(const ImageRoots&) const = default;
 };
 
@@ -94,11 +94,11 @@ struct Image {
   uint8_t log_blowup = 1;  // of `volumes` and `root`: of these trees
   uint32_t entry = 0;      // for display: the machine bank, in the slot `image`, holds it
   uint8_t log_program = kMinLogFixed;
-  std::vector<Run> runs;        // by base, as long as can be
-  std::vector<Digest> volumes;  // roots; as many as the runs' columns fill
-  Digest root{};                // of the slot `image`, which every segment has
-  std::vector<LayerHeights> layer_heights;  // of each group of layers; none without layers
-  std::vector<Digest> layers;               // of their slots
+  std::vector<Run> runs;                         // by base, as long as can be
+  std::vector<Digest> volumes;                   // roots; as many as the runs' columns fill
+  Digest root{};                                 // of the slot `image`, which every segment has
+  std::vector<LayerHeights> layer_heights = {};  // of each group of layers; none without layers
+  std::vector<Digest> layers = {};               // of their slots
 
   /// Of the same columns' trees at the next lower rate, if there are such: proofs of that rate read
   /// those, and all others need not make them.

@@ -26,6 +26,7 @@
 #include "stark/chips/rv32im/transfer.h"
 #include "stark/machine/circuit.h"
 #include "stark/session/execution_params.h"
+#include "stark/session/host_memory.h"
 #include "stark/session/image/program_image.h"
 #include "stark/session/image/program_rows.h"
 #include "stark/session/proof_memory.h"
@@ -135,15 +136,16 @@ struct SegmentKind {
   uint64_t cycles = 0;
   uint64_t count = 1;
   std::vector<uint64_t> calls = {};  // of each layer
+  uint64_t cost = 0;
 };
 
 /// First, last, and those between, where no layers are called.
 std::vector<SegmentKind> kinds_of(uint64_t cycles, uint64_t most) {
   const uint64_t segments = (cycles + most - 1) / most;
-  if (segments == 1) return {{cycles}};
-  std::vector<SegmentKind> kinds = {{most}};
+  std::vector<SegmentKind> kinds = {{std::min(cycles, most)}};
   if (segments > 2) kinds.push_back({most, segments - 2});
-  kinds.push_back({cycles - (segments - 1) * most});
+  if (segments > 1) kinds.push_back({cycles - (segments - 1) * most});
+  for (SegmentKind& kind : kinds) kind.cost = kind.cycles * kCellsPerTick;
   return kinds;
 }
 
@@ -162,6 +164,7 @@ std::vector<SegmentKind> kinds_of(const vm::RunResult& run, const vm::SegmentLim
   std::vector<bool> called(costs.once.size());
   uint64_t cost = 0, done = 0;
   const auto cut = [&] {
+    now.cost = cost;
     const auto same = std::ranges::find_if(kinds, [&](const SegmentKind& other) {
       return other.cycles == now.cycles && other.calls == now.calls;
     });
@@ -259,17 +262,19 @@ RowCounts estimate_rows(const vm::Program& program, const vm::RunResult& run, ui
   return rows;
 }
 
-Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunResult& run,
-                                     const SessionOptions& options) {
-  const auto layers = LayerImage::of(program.layers, kImageRate);
-  if (!layers) return propagate(layers);
-  Image image = image_without_roots(program, *layers);
+namespace {
+
+/// `largest`: the cost of the segment that takes most memory.
+Result<ProofEstimate> estimate_in_segments(const vm::Program& program, const LayerImage& layers,
+                                           const vm::RunResult& run, const SessionOptions& options,
+                                           const vm::SegmentLimits& limits, uint64_t& largest) {
+  Image image = image_without_roots(program, layers);
   image.log_blowup = std::max(
       kImageRate, options.log_blowup != 0 ? options.log_blowup : options.weights.lowest_rate);
-  const std::vector<SegmentKind> kinds = kinds_of(run, segment_limits(options, *layers));
+  const std::vector<SegmentKind> kinds = kinds_of(run, limits);
   ProofEstimate out;
   std::vector<std::vector<BankUse>> all_uses;
-  for (const SegmentKind& kind : kinds) all_uses.push_back(uses_of(image, *layers, run, kind));
+  for (const SegmentKind& kind : kinds) all_uses.push_back(uses_of(image, layers, run, kind));
   std::vector<std::vector<BankUse>*> linked;
   for (auto& uses : all_uses) linked.push_back(&uses);
   link_banks(linked);
@@ -321,17 +326,38 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
       choose_execution_params(shapes_for, wish, options.security_bits, options.weights);
   if (!chosen) return tl::unexpected<Error>(chosen.error());
   out.params = chosen->params;
-  MemoryUse memory{.program_bytes = program_bytes(program)};
+  MemoryUse memory{.program_bytes = program_bytes(program), .layer_lists = layers.memory()};
   for (size_t i = 0; i < kinds.size(); ++i) {
     const auto shape = make_shape(shapes[i].key, out.params, shapes[i].tables);
     if (!shape) return tl::unexpected<Error>(shape.error());
     out.proof_bytes += kinds[i].count * estimate_proof_bytes(*shape);
-    memory.largest_segment =
-        std::max(memory.largest_segment, prover_memory(*shape, job_bytes[i]) + record_bytes[i]);
+    const uint64_t bytes = prover_memory(*shape, job_bytes[i]) + record_bytes[i];
+    if (bytes <= memory.largest_segment) continue;
+    memory.largest_segment = bytes;
+    largest = kinds[i].cost;
   }
   memory.proof_bytes = out.proof_bytes;
   out.memory = estimate_memory(memory);
   return out;
+}
+
+}  // namespace
+
+Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunResult& run,
+                                     const SessionOptions& options) {
+  const auto layers = LayerImage::of(program.layers, kImageRate);
+  if (!layers) return propagate(layers);
+  vm::SegmentLimits limits = segment_limits(options, *layers);
+  const uint64_t most = options.memory_bytes ? options.memory_bytes : machine_memory();
+  for (;;) {
+    uint64_t largest = 0;
+    auto out = estimate_in_segments(program, *layers, run, options, limits, largest);
+    if (!out || out->memory <= most || options.segment_cycles != 0) return out;
+    const double excess = static_cast<double>(out->memory) / static_cast<double>(most);
+    const uint64_t cost = smaller_cost(std::min(limits.cost, largest), excess);
+    if (cost >= limits.cost) return out;
+    limits.cost = cost;
+  }
 }
 
 uint64_t committed_cells(const Circuit& circuit, std::span<const TableSpec> tables) {

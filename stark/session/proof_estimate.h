@@ -23,10 +23,10 @@ namespace zkvm::stark::machine {
 struct ProofEstimate {
   size_t segments = 0;
   Params params;
-  uint64_t cells = 0;          // committed, of all segments
-  uint64_t memory = 0;         // at the peak, in bytes
-  uint64_t proof_bytes = 0;    // of all segments' proofs
-  uint64_t banks = 0;          // uses of banks, of all segments
+  uint64_t cells = 0;        // committed, of all segments
+  uint64_t memory = 0;       // at the peak, in bytes
+  uint64_t proof_bytes = 0;  // of all segments' proofs
+  uint64_t banks = 0;        // uses of banks, of all segments
 };
 
 /// Bytes of what is kept of a program: three copies of its contents, and its layers.

@@ -29,6 +29,7 @@ namespace {
 constexpr uint64_t kBytesPerTick = 1024;
 constexpr uint64_t kBytesPerProof = 256u << 20;
 constexpr uint32_t kLeastTicks = 1u << 16;
+constexpr uint64_t kLeastCost = kLeastTicks * kCellsPerTick;
 
 /// Raised when the same key and tables come to hold other rows (how rows are sorted into tables,
 /// what fill() chooses), or when the protocol comes to open them elsewhere. Two witnesses must never
@@ -126,13 +127,10 @@ Result<Session> Session::plan(const vm::Program& program, ProgramImage& image, c
     auto ok = session.choose_params(excess);
     if (ok) return session;
     const SegmentPlan& largest = session.plans_[excess.segment];
-    constexpr uint64_t kLeast = kLeastTicks * kCellsPerTick;
-    if (excess.times == 0 || session.options_.segment_cycles != 0 || largest.cost <= kLeast ||
+    if (excess.times == 0 || session.options_.segment_cycles != 0 || largest.cost <= kLeastCost ||
         !session.what_is_whole(excess.segment).empty())
       return propagate(ok);
-    const double shorter =
-        static_cast<double>(largest.cost) / std::clamp(1.05 * excess.times, 1.05, 8.0);
-    session.limits_.cost = std::max(kLeast, static_cast<uint64_t>(shorter));
+    session.limits_.cost = smaller_cost(largest.cost, excess.times);
     session.plans_.clear();
     session.io_.console = {};  // it has had it all
   }
@@ -283,7 +281,8 @@ std::string Session::what_is_whole(size_t index) const {
 
 Result<void> Session::check_memory(const Shapes& made, Excess& excess) {
   MemoryUse use{.proof_bytes = execution_.journal.size(),
-                .program_bytes = program_bytes(*program_)};
+                .program_bytes = program_bytes(*program_),
+                .layer_lists = image_->layers().memory()};
   std::vector<Shape> shapes;
   for (const SegmentShape& segment : made.shapes) {
     auto shape = make_shape(segment.key, params_, segment.tables);
@@ -321,6 +320,11 @@ Result<void> Session::check_memory(const Shapes& made, Excess& excess) {
                           limit >> 20));
 }
 
+uint64_t smaller_cost(uint64_t cost, double excess) {
+  const double smaller = static_cast<double>(cost) / std::clamp(1.05 * excess, 1.05, 3.0);
+  return std::max(kLeastCost, static_cast<uint64_t>(smaller));
+}
+
 vm::SegmentLimits segment_limits(const SessionOptions& options, const LayerImage& layers) {
   vm::SegmentLimits out;
   out.costs = layer_costs(layers);
@@ -334,7 +338,8 @@ vm::SegmentLimits segment_limits(const SessionOptions& options, const LayerImage
   const uint64_t affordable = (memory - std::min(memory, kBytesPerProof)) / bytes_per_tick;
   const uint64_t ticks = std::max<uint64_t>(affordable, kLeastTicks);
   out.clk = static_cast<uint32_t>(std::min<uint64_t>(ticks, vm::kMaxClk));
-  out.cost = ticks * kCellsPerTick;
+  // Calls take less memory than instructions of as many cells: how much less, the session finds out.
+  out.cost = 4 * ticks * kCellsPerTick;
   return out;
 }
 

@@ -66,6 +66,9 @@ struct SessionOptions {
 [[nodiscard]] vm::SegmentLimits segment_limits(const SessionOptions& options,
                                                const LayerImage& layers);
 
+/// What segments may cost where one of this cost takes so many times the memory that it may.
+[[nodiscard]] uint64_t smaller_cost(uint64_t cost, double excess);
+
 /// What a segment hands out: beside image, journal and exit code all that its verifier needs.
 struct SegmentProof {
   uint32_t journal_end = 0;   // words of the journal that are written when it ends

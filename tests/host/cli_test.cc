@@ -422,6 +422,18 @@ TEST(OtherFiles, AreNamed) {
   }
 }
 
+#ifdef NDEBUG  // sanitizers take memory of their own
+TEST(Prove, TakesTheMemoryThatRunSays) {
+  const TemporaryFolder folder;
+  write_text(folder / "in", words({0}));
+  const std::string input = folder / "in";
+  const auto said = parsed(zkvm({"run", kGuest, "-i", input, "--json"}))["proof"];
+  const auto proven = parsed(zkvm({"prove", kGuest, "-i", input, "-o", folder / "r", "--json"}));
+  const double taken = proven["peak_rss_bytes"], expected = said["memory"];
+  EXPECT_NEAR(taken / expected, 1, 0.2) << taken;
+}
+#endif
+
 // Whatever a command prints: where it does not arrive, the command fails and says so.
 TEST(StandardOutput, ThatIsFullOrClosedIsAnError) {
   const TemporaryFolder folder;

@@ -191,11 +191,19 @@ uint64_t LayerImage::Group::many_steps() const {
   return steps - full > full / 2 ? steps : full;
 }
 
-LayerHeights LayerImage::Group::heights() const {
+/// A network of several groups is proven in segments of millions of cells, perhaps in many: their
+/// queries, which tables of 2^12 rows with next columns would double, weigh more than longer tables.
+LayerHeights LayerImage::Group::heights(bool several) const {
   LayerHeights out{};
-  for (size_t t = 0; t < kLayerTables; ++t)
-    if (const uint64_t count = rows(static_cast<LayerTable>(t)); count != 0)
-      out[t] = std::max(kMinLogLayers, static_cast<uint8_t>(std::bit_width(count - 1)));
+  for (size_t t = 0; t < kLayerTables; ++t) {
+    const auto table = static_cast<LayerTable>(t);
+    const uint64_t count = rows(table);
+    if (count == 0) continue;
+    const bool next = table == LayerTable::kWeights || table == LayerTable::kWeights64 ||
+                      table == LayerTable::kPowers;
+    const uint8_t least = several && next ? kMinLogLayers + 1 : kMinLogLayers;
+    out[t] = std::max(least, static_cast<uint8_t>(std::bit_width(count - 1)));
+  }
   return out;
 }
 
@@ -206,7 +214,7 @@ size_t LayerImage::group_of(size_t layer) const {
 
 std::vector<LayerHeights> LayerImage::heights() const {
   std::vector<LayerHeights> out;
-  for (const Group& group : groups_) out.push_back(group.heights());
+  for (const Group& group : groups_) out.push_back(group.heights(groups_.size() > 1));
   return out;
 }
 
@@ -489,7 +497,7 @@ std::vector<Slot::Row> LayerImage::slot_rows(size_t group) const {
       PairBytesTable::kSlots[0].width, OperandsTable::kSlots[0].width,
       ProductsTable::kSlots[0].width,  ManyStepsTable::kSlots[0].width,
       Weights64Table::kSlots[0].width};
-  const LayerHeights heights = groups_[group].heights();
+  const LayerHeights heights = groups_[group].heights(groups_.size() > 1);
   std::map<uint8_t, uint16_t, std::greater<>> width;
   for (size_t t = 0; t < kLayerTables; ++t)
     if (heights[t] != 0) width[heights[t]] = static_cast<uint16_t>(width[heights[t]] + kColumns[t]);
@@ -502,6 +510,15 @@ uint64_t LayerImage::cells(size_t group) const {
   uint64_t cells = 0;
   for (const Slot::Row& row : slot_rows(group)) cells += uint64_t{row.width} << row.log_height;
   return cells;
+}
+
+uint64_t LayerImage::memory() const {
+  uint64_t counts = steps_.size() + pair_tables_.size() * PairBytesTable::kTable;
+  for (const uint64_t of_list : rows()) counts += of_list;
+  return counts * sizeof(uint32_t) + steps_.size() * sizeof(Step) +
+         positions_.size() * sizeof(Position) + channels_.size() * sizeof(Channel) +
+         windows_.size() * sizeof(Window) + pairs_.size() * sizeof(Pair) +
+         memory_products_.size() * sizeof(Product);
 }
 
 LayerCounts LayerImage::no_counts() const {
@@ -591,7 +608,7 @@ void late_powers(const Witness&, const Table& table, const LatePowers& late, Fp*
 std::vector<Table> LayerImage::tables(const Circuit& circuit, size_t group,
                                       std::shared_ptr<const LayerCounts> shared) const {
   const Group& own = groups_[group];
-  const LayerHeights heights = own.heights();
+  const LayerHeights heights = own.heights(groups_.size() > 1);
   std::vector<Table> out;
   // fill(row, its number in the list of all groups)
   const auto add = [&]<ChipDefinition Chip>(LayerTable table, auto fill,

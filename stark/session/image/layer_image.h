@@ -55,6 +55,8 @@ class LayerImage {
   /// Fixed cells of a group's tables; of all groups'.
   [[nodiscard]] uint64_t cells(size_t group) const;
   [[nodiscard]] uint64_t cells() const;
+  /// Bytes that this and the counts of one segment take.
+  [[nodiscard]] uint64_t memory() const;
 
   /// What the tables have of a layer; numbers of rows, all groups' numbered through, and keys, which begin
   /// at 1.
@@ -147,7 +149,8 @@ class LayerImage {
     [[nodiscard]] uint64_t rows(LayerTable table) const;
     /// Steps that stand in the table of many, from the first one on; `steps` has the others.
     [[nodiscard]] uint64_t many_steps() const;
-    [[nodiscard]] LayerHeights heights() const;
+    /// `several`: there are other groups.
+    [[nodiscard]] LayerHeights heights(bool several) const;
   };
   /// How long all lists are.
   struct Sizes {

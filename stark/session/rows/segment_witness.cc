@@ -295,8 +295,14 @@ void add_jobs(RowCounts& rows, const LayerJobs& jobs) {
 ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows, uint8_t log_blowup,
                          const LayerJobs& jobs) {
   std::vector<uint8_t> present;
-  for (const ChipKey& chip : circuit.key().chips)
-    if (chip.log_height != kFreeHeight) present.push_back(chip.log_height);
+  // At rate 1/2 a table of 2^12 rows with next columns costs half as many queries again: no first one.
+  uint8_t least = kMinLogHeight + 1;
+  for (const ChipKey& chip : circuit.key().chips) {
+    if (chip.log_height == kFreeHeight) continue;
+    present.push_back(chip.log_height);
+    if (!chip.next.empty()) least = std::min(least, chip.log_height);
+  }
+  if (log_blowup > 1) least = kMinLogHeight;
   ChipHeights heights;
   std::vector<RowsToPlace> chips;
   for (const auto& [name, count] : rows) {
@@ -305,7 +311,7 @@ ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows, uint8_t 
       chips.push_back({count, committed_columns(chip)});
       continue;
     }
-    heights[name] = heights_for_jobs(jobs.at(name));
+    heights[name] = heights_for_jobs(jobs.at(name), least);
     present.insert(present.end(), heights[name].begin(), heights[name].end());
   }
   std::vector<std::vector<uint8_t>> chosen = choose_heights(chips, present, log_blowup);

@@ -83,14 +83,11 @@ uint32_t committed_columns(const ChipKey& chip) {
          static_cast<uint32_t>(5 * chip.interactions.size() + 1) / 2;
 }
 
-std::vector<uint8_t> heights_for_jobs(std::span<const uint64_t> jobs) {
+std::vector<uint8_t> heights_for_jobs(std::span<const uint64_t> jobs, uint8_t least) {
   const auto rows = std::accumulate(jobs.begin(), jobs.end(), uint64_t{0});
   ZK_CHECK(rows > 0);
-  const auto log_for = [](uint64_t n) {
-    return std::max(kMinLogHeight, static_cast<uint8_t>(std::bit_width(n - 1)));
-  };
-  const uint8_t whole = log_for(rows);
-  if (whole == kMinLogHeight) return {whole};
+  const uint8_t whole = std::max(least, static_cast<uint8_t>(std::bit_width(rows - 1)));
+  if (whole == least) return {whole};
   // Half as high, or as high as a table can be, and what is left over.
   const uint8_t log = std::min<uint8_t>(whole - 1, kMaxLogHeight);
   const uint64_t half = uint64_t{1} << log;
@@ -98,7 +95,7 @@ std::vector<uint8_t> heights_for_jobs(std::span<const uint64_t> jobs) {
   size_t count = 0;
   while (count < jobs.size() && taken + jobs[count] <= half) taken += jobs[count++];
   if (count == 0 || count == jobs.size()) return {whole};
-  std::vector<uint8_t> rest = heights_for_jobs(jobs.subspan(count));
+  std::vector<uint8_t> rest = heights_for_jobs(jobs.subspan(count), least);
   uint64_t split = half;
   for (const uint8_t other : rest) split += (uint64_t{1} << other) + kTablePrice;
   if (whole <= kMaxLogHeight && split >= uint64_t{1} << whole) return {whole};

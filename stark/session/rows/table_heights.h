@@ -33,8 +33,9 @@ inline constexpr uint32_t kHeightColumns = 19;
 inline constexpr uint64_t kTablePrice = 1u << 11;
 
 /// Heights (log2) of tables for these jobs, each of which must be in one: table by table, each takes as
-/// many in turn as it has room for. REQUIRES: at most 2^kMaxLogHeight rows each, and some.
-[[nodiscard]] std::vector<uint8_t> heights_for_jobs(std::span<const uint64_t> jobs);
+/// many in turn as it has room for. `least`: of all. REQUIRES: at most 2^kMaxLogHeight rows each, and some.
+[[nodiscard]] std::vector<uint8_t> heights_for_jobs(std::span<const uint64_t> jobs,
+                                                    uint8_t least = kMinLogHeight);
 
 /// For each chip the heights (log2) of its tables, tallest first; none for a chip without rows.
 /// `present`: heights that the proof has anyway. `log_blowup`: of the proof. REQUIRES: the chips look

@@ -52,6 +52,22 @@ Image image_with_model() {
   return image;
 }
 
+// The same with one group of layers, and with three.
+Image image_with_layers() {
+  Image image = image_of_two_rates();
+  image.layer_heights = {{12, 13, 12, 0, 14, 20, 0, 12, 18}};
+  image.layers = {digest(90)};
+  image.lower->layers = {digest(91)};
+  return image;
+}
+Image image_with_groups() {
+  Image image = image_with_layers();
+  image.layer_heights = {image.layer_heights[0], {12}, image.layer_heights[0]};
+  image.layers = {digest(90), digest(100), digest(110)};
+  image.lower->layers = {digest(91), digest(101), digest(111)};
+  return image;
+}
+
 ErrorCode error_of(const Image& image) {
   const auto checked = image.check();
   EXPECT_FALSE(checked);
@@ -63,7 +79,8 @@ ErrorCode error_of(const Image& image) {
 }
 
 TEST(Image, ComesBackFromItsBytes) {
-  for (const Image& image : {some_image(), image_of_two_rates(), image_with_model(), Image{}}) {
+  for (const Image& image : {some_image(), image_of_two_rates(), image_with_model(),
+                             image_with_layers(), image_with_groups(), Image{}}) {
     const auto parsed = Image::parse(image.serialise());
     ASSERT_TRUE(parsed) << parsed.error().message;
     EXPECT_EQ(*parsed, image);
@@ -72,7 +89,8 @@ TEST(Image, ComesBackFromItsBytes) {
 }
 
 TEST(Image, RefusesCutAndLongerBytes) {
-  for (const Image& image : {some_image(), image_of_two_rates(), image_with_model()}) {
+  for (const Image& image : {some_image(), image_of_two_rates(), image_with_model(),
+                             image_with_layers(), image_with_groups()}) {
     const std::vector<uint8_t> bytes = image.serialise();
     for (size_t n = 0; n < bytes.size(); ++n) {
       const auto parsed = Image::parse(std::span(bytes).first(n));
@@ -88,21 +106,70 @@ TEST(Image, RefusesCutAndLongerBytes) {
 
 // Whatever is accepted is another image, with these very bytes and another id.
 TEST(Image, EveryByteCounts) {
-  const Image image = image_with_model();
-  const std::vector<uint8_t> bytes = image.serialise();
-  size_t accepted = 0;
-  for (size_t i = 0; i < bytes.size(); ++i)
-    for (const int change : {1, 2, 4, 0x80, 0xff}) {
-      std::vector<uint8_t> changed = bytes;
-      changed[i] = static_cast<uint8_t>(changed[i] ^ change);
-      const auto parsed = Image::parse(changed);
-      if (!parsed) continue;
-      ++accepted;
-      EXPECT_NE(*parsed, image);
-      EXPECT_NE(parsed->id(), image.id());
-      EXPECT_EQ(parsed->serialise(), changed);
-    }
-  EXPECT_GE(accepted, 5 * sizeof(Digest) * 7);  // roots and the model's digest are any bytes
+  for (const Image& image : {image_with_model(), image_with_groups()}) {
+    const std::vector<uint8_t> bytes = image.serialise();
+    size_t accepted = 0;
+    for (size_t i = 0; i < bytes.size(); ++i)
+      for (const int change : {1, 2, 4, 0x80, 0xff}) {
+        std::vector<uint8_t> changed = bytes;
+        changed[i] = static_cast<uint8_t>(changed[i] ^ change);
+        const auto parsed = Image::parse(changed);
+        if (!parsed) continue;
+        ++accepted;
+        EXPECT_NE(*parsed, image);
+        EXPECT_NE(parsed->id(), image.id());
+        EXPECT_EQ(parsed->serialise(), changed);
+      }
+    EXPECT_GE(accepted, 5 * sizeof(Digest) * 7);  // roots and the model's digest are any bytes
+  }
+}
+
+// One group has the bytes that it had before there were several: no number of them.
+TEST(Image, SaysHowManyGroupsThereAreIfThereAreSeveral) {
+  const auto one = image_with_layers().serialise(), three = image_with_groups().serialise();
+  const size_t flags = 4 + 4 + 1 + 4 + 1 + 2 + 5 * 7;
+  EXPECT_EQ(one[flags], 1);
+  EXPECT_EQ(one[flags + 1], 12);  // a height
+  EXPECT_EQ(three[flags], 5);
+  EXPECT_EQ(three[flags + 1], 3);
+  EXPECT_EQ(three.size(), one.size() + 1 + 2 * (kLayerTables + 2 * sizeof(Digest)));
+  const auto code = [&](uint8_t flag, int groups) {
+    std::vector<uint8_t> changed = three;
+    changed[flags] = flag;
+    if (groups >= 0) changed[flags + 1] = static_cast<uint8_t>(groups);
+    const auto parsed = Image::parse(changed);
+    return parsed ? ErrorCode::kCancelled : parsed.error().code;
+  };
+  EXPECT_EQ(code(5, 3), ErrorCode::kCancelled);
+  EXPECT_EQ(code(4, 3), ErrorCode::kNonCanonical);  // groups of no layers
+  EXPECT_EQ(code(13, 3), ErrorCode::kNonCanonical);
+  EXPECT_EQ(code(5, 0), ErrorCode::kNonCanonical);
+  EXPECT_EQ(code(5, 1), ErrorCode::kNonCanonical);
+  EXPECT_EQ(code(5, 64), ErrorCode::kTruncated);
+  EXPECT_EQ(code(5, 65), ErrorCode::kFormat);
+  EXPECT_EQ(code(5, 255), ErrorCode::kFormat);
+  Image most = image_with_groups();
+  for (const size_t count : {kMaxLayerGroups, kMaxLayerGroups + 1}) {
+    most.layer_heights.resize(count, {12});
+    most.layers.resize(count);
+    most.lower->layers.resize(count);
+    EXPECT_EQ(static_cast<bool>(most.check()), count == kMaxLayerGroups);
+    EXPECT_EQ(static_cast<bool>(Image::parse(most.serialise())), count == kMaxLayerGroups);
+  }
+  for (const auto& change :
+       std::vector<std::function<void(Image&)>>{[](Image& i) { i.layer_heights[1][0] = 0; },
+                                                [](Image& i) { i.layer_heights[2][5] = 11; },
+                                                [](Image& i) { i.layer_heights[1][3] = 23; }}) {
+    Image image = image_with_groups();
+    change(image);
+    EXPECT_EQ(error_of(image), ErrorCode::kFormat);
+  }
+  Image fewer = image_with_groups();
+  fewer.layers.pop_back();
+  EXPECT_FALSE(fewer.check());
+  fewer = image_with_groups();
+  fewer.lower->layers.pop_back();
+  EXPECT_FALSE(fewer.check());
 }
 
 TEST(Image, IdDependsOnEveryField) {
@@ -487,6 +554,12 @@ TEST(MachineCircuit, KeyDependsOnEveryUse) {
   other = some_image();
   other.volumes[0][0] ^= 1;
   keys.push_back(circuit_of(other, cases[10]).key().serialise());
+  // Groups of layers, of which two have the same heights.
+  for (const auto& groups : std::vector<std::vector<size_t>>{{0}, {1}, {2}, {2, 0}, {2, 1, 0}}) {
+    std::vector<BankUse> uses = {{0}};
+    for (const size_t group : groups) uses.push_back({layers_bank(group), true});
+    keys.push_back(circuit_of(image_with_groups(), uses).key().serialise());
+  }
   std::ranges::sort(keys);
   EXPECT_EQ(std::ranges::adjacent_find(keys), keys.end());
 }
@@ -533,6 +606,15 @@ TEST(MachineCircuit, RefusesUsesThatAreNone) {
   EXPECT_THAT(message({{0}, {2}, {1}}), HasSubstr("bank use 2: banks are not ascending"));
   EXPECT_THAT(message({{0}, {1, true}}), HasSubstr("bank 1 is one of RAM"));
   EXPECT_THAT(message({{0}, {48}}), HasSubstr("bank 48 is one of constants"));
+  EXPECT_THAT(message({{0}, {65535, true}}), HasSubstr("0..48, found 65535"));
+  const auto in_groups = [](const std::vector<BankUse>& uses) {
+    return static_cast<bool>(machine_circuit(image_with_groups(), uses));
+  };
+  EXPECT_TRUE(in_groups({{0}, {65533, true}, {65534, true}, {65535, true}}));
+  EXPECT_FALSE(in_groups({{0}, {65532, true}}));
+  EXPECT_FALSE(in_groups({{0}, {65533, false}}));
+  EXPECT_FALSE(in_groups({{0}, {65535, true}, {65534, true}}));
+  EXPECT_FALSE(in_groups({{0}, {65535, true}, {65535, true}}));
 }
 
 TEST(MachineStatement, NamesJournalExitCodeAndRoots) {
