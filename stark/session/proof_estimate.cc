@@ -26,7 +26,6 @@
 #include "stark/chips/rv32im/transfer.h"
 #include "stark/machine/circuit.h"
 #include "stark/session/execution_params.h"
-#include "stark/session/host_memory.h"
 #include "stark/session/image/program_image.h"
 #include "stark/session/image/program_rows.h"
 #include "stark/session/proof_memory.h"
@@ -151,6 +150,7 @@ std::vector<SegmentKind> kinds_of(uint64_t cycles, uint64_t most) {
 
 /// Layers are called in their order, again and again, and instructions are spread over the calls.
 std::vector<SegmentKind> kinds_of(const vm::RunResult& run, const vm::SegmentLimits& limits) {
+  constexpr uint64_t kRounds = 1024;  // of more, several are taken at once
   const vm::LayerCosts& costs = limits.costs;
   const uint64_t most = std::min<uint64_t>(limits.clk, limits.cost / costs.tick) - 2;
   uint64_t calls = 0, rounds = 0;
@@ -162,37 +162,50 @@ std::vector<SegmentKind> kinds_of(const vm::RunResult& run, const vm::SegmentLim
   std::vector<SegmentKind> kinds;
   SegmentKind now{.calls = std::vector<uint64_t>(run.layer_calls.size())};
   std::vector<bool> called(costs.once.size());
-  uint64_t cost = 0, done = 0;
+  const auto left = [&] { return limits.cost - std::min(limits.cost, now.cost); };
   const auto cut = [&] {
-    now.cost = cost;
     const auto same = std::ranges::find_if(kinds, [&](const SegmentKind& other) {
       return other.cycles == now.cycles && other.calls == now.calls;
     });
     same == kinds.end() ? kinds.push_back(now) : static_cast<void>(++same->count);
-    now.cycles = cost = 0;
+    now.cycles = now.cost = 0;
     std::ranges::fill(now.calls, 0);
     called.assign(called.size(), false);
   };
-  for (uint64_t round = 0; round < rounds; ++round)
-    for (size_t i = 0; i < run.layer_calls.size(); ++i) {
-      if (run.layer_calls[i] <= round) continue;
-      uint64_t ticks = run.cycles / calls + (++done == calls ? run.cycles % calls : 0);
-      const uint64_t call = costs.call[i];
-      const auto once = [&] { return called[costs.group[i]] ? 0 : costs.once[costs.group[i]]; };
-      if (now.cycles > 0 && cost + call + once() > limits.cost) cut();
-      cost += call + once();
-      called[costs.group[i]] = true;
-      ++now.calls[i];
-      while (ticks > 0) {
-        const uint64_t left = cost < limits.cost ? (limits.cost - cost) / costs.tick : 0;
-        const uint64_t taken =
-            std::min({ticks, std::max<uint64_t>(left, 1), most - std::min(most, now.cycles)});
-        now.cycles += taken;
-        cost += taken * costs.tick;
-        ticks -= taken;
-        if (ticks > 0) cut();
-      }
+  const auto execute = [&](uint64_t ticks) {
+    while (ticks > 0) {
+      if (now.cycles >= most) cut();
+      const uint64_t taken =
+          std::min({ticks, std::max<uint64_t>(left() / costs.tick, 1), most - now.cycles});
+      now.cycles += taken;
+      now.cost += taken * costs.tick;
+      ticks -= taken;
+      if (ticks > 0) cut();
     }
+  };
+  const uint64_t ticks = run.cycles / calls;  // a call is one at least
+  const uint64_t step = (rounds + kRounds - 1) / kRounds;
+  for (uint64_t round = 0; round < rounds; round += step)
+    for (size_t i = 0; i < run.layer_calls.size(); ++i)
+      for (uint64_t n = std::min(step, run.layer_calls[i] - std::min(run.layer_calls[i], round));
+           n > 0;) {
+        const uint32_t group = costs.group[i];
+        const uint64_t once = called[group] ? 0 : costs.once[group];
+        const uint64_t each = costs.call[i] + ticks * costs.tick;
+        const uint64_t fit =
+            std::min((left() - std::min(left(), once)) / each, (most - now.cycles) / ticks);
+        if (fit == 0 && now.cycles > 0) {
+          cut();
+          continue;
+        }
+        const uint64_t taken = std::clamp<uint64_t>(fit, 1, n);
+        now.cost += once + taken * costs.call[i];
+        called[group] = true;
+        now.calls[i] += taken;
+        execute(taken * ticks);
+        n -= taken;
+      }
+  execute(run.cycles % calls);
   cut();
   return kinds;
 }
@@ -348,7 +361,7 @@ Result<ProofEstimate> estimate_proof(const vm::Program& program, const vm::RunRe
   const auto layers = LayerImage::of(program.layers, kImageRate);
   if (!layers) return propagate(layers);
   vm::SegmentLimits limits = segment_limits(options, *layers);
-  const uint64_t most = options.memory_bytes ? options.memory_bytes : machine_memory();
+  const uint64_t most = segment_memory(options);
   for (;;) {
     uint64_t largest = 0;
     auto out = estimate_in_segments(program, *layers, run, options, limits, largest);

@@ -126,11 +126,8 @@ Result<Session> Session::plan(const vm::Program& program, ProgramImage& image, c
     Excess excess;
     auto ok = session.choose_params(excess);
     if (ok) return session;
-    const SegmentPlan& largest = session.plans_[excess.segment];
-    if (excess.times == 0 || session.options_.segment_cycles != 0 || largest.cost <= kLeastCost ||
-        !session.what_is_whole(excess.segment).empty())
-      return propagate(ok);
-    session.limits_.cost = smaller_cost(largest.cost, excess.times);
+    if (excess.times == 0 || !session.can_be_cut(excess.segment)) return propagate(ok);
+    session.limits_.cost = smaller_cost(session.plans_[excess.segment].cost, excess.times);
     session.plans_.clear();
     session.io_.console = {};  // it has had it all
   }
@@ -220,6 +217,7 @@ Result<void> Session::choose_params(Excess& excess) {
   Params wish;
   wish.zk = options_.zk;
   wish.log_blowup = options_.log_blowup;
+  Result<void> too_large;
   for (;;) {
     if (options_.params) {
       params_ = *options_.params;
@@ -227,6 +225,8 @@ Result<void> Session::choose_params(Excess& excess) {
     } else {
       const auto common =
           choose_execution_params(make, wish, options_.security_bits, options_.weights);
+      // Many segments at rate 1/2 may be out of reach: then shorter ones, at the lower rate.
+      if (!common && excess.times != 0) return too_large;
       if (!common) return propagate(common);
       params_ = common->params;
       least_rate_ = common->least_rate;
@@ -236,15 +236,17 @@ Result<void> Session::choose_params(Excess& excess) {
     // Rather long receipts than shorter segments.
     if (wish.log_blowup != 0 || params_.log_blowup == 1) return ok;
     wish.log_blowup = 1;
+    too_large = ok;
   }
   SeedHash seed("zkvm session");
   seed.add(kWitnessVersion)
       .add(options_.seed ? *options_.seed : Randomness::fresh_seed())
       .add(image_->image().id())
       .add(blake3_hash(io_.input))
-      .add(limits_.clk)
-      .add(limits_.cost)
+      .add(plans_.size())
       .add(params_.serialise());
+  // ZERO-KNOWLEDGE: where segments are cut, whatever decided it.
+  for (const SegmentPlan& plan : plans_) seed.add(plan.cycles);
   // ZERO-KNOWLEDGE: a shared tree with the same masks must not be opened by proofs of another shape
   // (of another build, say): their queries would be others, and four openings of a column show it.
   for (const Digest& digest : made.layout) seed.add(digest);
@@ -279,6 +281,11 @@ std::string Session::what_is_whole(size_t index) const {
   return fmt::format("the call of layer {}", program_->layers[plan.calls[0]].name);
 }
 
+bool Session::can_be_cut(size_t index) const {
+  return options_.segment_cycles == 0 && plans_[index].cost > kLeastCost &&
+         what_is_whole(index).empty();
+}
+
 Result<void> Session::check_memory(const Shapes& made, Excess& excess) {
   MemoryUse use{.proof_bytes = execution_.journal.size(),
                 .program_bytes = program_bytes(*program_),
@@ -294,8 +301,9 @@ Result<void> Session::check_memory(const Shapes& made, Excess& excess) {
   for (size_t i = 0; i < plans_.size(); ++i)
     segments.push_back(prover_memory(shapes[made.of[i]], made.job_bytes[i]) +
                        plans_[i].record_bytes);
-  const uint64_t limit = options_.memory_bytes ? options_.memory_bytes : machine_memory();
-  uint64_t most = 0, fixed = 0;
+  // By default half of the machine's; what cannot be cut may take all of it.
+  const uint64_t all = options_.memory_bytes ? options_.memory_bytes : machine_memory();
+  uint64_t limit = segment_memory(options_), most = 0, fixed = 0;
   for (const bool keep : {true, false}) {
     image_->keep_all_groups(keep);
     most = 0;
@@ -307,6 +315,7 @@ Result<void> Session::check_memory(const Shapes& made, Excess& excess) {
       fixed = beside;
       most = beside + segments[i];
     }
+    if (!can_be_cut(excess.segment)) limit = all;
     if (most <= limit) return {};
   }
   excess.times =
@@ -318,6 +327,10 @@ Result<void> Session::check_memory(const Shapes& made, Excess& excess) {
                                                       plans_[excess.segment].cycles)
                                         : whole + ", which no segment splits",
                           limit >> 20));
+}
+
+uint64_t segment_memory(const SessionOptions& options) {
+  return options.memory_bytes ? options.memory_bytes : machine_memory() / 2;
 }
 
 uint64_t smaller_cost(uint64_t cost, double excess) {
@@ -333,7 +346,7 @@ vm::SegmentLimits segment_limits(const SessionOptions& options, const LayerImage
     out.layer_rows = out.clk;
     return out;
   }
-  const uint64_t memory = options.memory_bytes ? options.memory_bytes : machine_memory() / 2;
+  const uint64_t memory = segment_memory(options);
   const uint64_t bytes_per_tick = kBytesPerTick << (std::max<uint8_t>(options.log_blowup, 1) - 1);
   const uint64_t affordable = (memory - std::min(memory, kBytesPerProof)) / bytes_per_tick;
   const uint64_t ticks = std::max<uint64_t>(affordable, kLeastTicks);

@@ -61,6 +61,9 @@ struct SessionOptions {
   std::function<bool(const SessionProgress&)> progress = {};
 };
 
+/// The memory that segments are cut for, in bytes.
+[[nodiscard]] uint64_t segment_memory(const SessionOptions& options);
+
 /// How large a segment may be at most, as memory_bytes or segment_cycles say: ticks, an instruction
 /// each, and calls of layers.
 [[nodiscard]] vm::SegmentLimits segment_limits(const SessionOptions& options,
@@ -161,6 +164,7 @@ class Session {
   [[nodiscard]] Result<void> check_memory(const Shapes& shapes, Excess& excess);
   [[nodiscard]] uint64_t other_trees(size_t index) const;
   [[nodiscard]] std::string what_is_whole(size_t index) const;
+  [[nodiscard]] bool can_be_cut(size_t index) const;
   [[nodiscard]] SegmentClaim claim_of(size_t index) const;
 
   template <class Body>
