@@ -148,9 +148,10 @@ class Planner {
       all_can &= linear && !reads_words(op) && linear->window.strides[0] % kBlock == 0 &&
                  linear->window.strides[1] % kBlock == 0;
       if (!all_can) return;
-      const auto taps = [&](int axis) {
-        return uint64_t{linear->window.kernel[axis] - 1} * linear->window.dilations[axis] / kBlock +
-               2;
+      const auto taps = [&](int axis) {  // blocks that the kernel covers
+        const Window& w = linear->window;
+        const uint64_t first = (kBlock - w.pads[axis] % kBlock) % kBlock;  // pixel of its block
+        return (first + uint64_t{w.kernel[axis] - 1} * w.dilations[axis]) / kBlock + 1;
       };
       const uint64_t words = (shapes_[output].channels + 3) / 4;
       const uint64_t products = quads * kBlock * kBlock * taps(0) * taps(1);

@@ -131,6 +131,27 @@ def conv_cases():
             yield conv(f"{p}kernel{k}", form, dims=(1, 2, 5, 6), kernel=(k, k), attributes={"kernel_shape": [k, k]})
         yield conv(p + "kernel_3x2", form, kernel=(3, 2))
         yield conv(p + "stride2", form, dims=(1, 3, 7, 6), attributes={"strides": [2, 2]})
+        # In blocks of 2 x 2 pixels, with padding.
+        yield conv(
+            p + "stride2_padded",
+            form,
+            dims=(1, 9, 8, 10),
+            outputs=5,
+            per_channel=True,
+            zx=99,
+            attributes={"strides": [2, 2], "pads": [1, 1, 1, 1]},
+        )
+        yield conv(
+            p + "stride2_depthwise",
+            form,
+            dims=(1, 6, 10, 8),
+            outputs=6,
+            groups=6,
+            per_channel=True,
+            x="s8",
+            zx=-3,
+            attributes={"strides": [2, 2], "pads": [0, 0, 1, 1]},
+        )
         yield conv(p + "stride_1x3", form, dims=(1, 1, 5, 9), attributes={"strides": [1, 3]})
         yield conv(p + "pads", form, dims=(1, 2, 4, 4), attributes={"pads": [1, 1, 1, 1]}, zx=117)
         yield conv(
