@@ -240,7 +240,7 @@ class GuestWriter {
             ? fmt::format("  const auto& {} = {};", to, constant)
             : variable(writes[0], to,
                        fmt::format("zk::nn::{}<{}>({})", function_of(op), constant, arguments));
-    const size_t column = uses_memory() ? 92 : 64;
+    const size_t column = uses_memory() ? 96 : 64;
     statement += std::string(statement.size() < column ? column - statement.size() : 1, ' ');
     return fmt::format("{} // {:<14} {}\n", statement, text_of(value(writes[0]).dims), op.op_type);
   }
@@ -253,8 +253,8 @@ class GuestWriter {
     const auto place = places_.offsets.find(v);
     if (place == places_.offsets.end())
       return fmt::format("  const auto {} = {};", name, expression);
-    return fmt::format("  const auto& {} = *new (memory + {}) auto({});", name, place->second,
-                       expression);
+    return fmt::format("  const auto& {} = *new (memory + {}) {}({});", name, place->second,
+                       type_name(v), expression);
   }
 
   std::string guest() const {
@@ -272,14 +272,19 @@ class GuestWriter {
           what_is(port.value));
     }
     std::string memory;
+    const bool results_have_places = std::ranges::any_of(places_.offsets, [&](const auto& place) {
+      return std::ranges::find(network.inputs, place.first, &Port::value) == network.inputs.end();
+    });
+    if (results_have_places) {
+      parameters += parameters.empty() ? "std::byte* memory" : ", std::byte* memory";
+      arguments += arguments.empty() ? "memory" : ", memory";
+    }
     if (uses_memory()) {
-      parameters += ", std::byte* memory";
-      arguments += ", memory";
       reads = "  alignas(4) std::byte memory[kMemory];\n" + reads;
       memory = fmt::format(
-          "\n// Of large tensors: each lies there from its line to the last one that reads it, and "
-          "others "
-          "then take its place.\nconstexpr size_t kMemory = {};\n",
+          "\n// Of large tensors: each lies there from its line to the last one that reads it, "
+          "then "
+          "others take its place.\nconstexpr size_t kMemory = {};\n",
           places_.bytes);
     }
     for (size_t i = 0; i < network.outputs.size(); ++i) {
