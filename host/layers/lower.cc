@@ -241,6 +241,46 @@ Failure lower_dense(const Linear& l, const Layout& in, const Layout& out, Layer*
   return std::nullopt;
 }
 
+template <class T>
+bool repeats(const std::vector<T>& all, size_t period) {
+  return std::equal(all.begin() + static_cast<ptrdiff_t>(period), all.end(), all.begin());
+}
+
+// Whether one window covers the input and means the same for every channel, as a global average does.
+bool is_global(const Linear& l, const Layout& in) {
+  const auto positions = l.window.positions(in.shape);
+  const uint32_t channels = in.shape.channels;
+  return !l.operand && !in.planar && channels % 4 == 0 && l.groups == channels &&
+         l.outputs == channels && *positions == std::array<uint32_t, 2>{1, 1} &&
+         repeats(l.weights, l.weights.size() / channels) && repeats(l.bias, 1) &&
+         (l.sums || repeats(l.scales.empty() ? l.weight_scales : l.scales, 1));
+}
+
+// Four channels are a position, all pixels of the buffer its quads: a row is written for each of four channels, where
+// pixels as positions would have one for each of these and each pixel.
+template <class Put>
+Failure lower_global(const Linear& l, const Layout& in, const Layout& out, Layer* layer,
+                     Put&& put) {
+  layer->positions = in.quads();
+  layer->step = 4;
+  layer->quad_step = 4 * in.quads();
+  layer->quads = static_cast<uint32_t>(in.bytes() / layer->quad_step);
+  layer->outputs = 4;
+  layer->emits.clear();
+  for (uint32_t c = 0; c < l.outputs; c += 4)
+    layer->emits.push_back({c / 4, static_cast<uint32_t>(out.byte_of(c, 0, 0) * (l.sums ? 4 : 1))});
+  if (Failure failure = allocate_weights(l, layer)) return failure;
+  for_each_weight(l, in.shape.channels, [&](auto o, auto c, uint32_t i, uint32_t j, size_t w) {
+    if (c >= 4) return;
+    const int64_t y = int64_t{i} * l.window.dilations[0] - l.window.pads[0];
+    const int64_t x = int64_t{j} * l.window.dilations[1] - l.window.pads[1];
+    if (y < 0 || y >= in.shape.height || x < 0 || x >= in.shape.width) return;  // padding
+    const uint64_t byte = in.byte_of(c, static_cast<uint32_t>(y), static_cast<uint32_t>(x));
+    if (o < 4) put(w, weight_place(*layer, byte / layer->quad_step, 0, c, o));
+  });
+  return std::nullopt;
+}
+
 // Groups that the unit sees: as few neighbours become one, with blocks of zeros, as make their channels
 // and outputs multiples of 4; 1 where the layouts' padding does not allow it.
 uint32_t unit_groups(const Linear& l, const Layout& in, const Layout& out) {
@@ -387,6 +427,7 @@ Failure lower_sums(const Linear& l, const Layout& in, const Layout& out, Layer* 
   layer->name = l.name;
   layer->zero = l.input.stored_zero();
   const Failure failure = is_dense(l, in.shape) ? lower_dense(l, in, out, layer, put)
+                          : is_global(l, in)    ? lower_global(l, in, out, layer, put)
                           : in.planar           ? lower_planar(l, in, out, layer, put)
                                                 : lower_pixels(l, in, out, layer, put);
   if (failure) return failure;

@@ -697,6 +697,48 @@ TEST(Layers, PairsThatContradictThemselvesAreRefused) {
 }
 
 // Sums as great as a layer may have them, at both ends of the input.
+// Of any layout, and whoever else reads the tensor.
+TEST(Layers, GlobalAveragesHaveARowForFourChannels) {
+  int different = 0, global = 0, with_gaps = 0, unlike = 0;
+  for (uint32_t seed = 0; seed < 300; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    const Shape shape{4 * random.in(1, 4), random.in(1, 6), random.in(2, 6)};
+    const Quantisation type = random.quantisation(random.one_in(2));
+    Window window{.kernel = {shape.height, shape.width}};
+    if (random.one_in(4)) window.kernel[0] += 1, window.pads = {random.in(0, 1), 0, 0, 0};
+    if (window.kernel[0] > shape.height) window.pads[0] = 1;
+    Linear average = random.linear(shape, type, window, shape.channels, shape.channels);
+    const auto taps = static_cast<ptrdiff_t>(average.weights.size() / shape.channels);
+    for (uint32_t c = 1; c < shape.channels; ++c)
+      std::copy_n(average.weights.begin(), taps, average.weights.begin() + c * taps);
+    std::ranges::fill(average.bias, 77);
+    average.weight_scales.resize(1);
+    const uint32_t kind = random.in(0, 5);
+    if (kind == 0) average.weights.back() = average.weights.back() == 0 ? 1 : 0;
+    if (kind == 1) average.bias[2] += 1;
+    if (kind == 2) average.weight_scales.assign(shape.channels, average.weight_scales[0]);
+    if (kind == 3) average.sums = true;
+    if (kind == 4) average.weight_scales.assign(shape.channels, average.weight_scales[0]);
+    if (kind == 4) average.weight_scales[1] *= 1.5f;
+    Network network{{shape}, {{0, average}}};
+    if (random.one_in(2))
+      network.operators.push_back({0, random.linear(shape, type, random.window(shape, 3), 1, 5)});
+    check(network, random.engine(), different);
+    if (testing::Test::HasFatalFailure()) return;
+    const auto planned = plan(network);
+    const bool is_global = planned->layers[0].rows() == shape.channels / 4;
+    EXPECT_EQ(is_global, kind > 1 && kind != 4);
+    global += is_global;
+    with_gaps += is_global && planned->tensors[0].layout.row > shape.width;
+    unlike += !is_global;
+  }
+  EXPECT_GT(different, 200);
+  EXPECT_GT(global, 150);
+  EXPECT_GT(with_gaps, 20);
+  EXPECT_GT(unlike, 50);
+}
+
 TEST(Layers, BlocksThatDoNotServeAreRefused) {
   const Shape shape{4, 4, 4};
   const auto blocks = [&](uint32_t block, uint32_t row) {
