@@ -276,7 +276,7 @@ Failure lower_global(const Linear& l, const Layout& in, const Layout& out, Layer
     const int64_t x = int64_t{j} * l.window.dilations[1] - l.window.pads[1];
     if (y < 0 || y >= in.shape.height || x < 0 || x >= in.shape.width) return;  // padding
     const uint64_t byte = in.byte_of(c, static_cast<uint32_t>(y), static_cast<uint32_t>(x));
-    if (o < 4) put(w, weight_place(*layer, byte / layer->quad_step, 0, c, o));
+    put(w, weight_place(*layer, byte / layer->quad_step, 0, c, o));
   });
   return std::nullopt;
 }
