@@ -13,6 +13,7 @@
 #include "host/cli/project.h"
 #include "host/cli/table.h"
 #include "host/file.h"
+#include "host/import/as_written.h"
 #include "host/import/check.h"
 #include "host/import/identifiers.h"
 #include "host/import/lower.h"
@@ -35,7 +36,7 @@ constexpr uint64_t kMaxModelFile = uint64_t{2} << 30;
 struct Options {
   std::string model, folder, name, check;
   std::vector<std::string> output = {"all"}, dims;
-  uint32_t batch = 1;
+  uint32_t batch = 1, distance = 0;
   bool force = false, json = false, float_tail = false;
 };
 
@@ -183,29 +184,58 @@ void print_report(const importer::Report& report, const importer::Network& netwo
     fmt::print("warning: {}\n", printable(warning));
 }
 
-Result<importer::CheckReport> checked(const std::string& path, const importer::Network& network,
-                                      const importer::Plan& plan, importer::WriteOptions write) {
-  const auto file = read_file(path, "arrays");
-  if (!file) return tl::unexpected(file.error());
-  const auto arrays = read_npz(*file);
-  if (!arrays) return tl::unexpected(in_file(path, arrays.error()));
+// What --check and --distance found.
+struct Comparison {
+  std::optional<importer::CheckReport> runtime;             // with the arrays of --check
+  std::optional<Result<importer::CheckReport>> as_written;  // of a QDQ file
+};
+
+Result<Comparison> compared(const Options& options, const onnx_file::Model& model,
+                            const importer::Network& network, const importer::Plan& plan,
+                            importer::WriteOptions write) {
+  Comparison comparison;
   write.output = importer::WriteOptions::Output::kAll;
   write.float_tail = false;
   write.batch = 1;
-  auto report = importer::check(network, importer::model_info(plan, write), *arrays);
-  if (!report) return tl::unexpected(in_file(path, report.error()));
-  return report;
+  const ModelInfo info = importer::model_info(plan, write);
+  std::map<std::string, Array> arrays;
+  if (!options.check.empty()) {
+    const auto file = read_file(options.check, "arrays");
+    if (!file) return tl::unexpected(file.error());
+    auto read = read_npz(*file);
+    if (!read) return tl::unexpected(in_file(options.check, read.error()));
+    arrays = *std::move(read);
+    auto report = importer::check(network, info, arrays);
+    if (!report) return tl::unexpected(in_file(options.check, report.error()));
+    comparison.runtime = *std::move(report);
+  } else if (options.distance != 0) {
+    auto random = importer::random_inputs(info, options.distance);
+    if (!random) return tl::unexpected(random.error());
+    arrays = *std::move(random);
+  }
+  if (network.is_qdq && !arrays.empty())
+    comparison.as_written = importer::distance_to_as_written(model, network, info, arrays);
+  return comparison;
 }
 
-void print_check(const importer::CheckReport& check) {
-  for (const importer::CheckedOutput& output : check.outputs)
-    if (output.elements != 0)
-      fmt::print("{}: {} of {} elements are the runtime's, of {} examples{}\n",
-                 printable(output.name), grouped(output.equal), grouped(output.elements),
-                 grouped(check.examples),
-                 output.equal == output.elements
-                     ? ""
-                     : fmt::format("; the others differ by {:.4g} at most", output.furthest));
+void print_comparison(const Comparison& comparison) {
+  const auto print = [](const importer::CheckReport& report, const char* theirs) {
+    for (const importer::CheckedOutput& output : report.outputs)
+      if (output.elements != 0)
+        fmt::print("{}: {} of {} elements are {}, of {} examples{}\n", printable(output.name),
+                   grouped(output.equal), grouped(output.elements), theirs,
+                   grouped(report.examples),
+                   output.equal == output.elements
+                       ? ""
+                       : fmt::format("; the others differ by {:.4g} at most", output.furthest));
+  };
+  if (comparison.runtime) print(*comparison.runtime, "the runtime's");
+  if (!comparison.as_written) return;
+  if (*comparison.as_written)
+    print(**comparison.as_written, "those of the file as written, in float32 without optimisation");
+  else
+    fmt::print("not compared with the file as written, in float32 without optimisation: {}\n",
+               printable(comparison.as_written->error().message));
 }
 
 nlohmann::ordered_json check_json(const importer::CheckReport& check) {
@@ -215,6 +245,15 @@ nlohmann::ordered_json check_json(const importer::CheckReport& check) {
       object["outputs"][printable(output.name)] = {
           {"elements", output.elements}, {"equal", output.equal}, {"furthest", output.furthest}};
   return object;
+}
+
+void add_json(nlohmann::ordered_json& json, const Comparison& comparison) {
+  if (comparison.runtime) json["check"] = check_json(*comparison.runtime);
+  if (!comparison.as_written) return;
+  if (*comparison.as_written)
+    json["as_written"] = check_json(**comparison.as_written);
+  else
+    json["as_written"]["not_compared"] = printable(comparison.as_written->error().message);
 }
 
 int import_command(const Options& options) {
@@ -239,7 +278,8 @@ int import_command(const Options& options) {
   auto network = importer::lower(*model, *lower);
   if (!network) return in_model(network.error());
   // The plan's network lies as the unit wants it; --check is of the model's own.
-  const importer::Network original = options.check.empty() ? importer::Network{} : *network;
+  const bool compares = !options.check.empty() || options.distance != 0;
+  const importer::Network original = compares ? *network : importer::Network{};
   const auto plan = importer::plan(*std::move(network));
   if (!plan) return in_model(plan.error());
   importer::WriteOptions with_origin = *write;
@@ -258,16 +298,16 @@ int import_command(const Options& options) {
   if (Result<void> ok = write_project(options.folder, texts, options.force); !ok)
     return failed(ok.error().message);
 
-  std::optional<importer::CheckReport> check;
-  if (!options.check.empty()) {
-    auto result = checked(options.check, original, *plan, with_origin);
+  Comparison comparison;
+  if (compares) {
+    auto result = compared(options, *model, original, *plan, with_origin);
     if (!result) return failed(result.error().message);
-    check = *std::move(result);
+    comparison = *std::move(result);
   }
 
   const std::vector<std::string> commands = build_commands(options.folder, *package);
   if (options.json) {
-    if (check) json["check"] = check_json(*check);
+    add_json(json, comparison);
     json["folder"] = options.folder;
     for (const ProjectText& text : texts) json["files"].push_back(text.name);
     json["commands"] = commands;
@@ -275,7 +315,7 @@ int import_command(const Options& options) {
     return kSuccess;
   }
   print_report(report, plan->network, with_origin);
-  if (check) print_check(*check);
+  print_comparison(comparison);
   fmt::print("\nMade the guest {} in {}. Build and run it:\n\n", with_origin.name,
              printable(options.folder));
   for (const std::string& command : commands) fmt::print("  {}\n", command);
@@ -300,7 +340,8 @@ void add_import(CLI::App* sub, int& status) {
       "  zkvm import mnist.int8.onnx -o mnist --output argmax\n"
       "JSON (also DIR/report.json): lines (name, node, operators, shape, weights, products, "
       "runs_on, cells), weights,\n"
-      "products, cells, expected_prove_seconds, tail, warnings, check, folder, files, commands.");
+      "products, cells, expected_prove_seconds, tail, warnings, check, as_written,\n"
+      "folder, files, commands.");
   auto options = std::make_shared<Options>();
   sub->add_option("MODEL", options->model, "The ONNX file")->required()->type_name("");
   sub->add_option("-o,--output-folder", options->folder, "The project's folder: new or empty")
@@ -318,8 +359,15 @@ void add_import(CLI::App* sub, int& status) {
   sub->add_option("--check", options->check,
                   "Compare with the runtime's outputs: arrays by the names of the model's inputs "
                   "and outputs, with an "
-                  "axis of examples first")
+                  "axis of examples first. Of a QDQ file also with what it says as written: "
+                  "float32, without "
+                  "optimisation")
       ->type_name("FILE.npz");
+  sub->add_option(
+         "--distance", options->distance,
+         "Without --check: compare a QDQ file with what it says as written, on N random inputs")
+      ->check(number_up_to(1, 1 << 20))
+      ->type_name("N");
   sub->add_option("--dim", options->dims, "Size of a dimension that the model names: NAME=SIZE")
       ->type_name("DIM");
   sub->add_flag("--float-tail", options->float_tail,

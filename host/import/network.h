@@ -178,6 +178,8 @@ struct Network {
   std::vector<std::string>
       model_outputs;                  // ONNX's names of the outputs of the whole graph, in order
   std::vector<std::string> warnings;  // lines for the report
+  bool is_qdq =
+      false;  // float operators between DequantizeLinear and QuantizeLinear: several functions
 };
 
 // Calls read with each operand that `op` reads, in its function's order, then write with those that it writes; they may

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes cases.bin: small ONNX models with ONNX Runtime's outputs, and models that `zkvm import` refuses.
+"""Writes cases.bin: small ONNX models with ONNX Runtime's outputs, and models that `zkvm import` refuses; and
+as_written.bin: the outputs of those in QDQ form in a session without optimisation.
 
     python3 -m venv v && v/bin/pip install -r tests/import/requirements.txt
     v/bin/pip download --no-deps --only-binary :all: onnx==1.22.0   # the last one that holds the node tests
@@ -23,12 +24,16 @@ from container import Case
 
 HERE = pathlib.Path(__file__).parent
 FILE = HERE / "cases.bin"
+AS_WRITTEN = HERE / "as_written.bin"
 
 # Greatest difference between the runtime with and without its optimisation, where that is more than 1.
 FURTHER = {
     "averagepool_qdq_count_include_pad_ceil": 17,  # the runtime's average of floats counts other cells
     "static_transformer": 5,  # many layers, one after the other
 }
+
+
+as_written = []  # Cases without models and inputs, of those in QDQ form whose cuts are bytes of the file
 
 
 def computed(times):
@@ -48,7 +53,9 @@ def computed(times):
 def from_runtime(runtime, graph, samples, times=1):
     from expectations import DIFFERS, REFUSED
 
-    model, values, away = runtime.outputs(graph, samples * times)
+    model, values, away, unoptimised = runtime.outputs(graph, samples * times)
+    if graph.form != "op" and not graph.sums and not graph.moved:
+        as_written.append(Case(graph.name, "exact", b"", outputs=list(graph.cuts), samples=[([], o) for o in unoptimised]))
     if times == 1 and away > (0 if graph.form == "op" else FURTHER.get(graph.name, 1)):
         raise ValueError(f"{graph.name}: {away} away from the runtime without optimisation")
     if graph.name in REFUSED:
@@ -100,6 +107,9 @@ def make(arguments):
     if container.decode(data) != cases:
         raise ValueError("what was written does not read back")
     pathlib.Path(arguments.output).write_bytes(data)
+    if arguments.times == 1:
+        kept = {case.name for case in cases if case.samples}
+        AS_WRITTEN.write_bytes(container.encode([case for case in as_written if case.name in kept]))
     count = lambda kind: sum(case.kind.startswith(kind) for case in cases)
     print(
         f"{len(cases)} cases in {len(data)} bytes: {count('exact')} exact, {count('differs')} differ, "

@@ -54,7 +54,7 @@ def whole_bytes(values, like):
 
 
 def outputs(graph, samples):
-    """(the model, its samples, the greatest difference to a session without optimisation)."""
+    """(the model, its samples, the greatest difference to a session without optimisation, that one's outputs)."""
     plain = graph.model()
     base = session(plain)
     kinds = {i.name: i.type for i in base.get_inputs()}
@@ -63,7 +63,7 @@ def outputs(graph, samples):
     opened = session(graph.model(extra=extra)) if extra else base
     slow = session(graph.model(extra=extra), optimised=False)
     rng = graph.rng
-    result, furthest, shapes = [], 0, {}
+    result, furthest, shapes, unoptimised = [], 0, {}, []
     for sample in range(samples):
         values = [random_values(feed, sample, rng) for feed in graph.feeds]
         feeds = {f.name: as_model_wants(f, v, kinds[f.name]) for f, v in zip(graph.feeds, values)}
@@ -91,5 +91,6 @@ def outputs(graph, samples):
                 furthest = max(furthest, int(away))
             row.append(value.tobytes())
         result.append(([v.tobytes() for v in values], row))
+        unoptimised.append([other[cut].tobytes() for cut in graph.cuts])
     model = graph.model(shapes)
-    return model.SerializeToString(deterministic=True), result, furthest
+    return model.SerializeToString(deterministic=True), result, furthest, unoptimised

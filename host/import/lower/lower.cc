@@ -436,7 +436,7 @@ std::optional<ValueId> Lowering::exact_bytes(const ExprPointer& expr, NodeView& 
 }
 
 void Lowering::warn_of_form() {
-  if (std::exchange(has_warned_of_form_, true)) return;
+  if (std::exchange(network_.is_qdq, true)) return;
   warn(
       "the file is in QDQ form, which is several functions: these are the bytes of ONNX Runtime's "
       "default session with "

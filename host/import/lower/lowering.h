@@ -212,7 +212,6 @@ class Lowering {
   std::set<const onnx_file::Node*> tail_nodes_;
   std::set<ValueId> named_;
   std::map<const Expr*, std::pair<ExprPointer, ValueId>> exact_;
-  bool has_warned_of_form_ = false;
 };
 
 // One node as a family of operators reads it: whatever is not as it must be is refused in the node's name.
