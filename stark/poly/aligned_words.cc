@@ -106,7 +106,7 @@ class Slabs {
 
  private:
   static constexpr size_t kShortTile = size_t{128} << 10;  // a tile takes some lines more
-  using Free = std::map<char*, size_t>;  // bytes by start: no two adjoin
+  using Free = std::map<char*, size_t>;                    // bytes by start: no two adjoin
   using Slab = Free;
 
   size_t release_spare() {
@@ -206,19 +206,27 @@ AlignedWords::AlignedWords(size_t count) : size_(count) {
   if (poison.load(std::memory_order_relaxed)) std::memset(data_, 0xff, bytes);
 }
 
+AlignedWords::AlignedWords(uint32_t* words, size_t count, std::shared_ptr<const void> owner)
+    : data_(words), size_(count), owner_(std::move(owner)) {
+  ZK_CHECK(owner_ != nullptr && reinterpret_cast<uintptr_t>(words) % 64 == 0);
+}
+
 AlignedWords::AlignedWords(AlignedWords&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
-      block_bytes_(std::exchange(other.block_bytes_, 0)) {}
+      block_bytes_(std::exchange(other.block_bytes_, 0)),
+      owner_(std::move(other.owner_)) {}
 
 AlignedWords& AlignedWords::operator=(AlignedWords&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   std::swap(block_bytes_, other.block_bytes_);
+  std::swap(owner_, other.owner_);
   return *this;
 }
 
 AlignedWords::~AlignedWords() {
+  if (owner_ != nullptr) return;
   if (block_bytes_ == 0)
     std::free(data_);
   else if (block_bytes_ < kHugePage)
@@ -232,5 +240,15 @@ size_t AlignedWords::release_kept() {
 }
 
 void AlignedWords::set_poison(bool on) { poison.store(on, std::memory_order_relaxed); }
+
+WordSpace::WordSpace(uint32_t* words, size_t count, std::shared_ptr<const void> owner)
+    : next_(words), left_(count), owner_(std::move(owner)) {}
+
+AlignedWords WordSpace::take(size_t count) {
+  if (owner_ == nullptr) return AlignedWords(count);
+  ZK_CHECK(count <= left_ && count % 16 == 0);
+  left_ -= count;
+  return {std::exchange(next_, next_ + count), count, owner_};
+}
 
 }  // namespace zkvm::stark

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 namespace zkvm::stark {
 
@@ -13,6 +14,9 @@ class AlignedWords {
  public:
   AlignedWords() = default;
   explicit AlignedWords(size_t count);
+  // Words of somebody else's, 64-byte aligned, which `owner` keeps. Where they can only be read,
+  // nobody may write to these either.
+  AlignedWords(uint32_t* words, size_t count, std::shared_ptr<const void> owner);
   AlignedWords(AlignedWords&& other) noexcept;
   AlignedWords& operator=(AlignedWords&& other) noexcept;
   ~AlignedWords();
@@ -31,7 +35,24 @@ class AlignedWords {
  private:
   uint32_t* data_ = nullptr;
   size_t size_ = 0;
-  size_t block_bytes_ = 0;  // as it was allocated; 0: by the C library
+  size_t block_bytes_ = 0;             // as it was allocated; 0: by the C library
+  std::shared_ptr<const void> owner_;  // of words that are not this one's to free
+};
+
+// Where words are taken from: the process's memory, or one stretch of somebody else's, block after
+// block.
+class WordSpace {
+ public:
+  WordSpace() = default;  // the process's
+  // 64-byte aligned.
+  WordSpace(uint32_t* words, size_t count, std::shared_ptr<const void> owner);
+  // REQUIRES: of a stretch, `count` words are left, and a multiple of 16.
+  [[nodiscard]] AlignedWords take(size_t count);
+
+ private:
+  uint32_t* next_ = nullptr;
+  size_t left_ = 0;
+  std::shared_ptr<const void> owner_;  // null: of the process's memory
 };
 
 }  // namespace zkvm::stark

@@ -32,11 +32,14 @@ class TileMatrix {
   // 2^log_rows rows and `columns` columns, unspecified. REQUIRES: 0 <= log_rows <= 24, 0 <= columns
   // <= 2^16. Tiles before `first_tile` have no memory, and must not be touched.
   TileMatrix(int log_rows, int columns, int first_tile = 0);
+  // In memory of this space, words_for() words of it.
+  TileMatrix(int log_rows, int columns, WordSpace& space);
+  [[nodiscard]] static size_t words_for(int log_rows, int columns);
 
   int log_rows() const { return log_rows_; }
   size_t rows() const { return size_t{1} << log_rows_; }
   int columns() const { return columns_; }
-  int tiles() const { return (columns_ + kTileWidth - 1) / kTileWidth; }
+  int tiles() const { return tiles_for(columns_); }
   int first_tile() const { return first_tile_; }
 
   // Words from the first row of a tile to row r.
@@ -68,6 +71,10 @@ class TileMatrix {
   // Tiles start at different lines of a page: the same row of all tiles must not fall into one
   // cache set.
   static constexpr size_t kSpareRows = 16;
+  static constexpr int tiles_for(int columns) { return (columns + kTileWidth - 1) / kTileWidth; }
+  static constexpr size_t tile_words(int log_rows) {
+    return row_offset((size_t{1} << log_rows) - 1) + (1 + kSpareRows) * kTileWidth;
+  }
   static constexpr size_t first_row(int tile) {
     return static_cast<size_t>(tile) % kSpareRows * kTileWidth;
   }

@@ -24,7 +24,8 @@ uint64_t random_stream(const TreeShape& tree, uint8_t log_height) {
 }
 
 CommittedTree::CommittedTree(const Params& params, std::vector<CommittedGroup> groups,
-                             const TreeShape& place, const Randomness& salt_from)
+                             const TreeShape& place, const Randomness& salt_from, WordSpace space,
+                             MerkleTree::Nodes nodes)
     : params_(params), place_(place), groups_(std::move(groups)) {
   std::vector<StackedGroup> stacked;
   for (const CommittedGroup& group : groups_)
@@ -32,7 +33,8 @@ CommittedTree::CommittedTree(const Params& params, std::vector<CommittedGroup> g
   std::optional<TreeSalt> salt;
   if (place.salted) salt = TreeSalt{salt_from, random_stream(place, 0)};
   tree_ = std::make_unique<MerkleTree>(
-      std::make_unique<StackedRows>(place.log_height, params.log_blowup, std::move(stacked), salt));
+      std::make_unique<StackedRows>(place.log_height, params.log_blowup, std::move(stacked), salt),
+      std::move(space), nodes);
 }
 
 const CommittedGroup* CommittedTree::group(uint8_t log_height) const {
@@ -55,8 +57,9 @@ CommittedTree at_higher_rate(CommittedTree tree, uint8_t log_blowup) {
   return {params, std::move(groups), tree.place(), Randomness({})};
 }
 
-TileMatrix gather_columns(uint8_t log_height, uint32_t width, std::span<const ColumnCopy> copies) {
-  TileMatrix out(log_height, static_cast<int>(width));
+TileMatrix gather_columns(uint8_t log_height, uint32_t width, std::span<const ColumnCopy> copies,
+                          WordSpace& space) {
+  TileMatrix out(log_height, static_cast<int>(width), space);
   std::vector<uint8_t> copied(static_cast<size_t>(out.tiles()) * kTileWidth);  // by column
   for (const ColumnCopy& copy : copies)
     std::fill_n(copied.begin() + copy.place, copy.count, uint8_t{1});
@@ -86,13 +89,28 @@ TileMatrix gather_columns(uint8_t log_height, uint32_t width, std::span<const Co
   return out;
 }
 
-CommittedTree commit_slot(const VerifyingKey& key, const Params& params, uint16_t slot,
-                          const Witness& witness, const Randomness::Seed& seed) {
+namespace {
+
+TreeShape place_of(const VerifyingKey& key, const Params& params, uint16_t slot) {
   const bool shared = key.slots[slot].kind == Slot::Kind::kShared;
-  const TreeShape place{.kind = shared ? TreeShape::Kind::kShared : TreeShape::Kind::kFixed,
-                        .slot = slot,
-                        .log_height = key.slots[slot].rows[0].log_height,
-                        .salted = is_salted(key.slots[slot], params)};
+  return {.kind = shared ? TreeShape::Kind::kShared : TreeShape::Kind::kFixed,
+          .slot = slot,
+          .log_height = key.slots[slot].rows[0].log_height,
+          .salted = is_salted(key.slots[slot], params)};
+}
+
+void add_cosets(CommittedGroup& group, const Params& params, uint32_t width, WordSpace& space) {
+  group.restart = width;
+  for (size_t c = 0; c < size_t{1} << params.log_blowup; ++c)
+    group.cosets.emplace_back(group.log_height, static_cast<int>(width), space);
+}
+
+}  // namespace
+
+CommittedTree commit_slot(const VerifyingKey& key, const Params& params, uint16_t slot,
+                          const Witness& witness, const Randomness::Seed& seed, WordSpace space) {
+  const bool shared = key.slots[slot].kind == Slot::Kind::kShared;
+  const TreeShape place = place_of(key, params, slot);
   const Randomness randomness(seed);
   std::vector<CommittedGroup> groups;
   for (size_t i = 0; i < witness.tables.size();) {  // sorted: equal heights stand together
@@ -111,17 +129,36 @@ CommittedTree commit_slot(const VerifyingKey& key, const Params& params, uint16_
     if (copies.empty()) continue;
     CommittedGroup group;
     group.log_height = log_height;
-    group.on_trace_domain = gather_columns(log_height, width, copies);
-    group.restart = width;
+    group.on_trace_domain = gather_columns(log_height, width, copies, space);
     const std::vector<uint32_t> lengths(width, shared ? params.mask_for_two() : 0);
     group.masks = GroupMasks::draw(randomness, random_stream(place, log_height), lengths);
-    for (size_t c = 0; c < size_t{1} << params.log_blowup; ++c)
-      group.cosets.emplace_back(log_height, static_cast<int>(width));
+    add_cosets(group, params, width, space);
     low_degree_extend(group.on_trace_domain, group.masks.view(), group.cosets);
     groups.push_back(std::move(group));
   }
   ZK_CHECK(!groups.empty());
-  return {params, std::move(groups), place, randomness};
+  return {params, std::move(groups), place, randomness, std::move(space)};
+}
+
+size_t slot_words(const VerifyingKey& key, uint8_t log_blowup, uint16_t slot) {
+  size_t words = 0;
+  for (const Slot::Row& row : key.slots[slot].rows)
+    words += ((size_t{1} << log_blowup) + 1) * TileMatrix::words_for(row.log_height, row.width);
+  return words + MerkleTree::words_for(key.slots[slot].rows[0].log_height + unsigned{log_blowup},
+                                       log_blowup);
+}
+
+CommittedTree committed_slot(const VerifyingKey& key, const Params& params, uint16_t slot,
+                             WordSpace space) {
+  std::vector<CommittedGroup> groups;
+  for (const Slot::Row& row : key.slots[slot].rows) {
+    CommittedGroup& group = groups.emplace_back();
+    group.log_height = row.log_height;
+    group.on_trace_domain = TileMatrix(row.log_height, row.width, space);
+    add_cosets(group, params, row.width, space);
+  }
+  return {params,         std::move(groups), place_of(key, params, slot),
+          Randomness({}), std::move(space),  MerkleTree::Nodes::kThere};
 }
 
 }  // namespace zkvm::stark

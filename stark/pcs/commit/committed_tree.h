@@ -49,9 +49,10 @@ struct CommittedGroup {
 class CommittedTree {
  public:
   /// Hashes. `place`: its height is that of the rows. `salt_from`: where salt is drawn, if it is
-  /// salted.
+  /// salted. `space`: for the nodes, which may stand there already.
   CommittedTree(const Params& params, std::vector<CommittedGroup> groups, const TreeShape& place,
-                const Randomness& salt_from);
+                const Randomness& salt_from, WordSpace space = {},
+                MerkleTree::Nodes nodes = MerkleTree::Nodes::kMake);
 
   [[nodiscard]] const Digest& root() const { return tree_->root(); }
   [[nodiscard]] const MerkleTree& merkle() const { return *tree_; }
@@ -82,16 +83,30 @@ struct ColumnCopy {
   uint32_t place;
 };
 [[nodiscard]] TileMatrix gather_columns(uint8_t log_height, uint32_t width,
-                                        std::span<const ColumnCopy> copies);
+                                        std::span<const ColumnCopy> copies, WordSpace& space);
+[[nodiscard]] inline TileMatrix gather_columns(uint8_t log_height, uint32_t width,
+                                               std::span<const ColumnCopy> copies) {
+  WordSpace space;
+  return gather_columns(log_height, width, copies, space);
+}
 
 /// A slot's tree, from the tables of the chips that have columns in it; columns that none of them
 /// reads become zero. `params` of a shared one: of
 /// every proof that will use it (masks depend on the number of queries); of a fixed one log_blowup
 /// alone counts, at least that of the proofs. The seed of a shared tree is its own and must be fresh;
-/// a fixed tree draws nothing.
+/// a fixed tree draws nothing. `space`: what the tree is made in, slot_words() words of it if the slot
+/// is fixed and all tables that have columns in it are there.
 [[nodiscard]] CommittedTree commit_slot(const VerifyingKey& key, const Params& params,
                                         uint16_t slot, const Witness& witness,
-                                        const Randomness::Seed& seed);
+                                        const Randomness::Seed& seed, WordSpace space = {});
+
+/// Words that a fixed slot's tree consists of: columns on the trace domain and on all cosets, nodes.
+[[nodiscard]] size_t slot_words(const VerifyingKey& key, uint8_t log_blowup, uint16_t slot);
+
+/// The tree that commit_slot has made in this space, which is only read. Nothing is checked: root()
+/// says what the nodes say.
+[[nodiscard]] CommittedTree committed_slot(const VerifyingKey& key, const Params& params,
+                                           uint16_t slot, WordSpace space);
 
 /// The fixed and shared trees that a proof uses, by slot; made by commit_slot with the same params
 /// (fixed ones: with the log_blowup that the key has for their slot).

@@ -89,13 +89,22 @@ void ColumnRows::append_row(uint32_t index, std::vector<uint32_t>& out) const {
 
 // ----------------------------------------------------------------------------------------- tree
 
-MerkleTree::MerkleTree(std::unique_ptr<const RowSource> rows) : rows_(std::move(rows)) {
+MerkleTree::MerkleTree(std::unique_ptr<const RowSource> rows, WordSpace space, Nodes nodes)
+    : rows_(std::move(rows)), stored_top_(stored_top(top(), log_cosets())) {
   ZK_CHECK(top() <= kMaxMerkleLogSize && rows_->words() > 0);
+  nodes_ = space.take(words_for(top(), log_cosets()));
+  if (nodes == Nodes::kMake) build();
+  root_ = node(0, 0);
+}
+
+unsigned MerkleTree::stored_top(unsigned log_rows, unsigned log_cosets) {
   // Above the level where a coset is one run, every level is kept: so below it all runs are whole.
-  const unsigned one_run = log_cosets() + kLogRunRows;
-  stored_top_ = top() <= one_run ? top() : std::max(top() - kForgottenLevels, one_run);
-  nodes_ = AlignedWords(size_t{16} << stored_top_);
-  build();
+  const unsigned one_run = log_cosets + kLogRunRows;
+  return log_rows <= one_run ? log_rows : std::max(log_rows - kForgottenLevels, one_run);
+}
+
+size_t MerkleTree::words_for(unsigned log_rows, unsigned log_cosets) {
+  return size_t{16} << stored_top(log_rows, log_cosets);
 }
 
 size_t MerkleTree::pack_offset(unsigned level, size_t coset, size_t row) const {
@@ -124,7 +133,6 @@ void MerkleTree::build() {
     for (uint32_t i = 0; i >> level == 0; ++i) store_node(level, i, compute_node(level, i));
     if (level == 0) break;
   }
-  root_ = node(0, 0);
 }
 
 // The lowest level that is kept, from the rows.

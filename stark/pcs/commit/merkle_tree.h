@@ -57,8 +57,13 @@ class ColumnRows : public RowSource {
 
 class MerkleTree {
  public:
-  /// Builds the tree on all threads. At least one word a row.
-  explicit MerkleTree(std::unique_ptr<const RowSource> rows);
+  /// Whether the nodes are to be made, or stand in the space already.
+  enum class Nodes : bool { kMake, kThere };
+  /// Builds the tree on all threads. At least one word a row. Nodes are words_for() words of the
+  /// space.
+  explicit MerkleTree(std::unique_ptr<const RowSource> rows, WordSpace space = {},
+                      Nodes nodes = Nodes::kMake);
+  [[nodiscard]] static size_t words_for(unsigned log_rows, unsigned log_cosets);
 
   [[nodiscard]] const Digest& root() const { return root_; }
   [[nodiscard]] MerkleShape shape() const { return {rows_->log_rows(), rows_->words()}; }
@@ -69,6 +74,7 @@ class MerkleTree {
  private:
   // An opening hashes up to 2^kForgottenLevels - 1 leaves.
   static constexpr unsigned kForgottenLevels = 3;
+  static unsigned stored_top(unsigned log_rows, unsigned log_cosets);
   [[nodiscard]] unsigned top() const { return rows_->log_rows(); }
   [[nodiscard]] unsigned log_cosets() const { return rows_->log_cosets(); }
   [[nodiscard]] bool in_packs(unsigned level) const { return level >= log_cosets() + 4; }

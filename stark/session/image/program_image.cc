@@ -216,7 +216,8 @@ Image image_without_roots(const vm::Program& program, const LayerImage& layers) 
 }
 
 Result<ProgramImage> ProgramImage::of(const vm::Program& program, const Image* known,
-                                      std::optional<uint8_t> log_blowup, uint64_t group_cells) {
+                                      std::optional<uint8_t> log_blowup, TreeStore* store,
+                                      uint64_t group_cells) {
   check_program(program);
   const vm::Region& text = program.text();
   const unsigned log_greatest =
@@ -227,6 +228,7 @@ Result<ProgramImage> ProgramImage::of(const vm::Program& program, const Image* k
                             uint32_t{1} << log_greatest, (uint64_t{4} << log_greatest) >> 20,
                             text.size / 4));
   ProgramImage out;
+  out.store_ = store;
   for (uint32_t i = 0; i < text.size / 4; ++i)
     out.program_.push_back(program_row(text, text.base + 4 * i, vm::text_word(text, i)));
   auto layers = LayerImage::of(program.layers, log_blowup.value_or(kImageRate), group_cells);
@@ -264,7 +266,7 @@ void ProgramImage::make_roots() {
   image.layers.resize(groups);
   if (image.lower) image.lower->volumes.resize(volumes), image.lower->layers.resize(groups);
   const auto make = [&](const std::string& slot, Digest& root, Digest* lower, bool keep) {
-    CommittedTree tree = commit(slot, image.lowest_rate());
+    CommittedTree tree = commit(slot, image.lowest_rate(), nullptr);
     if (lower != nullptr) {
       *lower = tree.root();
       tree = at_higher_rate(std::move(tree), image.log_blowup);
@@ -299,7 +301,8 @@ std::vector<uint16_t> ProgramImage::banks_of(std::optional<uint32_t> volume) con
 }
 
 /// A tree is that of any circuit that has its slot: here one with nothing beside it.
-CommittedTree ProgramImage::commit(const std::string& slot, uint8_t log_blowup) const {
+CommittedTree ProgramImage::commit(const std::string& slot, uint8_t log_blowup,
+                                   const Digest* root) const {
   Image image;
   image.log_blowup = image_->log_blowup;
   image.layer_heights = image_->layer_heights;
@@ -326,6 +329,8 @@ CommittedTree ProgramImage::commit(const std::string& slot, uint8_t log_blowup) 
     uses.push_back({blank, true});
   const auto circuit = machine_circuit(image, uses);
   ZK_CHECK(circuit);
+  if (auto kept = kept_tree(store_, circuit->key(), log_blowup, circuit->slot(slot), root))
+    return std::move(*kept);
   Witness tables;
   if (group) {
     tables.tables =
@@ -337,15 +342,10 @@ CommittedTree ProgramImage::commit(const std::string& slot, uint8_t log_blowup) 
   for (const uint16_t bank : banks)
     tables.tables.push_back(bank_table(*circuit, bank, banks_[bank].constant, layouts_.at(bank)));
   tables.sort();
-  Params params;
-  params.log_blowup = log_blowup;  // all that fixed columns depend on
-  return commit_slot(circuit->key(), params, circuit->slot(slot), tables, {});
-}
-
-const CommittedTree& ProgramImage::tree(const std::string& slot, uint8_t log_blowup) {
-  auto& tree = trees_[{slot, log_blowup}];
-  if (tree == nullptr) tree = std::make_unique<CommittedTree>(commit(slot, log_blowup));
-  return *tree;
+  // While the image is made, no proof reads a tree of the lower rate.
+  const bool for_proofs = root != nullptr || !image_->lower;
+  return make_tree(for_proofs ? store_ : nullptr, circuit->key(), log_blowup, circuit->slot(slot),
+                   tables);
 }
 
 uint64_t ProgramImage::other_groups_memory(std::span<const BankUse> uses,
@@ -369,8 +369,13 @@ SlotTrees ProgramImage::fixed_trees(const Circuit& circuit, std::span<const Bank
   SlotTrees out;
   if (!keep_all_groups_) drop_groups_but(uses);
   const uint8_t made_for = image_->made_for(log_blowup);
-  const auto add = [&](const std::string& slot) {
-    out[circuit.slot(slot)] = &tree(slot, made_for);
+  const auto add = [&](const std::string& name) {
+    const uint16_t slot = circuit.slot(name);
+    auto& tree = trees_[{name, made_for}];
+    if (tree == nullptr)
+      tree =
+          std::make_unique<CommittedTree>(commit(name, made_for, &circuit.key().slots[slot].root));
+    out[slot] = tree.get();
   };
   add(kImageSlot);
   for (const BankUse& use : uses.subspan(1)) {

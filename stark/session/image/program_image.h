@@ -16,6 +16,7 @@
 #include "stark/pcs/commit/committed_tree.h"
 #include "stark/protocol/error.h"
 #include "stark/session/image/layer_image.h"
+#include "stark/session/image/tree_store.h"
 #include "vm/elf.h"
 
 namespace zkvm::stark::machine {
@@ -50,11 +51,14 @@ class ProgramImage {
  public:
   /// REQUIRES: the program is one that vm::load_elf accepted, and outlives this. `known`: its image, if somebody has
   /// made it before; then no tree is made now. One that cannot be this program's is not used.
-  /// For tests: `log_blowup`, this rate alone; `group_cells`, of a group of layers. Errors: kFormat, if it is
-  /// too large.
+  /// `store`: has large trees of images that are known, and gets those that are made; it outlives this. What
+  /// it has is believed: proofs with a tree that is another one's do not verify. Roots are never taken from
+  /// it. For tests: `log_blowup`, this rate alone; `group_cells`, of a group of layers. Errors: kFormat, if
+  /// it is too large.
   [[nodiscard]] static Result<ProgramImage> of(const vm::Program& program,
                                                const Image* known = nullptr,
                                                std::optional<uint8_t> log_blowup = {},
+                                               TreeStore* store = nullptr,
                                                uint64_t group_cells = kGroupCells);
 
   [[nodiscard]] const Image& image() const { return *image_; }
@@ -83,13 +87,15 @@ class ProgramImage {
 
  private:
   ProgramImage() = default;
-  [[nodiscard]] const CommittedTree& tree(const std::string& slot, uint8_t log_blowup);
-  [[nodiscard]] CommittedTree commit(const std::string& slot, uint8_t log_blowup) const;
+  /// `root`: of the image; null while that is made.
+  [[nodiscard]] CommittedTree commit(const std::string& slot, uint8_t log_blowup,
+                                     const Digest* root) const;
   void make_roots();
   void drop_groups_but(std::span<const BankUse> uses);
   /// Those whose columns stand in a volume, or none: in `image`.
   [[nodiscard]] std::vector<uint16_t> banks_of(std::optional<uint32_t> volume) const;
 
+  TreeStore* store_ = nullptr;
   std::unique_ptr<Image> image_;  // stays where it is: banks_ refers to it
   BankMap banks_{std::span<const Image::Run>{}};
   std::vector<chips::ProgramRow> program_;

@@ -297,7 +297,7 @@ TEST(Layers, AreSpreadOverSegmentsByMemory) {
   auto groups = LayerImage::of(program->layers, kImageRate, 1 << 20);
   ASSERT_TRUE(groups);
   Image known = image_without_roots(*program, *groups);
-  auto image = ProgramImage::of(*program, &known, {}, 1 << 20);  // makes no tree
+  auto image = ProgramImage::of(*program, &known, {}, nullptr, 1 << 20);  // makes no tree
   ASSERT_TRUE(image);
   SessionOptions options;
   options.log_blowup = 1;

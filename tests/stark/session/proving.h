@@ -28,7 +28,7 @@ struct Guest {
   /// `group_cells`: of its image's groups of layers; with 1 each layer is one.
   explicit Guest(vm::Program loaded, uint64_t group_cells = kGroupCells)
       : program(std::move(loaded)) {
-    auto made = ProgramImage::of(program, nullptr, {}, group_cells);
+    auto made = ProgramImage::of(program, nullptr, {}, nullptr, group_cells);
     EXPECT_TRUE(made) << made.error().message;
     image = std::make_unique<ProgramImage>(*std::move(made));
   }
