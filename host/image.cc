@@ -11,9 +11,10 @@
 namespace zkvm {
 
 stark::Result<stark::machine::ProgramImage> program_image(const vm::Program& program,
-                                                          const stark::Digest& key) {
+                                                          const stark::Digest& key,
+                                                          stark::machine::TreeStore* store) {
   const auto known = cached_image(key);
-  auto image = stark::machine::ProgramImage::of(program, known ? &*known : nullptr);
+  auto image = stark::machine::ProgramImage::of(program, known ? &*known : nullptr, {}, store);
   if (image && !known) keep_image(key, image->image());
   return image;
 }

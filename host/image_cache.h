@@ -6,10 +6,10 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <span>
 
+#include "host/cache_folder.h"
 #include "stark/machine/image.h"
 #include "stark/protocol/error.h"
 #include "stark/session/image/program_image.h"
@@ -27,20 +27,16 @@ namespace zkvm {
 /// kMaxCachedBytes. That it cannot be kept does no harm.
 void keep_image(const stark::Digest& key, const stark::machine::Image& image);
 
-/// The program with its image, found under `key` or made and kept there. Errors: those of
-/// ProgramImage::of.
+/// The program with its image, found under `key` or made and kept there. `store`: as of
+/// ProgramImage::of; for provers. Errors: those of ProgramImage::of.
 [[nodiscard]] stark::Result<stark::machine::ProgramImage> program_image(
-    const vm::Program& program, const stark::Digest& key);
+    const vm::Program& program, const stark::Digest& key,
+    stark::machine::TreeStore* store = nullptr);
 
 inline constexpr uint64_t kMaxCachedImages = 256;
 inline constexpr uint64_t kMaxCachedBytes = uint64_t{16} << 20;
 
-struct CacheContents {
-  std::filesystem::path folder;  // of images; empty where there is no cache
-  uint64_t images = 0, bytes = 0;
-};
-[[nodiscard]] CacheContents cache_contents();
-/// Removes all images; what was there.
-CacheContents clear_cache();
+[[nodiscard]] CacheContents cached_images();
+void clear_images();
 
 }  // namespace zkvm

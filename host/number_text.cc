@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <limits>
 
 namespace zkvm {
 
@@ -74,6 +76,23 @@ std::string percent_text(uint64_t part, uint64_t whole) {
   const double share =
       whole == 0 ? 0 : 100 * static_cast<double>(part) / static_cast<double>(whole);
   return fmt::format("{:.1f}", share);
+}
+
+std::optional<uint64_t> parse_size(std::string_view text) {
+  uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || number == 0) return std::nullopt;
+  const std::string_view unit(rest, end);
+  constexpr std::string_view kUnits = "KMG";
+  unsigned shift = 0;
+  if (!unit.empty()) {
+    const size_t index = kUnits.find(unit.front());
+    if (unit.size() != 1 || index == kUnits.npos) return std::nullopt;
+    shift = 10 * (static_cast<unsigned>(index) + 1);
+  }
+  if (number > std::numeric_limits<uint64_t>::max() >> shift) return std::nullopt;
+  return number << shift;
 }
 
 }  // namespace zkvm

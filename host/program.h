@@ -21,6 +21,10 @@ namespace zkvm {
 // one but no guest.
 [[nodiscard]] Result<vm::Program> load_program(std::span<const uint8_t> elf);
 
+// run() of an ELF file that is loaded.
+[[nodiscard]] Result<Run> run_program(const vm::Program& program, std::span<const uint8_t> elf,
+                                      std::span<const uint8_t> input, const RunOptions& options);
+
 // Why no proof of any run of the program can be made, known without a run; or nothing.
 [[nodiscard]] std::optional<std::string> why_unprovable(const vm::Program& program);
 

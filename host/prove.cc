@@ -17,6 +17,7 @@
 #include "host/proof_speed.h"
 #include "host/receipt.h"
 #include "host/resume_folder.h"
+#include "host/tree_cache.h"
 #include "host/verify.h"
 #include "host/zkvm.h"
 #include "stark/poly/tile_matrix.h"
@@ -235,33 +236,20 @@ Result<void> verify_own(Proved& proved, const ProveOptions& options) {
   return {};
 }
 
-}  // namespace
-
-void release_memory() { stark::AlignedWords::release_kept(); }
-
-Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> input,
-                     const ProveOptions& options) {
-  const auto start = std::chrono::steady_clock::now();
-  std::optional<tbb::global_control> threads;
-  if (options.threads != 0) {
-    threads.emplace(tbb::global_control::max_allowed_parallelism, options.threads);
-  }
-  Result<Run> run = zkvm::run(elf, input, {options.max_cycles, options.console, {}});
-  if (!run) return tl::unexpected(run.error());
-  Proved proved;
-  proved.run = std::move(*run);
-  if (proved.run.trap) return proved;
-
-  const Result<vm::Program> program = load_program(elf);
-  if (!program) return tl::unexpected(program.error());
+// The proof of the execution that `proved` has, begun at `start`, and its check. Errors:
+// kInvalidReceipt, if that fails.
+Result<void> prove_run(std::span<const uint8_t> elf, std::span<const uint8_t> input,
+                       const ProveOptions& options, const vm::Program& program,
+                       std::chrono::steady_clock::time_point start, TreeCache& trees,
+                       Proved& proved) {
   const auto image_start = std::chrono::steady_clock::now();
   if (options.progress && !options.progress({.cycles = proved.run.cycles, .stage = "image"})) {
     return tl::unexpected(Error{ErrorCode::kCancelled, "the proof was cancelled"});
   }
-  stark::Result<ProgramImage> image = program_image(*program, image_key(elf));
+  stark::Result<ProgramImage> image = program_image(program, image_key(elf), &trees);
   if (!image) return refused(image.error());
   const double image_seconds = seconds_since(image_start);
-  proved.image_id = to_api(image->image().id());
+  proved.image_id = zkvm::to_api(image->image().id());
 
   const Result<CodeRate> rate = code_rate(options.rate, image->image().lowest_rate());
   if (!rate) return tl::unexpected(rate.error());
@@ -277,7 +265,7 @@ Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
   }
   const vm::Io io{.input = input, .console = {}};
   const double core_before = core_seconds();
-  stark::Result<Session> session = Session::plan(*program, *image, io, session_options);
+  stark::Result<Session> session = Session::plan(program, *image, io, session_options);
   if (!session) return refused(session.error());
   const Result<std::vector<SegmentProof>> segments =
       prove_segments(*session, folder ? &*folder : nullptr, proved);
@@ -287,11 +275,47 @@ Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
   proved.log_blowup = session->params().log_blowup;
   proved.receipt = make_receipt(image->image(), proved.run, *segments);
   proved.seconds = seconds_since(start);
-  if (Result<void> ok = verify_own(proved, options); !ok) return tl::unexpected(ok.error());
+  if (Result<void> ok = verify_own(proved, options); !ok) return ok;
   const double core = core_seconds() - core_before;
   add_stats(*session, options.measure_floors, proved);
-  add_layers(*program, image->layers(), *session, core, proved);
+  add_layers(program, image->layers(), *session, core, proved);
   proved.stages.insert(proved.stages.begin() + 1, {"image", image_seconds, 0, ""});
+  return {};
+}
+
+}  // namespace
+
+void release_memory() { stark::AlignedWords::release_kept(); }
+
+Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> input,
+                     const ProveOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  std::optional<tbb::global_control> threads;
+  if (options.threads != 0) {
+    threads.emplace(tbb::global_control::max_allowed_parallelism, options.threads);
+  }
+  const Result<vm::Program> program = load_program(elf);
+  if (!program) return tl::unexpected(program.error());
+  Result<Run> run = run_program(*program, elf, input, {options.max_cycles, options.console, {}});
+  if (!run) return tl::unexpected(run.error());
+  Proved proved;
+  proved.run = std::move(*run);
+  if (proved.run.trap) return proved;
+
+  TreeCache trees;
+  Result<void> ok = prove_run(elf, input, options, *program, start, trees, proved);
+  if (!ok && ok.error().code == ErrorCode::kInvalidReceipt && trees.found().trees > 0) {
+    // Their checksums were right and they were not: a defect, or somebody wrote them.
+    trees.drop_found();
+    if (!options.resume_folder.empty()) clear_resume_folder(options.resume_folder);
+    proved.trees.damaged = true;
+    ok = prove_run(elf, input, options, *program, start, trees, proved);
+  }
+  if (!ok) return tl::unexpected(ok.error());
+  proved.trees.found = trees.found().trees;
+  proved.trees.bytes_found = trees.found().bytes;
+  proved.trees.kept = trees.kept().trees;
+  proved.trees.bytes_kept = trees.kept().bytes;
   proved.peak_memory = peak_memory();
   return proved;
 }

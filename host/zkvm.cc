@@ -149,8 +149,13 @@ Result<Run> run(std::span<const uint8_t> elf, std::span<const uint8_t> input,
                 const RunOptions& options) {
   const Result<vm::Program> program = load_program(elf);
   if (!program) return tl::unexpected(program.error());
+  return run_program(*program, elf, input, options);
+}
+
+Result<Run> run_program(const vm::Program& program, std::span<const uint8_t> elf,
+                        std::span<const uint8_t> input, const RunOptions& options) {
   const Stopwatch watch;
-  vm::Result<vm::RunResult> result = vm::run(*program, io_of(input, options), limits_of(options));
+  vm::Result<vm::RunResult> result = vm::run(program, io_of(input, options), limits_of(options));
   if (!result) return tl::unexpected(to_api(result.error()));
   const double seconds = watch.seconds();
 
@@ -161,17 +166,17 @@ Result<Run> run(std::span<const uint8_t> elf, std::span<const uint8_t> input,
     std::vector<uint32_t> call_sites;
     if (result->cycles <= kMaxCyclesToRepeat) {
       if (const auto again =
-              vm::profile(*program, {.input = input, .console = {}}, limits_of(options))) {
+              vm::profile(program, {.input = input, .console = {}}, limits_of(options))) {
         call_sites = backtrace(*again);
       }
     }
-    trap = to_api(*result->trap, *program, elf, call_sites);
+    trap = to_api(*result->trap, program, elf, call_sites);
   }
   std::optional<ProofCost> proof;
   if (options.estimate_proof && !trap) {
-    if (const Result<ProofCost> cost = proof_cost(*program, *result, {})) proof = *cost;
+    if (const Result<ProofCost> cost = proof_cost(program, *result, {})) proof = *cost;
   }
-  Run run = to_api(*program, std::move(*result), seconds);
+  Run run = to_api(program, std::move(*result), seconds);
   run.trap = std::move(trap);
   run.proof = proof;
   return run;

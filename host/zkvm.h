@@ -202,6 +202,13 @@ struct LayerCost {
   double ns_per_activation = 0;  // of all others, by bytes read and written
 };
 
+// Trees of large fixed columns, which the cache keeps from one proof to the next.
+struct TreeUse {
+  uint32_t found = 0, kept = 0;  // in the cache; made, and kept there
+  uint64_t bytes_found = 0, bytes_kept = 0;
+  bool damaged = false;  // those found were not right: they were dropped, and all was proven again
+};
+
 struct Proved {
   Run run;                       // where it ended by a trap, nothing is proven
   std::vector<uint8_t> receipt;  // host/doc/receipt.md; verified. Empty after a trap
@@ -213,6 +220,7 @@ struct Proved {
   double seconds = 0;             // of execution and proof, by the wall clock
   double verify_seconds = 0;      // of the check that the receipt is true
   uint64_t peak_memory = 0;       // resident bytes, of this process so far
+  TreeUse trees;
   std::vector<StageCost> stages;  // in the order of the work
   std::vector<ChipCost> chips;    // most cells first
   std::vector<LayerCost> layers;  // as in Run

@@ -3,11 +3,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <limits>
 #include <memory>
 
 #include "host/cache_folder.h"
@@ -114,24 +112,6 @@ class ProofLine {
   std::optional<Start> first_;
 };
 
-// "512M", "6G", "1048576": bytes; nothing where the text is no size.
-std::optional<uint64_t> parse_size(std::string_view text) {
-  uint64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || number == 0) return std::nullopt;
-  const std::string_view unit(rest, end);
-  constexpr std::string_view kUnits = "KMG";
-  unsigned shift = 0;
-  if (!unit.empty()) {
-    const size_t index = kUnits.find(unit.front());
-    if (unit.size() != 1 || index == kUnits.npos) return std::nullopt;
-    shift = 10 * (static_cast<unsigned>(index) + 1);
-  }
-  if (number > std::numeric_limits<uint64_t>::max() >> shift) return std::nullopt;
-  return number << shift;
-}
-
 CLI::Validator size_text() {
   return {[](std::string& text) {
             if (parse_size(text)) return std::string();
@@ -166,6 +146,15 @@ double nanoseconds_per(double seconds, uint64_t units) {
 std::string segments_text(uint32_t segments, uint32_t resumed) {
   std::string text = fmt::format("{} segment{}", grouped(segments), segments == 1 ? "" : "s");
   if (resumed != 0) text += fmt::format(", {} of them found", grouped(resumed));
+  return text;
+}
+
+std::string trees_text(const TreeUse& trees) {
+  std::string text = trees.found == 0 ? std::string("none from the cache")
+                                      : fmt::format("{} from the cache, {}", trees.found,
+                                                    byte_text(trees.bytes_found));
+  if (trees.kept > 0)
+    text += fmt::format("; {} kept there, {}", trees.kept, byte_text(trees.bytes_kept));
   return text;
 }
 
@@ -243,6 +232,7 @@ void print_report(const Options& options, const Proved& proved) {
   facts.row({"security", fmt::format("{:.1f} bits", proved.security_bits)});
   facts.row({"verified", fmt::format("in {}", duration_text(proved.verify_seconds))});
   facts.row({"peak memory", byte_text(proved.peak_memory)});
+  if (options.stats) facts.row({"large trees", trees_text(proved.trees)});
   facts.print(out);
   print_outputs(options.execution.elf, run, out);
   if (options.stats) print_stats(proved);
@@ -250,6 +240,10 @@ void print_report(const Options& options, const Proved& proved) {
 
 nlohmann::ordered_json stats_json(const Proved& proved) {
   nlohmann::ordered_json object;
+  object["trees"] = {{"found", proved.trees.found},
+                     {"bytes_found", proved.trees.bytes_found},
+                     {"kept", proved.trees.kept},
+                     {"bytes_kept", proved.trees.bytes_kept}};
   object["stages"] = nlohmann::ordered_json::array();
   for (const StageCost& stage : proved.stages) {
     object["stages"].push_back({{"name", stage.name},
@@ -405,6 +399,9 @@ int prove_command(const Options& options, Execution& execution) {
   if (interruption.happened()) end_interrupted(options, interruption);
   if (!proved) return failed(execution.in_guest(proved.error()));
 
+  if (proved->trees.damaged)
+    print_to(stderr,
+             "zkvm prove: a tree in the cache was damaged; it was removed, and all proven again\n");
   if (proved->run.trap) {
     print_trap(execution, *proved->run.trap);
     if (!execution.json) print_to(stderr, "zkvm prove: no receipt: a trap is not proven\n");
@@ -453,8 +450,9 @@ void add_prove(CLI::App* sub, int& status) {
       "khz,\n"
       "peak_rss_bytes, receipt_bytes, segments, resumed_segments, security_bits, image_id, "
       "journal (hex),\n"
-      "outputs (as in `zkvm verify`), verify_seconds; with --stats: stages (name, seconds, units, "
-      "unit, floor_ns or null), chips "
+      "outputs (as in `zkvm verify`), verify_seconds; with --stats: trees (found in the cache, "
+      "bytes_found,\n"
+      "kept there, bytes_kept), stages (name, seconds, units, unit, floor_ns or null), chips "
       "(name,\n"
       "rows, padded, cells), layers (name, calls, products and weights of a call, cells, "
       "core_seconds,\n"
