@@ -286,9 +286,9 @@ Bytes large_program() {
 }
 
 /// The proofs of a session with a fixed seed.
-std::vector<Bytes> proofs_with(const vm::Program& program, stark::machine::TreeStore* store) {
-  const auto made = ProgramImage::of(program);
-  auto image = ProgramImage::of(program, &made->image(), {}, store);
+std::vector<Bytes> proofs_with(const vm::Program& program, const stark::machine::Image& known,
+                               stark::machine::TreeStore* store) {
+  auto image = ProgramImage::of(program, &known, {}, store);
   stark::machine::SessionOptions options;
   options.security_bits = 20;
   options.seed = stark::Randomness::Seed{9};
@@ -306,13 +306,15 @@ TEST_F(TreeCacheTest, ProofsAreTheSame) {
   const Bytes elf = large_program();
   const auto program = load_program(elf);
   ASSERT_TRUE(program);
-  const auto without = proofs_with(*program, nullptr);
+  const auto made = ProgramImage::of(*program);
+  ASSERT_TRUE(made);
+  const auto without = proofs_with(*program, made->image(), nullptr);
   ASSERT_EQ(without.size(), 1u);
   TreeCache first, second;
-  EXPECT_TRUE(proofs_with(*program, &first) == without);
+  EXPECT_TRUE(proofs_with(*program, made->image(), &first) == without);
   EXPECT_EQ(first.found().trees, 0u);
   EXPECT_GE(first.kept().trees, 1u);
-  EXPECT_TRUE(proofs_with(*program, &second) == without);
+  EXPECT_TRUE(proofs_with(*program, made->image(), &second) == without);
   EXPECT_EQ(second.found().trees, first.kept().trees);
   EXPECT_EQ(second.kept().trees, 0u);
 }
@@ -339,23 +341,21 @@ TEST_F(TreeCacheTest, ProvesAgainWithoutATreeThatIsAnother) {
   ASSERT_TRUE(first) << first.error().message;
   EXPECT_EQ(first->trees.found, 0u);
   ASSERT_GE(first->trees.kept, 1u);
-  for (const std::string& resume : {std::string(), folder_ / "resume"}) {
-    for (const fs::path& file : files()) {
-      const size_t count = (fs::file_size(file) - kHead) / 4;
-      Words words = find(key_of(file), count);
-      ASSERT_EQ(words.size(), count);
-      std::fill_n(words.begin(), count / 2, 0);
-      keep(key_of(file), words);
-    }
-    EXPECT_EQ(*image_id(elf), id);
-    options.resume_folder = resume;
-    const auto again = prove(elf, {}, options);
-    ASSERT_TRUE(again) << again.error().message;
-    EXPECT_TRUE(again->trees.damaged);
-    EXPECT_EQ(again->trees.found, 0u);
-    EXPECT_EQ(again->trees.kept, first->trees.kept);
-    EXPECT_TRUE(verify(again->receipt, id, {.security_bits = 20}));
+  for (const fs::path& file : files()) {
+    const size_t count = (fs::file_size(file) - kHead) / 4;
+    Words words = find(key_of(file), count);
+    ASSERT_EQ(words.size(), count);
+    std::fill_n(words.begin(), count / 2, 0);
+    keep(key_of(file), words);
   }
+  EXPECT_EQ(*image_id(elf), id);
+  options.resume_folder = folder_ / "resume";  // whose segments are made anew, too
+  const auto again = prove(elf, {}, options);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_TRUE(again->trees.damaged);
+  EXPECT_EQ(again->trees.found, 0u);
+  EXPECT_EQ(again->trees.kept, first->trees.kept);
+  EXPECT_TRUE(verify(again->receipt, id, {.security_bits = 20}));
   options.resume_folder.clear();
   const auto last = prove(elf, {}, options);
   ASSERT_TRUE(last);
