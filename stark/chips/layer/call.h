@@ -46,7 +46,7 @@ struct LayerCall {
     air.assert_bool("real", real);
     air.assert_bool("linear", row.linear);
     air.assert_bool("linear", real - row.linear);
-    // 1 - linear for kMaxPool, 0 for kBytes and kWords; no pair, of kind 3, is called by this number.
+    // 1 - linear for kMaxPool, 0 for kBytes and kWords; nothing of another kind is called by this number: 3, 4 and 5 give 6, 12, 20.
     air.assert_zero("linear", real * (row.kind * (row.kind - 1) - 2 * (1 - row.linear)));
     step(air, real, clk, row.pc, row.pc + 4);
     fetch(air, real, row.pc, number(Operation::kEcall), 0, 0, 0, {0, 0}, 0);

@@ -4,7 +4,7 @@
 //   first real | clk key left | quad mu_power lambda_power |
 //   late: x0[5] .. x3[5] v0[5] .. v3[5] shift[5] scale[5] total[5]
 //
-// With what it finds: x of the quad (read.h), v of the weights `key` (weights.h), shift = mu to the
+// With what it finds: x of the quad (read.h), v of the weights `key` (layer_tables.h), shift = mu to the
 // power D - d_t, scale = lambda to the power of a group's outputs where the next row begins another
 // group, else 1,
 //

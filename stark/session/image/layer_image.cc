@@ -20,7 +20,8 @@ using namespace chips;
 constexpr int64_t kMostSums = 1 << 16;  // of a step that is not wide
 constexpr uint64_t kMostSteps =
     1 << 25;  // of a program, whose file may ask for more than there is memory for
-constexpr uint64_t kFewSteps = 1 << 16;  // which need no table of many
+constexpr uint64_t kMostListed = 1 << 24;  // likewise, of rows of all lists that are expanded
+constexpr uint64_t kFewSteps = 1 << 16;    // which need no table of many
 // SOUNDNESS: what write_bytes.h shows of a wide step, from + 2^14 rest, is below 2^30 + 2^16; so a sum
 // that is on the other side of its edge by less than this is no such number modulo p.
 constexpr int64_t kMostWide = (int64_t{1} << 30) - (int64_t{1} << 25);
@@ -119,6 +120,13 @@ Result<LayerImage> LayerImage::of(std::span<const vm::Layer> layers, uint8_t log
     }
     if (!added) return propagate(added);
     if (auto ok = check(out.groups_.back()); !ok) return propagate(ok);
+    if (const uint64_t listed = out.positions_.size() + out.channels_.size() + out.windows_.size() +
+                                out.pairs_.size() + out.memory_products_.size();
+        listed > kMostListed)
+      return fail(ErrorCode::kFormat,
+                  fmt::format("layers: lists of positions, channels, windows, pairs and products: "
+                              "expected at most {} rows, found {} up to layer {}",
+                              kMostListed, listed, layers[i].name));
   }
   return out;
 }

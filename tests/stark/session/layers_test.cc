@@ -475,6 +475,11 @@ TEST(Layers, ListsThatAreTooLongAreRefused) {
   ASSERT_FALSE(image);
   EXPECT_EQ(image.error().message,
             "layers: table windows: expected at most 4194304 rows, found 6291456 or more");
+  const auto many = LayerImage::of(std::vector<vm::Layer>(9, pool), 2);
+  ASSERT_FALSE(many);
+  EXPECT_EQ(many.error().message,
+            "layers: lists of positions, channels, windows, pairs and products: expected at most "
+            "16777216 rows, found 18874368 up to layer ");
 }
 
 }  // namespace
