@@ -421,14 +421,14 @@ void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) 
   add_heights("no weights", LayerTable::kWeights, 0);
   add_heights("weights in rows of 64", LayerTable::kWeights64, 12);
   // As many groups, or other numbers of them; with roots, or without.
-  for (const size_t count : std::vector<size_t>{0, 1, 2, 64, 65, 255})
+  for (const size_t groups : std::vector<size_t>{0, 1, 2, 64, 65, 255})
     for (const bool roots : {true, false})
-      add_changed(fmt::format("{} groups of layers, roots {}", count, roots), [&](Image& i) {
+      add_changed(fmt::format("{} groups of layers, roots {}", groups, roots), [&](Image& i) {
         i.layer_heights.resize(
-            count, i.has_layers() ? i.layer_heights[0] : stark::machine::LayerHeights{12});
+            groups, i.has_layers() ? i.layer_heights[0] : stark::machine::LayerHeights{12});
         if (!roots) return;
-        i.layers.resize(count);
-        if (i.lower) i.lower->layers.resize(count);
+        i.layers.resize(groups);
+        if (i.lower) i.lower->layers.resize(groups);
       });
   add_changed("another root of layers", [](Image& i) {
     if (i.has_layers()) i.layers.back()[0] ^= 1;
@@ -460,7 +460,7 @@ void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) 
   add_changed("roots exchanged", [](Image& i) { std::swap(i.root, i.lower->root); });
   add_changed("no lower rate", [](Image& i) { i.lower.reset(); });
   add_changed("the lower rate's roots alone", [](Image& i) {
-    i = {3, i.entry, i.log_program, i.runs, i.lower->volumes, i.lower->root, {}};
+    i = {3, i.entry, i.log_program, i.runs, i.lower->volumes, i.lower->root, {}, {}};
   });
   add_changed("a volume more at the lower rate", [](Image& i) { i.lower->volumes.push_back({}); });
   if (!stark::machine::Image::parse(made.image)->volumes.empty())
