@@ -30,6 +30,8 @@
 namespace zkvm {
 namespace {
 
+using stark::machine::layer_chip;
+using stark::machine::LayerTable;
 using stark::machine::ProgramImage;
 using stark::machine::SegmentProof;
 using stark::machine::Session;
@@ -140,9 +142,11 @@ void add_layers(const vm::Program& program, const stark::machine::LayerImage& im
     if (calls[i] == 0) continue;
     LayerCost cost{.layer = proved.run.layers.at(next++)};
     const vm::Layer& layer = program.layers[i];
+    const size_t group = image.group_of(i);
     // Fixed ones once, those in memory for each call.
     const auto [narrow, wide] = image.weights_rows(i);
-    uint64_t weights = narrow * columns["weights"] + wide * columns["weights 64"];
+    uint64_t weights = narrow * columns[layer_chip(LayerTable::kWeights, group)] +
+                       wide * columns[layer_chip(LayerTable::kWeights64, group)];
     for (const auto& [chip, rows] : stark::machine::layer_rows(layer, forms))
       (stark::machine::is_of_weights(chip) ? weights : cost.cells) +=
           calls[i] * rows * columns[chip];
