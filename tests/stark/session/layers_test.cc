@@ -273,6 +273,10 @@ TEST(LayerImage, AGroupTakesWhatFits) {
     EXPECT_EQ(image->group_of(list.size() - 1), image->groups() - 1);
   }
   EXPECT_EQ(LayerImage::of(list, 2, one->cells())->groups(), 1u);
+  // Tables with next columns are short where there is one group only.
+  constexpr auto kPowers = static_cast<size_t>(LayerTable::kPowers);
+  EXPECT_EQ(one->heights()[0][kPowers], kMinLogLayers);
+  EXPECT_EQ(LayerImage::of(list, 2, 1 << 20)->heights()[0][kPowers], kMinLogLayers + 1);
 }
 
 /// Segments are as few as memory allows; a call that does not fit alone is named.
