@@ -127,7 +127,11 @@ Result<Session> Session::plan(const vm::Program& program, ProgramImage& image, c
     auto ok = session.choose_params(excess);
     if (ok) return session;
     if (excess.times == 0 || !session.can_be_cut(excess.segment)) return propagate(ok);
-    session.limits_.cost = smaller_cost(session.plans_[excess.segment].cost, excess.times);
+    uint64_t& limit = session.limits_.cost;
+    const uint64_t found = session.plans_[excess.segment].cost;
+    const uint64_t smaller = smaller_cost(std::min(limit, found), excess.times);
+    if (smaller >= limit) return propagate(ok);
+    limit = smaller;
     session.plans_.clear();
     session.io_.console = {};  // it has had it all
   }
