@@ -286,7 +286,7 @@ std::string Session::what_is_whole(size_t index) const {
 }
 
 bool Session::can_be_cut(size_t index) const {
-  return options_.segment_cycles == 0 && plans_[index].cost > kLeastCost &&
+  return options_.segment_cycles == 0 && std::min(limits_.cost, plans_[index].cost) > kLeastCost &&
          what_is_whole(index).empty();
 }
 
