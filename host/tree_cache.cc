@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <tbb/parallel_for.h>
@@ -212,6 +213,8 @@ std::unique_ptr<TreeCache::Room> TreeCache::room(size_t words) {
   struct statvfs disk{};
   if (statvfs(folder.c_str(), &disk) != 0 || disk.f_bavail * disk.f_frsize / 2 < bytes)
     return nullptr;
+  rlimit longest{};  // to grow a file beyond it ends the process, too
+  if (getrlimit(RLIMIT_FSIZE, &longest) != 0 || bytes > longest.rlim_cur) return nullptr;
   File file(open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   // Disk blocks for all of it: a write to a mapped page without one, on a full disk, ends the process.
   if (file.get() < 0 || fallocate(file.get(), 0, 0, static_cast<off_t>(bytes)) != 0) return nullptr;

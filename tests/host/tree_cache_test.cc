@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -238,6 +239,17 @@ TEST_F(TreeCacheTest, DoesWithoutAFolder) {
   TreeCache cache;
   EXPECT_EQ(cache.room(kWords), nullptr);
   EXPECT_EQ(find(kKey), Words());
+}
+
+TEST_F(TreeCacheTest, DoesWithoutLongFiles) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit less = before;
+  less.rlim_cur = 4 * kWords;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &less), 0);
+  TreeCache cache;
+  EXPECT_EQ(cache.room(kWords), nullptr);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
 }
 
 TEST_F(TreeCacheTest, TwoProcessesKeepTheSameTree) {
