@@ -52,6 +52,11 @@ uint64_t padded(uint64_t rows) {
   return rows == 0 ? 0 : std::bit_ceil(std::max(rows, uint64_t{1} << kMinLogLayers));
 }
 
+bool is_cheaper_in_weights64(const vm::Layer& layer) {
+  return weight_rows(layer, Weights64Table::kOutputs) * kWeightsCells<Weights64Table> <
+         weight_rows(layer, WeightsTable::kOutputs) * kWeightsCells<WeightsTable>;
+}
+
 }  // namespace
 
 uint64_t weight_rows(const vm::Layer& layer, uint32_t outputs) {
@@ -59,23 +64,24 @@ uint64_t weight_rows(const vm::Layer& layer, uint32_t outputs) {
   return layer.products_summed() * ((layer.group_outputs() + outputs - 1) / outputs);
 }
 
-bool is_cheaper_in_weights64(const vm::Layer& layer) {
-  return weight_rows(layer, Weights64Table::kOutputs) * kWeightsCells<Weights64Table> <
-         weight_rows(layer, WeightsTable::kOutputs) * kWeightsCells<WeightsTable>;
+void RowsOfWeights::add(const vm::Layer& layer) {
+  const uint64_t narrow = weight_rows(layer, WeightsTable::kOutputs);
+  all += narrow;
+  if (is_cheaper_in_weights64(layer))
+    wide += weight_rows(layer, Weights64Table::kOutputs);
+  else
+    rest += narrow;
+}
+
+bool RowsOfWeights::pays_wide() const {
+  return padded(rest) * kWeightsCells<WeightsTable> + padded(wide) * kWeightsCells<Weights64Table> <
+         padded(all) * kWeightsCells<WeightsTable>;
 }
 
 bool pays_weights64(std::span<const vm::Layer> layers) {
-  uint64_t all = 0, rest = 0, wide = 0;
-  for (const vm::Layer& layer : layers) {
-    const uint64_t narrow = weight_rows(layer, WeightsTable::kOutputs);
-    all += narrow;
-    if (is_cheaper_in_weights64(layer))
-      wide += weight_rows(layer, Weights64Table::kOutputs);
-    else
-      rest += narrow;
-  }
-  return padded(rest) * kWeightsCells<WeightsTable> + padded(wide) * kWeightsCells<Weights64Table> <
-         padded(all) * kWeightsCells<WeightsTable>;
+  RowsOfWeights rows;
+  for (const vm::Layer& layer : layers) rows.add(layer);
+  return rows.pays_wide();
 }
 
 // SOUNDNESS: p is more than twice what a sum can be, in the proof's own words.
@@ -94,7 +100,6 @@ Result<LayerImage> LayerImage::of(std::span<const vm::Layer> layers, uint8_t log
   LayerImage out;
   out.layers_ = layers;
   out.lists_ = std::set<size_t, ByList>(ByList{layers});
-  out.has_weights64_ = pays_weights64(layers);
   const unsigned highest = std::min<unsigned>(kMaxLogHeight, Fp::kTwoAdicity - log_blowup);
   const auto check = [&](const Group& group) -> Result<void> {
     for (size_t t = 0; t < kLayerTables; ++t)
@@ -128,20 +133,15 @@ Result<LayerImage> LayerImage::of(std::span<const vm::Layer> layers, uint8_t log
                               "expected at most {} rows, found {} up to layer {}",
                               kMostListed, listed, layers[i].name));
   }
+  out.place_weights();
   return out;
 }
 
 LayerImage::Sizes LayerImage::sizes() const {
-  return {entries_.size(),         steps_.size(),       first_step_.size(),
-          positions_.size(),       channels_.size(),    windows_.size(),
-          pairs_.size(),           pair_tables_.size(), operands_.size(),
-          memory_products_.size(), products_,           weights_[0].rows,
-          weights_[1].rows,        group_powers_};
-}
-
-void LayerImage::Weights::shrink_to(uint32_t new_rows, size_t first_layer) {
-  rows = new_rows;
-  while (!layers.empty() && layers.back() >= first_layer) layers.pop_back();
+  return {entries_.size(),  steps_.size(),           first_step_.size(), positions_.size(),
+          channels_.size(), windows_.size(),         pairs_.size(),      pair_tables_.size(),
+          operands_.size(), memory_products_.size(), products_,          group_powers_,
+          group_weights_};
 }
 
 /// What the last group has in common, it has no more: a new one begins.
@@ -157,9 +157,8 @@ void LayerImage::shrink_to(const Sizes& sizes) {
   operands_.resize(sizes.operands);
   memory_products_.resize(sizes.memory_products);
   products_ = sizes.products;
-  weights_[0].shrink_to(sizes.weights_rows, sizes.entries);
-  weights_[1].shrink_to(sizes.weights64_rows, sizes.entries);
   group_powers_ = sizes.group_powers;
+  group_weights_ = sizes.group_weights;
 }
 
 void LayerImage::begin_group(size_t layer) {
@@ -167,6 +166,7 @@ void LayerImage::begin_group(size_t layer) {
     end_group();
     powers_rows_ = static_cast<uint32_t>(rows(LayerTable::kPowers));
     group_powers_ = 0;
+    group_weights_ = {};
   }
   lists_.clear();
   pair_table_numbers_.clear();
@@ -180,6 +180,31 @@ void LayerImage::begin_group(size_t layer) {
 void LayerImage::end_group() {
   groups_.back().end = rows();
   groups_.back().end_step = steps_.size();
+  groups_.back().weights = group_weights_;
+}
+
+/// In which table of its group a layer's weights are depends on all of the group's layers.
+void LayerImage::place_weights() {
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    Group& group = groups_[g];
+    group.begin[static_cast<size_t>(LayerTable::kWeights)] = weights_[0].rows;
+    group.begin[static_cast<size_t>(LayerTable::kWeights64)] = weights_[1].rows;
+    const bool wide = group.weights.pays_wide();
+    const size_t end = g + 1 < groups_.size() ? groups_[g + 1].first_layer : entries_.size();
+    for (size_t i = group.first_layer; i < end; ++i) {
+      const vm::Layer& layer = layers_[i];
+      Entry& entry = entries_[i];
+      entry.weights64 = wide && is_cheaper_in_weights64(layer);
+      const auto rows = static_cast<uint32_t>(
+          weight_rows(layer, entry.weights64 ? Weights64Table::kOutputs : WeightsTable::kOutputs));
+      if (rows == 0) continue;
+      Weights& weights = weights_[entry.weights64 ? 1 : 0];
+      entry.weights_row = weights.rows;
+      entry.weights_each = rows / static_cast<uint32_t>(layer.products_summed());
+      weights.rows += rows;
+      weights.layers.push_back(static_cast<uint32_t>(i));
+    }
+  }
 }
 
 uint64_t LayerImage::Group::rows(LayerTable table) const {
@@ -187,6 +212,8 @@ uint64_t LayerImage::Group::rows(LayerTable table) const {
   if (table == LayerTable::kSteps)
     return rows_for(end_step - first_step - many_steps(), StepsTable::kParts);
   if (table == LayerTable::kManySteps) return rows_for(many_steps(), ManyStepsTable::kParts);
+  if (table == LayerTable::kWeights) return weights.pays_wide() ? weights.rest : weights.all;
+  if (table == LayerTable::kWeights64) return weights.pays_wide() ? weights.wide : 0;
   return end[static_cast<size_t>(table)] - begin[static_cast<size_t>(table)];
 }
 
@@ -250,7 +277,7 @@ Result<void> LayerImage::add(size_t index) {
     } else {
       key = products_ + 1;
       products_ += products;
-      add_weights(entry, layer, index);
+      group_weights_.add(layer);
     }
     const uint32_t of_groups = layer.groups > 1 ? layer.group_outputs() : 0;
     const uint32_t of_biases = layer.bias_words() != 0 ? rows : 0;
@@ -297,17 +324,6 @@ Result<void> LayerImage::add(size_t index) {
   }
   entries_.push_back(entry);
   return {};
-}
-
-void LayerImage::add_weights(Entry& entry, const vm::Layer& layer, size_t index) {
-  entry.weights64 = has_weights64_ && is_cheaper_in_weights64(layer);
-  Weights& weights = weights_[entry.weights64 ? 1 : 0];
-  const auto rows = static_cast<uint32_t>(
-      weight_rows(layer, entry.weights64 ? Weights64Table::kOutputs : WeightsTable::kOutputs));
-  entry.weights_row = weights.rows;
-  entry.weights_each = rows / static_cast<uint32_t>(layer.products_summed());
-  weights.rows += rows;
-  weights.layers.push_back(static_cast<uint32_t>(index));
 }
 
 std::array<uint64_t, 2> LayerImage::weights_rows(size_t layer) const {

@@ -33,10 +33,16 @@ struct LayerCounts {
 
 /// Rows of a table of weights, of so many outputs each, for a layer; none if they are in memory.
 [[nodiscard]] uint64_t weight_rows(const vm::Layer& layer, uint32_t outputs);
-/// Whether it pays to have the weights of some of these layers in the table of 64 outputs a row: those for
-/// which that is cheaper.
+/// Rows of several layers' weights.
+struct RowsOfWeights {
+  uint64_t all = 0;             // if all have 16 outputs
+  uint64_t rest = 0, wide = 0;  // of 16; and of 64, for layers for which that is cheaper
+
+  void add(const vm::Layer& layer);
+  /// Whether the second table pays.
+  [[nodiscard]] bool pays_wide() const;
+};
 [[nodiscard]] bool pays_weights64(std::span<const vm::Layer> layers);
-[[nodiscard]] bool is_cheaper_in_weights64(const vm::Layer& layer);
 
 class LayerImage {
  public:
@@ -134,17 +140,15 @@ class LayerImage {
   struct Weights {
     uint32_t rows = 0;
     std::vector<uint32_t> layers;  // in the order of their rows
-
-    /// To what it had before the layers from `first_layer` on.
-    void shrink_to(uint32_t new_rows, size_t first_layer);
   };
 
   /// Rows of each list.
   using Rows = std::array<uint64_t, kLayerTables>;
   struct Group {
     size_t first_layer = 0;
-    Rows begin{}, end{};  // but of steps, which are in two tables
+    Rows begin{}, end{};  // but of steps and weights, which are in two tables
     size_t first_step = 0, end_step = 0;
+    RowsOfWeights weights;
 
     [[nodiscard]] uint64_t rows(LayerTable table) const;
     /// Steps that stand in the table of many, from the first one on; `steps` has the others.
@@ -156,7 +160,8 @@ class LayerImage {
   struct Sizes {
     size_t entries, steps, functions, positions, channels, windows, pairs, pair_tables, operands,
         memory_products;
-    uint32_t products, weights_rows, weights64_rows, group_powers;
+    uint32_t products, group_powers;
+    RowsOfWeights group_weights;
   };
   [[nodiscard]] Sizes sizes() const;
   void shrink_to(const Sizes& sizes);
@@ -168,20 +173,20 @@ class LayerImage {
   void add_channels(Entry& entry, const vm::Layer& layer);
   void add_windows(Entry& entry, const vm::Layer& layer);
   void add_pairs(Entry& entry, const vm::Layer& layer);
-  void add_weights(Entry& entry, const vm::Layer& layer, size_t index);
   void add_operand(Entry& entry, const vm::Layer& layer);
   [[nodiscard]] uint64_t rows(LayerTable table) const;
   [[nodiscard]] Rows rows() const;
+  void place_weights();
   [[nodiscard]] WeightsRow weights_row(const Weights& weights, uint32_t row) const;
 
   std::span<const vm::Layer> layers_;
   std::vector<Entry> entries_;
   std::vector<Group> groups_;
-  uint32_t products_ = 0;  // keys of weights
-  bool has_weights64_ = false;
-  Weights weights_[2];         // of 16 outputs a row, of 64
-  uint32_t powers_rows_ = 0;   // of the groups before the last one
-  uint32_t group_powers_ = 0;  // of the last one
+  uint32_t products_ = 0;        // keys of weights
+  RowsOfWeights group_weights_;  // of the last group
+  Weights weights_[2];           // of 16 outputs a row, of 64
+  uint32_t powers_rows_ = 0;     // of the groups before the last one
+  uint32_t group_powers_ = 0;    // of the last one
   std::vector<Step> steps_;
   std::vector<uint32_t> first_step_ = {0};  // of each function; functions begin at 1
   /// Layers of the last group with a list of positions of their own, by that list.

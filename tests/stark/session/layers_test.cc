@@ -207,6 +207,7 @@ TEST(LayerImage, KeysAreNumberedThroughGroups) {
   std::vector<vm::Layer> list = {dense_layer(2, 8, 1), dense_layer(2, 8, 1), random.pair()};
   for (int i = 0; i < 12; ++i) list.push_back(random.layer());
   list.push_back(list[2]);
+  list.push_back(dense_layer(150, 1020, 3));  // with weights in rows of 64
   for (uint32_t i = 0; i < list.size(); ++i) list[i].id = 7 * i;
   const auto one = LayerImage::of(list, 2), groups = LayerImage::of(list, 2, 1);
   ASSERT_TRUE(one && groups);
@@ -366,21 +367,30 @@ TEST(Layers, FormsAreTheCheaperOnes) {
   expect(5000, 7, true, false);
 }
 
-/// Of 64 outputs a row, the last one not full, beside those of 16.
+/// Of 64 outputs a row, the last one not full, beside those of 16; in one group and in four, of which each has
+/// one of the tables.
 TEST(Layers, WeightsInTwoTables) {
-  const LayerGuest layers(
-      {dense_layer(150, 1020, 1), dense_layer(3, 8, 2), dense_layer(20, 72, 3)});
+  const LayerGuest layers({dense_layer(150, 1020, 1), dense_layer(3, 8, 2), dense_layer(20, 72, 3),
+                           dense_layer(300, 512, 4)});
   ASSERT_TRUE(pays_weights64(layers.layers));
-  for (const uint64_t group_cells : {kGroupCells, uint64_t{1}}) {  // one group, or one of each
+  for (const uint64_t group_cells : {kGroupCells, uint64_t{1}}) {
     Guest guest = Guest::of(layers.elf(), group_cells);
-    EXPECT_EQ(guest.image->layers().weights_rows(0), (std::array<uint64_t, 2>{0, 150 * 16}));
-    EXPECT_EQ(guest.image->layers().weights_rows(1), (std::array<uint64_t, 2>{3, 0}));
-    EXPECT_EQ(guest.image->layers().weights_rows(2), (std::array<uint64_t, 2>{20 * 5, 0}));
+    const LayerImage& image = guest.image->layers();
+    ASSERT_EQ(image.groups(), group_cells == 1 ? 4u : 1u);
+    EXPECT_EQ(image.weights_rows(0), (std::array<uint64_t, 2>{0, 150 * 16}));
+    EXPECT_EQ(image.weights_rows(1), (std::array<uint64_t, 2>{3, 0}));
+    EXPECT_EQ(image.weights_rows(2), (std::array<uint64_t, 2>{20 * 5, 0}));
+    EXPECT_EQ(image.weights_rows(3), (std::array<uint64_t, 2>{0, 300 * 8}));
+    for (size_t g = 0; g < image.groups(); ++g) {
+      const bool both = group_cells != 1, wide = g == 0 || g == 3;
+      const int of_16 = both ? 12 : (wide ? 0 : 13), of_64 = both || wide ? 13 : 0;
+      EXPECT_EQ(image.heights()[g][static_cast<size_t>(LayerTable::kWeights)], of_16);
+      EXPECT_EQ(image.heights()[g][static_cast<size_t>(LayerTable::kWeights64)], of_64);
+    }
     SessionOptions options;
     options.params = quick_params();
     EXPECT_EQ(check_execution(guest, {}, options), "");
-    const Proven proven = prove_execution(guest, {}, options);
-    EXPECT_EQ(proven.execution.journal, layers.journal());
+    EXPECT_EQ(prove_execution(guest, {}, options).execution.journal, layers.journal());
   }
 }
 
