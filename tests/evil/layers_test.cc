@@ -112,12 +112,12 @@ LayerGuest guest() {
 
 constexpr WideForms kNarrow;
 
-/// For the wide forms: runs of two rows and more, that end behind each of the four lanes; and a pool, whose
-/// words are read by the narrow one.
+/// For the wide forms: runs of two rows and more, that end behind each of the four lanes; a pool, whose
+/// words are read by the narrow one; and weights in memory, with biases and without.
 LayerGuest wide_guest() {
   return LayerGuest({convolution(1), convolution(2, true, 5), pool(), dense_layer(2, 20, 3),
-                     convolution(4, false, 9), convolution(5, false, 8),
-                     convolution(6, false, 10)});
+                     convolution(4, false, 9), convolution(5, false, 8), convolution(6, false, 10),
+                     of_memory(false, true), of_memory(true, false)});
 }
 
 /// Nothing reads the outputs, so that an attacker can put their banks right.
@@ -1352,6 +1352,58 @@ TEST_F(Hazard, OfWeightsInMemory) {
   expect("by the call of one input", {"layer call: linear", "bus layer"},
          [&] { set({at(LayerCall::kName, 0)}, "kind", Fp::from(number(LayerKind::kBytesOfTwo))); });
   expect("two calls in one tick", {"bus state"}, [&] { set({calls[1]}, "clk", clks[0]); });
+}
+
+/// Activations and results of layers with weights in memory, in the wide forms. The guest's last two layers
+/// are such, with biases and without.
+TEST_F(WideHazard, OfWeightsInMemory) {
+  const auto job = [&](const char* chip, size_t n) { return rows_of_job(forgery(), chip, n); };
+  const std::vector<Place> reads[] = {job(LayerReadWide::kName, 6), job(LayerReadWide::kName, 7)};
+  const std::vector<Place> writes[] = {job(LayerWriteBytesWide::kName, 5),
+                                       job(LayerWriteBytesWide::kName, 6)};
+  const std::vector<Place> products = job(LayerProductMemory::kName, 0);
+  for (size_t n = 0; n < 2; ++n) {
+    ASSERT_EQ(get(reads[n].at(0), "clk"), get(at(LayerWeightsCall::kName, n), "clk"));
+    ASSERT_EQ(get(writes[n].at(0), "clk"), get(at(LayerWeightsCall::kName, n), "clk"));
+  }
+  // Another activation, in the row alone and in memory, too.
+  add(reads[0][0], "byte1[2]", Fp::one());
+  expect_caught("bus", true);
+  add(reads[0][0], "x1[0]", Fp::one());
+  add(products[0], "x1[0]", Fp::one());
+  expect_caught("layer ");
+  // Words of the other call.
+  for (size_t r = 0; r < reads[0].size(); ++r) set(reads[0][r], "clk", get(reads[1][r], "clk"));
+  expect_caught("bus", true);
+  // A sum within its step; one that nothing emits; a bias, which the sum has already.
+  const auto row_with = [&](const char* one, const char* other, Fp value) {
+    const auto found = std::ranges::find_if(writes[0], [&](Place row) {
+      return get(row, one) == Fp::one() && get(row, other) == value;
+    });
+    EXPECT_NE(found, writes[0].end());
+    return *found;
+  };
+  const Place emitted = row_with("emit1", "wide1[0]", Fp::zero());
+  const Fp by = get(emitted, "rest1[0]") == Fp::zero() ? -Fp::one() : Fp::one();
+  add(emitted, "raw1[0]", by);
+  add(emitted, "from1[0]", by);
+  add(emitted, "rest1[0]", -by);
+  expect_caught("bus layer total", true);
+  const Place hidden = row_with("live3", "emit3", Fp::zero());
+  add(hidden, "raw3[2]", Fp::one());
+  add(hidden, "edge3[2]", Fp::one());
+  expect_caught("bus layer total", true);
+  for (const Place row : writes[0]) {
+    ASSERT_EQ(get(row, "bias[1]"), Fp::zero());
+    set(row, "bias[1]", Fp::one());
+    for (int lane = 0; lane < 4; ++lane) {
+      add(row, fmt::format("raw{}[1]", lane), -Fp::one());
+    }
+  }
+  expect_caught("bus channel", true);
+  // The sums of the other call, whose biases are none.
+  for (const Place row : writes[0]) set(row, "clk", get(writes[1][0], "clk"));
+  expect_caught("bus", true);
 }
 
 // A bias that the VM would not take has no row, whatever its sign is said to be.
