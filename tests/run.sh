@@ -68,6 +68,7 @@ benchmarks() {  # each once; what they print is no measurement
   local bench
   build release benchmarks vm_bench receipt_bench stark_prover_bench || return 1
   for bench in build/release/bin/*_bench; do "$bench" --benchmark_min_time=0 || return 1; done
+  bash tests/bench/mobilenet_v2.sh
 }
 
 tidy_commands() {  # of *.simd.cc only those for AVX2 and AVX-512; precompiled headers would have it look at all of them
