@@ -456,15 +456,22 @@ void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) 
   add_changed("height 2^21 at the lower rate", [](Image& i) { i.log_program = 21; });
   // What the proofs are made with, and what not: trees of two rates.
   add_changed("another root", [](Image& i) { i.root[0] ^= 1; });
-  add_changed("other roots of the lower rate", [](Image& i) { i.lower->root[0] ^= 1; });
-  add_changed("roots exchanged", [](Image& i) { std::swap(i.root, i.lower->root); });
-  add_changed("no lower rate", [](Image& i) { i.lower.reset(); });
-  add_changed("the lower rate's roots alone", [](Image& i) {
+  const auto add_lower = [&](const std::string& what, auto change) {
+    if (stark::machine::Image::parse(made.image)->lower) add_changed(what, change);
+  };
+  add_lower("other roots of the lower rate", [](Image& i) { i.lower->root[0] ^= 1; });
+  add_lower("roots exchanged", [](Image& i) { std::swap(i.root, i.lower->root); });
+  add_lower("no lower rate", [](Image& i) { i.lower.reset(); });
+  add_lower("the lower rate's roots alone", [](Image& i) {
     i = {3, i.entry, i.log_program, i.runs, i.lower->volumes, i.lower->root, {}, {}};
   });
-  add_changed("a volume more at the lower rate", [](Image& i) { i.lower->volumes.push_back({}); });
+  add_lower("a volume more at the lower rate", [](Image& i) { i.lower->volumes.push_back({}); });
   if (!stark::machine::Image::parse(made.image)->volumes.empty())
-    add_changed("a volume less at the lower rate", [](Image& i) { i.lower->volumes.pop_back(); });
+    add_lower("a volume less at the lower rate", [](Image& i) { i.lower->volumes.pop_back(); });
+  if (!stark::machine::Image::parse(made.image)->lower)
+    add_changed("a lower rate that there is not", [](Image& i) {
+      i.lower = {.volumes = i.volumes, .root = i.root, .layers = i.layers};
+    });
   // Runs of banks: places, order, kinds, lengths; and as many volumes as they fill, or not.
   const auto add_runs = [&](const std::string& what, auto change) {
     for (const bool fitting : {true, false})

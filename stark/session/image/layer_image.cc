@@ -1,6 +1,7 @@
 #include "stark/session/image/layer_image.h"
 
 #include <fmt/format.h>
+#include <tbb/parallel_for.h>
 #include <zk/check.h>
 
 #include <algorithm>
@@ -592,29 +593,65 @@ Table fixed_table(uint16_t chip, uint8_t log_height, uint64_t rows, const Fill& 
 
 void put(Fp* rows, const Fp5& x) { std::copy_n(x.c, 5, rows); }
 
-/// Of a table of weights, from its own fixed columns.
+/// sum over o of lambda^o w_o, for what stands in a row of weights.
+template <uint32_t kOutputs>
+Fp5 weighed(const Fp* weights, const LatePowers& late) {
+  // SOUNDNESS is not at stake, only that no sum overflows: 64 2^31 2^20 is below 2^63.
+  constexpr int32_t kMost = 1 << 20;
+  int64_t sums[5] = {};
+  for (uint32_t o = 0; o < kOutputs; ++o) {
+    const uint32_t value = weights[o].value();
+    const auto weight =
+        static_cast<int32_t>(value > Fp::kModulus / 2 ? value - Fp::kModulus : value);
+    ZK_CHECK(-kMost <= weight && weight <= kMost);
+    const Fp5& power = late(kLambda, o);
+    for (int c = 0; c < 5; ++c) sums[c] += int64_t{weight} * power.c[c].wire;
+  }
+  Fp5 out;
+  for (int c = 0; c < 5; ++c) {
+    const int64_t rest = sums[c] % int64_t{Fp::kModulus};
+    out.c[c] = Fp::from_wire(static_cast<uint32_t>(rest < 0 ? rest + Fp::kModulus : rest));
+  }
+  return out;
+}
+
+/// Of a table of weights, from its own fixed columns. Sums begin in the rows that say so, so parts of the
+/// table are made side by side, each from the next such row behind it.
 template <uint32_t kOutputs>
 void late_weights(const Witness&, const Table& table, const LatePowers& late, Fp* rows) {
-  constexpr uint64_t kBlock = 256;
-  std::vector<Fp> cells(kBlock * table.width);
-  Fp5 v[4];
-  bool begins = true;  // the row behind does: then nothing is added
-  for (uint64_t end = table.height(); end > 0;) {
-    const uint64_t count = std::min(kBlock, end);
-    table.read(end - count, count, cells.data());
-    for (uint64_t r = count; r-- > 0;) {
-      const Fp* row = &cells[r * table.width];
-      for (uint32_t k = 0; k < 4; ++k) {
-        Fp5 sum = begins ? Fp5{} : v[k] * late(kLambda, kOutputs);
-        for (uint32_t o = 0; o < kOutputs; ++o)
-          if (const Fp w = row[5 + k * kOutputs + o]; w != Fp{}) sum += late(kLambda, o) * w;
-        v[k] = sum;
-        put(rows + (end - count + r) * 20 + 5 * k, sum);
-      }
-      begins = row[0] == Fp::one();
+  constexpr uint64_t kBlock = 256, kParts = 16;
+  const uint64_t height = table.height(), each = std::max(height / kParts, kBlock);
+  const auto make = [&](uint64_t first, uint64_t end) {
+    std::vector<Fp> cells(kBlock * table.width);
+    uint64_t stop = end;
+    for (bool found = false; stop < height && !found;) {
+      const uint64_t count = std::min(kBlock, height - stop);
+      table.read(stop, count, cells.data());
+      uint64_t r = 0;
+      while (r < count && cells[r * table.width] != Fp::one()) ++r;
+      found = r < count;
+      stop += r;
     }
-    end -= count;
-  }
+    Fp5 v[4];
+    bool begins = true;  // the row behind does: then nothing is added
+    while (stop > first) {
+      const uint64_t count = std::min(kBlock, stop - first);
+      table.read(stop - count, count, cells.data());
+      for (uint64_t r = count; r-- > 0;) {
+        const Fp* row = &cells[r * table.width];
+        const uint64_t number = stop - count + r;
+        for (uint32_t k = 0; k < 4; ++k) {
+          const Fp5 own = weighed<kOutputs>(row + 5 + k * kOutputs, late);
+          v[k] = begins ? own : v[k] * late(kLambda, kOutputs) + own;
+          if (number < end) put(rows + number * 20 + 5 * k, v[k]);
+        }
+        begins = row[0] == Fp::one();
+      }
+      stop -= count;
+    }
+  };
+  tbb::parallel_for(uint64_t{0}, height / each,
+                    [&](uint64_t i) { make(i * each, (i + 1) * each); });
 }
 
 void late_powers(const Witness&, const Table& table, const LatePowers& late, Fp* rows) {
