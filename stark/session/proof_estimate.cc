@@ -339,7 +339,9 @@ Result<ProofEstimate> estimate_in_segments(const vm::Program& program, const Lay
       choose_execution_params(shapes_for, wish, options.security_bits, options.weights);
   if (!chosen) return tl::unexpected<Error>(chosen.error());
   out.params = chosen->params;
-  MemoryUse memory{.program_bytes = program_bytes(program), .layer_lists = layers.memory()};
+  MemoryUse memory{.segments = out.segments,
+                   .program_bytes = program_bytes(program),
+                   .layer_lists = layers.memory()};
   for (size_t i = 0; i < kinds.size(); ++i) {
     const auto shape = make_shape(shapes[i].key, out.params, shapes[i].tables);
     if (!shape) return tl::unexpected<Error>(shape.error());

@@ -129,8 +129,10 @@ uint64_t jobs_memory(const Circuit& circuit, const LayerJobs& jobs) {
 
 uint64_t estimate_memory(const MemoryUse& use) {
   constexpr uint64_t kBase = 41'000'000;
-  // What lies between blocks, and is not counted otherwise: a sixteenth, as measured.
-  return kBase + (use.largest_segment + use.other_trees) / 16 * 17 + 4 * use.proof_bytes +
+  // What lies between blocks, and is not counted otherwise: a sixteenth, as measured; twice that where
+  // a second proof finds blocks of other sizes.
+  const uint64_t held = use.largest_segment + use.other_trees;
+  return kBase + held + held / 16 * (use.segments > 1 ? 2 : 1) + 4 * use.proof_bytes +
          3 * use.program_bytes + use.layer_lists;
 }
 

@@ -31,10 +31,11 @@ namespace zkvm::stark::machine {
 /// Of a whole session.
 struct MemoryUse {
   uint64_t largest_segment = 0;  // its proof, with record and rows
-  uint64_t proof_bytes = 0;      // of all segments' proofs
-  uint64_t program_bytes = 0;    // contents of the ELF file's regions, and layers
-  uint64_t other_trees = 0;      // fixed and shared ones that are kept beside that segment's
-  uint64_t layer_lists = 0;      // LayerImage::memory()
+  uint64_t segments = 1;
+  uint64_t proof_bytes = 0;    // of all segments' proofs
+  uint64_t program_bytes = 0;  // contents of the ELF file's regions, and layers
+  uint64_t other_trees = 0;    // fixed and shared ones that are kept beside that segment's
+  uint64_t layer_lists = 0;    // LayerImage::memory()
 };
 [[nodiscard]] uint64_t estimate_memory(const MemoryUse& use);
 

@@ -291,7 +291,8 @@ bool Session::can_be_cut(size_t index) const {
 }
 
 Result<void> Session::check_memory(const Shapes& made, Excess& excess) {
-  MemoryUse use{.proof_bytes = execution_.journal.size(),
+  MemoryUse use{.segments = plans_.size(),
+                .proof_bytes = execution_.journal.size(),
                 .program_bytes = program_bytes(*program_),
                 .layer_lists = image_->layers().memory()};
   std::vector<Shape> shapes;
