@@ -145,8 +145,9 @@ std::optional<stark::WordSpace> TreeCache::find(const stark::Digest& key, size_t
     return std::nullopt;
   const bool fits = std::cmp_equal(info.st_size, bytes);
   const auto mapping = fits ? Mapping::of(file, bytes, PROT_READ) : nullptr;
+  if (fits && mapping == nullptr) return std::nullopt;  // no room: the file may be good
   const bool is_new = !found_keys_.contains(key) && !kept_keys_.contains(key);
-  if (mapping == nullptr || (is_new && !has_head(*mapping, head_of(key, mapping->words())))) {
+  if (!fits || (is_new && !has_head(*mapping, head_of(key, mapping->words())))) {
     drop(key);
     return std::nullopt;
   }
@@ -185,6 +186,7 @@ class TreeCache::CachedRoom : public Room {
     const fs::path path = file_of(key);
     const std::string temporary = fmt::format("{}.{}.partial", path.string(), getpid());
     const std::string own = fmt::format("/proc/self/fd/{}", file_.get());
+    unlink(temporary.c_str());  // a killed process of this number may have left one
     if (path.empty() ||
         linkat(AT_FDCWD, own.c_str(), AT_FDCWD, temporary.c_str(), AT_SYMLINK_FOLLOW) != 0)
       return;

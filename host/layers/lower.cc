@@ -137,7 +137,8 @@ Failure check_gaps(const std::string& name, const Window& window, const Layout& 
   const auto [left, right] = window.beyond(1, in.shape.width, out.shape.width, in.block);
   const auto [above, below] = window.beyond(0, in.shape.height, out.shape.height, in.block);
   const uint32_t gap = std::max(left, right), columns = in.shape.width / in.block;
-  if (columns + gap > in.row && in.shape.height > in.block)
+  const bool several_rows = in.shape.height > in.block || window.kernel[0] > 1;
+  if (columns + gap > in.row && several_rows)
     return error(LayerErrorCode::kLayout, name,
                  "gaps of the input: expected {} positions, found {}", gap, in.row - columns);
   const bool reads_rows = in.lead + in.tail > 0 && above + below > 0;

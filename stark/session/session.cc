@@ -221,7 +221,7 @@ Result<void> Session::choose_params(Excess& excess) {
   Params wish;
   wish.zk = options_.zk;
   wish.log_blowup = options_.log_blowup;
-  Result<void> too_large;
+  std::optional<Error> too_large;
   for (;;) {
     if (options_.params) {
       params_ = *options_.params;
@@ -230,8 +230,7 @@ Result<void> Session::choose_params(Excess& excess) {
       const auto common =
           choose_execution_params(make, wish, options_.security_bits, options_.weights);
       // Many segments at rate 1/2 may be out of reach: then shorter ones, at the lower rate.
-      if (!common && excess.times != 0) return too_large;
-      if (!common) return propagate(common);
+      if (!common) return tl::unexpected<Error>(too_large ? *too_large : common.error());
       params_ = common->params;
       least_rate_ = common->least_rate;
     }
@@ -240,7 +239,7 @@ Result<void> Session::choose_params(Excess& excess) {
     // Rather long receipts than shorter segments.
     if (wish.log_blowup != 0 || params_.log_blowup == 1) return ok;
     wish.log_blowup = 1;
-    too_large = ok;
+    too_large = ok.error();
   }
   SeedHash seed("zkvm session");
   seed.add(kWitnessVersion)
@@ -274,8 +273,13 @@ uint64_t Session::other_trees(size_t index) const {
       }
     }
   const uint64_t words = left * kBankWords * (1 + (uint64_t{1} << params_.log_blowup));
-  return kVolume * (volumes.size() - own.size()) + 4 * words +
-         image_->other_groups_memory(plans_[index].uses, params_.log_blowup);
+  uint64_t groups = 0;
+  const uint8_t made_for = image_->image().made_for(params_.log_blowup);
+  for (size_t g = 0; image_->keeps_all_groups() && g < image_->layers().groups(); ++g)
+    if (std::ranges::find(plans_[index].uses, layers_bank(g), &BankUse::bank) ==
+        plans_[index].uses.end())
+      groups += fixed_tree_memory(image_->layers().slot_rows(g), made_for);
+  return kVolume * (volumes.size() - own.size()) + 4 * words + groups;
 }
 
 /// The call that alone is a segment nearly, which cannot be cut; else nothing.
@@ -314,11 +318,13 @@ Result<void> Session::check_memory(const Shapes& made, Excess& excess) {
     most = 0;
     for (size_t i = 0; i < plans_.size(); ++i) {
       use.other_trees = other_trees(i);
-      const uint64_t beside = estimate_memory(use);
-      if (beside + segments[i] <= most) continue;
+      use.largest_segment = segments[i];
+      const uint64_t needed = estimate_memory(use);
+      if (needed <= most) continue;
       excess.segment = i;
-      fixed = beside;
-      most = beside + segments[i];
+      most = needed;
+      use.largest_segment = 0;
+      fixed = estimate_memory(use);
     }
     if (!can_be_cut(excess.segment)) limit = all;
     if (most <= limit) return {};
@@ -376,6 +382,7 @@ SegmentClaim Session::claim_of(size_t index) const {
 Result<void> Session::prove(const std::function<bool(size_t, SegmentProof)>& take,
                             std::span<const SegmentProof> done) {
   ZK_CHECK(!execution_.trap && done.size() <= plans_.size());
+  ZK_CHECK(params_.queries > 0);  // and with it the seed was chosen
   LeftTrees left;
   return second_run([&](size_t i, const Circuit& circuit, const vm::Segment& segment,
                         const BankWords& memory) -> Result<void> {

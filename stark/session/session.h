@@ -188,7 +188,7 @@ class Session {
   vm::Io io_;
   SessionOptions options_;
   vm::SegmentLimits limits_;
-  Randomness::Seed seed_;  // of this very execution
+  Randomness::Seed seed_{};  // of this very execution
   vm::RunResult execution_;
   std::vector<SegmentPlan> plans_;
   Params params_;

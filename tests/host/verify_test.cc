@@ -66,12 +66,12 @@ TEST(Verify, AnImageOfAnotherVersionIsRefused) {
   const auto receipt = sample();
   Bytes bytes = receipt.bytes();
   const size_t at = 4 + 4 + 4 + 4;  // magic, version, length and magic of the image
-  ASSERT_EQ(bytes[at], 4);
+  ASSERT_EQ(bytes[at], 5);
   bytes[at] = 3;
   const auto result = verify(bytes, receipt.id());
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::kMalformedReceipt);
-  EXPECT_THAT(result.error().message, HasSubstr("image: version: expected 4, found 3"));
+  EXPECT_THAT(result.error().message, HasSubstr("image: version: expected 5, found 3"));
 }
 
 TEST(Verify, ABankThatTheImageDoesNotHaveIsRefused) {

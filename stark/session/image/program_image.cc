@@ -11,7 +11,6 @@
 #include "stark/chips/buses.h"
 #include "stark/machine/chip_list.h"
 #include "stark/session/image/program_rows.h"
-#include "stark/session/proof_memory.h"
 #include "vm/code.h"
 
 namespace zkvm::stark::machine {
@@ -346,15 +345,6 @@ CommittedTree ProgramImage::commit(const std::string& slot, uint8_t log_blowup,
   const bool for_proofs = root != nullptr || !image_->lower;
   return make_tree(for_proofs ? store_ : nullptr, circuit->key(), log_blowup, circuit->slot(slot),
                    tables);
-}
-
-uint64_t ProgramImage::other_groups_memory(std::span<const BankUse> uses,
-                                           uint8_t log_blowup) const {
-  uint64_t bytes = 0;
-  for (size_t g = 0; keep_all_groups_ && g < layers_.groups(); ++g)
-    if (std::ranges::find(uses, layers_bank(g), &BankUse::bank) == uses.end())
-      bytes += fixed_tree_memory(layers_.slot_rows(g), image_->made_for(log_blowup));
-  return bytes;
 }
 
 void ProgramImage::drop_groups_but(std::span<const BankUse> uses) {

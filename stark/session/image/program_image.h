@@ -72,9 +72,6 @@ class ProgramImage {
   /// last. At first they are.
   void keep_all_groups(bool keep) { keep_all_groups_ = keep; }
   [[nodiscard]] bool keeps_all_groups() const { return keep_all_groups_; }
-  /// Bytes of those that are kept beside those of these uses.
-  [[nodiscard]] uint64_t other_groups_memory(std::span<const BankUse> uses,
-                                             uint8_t log_blowup) const;
   /// What stands in the column `place` of a bank's row.
   [[nodiscard]] static uint32_t place_of(uint16_t bank, uint32_t row);
 

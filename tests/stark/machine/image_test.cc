@@ -311,13 +311,13 @@ TEST(Image, BanksWithAddressZeroArePartial) {
 }
 
 TEST(Image, RefusesOtherVersionsByName) {
-  for (const uint8_t version : std::vector<uint8_t>{0, 3, 5}) {
+  for (const uint8_t version : std::vector<uint8_t>{0, 4, 6}) {
     std::vector<uint8_t> bytes = some_image().serialise();
     bytes[4] = version;
     const auto parsed = Image::parse(bytes);
     ASSERT_FALSE(parsed);
     EXPECT_EQ(parsed.error().code, ErrorCode::kFormat);
-    EXPECT_EQ(parsed.error().message, fmt::format("image: version: expected 4, found {}", version));
+    EXPECT_EQ(parsed.error().message, fmt::format("image: version: expected 5, found {}", version));
   }
 }
 
