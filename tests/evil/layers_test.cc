@@ -1400,7 +1400,7 @@ TEST_F(WideHazard, OfWeightsInMemory) {
       add(row, fmt::format("raw{}[1]", lane), -Fp::one());
     }
   }
-  expect_caught("bus channel", true);
+  expect_caught("bus", true);
   // The sums of the other call, whose biases are none.
   for (const Place row : writes[0]) set(row, "clk", get(writes[1][0], "clk"));
   expect_caught("bus", true);
