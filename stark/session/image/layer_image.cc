@@ -5,6 +5,7 @@
 #include <zk/check.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <functional>
 
@@ -591,6 +592,17 @@ Table fixed_table(uint16_t chip, uint8_t log_height, uint64_t rows, const Fill& 
   return {chip, log_height, static_cast<uint32_t>(kKept), {}, produce};
 }
 
+/// Of a weight: there are millions, and reducing each takes longer than all else that is done to it here.
+Fp weight_fp(int16_t weight) {
+  constexpr int kMost = 255;
+  static const auto elements = [] {
+    std::array<Fp, 2 * kMost + 1> out;
+    for (int w = -kMost; w <= kMost; ++w) out[static_cast<size_t>(w + kMost)] = signed_fp(w);
+    return out;
+  }();
+  return elements[static_cast<size_t>(weight + kMost)];
+}
+
 void put(Fp* rows, const Fp5& x) { std::copy_n(x.c, 5, rows); }
 
 /// sum over o of lambda^o w_o, for what stands in a row of weights.
@@ -707,12 +719,13 @@ std::vector<Table> LayerImage::tables(const Circuit& circuit, size_t group,
           row.quad = fp(layer.quads - quad);
           row.mu_power = fp(layer.back - layer.taps[tap]);
           row.lambda_power = fp(lambda_power(layer, quad, tap));
-          for (uint32_t k = 0; k < 4; ++k)
-            for (uint32_t o = 0; o < Chip::kOutputs; ++o) {
-              const uint32_t output = part * Chip::kOutputs + o;
-              if (output < layer.group_outputs())
-                row.w[k][o] = signed_fp(layer.weight(quad, tap, k, output));
-            }
+          const uint32_t each = layer.group_outputs(), begin = part * Chip::kOutputs;
+          const uint32_t outputs = std::min(Chip::kOutputs, each - begin);
+          for (uint32_t k = 0; k < 4; ++k) {
+            const int16_t* of_channel =
+                &layer.weights[((size_t{quad} * taps + tap) * 4 + k) * each + begin];
+            for (uint32_t o = 0; o < outputs; ++o) row.w[k][o] = weight_fp(of_channel[o]);
+          }
           row.count = fp(asked[i]);
         },
         no_weights);
