@@ -186,10 +186,9 @@ class TreeCache::CachedRoom : public Room {
     const fs::path path = file_of(key);
     const std::string temporary = fmt::format("{}.{}.partial", path.string(), getpid());
     const std::string own = fmt::format("/proc/self/fd/{}", file_.get());
+    if (path.empty()) return;
     unlink(temporary.c_str());  // a killed process of this number may have left one
-    if (path.empty() ||
-        linkat(AT_FDCWD, own.c_str(), AT_FDCWD, temporary.c_str(), AT_SYMLINK_FOLLOW) != 0)
-      return;
+    if (linkat(AT_FDCWD, own.c_str(), AT_FDCWD, temporary.c_str(), AT_SYMLINK_FOLLOW) != 0) return;
     if (rename(temporary.c_str(), path.c_str()) != 0) {
       unlink(temporary.c_str());
       return;

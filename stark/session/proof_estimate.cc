@@ -405,12 +405,12 @@ vm::LayerCosts layer_costs(const LayerImage& layers) {
     out.call.push_back(call_cells(layers.layer(i)));
     out.group.push_back(static_cast<uint32_t>(layers.group_of(i)));
   }
+  const std::vector<LayerHeights> heights = layers.heights();
   for (size_t group = 0; group < layers.groups(); ++group) {
     uint64_t cells = kFixed * layers.cells(group);
-    const LayerHeights heights = layers.heights()[group];
     for (size_t t = 0; t < kLayerTables; ++t)
-      if (heights[t] != 0)
-        cells += uint64_t{unit_columns().at(layer_chip(static_cast<LayerTable>(t)))} << heights[t];
+      if (const uint8_t log_height = heights[group][t]; log_height != 0)
+        cells += uint64_t{unit_columns().at(layer_chip(static_cast<LayerTable>(t)))} << log_height;
     out.once.push_back(cells);
   }
   return out;

@@ -13,12 +13,7 @@ mkdir -p "$out"
 
 cmake --preset release >/dev/null
 cmake --build --preset release --target zkvm
-if ! cmp -s "$requirements" "$out/venv/requirements.txt"; then
-  rm -rf "$out/venv"
-  python3 -m venv "$out/venv"
-  "$python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
-  cp "$requirements" "$out/venv/requirements.txt"
-fi
+bash toolchain/venv.sh "$out/venv" "$requirements"
 
 "$python" tests/bench/mobilenet_v2.py make "$out"
 rm -rf "$guest"

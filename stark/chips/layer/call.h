@@ -46,7 +46,8 @@ struct LayerCall {
     air.assert_bool("real", real);
     air.assert_bool("linear", row.linear);
     air.assert_bool("linear", real - row.linear);
-    // 1 - linear for kMaxPool, 0 for kBytes and kWords; nothing of another kind is called by this number: 3, 4 and 5 give 6, 12, 20.
+    // 1 - linear for kMaxPool, 0 for kBytes and kWords; nothing of another kind is called by this
+    // number: 3, 4 and 5 give 6, 12, 20.
     air.assert_zero("linear", real * (row.kind * (row.kind - 1) - 2 * (1 - row.linear)));
     step(air, real, clk, row.pc, row.pc + 4);
     fetch(air, real, row.pc, number(Operation::kEcall), 0, 0, 0, {0, 0}, 0);
@@ -72,15 +73,14 @@ struct LayerCall {
   template <class Record>
   static void fill(Cols<Fp>& row, const ProgramRow& insn, const Record& record,
                    const Fp (&fixed)[16]) {
-    const uint32_t in = record.a1.value, out = record.a2.value;
     row = {.clk = fp(record.clk),
            .pc = fp(insn.pc),
            .a7_time = fp(record.a7.time),
            .id = found(record.a0),
            .in = found(record.a1),
            .out = found(record.a2),
-           .in_rest = fp((kAddressEnd - in - fixed[14].value()) >> 16),
-           .out_rest = fp((kAddressEnd - out - fixed[15].value()) >> 16),
+           .in_rest = rest(record.a1.value, fixed[14]),
+           .out_rest = rest(record.a2.value, fixed[15]),
            .kind = fixed[2],
            .linear = fp(fixed[2] != fp(number(LayerKind::kMaxPool))),
            .positions = fixed[3],
@@ -97,6 +97,11 @@ struct LayerCall {
            .in_extent = fixed[14],
            .out_extent = fixed[15],
            .real = Fp::one()};
+  }
+
+  /// What a call shows of an operand: how far its end is from that of memory, in high limbs.
+  static Fp rest(uint32_t base, Fp extent) {
+    return fp((kAddressEnd - base - extent.value()) >> 16);
   }
 
   /// An operand's base as one element.

@@ -67,9 +67,7 @@ struct LayerPairCall {
   template <class Record>
   static void fill(Cols<Fp>& row, const ProgramRow& insn, const Record& record,
                    const Fp (&fixed)[16]) {
-    const auto rest = [](uint32_t base, Fp extent) {
-      return fp((kAddressEnd - base - extent.value()) >> 16);
-    };
+    const auto rest = LayerCall::rest;
     row = {.clk = fp(record.clk),
            .pc = fp(insn.pc),
            .a7_time = fp(record.a7.time),

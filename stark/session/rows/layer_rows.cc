@@ -22,6 +22,7 @@
 #include "stark/chips/layer/write_words.h"
 #include "stark/machine/circuit.h"
 #include "stark/session/rows/table_heights.h"
+#include "vm/layer/layer_call.h"
 
 namespace zkvm::stark::machine {
 namespace {
@@ -69,7 +70,7 @@ std::vector<Call> calls_of(const LayerImage& layers, const vm::Segment& segment)
   const auto words = segment.layer_words.rows<vm::Access>();
   for (const vm::LayerRow& row : segment.layer_calls.rows<vm::LayerRow>()) {
     const vm::Layer& layer = layers.layer(row.layer);
-    const bool two = layer.kind == vm::Layer::Kind::kPair || layer.memory_weights;
+    const bool two = vm::has_second_input(layer);
     const size_t read = size_t{layer.quads} * layer.positions, all = layer.words_read(),
                  biases = layer.bias_words();
     out.push_back({row.layer, row.clk, row.a1.value, two ? row.a2.value : 0,

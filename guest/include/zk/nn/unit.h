@@ -31,33 +31,19 @@ inline void call_layer(const std::byte* blob, uint32_t number, const void* in, v
 #endif
 }
 
-// The same of a layer with two inputs.
-inline void call_pair(const std::byte* blob, uint32_t number, const void* a, const void* b,
-                      void* out) {
+// The same of a layer with two inputs, by the system call of its kind: kSysLayerPair, or kSysLayerWeights where b are
+// weights, biases included (vm/layer/layer.h).
+template <uint32_t kCall>
+void call_second(const std::byte* blob, uint32_t number, const void* a, const void* b, void* out) {
 #if ZK_TENSOR
   register uint32_t a0 asm("a0") = reinterpret_cast<uintptr_t>(blob) + number;
   register const void* a1 asm("a1") = a;
   register const void* a2 asm("a2") = b;
   register void* a3 asm("a3") = out;
-  register uint32_t a7 asm("a7") = abi::kSysLayerPair;
+  register uint32_t a7 asm("a7") = kCall;
   asm volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a3), "r"(a7) : "memory");
 #else
   soft_pair(blob, number, a, b, out);
-#endif
-}
-
-// The same of a layer whose weights are the operand `w`, biases included (vm/layer/layer.h).
-inline void call_weights(const std::byte* blob, uint32_t number, const void* in, const void* w,
-                         void* out) {
-#if ZK_TENSOR
-  register uint32_t a0 asm("a0") = reinterpret_cast<uintptr_t>(blob) + number;
-  register const void* a1 asm("a1") = in;
-  register const void* a2 asm("a2") = w;
-  register void* a3 asm("a3") = out;
-  register uint32_t a7 asm("a7") = abi::kSysLayerWeights;
-  asm volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a3), "r"(a7) : "memory");
-#else
-  soft_pair(blob, number, in, w, out);
 #endif
 }
 
@@ -83,7 +69,7 @@ struct UnitPair {
   using Output = Out;
   static void run(const First& x, const Second& y, Out& z) {
     if constexpr (requires { z.fill_gaps(); }) z.fill_gaps();
-    call_pair(kBlob, kNumber, &x, &y, &z);
+    call_second<abi::kSysLayerPair>(kBlob, kNumber, &x, &y, &z);
   }
 };
 
@@ -104,7 +90,7 @@ struct UnitWeights {
   using Output = Out;
   static void run(const In& x, const Weights& w, Out& y) {
     if constexpr (requires { y.fill_gaps(); }) y.fill_gaps();
-    call_weights(kBlob, kNumber, &x, &w, &y);
+    call_second<abi::kSysLayerWeights>(kBlob, kNumber, &x, &w, &y);
   }
 };
 
@@ -120,9 +106,10 @@ struct UnitMatMul {
   static void run(const First& a, const Second& b, Out& y) {
     if constexpr (requires { y.fill_gaps(); }) y.fill_gaps();
     for (int i = 0; i < kBatch; ++i)
-      call_weights(kBlob, kNumber, a.words + i * kPixelsOfFirst * First::kQuads,
-                   b.words + i * kPixelsOfSecond * Second::kQuads,
-                   y.words + i * kPixelsOfFirst * Out::kQuads);
+      call_second<abi::kSysLayerWeights>(kBlob, kNumber,
+                                         a.words + i * kPixelsOfFirst * First::kQuads,
+                                         b.words + i * kPixelsOfSecond * Second::kQuads,
+                                         y.words + i * kPixelsOfFirst * Out::kQuads);
   }
 };
 
