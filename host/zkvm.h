@@ -129,7 +129,7 @@ struct ProveProgress {
 // The rate of the code that the prover commits to: a lower one makes shorter receipts, and takes
 // longer and more memory to prove. Security and image id are the same.
 enum class Rate : uint8_t {
-  kAuto,      // 1/4 where that saves a megabyte for some five seconds, else 1/2
+  kAuto,      // 1/4 where that saves a megabyte for some six seconds, else 1/2
   kHalf,      // 1/2
   kQuarter,   // 1/4
   kEighth,    // 1/8, of programs that are not too large for it (kUnfitElf)

@@ -474,7 +474,7 @@ void add_prove(CLI::App* sub, int& status) {
       sub->add_option("--rate", options->rate,
                       "Rate of the code: a lower one makes shorter receipts and takes longer and "
                       "more memory to\nprove (default: 1/4 where it saves a megabyte for some "
-                      "five seconds, else 1/2)")
+                      "six seconds, else 1/2)")
           ->type_name("1/2|1/4|1/8")
           ->check(a_rate());
   auto* smallest =

@@ -53,20 +53,16 @@ Result<ExecutionParams> params_for(std::span<const SegmentShape> shapes, const P
   }
 }
 
-struct Weighed {
-  ExecutionParams params;
-  double weight = 0;  // bytes, and time as bytes
-};
-
-Result<Weighed> weigh(std::span<const SegmentShape> shapes, const ExecutionParams& params,
-                      const Weights& weights) {
-  Weighed out{params};
+/// The same parameters, weighed.
+Result<ExecutionParams> weigh(std::span<const SegmentShape> shapes, const ExecutionParams& params,
+                              const Weights& weights) {
+  ExecutionParams out{params.params, params.least_rate};
   for (const SegmentShape& segment : shapes) {
     const auto shape = make_shape(segment.key, params.params, segment.tables);
     if (!shape) return propagate(shape);
     const double points = std::exp2(shape->log_domain());
-    const double doubled = std::exp2(params.params.log_blowup - 1) - 1;
-    const double cells = static_cast<double>(segment.cells) * doubled;
+    const double cells =
+        static_cast<double>(segment.cells) * std::exp2(params.params.log_blowup - 1);
     out.weight += static_cast<double>(segment.count) *
                   (static_cast<double>(estimate_proof_bytes(*shape)) +
                    weights.bytes_per_point * points + weights.bytes_per_cell * cells);
@@ -74,49 +70,35 @@ Result<Weighed> weigh(std::span<const SegmentShape> shapes, const ExecutionParam
   return out;
 }
 
-/// The best stacks at a given rate. All proofs have one form, so the tallest table's domain limits
-/// them.
-Result<Weighed> best_at(std::span<const SegmentShape> shapes, Params wish, double security_bits,
-                        const Weights& weights) {
+}  // namespace
+
+Result<ExecutionParams> choose_params_at_rate(std::span<const SegmentShape> shapes,
+                                              const Params& wish, double security_bits,
+                                              const Weights& weights) {
+  ZK_CHECK(wish.log_blowup > 0);
+  const auto best_with = [&](uint8_t log_stack) -> Result<ExecutionParams> {
+    Params with = wish;
+    with.log_stack = log_stack;
+    const auto params = params_for(shapes, with, security_bits);
+    if (!params) return propagate(params);
+    return weigh(shapes, *params, weights);
+  };
+  const auto without = best_with(0);
+  if (!without) return without;
+  // All proofs have one form, so the tallest table's domain limits the stacks.
   unsigned tallest = 0;
   for (const SegmentShape& segment : shapes)
     tallest = std::max<unsigned>(tallest, segment.tables[0].log_height);
-  wish.log_stack = 0;
-  auto params = params_for(shapes, wish, security_bits);
-  if (!params) return propagate(params);
-  auto best = weigh(shapes, *params, weights);
-  if (!best) return best;
-  for (ExecutionParams next = *params;
+  ExecutionParams best = *without;
+  for (ExecutionParams next = best;
        next.params.log_stack < kMaxLogStack &&
        tallest + wish.log_blowup + next.params.log_stack < Fp::kTwoAdicity;) {
     ++next.params.log_stack;  // queries differ by a few at most
     const auto weighed = weigh(shapes, next, weights);
-    if (!weighed || weighed->weight >= best->weight) break;
-    best = weighed;
+    if (!weighed || weighed->weight >= best.weight) break;
+    best = *weighed;
   }
-  wish.log_stack = best->params.params.log_stack;
-  if (wish.log_stack == 0) return best;
-  params = params_for(shapes, wish, security_bits);
-  if (!params) return propagate(params);
-  best->params = *params;
-  return best;
-}
-
-}  // namespace
-
-Result<ExecutionParams> choose_execution_params(std::span<const SegmentShape> shapes,
-                                                const Params& wish, double security_bits,
-                                                const Weights& weights) {
-  Params of_rate = wish;
-  of_rate.log_blowup = std::max<uint8_t>(wish.log_blowup, 1);
-  auto best = best_at(shapes, of_rate, security_bits, weights);
-  if (wish.log_blowup == 0)
-    while (++of_rate.log_blowup <= weights.lowest_rate)
-      if (const auto other = best_at(shapes, of_rate, security_bits, weights);
-          other && (!best || other->weight <= best->weight))
-        best = other;
-  if (!best) return propagate(best);
-  return best->params;
+  return best.params.log_stack == 0 ? without : best_with(best.params.log_stack);
 }
 
 uint64_t estimate_proof_bytes(const Shape& shape) {

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "stark/protocol/error.h"
@@ -27,46 +29,54 @@ struct SegmentShape {
 /// What time weighs in bytes of receipt, for what is not asked for. Measured on two cores: a quarter
 /// of a microsecond a point of the common domain, which has leaves and nodes of its own to hash and a
 /// place in the batch; 20 ns a committed cell for each doubling of the domain. So with these numbers a
-/// megabyte weighs two seconds of points, or five of cells.
+/// megabyte weighs two seconds of points, or six of cells.
 struct Weights {
   double bytes_per_point = 1.0 / 8;
-  double bytes_per_cell = 1.0 / 256;
+  double bytes_per_cell = 1.0 / 320;
   uint8_t lowest_rate = 2;  // the lowest rate that may be chosen, as log2 of the blowup
 };
 
 struct ExecutionParams {
   Params params;
   double least_rate;  // the greatest rate of all segments: VerifyOptions::least_rate
+  double weight = 0;  // of all proofs: bytes, and time as bytes
 };
 
 /// The fewest queries and the least work with which every one of the segments has
 /// security_bits + log2(segments) bits, at their common rate. `wish`: as for choose_params; but
-/// log_stack is the best one by these weights, and log_blowup 0 the best rate.
-/// REQUIRES: shapes is not empty. Errors: those of choose_params.
-[[nodiscard]] Result<ExecutionParams> choose_execution_params(std::span<const SegmentShape> shapes,
-                                                              const Params& wish,
-                                                              double security_bits,
-                                                              const Weights& weights = {});
+/// log_stack is the best one by these weights. REQUIRES: shapes is not empty, wish.log_blowup > 0.
+/// Errors: those of choose_params.
+[[nodiscard]] Result<ExecutionParams> choose_params_at_rate(std::span<const SegmentShape> shapes,
+                                                            const Params& wish,
+                                                            double security_bits,
+                                                            const Weights& weights);
 
-/// The same where the heights of tables depend on the rate: shapes_for(log_blowup), Result<std::vector<
-/// SegmentShape>>, makes those for a rate. They are those of the last call when this returns.
+/// The same at the best rate by these weights where wish.log_blowup is 0: a table's heights depend on
+/// the rate, so shapes_for(log_blowup), Result<std::vector<SegmentShape>>, makes those for a rate. They
+/// are those of its last call when this returns without an error.
 template <std::invocable<uint8_t> ShapesFor>
 [[nodiscard]] Result<ExecutionParams> choose_execution_params(ShapesFor shapes_for, Params wish,
                                                               double security_bits,
-                                                              const Weights& weights) {
-  // Rates below 1/2 want the same heights.
-  const bool low = wish.log_blowup == 0 && weights.lowest_rate > 1;
-  const uint8_t first = low ? 2 : std::max<uint8_t>(wish.log_blowup, 1);
+                                                              const Weights& weights = {}) {
+  const bool any = wish.log_blowup == 0;
+  const uint8_t first = any ? uint8_t{1} : wish.log_blowup;
+  const uint8_t last = any ? std::max(weights.lowest_rate, first) : first;
+  std::optional<Result<ExecutionParams>> best;
   auto shapes = shapes_for(first);
-  if (!shapes) return propagate(shapes);
-  auto chosen =
-      choose_execution_params(std::span<const SegmentShape>(*shapes), wish, security_bits, weights);
-  if (!low || (chosen && chosen->params.log_blowup > 1)) return chosen;
-  wish.log_blowup = 1;
-  shapes = shapes_for(1);
-  if (!shapes) return propagate(shapes);
-  return choose_execution_params(std::span<const SegmentShape>(*shapes), wish, security_bits,
-                                 weights);
+  for (uint8_t rate = first; rate <= last; ++rate) {
+    if (rate == 2 && rate != first) shapes = shapes_for(rate);  // lower ones want the same heights
+    wish.log_blowup = rate;
+    Result<ExecutionParams> chosen =
+        shapes ? choose_params_at_rate(*shapes, wish, security_bits, weights)
+               : Result<ExecutionParams>(propagate(shapes));
+    if (!best || (chosen && (!*best || chosen->weight <= (*best)->weight)))
+      best = std::move(chosen);
+  }
+  if (any && last > 1 && *best && (*best)->params.log_blowup == 1) {
+    shapes = shapes_for(1);
+    if (!shapes) return propagate(shapes);
+  }
+  return std::move(*best);
 }
 
 /// Bytes of a proof with this shape: what differs from proof to proof are the digests that its

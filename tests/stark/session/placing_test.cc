@@ -59,6 +59,11 @@ TEST(TableHeights, OneRowTakesTheLeastTable) {
   EXPECT_EQ(rows_in(heights[2]), 1u << 20);
 }
 
+/// Tables whose heights do not depend on the rate.
+auto for_each_rate(const std::vector<SegmentShape>& shapes) {
+  return [&](uint8_t) -> Result<std::vector<SegmentShape>> { return shapes; };
+}
+
 TEST(ExecutionParams, AreEnoughForEverySegmentAtOneRate) {
   std::vector<SegmentShape> shapes;
   for (const uint8_t log : {uint8_t{12}, uint8_t{14}, uint8_t{16}}) {
@@ -68,7 +73,7 @@ TEST(ExecutionParams, AreEnoughForEverySegmentAtOneRate) {
   for (const uint64_t count : {uint64_t{1}, uint64_t{100}}) {
     for (SegmentShape& segment : shapes) segment.count = count;
     const uint64_t segments = 3 * count;
-    const auto common = choose_execution_params(shapes, {}, 110);
+    const auto common = choose_execution_params(for_each_rate(shapes), {}, 110);
     ASSERT_TRUE(common) << common.error().message;
     double worst = 1000, rate = 0;
     for (const SegmentShape& segment : shapes) {
@@ -90,7 +95,7 @@ TEST(ExecutionParams, SayWhatIsOutOfReach) {
   const toys::Toy toy = toys::accumulator(16, 16);
   const std::vector<SegmentShape> shapes = {
       {toy.circuit.key(), toy.witness.specs(), toy.witness.publics.size()}};
-  const auto common = choose_execution_params(shapes, {}, 160);
+  const auto common = choose_execution_params(for_each_rate(shapes), {}, 160);
   ASSERT_FALSE(common);
   EXPECT_EQ(common.error().code, ErrorCode::kSecurity);
 }
@@ -107,7 +112,7 @@ TEST(ExecutionParams, WeighBytesPointsAndCells) {
   const auto chosen = [&](uint8_t log_blowup, const Weights& weights) {
     Params wish;
     wish.log_blowup = log_blowup;
-    const auto params = choose_execution_params(shapes, wish, 100, weights);
+    const auto params = choose_execution_params(for_each_rate(shapes), wish, 100, weights);
     EXPECT_TRUE(params) << params.error().message;
     return params->params;
   };
@@ -128,4 +133,28 @@ TEST(ExecutionParams, WeighBytesPointsAndCells) {
 }
 
 }  // namespace
+// Each rate is judged by the tables that it would have, and those of the best one are made last.
+TEST(ExecutionParams, AreChosenAmongTheTablesOfEachRate) {
+  const toys::Toy small = toys::accumulator(14, 14), large = toys::accumulator(18, 18);
+  const auto shapes_of = [](const toys::Toy& toy) {
+    VerifyingKey key = toy.circuit.key();
+    for (Slot& slot : key.slots) slot.log_blowup = 3;
+    return std::vector<SegmentShape>{{key, toy.witness.specs(), toy.witness.publics.size()}};
+  };
+  Params any_rate;
+  any_rate.log_blowup = 0;
+  for (const bool half_is_small : {true, false}) {
+    std::vector<int> calls;
+    const auto shapes_for = [&](uint8_t rate) -> Result<std::vector<SegmentShape>> {
+      calls.push_back(rate);
+      return shapes_of((rate == 1) == half_is_small ? small : large);
+    };
+    const auto chosen =
+        choose_execution_params(shapes_for, any_rate, 100, {.bytes_per_point = 100});
+    ASSERT_TRUE(chosen) << chosen.error().message;
+    EXPECT_EQ(chosen->params.log_blowup, half_is_small ? 1 : 2);
+    EXPECT_EQ(calls.back(), chosen->params.log_blowup);
+  }
+}
+
 }  // namespace zkvm::stark::machine
