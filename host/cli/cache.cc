@@ -52,8 +52,8 @@ int cache_command(const Options& options) {
 
 }  // namespace
 
-void add_cache(CLI::App* sub, int& status) {
-  sub->description(
+void add_cache(Command& sub, int& status) {
+  sub.description(
       "Show or clear what is kept of earlier runs.\n"
       "Making a program's image and its id takes seconds where it has many constants, so they are\n"
       "kept, 256 programs and 16 MiB at most. Each is checked by a hash when it is read, and used\n"
@@ -62,15 +62,15 @@ void add_cache(CLI::App* sub, int& status) {
       "them.\n"
       "ZKVM_CACHE_TREES=8G is another limit, ZKVM_CACHE_TREES=off keeps no trees, ZKVM_CACHE=off\n"
       "turns the cache off.");
-  sub->footer(
+  sub.footer(
       "Examples:\n"
       "  zkvm cache\n"
       "  zkvm cache --clear\n"
       "JSON: folder, images, bytes (of images), trees, tree_bytes, cleared.");
   auto options = std::make_shared<Options>();
-  sub->add_flag("--clear", options->clear, "Remove all of it");
-  sub->add_flag("--json", options->json, "One JSON object on stdout");
-  sub->callback([options, &status] { status = cache_command(*options); });
+  sub.add_flag("--clear", options->clear, "Remove all of it");
+  sub.add_flag("--json", options->json, "One JSON object on stdout");
+  sub.callback([options, &status] { status = cache_command(*options); });
 }
 
 }  // namespace zkvm::cli

@@ -1,7 +1,6 @@
 // What every subcommand of `zkvm` shares: how it is added, how it ends, and how it speaks.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -12,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/cli/command_line.h"
 #include "host/cli/status_line.h"
 #include "host/zkvm.h"
 
@@ -23,19 +23,18 @@ inline constexpr int kNo = 1;  // the answer is no: the guest trapped or exited 
                                // the receipt is not valid
 inline constexpr int kError = 2;  // usage, or a file that is unreadable, malformed or unwritable
 
-// Each makes `sub` its command; when the command line asks for it, `status` becomes its result. (Who
-// makes an App compiles all of CLI11: main.cc alone.)
-void add_cache(CLI::App* sub, int& status);
-void add_run(CLI::App* sub, int& status);
-void add_prove(CLI::App* sub, int& status);
-void add_profile(CLI::App* sub, int& status);
-void add_disasm(CLI::App* sub, int& status);
-void add_encode(CLI::App* sub, int& status);
-void add_id(CLI::App* sub, int& status);
-void add_import(CLI::App* sub, int& status);
-void add_inspect(CLI::App* sub, int& status);
-void add_new(CLI::App* sub, int& status);
-void add_verify(CLI::App* sub, int& status);
+// Each makes `sub` its command; when the command line asks for it, `status` becomes its result.
+void add_cache(Command& sub, int& status);
+void add_run(Command& sub, int& status);
+void add_prove(Command& sub, int& status);
+void add_profile(Command& sub, int& status);
+void add_disasm(Command& sub, int& status);
+void add_encode(Command& sub, int& status);
+void add_id(Command& sub, int& status);
+void add_import(Command& sub, int& status);
+void add_inspect(Command& sub, int& status);
+void add_new(Command& sub, int& status);
+void add_verify(Command& sub, int& status);
 
 // A receipt for `zkvm inspect`; returns its exit status.
 struct ReceiptFile {
@@ -51,8 +50,8 @@ int inspect_receipt(const ReceiptFile& file);
 int fail(std::string_view command, const std::string& message, bool json);
 
 // For options that count something, in decimal digits: 1 or more; so many at most.
-[[nodiscard]] CLI::Validator positive();
-[[nodiscard]] CLI::Validator number_up_to(uint64_t least, uint64_t most);
+[[nodiscard]] Check positive();
+[[nodiscard]] Check number_up_to(uint64_t least, uint64_t most);
 
 // How messages name a file: "'guest.elf'", or "standard input" for "-".
 [[nodiscard]] std::string input_name(const std::string& path);
@@ -87,7 +86,7 @@ struct Execution {
   std::vector<uint8_t> elf;
   std::vector<uint8_t> input;
 
-  void add_options(CLI::App& sub);
+  void add_options(Command& sub);
 
   // Reads the two files.
   [[nodiscard]] Result<void> read_files();

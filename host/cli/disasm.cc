@@ -177,28 +177,28 @@ int disasm_command(const Options& options) {
 
 }  // namespace
 
-void add_disasm(CLI::App* sub, int& status) {
-  sub->description(
+void add_disasm(Command& sub, int& status) {
+  sub.description(
       "Show the instructions of a guest.\n"
       "Disassembles the executable segment of a guest, function by function. A word that is no "
       "RV32IM\n"
       "instruction is shown as .word; executing it would trap.");
-  sub->footer(
+  sub.footer(
       "Examples:\n"
       "  zkvm disasm guest.elf | less\n"
       "  zkvm disasm guest.elf --function main --lines\n"
       "JSON: functions (name, address, instructions (address, word, text)).");
   auto options = std::make_shared<Options>();
-  sub->add_option("ELF", options->elf_path,
-                  "The guest: a static RV32IM ELF file; - is standard input")
+  sub.add_option("ELF", options->elf_path,
+                 "The guest: a static RV32IM ELF file; - is standard input")
       ->required()
       ->type_name("");
-  sub->add_option("-f,--function", options->function,
-                  "Only functions of this name, or, where there is none, whose name contains it")
+  sub.add_option("-f,--function", options->function,
+                 "Only functions of this name, or, where there is none, whose name contains it")
       ->type_name("NAME");
-  sub->add_flag("-l,--lines", options->lines, "File and line before the instructions made from it");
-  sub->add_flag("--json", options->json, "One JSON object on stdout");
-  sub->callback([options, &status] { status = disasm_command(*options); });
+  sub.add_flag("-l,--lines", options->lines, "File and line before the instructions made from it");
+  sub.add_flag("--json", options->json, "One JSON object on stdout");
+  sub.callback([options, &status] { status = disasm_command(*options); });
 }
 
 }  // namespace zkvm::cli

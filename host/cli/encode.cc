@@ -97,8 +97,8 @@ int encode_command(const Options& options) {
 
 }  // namespace
 
-void add_encode(CLI::App* sub, int& status) {
-  sub->description(
+void add_encode(Command& sub, int& status) {
+  sub.description(
       "Make a guest's input from numpy arrays, by what the guest says of its model.\n"
       "One .npy file for each input, in the order that `zkvm inspect` shows, or NAME=FILE. A "
       "float32\n"
@@ -109,24 +109,24 @@ void add_encode(CLI::App* sub, int& status) {
       "each input (all inputs of the first example, then of the second), or one with N as its "
       "first\n"
       "axis. Axes of length 1 in front may be missing. Exit status 2: an array that does not fit.");
-  sub->footer(
+  sub.footer(
       "Examples:\n"
       "  zkvm encode model.elf picture.npy -o input.bin\n"
       "  zkvm encode model.elf ids=a.npy mask=b.npy -o - | zkvm run model.elf --input -\n"
       "JSON: input_bytes, batch.");
   auto options = std::make_shared<Options>();
-  sub->add_option("ELF", options->elf_path, "The guest; - is standard input")
+  sub.add_option("ELF", options->elf_path, "The guest; - is standard input")
       ->required()
       ->type_name("");
-  sub->add_option("ARRAY", options->arrays, "FILE.npy or NAME=FILE.npy; - is standard input")
+  sub.add_option("ARRAY", options->arrays, "FILE.npy or NAME=FILE.npy; - is standard input")
       ->required()
       ->type_name("");
-  sub->add_option("-o,--output", options->input_path,
-                  "The guest's input is written to this file; - is standard output")
+  sub.add_option("-o,--output", options->input_path,
+                 "The guest's input is written to this file; - is standard output")
       ->required()
       ->type_name("FILE");
-  sub->add_flag("--json", options->json, "One JSON object on stdout");
-  sub->callback([options, &status] { status = encode_command(*options); });
+  sub.add_flag("--json", options->json, "One JSON object on stdout");
+  sub.callback([options, &status] { status = encode_command(*options); });
 }
 
 }  // namespace zkvm::cli

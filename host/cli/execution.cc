@@ -29,27 +29,25 @@ int fail(std::string_view command, const std::string& message, bool json) {
   return kError;
 }
 
-CLI::Validator positive() {
-  return {[](std::string& text) {
-            uint64_t number = 0;
-            const char* end = text.data() + text.size();
-            const auto [rest, error] = std::from_chars(text.data(), end, number);
-            if (error == std::errc() && rest == end && number != 0) return std::string();
-            return fmt::format("expected a positive number below 2^64, found '{}'", text);
-          },
-          ""};
+Check positive() {
+  return [](const std::string& text) {
+    uint64_t number = 0;
+    const char* end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, number);
+    if (error == std::errc() && rest == end && number != 0) return std::string();
+    return fmt::format("expected a positive number below 2^64, found '{}'", text);
+  };
 }
 
-CLI::Validator number_up_to(uint64_t least, uint64_t most) {
-  return {[least, most](std::string& text) {
-            uint64_t number = 0;
-            const char* end = text.data() + text.size();
-            const auto [rest, error] = std::from_chars(text.data(), end, number);
-            if (error == std::errc() && rest == end && number >= least && number <= most)
-              return std::string();
-            return fmt::format("expected a number from {} to {}, found '{}'", least, most, text);
-          },
-          ""};
+Check number_up_to(uint64_t least, uint64_t most) {
+  return [least, most](const std::string& text) {
+    uint64_t number = 0;
+    const char* end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, number);
+    if (error == std::errc() && rest == end && number >= least && number <= most)
+      return std::string();
+    return fmt::format("expected a number from {} to {}, found '{}'", least, most, text);
+  };
 }
 
 std::string input_name(const std::string& path) {
@@ -107,8 +105,8 @@ void print_json(const nlohmann::ordered_json& object) {
   fmt::print("{}\n", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
-void Execution::add_options(CLI::App& sub) {
-  command = sub.get_name();
+void Execution::add_options(Command& sub) {
+  command = sub.name();
   sub.add_option("ELF", elf_path, "The guest: a static RV32IM ELF file; - is standard input")
       ->required()
       ->type_name("");
@@ -123,7 +121,7 @@ void Execution::add_options(CLI::App& sub) {
                  "Where stderr is no terminal, say every so many seconds how far it is; 0: never")
       ->type_name("SECONDS")
       ->check(number_up_to(0, kMaxProgressSeconds))
-      ->capture_default_str();
+      ->show_default();
   sub.add_flag("--json", json, "One JSON object on stdout; the guest's console goes to stderr");
 }
 

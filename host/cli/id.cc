@@ -36,8 +36,8 @@ int id_command(const Options& options) {
 
 }  // namespace
 
-void add_id(CLI::App* sub, int& status) {
-  sub->description(
+void add_id(Command& sub, int& status) {
+  sub.description(
       "Print the image id of a guest.\n"
       "The image id names a program: its code, its initial memory, its entry point, what it says "
       "of\n"
@@ -45,17 +45,17 @@ void add_id(CLI::App* sub, int& status) {
       "of the proof system. `zkvm verify` needs it, or the ELF file. Debug information and "
       "symbols\n"
       "are no part of it.");
-  sub->footer(
+  sub.footer(
       "Example:\n"
       "  zkvm id guest.elf\n"
       "JSON: image_id (hex), model (BLAKE3 of what the program says of its model, or null).");
   auto options = std::make_shared<Options>();
-  sub->add_option("ELF", options->elf_path,
-                  "The guest: a static RV32IM ELF file; - is standard input")
+  sub.add_option("ELF", options->elf_path,
+                 "The guest: a static RV32IM ELF file; - is standard input")
       ->required()
       ->type_name("");
-  sub->add_flag("--json", options->json, "One JSON object on stdout");
-  sub->callback([options, &status] { status = id_command(*options); });
+  sub.add_flag("--json", options->json, "One JSON object on stdout");
+  sub.callback([options, &status] { status = id_command(*options); });
 }
 
 }  // namespace zkvm::cli

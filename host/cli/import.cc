@@ -325,8 +325,8 @@ int import_command(const Options& options) {
 
 }  // namespace
 
-void add_import(CLI::App* sub, int& status) {
-  sub->description(
+void add_import(Command& sub, int& status) {
+  sub.description(
       "Make a guest of an ONNX model.\n"
       "Reads a model that is quantised to 8 bits (QOperator or QDQ form) and writes a project "
       "into\n"
@@ -335,7 +335,7 @@ void add_import(CLI::App* sub, int& status) {
       "CMakeLists.txt, README.md. Prints what each layer costs, and the two commands that build "
       "and\n"
       "run it. What cannot be imported is said in one line.");
-  sub->footer(
+  sub.footer(
       "Example:\n"
       "  zkvm import mnist.int8.onnx -o mnist --output argmax\n"
       "JSON (also DIR/report.json): lines (name, node, operators, shape, weights, products, "
@@ -343,38 +343,37 @@ void add_import(CLI::App* sub, int& status) {
       "products, cells, expected_prove_seconds, tail, warnings, check, as_written,\n"
       "folder, files, commands.");
   auto options = std::make_shared<Options>();
-  sub->add_option("MODEL", options->model, "The ONNX file")->required()->type_name("");
-  sub->add_option("-o,--output-folder", options->folder, "The project's folder: new or empty")
+  sub.add_option("MODEL", options->model, "The ONNX file")->required()->type_name("");
+  sub.add_option("-o,--output-folder", options->folder, "The project's folder: new or empty")
       ->required()
       ->type_name("DIR");
-  sub->add_option("--batch", options->batch, "Inferences in one run and proof")
+  sub.add_option("--batch", options->batch, "Inferences in one run and proof")
       ->check(number_up_to(1, 1 << 20))
       ->type_name("N");
-  sub->add_option("--name", options->name, "Of the guest; by default the file's")
-      ->type_name("NAME");
-  sub->add_option("--output", options->output,
-                  "What becomes public of each output: all, argmax, or topk K")
+  sub.add_option("--name", options->name, "Of the guest; by default the file's")->type_name("NAME");
+  sub.add_option("--output", options->output,
+                 "What becomes public of each output: all, argmax, or topk K")
       ->expected(1, 2)
       ->type_name("WHAT");
-  sub->add_option("--check", options->check,
-                  "Compare with the runtime's outputs: arrays by the names of the model's inputs "
-                  "and outputs, with an "
-                  "axis of examples first. Of a QDQ file also with what it says as written: "
-                  "float32, without "
-                  "optimisation")
+  sub.add_option("--check", options->check,
+                 "Compare with the runtime's outputs: arrays by the names of the model's inputs "
+                 "and outputs, with an "
+                 "axis of examples first. Of a QDQ file also with what it says as written: "
+                 "float32, without "
+                 "optimisation")
       ->type_name("FILE.npz");
-  sub->add_option(
+  sub.add_option(
          "--distance", options->distance,
          "Without --check: compare a QDQ file with what it says as written, on N random inputs")
       ->check(number_up_to(1, 1 << 20))
       ->type_name("N");
-  sub->add_option("--dim", options->dims, "Size of a dimension that the model names: NAME=SIZE")
+  sub.add_option("--dim", options->dims, "Size of a dimension that the model names: NAME=SIZE")
       ->type_name("DIM");
-  sub->add_flag("--float-tail", options->float_tail,
-                "Prove float arithmetic behind the last quantised tensors, in soft-float");
-  sub->add_flag("--force", options->force, "Write over the files of an earlier import");
-  sub->add_flag("--json", options->json, "One JSON object on stdout");
-  sub->callback([options, &status] { status = import_command(*options); });
+  sub.add_flag("--float-tail", options->float_tail,
+               "Prove float arithmetic behind the last quantised tensors, in soft-float");
+  sub.add_flag("--force", options->force, "Write over the files of an earlier import");
+  sub.add_flag("--json", options->json, "One JSON object on stdout");
+  sub.callback([options, &status] { status = import_command(*options); });
 }
 
 }  // namespace zkvm::cli

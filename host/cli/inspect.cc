@@ -246,8 +246,8 @@ int inspect_command(const Options& options) {
 
 }  // namespace
 
-void add_inspect(CLI::App* sub, int& status) {
-  sub->description(
+void add_inspect(Command& sub, int& status) {
+  sub.description(
       "Show what is in an ELF file or in a receipt.\n"
       "Of an ELF file: entry point, memory, what it says of its model, segments, symbols, debug "
       "information, how many\n"
@@ -255,7 +255,7 @@ void add_inspect(CLI::App* sub, int& status) {
       "it claims, segments, tables, bytes, the soundness of each round, and what it gives away;\n"
       "not whether it is valid. Exit status 1: an ELF file, but not fit; 2: neither a well-formed\n"
       "ELF file of 32 bits nor a receipt.");
-  sub->footer(
+  sub.footer(
       "Examples:\n"
       "  zkvm inspect guest.elf --json | jq '.segments[]'\n"
       "  zkvm inspect receipt.zkr\n"
@@ -268,15 +268,13 @@ void add_inspect(CLI::App* sub, int& status) {
       "zero_knowledge, parameters, receipt_bytes, bytes (by part), segments (journal_begin,\n"
       "journal_end, banks, tables, security_bits, rounds).");
   auto options = std::make_shared<Options>();
-  sub->add_option("FILE", options->path, "The file; - is standard input")
-      ->required()
-      ->type_name("");
-  sub->add_option("--top", options->top, "Rows per table of symbols or segments")
+  sub.add_option("FILE", options->path, "The file; - is standard input")->required()->type_name("");
+  sub.add_option("--top", options->top, "Rows per table of symbols or segments")
       ->type_name("N")
       ->check(positive())
-      ->capture_default_str();
-  sub->add_flag("--json", options->json, "One JSON object on stdout");
-  sub->callback([options, &status] { status = inspect_command(*options); });
+      ->show_default();
+  sub.add_flag("--json", options->json, "One JSON object on stdout");
+  sub.callback([options, &status] { status = inspect_command(*options); });
 }
 
 }  // namespace zkvm::cli

@@ -53,20 +53,20 @@ int new_command(const Options& options) {
 
 }  // namespace
 
-void add_new(CLI::App* sub, int& status) {
-  sub->description(
+void add_new(Command& sub, int& status) {
+  sub.description(
       "Make a project to start from.\n"
       "Writes a project into DIR: a guest, a host program that runs it, CMakeLists.txt, "
       "README.md.\n"
       "Prints the two commands that build and run it. DIR must be new or empty.");
-  sub->footer(
+  sub.footer(
       "Example:\n"
       "  zkvm new hello\n"
       "JSON: folder, files, commands.");
   auto options = std::make_shared<Options>();
-  sub->add_option("DIR", options->folder, "The project's folder")->required()->type_name("");
-  sub->add_flag("--json", options->json, "One JSON object on stdout");
-  sub->callback([options, &status] { status = new_command(*options); });
+  sub.add_option("DIR", options->folder, "The project's folder")->required()->type_name("");
+  sub.add_flag("--json", options->json, "One JSON object on stdout");
+  sub.callback([options, &status] { status = new_command(*options); });
 }
 
 }  // namespace zkvm::cli

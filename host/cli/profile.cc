@@ -176,15 +176,15 @@ int profile_command(Options& options) {
 
 }  // namespace
 
-void add_profile(CLI::App* sub, int& status) {
-  sub->description(
+void add_profile(Command& sub, int& status) {
+  sub.description(
       "Show where a guest's cycles go.\n"
       "Executes a guest and counts every instruction: exact, not sampled. Prints cycles by "
       "function\n"
       "and by source line. A function that the compiler inlined is counted as a function of its "
       "own.\n"
       "Lines and inlining need debug information (-g).");
-  sub->footer(
+  sub.footer(
       "Examples:\n"
       "  zkvm profile guest.elf --input in.bin --flamegraph profile.svg\n"
       "  zkvm profile guest.elf --pprof profile.pb.gz && go tool pprof -http=: profile.pb.gz\n"
@@ -193,18 +193,18 @@ void add_profile(CLI::App* sub, int& status) {
       "total) and lines (function, file, line, self), all of them, hottest first; layers as in "
       "`zkvm run`.");
   auto options = std::make_shared<Options>();
-  options->execution.add_options(*sub);
-  sub->add_option("--flamegraph", options->flamegraph_path,
-                  "Write an SVG picture of the calls that a browser opens; - is standard output, "
-                  "and all else\nthen goes to stderr")
+  options->execution.add_options(sub);
+  sub.add_option("--flamegraph", options->flamegraph_path,
+                 "Write an SVG picture of the calls that a browser opens; - is standard output, "
+                 "and all else\nthen goes to stderr")
       ->type_name("FILE.svg");
-  sub->add_option("--pprof", options->pprof_path, "Write a profile for `go tool pprof`; - as above")
+  sub.add_option("--pprof", options->pprof_path, "Write a profile for `go tool pprof`; - as above")
       ->type_name("FILE");
-  sub->add_option("--top", options->top, "Rows per table")
+  sub.add_option("--top", options->top, "Rows per table")
       ->type_name("N")
       ->check(positive())
-      ->capture_default_str();
-  sub->callback([options, &status] { status = profile_command(*options); });
+      ->show_default();
+  sub.callback([options, &status] { status = profile_command(*options); });
 }
 
 }  // namespace zkvm::cli

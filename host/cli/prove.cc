@@ -112,12 +112,11 @@ class ProofLine {
   std::optional<Start> first_;
 };
 
-CLI::Validator size_text() {
-  return {[](std::string& text) {
-            if (parse_size(text)) return std::string();
-            return fmt::format("expected a size like 512M or 6G, found '{}'", text);
-          },
-          ""};
+Check size_text() {
+  return [](const std::string& text) {
+    if (parse_size(text)) return std::string();
+    return fmt::format("expected a size like 512M or 6G, found '{}'", text);
+  };
 }
 
 std::optional<Rate> parse_rate(std::string_view text) {
@@ -127,12 +126,11 @@ std::optional<Rate> parse_rate(std::string_view text) {
   return std::nullopt;
 }
 
-CLI::Validator a_rate() {
-  return {[](std::string& text) {
-            if (parse_rate(text)) return std::string();
-            return fmt::format("expected 1/2, 1/4 or 1/8, found '{}'", text);
-          },
-          ""};
+Check a_rate() {
+  return [](const std::string& text) {
+    if (parse_rate(text)) return std::string();
+    return fmt::format("expected 1/2, 1/4 or 1/8, found '{}'", text);
+  };
 }
 
 double khz(const Proved& proved) {
@@ -429,15 +427,15 @@ int prove_command(const Options& options, Execution& execution) {
 
 }  // namespace
 
-void add_prove(CLI::App* sub, int& status) {
-  sub->description(
+void add_prove(Command& sub, int& status) {
+  sub.description(
       "Execute a guest and write a receipt that proves it.\n"
       "Its standard output and error are passed through; a report follows on stderr. The receipt\n"
       "tells the journal and the exit code, and nothing else of the input; but enough receipts\n"
       "give away the program with all constants in it, weights too. It is verified before it is\n"
       "written. A guest that traps gives no receipt; one that exits with another code than 0\n"
       "gives a receipt that says so. Exit status 1 for both.");
-  sub->footer(
+  sub.footer(
       "Examples:\n"
       "  zkvm prove guest.elf --input secret.bin -o receipt.zkr\n"
       "  zkvm prove long.elf -o receipt.zkr --resume work --memory-limit 6G\n"
@@ -458,57 +456,57 @@ void add_prove(CLI::App* sub, int& status) {
       "core_seconds,\n"
       "ns_per_weight, ns_per_activation: of core time).");
   auto options = std::make_shared<Options>();
-  options->execution.add_options(*sub);
-  sub->add_option(
+  options->execution.add_options(sub);
+  sub.add_option(
          "-o,--output", options->receipt_path,
          "Write the receipt to this file; - is standard output, and the guest's own output then "
          "goes to\nstderr. Where it cannot be written in the end, it is kept in $TMPDIR, "
          "the cache folder or /tmp")
       ->required()
       ->type_name("FILE.zkr");
-  sub->add_option("--security", options->security_bits, "The least proven security of the receipt")
+  sub.add_option("--security", options->security_bits, "The least proven security of the receipt")
       ->type_name("BITS")
       ->check(positive())
-      ->capture_default_str();
+      ->show_default();
   auto* rate =
-      sub->add_option("--rate", options->rate,
-                      "Rate of the code: a lower one makes shorter receipts and takes longer and "
-                      "more memory to\nprove (default: 1/4 where it saves a megabyte for some "
-                      "six seconds, else 1/2)")
+      sub.add_option("--rate", options->rate,
+                     "Rate of the code: a lower one makes shorter receipts and takes longer and "
+                     "more memory to\nprove (default: 1/4 where it saves a megabyte for some "
+                     "six seconds, else 1/2)")
           ->type_name("1/2|1/4|1/8")
           ->check(a_rate());
   auto* smallest =
-      sub->add_flag("--smallest", options->smallest,
-                    "The shortest receipt that the program's image allows, in some twice the time")
+      sub.add_flag("--smallest", options->smallest,
+                   "The shortest receipt that the program's image allows, in some twice the time")
           ->excludes(rate);
-  sub->add_flag("--fastest", options->fastest, "The shortest time, for a longer receipt")
+  sub.add_flag("--fastest", options->fastest, "The shortest time, for a longer receipt")
       ->excludes(rate)
       ->excludes(smallest);
-  sub->add_option("--segment-cycles", options->segment_cycles,
-                  "Prove at most so many instructions at a time (default: as many as fit into "
-                  "the memory)")
+  sub.add_option("--segment-cycles", options->segment_cycles,
+                 "Prove at most so many instructions at a time (default: as many as fit into "
+                 "the memory)")
       ->type_name("N")
       ->check(positive());
-  sub->add_option("--memory-limit", options->memory_limit,
-                  "Cut segments for this much memory: 512M, 6G (default: half of what the machine "
-                  "has, or of its "
-                  "cgroup's limit)")
+  sub.add_option("--memory-limit", options->memory_limit,
+                 "Cut segments for this much memory: 512M, 6G (default: half of what the machine "
+                 "has, or of its "
+                 "cgroup's limit)")
       ->type_name("SIZE")
       ->check(size_text());
-  sub->add_option(
+  sub.add_option(
          "--resume", options->resume_folder,
          "Keep finished segments in this folder until the receipt is written, and go on with "
          "those it has.\nIt is secret: who reads it may learn the input")
       ->type_name("DIR");
-  sub->add_option("--threads", options->threads,
-                  "Use at most so many threads (default: one for each core)")
+  sub.add_option("--threads", options->threads,
+                 "Use at most so many threads (default: one for each core)")
       ->type_name("N")
       ->check(number_up_to(1, kMaxThreads));
-  sub->add_flag("--stats", options->stats,
-                "What each stage of the prover and each chip took. Beside extending and hashing "
-                "stands a floor:\nwhat the same arithmetic took a moment later on data that stays "
-                "in the caches");
-  sub->callback([options, &status] { status = prove_command(*options, options->execution); });
+  sub.add_flag("--stats", options->stats,
+               "What each stage of the prover and each chip took. Beside extending and hashing "
+               "stands a floor:\nwhat the same arithmetic took a moment later on data that stays "
+               "in the caches");
+  sub.callback([options, &status] { status = prove_command(*options, options->execution); });
 }
 
 }  // namespace zkvm::cli

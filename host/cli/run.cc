@@ -130,15 +130,15 @@ int run_command(Options& options) {
 
 }  // namespace
 
-void add_run(CLI::App* sub, int& status) {
-  sub->description(
+void add_run(Command& sub, int& status) {
+  sub.description(
       "Execute a guest and report what it cost.\n"
       "Its standard output and error are passed through; a report follows on\n"
       "stderr: how it ended, cycles (instructions executed), speed, how much of the input it\n"
       "read, journal, memory, what a proof would take, cycles by instruction class. A proof's "
       "time\n"
       "goes by the last one that was made here, or else by a typical machine of 2 cores.");
-  sub->footer(
+  sub.footer(
       "Examples:\n"
       "  zkvm run guest.elf\n"
       "  head -c 784 digits.bin | zkvm run mnist.elf --input - --journal out.bin\n"
@@ -152,13 +152,13 @@ void add_run(CLI::App* sub, int& status) {
       "classes (cycles by name), layers (name, calls; products, weights, bytes_read, bytes_written "
       "of a call).");
   auto options = std::make_shared<Options>();
-  options->execution.add_options(*sub);
-  sub->add_option("-j,--journal", options->journal_path,
-                  "Write what the guest committed to this file; - is standard output, and the\n"
-                  "guest's own output then goes to stderr")
+  options->execution.add_options(sub);
+  sub.add_option("-j,--journal", options->journal_path,
+                 "Write what the guest committed to this file; - is standard output, and the\n"
+                 "guest's own output then goes to stderr")
       ->type_name("FILE");
-  sub->add_flag("-q,--quiet", options->quiet, "No report: only the guest's own output and errors");
-  sub->callback([options, &status] { status = run_command(*options); });
+  sub.add_flag("-q,--quiet", options->quiet, "No report: only the guest's own output and errors");
+  sub.callback([options, &status] { status = run_command(*options); });
 }
 
 }  // namespace zkvm::cli

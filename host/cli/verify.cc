@@ -66,20 +66,18 @@ std::optional<int32_t> parse_exit_code(std::string_view text) {
   return code;
 }
 
-CLI::Validator exit_code_text() {
-  return {[](std::string& text) {
-            if (parse_exit_code(text)) return std::string();
-            return fmt::format("expected a number from -2^31 to 2^31 - 1, found '{}'", text);
-          },
-          ""};
+Check exit_code_text() {
+  return [](const std::string& text) {
+    if (parse_exit_code(text)) return std::string();
+    return fmt::format("expected a number from -2^31 to 2^31 - 1, found '{}'", text);
+  };
 }
 
-CLI::Validator image_id_text() {
-  return {[](std::string& text) {
-            if (parse_image_id(text)) return std::string();
-            return fmt::format("expected 64 hex digits, found '{}'", text);
-          },
-          ""};
+Check image_id_text() {
+  return [](const std::string& text) {
+    if (parse_image_id(text)) return std::string();
+    return fmt::format("expected 64 hex digits, found '{}'", text);
+  };
 }
 
 struct Program {
@@ -311,8 +309,8 @@ int verify_command(const Options& options) {
 
 }  // namespace
 
-void add_verify(CLI::App* sub, int& status) {
-  sub->description(
+void add_verify(Command& sub, int& status) {
+  sub.description(
       "Check a receipt: did this program write this journal?\n"
       "A valid receipt proves that the program, on some input, committed this journal and ended "
       "by\n"
@@ -321,7 +319,7 @@ void add_verify(CLI::App* sub, int& status) {
       "of another program, has too little security, or says something else than --exit-code,\n"
       "--journal-is and --model expect; 2: not a receipt, or --elf and --image-id name two "
       "programs.");
-  sub->footer(
+  sub.footer(
       "Examples:\n"
       "  zkvm verify receipt.zkr --elf guest.elf\n"
       "  zkvm verify receipt.zkr --image-id $(zkvm id guest.elf) --journal out.bin\n"
@@ -335,42 +333,40 @@ void add_verify(CLI::App* sub, int& status) {
       "insecure,\n"
       "wrong-exit-code, wrong-journal, wrong-model), message.");
   auto options = std::make_shared<Options>();
-  sub->add_option("RECEIPT", options->receipt_path, "The receipt; - is standard input")
+  sub.add_option("RECEIPT", options->receipt_path, "The receipt; - is standard input")
       ->required()
       ->type_name("");
-  sub->add_option("--elf", options->elf_path, "The program, as its ELF file; - is standard input")
+  sub.add_option("--elf", options->elf_path, "The program, as its ELF file; - is standard input")
       ->type_name("ELF");
-  sub->add_option(
-         "--image-id", options->image_id,
-         "The program, as `zkvm id` names it, with or without 0x; beside --elf it must be\n"
-         "the same program")
+  sub.add_option("--image-id", options->image_id,
+                 "The program, as `zkvm id` names it, with or without 0x; beside --elf it must be\n"
+                 "the same program")
       ->type_name("HEX")
       ->check(image_id_text());
-  sub->add_option(
+  sub.add_option(
          "--model", options->model_path,
          "What the program says of its model, as `zkvm import` wrote it: outputs are shown by "
          "it where\nthere is no --elf; that it is the program's is checked")
       ->type_name("FILE.json");
-  sub->add_option("-j,--journal", options->journal_path,
-                  "Write the journal to this file, if the answer is yes; - is standard output, "
-                  "and all\nelse then goes to stderr")
+  sub.add_option("-j,--journal", options->journal_path,
+                 "Write the journal to this file, if the answer is yes; - is standard output, "
+                 "and all\nelse then goes to stderr")
       ->type_name("FILE");
-  sub->add_option("--exit-code", options->exit_code,
-                  "Expect that the program exited with this code")
+  sub.add_option("--exit-code", options->exit_code, "Expect that the program exited with this code")
       ->type_name("N")
       ->check(exit_code_text());
-  sub->add_option("--journal-is", options->journal_is,
-                  "Expect this journal. What has hex digits alone, with or without 0x, is the "
-                  "journal itself\n("
-                  " and 0x: an empty one); all else is the name of a file "
-                  "(write ./cafe for a file\nnamed cafe), - standard input")
+  sub.add_option("--journal-is", options->journal_is,
+                 "Expect this journal. What has hex digits alone, with or without 0x, is the "
+                 "journal itself\n("
+                 " and 0x: an empty one); all else is the name of a file "
+                 "(write ./cafe for a file\nnamed cafe), - standard input")
       ->type_name("FILE|HEX");
-  sub->add_option("--security", options->security_bits, "The fewest bits of proven security")
+  sub.add_option("--security", options->security_bits, "The fewest bits of proven security")
       ->type_name("BITS")
       ->check(positive())
-      ->capture_default_str();
-  sub->add_flag("--json", options->json, "One JSON object on stdout");
-  sub->callback([options, &status] { status = verify_command(*options); });
+      ->show_default();
+  sub.add_flag("--json", options->json, "One JSON object on stdout");
+  sub.callback([options, &status] { status = verify_command(*options); });
 }
 
 }  // namespace zkvm::cli
