@@ -7,7 +7,10 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <memory>
+#include <optional>
 #include <random>
+#include <utility>
 
 #include "stark/session/session.h"
 #include "tests/vm/guest_builder.h"
@@ -103,6 +106,36 @@ vm::Layer matrices(uint32_t size) {
   return layer;
 }
 
+/// Trees of large fixed slots, as zkvm's cache keeps them for the next proof.
+class KeptTrees : public TreeStore {
+ public:
+  std::optional<WordSpace> find(const Digest& key, size_t words) override {
+    const auto found = kept_.find(key);
+    if (found == kept_.end() || found->second->size() != words) return std::nullopt;
+    return space_in(found->second);
+  }
+  void drop(const Digest& key) override { kept_.erase(key); }
+  std::unique_ptr<Room> room(size_t words) override {
+    return std::make_unique<Memory>(*this, std::make_shared<AlignedWords>(words));
+  }
+
+ private:
+  using Words = std::shared_ptr<AlignedWords>;
+  class Memory : public Room {
+   public:
+    Memory(KeptTrees& store, Words words) : store_(store), words_(std::move(words)) {}
+    WordSpace space() override { return space_in(words_); }
+    void keep(const Digest& key) override { store_.kept_[key] = words_; }
+
+   private:
+    KeptTrees& store_;
+    Words words_;
+  };
+  static WordSpace space_in(const Words& words) { return {words->data(), words->size(), words}; }
+
+  std::map<Digest, Words> kept_;
+};
+
 struct Measured {
   double core = 0;
   uint64_t cells = 0;
@@ -135,10 +168,11 @@ Measured prove_call(const vm::Layer& layer, uint8_t log_blowup) {
   file.sections.push_back({".zkvm.layers", vm::write_layers(std::vector{layer})});
   const auto program = vm::load_elf(file.bytes());
   ZK_CHECK(program);
-  auto image = ProgramImage::of(*program);
+  KeptTrees trees;
+  auto image = ProgramImage::of(*program, nullptr, std::nullopt, &trees);
   ZK_CHECK(image);
   const auto known = image->image();
-  image = ProgramImage::of(*program, &known);  // as a second proof finds it
+  image = ProgramImage::of(*program, &known, std::nullopt, &trees);  // as a second proof finds it
   const double start = core_seconds();
   auto session = Session::plan(*program, *image, {}, {.log_blowup = log_blowup});
   ZK_CHECK(session && !session->execution().trap);
