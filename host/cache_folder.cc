@@ -1,8 +1,10 @@
 #include "host/cache_folder.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <string_view>
 #include <system_error>
@@ -55,9 +57,15 @@ bool is_own_folder(const fs::path& path) {
 
 bool make_own_folder(const fs::path& folder) {
   if (!may_make(folder)) return false;
-  std::error_code error;
-  fs::create_directories(folder, error);
-  return !error && is_own_folder(folder);
+  // Not with create_directories, whose folders the group may write to under a umask of 002.
+  fs::path made;
+  for (const fs::path& part : folder) {
+    made /= part;
+    if (std::error_code error;
+        !fs::is_directory(made, error) && mkdir(made.c_str(), 0700) != 0 && errno != EEXIST)
+      return false;
+  }
+  return is_own_folder(folder);
 }
 
 std::vector<CachedFile> cached_files(const fs::path& folder) {

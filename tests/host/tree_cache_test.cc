@@ -194,6 +194,20 @@ TEST_F(TreeCacheTest, BelievesNobodyElsesFile) {
   EXPECT_EQ(cache.room(kWords), nullptr);
 }
 
+// Where the umask lets the group write to new folders, the cache's are still its own.
+TEST_F(TreeCacheTest, MakesFoldersForNobodyElse) {
+  const Words words = some_words(1);
+  const mode_t before = umask(0);
+  keep(kKey, words);
+  umask(before);
+  EXPECT_EQ(find(kKey), words);
+  for (const fs::path& folder : {trees(), trees().parent_path()}) {
+    struct stat info{};
+    ASSERT_EQ(stat(folder.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0700u);
+  }
+}
+
 TEST_F(TreeCacheTest, IsBounded) {
   setenv("ZKVM_CACHE_TREES", "4M", 1);  // two trees of 1.5 MiB
   const stark::Digest third{3};
