@@ -85,7 +85,8 @@ struct Run {
 };
 
 struct RunOptions {
-  // Execution traps with "cycle-limit" when this many instructions have been executed.
+  // Execution traps with "cycle-limit" when this many instructions have been executed, or layers that are as
+  // much work: 16 products count as an instruction.
   uint64_t max_cycles = uint64_t{1} << 36;
 
   // Gets what the guest writes to file 1 (its standard output) and 2, in order, as it comes.
@@ -214,12 +215,12 @@ struct Proved {
   std::vector<uint8_t> receipt;  // host/doc/receipt.md; verified. Empty after a trap
   ImageId image_id{};
   uint32_t segments = 0;
-  uint32_t resumed = 0;           // segments that were found in the resume folder
-  uint8_t log_blowup = 0;         // the rate is 2^-log_blowup
-  double security_bits = 0;       // proven, of the whole receipt
-  double seconds = 0;             // of execution and proof, by the wall clock
-  double verify_seconds = 0;      // of the check that the receipt is true
-  uint64_t peak_memory = 0;       // resident bytes, of this process so far
+  uint32_t resumed = 0;       // segments that were found in the resume folder
+  uint8_t log_blowup = 0;     // the rate is 2^-log_blowup
+  double security_bits = 0;   // proven, of the whole receipt
+  double seconds = 0;         // of execution and proof, by the wall clock
+  double verify_seconds = 0;  // of the check that the receipt is true
+  uint64_t peak_memory = 0;   // resident bytes, of this process so far
   TreeUse trees;
   std::vector<StageCost> stages;  // in the order of the work
   std::vector<ChipCost> chips;    // most cells first

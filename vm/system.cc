@@ -74,7 +74,7 @@ tl::expected<SystemCall, Fault> System::plan_write(const Registers& x, const Mem
                     length, length, fd};
 }
 
-tl::expected<SystemCall, Fault> System::plan_layer(const Registers& x, const Memory& memory) {
+tl::expected<SystemCall, Fault> System::plan_layer(const Registers& x, const Memory& memory) const {
   const uint32_t id = x[kA0];
   const Layer* layer = memory.program().layer(id);
   if (layer == nullptr || call_number(*layer) != x[kA7])
@@ -90,6 +90,8 @@ tl::expected<SystemCall, Fault> System::plan_layer(const Registers& x, const Mem
     return fault(TrapKind::kBadBuffer, out, extent(layer->out_extent()));
   if (const auto bad = bad_bias(call, memory))
     return fault(TrapKind::kBadBias, bad->address, bad->word);
+  if (layer->work() > limits_.cycles - std::min(limits_.cycles, layer_work_))
+    return fault(TrapKind::kCycleLimit, 0, 0);
   return SystemCall{.kind = SystemCall::Kind::kLayer, .result = id, .layer = call};
 }
 
@@ -100,6 +102,7 @@ void System::perform(const SystemCall& call, Registers& x, Memory& memory) {
     const std::vector<Layer>& layers = memory.program().layers;
     layer_calls_.resize(layers.size());
     ++layer_calls_[static_cast<size_t>(call.layer.layer - layers.data())];
+    layer_work_ += call.layer.layer->work();
     return run_layer(call.layer, memory);
   }
   if (call.bytes == 0) return;  // the buffer may then be anywhere

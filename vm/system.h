@@ -40,7 +40,8 @@ struct Io {
 };
 
 struct RunLimits {
-  uint64_t cycles = uint64_t{1} << 40;  // instructions, at most 2^56
+  uint64_t cycles =
+      uint64_t{1} << 40;  // instructions, at most 2^56; and as much Layer::work() beside
   uint64_t journal_bytes = 64u << 20;
   uint64_t console_bytes = uint64_t{1} << 30;
 };
@@ -84,7 +85,7 @@ class System {
 
  private:
   tl::expected<SystemCall, Fault> plan_read(const Registers& x, const Memory& memory) const;
-  static tl::expected<SystemCall, Fault> plan_layer(const Registers& x, const Memory& memory);
+  tl::expected<SystemCall, Fault> plan_layer(const Registers& x, const Memory& memory) const;
   tl::expected<SystemCall, Fault> plan_write(const Registers& x, const Memory& memory) const;
 
   Io io_;
@@ -93,6 +94,7 @@ class System {
   uint64_t console_bytes_ = 0;
   std::vector<uint8_t> journal_;
   std::vector<uint64_t> layer_calls_;
+  uint64_t layer_work_ = 0;
   std::optional<uint32_t> exit_code_;
 };
 

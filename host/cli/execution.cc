@@ -114,7 +114,8 @@ void Execution::add_options(Command& sub) {
                  "What the guest reads, padded with zeros to whole words; - is standard input")
       ->type_name("FILE");
   sub.add_option("--max-cycles", max_cycles,
-                 "Stop with a trap after this many instructions (default: 2^36)")
+                 "Stop with a trap after this many instructions, or layers of as much work: 16 "
+                 "products count as one (default: 2^36)")
       ->type_name("N")
       ->check(positive());
   sub.add_option("--progress", progress_seconds,

@@ -510,6 +510,24 @@ TEST(Layer, CallsAreCounted) {
       << "a call is one cycle";
 }
 
+// A call is one cycle, but no way around the limit.
+TEST(Layer, WorkIsLimited) {
+  Layer layer = sparse_layer();
+  layer.positions = 64;
+  layer.step = 4;
+  layer.emits.clear();
+  for (uint32_t p = 0; p < layer.positions; ++p) layer.emits.push_back({p, 4 * p});
+  ASSERT_EQ(layer.work(), 64u);
+  const std::vector<CallOfLayer> calls(7, {0, kRamBase, kRamBase + 0x400});
+  const auto program = load(layer_file({layer}, calls, std::vector<uint8_t>(0x1000, 9)));
+  const auto run = [&](uint64_t cycles) { return run_everywhere(program, {}, {.cycles = cycles}); };
+  EXPECT_EQ(run(4 * 64 - 1).layer_calls, (std::vector<uint64_t>{3}));
+  ASSERT_TRUE(run(4 * 64 - 1).trap);
+  EXPECT_EQ(run(4 * 64 - 1).trap->kind, TrapKind::kCycleLimit);
+  EXPECT_EQ(run(4 * 64).layer_calls, (std::vector<uint64_t>{4}));
+  EXPECT_FALSE(run(7 * 64).trap);
+}
+
 TEST(LayerFunction, IsTheRuleOfItsDefinition) {
   for (uint64_t seed = 0; seed < 40; ++seed) {
     LayerGenerator generator(seed);

@@ -219,6 +219,8 @@ struct Layer {
   [[nodiscard]] uint64_t out_extent() const;
   // Products of a call, of weights that are there.
   [[nodiscard]] uint64_t products() const;
+  // What a call takes to execute, in instructions, roughly.
+  [[nodiscard]] uint64_t work() const { return table_rows() + products() / 16; }
 
   // The least and greatest raw + bias of an output, whatever the input bytes, and those of weights in memory.
   struct Range {
