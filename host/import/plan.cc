@@ -41,7 +41,8 @@ bool is_padded(const layers::Window& window) {
 
 class Planner {
  public:
-  explicit Planner(Network network) : network_(std::move(network)) {
+  Planner(Network network, uint64_t most_rows)
+      : network_(std::move(network)), most_rows_(most_rows) {
     views_.resize(network_.values.size(), View::kNone);
     makers_.resize(network_.values.size(), Maker::kInput);
   }
@@ -99,7 +100,8 @@ class Planner {
       layers::Layout a = layout(product->a);
       if (with_padding.contains(product->a) && a.shape.channels % 4 != 0) continue;
       a.padding = what.a.stored_zero();
-      product->on_unit = layers::lower(what, a, layout(product->b), layout(product->y)).has_value();
+      auto layer = layers::lower(what, a, layout(product->b), layout(product->y));
+      product->on_unit = layer && layers::split(*std::move(layer), most_rows_);
     }
   }
   layers::MatMul product_of(const Operator& op) {
@@ -401,15 +403,13 @@ class Planner {
       }
     Plan plan;
     for (Operator& op : network_.operators) {
-      plan.layers_of.emplace_back();
       if (!is_on_unit(op)) continue;
-      plan.layers_of.back() = unit.operators.size();
       for_each_operand(
           op, [](ValueId) {},
           [&](ValueId v) { numbers[v] = unit.inputs.size() + unit.operators.size(); });
       unit.operators.push_back(on_unit(op, numbers));
     }
-    auto made = layers::plan(unit);
+    auto made = layers::plan(unit, most_rows_);
     if (!made) {
       const std::string& what = made.error().message;
       for (const Operator& op : network_.operators)
@@ -422,6 +422,11 @@ class Planner {
           Error{ErrorCode::kUnsupported, "the tensor unit has no such layer: " + what});
     }
     plan.layers = std::move(made->layers);
+    auto calls = made->calls.begin();
+    for (const Operator& op : network_.operators) {
+      plan.calls_of.emplace_back();
+      if (is_on_unit(op)) plan.calls_of.back() = std::move(*calls++);
+    }
     plan.storage.resize(values().size());
     for (ValueId v = 0; v < values().size(); ++v) {
       const auto number = numbers.find(v);
@@ -458,6 +463,7 @@ class Planner {
   }
 
   Network network_;
+  uint64_t most_rows_;
   std::vector<View> views_;
   std::vector<Maker> makers_;
   std::vector<Operator> operators_;  // those that are done
@@ -517,9 +523,9 @@ uint64_t Plan::bytes_of(ValueId value) const {
   return (elements_of(v.dims) * importer::bytes_of(v.type) + 3) / 4 * 4;
 }
 
-Result<Plan> plan(Network network) {
+Result<Plan> plan(Network network, uint64_t most_rows) {
   try {
-    return Planner(std::move(network)).plan();
+    return Planner(std::move(network), most_rows).plan();
   } catch (const Refusal& refusal) {
     return tl::unexpected(refusal.error);
   }

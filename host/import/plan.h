@@ -28,8 +28,8 @@ struct Storage {
 struct Plan {
   Network network;               // with Moves where a tensor must lie in two ways
   std::vector<Storage> storage;  // of each value
-  std::vector<std::optional<size_t>>
-      layers_of;  // of each operator: its layer, if the unit computes it
+  // Of each operator: what calls of the unit compute it; none: instructions do.
+  std::vector<std::vector<layers::Call>> calls_of;
   std::vector<vm::Layer> layers;
   // Byte of the stored value, of each element in order.
   [[nodiscard]] std::vector<uint32_t> positions_of(ValueId value) const;
@@ -38,9 +38,10 @@ struct Plan {
 
 // Linear layers, max pools and pairs go to the unit, and products of two computed tensors whose sums it can hold, unless
 // a pair or pool makes their first factor and its last axis is no multiple of 4; all else is instructions on Tensors.
+// A call of the unit has at most `most_rows` Layer::table_rows(), where it can be cut (host/layers/split.h).
 // Errors: kUnsupported, where the unit has no such layer, with its numbers; kTooLarge, beyond 10,000 operators, and
 // where a Move writes more than 2^24 bytes or all together more than 2^26, copies of ours included.
-[[nodiscard]] Result<Plan> plan(Network network);
+[[nodiscard]] Result<Plan> plan(Network network, uint64_t most_rows = layers::kLargestCall);
 
 [[nodiscard]] layers::Shape shape_of(const Dims& dims, View view);
 

@@ -275,7 +275,7 @@ std::string readme_text(const Plan& plan, const WriteOptions& options, const Mod
     for_each_operand(op, [](ValueId) {}, [&](ValueId v) { y = v; });
     rows += fmt::format("| {} | {} | {} | {} |\n", op.name, markdown(op.op_type),
                         text_of(plan.network.values[y].dims),
-                        plan.layers_of[i] ? "tensor unit" : "instructions");
+                        plan.calls_of[i].empty() ? "instructions" : "tensor unit");
   }
   std::string warnings;
   for (const std::string& warning : plan.network.warnings)

@@ -67,14 +67,16 @@ Report report(const Plan& plan, uint32_t batch) {
         [&](ValueId v) {
           if (line.shape.empty()) line.shape = network.values[v].dims;
         });
-    line.on_unit = plan.layers_of[i].has_value();
+    line.on_unit = !plan.calls_of[i].empty();
     if (line.on_unit) {
-      const vm::Layer& layer = plan.layers[*plan.layers_of[i]];
       if (const auto* linear = std::get_if<Linear>(&op.what))
         line.weights = linear->layer.weights.size();
-      line.products = layer.products();
-      line.cycles = kCallCycles;
-      line.cells = stark::machine::layer_cells(layer) * batch;
+      for (const layers::Call& call : plan.calls_of[i]) {
+        const vm::Layer& layer = plan.layers[call.layer];
+        line.products += layer.products();
+        line.cycles += kCallCycles;
+        line.cells += stark::machine::layer_cells(layer) * batch;
+      }
     } else {
       if (const auto* trees = std::get_if<Trees>(&op.what))
         line.weights = trees->trees->nodes.size();

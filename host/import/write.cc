@@ -204,24 +204,28 @@ class GuestWriter {
     const Operator& op = plan_.network.operators[i];
     const std::string constant = "k" + camel(op.name);
     const std::vector<ValueId> reads = reads_of(op), writes = writes_of(op);
-    if (plan_.layers_of[i]) {
+    if (const auto& calls = plan_.calls_of[i]; !calls.empty()) {
       std::string types;
       for (const ValueId v : reads) types += ", " + type_name(v);
       const bool is_pair = std::holds_alternative<Pair>(op.what);
-      std::string of_batch;
+      std::string of_batch, parts;
       const auto* product = std::get_if<MatMul>(&op.what);
       if (product != nullptr) {
         const Dims &a = value(product->a).dims, &b = value(product->b).dims;
         const uint32_t rows_a = a[a.size() - 2], rows_b = b[b.size() - 2];
         const uint64_t batch = elements_of(a) / (uint64_t{rows_a} * a.back());
-        if (batch > 1) of_batch = fmt::format(", {}, {}, {}", batch, rows_a, rows_b);
+        if (batch > 1 || calls.size() > 1)
+          of_batch = fmt::format(", {}, {}, {}", batch, rows_a, rows_b);
       }
-      return fmt::format("inline constexpr zk::nn::{}<zk_layers_{}, {}{}, {}{}> {}{{}};\n",
+      if (calls.size() > 1)
+        for (const layers::Call& call : calls)
+          parts += fmt::format(", zk::nn::Part{{{}, {}, {}}}", call.in, call.b, call.out);
+      return fmt::format("inline constexpr zk::nn::{}<zk_layers_{}, {}{}, {}{}{}> {}{{}};\n",
                          product != nullptr ? "UnitMatMul"
                          : is_pair          ? "UnitPair"
                                             : "UnitLayer",
-                         symbol(), options_.first_layer + *plan_.layers_of[i], types,
-                         type_name(writes[0]), of_batch, constant);
+                         symbol(), options_.first_layer + calls[0].layer, types,
+                         type_name(writes[0]), of_batch, parts, constant);
     }
     return operator_definition(plan_, op, constant, [&](ValueId v) { return type_name(v); });
   }

@@ -585,7 +585,9 @@ Failure check_padding(const std::string& name, std::optional<uint8_t> made, cons
                *out.padding, made ? fmt::format("{}", *made) : "anything");
 }
 
+// Too many rows are split()'s business.
 Result<Layer> checked(Layer layer) {
+  if (layer.table_rows() > vm::kMaxLayerRows) return layer;
   if (auto complaint = layer.complaint())
     return tl::unexpected(error(LayerErrorCode::kUnfit, layer.name, "{}", *complaint));
   return layer;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "vm/layer/section.h"
+
 namespace zkvm::layers {
 namespace {
 
@@ -27,7 +29,7 @@ uint32_t round_up(uint64_t x, uint32_t multiple) {
 
 class Planner {
  public:
-  explicit Planner(const Network& network) : network_(network) {}
+  Planner(const Network& network, uint64_t most_rows) : network_(network), most_rows_(most_rows) {}
 
   Result<Plan> plan() {
     if (Failure failure = infer_shapes()) return tl::unexpected(*failure);
@@ -37,7 +39,18 @@ class Planner {
     for (size_t i = 0; i < network_.operators.size(); ++i) {
       Result<vm::Layer> layer = lowered(i);
       if (!layer) return tl::unexpected(layer.error());
-      plan_.layers.push_back(*std::move(layer));
+      auto parts = split(*std::move(layer), most_rows_);
+      if (!parts) return tl::unexpected(parts.error());
+      std::vector<Call>& calls = plan_.calls.emplace_back();
+      for (Part& part : *parts) {
+        calls.push_back({plan_.layers.size(), part.in, part.b, part.out});
+        plan_.layers.push_back(std::move(part.layer));
+      }
+      if (plan_.layers.size() > vm::kMaxLayers)
+        return tl::unexpected(LayerError{
+            LayerErrorCode::kUnfit,
+            fmt::format("{}: layers of the program: expected at most {} calls, found {} up to here",
+                        name_of(network_.operators[i]), vm::kMaxLayers, plan_.layers.size())});
     }
     return std::move(plan_);
   }
@@ -278,6 +291,7 @@ class Planner {
   }
 
   const Network& network_;
+  const uint64_t most_rows_;
   // Rows and pixels before and behind a tensor that pools read, and pixels behind it that its writer writes.
   struct Margins {
     uint64_t above, below;
@@ -290,6 +304,8 @@ class Planner {
 
 }  // namespace
 
-Result<Plan> plan(const Network& network) { return Planner(network).plan(); }
+Result<Plan> plan(const Network& network, uint64_t most_rows) {
+  return Planner(network, most_rows).plan();
+}
 
 }  // namespace zkvm::layers

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <variant>
+#include <vector>
 
 #include "host/layers/lower.h"
+#include "host/layers/split.h"
 
 namespace zkvm::layers {
 
@@ -25,13 +27,20 @@ struct PlannedTensor {
   bool is_result = false;
 };
 
+// A call of a layer, and where its operands begin in the operator's: bytes.
+struct Call {
+  size_t layer;
+  uint32_t in = 0, b = 0, out = 0;
+};
+
 struct Plan {
-  std::vector<PlannedTensor> tensors;  // as Operator counts them
-  std::vector<vm::Layer> layers;       // of each operator
+  std::vector<PlannedTensor> tensors;    // as Operator counts them
+  std::vector<vm::Layer> layers;         // of each operator in turn, one or, in parts, several
+  std::vector<std::vector<Call>> calls;  // of each operator, which make its result
 };
 
 // Inputs of less than four channels, and those that only dense layers read, are planar, which is how ONNX
-// has them; all else is position-major.
-[[nodiscard]] Result<Plan> plan(const Network& network);
+// has them; all else is position-major. Layers are split() into calls of at most `most_rows`.
+[[nodiscard]] Result<Plan> plan(const Network& network, uint64_t most_rows = kLargestCall);
 
 }  // namespace zkvm::layers

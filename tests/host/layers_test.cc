@@ -10,6 +10,7 @@
 #include <random>
 
 #include "host/layers/network.h"
+#include "tests/vm/random_layer.h"
 #include "vm/layer/layer_call.h"
 
 namespace zkvm::layers {
@@ -148,30 +149,47 @@ uint32_t load(const std::vector<uint8_t>& bytes, size_t at) {
   return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | uint32_t{bytes[at + 3]} << 24;
 }
 
-// What the call does to memory.
-void call(const vm::Layer& layer, const std::vector<uint8_t>& in, const std::vector<uint8_t>& b,
+// What a call does to memory.
+void call(const Part& part, const std::vector<uint8_t>& in, const std::vector<uint8_t>& b,
           std::vector<uint8_t>* out) {
-  ASSERT_LE(layer.in_extent(), in.size());
-  ASSERT_LE(layer.out_extent(), out->size());
+  const vm::Layer& layer = part.layer;
+  ASSERT_LE(part.in + layer.in_extent(), in.size());
+  ASSERT_LE(part.out + layer.out_extent(), out->size());
   std::vector<uint32_t> words;
-  if (vm::has_second_input(layer)) ASSERT_LE(vm::second_extent(layer), b.size());
-  const vm::LayerCall call{.layer = &layer};
+  if (vm::has_second_input(layer)) ASSERT_LE(part.b + vm::second_extent(layer), b.size());
+  const vm::LayerCall call{.layer = &layer, .in = part.in, .out = part.out, .b = part.b};
   vm::for_words_read(call, [&](uint32_t at) { words.push_back(load(in, at)); });
   vm::for_words_of_b(call, [&](uint32_t at) { words.push_back(load(b, at)); });
   const std::vector<uint32_t> results = vm::layer_results(layer, words);
   size_t next = 0;
-  for (uint32_t word = 0; word < layer.output_words(); ++word)
-    for (uint32_t emit = 0; emit < layer.emits.size(); ++emit, ++next)
-      for (uint32_t lane = 0; lane < 4; ++lane)
-        (*out)[vm::out_offset(layer, word, emit) + lane] =
-            static_cast<uint8_t>(results[next] >> (8 * lane));
+  vm::for_words_written(call, [&](uint32_t at) {
+    for (uint32_t lane = 0; lane < 4; ++lane)
+      (*out)[at + lane] = static_cast<uint8_t>(results[next] >> (8 * lane));
+    ++next;
+  });
 }
 
-// What the calls of a product do, one for each matrix of the batch.
+// What those of a layer do, one after the other.
+void call(const std::vector<Part>& parts, const std::vector<uint8_t>& in,
+          const std::vector<uint8_t>& b, std::vector<uint8_t>* out) {
+  for (const Part& part : parts) call(part, in, b, out);
+}
+std::vector<Part> parts_of(const Plan& plan, size_t op) {
+  std::vector<Part> parts;
+  for (const auto& [layer, in, b, out] : plan.calls[op])
+    parts.push_back({plan.layers[layer], in, b, out});
+  return parts;
+}
+// Few rows of a call, or many.
+uint64_t any_rows(std::mt19937& random) {
+  return random() % 2 == 0 ? kLargestCall : 1 + random() % 100;
+}
+
+// What the calls of a product do, those for each matrix of the batch.
 struct LayoutsOfProduct {
   Layout a, b, out;
 };
-void call(const vm::Layer& layer, const MatMul& product, const LayoutsOfProduct& layouts,
+void call(const std::vector<Part>& parts, const MatMul& product, const LayoutsOfProduct& layouts,
           const std::vector<uint8_t>& a, const std::vector<uint8_t>& b, std::vector<uint8_t>* out) {
   const auto [of_a, of_b, of_out] = layouts;
   for (uint32_t i = 0; i < product.batch; ++i) {
@@ -181,7 +199,7 @@ void call(const vm::Layer& layer, const MatMul& product, const LayoutsOfProduct&
       return std::vector(bytes.begin() + static_cast<std::ptrdiff_t>(matrix * i), bytes.end());
     };
     std::vector<uint8_t> results = from(*out, of_out, product.sums ? 4 : 1);
-    call(layer, from(a, of_a, 1), from(b, of_b, 1), &results);
+    call(parts, from(a, of_a, 1), from(b, of_b, 1), &results);
     std::ranges::copy(results, out->end() - std::ssize(results));
   }
 }
@@ -207,10 +225,13 @@ Elements any_elements(uint32_t count, std::mt19937& random) {
 }
 
 // Runs all layers of the network on random inputs and compares each output with the reference. Adds to
-// `different` for each output that is not one value alone.
-void check(const Network& network, std::mt19937& random, int& different) {
-  const auto planned = plan(network);
+// `different` for each output that is not one value alone. Layers of every second
+// network are cut into calls of few rows; adds to `cut` for each one.
+void check(const Network& network, std::mt19937& random, int& different, int& cut) {
+  const auto planned = plan(network, any_rows(random));
   ASSERT_TRUE(planned) << planned.error().message;
+  ASSERT_EQ(planned->calls.size(), network.operators.size());
+  for (const auto& calls : planned->calls) cut += calls.size() > 1;
   std::vector<Elements> elements;
   std::vector<std::vector<uint8_t>> buffers;
   for (size_t i = 0; i < network.inputs.size(); ++i) {
@@ -232,11 +253,11 @@ void check(const Network& network, std::mt19937& random, int& different) {
     const bool sums = linear && linear->sums;
     std::vector<uint8_t> bytes = buffer(out.layout, sums ? 4 : 1);
     if (product != nullptr)
-      call(planned->layers[i], *product,
+      call(parts_of(*planned, i), *product,
            {planned->tensors[op.input].layout, planned->tensors[op.second].layout, out.layout},
            buffers[op.input], buffers[op.second], &bytes);
     else
-      call(planned->layers[i], buffers[op.input], buffers[op.second], &bytes);
+      call(parts_of(*planned, i), buffers[op.input], buffers[op.second], &bytes);
     const auto* pair = std::get_if<Pairwise>(&op.what);
     const Elements expected =
         pair != nullptr ? reference(*pair, in_shape, elements[op.input], elements[op.second])
@@ -327,7 +348,7 @@ class Random {
 
 // One layer and, mostly, one that reads it and whose padding its buffer has to hold.
 TEST(Layers, EqualLoopsOverTheDefinitionWhateverTheGeometry) {
-  int different = 0, planar = 0, grouped = 0, pools = 0;
+  int different = 0, planar = 0, grouped = 0, pools = 0, cut = 0;
   for (uint32_t seed = 0; seed < 20000; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
@@ -358,13 +379,14 @@ TEST(Layers, EqualLoopsOverTheDefinitionWhateverTheGeometry) {
       first.sums = true;
       for (int32_t& bias : first.bias) bias = std::clamp(bias, -1'000'000, 1'000'000);
     }
-    check(network, random.engine(), different);
+    check(network, random.engine(), different, cut);
     if (testing::Test::HasFatalFailure()) return;
     const auto planned = plan(network);
     planar += planned->tensors[0].layout.planar;
     grouped += planned->layers[0].groups > 1;
   }
   EXPECT_GT(different, 15000);
+  EXPECT_GT(cut, 2000);
   EXPECT_GT(planar, 3000);
   EXPECT_GT(grouped, 1500);
   EXPECT_GT(pools, 2000);
@@ -372,7 +394,7 @@ TEST(Layers, EqualLoopsOverTheDefinitionWhateverTheGeometry) {
 
 // The same layers with weights and biases as an operand, at both ends of what these may be.
 TEST(Layers, WeightsInMemoryEqualLoopsOverTheDefinition) {
-  int different = 0, planar = 0, grouped = 0, at_ends = 0;
+  int different = 0, planar = 0, grouped = 0, at_ends = 0, cut = 0;
   for (uint32_t seed = 0; seed < 3000; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
@@ -414,7 +436,10 @@ TEST(Layers, WeightsInMemoryEqualLoopsOverTheDefinition) {
     const Elements x = any_elements(size_of(shape), random.engine());
     std::vector<uint8_t> from = buffer(in), to = buffer(out, linear.sums ? 4 : 1);
     write(x, in, &from);
-    call(*layer, from, *w, &to);
+    const auto parts = split(*layer, any_rows(random.engine()));
+    ASSERT_TRUE(parts) << parts.error().message;
+    cut += parts->size() > 1;
+    call(*parts, from, *w, &to);
     const Elements expected = reference(linear, shape, x, out.shape);
     ASSERT_EQ(elements_of(to, out, linear.sums), expected);
     different += !std::ranges::all_of(expected, [&](int32_t e) { return e == expected[0]; });
@@ -422,6 +447,7 @@ TEST(Layers, WeightsInMemoryEqualLoopsOverTheDefinition) {
     grouped += layer->groups > 1;
   }
   EXPECT_GT(different, 2000);
+  EXPECT_GT(cut, 200);
   EXPECT_GT(planar, 500);
   EXPECT_GT(grouped, 200);
   EXPECT_GT(at_ends, 1000);
@@ -453,7 +479,7 @@ TEST(Layers, OperandsThatThereAreNotAreRefused) {
 
 // a b and a b^T, of any sizes, some of them at a time, with what is behind them in memory anything.
 TEST(Layers, ProductsOfActivationsEqualLoopsOverTheDefinition) {
-  int different = 0, odd = 0;
+  int different = 0, odd = 0, cut = 0;
   for (uint32_t seed = 0; seed < 600; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
@@ -506,18 +532,22 @@ TEST(Layers, ProductsOfActivationsEqualLoopsOverTheDefinition) {
       return bytes;
     };
     std::vector<uint8_t> to = buffer(out, product.sums ? 4 : 1);
-    call(*layer, product, {a, b, out}, memory(x, a), memory(y, b), &to);
+    const auto parts = split(*layer, any_rows(random.engine()));
+    ASSERT_TRUE(parts) << parts.error().message;
+    cut += parts->size() > 1;
+    call(*parts, product, {a, b, out}, memory(x, a), memory(y, b), &to);
     const Elements expected = reference(product, a.shape, x, b.shape, y);
     ASSERT_EQ(elements_of(to, out, product.sums), expected);
     different += !std::ranges::all_of(expected, [&](int32_t e) { return e == expected[0]; });
   }
   EXPECT_GT(different, 450);
+  EXPECT_GT(cut, 20);
   EXPECT_GT(odd, 300);
 }
 
 // A tensor that convolutions of stride 2 read, whatever writes it.
 TEST(Layers, StridesOfTwoReadBlocks) {
-  int different = 0, in_blocks = 0, padded = 0, grouped = 0, odd = 0;
+  int different = 0, in_blocks = 0, padded = 0, grouped = 0, odd = 0, cut = 0;
   for (uint32_t seed = 0; seed < 1500; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
@@ -551,7 +581,7 @@ TEST(Layers, StridesOfTwoReadBlocks) {
           {read, random.linear(shape, type, window, groups, depthwise ? groups : random.in(1, 9))});
       grouped += groups > 1;
     }
-    check(network, random.engine(), different);
+    check(network, random.engine(), different, cut);
     if (testing::Test::HasFatalFailure()) return;
     const Layout layout = plan(network)->tensors[read].layout;
     in_blocks += layout.block == 2;
@@ -560,6 +590,7 @@ TEST(Layers, StridesOfTwoReadBlocks) {
     EXPECT_TRUE(layout.block == 1 || shape.height % 2 + shape.width % 2 == 0);
   }
   EXPECT_GT(different, 1500);
+  EXPECT_GT(cut, 800);
   EXPECT_GT(in_blocks, 200);
   EXPECT_GT(padded, 100);
   EXPECT_GT(grouped, 500);
@@ -588,7 +619,7 @@ TEST(Layers, BlocksSaveRows) {
 
 // Products of what a layer writes, whose channels end where they do; and what reads them.
 TEST(Layers, ProductsOfActivationsInNetworks) {
-  int different = 0;
+  int different = 0, cut = 0;
   for (uint32_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
@@ -614,16 +645,17 @@ TEST(Layers, ProductsOfActivationsInNetworks) {
     second.output = random.quantisation(true);
     second.scale = product.scale;
     network.operators.push_back({3, second, 1});
-    check(network, random.engine(), different);
+    check(network, random.engine(), different, cut);
     if (testing::Test::HasFatalFailure()) return;
   }
   EXPECT_GT(different, 750);
+  EXPECT_GT(cut, 30);
 }
 
 // Of two inputs, one of which others read, too, whose padding both have then; or of one input twice; or of one
 // and a pixel.
 TEST(Layers, PairsEqualTheDefinitionInAnyLayout) {
-  int different = 0;
+  int different = 0, cut = 0;
   for (uint32_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
@@ -653,10 +685,11 @@ TEST(Layers, PairsEqualTheDefinitionInAnyLayout) {
       network.operators.push_back(
           {2, random.linear(shape, pair.output, random.window(shape, 3), 1, 5)});
     }
-    check(network, random.engine(), different);
+    check(network, random.engine(), different, cut);
     if (testing::Test::HasFatalFailure()) return;
   }
   EXPECT_GT(different, 300);
+  EXPECT_GT(cut, 70);
 }
 
 TEST(Layers, PairsThatContradictThemselvesAreRefused) {
@@ -699,7 +732,7 @@ TEST(Layers, PairsThatContradictThemselvesAreRefused) {
 // Sums as great as a layer may have them, at both ends of the input.
 // Of any layout, and whoever else reads the tensor.
 TEST(Layers, GlobalAveragesHaveARowForFourChannels) {
-  int different = 0, global = 0, with_gaps = 0, unlike = 0;
+  int different = 0, global = 0, with_gaps = 0, unlike = 0, cut = 0;
   for (uint32_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
@@ -724,7 +757,7 @@ TEST(Layers, GlobalAveragesHaveARowForFourChannels) {
     Network network{{shape}, {{0, average}}};
     if (random.one_in(2))
       network.operators.push_back({0, random.linear(shape, type, random.window(shape, 3), 1, 5)});
-    check(network, random.engine(), different);
+    check(network, random.engine(), different, cut);
     if (testing::Test::HasFatalFailure()) return;
     const auto planned = plan(network);
     const bool is_global = planned->layers[0].rows() == shape.channels / 4;
@@ -734,6 +767,7 @@ TEST(Layers, GlobalAveragesHaveARowForFourChannels) {
     unlike += !is_global;
   }
   EXPECT_GT(different, 200);
+  EXPECT_GT(cut, 25);
   EXPECT_GT(global, 150);
   EXPECT_GT(with_gaps, 20);
   EXPECT_GT(unlike, 50);
@@ -785,8 +819,8 @@ TEST(Layers, ExtremeWeightsAndZeroPoints) {
       l.weight_scales = {1e-9f};
       l.input = {false, 1, zero_point};
       l.output = {true, 0.01f, 0};
-      int different = 0;
-      check({{{18, 30, 30}}, {{0, l}}}, random, different);
+      int different = 0, cut = 0;
+      check({{{18, 30, 30}}, {{0, l}}}, random, different, cut);
     }
 }
 
@@ -812,6 +846,100 @@ TEST(Layers, GreatBiasesOfLivingOutputsAreRefused) {
   ASSERT_FALSE(planned);
   EXPECT_EQ(planned.error().code, LayerErrorCode::kUnfit);
   EXPECT_THAT(planned.error().message, HasSubstr("conv1: output 1: expected sums of at most"));
+}
+
+// Any layer, cut anywhere: the same bytes, and no other ones are touched. Parts have the weights of one row of the image.
+TEST(Layers, PartsWriteWhatTheWholeDoes) {
+  int cut = 0, kinds[4] = {}, outside = 0;
+  for (uint64_t seed = 0; seed < 6000; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    vm::test::LayerGenerator random(seed);
+    vm::Layer layer = random.layer();
+    if (layer.kind == vm::Layer::Kind::kLinear && random.one_in(3)) {
+      layer = random.weights_in_memory(layer);
+      if (layer.complaint()) continue;
+    }
+    const auto parts = split(layer, 1 + random.below(20));
+    ASSERT_TRUE(parts) << parts.error().message;
+    if (parts->size() == 1) {
+      EXPECT_EQ(parts->front().layer, layer);
+      continue;
+    }
+    const auto any = [&](uint64_t bytes) {
+      std::vector<uint8_t> out(bytes);
+      for (uint8_t& byte : out) byte = static_cast<uint8_t>(random.below(256));
+      return out;
+    };
+    const std::vector<uint8_t> in = any(layer.in_extent());
+    std::vector<uint8_t> b = any(vm::has_second_input(layer) ? vm::second_extent(layer) : 0);
+    random.set_biases(layer, b.data());
+    std::vector<uint8_t> expected = any(layer.out_extent()), found = expected;
+    call(Part{.layer = layer}, in, b, &expected);
+    call(*parts, in, b, &found);
+    ASSERT_EQ(found, expected);
+    for (const Part& part : *parts) {
+      EXPECT_EQ(part.layer.back, parts->front().layer.back);
+      EXPECT_EQ(part.layer.taps, parts->front().layer.taps);
+      EXPECT_EQ(part.layer.weights, layer.weights);
+    }
+    ++cut;
+    ++kinds[layer.memory_weights ? 3 : static_cast<int>(layer.kind)];
+    const auto [least, most] = std::ranges::minmax(layer.taps);
+    outside += layer.emits.front().position + most < layer.back ||
+               layer.emits.back().position + least >= layer.back + layer.positions;
+  }
+  EXPECT_GT(cut, 2000);
+  for (const int kind : kinds) EXPECT_GT(kind, 100);
+  EXPECT_GT(outside, 300);
+}
+
+// Whole rows of the output, as equal as they can be, of no more rows of a table than asked for.
+TEST(Layers, PartsAreRowsOfTheOutput) {
+  Linear l = small();
+  l.window = {.kernel = {3, 3}, .pads = {1, 1, 1, 1}};
+  const auto planned = plan({{{4, 40, 30}}, {{0, l}}}, 400);
+  ASSERT_TRUE(planned) << planned.error().message;
+  const std::vector<vm::Layer>& layers = planned->layers;
+  const std::vector<Call>& calls = planned->calls[0];
+  ASSERT_EQ(calls.size(), 5u);
+  for (size_t i = 0; i < calls.size(); ++i) {
+    const vm::Layer& layer = layers[calls[i].layer];
+    EXPECT_LE(layer.table_rows(), 400u);
+    EXPECT_EQ(layer.emits.size(), 8u * 30);
+    EXPECT_EQ(layer.name, "conv1 " + std::to_string(i + 1) + "/5");
+    EXPECT_EQ(calls[i].out, i * 8 * 30 * 4);
+    // A row before, but at the edge, where the layer pads.
+    EXPECT_EQ(calls[i].in, i == 0 ? 0 : (i * 8 - 1) * 31 * 4 - 4);
+  }
+  EXPECT_EQ(layers[1].emits, layers[2].emits) << "one list in the image";
+}
+
+TEST(Layers, WhatNoCallCouldHaveIsCut) {
+  Linear l = small();
+  l.outputs = 16;
+  l.window = {};
+  l.weights.assign(16 * 4, 1);
+  l.bias.assign(16, 0);
+  const Network network{{{4, 1024, 1024}}, {{0, l}}};
+  const auto planned = plan(network);
+  ASSERT_TRUE(planned) << planned.error().message;
+  EXPECT_EQ(planned->layers.size(), 8u);
+  for (const vm::Layer& layer : planned->layers) EXPECT_LE(layer.table_rows(), kLargestCall);
+
+  const auto refused = [&](const Network& of, uint64_t most_rows, const char* text) {
+    const auto none = plan(of, most_rows);
+    ASSERT_FALSE(none) << text;
+    EXPECT_EQ(none.error().code, LayerErrorCode::kUnfit);
+    EXPECT_THAT(none.error().message, HasSubstr(text));
+  };
+  refused(network, 100,
+          "conv1: calls of at most 100 rows of a table: expected at most 4096 of them and "
+          "134217728 weights, found 41944 and");
+  // One position, of which nothing is cut.
+  Linear dense{.name = "dense1", .outputs = 4096, .weight_scales = {0.1f}};
+  dense.operand = Linear::Operand{};
+  refused({{{4096, 1, 1}}, {{0, dense}}}, kLargestCall,
+          "dense1: words of weights in memory: expected 1..2097152, found 4198400");
 }
 
 TEST(Layers, EqualRulesAreOneFunction) {

@@ -158,7 +158,7 @@ TEST(Plan, ProductsOfComputedTensorsAreOnTheUnit) {
     const auto plan = importer::plan(network);
     EXPECT_TRUE(plan) << plan.error().message;
     for (size_t i = 0; i < plan->network.operators.size(); ++i)
-      if (plan->network.operators[i].name == "mat_mul1") return plan->layers_of[i].has_value();
+      if (plan->network.operators[i].name == "mat_mul1") return !plan->calls_of[i].empty();
     return ADD_FAILURE(), false;
   };
   for (const uint32_t inner : {1u, 4u, 7u, 16u}) {

@@ -59,6 +59,21 @@ bool is_cheaper_in_weights64(const vm::Layer& layer) {
          weight_rows(layer, WeightsTable::kOutputs) * kWeightsCells<WeightsTable>;
 }
 
+/// Whether two linear layers differ in nothing but their positions, as the parts of a layer that is cut do.
+bool differ_in_positions(const vm::Layer& a, const vm::Layer& b) {
+  const auto power = [](const vm::Layer& layer, size_t tap) {
+    return layer.back - layer.taps[tap];
+  };
+  if (a.kind != vm::Layer::Kind::kLinear || b.kind != a.kind || a.taps.size() != b.taps.size())
+    return false;
+  for (size_t t = 0; t < a.taps.size(); ++t)
+    if (power(a, t) != power(b, t)) return false;
+  return a.quads == b.quads && a.zero == b.zero && a.outputs == b.outputs && a.groups == b.groups &&
+         a.sums == b.sums && a.bias == b.bias && a.function_of == b.function_of &&
+         a.functions == b.functions && a.memory_weights == b.memory_weights &&
+         a.weights == b.weights;
+}
+
 }  // namespace
 
 uint64_t weight_rows(const vm::Layer& layer, uint32_t outputs) {
@@ -196,6 +211,13 @@ void LayerImage::place_weights() {
     for (size_t i = group.first_layer; i < end; ++i) {
       const vm::Layer& layer = layers_[i];
       Entry& entry = entries_[i];
+      if (entry.as_before) {
+        const Entry& before = entries_[i - 1];
+        entry.weights64 = before.weights64;
+        entry.weights_row = before.weights_row;
+        entry.weights_each = before.weights_each;
+        continue;
+      }
       entry.weights64 = wide && is_cheaper_in_weights64(layer);
       const auto rows = static_cast<uint32_t>(
           weight_rows(layer, entry.weights64 ? Weights64Table::kOutputs : WeightsTable::kOutputs));
@@ -267,13 +289,20 @@ bool LayerImage::ByList::operator()(size_t a, size_t b) const {
 Result<void> LayerImage::add(size_t index) {
   const vm::Layer& layer = layers_[index];
   Entry entry;
-  entry.function = static_cast<uint32_t>(first_step_.size());
-  entry.powers_row = powers_rows_;
+  if (index > groups_.back().first_layer && differ_in_positions(layers_[index - 1], layer)) {
+    entry = entries_.back();
+    entry.as_before = true;
+  } else {
+    entry.function = static_cast<uint32_t>(first_step_.size());
+    entry.powers_row = powers_rows_;
+  }
   uint32_t key = 0, products = 0, rows = layer.rows(), words = layer.output_words(), end = 0,
            channels_end = 0;
   if (layer.kind == vm::Layer::Kind::kLinear) {
     products = static_cast<uint32_t>(layer.products_summed());
-    if (layer.memory_weights) {
+    if (entry.as_before) {
+      key = entry.tuple[8].value();
+    } else if (layer.memory_weights) {
       add_operand(entry, layer);
       key = entry.products_row + 1;
     } else {
@@ -284,9 +313,11 @@ Result<void> LayerImage::add(size_t index) {
     const uint32_t of_groups = layer.groups > 1 ? layer.group_outputs() : 0;
     const uint32_t of_biases = layer.bias_words() != 0 ? rows : 0;
     group_powers_ = std::max({group_powers_, layer.back + 1, of_groups + 1, of_biases + 1});
-    if (auto ok = add_steps(layer); !ok) return ok;
+    if (!entry.as_before) {
+      if (auto ok = add_steps(layer); !ok) return ok;
+      add_channels(entry, layer);
+    }
     add_positions(entry, layer, index);
-    add_channels(entry, layer);
     end = entry.positions_row + 1 + rows;
     channels_end = entry.channels_row + 1 + words;
   } else if (layer.kind == vm::Layer::Kind::kPair) {
@@ -330,6 +361,7 @@ Result<void> LayerImage::add(size_t index) {
 
 std::array<uint64_t, 2> LayerImage::weights_rows(size_t layer) const {
   const Entry& of = entries_[layer];
+  if (of.as_before) return {};
   const uint64_t rows = layers_[layer].products_summed() * of.weights_each;
   return of.weights64 ? std::array<uint64_t, 2>{0, rows} : std::array<uint64_t, 2>{rows, 0};
 }

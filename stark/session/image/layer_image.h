@@ -69,6 +69,7 @@ class LayerImage {
   struct Entry {
     Fp tuple[16];                // the layer's fixed row
     Fp operand[11];              // with weights in memory: its row of the table `operands`
+    bool as_before = false;      // all but positions is the layer's before, in its rows
     bool weights64 = false;      // in which table
     uint32_t weights_row = 0;    // of its first weights
     uint32_t weights_each = 0;   // rows for each quad and tap
@@ -85,7 +86,8 @@ class LayerImage {
   [[nodiscard]] const Entry& entry(size_t layer) const { return entries_[layer]; }
   [[nodiscard]] std::span<const vm::Layer> layers() const { return layers_; }
   [[nodiscard]] const vm::Layer& layer(size_t layer) const { return layers_[layer]; }
-  /// Rows that a layer's weights take in each of their tables, one after the other.
+  /// Rows that a layer's weights take in each of their tables, one after the other; none where they are those
+  /// of the layer before.
   [[nodiscard]] std::array<uint64_t, 2> weights_rows(size_t layer) const;
   /// Exponent of lambda that a product is scaled by: a group's outputs at its end, else 0.
   [[nodiscard]] static uint32_t lambda_power(const vm::Layer& layer, uint32_t quad, uint32_t tap);

@@ -47,21 +47,45 @@ void call_second(const std::byte* blob, uint32_t number, const void* a, const vo
 #endif
 }
 
+// A layer that is too large for one call is cut into parts, of numbers kNumber, kNumber + 1, ..: where the operands of
+// one begin in the layer's, in bytes.
+struct Part {
+  uint32_t in, b, out;
+};
+
+// call(number, part) of each part, or of the one call of a layer without parts.
+template <int kNumber, Part... kParts, class Call>
+[[gnu::always_inline]] inline void for_each_part(Call&& call) {
+  if constexpr (sizeof...(kParts) == 0) {
+    call(kNumber, Part{0, 0, 0});
+  } else {
+    uint32_t number = kNumber;
+    (call(number++, kParts), ...);
+  }
+}
+inline const void* byte_of(const void* x, uint32_t byte) {
+  return static_cast<const std::byte*>(x) + byte;
+}
+inline void* byte_of(void* x, uint32_t byte) { return static_cast<std::byte*>(x) + byte; }
+
 // A layer of a program: `kBlob` is the symbol zk_layers_NAME of its LAYERS, In and Out are the types of its
 // operands: Features, or a Tensor for what no layer reads.
-template <const std::byte* kBlob, int kNumber, class In, class Out>
+template <const std::byte* kBlob, int kNumber, class In, class Out, Part... kParts>
 struct UnitLayer {
   static constexpr bool kIsLayer = true;
   using Input = In;
   using Output = Out;
   static void run(const In& x, Out& y) {
     if constexpr (requires { y.fill_gaps(); }) y.fill_gaps();
-    call_layer(kBlob, kNumber, &x, &y);
+    for_each_part<kNumber, kParts...>([&](uint32_t number, Part part) {
+      call_layer(kBlob, number, byte_of(&x, part.in), byte_of(&y, part.out));
+    });
   }
 };
 
 // A layer with two inputs.
-template <const std::byte* kBlob, int kNumber, class First_, class Second_, class Out>
+template <const std::byte* kBlob, int kNumber, class First_, class Second_, class Out,
+          Part... kParts>
 struct UnitPair {
   static constexpr bool kIsLayer = true;
   using First = First_;
@@ -69,7 +93,10 @@ struct UnitPair {
   using Output = Out;
   static void run(const First& x, const Second& y, Out& z) {
     if constexpr (requires { z.fill_gaps(); }) z.fill_gaps();
-    call_second<abi::kSysLayerPair>(kBlob, kNumber, &x, &y, &z);
+    for_each_part<kNumber, kParts...>([&](uint32_t number, Part part) {
+      call_second<abi::kSysLayerPair>(kBlob, number, byte_of(&x, part.in), byte_of(&y, part.b),
+                                      byte_of(&z, part.out));
+    });
   }
 };
 
@@ -82,7 +109,7 @@ struct Weights {
 };
 
 // A layer whose weights are an operand of each call.
-template <const std::byte* kBlob, int kNumber, class In, class Weights_, class Out>
+template <const std::byte* kBlob, int kNumber, class In, class Weights_, class Out, Part... kParts>
 struct UnitWeights {
   static constexpr bool kIsLayer = true;
   using Input = In;
@@ -90,14 +117,17 @@ struct UnitWeights {
   using Output = Out;
   static void run(const In& x, const Weights& w, Out& y) {
     if constexpr (requires { y.fill_gaps(); }) y.fill_gaps();
-    call_second<abi::kSysLayerWeights>(kBlob, kNumber, &x, &w, &y);
+    for_each_part<kNumber, kParts...>([&](uint32_t number, Part part) {
+      call_second<abi::kSysLayerWeights>(kBlob, number, byte_of(&x, part.in), &w,
+                                         byte_of(&y, part.out));
+    });
   }
 };
 
 // Products of two matrices that are both computed, kBatch of them, whose operands and results are the pixels of
 // position-major Features, one matrix behind the other: so many pixels apart.
 template <const std::byte* kBlob, int kNumber, class First_, class Second_, class Out,
-          int kBatch = 1, int kPixelsOfFirst = 0, int kPixelsOfSecond = 0>
+          int kBatch = 1, int kPixelsOfFirst = 0, int kPixelsOfSecond = 0, Part... kParts>
 struct UnitMatMul {
   static constexpr bool kIsLayer = true;
   using First = First_;
@@ -105,11 +135,15 @@ struct UnitMatMul {
   using Output = Out;
   static void run(const First& a, const Second& b, Out& y) {
     if constexpr (requires { y.fill_gaps(); }) y.fill_gaps();
-    for (int i = 0; i < kBatch; ++i)
-      call_second<abi::kSysLayerWeights>(kBlob, kNumber,
-                                         a.words + i * kPixelsOfFirst * First::kQuads,
-                                         b.words + i * kPixelsOfSecond * Second::kQuads,
-                                         y.words + i * kPixelsOfFirst * Out::kQuads);
+    for (int i = 0; i < kBatch; ++i) {
+      const uint32_t* of_a = a.words + i * kPixelsOfFirst * First::kQuads;
+      const uint32_t* of_b = b.words + i * kPixelsOfSecond * Second::kQuads;
+      uint32_t* of_y = y.words + i * kPixelsOfFirst * Out::kQuads;
+      for_each_part<kNumber, kParts...>([&](uint32_t number, Part part) {
+        call_second<abi::kSysLayerWeights>(kBlob, number, byte_of(of_a, part.in), of_b,
+                                           byte_of(of_y, part.out));
+      });
+    }
   }
 };
 
