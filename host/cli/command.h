@@ -52,6 +52,7 @@ int fail(std::string_view command, const std::string& message, bool json);
 // For options that count something, in decimal digits: 1 or more; so many at most.
 [[nodiscard]] Check positive();
 [[nodiscard]] Check number_up_to(uint64_t least, uint64_t most);
+[[nodiscard]] Check size_text();  // parse_size()
 
 // How messages name a file: "'guest.elf'", or "standard input" for "-".
 [[nodiscard]] std::string input_name(const std::string& path);

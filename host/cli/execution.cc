@@ -39,6 +39,13 @@ Check positive() {
   };
 }
 
+Check size_text() {
+  return [](const std::string& text) {
+    if (parse_size(text)) return std::string();
+    return fmt::format("expected a size like 512M or 6G, found '{}'", text);
+  };
+}
+
 Check number_up_to(uint64_t least, uint64_t most) {
   return [least, most](const std::string& text) {
     uint64_t number = 0;

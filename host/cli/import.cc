@@ -22,10 +22,12 @@
 #include "host/import/report.h"
 #include "host/import/tail.h"
 #include "host/import/write.h"
+#include "host/layers/split.h"
 #include "host/npz.h"
 #include "host/number_text.h"
 #include "host/source_map.h"
 #include "stark/hash/blake3.h"
+#include "stark/session/session.h"
 
 namespace zkvm::cli {
 namespace {
@@ -34,7 +36,7 @@ constexpr const char* kCommand = "zkvm import";
 constexpr uint64_t kMaxModelFile = uint64_t{2} << 30;
 
 struct Options {
-  std::string model, folder, name, check;
+  std::string model, folder, name, check, memory_limit;
   std::vector<std::string> output = {"all"}, dims;
   uint32_t batch = 1, distance = 0;
   bool force = false, json = false, float_tail = false;
@@ -280,7 +282,9 @@ int import_command(const Options& options) {
   // The plan's network lies as the unit wants it; --check is of the model's own.
   const bool compares = !options.check.empty() || options.distance != 0;
   const importer::Network original = compares ? *network : importer::Network{};
-  const auto plan = importer::plan(*std::move(network));
+  const auto memory = parse_size(options.memory_limit);
+  const auto plan = importer::plan(
+      *std::move(network), memory ? stark::machine::call_rows(*memory) : layers::kLargestCall);
   if (!plan) return in_model(plan.error());
   importer::WriteOptions with_origin = *write;
   const stark::Digest digest = stark::blake3_hash(*bytes);
@@ -369,6 +373,11 @@ void add_import(Command& sub, int& status) {
       ->type_name("N");
   sub.add_option("--dim", options->dims, "Size of a dimension that the model names: NAME=SIZE")
       ->type_name("DIM");
+  sub.add_option("--memory-limit", options->memory_limit,
+                 "Cut layers into calls that `zkvm prove` has room for within this much memory: "
+                 "512M, 6G (default: 2G)")
+      ->type_name("SIZE")
+      ->check(size_text());
   sub.add_flag("--float-tail", options->float_tail,
                "Prove float arithmetic behind the last quantised tensors, in soft-float");
   sub.add_flag("--force", options->force, "Write over the files of an earlier import");

@@ -112,13 +112,6 @@ class ProofLine {
   std::optional<Start> first_;
 };
 
-Check size_text() {
-  return [](const std::string& text) {
-    if (parse_size(text)) return std::string();
-    return fmt::format("expected a size like 512M or 6G, found '{}'", text);
-  };
-}
-
 std::optional<Rate> parse_rate(std::string_view text) {
   if (text == "1/2") return Rate::kHalf;
   if (text == "1/4") return Rate::kQuarter;

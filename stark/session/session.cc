@@ -367,6 +367,14 @@ vm::SegmentLimits segment_limits(const SessionOptions& options, const LayerImage
   return out;
 }
 
+uint64_t call_rows(uint64_t memory_bytes) {
+  // Measured at rate 1/2, of all kinds of layers, and rounded up.
+  constexpr uint64_t kBytesPerRow = 3072, kBytesOfOthers = 160u << 20;
+  constexpr uint64_t kLeastRows = 1u << 14;
+  const uint64_t rows = (memory_bytes - std::min(memory_bytes, kBytesOfOthers)) / kBytesPerRow;
+  return std::clamp<uint64_t>(rows, kLeastRows, vm::kMaxLayerRows);
+}
+
 SegmentClaim Session::claim_of(size_t index) const {
   SegmentClaim claim;
   claim.journal_begin = index == 0 ? 0 : plans_[index - 1].journal_end;

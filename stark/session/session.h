@@ -69,6 +69,9 @@ struct SessionOptions {
 [[nodiscard]] vm::SegmentLimits segment_limits(const SessionOptions& options,
                                                const LayerImage& layers);
 
+/// Layer::table_rows() that a call may have where memory_bytes are to do for a segment of its own.
+[[nodiscard]] uint64_t call_rows(uint64_t memory_bytes);
+
 /// What segments may cost where one of this cost takes so many times the memory that it may.
 [[nodiscard]] uint64_t smaller_cost(uint64_t cost, double excess);
 

@@ -59,19 +59,18 @@ bool is_cheaper_in_weights64(const vm::Layer& layer) {
          weight_rows(layer, WeightsTable::kOutputs) * kWeightsCells<WeightsTable>;
 }
 
-/// Whether two linear layers differ in nothing but their positions, as the parts of a layer that is cut do.
-bool differ_in_positions(const vm::Layer& a, const vm::Layer& b) {
-  const auto power = [](const vm::Layer& layer, size_t tap) {
-    return layer.back - layer.taps[tap];
-  };
-  if (a.kind != vm::Layer::Kind::kLinear || b.kind != a.kind || a.taps.size() != b.taps.size())
-    return false;
+/// Whether all that the lists have of two layers is the same, but for positions of linear ones: so it is of the
+/// parts of a layer that is cut, but for pools and pairs at its edges.
+bool have_lists_in_common(const vm::Layer& a, const vm::Layer& b) {
+  if (a.kind != b.kind || a.quads != b.quads || a.taps.size() != b.taps.size()) return false;
   for (size_t t = 0; t < a.taps.size(); ++t)
-    if (power(a, t) != power(b, t)) return false;
-  return a.quads == b.quads && a.zero == b.zero && a.outputs == b.outputs && a.groups == b.groups &&
-         a.sums == b.sums && a.bias == b.bias && a.function_of == b.function_of &&
-         a.functions == b.functions && a.memory_weights == b.memory_weights &&
-         a.weights == b.weights;
+    if (a.back - a.taps[t] != b.back - b.taps[t]) return false;
+  if (a.kind != vm::Layer::Kind::kLinear)
+    return a.positions == b.positions && a.positions_b == b.positions_b && a.back == b.back &&
+           a.emits == b.emits && a.pair_table == b.pair_table;
+  return a.zero == b.zero && a.outputs == b.outputs && a.groups == b.groups && a.sums == b.sums &&
+         a.bias == b.bias && a.function_of == b.function_of && a.functions == b.functions &&
+         a.memory_weights == b.memory_weights && a.weights == b.weights;
 }
 
 }  // namespace
@@ -289,7 +288,7 @@ bool LayerImage::ByList::operator()(size_t a, size_t b) const {
 Result<void> LayerImage::add(size_t index) {
   const vm::Layer& layer = layers_[index];
   Entry entry;
-  if (index > groups_.back().first_layer && differ_in_positions(layers_[index - 1], layer)) {
+  if (index > groups_.back().first_layer && have_lists_in_common(layers_[index - 1], layer)) {
     entry = entries_.back();
     entry.as_before = true;
   } else {
@@ -321,9 +320,9 @@ Result<void> LayerImage::add(size_t index) {
     end = entry.positions_row + 1 + rows;
     channels_end = entry.channels_row + 1 + words;
   } else if (layer.kind == vm::Layer::Kind::kPair) {
-    add_pairs(entry, layer);
+    if (!entry.as_before) add_pairs(entry, layer);
   } else {
-    add_windows(entry, layer);
+    if (!entry.as_before) add_windows(entry, layer);
     rows = static_cast<uint32_t>(layer.windows());
     words = 0;
     end = entry.windows_row + 1 + rows;
@@ -352,7 +351,7 @@ Result<void> LayerImage::add(size_t index) {
     entry.tuple[9] = jump_of(layer.positions_b, layer.step_b, layer.quad_step_b);
     entry.tuple[10] = fp(static_cast<uint32_t>(layer.words_written()));
     entry.tuple[11] = fp(layer.positions_b);
-    entry.tuple[12] = fp(static_cast<uint32_t>(pairs_.size() + 1));
+    entry.tuple[12] = fp(entry.pairs_row + static_cast<uint32_t>(layer.words_written()) + 1);
     entry.tuple[13] = fp((entry.pair_table + 1) * PairBytesTable::kTable);
   }
   entries_.push_back(entry);

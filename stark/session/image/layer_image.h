@@ -69,7 +69,7 @@ class LayerImage {
   struct Entry {
     Fp tuple[16];                // the layer's fixed row
     Fp operand[11];              // with weights in memory: its row of the table `operands`
-    bool as_before = false;      // all but positions is the layer's before, in its rows
+    bool as_before = false;      // the layer's before, but for `tuple` and positions
     bool weights64 = false;      // in which table
     uint32_t weights_row = 0;    // of its first weights
     uint32_t weights_each = 0;   // rows for each quad and tap

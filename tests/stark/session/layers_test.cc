@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "host/layers/split.h"
 #include "stark/chips/layer/layer_tables.h"
 #include "stark/chips/layer/read.h"
 #include "stark/session/image/program_image.h"
@@ -155,6 +156,110 @@ TEST(Layers, InSegments) {
   const auto done = std::span(proven.segments).first(proven.segments.size() - 1);
   const Proven resumed = prove_execution(guest, {}, options, done);
   EXPECT_EQ(resumed.segments.back().proof, proven.segments.back().proof);
+}
+
+/// Layers that are cut into calls, which several segments have: what they write is what the whole one does, and the
+/// image has the weights of all parts once.
+TEST(Layers, InParts) {
+  size_t parts = 0, shared = 0;
+  for (uint64_t seed = 0; seed < 4; ++seed) {
+    LayerGenerator random(seed);
+    std::vector<vm::Layer> list;
+    struct Of {
+      size_t whole;
+      layers::Part at;
+    };
+    std::vector<Of> of;
+    for (int i = 0; i < 8; ++i) {
+      const vm::Layer layer = i % 4 == 1 ? of_memory(random) : random.layer();
+      const size_t whole = list.size();
+      list.push_back(layer);
+      of.push_back({whole, {}});
+      const auto cut = layers::split(layer, 1 + random.below(12));
+      ASSERT_TRUE(cut) << cut.error().message;
+      for (const layers::Part& part : *cut) {
+        list.push_back(part.layer);
+        of.push_back({whole, part});
+      }
+      parts += cut->size() - 1;
+    }
+    LayerGuest layers(std::move(list), seed);
+    for (size_t i = 0; i < of.size(); ++i) {
+      layers.places[i].in = layers.places[of[i].whole].in + of[i].at.in;
+      layers.places[i].b = layers.places[of[i].whole].b + of[i].at.b;
+    }
+    Guest guest = Guest::of(layers.elf());
+    for (size_t i = 0; i < of.size(); ++i) {
+      const auto [narrow, wide] = guest.image->layers().weights_rows(i);
+      shared += layers.layers[i].weights.empty() ? 0 : narrow + wide == 0;
+    }
+    SessionOptions options;
+    options.params = quick_params();
+    options.segment_cycles = 60;
+    EXPECT_EQ(check_execution(guest, {}, options), "") << "seed " << seed;
+    const Proven proven = prove_execution(guest, {}, options);
+    EXPECT_EQ(proven.execution.journal, layers.journal());
+    EXPECT_GE(proven.segments.size(), 4u);
+  }
+  EXPECT_GT(parts, 20u);
+  EXPECT_GT(shared, 10u);
+}
+
+/// A guest that calls one layer, in parts; input is zeros, and nothing is committed.
+std::vector<uint8_t> elf_of(const std::vector<layers::Part>& parts, const vm::Layer& whole) {
+  constexpr uint32_t kIn = 0x1000000, kB = 0x2000000, kOut = 0x3000000;
+  Assembler text;
+  std::vector<vm::Layer> layers;
+  for (const auto& [layer, in, b, out] : parts) {
+    const uint32_t number = vm::call_number(layer), id = static_cast<uint32_t>(layers.size());
+    if (vm::has_second_input(layer))
+      text.call(number, id, kIn + in, kB + b, kOut + out);
+    else
+      text.call(number, id, kIn + in, kOut + out);
+    layers.push_back(layer);
+  }
+  text.exit(0);
+  ElfFile file = ElfFile::of(text.words());
+  const auto declare = [&](uint32_t address, uint64_t bytes) {
+    file.segments.push_back(
+        {address, PF_R | PF_W, {}, static_cast<uint32_t>((bytes + 0xffff) & ~uint64_t{0xffff})});
+  };
+  declare(kIn, whole.in_extent());
+  if (vm::has_second_input(whole)) declare(kB, vm::second_extent(whole));
+  declare(kOut, whole.out_extent());
+  file.sections.push_back({".zkvm.layers", vm::write_layers(layers)});
+  return file.bytes();
+}
+
+/// A layer that no segment has room for is refused whole, and proven in the parts that call_rows() says.
+TEST(Layers, InPartsThatTheMemoryHasRoomFor) {
+  constexpr uint64_t kMemory = 256u << 20;
+  const layers::Layout in{.shape = {32, 72, 72}, .row = 73, .lead = 73, .tail = 73, .gap = 0};
+  const layers::Layout out{.shape = in.shape, .row = 72, .gap = {}};
+  const layers::Window window{.kernel = {3, 3}, .pads = {1, 1, 1, 1}};
+  layers::Linear conv{.name = "conv", .outputs = 32, .window = window};
+  conv.input.zero_point = -128;
+  conv.weights.assign(32 * 32 * 9, 1);
+  conv.bias.assign(32, 100);
+  conv.weight_scales = {0.01f};
+  const auto whole_conv = layers::lower(conv, in, out);
+  const auto whole_pool = layers::lower(layers::MaxPool{"pool", window}, in, out);
+  for (const auto& whole : {whole_conv, whole_pool}) {
+    ASSERT_TRUE(whole) << whole.error().message;
+    SCOPED_TRACE(whole->name);
+    SessionOptions options;
+    options.memory_bytes = kMemory;
+    Guest uncut = Guest::of(elf_of({{.layer = *whole}}, *whole));
+    const auto refused = Session::plan(uncut.program, *uncut.image, {}, options);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message,
+                testing::HasSubstr("for the call of layer " + whole->name +
+                                   ", which no segment splits, found 256 MiB"));
+    const auto parts = layers::split(*whole, call_rows(kMemory));
+    ASSERT_TRUE(parts) << parts.error().message;
+    Guest guest = Guest::of(elf_of(*parts, *whole));
+    EXPECT_GE(prove_execution(guest, {}, options).segments.size(), 2u);
+  }
 }
 
 /// The groups that a segment lists, ascending.
@@ -483,13 +588,15 @@ TEST(Layers, ListsThatAreTooLongAreRefused) {
     pool.emits.push_back({15 + i, i << 16});
   }
   EXPECT_EQ(pool.complaint(), std::nullopt);
-  const std::vector<vm::Layer> pools(3, pool);
+  std::vector<vm::Layer> nine(9, pool), pools;
+  for (uint32_t i = 0; i < 9; ++i) nine[i].positions += i;  // no two have a list in common
+  pools.assign(nine.begin(), nine.begin() + 3);
   EXPECT_EQ(LayerImage::of(pools, 2)->groups(), 3u);
   const auto image = LayerImage::of(pools, 2, std::numeric_limits<uint64_t>::max());
   ASSERT_FALSE(image);
   EXPECT_EQ(image.error().message,
             "layers: table windows: expected at most 4194304 rows, found 6291456 or more");
-  const auto many = LayerImage::of(std::vector<vm::Layer>(9, pool), 2);
+  const auto many = LayerImage::of(nine, 2);
   ASSERT_FALSE(many);
   EXPECT_EQ(many.error().message,
             "layers: lists of positions, channels, windows, pairs and products: expected at most "
