@@ -1,0 +1,1 @@
+"""Python beside `zkvm`: what prepares models for it."""

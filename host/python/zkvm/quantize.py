@@ -1,0 +1,177 @@
+"""Quantises a float ONNX model to 8 bits for `zkvm import`, and says what that costs in accuracy.
+
+    python -m zkvm.quantize MODEL.onnx --data calibration.npz -o MODEL.int8.onnx
+
+ONNX Runtime's own quantiser with the options that make its result exact: int8 by int8, which the runtime sums without
+saturation on every CPU, in operator form, which every session computes alike; a scale for each channel of weights.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import logging
+import os
+import pathlib
+import sys
+import tempfile
+import time
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+from . import accuracy, float_model
+from .errors import Refused
+from .examples import Examples
+
+METHODS = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile,
+           "entropy": CalibrationMethod.Entropy}
+FORMS = {"operator": QuantFormat.QOperator, "qdq": QuantFormat.QDQ}
+LEFT_AT_THE_END = ("Softmax", "LogSoftmax", "Sigmoid")
+
+
+class Progress:
+    """One line on stderr: rewritten on a terminal, else written anew every ten seconds."""
+
+    def __init__(self, is_quiet: bool):
+        self.is_quiet, self.is_terminal = is_quiet, sys.stderr.isatty()
+        self.last = time.monotonic()
+
+    def show(self, what: str, done: int, count: int) -> None:
+        now = time.monotonic()
+        if self.is_quiet or now - self.last < (0.1 if self.is_terminal else 10):
+            return
+        self.last = now
+        print(f"\r\x1b[K{what} {done} of {count}" if self.is_terminal else f"{what} {done} of {count}",
+              end="" if self.is_terminal else "\n", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        if self.is_terminal and not self.is_quiet:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+class Reader(CalibrationDataReader):
+    """Hands examples out one by one: the calibrator keeps a range or a histogram of each tensor, and no tensor."""
+
+    def __init__(self, examples: Examples, progress: Progress):
+        self.examples, self.progress = examples, progress
+        self.rows, self.done, self.left = iter(examples), 0, 0
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        self.left = end_index - start_index
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        if self.left == 0:
+            return None
+        self.progress.show("calibrating: example", self.done + 1, len(self.examples))
+        self.left, self.done = self.left - 1, self.done + 1
+        return next(self.rows)
+
+
+def quantise(folded: pathlib.Path, target: pathlib.Path, reader: Reader, options: argparse.Namespace) -> None:
+    """Writes the quantised form of a folded float model; the same file on each run."""
+    graph = onnx.load(folded).graph
+    outputs = {value.name for value in graph.output}
+    left = [node.name for node in graph.node if node.op_type in LEFT_AT_THE_END and outputs.issuperset(node.output)]
+    extra = {"CalibStridedMinMax": 1, "CalibTensorRangeSymmetric": options.symmetric,
+             "ActivationSymmetric": options.symmetric, "WeightSymmetric": True}
+    if options.calibration == "percentile":
+        extra["CalibPercentile"] = options.percentile
+    with contextlib.redirect_stdout(io.StringIO()):  # the calibrators print
+        quantize_static(folded, target, reader, quant_format=FORMS[options.form], per_channel=not options.per_tensor,
+                        reduce_range=options.reduce_range, activation_type=QuantType.QInt8, weight_type=QuantType.QInt8,
+                        nodes_to_exclude=left, calibrate_method=METHODS[options.calibration], extra_options=extra)
+
+
+def dimension(text: str) -> tuple[str, int]:
+    name, _, size = text.rpartition("=")
+    if not name or not size.isdecimal() or int(size) == 0:
+        raise argparse.ArgumentTypeError(f"expected NAME=SIZE, found {text!r}")
+    return name, int(size)
+
+
+def percentile(text: str) -> float:
+    value = float(text)
+    if not 50 < value <= 100:
+        raise argparse.ArgumentTypeError(f"expected a number above 50 and up to 100, found {text!r}")
+    return value
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
+        prog="python -m zkvm.quantize", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Quantise a float ONNX model to 8 bits for `zkvm import`, and say what that costs in accuracy.",
+        epilog="Weights and activations are int8, which ONNX Runtime sums exactly on every CPU. BatchNormalization is "
+               "folded.\nA Softmax or Sigmoid that gives an output stays in float: `zkvm import` makes it part of "
+               "the tail.\nExit status: 0, or 2 where an argument or a file is not as expected.\n\nExample:\n"
+               "  python -m zkvm.quantize cats.onnx --data calibration.npz --test test.npz -o cats.int8.onnx\n"
+               "  zkvm import cats.int8.onnx -o cats --output argmax")
+    p.add_argument("model", metavar="MODEL", help="the float model, an ONNX file")
+    p.add_argument("--data", required=True, metavar="FILE.npz",
+                   help="examples to calibrate on: an array for each input, by its name, with an axis of examples first; "
+                        "some 100 that are like what the model will see")
+    p.add_argument("-o", "--output", required=True, metavar="FILE.onnx", help="the quantised model")
+    p.add_argument("--test", metavar="FILE.npz", help="examples to compare both models on; default: those of --data")
+    p.add_argument("--calibration", choices=METHODS, default="minmax",
+                   help="a tensor's range: all that it took (the default), all but outliers, or what loses least of its "
+                        "distribution")
+    p.add_argument("--percentile", type=percentile, default=99.999, metavar="P",
+                   help="how much of the values --calibration percentile keeps; default: %(default)s")
+    p.add_argument("--symmetric", action="store_true", help="activations with zero point 0")
+    p.add_argument("--per-tensor", action="store_true", help="one scale for all weights of a layer")
+    p.add_argument("--reduce-range", action="store_true", help="weights of 7 bits, within 64")
+    p.add_argument("--form", choices=FORMS, default="operator",
+                   help="operators on bytes (the default), or DequantizeLinear, float operator, QuantizeLinear: to the "
+                        "last byte what an ONNX Runtime session with session.qdqisint8allowed=1 computes")
+    p.add_argument("--dim", type=dimension, action="append", default=[], metavar="NAME=SIZE",
+                   help="size of a dimension that the model names; an open first one is 1")
+    p.add_argument("--expected", metavar="FILE.npz",
+                   help="write the compared examples with the quantised model's outputs, for `zkvm import --check`")
+    p.add_argument("--layers", type=int, default=8, metavar="N", help="how many of the worst layers to show; default: 8")
+    p.add_argument("--json", action="store_true", help="the report as one JSON object on stdout, with all layers")
+    p.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+    return p
+
+
+def run(options: argparse.Namespace) -> accuracy.Report:
+    progress = Progress(options.quiet)
+    model = float_model.read(options.model, dict(options.dim))
+    ports = float_model.ports(options.model, model)
+    calibration = Examples(options.data, ports)
+    test = Examples(options.test, ports) if options.test else calibration
+    output = pathlib.Path(options.output)
+    if not output.parent.is_dir():
+        raise Refused(f"{output}: no such folder")
+    with tempfile.TemporaryDirectory(prefix="zkvm.quantize.") as folder, \
+         tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as beside:
+        folded, written = pathlib.Path(folder, "folded.onnx"), pathlib.Path(beside, output.name)
+        float_model.prepare(model, folded)
+        del model
+        quantise(folded, written, Reader(calibration, progress), options)
+        report = accuracy.compare(folded, written, test, progress.show, options.expected)
+        progress.clear()
+        os.replace(written, output)
+    return report
+
+
+def main(arguments: list[str] | None = None) -> int:
+    logging.disable(logging.WARNING)  # the quantiser advises, at length
+    options = parser().parse_args(arguments)
+    try:
+        report = run(options)
+    except Refused as error:
+        print(f"zkvm.quantize: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps(report.as_json()))
+    else:
+        print(report.text(options))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
