@@ -36,11 +36,11 @@ class Layer:
     elements: int = 0
 
     def add(self, real: np.ndarray, codes: np.ndarray) -> None:
-        real = real.astype(np.float64)
-        least, most = ((limit - self.zero_point) * self.scale for limit in (-128.5, 127.5))
-        self.signal += float(np.square(real).sum())
-        self.noise += float(np.square((codes.astype(np.float64) - self.zero_point) * self.scale - real).sum())
-        self.clipped += int(((real < least) | (real > most)).sum())
+        least, most = (np.float32((limit - self.zero_point) * self.scale) for limit in (-128.5, 127.5))
+        error = (codes.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale) - real
+        self.signal += float(np.vdot(real, real))
+        self.noise += float(np.vdot(error, error))
+        self.clipped += int(np.count_nonzero(real < least) + np.count_nonzero(real > most))
         self.elements += real.size
 
     @property

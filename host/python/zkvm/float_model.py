@@ -6,7 +6,7 @@ import google.protobuf.message
 import numpy as np
 import onnx
 import onnxruntime
-from onnx import TensorProto
+from onnx import TensorProto, numpy_helper
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from .errors import Refused
@@ -62,7 +62,18 @@ def prepare(model: onnx.ModelProto, path: pathlib.Path) -> None:
     folded = onnx.load(path)
     for number, node in enumerate(folded.graph.node):
         node.name = node.name or f"{node.op_type}_{number}"
+        _give_bias(folded, node)
     onnx.save(folded, path)
+
+
+def _give_bias(model: onnx.ModelProto, node: onnx.NodeProto) -> None:
+    """Of zeros to a Conv that has none: there is room for a correction."""
+    weights = next((tensor for tensor in model.graph.initializer if node.op_type == "Conv" and tensor.name == node.input[1]),
+                   None)
+    if weights is not None and (len(node.input) < 3 or not node.input[2]):
+        name = f"{node.name}/no bias"
+        model.graph.initializer.append(numpy_helper.from_array(np.zeros(weights.dims[0], np.float32), name))
+        node.input[2:] = [name]
 
 
 def _inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:

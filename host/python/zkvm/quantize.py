@@ -4,6 +4,7 @@
 
 ONNX Runtime's own quantiser with the options that make its result exact: int8 by int8, which the runtime sums without
 saturation on every CPU, in operator form, which every session computes alike; a scale for each channel of weights.
+Then biases are corrected by what the rounding of weights does to means.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-from . import accuracy, float_model
+from . import accuracy, bias_correction, float_model
 from .errors import Refused
 from .examples import Examples
 
@@ -152,6 +153,7 @@ def run(options: argparse.Namespace) -> accuracy.Report:
         float_model.prepare(model, folded)
         del model
         quantise(folded, written, Reader(calibration, progress), options)
+        bias_correction.correct(folded, written, calibration, progress.show)
         report = accuracy.compare(folded, written, test, progress.show, options.expected)
         progress.clear()
         os.replace(written, output)
