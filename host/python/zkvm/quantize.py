@@ -4,7 +4,8 @@
 
 ONNX Runtime's own quantiser with the options that make its result exact: int8 by int8, which the runtime sums without
 saturation on every CPU, in operator form, which every session computes alike; a scale for each channel of weights.
-Then biases are corrected by what the rounding of weights does to means.
+Before it, channels are brought to one size where the function stays the same; behind it, biases are corrected by what the
+rounding of weights does to means.
 """
 
 import argparse
@@ -22,7 +23,7 @@ import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-from . import accuracy, bias_correction, float_model
+from . import accuracy, bias_correction, equalise, float_model
 from .errors import Refused
 from .examples import Examples
 
@@ -152,6 +153,7 @@ def run(options: argparse.Namespace) -> accuracy.Report:
         folded, written = pathlib.Path(folder, "folded.onnx"), pathlib.Path(beside, output.name)
         float_model.prepare(model, folded)
         del model
+        equalise.equalise(folded, calibration, progress.show)
         quantise(folded, written, Reader(calibration, progress), options)
         bias_correction.correct(folded, written, calibration, progress.show)
         report = accuracy.compare(folded, written, test, progress.show, options.expected)
