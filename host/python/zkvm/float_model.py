@@ -58,7 +58,9 @@ def prepare(model: onnx.ModelProto, path: pathlib.Path) -> None:
         onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     except Exception as error:  # of a type for each of the runtime's status codes
         raise Refused(f"ONNX Runtime cannot run the model: {_line(error)}") from error
-    quant_pre_process(model, path, skip_symbolic_shape=True)
+    onnx.save(model, path)
+    # Of a model in memory it would put all constants into another file, where its optimiser does not find shapes and pads.
+    quant_pre_process(path, path, skip_symbolic_shape=True)
     folded = onnx.load(path)
     for number, node in enumerate(folded.graph.node):
         node.name = node.name or f"{node.op_type}_{number}"
