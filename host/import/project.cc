@@ -283,8 +283,9 @@ std::string readme_text(const Plan& plan, const WriteOptions& options, const Mod
   return fmt::format(
       R"(# {name}: {model} as a guest
 
-Made by `zkvm import`. `{name}_guest.cc` computes the network in integers; a proof of its run shows the outputs and hides
-the input. **The model is public**: weights are part of the program, and whoever has enough receipts can read them.
+Made by `zkvm import`. `{name}_network.h` is the network in integers, `{name}_guest.cc` the program that runs it; a proof
+shows the outputs and hides the input. **The model is public**: weights are part of the program, and whoever has enough
+receipts can read them.
 
     cmake -S . -B build -Dzkvm_DIR=PREFIX/lib/cmake/zkvm
     cmake --build build --target run --parallel    # proves example.input, all of it at the zero point

@@ -121,6 +121,7 @@ class GuestWriter {
     const std::string& name = options_.name;
     std::vector<ProjectFile> files;
     files.push_back({name + "_guest.cc", guest()});
+    files.push_back({name + "_network.h", network()});
     Result<std::string> made = header();
     if (!made) return tl::unexpected(made.error());
     files.push_back({name + "_layers.h", *std::move(made)});
@@ -261,58 +262,42 @@ class GuestWriter {
                        type_name(v), expression);
   }
 
-  std::string guest() const {
-    const Network& network = plan_.network;
-    std::string parameters, arguments, reads, fields, results, commits;
-    for (const Port& port : network.inputs) {
-      const std::string& variable = names_.at(port.value);
-      const std::string comma = parameters.empty() ? "" : ", ";
-      parameters += fmt::format("{}const {}& {}", comma, type_name(port.value), variable);
-      arguments += comma + variable;
-      reads += fmt::format(
-          "{}  // private: {}\n",
-          this->variable(port.value, variable,
-                         fmt::format("zk::nn::read_tensor<{}>()", type_name(port.value))),
-          what_is(port.value));
-    }
-    std::string memory;
-    const bool results_have_places = std::ranges::any_of(places_.offsets, [&](const auto& place) {
-      return std::ranges::find(network.inputs, place.first, &Port::value) == network.inputs.end();
+  // Tensors that infer() makes lie in memory, so it is given some.
+  [[nodiscard]] bool results_use_memory() const {
+    const std::vector<Port>& inputs = plan_.network.inputs;
+    return std::ranges::any_of(places_.offsets, [&](const auto& place) {
+      return std::ranges::find(inputs, place.first, &Port::value) == inputs.end();
     });
-    if (results_have_places) {
+  }
+
+  std::string network() const {
+    const Network& network = plan_.network;
+    std::string parameters, lines, fields, results, memory;
+    for (const Port& port : network.inputs)
+      parameters += fmt::format("{}const {}& {}", parameters.empty() ? "" : ", ",
+                                type_name(port.value), names_.at(port.value));
+    if (results_use_memory())
       parameters += parameters.empty() ? "std::byte* memory" : ", std::byte* memory";
-      arguments += arguments.empty() ? "memory" : ", memory";
-    }
-    if (uses_memory()) {
-      reads = "  alignas(4) std::byte memory[kMemory];\n" + reads;
+    if (uses_memory())
       memory = fmt::format(
           "\n// Of large tensors: each lies there from its line to the last one that reads it, "
           "then "
           "others take its place.\nconstexpr size_t kMemory = {};\n",
           places_.bytes);
-    }
     for (size_t i = 0; i < network.outputs.size(); ++i) {
       const ValueId v = network.outputs[i].value;
       fields += fmt::format("  {} {};  // {}\n", type_name(v), outputs_[i], what_is(v));
       results += (i == 0 ? "" : ", ") + names_.at(v);
-      commits += commit_text(v, "outputs." + outputs_[i]);
     }
-    std::string lines;
     for (const Operator& op : network.operators) lines += line(op);
-    const std::string example =
-        options_.float_tail
-            ? fmt::format("{}  const Outputs quantised = infer({});\n{}", reads, arguments,
-                          float_commits())
-            : fmt::format("{}  const Outputs outputs = infer({});\n{}", reads, arguments, commits);
     return fmt::format(
-        R"(// Proves: "I know an input for which {model} computes what the journal says".
-// The input is private; the model is not: weights are part of the program.
+        R"(// {model} in integers, operator by operator. Made by `zkvm import`.
+#pragma once
+
 #include <zk/nn.h>
-#include <zk/nn/input.h>
-#include <zk/zk.h>
 {headers}
 #include "{name}_layers.h"
-{include}
+
 namespace {name} {{
 
 struct Outputs {{
@@ -322,6 +307,45 @@ inline Outputs infer({parameters}) {{
 {lines}  return {{{results}}};
 }}
 
+}}  // namespace {name}
+)",
+        fmt::arg("model", options_.model_file), fmt::arg("name", options_.name),
+        fmt::arg("fields", fields), fmt::arg("parameters", parameters), fmt::arg("lines", lines),
+        fmt::arg("results", results), fmt::arg("memory", memory),
+        fmt::arg("headers", uses_memory() ? "\n#include <cstddef>\n#include <new>\n" : ""));
+  }
+
+  std::string guest() const {
+    const Network& network = plan_.network;
+    std::string arguments, reads, commits;
+    for (const Port& port : network.inputs) {
+      const std::string& variable = names_.at(port.value);
+      arguments += (arguments.empty() ? "" : ", ") + variable;
+      reads += fmt::format(
+          "{}  // private: {}\n",
+          this->variable(port.value, variable,
+                         fmt::format("zk::nn::read_tensor<{}>()", type_name(port.value))),
+          what_is(port.value));
+    }
+    if (results_use_memory()) arguments += arguments.empty() ? "memory" : ", memory";
+    if (uses_memory()) reads = "  alignas(4) std::byte memory[kMemory];\n" + reads;
+    for (size_t i = 0; i < network.outputs.size(); ++i)
+      commits += commit_text(network.outputs[i].value, "outputs." + outputs_[i]);
+    const std::string example =
+        options_.float_tail
+            ? fmt::format("{}  const Outputs quantised = infer({});\n{}", reads, arguments,
+                          float_commits())
+            : fmt::format("{}  const Outputs outputs = infer({});\n{}", reads, arguments, commits);
+    return fmt::format(
+        R"(// Proves: "I know an input for which {model} computes what the journal says".
+// The input is private; the model is not: weights are part of the program.
+#include <zk/nn/input.h>
+#include <zk/zk.h>
+
+#include "{name}_network.h"
+{include}
+namespace {name} {{
+
 inline void run_example() {{
 {example}}}
 
@@ -330,9 +354,7 @@ inline void run_example() {{
 int main() {{{loop}{name}::run_example(); }}
 )",
         fmt::arg("model", options_.model_file), fmt::arg("name", options_.name),
-        fmt::arg("fields", fields), fmt::arg("parameters", parameters), fmt::arg("lines", lines),
-        fmt::arg("results", results), fmt::arg("example", example), fmt::arg("memory", memory),
-        fmt::arg("headers", uses_memory() ? "\n#include <cstddef>\n#include <new>\n" : ""),
+        fmt::arg("example", example),
         fmt::arg("include", options_.float_tail
                                 ? fmt::format("#include \"{}_outputs.h\"\n", options_.name)
                                 : ""),

@@ -32,8 +32,8 @@ struct ProjectFile {
   std::string bytes;
 };
 
-// NAME_guest.cc, NAME_layers.h, NAME.layers, NAME.layers.plain, CMakeLists.txt and what else they need; NAME_outputs.h and
-// NAME_outputs.py (tail.h) where the network has a tail that is known, and the journal what it reads.
+// NAME_guest.cc, NAME_network.h, NAME_layers.h, NAME.layers, NAME.layers.plain, CMakeLists.txt and what else they need;
+// NAME_outputs.h and NAME_outputs.py (tail.h) where the network has a tail that is known, and the journal what it reads.
 // The same network gives the same bytes on every machine.
 // Errors: kUnsupported, of a tail that float_tail asks for.
 [[nodiscard]] Result<std::vector<ProjectFile>> write_guest(const Plan& plan,
