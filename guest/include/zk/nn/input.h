@@ -65,6 +65,21 @@ X read_tensor() {
   return x;
 }
 
+// As read_tensor, of an input whose channels are the innermost axis, [height][width][channels]: that is the unit's own
+// order, so it is read in place.
+template <class X>
+X read_pixels() {
+  constexpr Layout kLayout = X::layout();
+  static_assert(!kLayout.planar && kLayout.block == 1 && X::kChannels % 4 == 0,
+                "expected features whose pixels are whole words, row by row");
+  X x;
+  uint32_t* row = x.words + kLayout.lead * X::kQuads;
+  for (int i = 0; i < X::kHeight; ++i, row += kLayout.row * X::kQuads)
+    read_row<X::kWidth * X::kChannels>(row);
+  x.fill_gaps();
+  return x;
+}
+
 // The weights of a UnitWeights layer, as the host has laid them out.
 template <class Layer>
 typename Layer::Weights read_weights() {
