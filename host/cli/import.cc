@@ -375,7 +375,7 @@ void add_import(Command& sub, int& status) {
       ->type_name("DIM");
   sub.add_option("--memory-limit", options->memory_limit,
                  "Cut layers into calls that `zkvm prove` has room for within this much memory: "
-                 "512M, 6G (default: 2G)")
+                 "512M, 6G (default: calls that take 1G or so)")
       ->type_name("SIZE")
       ->check(size_text());
   sub.add_flag("--float-tail", options->float_tail,

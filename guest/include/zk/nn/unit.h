@@ -1,7 +1,7 @@
-// Layers of a program's LAYERS (zkvm_add_guest), one call each. The functions are those of conv2d.h, dense.h,
-// pool.h and pair.h, with descriptors in place of parameters. Where the guest is built with TENSOR on, the
-// tensor unit computes them, and the weights stand in a section that is not loaded; otherwise, and on the host,
-// soft_unit.h does, to the same bytes.
+// Layers of a program's LAYERS (zkvm_add_guest), one call each, or one for each part. The functions are those of
+// conv2d.h, dense.h, pool.h and pair.h, with descriptors in place of parameters. Where the guest is built with TENSOR
+// on, the tensor unit computes them, and the weights stand in a section that is not loaded; otherwise, and on the
+// host, soft_unit.h does, to the same bytes.
 #pragma once
 
 #include <stdint.h>
