@@ -25,9 +25,10 @@ struct Part {
 
 // The layer itself if it has at most so many table_rows(), or twice as many as one position alone has; else parts for
 // which that holds, in the order of their positions and of nearly equal size. They have one `back` and one list of
-// taps, so that an image has their weights once. The whole layer may be larger than a call can be. Operands of a layer in
-// several parts must not overlap: the first part writes before the last one reads. REQUIRES: nothing is wrong with it
-// but its size. Errors: kUnfit: a part has a complaint(), or there are more parts or weights than a program may have.
+// taps, so that an image has their weights once. The whole layer may be larger than a call can be. Operands of a
+// layer in several parts must not overlap: the first part writes before the last one reads. REQUIRES: nothing is
+// wrong with it but its size. Errors: kUnfit: a part has a complaint(), or there are more parts or weights than a
+// program may have.
 [[nodiscard]] Result<std::vector<Part>> split(vm::Layer layer, uint64_t most_rows = kLargestCall);
 
 }  // namespace zkvm::layers
