@@ -5,7 +5,7 @@
 #   bash tests/run.sh                  set-up, release build, all tests, robustness tests under ASan + UBSan
 #   bash tests/run.sh --fresh-clone    the same from a clone of HEAD in an empty folder
 #   bash tests/run.sh --long           what is too long for every run: 10,000 streams, 2,000 of them proven, mutations by
-#                                      the million, every benchmark once, guests in other languages, the examples (two
+#                                      the million, every benchmark once, guests in other languages, the examples (three
 #                                      download what they need), AVX-512 on emulated instructions and in an emulator (which
 #                                      it downloads)
 #   bash tests/run.sh --tidy           clang-tidy over the whole tree; about 35 minutes on 2 cores (an estimate)
@@ -106,7 +106,12 @@ fi
 
 examples() {  # from a bare machine each, with what they download; mnist is a default run's main job
   local example
-  for example in hello service credit vgg16; do bash "examples/$example/run.sh" || return 1; done
+  for example in hello service credit vgg16 mobilenet; do bash "examples/$example/run.sh" || return 1; done
+}
+
+python_tests() {
+  bash toolchain/venv.sh build/python host/python/requirements.txt || return 1
+  ZKVM=build/release/bin/zkvm PYTHONPATH=host/python build/python/bin/python tests/python/quantize_test.py
 }
 
 other_languages() {  # 77: neither Rust nor Zig is there
@@ -128,6 +133,7 @@ case $mode in
     stage "Mutations" mutations 1000000 elf_mutation_test onnx_mutation_test stark_mutations_test host_receipt_test
     stage "Mutations of whole receipts" mutations 100000 host_tampered_receipt_test host_verify_test
     stage "Every benchmark once" benchmarks
+    stage "Python" python_tests
     stage "Guests in other languages" other_languages
     stage "Examples" examples
     stage "AVX-512 on emulated instructions" later
