@@ -22,7 +22,7 @@ ZKVM = os.environ.get("ZKVM")
 SHAPE = [1, 3, 12, 12]
 
 
-def network(opset=17, clip=True, shape=SHAPE, element=TensorProto.FLOAT, softmax=True):
+def network(opset=17, clip=True, shape=SHAPE, element=TensorProto.FLOAT, softmax=True, stride=1):
     """An inverted residual, as MobileNetV2 has them: BatchNormalization, depthwise, Add, global average."""
     random = np.random.default_rng(7)
     nodes, constants = [], []
@@ -35,17 +35,18 @@ def network(opset=17, clip=True, shape=SHAPE, element=TensorProto.FLOAT, softmax
         nodes.append(helper.make_node(op_type, operands, [f"t{len(nodes)}"], **attributes))
         return nodes[-1].output[0]
 
-    def convolution(x, inputs, outputs, size, groups=1, active=True):
+    def convolution(x, inputs, outputs, size, groups=1, active=True, stride=1):
         weights = random.normal(0, (inputs // groups * size * size) ** -0.5, (outputs, inputs // groups, size, size))
         weights *= np.exp(random.normal(0, 1, (outputs, 1, 1, 1)))
-        y = node("Conv", x, constant(weights), kernel_shape=[size, size], group=groups, pads=[size // 2] * 4)
+        y = node("Conv", x, constant(weights), kernel_shape=[size, size], group=groups, strides=[stride] * 2,
+                 pads=[size // 2] * 4)
         parts = random.uniform(0.5, 2, outputs), *random.normal(0, 0.3, (2, outputs)), random.uniform(0.5, 2, outputs)
         y = node("BatchNormalization", y, *map(constant, parts))
         if not active:
             return y
         return node("Clip", y, constant(0), constant(6)) if clip else node("Relu", y)
 
-    x = convolution(convolution("x", 3, 8, 3), 8, 6, 1, active=False)
+    x = convolution(convolution("x", 3, 8, 3, stride=stride), 8, 6, 1, active=False)
     y = convolution(convolution(convolution(x, 6, 24, 1), 24, 24, 3, groups=24), 24, 6, 1, active=False)
     y = node("GlobalAveragePool", convolution(node("Add", x, y), 6, 32, 1))
     y = node("Gemm", node("Flatten", y), constant(random.normal(0, 1, (32, 5))), constant(np.zeros(5)))
@@ -57,10 +58,10 @@ def network(opset=17, clip=True, shape=SHAPE, element=TensorProto.FLOAT, softmax
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
-def images(count, seed):
+def images(count, seed, cells=3):
     """Neighbouring pixels are alike, as in photographs, and their mean is not 0."""
     random = np.random.default_rng(seed)
-    low = random.uniform(0, 1, (count, 3, 3, 3)).repeat(4, axis=2).repeat(4, axis=3)
+    low = random.uniform(0, 1, (count, 3, cells, cells)).repeat(4, axis=2).repeat(4, axis=3)
     return (low + random.normal(0, 0.05, low.shape)).astype(np.float32)
 
 
