@@ -137,6 +137,15 @@ class QuantizeTest(unittest.TestCase):
                 onnx.save(network(opset=opset), self.model)
                 self.quantised()
 
+    def test_constant_shapes(self):
+        nodes = [helper.make_node("Reshape", ["x", "shape"], ["flat"]), helper.make_node("Gemm", ["flat", "w"], ["y"])]
+        constants = [numpy_helper.from_array(np.array([1, -1], np.int64), "shape"),
+                     numpy_helper.from_array(np.random.default_rng(1).normal(0, 1, (432, 4)).astype(np.float32), "w")]
+        graph = helper.make_graph(nodes, "flat", [helper.make_tensor_value_info("x", TensorProto.FLOAT, SHAPE)],
+                                  [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])], constants)
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), self.model)
+        self.quantised()
+
     def test_equalising_keeps_the_function(self):
         for clip in (True, False):
             path = self.folder / "folded.onnx"
@@ -218,6 +227,10 @@ class QuantizeTest(unittest.TestCase):
             self.refused("expected an ONNX model")
         os.remove(self.model)
         self.refused("no such file")
+
+    def test_refuses_files_that_it_cannot_write(self):
+        self.refused("nowhere/e.npz: no such folder", "--expected", "nowhere/e.npz")
+        self.refused("/dev/null/int8.onnx: no such folder", "-o", "/dev/null/int8.onnx")
 
     def test_open_dimensions(self):
         onnx.save(network(shape=["batch", 3, "rows", 12]), self.model)

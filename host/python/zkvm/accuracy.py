@@ -224,7 +224,8 @@ def _before_tail(quantised: onnx.ModelProto, layers: list[Layer]) -> list[str]:
     """The last quantised tensors of outputs that are more than dequantised: what `zkvm import --check` compares."""
     writers = {name: node for node in quantised.graph.node for name in node.output}
     names = {layer.name for layer in layers}
-    waiting = [value.name for value in quantised.graph.output if writers[value.name].op_type != "DequantizeLinear"]
+    waiting = [value.name for value in quantised.graph.output
+               if value.name in writers and writers[value.name].op_type != "DequantizeLinear"]
     found = []
     while waiting:
         name = waiting.pop()

@@ -29,7 +29,7 @@ def read(path: str, sizes: dict[str, int]) -> onnx.ModelProto:
     except OSError as error:
         raise Refused(f"{path}: {error.strerror or error}") from error
     except (google.protobuf.message.DecodeError, onnx.checker.ValidationError, ValueError) as error:
-        raise Refused(f"{path}: expected an ONNX model: {_line(error)}") from error
+        raise Refused(f"{path}: expected an ONNX model: {line(error)}") from error
     if not model.graph.node:
         raise Refused(f"{path}: expected an ONNX model, found no operators")
     if model.ByteSize() > LARGEST:
@@ -57,9 +57,8 @@ def prepare(model: onnx.ModelProto, path: pathlib.Path) -> None:
     try:
         onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     except Exception as error:  # of a type for each of the runtime's status codes
-        raise Refused(f"ONNX Runtime cannot run the model: {_line(error)}") from error
-    onnx.save(model, path)
-    # Of a model in memory it would put all constants into another file, where its optimiser does not find shapes and pads.
+        raise Refused(f"ONNX Runtime cannot run the model: {line(error)}") from error
+    onnx.save(model, path)  # given a model and not a file, it loses shapes that are constants
     quant_pre_process(path, path, skip_symbolic_shape=True)
     folded = onnx.load(path)
     for number, node in enumerate(folded.graph.node):
@@ -121,8 +120,9 @@ def _with_fitting_opset(path: str, model: onnx.ModelProto) -> onnx.ModelProto:
     try:
         return onnx.version_converter.convert_version(model, OPSETS[0])
     except Exception as error:  # C++'s, of any kind
-        raise Refused(f"{path}: opset {opset} cannot be converted to {OPSETS[0]}: {_line(error)}") from error
+        raise Refused(f"{path}: opset {opset} cannot be converted to {OPSETS[0]}: {line(error)}") from error
 
 
-def _line(error: Exception) -> str:
+def line(error: Exception) -> str:
+    """What it says, without line breaks and not at any length."""
     return " ".join(str(error).split())[:300]

@@ -146,8 +146,9 @@ def run(options: argparse.Namespace) -> accuracy.Report:
     calibration = Examples(options.data, ports)
     test = Examples(options.test, ports) if options.test else calibration
     output = pathlib.Path(options.output)
-    if not output.parent.is_dir():
-        raise Refused(f"{output}: no such folder")
+    for path in (output, pathlib.Path(options.expected or output)):
+        if not path.parent.is_dir():
+            raise Refused(f"{path}: no such folder")
     with tempfile.TemporaryDirectory(prefix="zkvm.quantize.") as folder, \
          tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as beside:
         folded, written = pathlib.Path(folder, "folded.onnx"), pathlib.Path(beside, output.name)
@@ -169,6 +170,16 @@ def main(arguments: list[str] | None = None) -> int:
         report = run(options)
     except Refused as error:
         print(f"zkvm.quantize: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"zkvm.quantize: {error.filename or options.output}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if not type(error).__module__.startswith("onnxruntime."):  # of a type for each of its status codes
+            raise
+        print(f"zkvm.quantize: ONNX Runtime: {float_model.line(error)}", file=sys.stderr)
         return 2
     if options.json:
         print(json.dumps(report.as_json()))
