@@ -387,7 +387,11 @@ int main() {{{loop}{name}::run_example(); }}
 
   // All tensors of one inference, and what else there is on the stack.
   uint64_t stack_bytes() const {
-    uint64_t bytes = (64 << 10) + places_.bytes;
+    uint64_t bytes = (64 << 10) + places_.bytes, input = 0;
+    for (const Port& port : plan_.network.inputs)
+      input = std::max(input, plan_.bytes_of(port.value));
+    if (input > 8 << 10)
+      bytes += 2 * input;  // read_tensor's own, where the bytes do not lie in the tensor's order
     for (const auto& [v, name] : names_)
       if (!places_.offsets.contains(v)) bytes += plan_.bytes_of(v);
     return bytes;

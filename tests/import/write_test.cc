@@ -20,6 +20,7 @@ namespace {
 
 using import_test::Case;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 importer::Plan plan_of(const Case& c) {
   const auto model = onnx_file::read_model(c.model);
@@ -184,6 +185,47 @@ TEST(WriteGuest, SaysOfItsModelWhatIsRead) {
     ++written;
   }
   EXPECT_GT(written, 0u);
+}
+
+importer::Plan plan_of_table(uint32_t size) {
+  importer::Network network;
+  network.values = {{"x", importer::Type::kInt8, {1, size}, {}},
+                    {"y", importer::Type::kInt8, {1, 4}, {}}};
+  network.operators = {
+      {"slice1", "", "Slice", importer::Move{.inputs = {0}, .y = 1, .from = {0, 1, 2, 3}}}};
+  network.inputs = {{0, "x", {}}};
+  network.outputs = {{1, "y", {}}};
+  auto plan = importer::plan(network);
+  EXPECT_TRUE(plan);
+  return *std::move(plan);
+}
+
+std::string file_of(const importer::Plan& plan, const std::string& name) {
+  const auto files = importer::write_guest(plan, options());
+  const auto file = std::ranges::find(*files, name, &importer::ProjectFile::name);
+  return file == files->end() ? "" : file->bytes;
+}
+
+// Reading takes up to two copies of an input beside the tensor: a guest that had no room for them ended with a trap.
+TEST(WriteGuest, StackHasRoomForReadingALargeInput) {
+  const auto stack = [](uint32_t size) {
+    const std::string text = file_of(plan_of_table(size), "CMakeLists.txt");
+    const size_t at = text.find("STACK ");
+    return at == std::string::npos ? 0 : std::stoul(text.substr(at + 6)) << 10;
+  };
+  EXPECT_GE(stack(70000), 3u * 70000 + (64u << 10));
+  EXPECT_LT(stack(1000), 80u << 10);
+}
+
+// A guest of one's own includes the network, which has no main() and reads nothing.
+TEST(WriteGuest, NetworkStandsInAHeader) {
+  const importer::Plan plan = plan_of_table(8);
+  const std::string network = file_of(plan, "net_network.h"), guest = file_of(plan, "net_guest.cc");
+  EXPECT_THAT(network, HasSubstr("inline Outputs infer(const X& x)"));
+  EXPECT_THAT(network, Not(HasSubstr("main(")));
+  EXPECT_THAT(network, Not(HasSubstr("read_tensor")));
+  EXPECT_THAT(guest, HasSubstr("#include \"net_network.h\""));
+  EXPECT_THAT(guest, HasSubstr("infer(x)"));
 }
 
 TEST(WriteGuest, RefusesWhatNobodyWouldRead) {
