@@ -127,12 +127,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--per-tensor", action="store_true", help="one scale for all weights of a layer")
     p.add_argument("--reduce-range", action="store_true", help="weights of 7 bits, within 64")
     p.add_argument("--form", choices=FORMS, default="operator",
-                   help="operators on bytes (the default), or DequantizeLinear, float operator, QuantizeLinear: to the "
-                        "last byte what an ONNX Runtime session with session.qdqisint8allowed=1 computes")
+                   help="operators on bytes (the default), or DequantizeLinear, float operator, QuantizeLinear, which ONNX "
+                        "Runtime computes alike only with session.qdqisint8allowed=1 and "
+                        "session.disable_double_qdq_remover=1")
     p.add_argument("--dim", type=dimension, action="append", default=[], metavar="NAME=SIZE",
                    help="size of a dimension that the model names; an open first one is 1")
     p.add_argument("--expected", metavar="FILE.npz",
-                   help="write the compared examples with the quantised model's outputs, for `zkvm import --check`")
+                   help="write the first 32 compared examples with the quantised model's outputs, for `zkvm import --check`")
     p.add_argument("--layers", type=int, default=8, metavar="N", help="how many of the worst layers to show; default: 8")
     p.add_argument("--json", action="store_true", help="the report as one JSON object on stdout, with all layers")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
