@@ -126,6 +126,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--symmetric", action="store_true", help="activations with zero point 0")
     p.add_argument("--per-tensor", action="store_true", help="one scale for all weights of a layer")
     p.add_argument("--reduce-range", action="store_true", help="weights of 7 bits, within 64")
+    p.add_argument("--no-equalise", dest="equalise", action="store_false",
+                   help="leave channels as they are: some networks are the better for it; try both")
     p.add_argument("--form", choices=FORMS, default="operator",
                    help="operators on bytes (the default), or DequantizeLinear, float operator, QuantizeLinear, which ONNX "
                         "Runtime computes alike only with session.qdqisint8allowed=1 and "
@@ -155,7 +157,8 @@ def run(options: argparse.Namespace) -> accuracy.Report:
         folded, written = pathlib.Path(folder, "folded.onnx"), pathlib.Path(beside, output.name)
         float_model.prepare(model, folded)
         del model
-        equalise.equalise(folded, calibration, progress.show)
+        if options.equalise:
+            equalise.equalise(folded, calibration, progress.show)
         quantise(folded, written, Reader(calibration, progress), options)
         bias_correction.correct(folded, written, calibration, progress.show)
         report = accuracy.compare(folded, written, test, progress.show, options.expected)
