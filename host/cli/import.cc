@@ -27,6 +27,8 @@
 #include "host/number_text.h"
 #include "host/source_map.h"
 #include "stark/hash/blake3.h"
+#include "stark/session/image/layer_image.h"
+#include "stark/session/image/program_image.h"
 #include "stark/session/session.h"
 
 namespace zkvm::cli {
@@ -286,6 +288,11 @@ int import_command(const Options& options) {
   const auto plan = importer::plan(
       *std::move(network), memory ? stark::machine::call_rows(*memory) : layers::kLargestCall);
   if (!plan) return in_model(plan.error());
+  // Only of large layers are there so many parts that an image might not have them all.
+  if (std::ranges::any_of(plan->calls_of, [](const auto& calls) { return calls.size() > 1; }))
+    if (const auto image = stark::machine::LayerImage::of(plan->layers, stark::machine::kImageRate);
+        !image)
+      return failed(in_file(options.model, {ErrorCode::kUnfitElf, image.error().message}).message);
   importer::WriteOptions with_origin = *write;
   const stark::Digest digest = stark::blake3_hash(*bytes);
   with_origin.onnx = {model->producer, model->opsets.at(""),

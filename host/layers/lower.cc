@@ -587,7 +587,8 @@ Failure check_padding(const std::string& name, std::optional<uint8_t> made, cons
 
 // Too many rows are split()'s business.
 Result<Layer> checked(Layer layer) {
-  if (layer.table_rows() > vm::kMaxLayerRows) return layer;
+  if (layer.table_rows() > vm::kMaxLayerRows || layer.products() > vm::kMaxLayerProducts)
+    return layer;  // for split()
   if (auto complaint = layer.complaint())
     return tl::unexpected(error(LayerErrorCode::kUnfit, layer.name, "{}", *complaint));
   return layer;

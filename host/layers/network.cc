@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "vm/layer/section.h"
 
@@ -36,6 +37,7 @@ class Planner {
     for (size_t tensor = 0; tensor < shapes_.size(); ++tensor)
       if (Failure failure = lay_out(tensor)) return tl::unexpected(*failure);
     join_layouts();
+    uint64_t weights = 0, tabled = 0;
     for (size_t i = 0; i < network_.operators.size(); ++i) {
       Result<vm::Layer> layer = lowered(i);
       if (!layer) return tl::unexpected(layer.error());
@@ -44,13 +46,21 @@ class Planner {
       std::vector<Call>& calls = plan_.calls.emplace_back();
       for (Part& part : *parts) {
         calls.push_back({plan_.layers.size(), part.in, part.b, part.out});
+        weights += part.layer.weights.size();
+        tabled += static_cast<uint64_t>(std::ranges::count_if(
+            part.layer.functions, [](const vm::LayerFunction& f) { return !f.table.empty(); }));
         plan_.layers.push_back(std::move(part.layer));
       }
-      if (plan_.layers.size() > vm::kMaxLayers)
-        return tl::unexpected(LayerError{
-            LayerErrorCode::kUnfit,
-            fmt::format("{}: layers of the program: expected at most {} calls, found {} up to here",
-                        name_of(network_.operators[i]), vm::kMaxLayers, plan_.layers.size())});
+      // What a program may have (vm/layer/section.h); parts have copies of all but positions.
+      for (const auto& [what, most, found] :
+           {std::tuple("calls", uint64_t{vm::kMaxLayers}, uint64_t{plan_.layers.size()}),
+            std::tuple("weights", vm::kMaxSectionWeights, weights),
+            std::tuple("functions with tables", uint64_t{vm::kMaxTabledFunctions}, tabled)})
+        if (found > most)
+          return tl::unexpected(LayerError{
+              LayerErrorCode::kUnfit,
+              fmt::format("{}: layers of the program: expected at most {} {}, found {} up to here",
+                          name_of(network_.operators[i]), most, what, found)});
     }
     return std::move(plan_);
   }

@@ -23,6 +23,7 @@ class Splitter {
     const int64_t raise =
         std::max<int64_t>(0, first(layer.emits.back()) + 1 - int64_t{layer.positions});
     const int64_t back = raise + std::max<int64_t>(most - least, -first(layer.emits.front()));
+    products_of_window_ = layer.products() / layer.emits.size();
     shape_.kind = layer.kind;
     shape_.back = static_cast<uint32_t>(back);
     raise_ = static_cast<uint32_t>(raise);
@@ -45,10 +46,13 @@ class Splitter {
   size_t windows_of_part(uint64_t most_rows) const {
     const size_t count = whole_.emits.size();
     const uint64_t of_one = part(count / 2, count / 2 + 1).layer.table_rows();
-    const uint64_t most = std::max(most_rows, 2 * of_one);
+    const uint64_t most = std::min<uint64_t>(std::max(most_rows, 2 * of_one), vm::kMaxLayerRows);
     // Whole rows of the output: then parts have one list of positions in common.
     size_t unit = windows_of_row(), units = most_that_fit(unit, most);
-    if (units == 0) unit = 1, units = std::max<size_t>(most_that_fit(1, most), 1);
+    // Else equal pieces of a row, so that no part has what lies between rows.
+    for (size_t pieces = 2; units == 0 && pieces <= unit; ++pieces)
+      if (unit % pieces == 0 && most_that_fit(unit / pieces, most) != 0) return unit / pieces;
+    if (units == 0) units = unit = 1;
     const size_t parts = (count + units * unit - 1) / (units * unit);
     const size_t equal = (count + parts - 1) / parts;
     return (equal + unit - 1) / unit * unit;
@@ -84,10 +88,7 @@ class Splitter {
   // The first ones that are equally far apart; 1 if all are.
   size_t windows_of_row() const {
     const std::vector<Layer::Emit>& emits = whole_.emits;
-    const auto step = [&](size_t i) {
-      return std::pair(emits[i].position - emits[i - 1].position,
-                       int64_t{emits[i].offset} - emits[i - 1].offset);
-    };
+    const auto step = [&](size_t i) { return emits[i].position - emits[i - 1].position; };
     size_t end = 2;
     while (end < emits.size() && step(end) == step(1)) ++end;
     return end >= emits.size() ? 1 : end;
@@ -98,6 +99,7 @@ class Splitter {
     const size_t count = whole_.emits.size();
     const auto fits = [&](size_t units) {
       const size_t each = units * unit;
+      if (std::min(each, count) * products_of_window_ > vm::kMaxLayerProducts) return false;
       for (size_t begin = 0; begin < count; begin += each)
         if (part(begin, std::min(begin + each, count)).layer.table_rows() > most_rows) return false;
       return true;
@@ -114,6 +116,7 @@ class Splitter {
   Layer shape_;  // what light parts have in common
   uint32_t least_tap_ = 0, most_tap_ = 0;
   uint32_t raise_ = 0;  // of the parts' taps
+  uint64_t products_of_window_ = 0;
 };
 
 }  // namespace
@@ -126,9 +129,12 @@ Result<std::vector<Part>> split(Layer layer, uint64_t most_rows) {
   };
   const Splitter splitter(layer);
   const size_t count = layer.emits.size();
-  const size_t each = layer.table_rows() <= most_rows ? count : splitter.windows_of_part(most_rows);
-  if (each >= count) {
-    if (const auto complaint = layer.complaint()) return unfit("{}", *complaint);
+  const bool is_small =
+      layer.table_rows() <= most_rows && layer.products() <= vm::kMaxLayerProducts;
+  const size_t each = is_small ? count : splitter.windows_of_part(most_rows);
+  const auto complaint = each >= count ? layer.complaint() : std::nullopt;
+  if (is_small && complaint) return unfit("{}", *complaint);
+  if (each >= count && !complaint) {
     std::vector<Part> whole(1);
     whole[0].layer = std::move(layer);
     return whole;
@@ -143,13 +149,13 @@ Result<std::vector<Part>> split(Layer layer, uint64_t most_rows) {
   for (size_t begin = 0; begin < count; begin += each) {
     Part& part = out.emplace_back(splitter.part(begin, std::min(begin + each, count)));
     const std::string numbered = fmt::format("{} {}/{}", layer.name, out.size(), parts);
-    part.layer.name = numbered.size() <= vm::kMaxLayerName ? numbered : layer.name;
+    part.layer.name = parts > 1 && numbered.size() <= vm::kMaxLayerName ? numbered : layer.name;
     part.layer.weights = layer.weights;
     part.layer.bias = layer.bias;
     part.layer.functions = layer.functions;
     part.layer.function_of = layer.function_of;
     part.layer.pair_table = layer.pair_table;
-    if (const auto complaint = part.layer.complaint()) return unfit("{}", *complaint);
+    if (const auto wrong = part.layer.complaint()) return unfit("{}", *wrong);
   }
   return out;
 }

@@ -12,7 +12,7 @@ namespace zkvm::stark::machine {
 namespace {
 
 constexpr std::string_view kMagic = "ZKVI";
-constexpr uint32_t kVersion = 5;  // of the format, the chips and the heights of the tables
+constexpr uint32_t kVersion = 6;  // of the format, the chips and the heights of the tables
 constexpr std::string_view kIdPrefix = "zkvm image";
 constexpr uint32_t kWordEnd = chips::kAddressEnd / 4;
 constexpr uint64_t kRunBytes = 4 + 2 + 1;

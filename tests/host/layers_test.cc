@@ -942,6 +942,41 @@ TEST(Layers, WhatNoCallCouldHaveIsCut) {
           "dense1: words of weights in memory: expected 1..2097152, found 4198400");
 }
 
+TEST(Layers, WhatHasTooManyProductsIsCut) {
+  Linear l{.name = "conv1", .outputs = 512, .weight_scales = {0.1f}};
+  l.window = {.kernel = {3, 3}, .pads = {1, 1, 1, 1}};
+  l.operand = Linear::Operand{};
+  const auto planned = plan({{{512, 112, 112}}, {{0, l}}}, vm::kMaxLayerRows);
+  ASSERT_TRUE(planned) << planned.error().message;
+  EXPECT_EQ(planned->layers.size(), 2u);
+  for (const vm::Layer& layer : planned->layers) EXPECT_LE(layer.products(), vm::kMaxLayerProducts);
+}
+
+// Where a row of the output is too much, too: a part that ended in the middle of one and went on in the next would have
+// a list of its own, and a large layer's lists would be too long for an image.
+TEST(Layers, PartsOfRowsAreAlike) {
+  const auto planned =
+      plan({{{1024, 20, 20}}, {{0, MaxPool{"pool", {.kernel = {13, 13}, .pads = {6, 6, 6, 6}}}}}});
+  ASSERT_TRUE(planned) << planned.error().message;
+  ASSERT_GT(planned->layers.size(), 20u);
+  EXPECT_EQ(planned->layers.size() % 20, 0u);
+  for (const vm::Layer& layer : planned->layers)
+    EXPECT_EQ(layer.emits.size(), planned->layers[0].emits.size());
+}
+
+// Each part has functions of its own, which a section counts.
+TEST(Layers, PartsAreCountedInTheProgram) {
+  Linear l{.name = "conv1", .outputs = 1024, .weights = std::vector<int16_t>(4096, 1)};
+  l.bias.assign(1024, 0);
+  for (int i = 0; i < 1024; ++i) l.weight_scales.push_back(0.1f + 0.0001f * static_cast<float>(i));
+  l.table.assign(256, 7);
+  for (size_t i = 0; i < 256; ++i) l.table[i] = static_cast<uint8_t>(255 - i);
+  const auto planned = plan({{{4, 92, 92}}, {{0, l}}}, 1 << 14);
+  ASSERT_FALSE(planned);
+  EXPECT_EQ(planned.error().code, LayerErrorCode::kUnfit);
+  EXPECT_THAT(planned.error().message, HasSubstr("expected at most 131072 functions with tables"));
+}
+
 TEST(Layers, EqualRulesAreOneFunction) {
   Linear l = small();
   EXPECT_EQ(plan({{kInput}, {{0, l}}})->layers[0].functions.size(), 2u);  // and that of padding

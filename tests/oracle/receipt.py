@@ -105,7 +105,7 @@ class Image:
 
 def parse_image(data):
     reader = Reader(data, "image")
-    reader.magic(b"ZKVI", 5)
+    reader.magic(b"ZKVI", 6)
 
     def ranged(what, value, low, high):
         require(low <= value <= high, "Format", f"image: {what}: expected {low}..{high}, found {value}")

@@ -10,8 +10,8 @@
 // register 3, layer 1, operand 1, extents 9, jobs 5: 34.
 //
 // Why it is sound: as there. The layer's row must be of kind kBytesOfTwo or kWordsOfTwo, as
-// call.h's and pair_call.h's must not. The operand's row is that of its key, which no other layer
-// has. On padding rows `real` is 0, and with it `biased`.
+// call.h's and pair_call.h's must not. The operand's row is that of its key, which only parts of one layer
+// share. On padding rows `real` is 0, and with it `biased`.
 #pragma once
 
 #include "stark/chips/layer/call.h"

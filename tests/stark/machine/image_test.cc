@@ -317,7 +317,7 @@ TEST(Image, RefusesOtherVersionsByName) {
     const auto parsed = Image::parse(bytes);
     ASSERT_FALSE(parsed);
     EXPECT_EQ(parsed.error().code, ErrorCode::kFormat);
-    EXPECT_EQ(parsed.error().message, fmt::format("image: version: expected 5, found {}", version));
+    EXPECT_EQ(parsed.error().message, fmt::format("image: version: expected 6, found {}", version));
   }
 }
 

@@ -60,7 +60,8 @@ template <int kNumber, Part... kParts, class Call>
     call(kNumber, Part{0, 0, 0});
   } else {
     uint32_t number = kNumber;
-    (call(number++, kParts), ...);
+    static constexpr Part kAll[] = {kParts...};
+    for (const Part& part : kAll) call(number++, part);
   }
 }
 inline const void* byte_of(const void* x, uint32_t byte) {
