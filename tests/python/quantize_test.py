@@ -58,6 +58,27 @@ def network(opset=17, clip=True, shape=SHAPE, element=TensorProto.FLOAT, softmax
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
+def branches():
+    """Of each Relu or Clip the input has another reader, or is an output, too, or comes from a MaxPool, or 0 is cut off."""
+    random = np.random.default_rng(8)
+    constants = [numpy_helper.from_array(np.float32(value), name) for name, value in
+                 (("zero", 0), ("half", 0.5), ("two", 2))]
+
+    def convolution(x, inputs, y):
+        weights = random.normal(0, inputs ** -0.5, (4, inputs, 1, 1)).astype(np.float32)
+        constants.append(numpy_helper.from_array(weights, f"{y}/weights"))
+        return helper.make_node("Conv", [x, constants[-1].name], [y])
+
+    nodes = [convolution("x", 3, "a"), helper.make_node("Relu", ["a"], ["b"]), convolution("b", 4, "c"),
+             helper.make_node("Add", ["a", "c"], ["d"]), helper.make_node("Clip", ["d", "zero", "two"], ["e"]),
+             convolution("e", 4, "f"), helper.make_node("MaxPool", ["f"], ["g"], kernel_shape=[2, 2], strides=[2, 2]),
+             helper.make_node("Relu", ["g"], ["h"]), convolution("h", 4, "i"),
+             helper.make_node("Clip", ["i", "half", "two"], ["j"]), convolution("j", 4, "k")]
+    graph = helper.make_graph(nodes, "branches", [helper.make_tensor_value_info("x", TensorProto.FLOAT, SHAPE)],
+                              [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "dk"], constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
 def images(count, seed, cells=3):
     """Neighbouring pixels are alike, as in photographs, and their mean is not 0."""
     random = np.random.default_rng(seed)
@@ -130,6 +151,21 @@ class QuantizeTest(unittest.TestCase):
                                            "--check", expected], capture_output=True, text=True)
                     self.assertEqual(done.returncode, 0, done.stderr)
                     self.assertIn("120 of 120 elements are the runtime's", done.stdout)
+
+    def test_keeps_what_saturation_does_not_cut_off(self):
+        onnx.save(branches(), self.model)
+        expected = str(self.folder / "expected.npz")
+        for form in quantize.FORMS:
+            with self.subTest(form=form):
+                self.quantised("--form", form, "--expected", expected)
+                whole, made = onnxruntime.InferenceSession(self.model), np.load(expected)
+                for name in ("d", "k"):
+                    values = np.stack([whole.run([name], {"x": x[None]})[0] for x in images(24, 0)])
+                    self.assertLess(np.abs(made[name] - values).max(), 0.03)
+                if ZKVM:
+                    done = subprocess.run([ZKVM, "import", self.output, "-o", str(self.folder / "guest"), "--force",
+                                           "--check", expected], capture_output=True, text=True)
+                    self.assertIn("k: 3,456 of 3,456 elements are the runtime's", done.stdout)
 
     def test_other_opsets(self):
         for opset in (11, 13, 21):

@@ -9,6 +9,7 @@ rounding of weights does to means.
 """
 
 import argparse
+import collections
 import contextlib
 import io
 import json
@@ -21,6 +22,7 @@ import time
 
 import numpy as np
 import onnx
+from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
 from . import accuracy, bias_correction, equalise, float_model
@@ -31,6 +33,7 @@ METHODS = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.P
            "entropy": CalibrationMethod.Entropy}
 FORMS = {"operator": QuantFormat.QOperator, "qdq": QuantFormat.QDQ}
 LEFT_AT_THE_END = ("Softmax", "LogSoftmax", "Sigmoid")
+WITH_OWN_RANGE = ("Conv", "Gemm", "MatMul", "Add", "Mul", "AveragePool", "GlobalAveragePool")  # others keep their input's
 
 
 class Progress:
@@ -74,11 +77,32 @@ class Reader(CalibrationDataReader):
         return next(self.rows)
 
 
+def left_in_float(graph: onnx.GraphProto) -> list[str]:
+    """Names of the nodes that stay as they are between DequantizeLinear and QuantizeLinear.
+
+    The quantiser drops a Relu or Clip, as bytes saturate at the ends of a tensor's range. That is right where the node
+    before it takes over the range of its output, and that contains 0; it drops others, too, and what they should have cut
+    off comes through: findings/onnxruntime_quantize_drops_relu.sh.
+    """
+    outputs = {value.name for value in graph.output}
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer if not tensor.dims}
+    writers = {name: node for node in graph.node for name in node.output}
+    readers = collections.Counter(name for node in graph.node for name in node.input)
+
+    def can_be_dropped(node: onnx.NodeProto) -> bool:
+        name = node.input[0]
+        if readers[name] > 1 or name in outputs or name in writers and writers[name].op_type not in WITH_OWN_RANGE:
+            return False
+        bounds = zip(node.input[1:], (np.less_equal, np.greater_equal))
+        return all(not bound or bound in constants and reaches_0(constants[bound], 0) for bound, reaches_0 in bounds)
+
+    return [node.name for node in graph.node
+            if node.op_type in LEFT_AT_THE_END and outputs.issuperset(node.output) or
+            node.op_type in ("Relu", "Clip") and not can_be_dropped(node)]
+
+
 def quantise(folded: pathlib.Path, target: pathlib.Path, reader: Reader, options: argparse.Namespace) -> None:
     """Writes the quantised form of a folded float model; the same file on each run."""
-    graph = onnx.load(folded).graph
-    outputs = {value.name for value in graph.output}
-    left = [node.name for node in graph.node if node.op_type in LEFT_AT_THE_END and outputs.issuperset(node.output)]
     extra = {"CalibStridedMinMax": 1, "CalibTensorRangeSymmetric": options.symmetric,
              "ActivationSymmetric": options.symmetric, "WeightSymmetric": True}
     if options.calibration == "percentile":
@@ -86,7 +110,8 @@ def quantise(folded: pathlib.Path, target: pathlib.Path, reader: Reader, options
     with contextlib.redirect_stdout(io.StringIO()):  # the calibrators print
         quantize_static(folded, target, reader, quant_format=FORMS[options.form], per_channel=not options.per_tensor,
                         reduce_range=options.reduce_range, activation_type=QuantType.QInt8, weight_type=QuantType.QInt8,
-                        nodes_to_exclude=left, calibrate_method=METHODS[options.calibration], extra_options=extra)
+                        nodes_to_exclude=left_in_float(onnx.load(folded).graph),
+                        calibrate_method=METHODS[options.calibration], extra_options=extra)
 
 
 def dimension(text: str) -> tuple[str, int]:
