@@ -55,7 +55,7 @@ TEST_P(Networks, IsProven) {
   EXPECT_EQ(verified->journal, wanted);
 }
 
-INSTANTIATE_TEST_SUITE_P(Cuts, Networks, ::testing::Values("mobilenet_cut"),
+INSTANTIATE_TEST_SUITE_P(Cuts, Networks, ::testing::Values("mobilenet_cut", "face_cut", "age_cut"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace
