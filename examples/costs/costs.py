@@ -2,8 +2,9 @@
 
     python costs.py ZKVM FOLDER [--only NAME,..] [--price PRICE]
 
-Runs in the root of the tree. An example whose guest is not there yet is run first. Every network is proven twice, and the
-second time counts: a program's fixed trees are made once and then kept. Exit status 1 where a receipt is not verified.
+Runs in the root of the tree. An example whose guest is not there yet is run first. Every network is proven twice, and
+the second time counts: a program's fixed trees are made once and then kept. Exit status 1 where a receipt is not
+verified.
 """
 import argparse
 import dataclasses
@@ -21,7 +22,7 @@ matplotlib.use("svg")
 from matplotlib import pyplot  # noqa: E402: after the choice of what draws
 
 EXAMPLE_PRICE = 0.04
-HERE, THERE = "#0072b2", "#e69f00"  # blue and orange of Okabe and Ito, told apart by the colour-blind, and by lightness
+HERE, THERE = "#0072b2", "#e69f00"  # Okabe and Ito's blue and orange: for the colour-blind, too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """What others say of the network `title`, and of the machine that it took."""
+    """What another system takes for the network `title`, as its authors or the root's README.md say, and where."""
     title: str
     system: str
     seconds: float
@@ -47,7 +48,7 @@ class Published:
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What one proof took. `core_seconds` is user and system time of the whole command, `seconds` its execution and proof."""
+    """What one proof took. `core_seconds` is the command's user and system time, `seconds` its execution and proof."""
     title: str
     weights: int
     products: int
@@ -88,7 +89,8 @@ PUBLISHED = [
     Published("VGG16, 32 x 32", "zkPyTorch", 2.2, "one core, which is not stated here",
               "size and zero-knowledge not stated"),
     Published("VGG16, 32 x 32", "zkCNN", 88.3, NOT_STATED, "proof 0.34 MB, verified in 59 ms"),
-    Published("MobileNetV2, 224 x 224", "Bionetta", 24.5, NOT_STATED, "trusted set-up, public weights, 1.8 GB of memory"),
+    Published("MobileNetV2, 224 x 224", "Bionetta", 24.5, NOT_STATED,
+              "trusted set-up, public weights, 1.8 GB of memory"),
     Published("MobileNetV2, 224 x 224", "zkml", 1135, NOT_STATED),
     Published("MobileNetV2, 224 x 224", "EZKL", 14320, NOT_STATED, "trusted set-up, 204 GB of memory"),
 ]
@@ -121,8 +123,8 @@ def measure(zkvm: str, folder: pathlib.Path, network: Network) -> Cost:
     image_id = subprocess.run([zkvm, "id", network.guest], check=True, capture_output=True, text=True).stdout.strip()
     verified = run_json([zkvm, "verify", receipt, "--image-id", image_id, "--json"])
     report = json.loads(pathlib.Path(network.report).read_text())
-    return Cost(network.title, report["weights"], report["products"] * network.inferences, proved["seconds"], core_seconds,
-                proved["peak_rss_bytes"], proved["receipt_bytes"], verified["seconds"])
+    return Cost(network.title, report["weights"], report["products"] * network.inferences, proved["seconds"],
+                core_seconds, proved["peak_rss_bytes"], proved["receipt_bytes"], verified["seconds"])
 
 
 def machine() -> str:
@@ -138,8 +140,10 @@ def digits(value: float) -> str:
     return f"{value:,.{max(0, 2 - math.floor(math.log10(value)))}f}" if value > 0 else "0"
 
 
-def millions(count: int) -> str:
-    return f"{digits(count / 1e6)} M" if count else "-"
+def rounded(count: int) -> str:
+    if count == 0:
+        return "-"
+    return f"{digits(count / 1e6)} M" if count >= 1e6 else f"{digits(count / 1e3)} k"
 
 
 def markdown(costs: list[Cost], published: list[Published], price: float) -> str:
@@ -148,14 +152,15 @@ def markdown(costs: list[Cost], published: list[Published], price: float) -> str
              "| here | weights | products | prove | core-seconds | memory | receipt | verify | 1,000 proofs |",
              "|---|" + "---:|" * 8]
     for cost in costs:
-        cells = [cost.title, millions(cost.weights), millions(cost.products), f"{digits(cost.seconds)} s",
-                 digits(cost.core_seconds), f"{cost.peak_rss_bytes / 2**30:.2f} GiB", f"{cost.receipt_bytes / 1e6:.2f} MB",
-                 f"{cost.verify_seconds * 1e3:.0f} ms", digits(1000 * cost.price(price))]
+        cells = [cost.title, rounded(cost.weights), rounded(cost.products), f"{digits(cost.seconds)} s",
+                 digits(cost.core_seconds), f"{cost.peak_rss_bytes / 2**30:.2f} GiB",
+                 f"{cost.receipt_bytes / 1e6:.2f} MB", f"{cost.verify_seconds * 1e3:.0f} ms",
+                 digits(1000 * cost.price(price))]
         lines.append("| " + " | ".join(cells) + " |")
     if published:
-        lines += ["", "| published | by | prove | machine | |", "|---|---|---:|---|---|"]
+        lines += ["", "| others | by | prove | machine | |", "|---|---|---:|---|---|"]
         for other in published:
-            cells = [other.title, other.system, f"{other.seconds:,} s", other.machine, other.remarks]
+            cells = [other.title, other.system, f"{other.seconds:,} s", other.machine, other.remarks or "-"]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -176,13 +181,14 @@ def plot(costs: list[Cost], published: list[Published], file: pathlib.Path) -> N
         if chosen:
             rows, seconds = zip(*chosen)
             axes.barh(rows, [value - start for value in seconds], left=start, color=HERE if ours else THERE, height=0.8,
-                      hatch="" if ours else "///", edgecolor="white", label="zkvm, here" if ours else "published")
+                      hatch="" if ours else "///", edgecolor="white", label="zkvm, here" if ours else "others")
     for row, bar in enumerate(bars):
         if bar:
             axes.text(bar[1] * 1.08, row, f"{bar[2]} s", va="center", fontsize=9)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:,g}")
     axes.set_xlim(start, max(bar[1] for bar in bars if bar) * 4)
-    axes.set_xlabel("seconds to prove one inference, logarithmic; published: on other machines, see the table")
+    axes.set_xlabel("seconds to prove one inference, logarithmic; others: mostly on other machines, see the table")
     axes.set_yticks([row for row, bar in enumerate(bars) if bar], [bar[0] for bar in bars if bar])
     for label, bar in zip(axes.get_yticklabels(), [bar for bar in bars if bar]):
         label.set_fontweight("bold" if bar[3] else "normal")
@@ -196,7 +202,10 @@ def plot(costs: list[Cost], published: list[Published], file: pathlib.Path) -> N
 
 
 def price_of(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not (math.isfinite(value) and value >= 0):
         raise argparse.ArgumentTypeError(f"expected a number from 0, found {text!r}")
     return value

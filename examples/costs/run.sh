@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Sets the machine up, proves one inference of each network of the other examples, verifies the receipts, and writes what
-# a proof takes and costs beside what others publish: build/costs/costs.md, costs.json and costs.svg. An example whose
-# guest is not there yet is run first, which downloads what its README says. Exits 0 only if every receipt was verified.
+# Sets the machine up, proves one inference of each network of the other examples, verifies the receipts, and writes
+# what a proof takes and costs beside what others publish: build/costs/costs.md, costs.json and costs.svg. An example
+# whose guest is not there yet is run first, which downloads what its README says. Exits 0 only if every receipt was
+# verified.
 #
 #   bash examples/costs/run.sh [--only NAME,..] [--price PRICE]
 #
