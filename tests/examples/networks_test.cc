@@ -27,6 +27,11 @@ Bytes part(const Bytes& all, size_t i) {
   return {begin, begin + size};
 }
 
+Bytes padded(Bytes journal) {  // to whole words
+  journal.resize((journal.size() + 3) / 4 * 4);
+  return journal;
+}
+
 class Networks : public ::testing::TestWithParam<std::string> {
  protected:
   const Bytes elf_ = file(ZKVM_GUESTS "/" + GetParam() + ".elf");
@@ -38,9 +43,7 @@ TEST_P(Networks, GuestComputesWhatTheRuntimeDoes) {
   for (size_t i = 0; i < kImages; ++i) {
     const auto found = run(elf_, part(inputs_, i));
     ASSERT_TRUE(found) << found.error().message;
-    Bytes wanted = part(outputs_, i);
-    wanted.resize((wanted.size() + 3) / 4 * 4);
-    EXPECT_EQ(found->journal, wanted) << "image " << i;
+    EXPECT_EQ(found->journal, padded(part(outputs_, i))) << "image " << i;
   }
 }
 
@@ -50,9 +53,28 @@ TEST_P(Networks, IsProven) {
   const auto verified = verify(proved->receipt, image_id(elf_).value());
   ASSERT_TRUE(verified) << verified.error().message;
   EXPECT_EQ(verified->exit_code, 0);
-  Bytes wanted = part(outputs_, 0);
-  wanted.resize((wanted.size() + 3) / 4 * 4);
-  EXPECT_EQ(verified->journal, wanted);
+  EXPECT_EQ(verified->journal, padded(part(outputs_, 0)));
+}
+
+TEST(ReadPixels, TakesChannelsLast) {
+  constexpr size_t kChannels = 12, kPixels = 16 * 16;  // of age_cut's images
+  const Bytes elf = file(ZKVM_GUESTS "/age_cut_pixels.elf");
+  const Bytes inputs = file(ZKVM_NETWORKS "/age_cut.inputs.u8");
+  const Bytes outputs = file(ZKVM_NETWORKS "/age_cut.outputs.i8");
+  for (size_t i = 0; i < kImages; ++i) {
+    const Bytes planar = part(inputs, i);
+    Bytes image(planar.size());
+    for (size_t k = 0; k < planar.size(); ++k)
+      image[k % kPixels * kChannels + k / kPixels] = planar[k];
+    const auto found = run(elf, image);
+    ASSERT_TRUE(found) << found.error().message;
+    EXPECT_EQ(found->journal, padded(part(outputs, i))) << "image " << i;
+
+    image.resize(image.size() - 4);
+    const auto short_of_a_word = run(elf, image);
+    ASSERT_TRUE(short_of_a_word) << short_of_a_word.error().message;
+    EXPECT_TRUE(short_of_a_word->trap);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Cuts, Networks, ::testing::Values("mobilenet_cut", "face_cut", "age_cut"),

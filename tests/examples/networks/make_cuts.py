@@ -99,5 +99,5 @@ def age_cut():
 if __name__ == "__main__":
     random = np.random.default_rng(9)
     make("mobilenet_cut", quantize_test.network(shape=[1, 3, SIZE, SIZE], stride=2), "t19_quantized", images)
-    make("face_cut", face_cut(), "embedding_quantized", squares)
+    make("face_cut", face_cut(), "embedding_quantized", lambda count, seed: 255 * squares(count, seed))
     make("age_cut", age_cut(), "ages_quantized", squares)
