@@ -44,7 +44,7 @@ def network(opset=17, clip=True, shape=SHAPE, element=TensorProto.FLOAT, softmax
         y = node("BatchNormalization", y, *map(constant, parts))
         if not active:
             return y
-        return node("Clip", y, constant(0), constant(6)) if clip else node("Relu", y)
+        return node("Clip", y, constant(0), constant([6])) if clip else node("Relu", y)
 
     x = convolution(convolution("x", 3, 8, 3, stride=stride), 8, 6, 1, active=False)
     y = convolution(convolution(convolution(x, 6, 24, 1), 24, 24, 3, groups=24), 24, 6, 1, active=False)

@@ -14,6 +14,8 @@ import contextlib
 import io
 import json
 import logging
+import math
+import operator
 import os
 import pathlib
 import sys
@@ -85,7 +87,8 @@ def left_in_float(graph: onnx.GraphProto) -> list[str]:
     off comes through: findings/onnxruntime_quantize_drops_relu.sh.
     """
     outputs = {value.name for value in graph.output}
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer if not tensor.dims}
+    constants = {tensor.name: numpy_helper.to_array(tensor).item() for tensor in graph.initializer
+                 if math.prod(tensor.dims) == 1}
     writers = {name: node for node in graph.node for name in node.output}
     readers = collections.Counter(name for node in graph.node for name in node.input)
 
@@ -93,8 +96,8 @@ def left_in_float(graph: onnx.GraphProto) -> list[str]:
         name = node.input[0]
         if readers[name] > 1 or name in outputs or name in writers and writers[name].op_type not in WITH_OWN_RANGE:
             return False
-        bounds = zip(node.input[1:], (np.less_equal, np.greater_equal))
-        return all(not bound or bound in constants and reaches_0(constants[bound], 0) for bound, reaches_0 in bounds)
+        bounds = zip(node.input[1:], (operator.le, operator.ge))
+        return all(not bound or bound in constants and reaches(constants[bound], 0) for bound, reaches in bounds)
 
     return [node.name for node in graph.node
             if node.op_type in LEFT_AT_THE_END and outputs.issuperset(node.output) or
