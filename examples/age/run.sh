@@ -8,59 +8,35 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 readonly number=${1:-0} example=examples/age out=build/age
-readonly zkvm=build/release/bin/zkvm of_both=build/face_api  # Python and the package, of examples/face and of this one
+readonly of_both=build/face_api  # Python and the package, of examples/face and of this one
 readonly python=$of_both/venv/bin/python package=$of_both/package
 readonly network=$out/network elf=$out/guest/guests/older_than_18.elf receipt=$out/older_than_18.zkr
+export PYTHONPATH=examples/face:host/python
 mkdir -p "$out"
 
-bash toolchain/setup.sh
-cmake --preset release >/dev/null
-cmake --build --preset release --target zkvm
+source examples/steps.sh
+set_up
 
 bash toolchain/venv.sh "$of_both/venv" examples/face/requirements.txt
 bash toolchain/npm_package.sh "$of_both" @vladmandic/face-api@1.7.15 \
   5833262b709f34ba3c8f2956a8ca1081fe2722cb773347f3c7576769cf7ac2ffddbcc4cde03c42fcfab50c6b5db83935964b426a64373080d7167beb7474d70f
 
-export PYTHONPATH=examples/face:host/python
-
-shown() {  # shown COMMAND ...
-  echo
-  echo "\$ $*"
-  "$@"
-}
-field() {  # field KEY JSON: a number
-  sed -n "s/.*\"$1\":\([0-9.e+-]*\).*/\1/p" <<<"$2"
-}
-
-shown "$python" "$example/make_model.py" "$package" "$out/age.onnx"
-shown "$python" "$example/make_data.py" "$out"
-shown "$python" -m zkvm.quantize "$out/age.onnx" --data "$out/calibration.npz" \
+shown "" "$python" "$example/make_model.py" "$package" "$out/age.onnx"
+shown "" "$python" "$example/make_data.py" "$out"
+shown "quantise, compare" "$python" -m zkvm.quantize "$out/age.onnx" --data "$out/calibration.npz" \
   --expected "$out/expected.npz" -o "$out/age.int8.onnx"
 rm -rf "$network"
-shown "$zkvm" import "$out/age.int8.onnx" -o "$network" --name age --check "$out/expected.npz"
-shown cmake -S "$example/guest" -B "$out/guest" -Dzkvm_DIR="$PWD/build/release" -DNETWORK="$PWD/$network"
-shown cmake --build "$out/guest"
+shown "import, check" "$zkvm" import "$out/age.int8.onnx" -o "$network" --name age --check "$out/expected.npz"
+shown "" cmake -S "$example/guest" -B "$out/guest" -Dzkvm_DIR="$PWD/build/release" -DNETWORK="$PWD/$network"
+shown "build the guest" cmake --build "$out/guest"
 
 echo
 echo "Photographs that served no calibration:"
 "$python" "$example/check.py" "$out" "$zkvm" "$elf"
 
 "$python" "$example/check.py" "$out" "$number"
-shown "$zkvm" run "$elf" --input "$out/photograph.input" --journal "$out/verdict"
-# The first proof makes the program's image, and keeps it for those that follow.
-for proof in first second; do
-  echo
-  echo "\$ $zkvm prove $elf --input $out/photograph.input -o $receipt"
-  proved=$("$zkvm" prove "$elf" --input "$out/photograph.input" -o "$receipt" --json)
-  printf '  the %s time: %.2f s\n' "$proof" "$(field seconds "$proved")"
-done
-# Who verifies has the receipt and the program, but not the photograph.
-shown "$zkvm" verify "$receipt" --image-id "$("$zkvm" id "$elf")" --journal-is "$out/verdict"
-verified=$("$zkvm" verify "$receipt" --elf "$elf" --json)
+shown "" "$zkvm" run "$elf" --input "$out/photograph.input" --journal "$out/verdict"
+prove_and_verify "$elf" "$out/photograph.input" "$receipt" --journal-is "$out/verdict"
 
 [ "$(od -An -tu4 "$out/verdict")" -eq 1 ] && verdict="older than 18, says the network" || verdict="not older than 18, says the network"
 printf '\nPhotograph %s: %s\n' "$number" "$verdict"
-awk -v cycles="$(field cycles "$proved")" -v seconds="$(field seconds "$proved")" -v bytes="$(field receipt_bytes "$proved")" \
-  -v memory="$(field peak_rss_bytes "$proved")" -v verify="$(field seconds "$verified")" 'BEGIN {
-    printf "%-12s%12d\n%-12s%12.2f s\n%-12s%12.2f GiB\n%-12s%12.2f MB\n%-12s%12.1f ms\n", "cycles", cycles, "prove", seconds,
-           "peak memory", memory / 2^30, "receipt", bytes / 1e6, "verify", verify * 1e3 }'

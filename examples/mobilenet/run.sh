@@ -9,33 +9,18 @@ set -euo pipefail
 photograph=${1:-chelsea}
 if [ -f "$photograph" ]; then photograph=$(realpath "$photograph"); fi
 cd "$(dirname "$0")/../.."
-readonly photograph example=examples/mobilenet out=build/mobilenet zkvm=build/release/bin/zkvm
+readonly photograph example=examples/mobilenet out=build/mobilenet
 readonly python=$out/venv/bin/python guest=$out/guest elf=$out/guest/build/guests/mobilenet.elf
 readonly receipt=$out/mobilenet.zkr
 readonly nsfwjs=593283b5ed2fa755fdecdd61df83fbf46fe11beb154f7f939c3cfd762d56b1e20947ddefd75138be2357ed583d5ac3ba1d8a11efbd8dceada233c8e8dd7059fa
 export PYTHONPATH=host/python
 mkdir -p "$out"
 
-bash toolchain/setup.sh
-cmake --preset release >/dev/null
-cmake --build --preset release --target zkvm
+source examples/steps.sh
+set_up
 
 bash toolchain/npm_package.sh "$out/nsfwjs" nsfwjs@4.3.0 $nsfwjs
 bash toolchain/venv.sh "$out/venv" "$example/requirements.txt"
-
-times=""
-shown() {  # shown TITLE COMMAND ...; keeps the wall clock under the title, if there is one
-  local title=$1 from=$EPOCHREALTIME
-  shift
-  echo
-  echo "\$ $*"
-  "$@"
-  [ -z "$title" ] || times+=$(awk -v title="$title" -v from="$from" -v to="$EPOCHREALTIME" 'BEGIN {
-    printf "%-36s%8.2f s", title, to - from }')$'\n'
-}
-field() {  # field KEY JSON: a number
-  sed -n "s/.*\"$1\":\([0-9.e+-]*\).*/\1/p" <<<"$2"
-}
 
 shown "" "$python" "$example/make_model.py" "$out/nsfwjs" "$out"
 shown "" "$python" "$example/photographs.py" "$out"
@@ -54,19 +39,4 @@ echo "The guest, on photographs:"
 shown "" "$python" "$example/photographs.py" "$out" "$photograph"
 shown "" "$zkvm" encode "$elf" "$out/image.npy" -o "$out/image.input"
 shown "" "$zkvm" run "$elf" --input "$out/image.input"
-# The first proof makes the program's image, and keeps it for those that follow.
-for proof in first second; do
-  echo
-  echo "\$ $zkvm prove $elf --input $out/image.input -o $receipt"
-  proved=$("$zkvm" prove "$elf" --input "$out/image.input" -o "$receipt" --json)
-  times+=$(printf '%-36s%8.2f s' "prove, $proof time" "$(field seconds "$proved")")$'\n'
-done
-# Who verifies has the receipt and the model's program, but not the photograph.
-shown "" "$zkvm" verify "$receipt" --image-id "$("$zkvm" id "$elf")"
-verified=$("$zkvm" verify "$receipt" --elf "$elf" --json)
-
-printf '\n%s' "$times"
-awk -v memory="$(field peak_rss_bytes "$proved")" -v bytes="$(field receipt_bytes "$proved")" \
-  -v verify="$(field seconds "$verified")" 'BEGIN {
-    printf "%-36s%8.2f GiB\n%-36s%8.2f MB\n%-36s%8.1f ms\n", "peak memory", memory / 2^30, "receipt", bytes / 1e6, "verify",
-           verify * 1e3 }'
+prove_and_verify "$elf" "$out/image.input" "$receipt"
