@@ -1,11 +1,11 @@
-# What the run.sh of larger examples have in common. They source it in the root of the repository, with set -euo pipefail.
+# What the run.sh of examples have in common. They source it in the root of the repository, with set -euo pipefail.
 readonly zkvm=build/release/bin/zkvm
 times=""  # a line each
 
-set_up() {
+set_up() {  # set_up [TARGET...]: builds these and zkvm
   bash toolchain/setup.sh
   cmake --preset release >/dev/null
-  cmake --build --preset release --target zkvm
+  cmake --build --preset release --target zkvm "$@"
 }
 
 shown() {  # shown TITLE COMMAND ...; keeps the wall clock under the title, if there is one

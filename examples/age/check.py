@@ -5,13 +5,13 @@
 """
 import json
 import pathlib
-import subprocess
 import sys
 
 import numpy as np
 import onnxruntime
 
 from photographs import as_memory
+from verdict import guest_verdict
 
 
 def outputs(model: pathlib.Path, photographs: np.ndarray) -> np.ndarray:
@@ -25,11 +25,6 @@ def for_guest(folder: pathlib.Path, photograph: np.ndarray) -> bytes:
     port = json.loads((folder / "network/age.model.json").read_text())["inputs"][0]
     codes = np.rint(photograph / np.float32(port["scale"])) + port["zero_point"]
     return as_memory((np.clip(codes, -128, 127) + 128).astype(np.uint8))
-
-
-def guest_verdict(zkvm: str, elf: str, data: bytes) -> bool:
-    done = subprocess.run([zkvm, "run", elf, "--input", "-", "--journal", "-"], input=data, check=True, capture_output=True)
-    return bool(np.frombuffer(done.stdout[:4], "<u4")[0])
 
 
 def compare(folder: pathlib.Path, photographs: np.ndarray, zkvm: str, elf: str) -> int:

@@ -13,7 +13,6 @@ import photographs
 from face_api import MEAN
 
 SIZE = 112
-SUBJECTS, SCENES = 20, 24
 
 
 def as_input(faces: np.ndarray) -> np.ndarray:
@@ -21,12 +20,9 @@ def as_input(faces: np.ndarray) -> np.ndarray:
 
 
 def main(folder: str) -> None:
-    random = np.random.default_rng(18)
-    faces = photographs.small_faces(SIZE)
-    calibration = np.concatenate([faces[::2], photographs.scene_crops(SCENES, random, SIZE), photographs.extremes(SIZE)])
-    tried = np.concatenate([photographs.subject(SUBJECTS, random, SIZE), faces[1::2]])
+    calibration, *tried = photographs.chosen(SIZE, np.random.default_rng(18))
     np.savez(pathlib.Path(folder, "calibration.npz"), image=as_input(calibration))
-    np.savez(pathlib.Path(folder, "photographs.npz"), image=as_input(tried))
+    np.savez(pathlib.Path(folder, "photographs.npz"), image=as_input(np.concatenate(tried)))
 
 
 if __name__ == "__main__":

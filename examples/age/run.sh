@@ -17,9 +17,7 @@ mkdir -p "$out"
 source examples/steps.sh
 set_up
 
-bash toolchain/venv.sh "$of_both/venv" examples/face/requirements.txt
-bash toolchain/npm_package.sh "$of_both" @vladmandic/face-api@1.7.15 \
-  5833262b709f34ba3c8f2956a8ca1081fe2722cb773347f3c7576769cf7ac2ffddbcc4cde03c42fcfab50c6b5db83935964b426a64373080d7167beb7474d70f
+bash examples/face/package.sh "$of_both"
 
 shown "" "$python" "$example/make_model.py" "$package" "$out/age.onnx"
 shown "" "$python" "$example/make_data.py" "$out"

@@ -13,9 +13,8 @@ cd "$(dirname "$0")/../.."
 readonly example=examples/costs out=build/costs
 mkdir -p "$out"
 
-bash toolchain/setup.sh
-cmake --preset release >/dev/null
-cmake --build --preset release --target zkvm
+source examples/steps.sh
+set_up
 
 bash toolchain/venv.sh "$out/venv" "$example/requirements.txt"
-"$out/venv/bin/python" "$example/costs.py" build/release/bin/zkvm "$out" "$@"
+"$out/venv/bin/python" "$example/costs.py" "$zkvm" "$out" "$@"

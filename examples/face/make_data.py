@@ -13,17 +13,13 @@ import numpy as np
 import photographs
 
 SIZE = 150
-SUBJECTS, SCENES = 20, 24
 
 
 def main(folder: str) -> None:
-    random = np.random.default_rng(16)
-    faces = photographs.small_faces(SIZE)
-    calibration = np.concatenate([faces[::2], photographs.scene_crops(SCENES, random, SIZE), photographs.extremes(SIZE)])
+    calibration, subject, strangers = photographs.chosen(SIZE, np.random.default_rng(16))
     np.savez(pathlib.Path(folder, "calibration.npz"), image=photographs.in_squares(calibration).astype(np.float32)[:, None])
     np.savez(pathlib.Path(folder, "photographs.npz"),
-             subject=photographs.in_squares(photographs.subject(SUBJECTS, random, SIZE)),
-             strangers=photographs.in_squares(faces[1::2]))
+             subject=photographs.in_squares(subject), strangers=photographs.in_squares(strangers))
 
 
 if __name__ == "__main__":

@@ -78,6 +78,13 @@ def extremes(size: int) -> np.ndarray:
     return np.stack([np.full((size, size, 3), value, np.uint8) for value in (0, 255)])
 
 
+def chosen(size: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Those that a network is calibrated on; one person, 20 times; 50 strangers."""
+    faces = small_faces(size)
+    calibration = np.concatenate([faces[::2], scene_crops(24, random, size), extremes(size)])
+    return calibration, subject(20, random, size), faces[1::2]
+
+
 def in_squares(photographs: np.ndarray) -> np.ndarray:
     """[n][h][w][3] -> [n][12][h / 2][w / 2], the pixels of each 2 x 2 together: as the networks read them."""
     n, h, w, _ = photographs.shape

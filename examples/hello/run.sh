@@ -3,19 +3,13 @@
 # what it took. Exits 0 only with a verified receipt.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-readonly zkvm=build/release/bin/zkvm guest=build/release/guests/hello.elf numbers=build/hello.numbers receipt=build/hello.zkr
+readonly guest=build/release/guests/hello.elf numbers=build/hello.numbers receipt=build/hello.zkr
 
-bash toolchain/setup.sh
-cmake --preset release >/dev/null
-cmake --build --preset release --target zkvm hello_guest
+source examples/steps.sh
+set_up hello_guest
 
-shown() {  # shown COMMAND ...
-  echo
-  echo "\$ $*"
-  "$@"
-}
 printf '\3\0\0\0\1\0\0\0\4\0\0\0\1\0\0\0\5\0\0\0\11\0\0\0\2\0\0\0\6\0\0\0' >"$numbers"
-shown "$zkvm" run "$guest" --input "$numbers"
-shown "$zkvm" prove "$guest" --input "$numbers" -o "$receipt"
+shown "" "$zkvm" run "$guest" --input "$numbers"
+shown "" "$zkvm" prove "$guest" --input "$numbers" -o "$receipt"
 # Who verifies has the receipt and the image id, but not the numbers. Sum 31, maximum 9.
-shown "$zkvm" verify "$receipt" --image-id "$("$zkvm" id "$guest")" --journal-is 1f00000009000000
+shown "" "$zkvm" verify "$receipt" --image-id "$("$zkvm" id "$guest")" --journal-is 1f00000009000000

@@ -8,16 +8,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 readonly data=examples/mnist/data build=build/release
-readonly zkvm=$build/bin/zkvm digit=$build/mnist_digit.bin
+readonly digit=$build/mnist_digit.bin
 
-bash toolchain/setup.sh
-cmake --preset release >/dev/null
-cmake --build --preset release --target zkvm mnist \
-  mnist_{mlp,lenet5}{,_plain}{,_clang}_guest
-
-number() {  # number KEY JSON
-  sed -n "s/.*\"$1\":\([0-9.e+-]*\).*/\1/p" <<<"$2"
-}
+source examples/steps.sh
+set_up mnist mnist_{mlp,lenet5}{,_plain}{,_clang}_guest
 
 echo
 "$build/bin/mnist" digit "$data" "${1:-3}" "$digit"
@@ -40,9 +34,9 @@ for model in mlp mlp_plain lenet5 lenet5_plain; do
   echo "\$ zkvm verify $receipt --image-id $id"
   "$zkvm" verify "$receipt" --image-id "$id"
   verified=$("$zkvm" verify "$receipt" --image-id "$id" --json)
-  table+=$(awk -v model="$model" -v cycles="$(number cycles "$proved")" -v seconds="$(number seconds "$proved")" \
-    -v memory="$(number peak_rss_bytes "$proved")" -v bytes="$(number receipt_bytes "$proved")" \
-    -v verify="$(number seconds "$verified")" 'BEGIN {
+  table+=$(awk -v model="$model" -v cycles="$(field cycles "$proved")" -v seconds="$(field seconds "$proved")" \
+    -v memory="$(field peak_rss_bytes "$proved")" -v bytes="$(field receipt_bytes "$proved")" \
+    -v verify="$(field seconds "$verified")" 'BEGIN {
       printf "%-14s%10d%10.2f s%8.2f MHz%10.2f GiB%10.2f MB%9.1f ms\n", model, cycles, seconds, cycles / seconds / 1e6,
              memory / 2^30, bytes / 1e6, verify * 1e3 }')$'\n'
 done

@@ -3,11 +3,10 @@
 # shows that a changed one is refused, and prints what it took. Exits 0 only if both answers are right.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-readonly zkvm=build/release/bin/zkvm guest=build/release/guests/hello.elf receipt=build/service.zkr log=build/service.log
+readonly guest=build/release/guests/hello.elf receipt=build/service.zkr log=build/service.log
 
-bash toolchain/setup.sh
-cmake --preset release >/dev/null
-cmake --build --preset release --target zkvm service hello_guest
+source examples/steps.sh
+set_up service hello_guest
 
 printf '\3\0\0\0\1\0\0\0\4\0\0\0\1\0\0\0\5\0\0\0\11\0\0\0\2\0\0\0\6\0\0\0' >build/service.numbers
 echo "\$ zkvm prove $guest --input build/service.numbers -o $receipt"

@@ -585,10 +585,10 @@ Failure check_padding(const std::string& name, std::optional<uint8_t> made, cons
                *out.padding, made ? fmt::format("{}", *made) : "anything");
 }
 
-// Too many rows are split()'s business.
+// What is too large for one call is split()'s business.
 Result<Layer> checked(Layer layer) {
   if (layer.table_rows() > vm::kMaxLayerRows || layer.products() > vm::kMaxLayerProducts)
-    return layer;  // for split()
+    return layer;
   if (auto complaint = layer.complaint())
     return tl::unexpected(error(LayerErrorCode::kUnfit, layer.name, "{}", *complaint));
   return layer;

@@ -133,7 +133,7 @@ struct Pairwise {
 // The layer from a tensor in layout `in` to one in `out` (with `sums` each byte of `out` is a word); ids are
 // 0. An output that is the same byte for every input gets no weights and no bias: quantisers give dead
 // channels biases that no sum in the proof could hold. The layer has no complaint(), unless it has more
-// than kMaxLayerRows table_rows(): split.h cuts it.
+// than kMaxLayerRows table_rows() or kMaxLayerProducts products(): split.h cuts it.
 [[nodiscard]] Result<vm::Layer> lower(const Linear& linear, const Layout& in, const Layout& out);
 [[nodiscard]] Result<vm::Layer> lower(const MaxPool& pool, const Layout& in, const Layout& out);
 // The layer is of one matrix of the batch. Of each b as many pixels are there as are a multiple of 4, whatever those behind

@@ -9,14 +9,15 @@ from collections.abc import Callable
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import numpy_helper
 
 from .examples import Examples
+from .session import open_session
 
 EXPECTED = 32  # examples in the file for `zkvm import --check`
 OF_LAYERS = 100  # examples whose inner tensors are compared, which takes longer than computing them
 SUFFIXES = ("_quantized", "_QuantizeLinear_Output")  # of the quantiser: operator form, QDQ
+EXACT = ("session.qdqisint8allowed", "session.disable_double_qdq_remover")  # entries of sessions
 CLAMPS = ("Relu", "Clip")
 SILENT = 1e-30  # a power below all that float32 activations have
 
@@ -158,8 +159,8 @@ def compare(float_path: pathlib.Path, quantised_path: pathlib.Path, examples: Ex
     report = Report(len(examples), [Output(value.name) for value in real.graph.output], list(layers))
     outputs = report.outputs
     names, inputs = [output.name for output in outputs], {port.name for port in examples.ports}
-    float_session = _session(real, [layer.of_float for layer in layers])
-    byte_session = _session(quantised, [layer.name for layer in layers])
+    float_session = open_session(real, [layer.of_float for layer in layers], EXACT)
+    byte_session = open_session(quantised, [layer.name for layer in layers], EXACT)
     float_names = list(dict.fromkeys(names + [layer.of_float for layer in layers if layer.of_float not in inputs]))
     byte_names = names + [layer.name for layer in layers]
     shown = names + _before_tail(quantised, layers)
@@ -168,7 +169,7 @@ def compare(float_path: pathlib.Path, quantised_path: pathlib.Path, examples: Ex
         progress("comparing: example", number + 1, len(examples))
         if number == OF_LAYERS:
             layers, float_names, byte_names = [], names, names
-            float_session, byte_session = _session(real, []), _session(quantised, [])
+            float_session, byte_session = open_session(real, [], EXACT), open_session(quantised, [], EXACT)
         wanted = feeds | dict(zip(float_names, float_session.run(float_names, feeds)))
         found = dict(zip(byte_names, byte_session.run(byte_names, feeds)))
         for output in outputs:
@@ -183,19 +184,6 @@ def compare(float_path: pathlib.Path, quantised_path: pathlib.Path, examples: Ex
         np.savez(temporary, **{name: np.stack(arrays) for name, arrays in rows.items()})
         os.replace(temporary, expected_path)
     return report
-
-
-def _session(model: onnx.ModelProto, extra: list[str]) -> onnxruntime.InferenceSession:
-    """With more outputs. A copy: the bytes of a tensor do not depend on who reads it."""
-    opened = onnx.ModelProto()
-    opened.CopyFrom(model)
-    present = {value.name for value in [*model.graph.output, *model.graph.input]}
-    opened.graph.output.extend(onnx.ValueInfoProto(name=name) for name in dict.fromkeys(extra) if name not in present)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    for entry in ("session.qdqisint8allowed", "session.disable_double_qdq_remover"):
-        options.add_session_config_entry(entry, "1")
-    return onnxruntime.InferenceSession(opened.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def _layers(real: onnx.ModelProto, quantised: onnx.ModelProto) -> list[Layer]:

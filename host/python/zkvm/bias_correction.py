@@ -15,6 +15,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from .examples import Examples
+from .session import open_session
 
 ERROR = "/mean of the error"
 
@@ -72,9 +73,7 @@ def _session(real: onnx.ModelProto, layers: list[Linear]) -> onnxruntime.Inferen
         model.graph.node.append(twin)
         model.graph.node.append(_mean(model, output, name, axes))
         model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return open_session(model)
 
 
 def _mean(model: onnx.ModelProto, x: str, name: str, axes: list[int]) -> onnx.NodeProto:

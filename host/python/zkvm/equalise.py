@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import helper, numpy_helper
 
 from .examples import Examples
+from .session import open_session
 
 PASSED = ("Add", "Relu", "LeakyRelu")
 RANGE = "/range of channels"
@@ -73,13 +73,7 @@ def _groups(model: onnx.ModelProto) -> list[set[str]]:
 
 def _ranges(model: onnx.ModelProto, names: list[str], examples: Examples,
             progress: Callable[[str, int, int], None]) -> dict[str, np.ndarray]:
-    opened = onnx.ModelProto()
-    opened.CopyFrom(model)
-    del opened.graph.output[:]
-    opened.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(opened.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = open_session(model, names)
     ranges: dict[str, np.ndarray] = {}
     for number, feeds in enumerate(examples):
         progress("equalising: example", number + 1, len(examples))
