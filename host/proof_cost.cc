@@ -6,6 +6,7 @@
 #include "host/code_rate.h"
 #include "host/program.h"
 #include "host/proof_speed.h"
+#include "host/verify.h"
 #include "stark/session/image/program_image.h"
 #include "stark/session/proof_estimate.h"
 
@@ -23,6 +24,7 @@ Result<ProofCost> proof_cost(const vm::Program& program, const vm::RunResult& ru
   session.segment_cycles = options.segment_cycles;
   session.memory_bytes = options.memory_limit;
   session.security_bits = options.security_bits;
+  session.widest = receipt_regime(options.regime, 1);
   const auto estimate = stark::machine::estimate_proof(program, run, session);
   if (!estimate) return tl::unexpected(Error{ErrorCode::kInsecure, estimate.error().message});
   ProofCost cost;

@@ -67,6 +67,7 @@ stark::Digest options_digest(const ProveOptions& options) {
   out.put(options.segment_cycles);
   out.put(options.memory_limit);
   out.put(static_cast<uint8_t>(options.rate));
+  out.put(static_cast<uint8_t>(options.regime));
   return stark::blake3_hash(out.view());
 }
 
@@ -93,6 +94,7 @@ SessionOptions session_options(const ProveOptions& options, CodeRate rate, uint6
   result.segment_cycles = options.segment_cycles;
   result.memory_bytes = options.memory_limit;
   result.security_bits = options.security_bits;
+  result.widest = receipt_regime(options.regime, 1);
   result.limits.cycles = options.max_cycles;
   if (options.progress) {
     result.progress = [report = options.progress, cycles](const SessionProgress& progress) {
@@ -167,6 +169,7 @@ void add_layers(const vm::Program& program, const stark::machine::LayerImage& im
 
 void add_stats(const Session& session, bool measure_floors, Proved& proved) {
   const SessionStats& stats = session.stats();
+  proved.nonce_hashes = stats.prover.nonce_hashes;
   proved.stages = {{"execution", proved.run.seconds + stats.tracing, proved.run.cycles, "cycle"},
                    {"witness", stats.witness, 0, ""},
                    {"fixed and shared trees", stats.trees, 0, ""}};
@@ -180,6 +183,8 @@ void add_stats(const Session& session, bool measure_floors, Proved& proved) {
         stage.floor = found->second;
       }
     }
+    proved.nonce_seconds =
+        1e-9 * floors.at("proof of work") * static_cast<double>(stats.prover.nonce_hashes);
   }
   for (const SessionStats::Chip& chip : stats.chips) {
     if (chip.height == 0) continue;
@@ -227,7 +232,8 @@ Result<std::vector<SegmentProof>> prove_segments(Session& session, const ResumeF
 Result<void> verify_own(Proved& proved, const ProveOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   const Result<Verification> verified =
-      verify(proved.receipt, proved.image_id, {.security_bits = options.security_bits});
+      verify(proved.receipt, proved.image_id,
+             {.security_bits = options.security_bits, .regime = options.regime});
   proved.verify_seconds = seconds_since(start);
   if (!verified) {
     return tl::unexpected(
@@ -237,6 +243,7 @@ Result<void> verify_own(Proved& proved, const ProveOptions& options) {
                           proved.resumed == 0 ? "" : "; try again without the resume folder")});
   }
   proved.security_bits = verified->security_bits;
+  proved.regime = verified->regime;
   return {};
 }
 

@@ -182,6 +182,14 @@ ImageId to_api(const stark::Digest& digest) {
   return id;
 }
 
+Regime to_api(stark::Regime regime) {
+  return regime == stark::Regime::kUnique ? Regime::kUnique : Regime::kJohnson;
+}
+
+const char* regime_name(Regime regime) { return name(receipt_regime(regime, 1)); }
+
+const char* regime_assumption(Regime regime) { return assumption(receipt_regime(regime, 1)); }
+
 Result<Image> parse_image(const Receipt& receipt) {
   auto image = Image::parse(receipt.image);
   if (!image) return refuse(ErrorCode::kMalformedReceipt, image.error().message);
@@ -223,25 +231,31 @@ Result<Outline> outline(const Image& image, const Receipt& receipt) {
 }
 
 stark::Soundness segment_soundness(const Outline& outline, const stark::VerifyingKey& key,
-                                   const Receipt& receipt, size_t index) {
+                                   const Receipt& receipt, size_t index, double bits,
+                                   stark::Regime widest) {
   const auto shape = make_shape(key, outline.params, outline.tables[index]);
   ZK_CHECK(shape);  // outline() has made it, too
-  return soundness(*shape, key.tuple_width, count_publics(receipt, index), outline.rate);
+  return soundness_for(bits, std::min(widest, stark::widest_regime(receipt.segments.size())),
+                       *shape, key.tuple_width, count_publics(receipt, index), outline.rate);
 }
 
 Result<void> check_security(const Image& image, const Receipt& receipt, const Outline& outline,
-                            double bits) {
+                            double bits, stark::Regime widest) {
   Keys keys(image, outline.params.log_blowup);
   for (size_t i = 0; i < receipt.segments.size(); ++i) {
-    const double found =
-        segment_soundness(outline, keys.of(receipt.segments[i].uses), receipt, i).bits;
-    if (!(found >= bits)) {
-      return refuse(
-          ErrorCode::kInsecure,
-          fmt::format("segment {}: security: expected {:.2f} bits, found {:.2f}", i, bits, found));
+    const stark::Soundness found = segment_soundness(
+        outline, keys.of(receipt.segments[i].uses), receipt, i, bits, widest);
+    if (!(found.bits >= bits)) {
+      return refuse(ErrorCode::kInsecure,
+                    fmt::format("segment {}: security: expected {:.2f} bits, found {:.2f} ({})", i,
+                                bits, found.bits, name(found.regime)));
     }
   }
   return {};
+}
+
+stark::Regime receipt_regime(Regime wanted, size_t segments) {
+  return wanted == Regime::kUnique ? stark::Regime::kUnique : stark::widest_regime(segments);
 }
 
 // SOUNDNESS: a false receipt has a false segment, and the errors of all segments add up.
@@ -269,10 +283,13 @@ Result<Verification> verify(std::span<const uint8_t> bytes, const ImageId& image
   const size_t segments = receipt->segments.size();
   const stark::VerifyOptions wanted{
       .security_bits = options.security_bits - receipt_security(0, segments),
-      .least_rate = outlined->rate};
-  if (auto ok = check_security(*image, *receipt, *outlined, wanted.security_bits); !ok) {
+      .least_rate = outlined->rate,
+      .widest = receipt_regime(options.regime, segments)};
+  if (auto ok = check_security(*image, *receipt, *outlined, wanted.security_bits, wanted.widest);
+      !ok) {
     return tl::unexpected(ok.error());
   }
+  auto regime = stark::Regime::kUnique;
   double least = std::numeric_limits<double>::infinity();
   for (size_t i = 0; i < segments; ++i) {
     const Result<SegmentTask> task = segment_task(*image, *receipt, i);
@@ -281,6 +298,7 @@ Result<Verification> verify(std::span<const uint8_t> bytes, const ImageId& image
         stark::verify(task->circuit.key(), task->statement, receipt->segments[i].proof, wanted);
     if (!verified) return refuse(i, verified.error());
     least = std::min(least, verified->soundness.bits);
+    regime = std::max(regime, verified->soundness.regime);
   }
   std::optional<ModelDigest> model;
   if (image->model) model = to_api(*image->model);
@@ -288,6 +306,7 @@ Result<Verification> verify(std::span<const uint8_t> bytes, const ImageId& image
                       .exit_code = static_cast<int32_t>(receipt->exit_code),
                       .journal = {receipt->journal.begin(), receipt->journal.end()},
                       .security_bits = receipt_security(least, segments),
+                      .regime = to_api(regime),
                       .segments = static_cast<uint32_t>(segments),
                       .model = model};
 }

@@ -43,19 +43,26 @@ struct Outline {
 // kMalformedReceipt, kInvalidReceipt.
 [[nodiscard]] Result<Outline> outline(const stark::machine::Image& image, const Receipt& receipt);
 
-// The security of segment `index`, had it a proof of this key with that outline.
+// The security of segment `index`, had it a proof of this key with that outline: in unique decoding where
+// this has `bits`, of that segment alone.
 [[nodiscard]] stark::Soundness segment_soundness(const Outline& outline,
                                                  const stark::VerifyingKey& key,
-                                                 const Receipt& receipt, size_t index);
+                                                 const Receipt& receipt, size_t index, double bits,
+                                                 stark::Regime widest = stark::Regime::kJohnson);
 
 // That every segment has these bits. Errors: kInsecure.
 [[nodiscard]] Result<void> check_security(const stark::machine::Image& image,
                                           const Receipt& receipt, const Outline& outline,
-                                          double bits);
+                                          double bits,
+                                          stark::Regime widest = stark::Regime::kJohnson);
+
+// The widest regime in which a receipt with so many segments may be judged, if this one is wanted.
+[[nodiscard]] stark::Regime receipt_regime(Regime wanted, size_t segments);
 
 // The security of a receipt with so many segments, the least of which has `least` bits.
 [[nodiscard]] double receipt_security(double least, size_t segments);
 
 [[nodiscard]] ImageId to_api(const stark::Digest& digest);
+[[nodiscard]] Regime to_api(stark::Regime regime);
 
 }  // namespace zkvm

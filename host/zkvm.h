@@ -142,6 +142,10 @@ struct ProveOptions {
   // The least proven security of the receipt, in bits.
   double security_bits = 128;
 
+  // The widest regime that they may be proven in. kUnique makes longer receipts, for verifiers that
+  // accept nothing else. A receipt of several segments has that in any case.
+  Regime regime = Regime::kJohnson;
+
   Rate rate = Rate::kAuto;
 
   // The most instructions that one segment executes; 0: as many as fit into memory_limit. Shorter
@@ -218,10 +222,15 @@ struct Proved {
   uint32_t resumed = 0;       // segments that were found in the resume folder
   uint8_t log_blowup = 0;     // the rate is 2^-log_blowup
   double security_bits = 0;   // proven, of the whole receipt
+  Regime regime = Regime::kUnique;  // in which they are proven
   double seconds = 0;         // of execution and proof, by the wall clock
   double verify_seconds = 0;  // of the check that the receipt is true
   uint64_t peak_memory = 0;   // resident bytes, of this process so far
   TreeUse trees;
+  // All nonces: hashes that they are expected to take, and the time of these on this machine by the floor of
+  // "proof of work" (0: not measured).
+  uint64_t nonce_hashes = 0;
+  double nonce_seconds = 0;
   std::vector<StageCost> stages;  // in the order of the work
   std::vector<ChipCost> chips;    // most cells first
   std::vector<LayerCost> layers;  // as in Run

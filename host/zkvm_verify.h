@@ -30,9 +30,22 @@ using ImageId = std::array<uint8_t, 32>;
 // BLAKE3 of what a program says of its model (host/model_info.h): of the bytes of the section .zkvm.model.
 using ModelDigest = std::array<uint8_t, 32>;
 
+// What the proven security of a receipt is computed in, and so what it rests on beside the random oracle:
+// stark/doc/soundness.md. The proof's bytes do not tell: a shorter receipt has fewer queries, which are
+// enough in one regime and not in the other.
+enum class Regime : uint8_t {
+  kUnique,   // unique decoding: BCHKS25 for lines
+  kJohnson,  // lists up to the Johnson radius: DKT26 for lines. Of receipts of one segment only
+};
+[[nodiscard]] const char* regime_name(Regime regime);        // "unique decoding", "Johnson"
+[[nodiscard]] const char* regime_assumption(Regime regime);  // in a line
+
 struct VerifyOptions {
   // The least proven security that is accepted, in bits, of the whole receipt.
   double security_bits = 128;
+
+  // The widest regime in which it is accepted: kUnique refuses receipts that need the other.
+  Regime regime = Regime::kJohnson;
 };
 
 // What a true receipt proves: the program with this id, on some input, committed this journal and
@@ -42,6 +55,7 @@ struct Verification {
   int32_t exit_code = 0;
   std::vector<uint8_t> journal;  // a multiple of 4 bytes
   double security_bits = 0;      // proven, of the whole receipt
+  Regime regime = Regime::kUnique;  // in which they are proven: unique decoding where that is enough
   uint32_t segments = 0;
   std::optional<ModelDigest> model = {};  // under the image id; absent: the program says nothing
 };

@@ -38,8 +38,8 @@ struct Config {
 [[noreturn]] void usage(const std::string& problem) {
   std::fprintf(stderr,
                "service: %s\n"
-               "usage: service [--port N] [--bind ADDRESS] [--limit MIB] [--security BITS] "
-               "IMAGE_ID...\n",
+               "usage: service [--port N] [--bind ADDRESS] [--limit MIB] [--security BITS]\n"
+               "               [--regime unique|johnson] IMAGE_ID...\n",
                problem.c_str());
   std::exit(2);
 }
@@ -53,6 +53,13 @@ uint32_t number(std::string_view name, std::string_view text, uint32_t least, ui
           std::to_string(most) + ", found '" + std::string(text) + "'");
   }
   return value;
+}
+
+zkvm::Regime regime(std::string_view text) {
+  if (text == "unique") return zkvm::Regime::kUnique;
+  if (text != "johnson")
+    usage("--regime: expected unique or johnson, found '" + std::string(text) + "'");
+  return zkvm::Regime::kJohnson;
 }
 
 std::optional<zkvm::ImageId> parse_image_id(std::string_view text) {
@@ -96,6 +103,8 @@ Config parse_arguments(int argc, char** argv) {
       config.limit = size_t{number(argument, value, 1, 1024)} << 20;
     } else if (argument == "--security") {
       config.options.security_bits = number(argument, value, 1, 256);
+    } else if (argument == "--regime") {
+      config.options.regime = regime(value);
     } else {
       usage("unknown option '" + std::string(argument) + "'");
     }
@@ -148,6 +157,8 @@ http::Response answer_receipt(const Config& config, std::span<const uint8_t> rec
                       {"exit_code", result->exit_code},
                       {"journal", hex(result->journal)},
                       {"security_bits", result->security_bits},
+                      {"regime", zkvm::regime_name(result->regime)},
+                      {"assumption", zkvm::regime_assumption(result->regime)},
                       {"segments", result->segments},
                       {"milliseconds", milliseconds}});
 }

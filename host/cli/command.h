@@ -54,6 +54,12 @@ int fail(std::string_view command, const std::string& message, bool json);
 [[nodiscard]] Check number_up_to(uint64_t least, uint64_t most);
 [[nodiscard]] Check size_text();  // parse_size()
 
+// --regime: unique or johnson.
+inline constexpr const char* kWidestRegime = "johnson";
+void add_regime(Command& sub, std::string& regime, const std::string& help);
+// REQUIRES: a text that --regime takes.
+[[nodiscard]] Regime parse_regime(std::string_view text);
+
 // How messages name a file: "'guest.elf'", or "standard input" for "-".
 [[nodiscard]] std::string input_name(const std::string& path);
 
@@ -121,6 +127,8 @@ void print_layers(const Run& run, std::FILE* out);
 [[nodiscard]] int outcome_status(const Run& run);
 
 [[nodiscard]] std::string hex(std::span<const uint8_t> bytes);
+// "128.3 bits, proven by unique decoding".
+[[nodiscard]] std::string security_text(double bits, Regime regime);
 // How long it is, and the first bytes in words of 4, as a journal is made of words.
 [[nodiscard]] std::string journal_text(std::span<const uint8_t> journal);
 

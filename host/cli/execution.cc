@@ -46,6 +46,20 @@ Check size_text() {
   };
 }
 
+void add_regime(Command& sub, std::string& regime, const std::string& help) {
+  sub.add_option("--regime", regime, help)
+      ->type_name("unique|johnson")
+      ->check([](const std::string& text) {
+        if (text == "unique" || text == kWidestRegime) return std::string();
+        return fmt::format("expected unique or johnson, found '{}'", text);
+      })
+      ->show_default();
+}
+
+Regime parse_regime(std::string_view text) {
+  return text == "unique" ? Regime::kUnique : Regime::kJohnson;
+}
+
 Check number_up_to(uint64_t least, uint64_t most) {
   return [least, most](const std::string& text) {
     uint64_t number = 0;
@@ -254,6 +268,12 @@ std::string hex(std::span<const uint8_t> bytes) {
   std::string text;
   for (uint8_t b : bytes) fmt::format_to(std::back_inserter(text), "{:02x}", b);
   return text;
+}
+
+std::string security_text(double bits, Regime regime) {
+  return fmt::format("{:.1f} bits, {}", bits,
+                     regime == Regime::kUnique ? "proven by unique decoding"
+                                               : "proven by decoding up to the Johnson bound");
 }
 
 std::string journal_text(std::span<const uint8_t> journal) {

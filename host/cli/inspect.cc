@@ -265,6 +265,7 @@ void add_inspect(Command& sub, int& status) {
       "debug_information, model (null or name, digest, batch, onnx, inputs, outputs), segments "
       "(address, bytes, file_bytes, flags), symbols (name, address,\n"
       "bytes, function). JSON of a receipt: image_id, exit_code, journal (hex), security_bits,\n"
+      "regime, assumption,\n"
       "zero_knowledge, parameters, receipt_bytes, bytes (by part), segments (journal_begin,\n"
       "journal_end, banks, tables, security_bits, rounds).");
   auto options = std::make_shared<Options>();

@@ -100,7 +100,9 @@ Result<Report> report_on(const Receipt& receipt) {
     stark::Proof head;
     const auto shape = read_head(key, in, head).value();  // outline() has read it already
     segment.bytes = bytes_of(shape, in.position(), from.proof.size());
-    segment.soundness = segment_soundness(*outlined, key, receipt, i);
+    segment.soundness =
+        segment_soundness(*outlined, key, receipt, i,
+                          VerifyOptions{}.security_bits - receipt_security(0, receipt.segments.size()));
     report.segments.push_back(std::move(segment));
     if (report.segments[i].soundness.bits < report.segments[report.weakest].soundness.bits) {
       report.weakest = i;
@@ -227,6 +229,9 @@ void print_soundness(const Report& report) {
              fmt::format("the least of the rounds, less log2 of {} segments",
                          grouped(report.segments.size()))});
   table.print(stdout);
+  if (weakest.regime == stark::Regime::kUnique) return;
+  fmt::print("agreement alpha = {:.4f}, m = {}; lists of at most {:.0f} (L); rho = {:.4f}\n",
+             weakest.agreement, weakest.multiplicity, weakest.list_size, weakest.rho);
 }
 
 void print_observer(const Report& report) {
@@ -261,7 +266,9 @@ void print_text(const ReceiptFile& file, const Receipt& receipt, const Report& r
   facts.row({"public",
              "the program with all constants in it, weights too, to whoever has enough "
              "receipts"});
-  facts.row({"security", fmt::format("{:.1f} bits, if valid", report.security_bits)});
+  const Regime regime = to_api(report.segments[report.weakest].soundness.regime);
+  facts.row({"security", "if valid " + security_text(report.security_bits, regime)});
+  facts.row({"assuming", fmt::format("BLAKE3 is a random oracle; {}", regime_assumption(regime))});
   facts.row({"proofs",
              fmt::format("{}zero-knowledge, rate 1/{}, {} columns of the tallest tables a word, {} "
                          "queries, work of {} bits before queries and {} before other rounds",
@@ -321,7 +328,10 @@ nlohmann::ordered_json to_json(const ReceiptFile& file, const Receipt& receipt,
   if (report.image.model) object["model"] = hex(to_api(*report.image.model));
   object["exit_code"] = static_cast<int32_t>(receipt.exit_code);
   object["journal"] = hex(receipt.journal);
+  const Regime regime = to_api(report.segments[report.weakest].soundness.regime);
   object["security_bits"] = report.security_bits;
+  object["regime"] = regime_name(regime);
+  object["assumption"] = regime_assumption(regime);
   object["zero_knowledge"] = params.zk;
   object["parameters"] = {{"log_blowup", params.log_blowup},   {"queries", params.queries},
                           {"grind_query", params.grind_query}, {"grind_round", params.grind_round},

@@ -29,6 +29,7 @@ struct Options {
   std::string receipt_path;
   uint64_t security_bits = static_cast<uint64_t>(ProveOptions{}.security_bits);
   std::string rate;
+  std::string regime = kWidestRegime;
   bool smallest = false, fastest = false;
   uint64_t segment_cycles = 0;
   std::string memory_limit;
@@ -220,10 +221,14 @@ void print_report(const Options& options, const Proved& proved) {
            byte_text(proved.receipt.size()), segments_text(proved.segments, proved.resumed))});
   facts.row({"image id", hex(proved.image_id)});
   facts.row({"journal", journal_text(run.journal)});
-  facts.row({"security", fmt::format("{:.1f} bits", proved.security_bits)});
+  facts.row({"security", security_text(proved.security_bits, proved.regime)});
   facts.row({"verified", fmt::format("in {}", duration_text(proved.verify_seconds))});
   facts.row({"peak memory", byte_text(proved.peak_memory)});
-  if (options.stats) facts.row({"large trees", trees_text(proved.trees)});
+  if (options.stats) {
+    facts.row({"large trees", trees_text(proved.trees)});
+    facts.row({"nonces", fmt::format("{} hashes expected, {}", grouped(proved.nonce_hashes),
+                                     duration_text(proved.nonce_seconds))});
+  }
   facts.print(out);
   print_outputs(options.execution.elf, run, out);
   if (options.stats) print_stats(proved);
@@ -235,6 +240,8 @@ nlohmann::ordered_json stats_json(const Proved& proved) {
                      {"bytes_found", proved.trees.bytes_found},
                      {"kept", proved.trees.kept},
                      {"bytes_kept", proved.trees.bytes_kept}};
+  object["nonces"] = {{"expected_hashes", proved.nonce_hashes},
+                      {"expected_seconds", proved.nonce_seconds}};
   object["stages"] = nlohmann::ordered_json::array();
   for (const StageCost& stage : proved.stages) {
     object["stages"].push_back({{"name", stage.name},
@@ -275,6 +282,7 @@ void print_report_json(const Options& options, const Proved& proved) {
     object["segments"] = proved.segments;
     object["resumed_segments"] = proved.resumed;
     object["security_bits"] = proved.security_bits;
+    object["regime"] = regime_name(proved.regime);
     object["image_id"] = hex(proved.image_id);
     object["journal"] = hex(proved.run.journal);
     put_outputs(object, options.execution.elf, proved.run);
@@ -372,6 +380,7 @@ int prove_command(const Options& options, Execution& execution) {
   prove_options.rate = options.smallest  ? Rate::kSmallest
                        : options.fastest ? Rate::kFastest
                                          : parse_rate(options.rate).value_or(Rate::kAuto);
+  prove_options.regime = parse_regime(options.regime);
   prove_options.segment_cycles = options.segment_cycles;
   prove_options.memory_limit = parse_size(options.memory_limit).value_or(0);
   prove_options.threads = static_cast<uint32_t>(options.threads);
@@ -439,11 +448,11 @@ void add_prove(Command& sub, int& status) {
       "seconds\n"
       "(execution and proof), receipt (its file; null after a trap, and nothing else follows), "
       "khz,\n"
-      "peak_rss_bytes, receipt_bytes, segments, resumed_segments, security_bits, image_id, "
-      "journal (hex),\n"
+      "peak_rss_bytes, receipt_bytes, segments, resumed_segments, security_bits, regime (unique\n"
+      "decoding, Johnson), image_id, journal (hex),\n"
       "outputs (as in `zkvm verify`), verify_seconds; with --stats: trees (found in the cache, "
       "bytes_found,\n"
-      "kept there, bytes_kept), stages (name, seconds, units, unit, floor_ns or null), chips "
+      "kept there, bytes_kept), nonces (expected_hashes, expected_seconds), stages (name, seconds, units, unit, floor_ns or null), chips "
       "(name,\n"
       "rows, padded, cells), layers (name, calls, products and weights of a call, cells, "
       "core_seconds,\n"
@@ -461,6 +470,9 @@ void add_prove(Command& sub, int& status) {
       ->type_name("BITS")
       ->check(positive())
       ->show_default();
+  add_regime(sub, options->regime,
+             "What security is proven in: johnson makes shorter receipts of one segment, unique\n"
+             "rests on older theorems; stark/doc/soundness.md");
   auto* rate =
       sub.add_option("--rate", options->rate,
                      "Rate of the code: a lower one makes shorter receipts and takes longer and "

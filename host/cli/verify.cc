@@ -30,6 +30,7 @@ struct Options {
   std::string exit_code;  // that the caller expects; empty: any
   std::optional<std::string> journal_is;
   uint64_t security_bits = static_cast<uint64_t>(VerifyOptions{}.security_bits);
+  std::string regime = kWidestRegime;
   bool json = false;
 };
 
@@ -202,7 +203,9 @@ void print_text(const Options& options, const Program& program, const Verificati
   if (proven.model) facts.row({"model", hex(*proven.model)});
   facts.row({"exit code", fmt::format("{}", proven.exit_code)});
   facts.row({"journal", journal_text(proven.journal)});
-  facts.row({"security", fmt::format("{:.1f} bits, proven", proven.security_bits)});
+  facts.row({"security", security_text(proven.security_bits, proven.regime)});
+  facts.row({"assuming", fmt::format("BLAKE3 is a random oracle; {}",
+                                     regime_assumption(proven.regime))});
   facts.row({"receipt", fmt::format("{}, {} segment{}", byte_text(bytes), grouped(proven.segments),
                                     proven.segments == 1 ? "" : "s")});
   if (!options.elf_path.empty()) {
@@ -224,6 +227,8 @@ void print_object(const Program& program, const Verification& proven, size_t byt
   put_outputs(object, proven.exit_code == 0 ? program.model : std::optional<ModelInfo>(),
               proven.journal);
   object.update({{"security_bits", proven.security_bits},
+                 {"regime", regime_name(proven.regime)},
+                 {"assumption", regime_assumption(proven.regime)},
                  {"segments", proven.segments},
                  {"receipt_bytes", bytes},
                  {"image_id_seconds", seconds.image_id},
@@ -279,7 +284,8 @@ int verify_command(const Options& options) {
 
   const auto start = std::chrono::steady_clock::now();
   const Result<Verification> proven =
-      verify(*receipt, program->id, {.security_bits = static_cast<double>(options.security_bits)});
+      verify(*receipt, program->id, {.security_bits = static_cast<double>(options.security_bits),
+                                     .regime = parse_regime(options.regime)});
   seconds.receipt = seconds_since(start);
   if (!proven) {
     const Error error = in_file(options.receipt_path, proven.error());
@@ -328,7 +334,8 @@ void add_verify(Command& sub, int& status) {
       "null),\n"
       "exit_code, journal (hex), outputs (null, or by name shape, type, scale, zero_point, values, "
       "and\n"
-      "where there is a scale dequantised, and labels), security_bits, segments, receipt_bytes,\n"
+      "where there is a scale dequantised, and labels), security_bits, regime (unique decoding,\n"
+      "Johnson), assumption (what it rests on beside the random oracle), segments, receipt_bytes,\n"
       "image_id_seconds (of the ELF file), seconds; if not: reason (invalid, wrong-program, "
       "insecure,\n"
       "wrong-exit-code, wrong-journal, wrong-model), message.");
@@ -365,6 +372,9 @@ void add_verify(Command& sub, int& status) {
       ->type_name("BITS")
       ->check(positive())
       ->show_default();
+  add_regime(sub, options->regime,
+             "The widest regime that security may be proven in: unique refuses receipts that need the\n"
+             "Johnson bound; stark/doc/soundness.md");
   sub.add_flag("--json", options->json, "One JSON object on stdout");
   sub.callback([options, &status] { status = verify_command(*options); });
 }

@@ -8,7 +8,7 @@
 namespace zkvm::stark {
 namespace {
 
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
 constexpr size_t kElementBytes = 4 * Fp5::kDegree;
 constexpr size_t kDigestBytes = 32;
 

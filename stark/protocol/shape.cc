@@ -12,7 +12,6 @@ namespace {
 
 constexpr uint32_t kOne = Fp::one().wire;
 constexpr uint32_t kQuotientOpened = 2 * kExtensionDegree;  // chunks a and b; R is not opened
-constexpr unsigned kMaxLogArity = 3;
 
 /// What the shape keeps of each table of a chip: its affine forms, and their terms.
 uint64_t forms_and_terms(const ChipKey& chip) {
@@ -467,6 +466,13 @@ uint32_t Shape::batched() const {
   uint32_t count = 0;
   for (const GroupShape& group : groups) count += batched(group);
   return count;
+}
+
+uint64_t Shape::expected_hashes() const {
+  // As many nonces as phases: before lambda, gamma, zeta and the batch; and one a layer.
+  const uint64_t rounds = phases.size() + layers.size();
+  return (params.grind_query > 0 ? uint64_t{1} << params.grind_query : 0) +
+         (params.grind_round > 0 ? rounds << params.grind_round : 0);
 }
 
 Result<Shape> make_shape(const VerifyingKey& key, const Params& params,

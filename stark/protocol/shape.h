@@ -25,6 +25,7 @@ inline constexpr uint64_t kMaxTerms = uint64_t{1} << 22;  // of their affine for
 inline constexpr uint32_t kBlindRows = 32;  // stark/doc/zero_knowledge.md, "The published sums"
 inline constexpr uint32_t kMaxQueries = 4096;
 inline constexpr unsigned kMaxGrind = 30;
+inline constexpr unsigned kMaxLogArity = 3;  // of a FRI layer: halvings in one fold
 
 /// Point e of the LDE domain of a height 2^h at rate 2^-b is lde_shift(h) root(h + b)^e. The shifts
 /// square into one another, so that the points of a lower height are powers of those of a greater
@@ -159,7 +160,7 @@ struct FriLayerShape {
 
   /// Log of the size after the fold, and of the number of rows of the layer's tree.
   [[nodiscard]] unsigned log_rows() const { return log_size - log_arity; }
-  /// Polynomials that one challenge combines.
+  /// Polynomials that a fold combines.
   [[nodiscard]] uint32_t parts() const { return 1u << log_arity; }
   /// Of a row of its tree: a fibre.
   [[nodiscard]] uint32_t row_words() const { return parts() * kExtensionDegree; }
@@ -222,6 +223,8 @@ struct Shape {
   /// opened at w zeta; of a group, and of the whole proof.
   [[nodiscard]] uint32_t batched(const GroupShape& group) const;
   [[nodiscard]] uint32_t batched() const;
+  /// Hashes that all nonces together are expected to take.
+  [[nodiscard]] uint64_t expected_hashes() const;
 };
 
 /// The shape of a proof of `key` with these tables, or why there is none.

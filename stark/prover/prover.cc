@@ -349,7 +349,8 @@ class Prover {
 
   bool grind_for(std::string_view label, unsigned bits, uint64_t& nonce) {
     const auto found =
-        timed_("proof of work", 1, "nonce", [&] { return grind(transcript_, label, bits); });
+        timed_("proof of work", bits > 0 ? uint64_t{1} << bits : 0, "hash",
+               [&] { return grind(transcript_, label, bits); });
     nonce = found.value_or(0);
     return found.has_value();
   }
@@ -430,6 +431,7 @@ Result<Proof> prove(const Circuit& circuit, Witness witness, const SlotTrees& sl
     return fail(ErrorCode::kTables,
                 "the smallest table has too few rows to answer every group's blinds");
   ProverStats unused;
+  (stats ? stats : &unused)->nonce_hashes += shape->expected_hashes();
   Prover prover(circuit, std::move(witness), slots, std::move(*shape), options,
                 stats ? *stats : unused);
   if (!prover.run()) return fail(ErrorCode::kCancelled, "cancelled");

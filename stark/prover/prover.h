@@ -31,6 +31,7 @@ struct ProverStats {
   std::vector<StageTime> stages;
   uint64_t committed_cells = 0;  // trace cells of main, aux and quotient trees, salt not counted
   uint64_t committed_bytes = 0;  // of those cells: trace and LDE
+  uint64_t nonce_hashes = 0;     // that all nonces are expected to take
 };
 
 /// The statement that prove() proves: the witness's publics and the roots of the shared trees.

@@ -10,6 +10,7 @@
 
 #include "stark/hash/blake3_kernels.h"
 #include "stark/poly/lde.h"
+#include "stark/protocol/shape.h"
 
 namespace zkvm::stark {
 namespace {
@@ -61,12 +62,28 @@ double hashed_word() {
   return ns / (static_cast<double>(16 * kCount * kLanes) * parts);
 }
 
+/// A hash of a nonce.
+double nonce_hash() {
+  constexpr uint64_t kCount = 1 << 13;
+  const int parts = threads();
+  const Digest state{};
+  const double ns = least_ns([&] {
+    tbb::parallel_for(0, parts, [&](int i) {
+      // No nonce here has so many zeros.
+      (void)blake3_kernels().grind(state.data(), kMaxGrind, kCount * static_cast<uint64_t>(i),
+                                   kCount);
+    });
+  });
+  return ns / (static_cast<double>(kCount) * parts);
+}
+
 }  // namespace
 
 std::map<std::string, double> measure_stage_floors(unsigned log_blowup) {
   const double extended = extended_cell(log_blowup);
   return {{"extend main", extended},
           {"extend aux", extended},
+          {"proof of work", nonce_hash()},
           {"hash rows", hashed_word() * (1u << log_blowup)}};  // words of a trace cell
 }
 

@@ -8,7 +8,6 @@
 
 #include "stark/hash/merkle_proof.h"
 #include "stark/protocol/proof.h"
-#include "stark/protocol/soundness.h"
 
 namespace zkvm::stark::machine {
 namespace {
@@ -30,18 +29,18 @@ size_t segments_of(std::span<const SegmentShape> shapes) {
   return count;
 }
 
-/// The fewest queries at a given rate, with stacks of a given height.
+/// The fewest queries at a given rate, with stacks of a given height, in one regime.
 Result<ExecutionParams> params_for(std::span<const SegmentShape> shapes, const Params& wish,
-                                   double security_bits) {
+                                   double security_bits, Regime regime) {
   const double bits = security_bits + std::log2(static_cast<double>(segments_of(shapes)));
-  ExecutionParams common{wish, 0};
+  ExecutionParams common{wish, 0, regime};
   // Least fixed point: starts at 1 query; a round can only raise queries and rate, so it ends.
   for (;;) {
     common.params.queries = 1;
     common.params.grind_round = 0;
     for (const SegmentShape& segment : shapes) {
       const auto chosen = choose_params(segment.key, segment.tables, segment.publics, wish, bits,
-                                        common.least_rate);
+                                        common.least_rate, regime);
       if (!chosen) return propagate(chosen);
       common.params.queries = std::max(common.params.queries, chosen->queries);
       common.params.grind_round = std::max(common.params.grind_round, chosen->grind_round);
@@ -53,19 +52,30 @@ Result<ExecutionParams> params_for(std::span<const SegmentShape> shapes, const P
   }
 }
 
-/// The same parameters, weighed.
-Result<ExecutionParams> weigh(std::span<const SegmentShape> shapes, const ExecutionParams& params,
-                              const Weights& weights) {
-  ExecutionParams out{params.params, params.least_rate};
+/// Times as in Weights, in nanoseconds.
+constexpr double kPointTime = 250, kCellTime = 20, kHashTime = 7.5;
+constexpr double kMostNonceTime = 15e6, kMostNoncePart = 0.05;
+
+struct Weighed {
+  double weight = 0;
+  bool quick = true;  // the nonces
+};
+
+Result<Weighed> weigh(std::span<const SegmentShape> shapes, const Params& params,
+                      const Weights& weights) {
+  Weighed out;
   for (const SegmentShape& segment : shapes) {
-    const auto shape = make_shape(segment.key, params.params, segment.tables);
+    const auto shape = make_shape(segment.key, params, segment.tables);
     if (!shape) return propagate(shape);
     const double points = std::exp2(shape->log_domain());
-    const double cells =
-        static_cast<double>(segment.cells) * std::exp2(params.params.log_blowup - 1);
+    const double cells = static_cast<double>(segment.cells) * std::exp2(params.log_blowup - 1);
+    const auto hashes = static_cast<double>(shape->expected_hashes());
     out.weight += static_cast<double>(segment.count) *
                   (static_cast<double>(estimate_proof_bytes(*shape)) +
-                   weights.bytes_per_point * points + weights.bytes_per_cell * cells);
+                   weights.bytes_per_point * points + weights.bytes_per_cell * cells +
+                   weights.bytes_per_hash * hashes);
+    const double time = kPointTime * points + kCellTime * cells;
+    out.quick &= kHashTime * hashes <= std::max(kMostNonceTime, kMostNoncePart * time);
   }
   return out;
 }
@@ -74,31 +84,50 @@ Result<ExecutionParams> weigh(std::span<const SegmentShape> shapes, const Execut
 
 Result<ExecutionParams> choose_params_at_rate(std::span<const SegmentShape> shapes,
                                               const Params& wish, double security_bits,
-                                              const Weights& weights) {
+                                              const Weights& weights, Regime widest) {
   ZK_CHECK(wish.log_blowup > 0);
-  const auto best_with = [&](uint8_t log_stack) -> Result<ExecutionParams> {
-    Params with = wish;
-    with.log_stack = log_stack;
-    const auto params = params_for(shapes, with, security_bits);
-    if (!params) return propagate(params);
-    return weigh(shapes, *params, weights);
+  const Regime regime = std::min(widest, widest_regime(segments_of(shapes)));
+  const auto with = [&](const Params& params) {
+    return params_for(shapes, params, security_bits, regime);
   };
-  const auto without = best_with(0);
-  if (!without) return without;
+  auto best = with(wish);
+  if (!best) return best;
+  const auto first = weigh(shapes, best->params, weights);
+  if (!first) return propagate(first);
+  best->weight = first->weight;
+
   // All proofs have one form, so the tallest table's domain limits the stacks.
   unsigned tallest = 0;
   for (const SegmentShape& segment : shapes)
     tallest = std::max<unsigned>(tallest, segment.tables[0].log_height);
-  ExecutionParams best = *without;
-  for (ExecutionParams next = best;
-       next.params.log_stack < kMaxLogStack &&
-       tallest + wish.log_blowup + next.params.log_stack < Fp::kTwoAdicity;) {
-    ++next.params.log_stack;  // queries differ by a few at most
+  Params next = best->params;
+  while (next.log_stack < kMaxLogStack &&
+         tallest + wish.log_blowup + next.log_stack < Fp::kTwoAdicity) {
+    ++next.log_stack;  // queries differ by a few at most
     const auto weighed = weigh(shapes, next, weights);
-    if (!weighed || weighed->weight >= best.weight) break;
-    best = *weighed;
+    if (!weighed || weighed->weight >= best->weight) break;
+    best->weight = weighed->weight;
+    best->params.log_stack = next.log_stack;
   }
-  return best.params.log_stack == 0 ? without : best_with(best.params.log_stack);
+
+  // Work before the queries instead of some of them.
+  next = wish;
+  next.log_stack = best->params.log_stack;
+  best = with(next);
+  if (!best) return best;
+  const auto stacked = weigh(shapes, best->params, weights);
+  if (!stacked) return propagate(stacked);
+  best->weight = stacked->weight;
+  while (next.grind_query < kMaxGrind) {
+    ++next.grind_query;
+    const auto ground = with(next);
+    if (!ground) break;
+    const auto weighed = weigh(shapes, ground->params, weights);
+    if (!weighed || !weighed->quick || weighed->weight >= best->weight) break;
+    best = ground;
+    best->weight = weighed->weight;
+  }
+  return best;
 }
 
 uint64_t estimate_proof_bytes(const Shape& shape) {

@@ -14,6 +14,7 @@
 #include "stark/protocol/error.h"
 #include "stark/protocol/key.h"
 #include "stark/protocol/shape.h"
+#include "stark/protocol/soundness.h"
 
 namespace zkvm::stark::machine {
 
@@ -28,28 +29,32 @@ struct SegmentShape {
 
 /// What time weighs in bytes of receipt, for what is not asked for. Measured on two cores: a quarter
 /// of a microsecond a point of the common domain, which has leaves and nodes of its own to hash and a
-/// place in the batch; 20 ns a committed cell for each doubling of the domain. So with these numbers a
-/// megabyte weighs two seconds of points, or six of cells.
+/// place in the batch; 20 ns a committed cell for each doubling of the domain; 7.5 ns a hash of a nonce.
+/// So with these numbers a megabyte weighs two seconds of points, or six of cells and of nonces.
 struct Weights {
   double bytes_per_point = 1.0 / 8;
   double bytes_per_cell = 1.0 / 320;
+  double bytes_per_hash = 1.0 / 800;
   uint8_t lowest_rate = 2;  // the lowest rate that may be chosen, as log2 of the blowup
 };
 
 struct ExecutionParams {
   Params params;
   double least_rate;  // the greatest rate of all segments: VerifyOptions::least_rate
+  Regime regime = Regime::kUnique;  // in which they are enough
   double weight = 0;  // of all proofs: bytes, and time as bytes
 };
 
 /// The fewest queries and the least work with which every one of the segments has
 /// security_bits + log2(segments) bits, at their common rate. `wish`: as for choose_params; but
-/// log_stack is the best one by these weights. REQUIRES: shapes is not empty, wish.log_blowup > 0.
+/// log_stack and grind_query, from the wished one on, are the best ones by these weights: all nonces are
+/// expected within 15 ms, or 5 % of the proof's time. Several segments are judged in unique decoding,
+/// one in the widest regime. REQUIRES: shapes is not empty, wish.log_blowup > 0.
 /// Errors: those of choose_params.
 [[nodiscard]] Result<ExecutionParams> choose_params_at_rate(std::span<const SegmentShape> shapes,
                                                             const Params& wish,
                                                             double security_bits,
-                                                            const Weights& weights);
+                                                            const Weights& weights, Regime widest);
 
 /// The same at the best rate by these weights where wish.log_blowup is 0: a table's heights depend on
 /// the rate, so shapes_for(log_blowup), Result<std::vector<SegmentShape>>, makes those for a rate. They
@@ -57,7 +62,8 @@ struct ExecutionParams {
 template <std::invocable<uint8_t> ShapesFor>
 [[nodiscard]] Result<ExecutionParams> choose_execution_params(ShapesFor shapes_for, Params wish,
                                                               double security_bits,
-                                                              const Weights& weights = {}) {
+                                                              const Weights& weights = {},
+                                                              Regime widest = Regime::kJohnson) {
   const bool any = wish.log_blowup == 0;
   const uint8_t first = any ? uint8_t{1} : wish.log_blowup;
   const uint8_t last = any ? std::max(weights.lowest_rate, first) : first;
@@ -67,7 +73,7 @@ template <std::invocable<uint8_t> ShapesFor>
     if (rate == 2 && rate != first) shapes = shapes_for(rate);  // lower ones want the same heights
     wish.log_blowup = rate;
     Result<ExecutionParams> chosen =
-        shapes ? choose_params_at_rate(*shapes, wish, security_bits, weights)
+        shapes ? choose_params_at_rate(*shapes, wish, security_bits, weights, widest)
                : Result<ExecutionParams>(propagate(shapes));
     if (!best || (chosen && (!*best || chosen->weight <= (*best)->weight)))
       best = std::move(chosen);

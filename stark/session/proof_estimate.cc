@@ -336,7 +336,8 @@ Result<ProofEstimate> estimate_in_segments(const vm::Program& program, const Lay
   Params wish;
   wish.log_blowup = options.log_blowup;
   const auto chosen =
-      choose_execution_params(shapes_for, wish, options.security_bits, options.weights);
+      choose_execution_params(shapes_for, wish, options.security_bits, options.weights,
+                              options.widest);
   if (!chosen) return tl::unexpected<Error>(chosen.error());
   out.params = chosen->params;
   MemoryUse memory{.segments = out.segments,

@@ -228,7 +228,8 @@ Result<void> Session::choose_params(Excess& excess) {
       if (auto ok = make(params_.log_blowup); !ok) return propagate(ok);
     } else {
       const auto common =
-          choose_execution_params(make, wish, options_.security_bits, options_.weights);
+          choose_execution_params(make, wish, options_.security_bits, options_.weights,
+                                  options_.widest);
       // Many segments at rate 1/2 may be out of reach: then shorter ones, at the lower rate.
       if (!common) return tl::unexpected<Error>(too_large ? *too_large : common.error());
       params_ = common->params;

@@ -52,6 +52,7 @@ struct SessionOptions {
   uint8_t log_blowup = 1;       // 1 to the image's; 0: the best by the weights
   Weights weights = {};         // of choose_execution_params
   double security_bits = kDefaultSecurityBits;  // of the whole execution
+  Regime widest = Regime::kJohnson;             // in which it may have them
   bool zk = true;
   std::optional<Params> params = {};    // tests only: instead of those that give security_bits
   std::optional<WideForms> forms = {};  // tests only: instead of the cheapest ones

@@ -56,7 +56,7 @@ Result<FriChallenges> replay_fri(const Shape& shape, const Proof& proof, Transcr
       if (!transcript.check_grind("grind", shape.params.grind_round, proof.layers[i].nonce))
         return fail(ErrorCode::kNonce, fmt::format("fri: layer {}: the nonce lacks its {} bits", i,
                                                    shape.params.grind_round));
-      out.beta.push_back(transcript.squeeze("fold"));
+      out.beta.push_back(squeeze_fold(transcript, shape.layers[i].log_arity));
     }
     transcript.absorb("final", std::span<const Fp5>(proof.final_polynomial));
   }
@@ -68,21 +68,34 @@ Result<FriChallenges> replay_fri(const Shape& shape, const Proof& proof, Transcr
   return out;
 }
 
-Fp5 fold_fibre(std::span<const Fp5> fibre, Fp y_inverse, const Fp5& beta) {
-  // By halves: F(X) = E(X^2) + X O(X^2), and 2 (E + beta O) = F(y) + F(-y) + beta/y (F(y) - F(-y));
-  // then by beta^2, beta^4. The halves are taken of the result.
-  Fp5 values[8];
+Fp5 FoldChallenges::weight(size_t u) const {
+  Fp5 out = Fp5::from(Fp::one());
+  for (size_t i = 0; i < beta.size(); ++i)
+    if (u >> i & 1) out *= beta[i];
+  return out;
+}
+
+FoldChallenges squeeze_fold(Transcript& transcript, unsigned log_arity) {
+  FoldChallenges out;
+  transcript.squeeze("fold", std::span(out.beta).first(log_arity));
+  return out;
+}
+
+Fp5 fold_fibre(std::span<const Fp5> fibre, Fp y_inverse, const FoldChallenges& beta) {
+  // By halves: F(X) = E(X^2) + X O(X^2), and 2 (E + beta O) = F(y) + F(-y) + beta/y (F(y) - F(-y)).
+  // The halves are taken of the result.
+  Fp5 values[1 << kMaxLogArity];
   std::ranges::copy(fibre, values);
-  Fp5 factor = beta * y_inverse;
   Fp scale = Fp::one();
-  for (size_t half = fibre.size() / 2; half > 0; half /= 2) {
+  size_t halving = 0;
+  for (size_t half = fibre.size() / 2; half > 0; half /= 2, ++halving) {
     const Fp step = inverse_point(static_cast<unsigned>(std::bit_width(half)), 1);
-    Fp5 at = factor;  // beta/(y w^j)
+    Fp5 at = beta.beta[halving] * y_inverse;  // beta/(y w^j)
     for (size_t j = 0; j < half; ++j) {
       values[j] = values[j] + values[j + half] + at * (values[j] - values[j + half]);
       at *= step;
     }
-    factor *= factor;
+    y_inverse *= y_inverse;
     scale *= kHalf;
   }
   return values[0] * scale;
@@ -113,7 +126,7 @@ Result<void> check_queries(const Shape& shape, const FriChallenges& challenges,
     }
     values.resize(leaves.size());
     for (size_t k = 0; k < leaves.size(); ++k) {
-      Fp5 fibre[8];
+      Fp5 fibre[1 << kMaxLogArity];
       for (size_t j = 0; j < layer.parts(); ++j) fibre[j] = element(k, j);
       values[k] = fold_fibre({fibre, layer.parts()}, inverse_point(layer.log_size, leaves[k]),
                              challenges.beta[i]);

@@ -2,6 +2,7 @@
 // Protocol: stark/doc/protocol.md section 10.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -14,8 +15,20 @@
 
 namespace zkvm::stark {
 
+/// One challenge for each halving of a fold: F(X) = E(X^2) + X O(X^2) becomes E + beta[0] O, and this
+/// is halved by beta[1] ..
+struct FoldChallenges {
+  std::array<Fp5, kMaxLogArity> beta;
+
+  /// Of part u of F(X) = sum_u X^u G_u(X^a): the product of the challenges of u's bits.
+  [[nodiscard]] Fp5 weight(size_t u) const;
+};
+
+/// Draws those of a fold by 2^log_arity. REQUIRES: log_arity <= kMaxLogArity.
+[[nodiscard]] FoldChallenges squeeze_fold(Transcript& transcript, unsigned log_arity);
+
 struct FriChallenges {
-  std::vector<Fp5> beta;          // per layer
+  std::vector<FoldChallenges> beta;  // per layer
   std::vector<uint32_t> indices;  // of the queries, in the order drawn, below the common domain
 };
 
@@ -24,8 +37,8 @@ struct FriChallenges {
                                                Transcript& transcript);
 
 /// The value at y^a of the fold by beta of a polynomial whose values at y w^j, w = root(log a), are
-/// `fibre` (a = 2^log_arity <= 8 of them): sum_u beta^u G_u(y^a). `y_inverse` = 1/y.
-[[nodiscard]] Fp5 fold_fibre(std::span<const Fp5> fibre, Fp y_inverse, const Fp5& beta);
+/// `fibre` (a = 2^log_arity <= 8 of them): sum_u weight(u) G_u(y^a). `y_inverse` = 1/y.
+[[nodiscard]] Fp5 fold_fibre(std::span<const Fp5> fibre, Fp y_inverse, const FoldChallenges& beta);
 
 /// Every query from the batch codeword to the final polynomial.
 /// `batch`: its values at the distinct indices, ascending. `layer_rows[i]`: rows of layer i at the

@@ -155,11 +155,12 @@ Result<Verified> verify(const VerifyingKey& key, const Statement& statement,
   if (auto ok = check_statement(key, *shape, statement); !ok) return propagate(ok);
 
   // Soundness.
-  Soundness proven =
-      soundness(*shape, key.tuple_width, statement.publics.size(), options.least_rate);
+  Soundness proven = soundness_for(options.security_bits, options.widest, *shape, key.tuple_width,
+                                   statement.publics.size(), options.least_rate);
   if (!(proven.bits >= options.security_bits))
-    return fail(ErrorCode::kSecurity, fmt::format("security: expected {:.2f} bits, found {:.2f}",
-                                                  options.security_bits, proven.bits));
+    return fail(ErrorCode::kSecurity,
+                fmt::format("security: expected {:.2f} bits, found {:.2f} ({})",
+                            options.security_bits, proven.bits, name(proven.regime)));
   if (auto ok = check_multiplicities(*shape, statement); !ok) return propagate(ok);
 
   // Transcript.

@@ -17,6 +17,7 @@ namespace zkvm::stark {
 struct VerifyOptions {
   double security_bits = kDefaultSecurityBits;  // the least that is accepted
   double least_rate = 0;                        // of soundness(): for proofs that share a tree
+  Regime widest = Regime::kJohnson;             // in which it may have them; kUnique: in that alone
   TranscriptLog* log = nullptr;                 // sees every message
 };
 

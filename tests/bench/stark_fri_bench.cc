@@ -134,7 +134,8 @@ Codeword line(unsigned log_size) {
 
 void BM_FriFolds(benchmark::State& state) {  // without trees
   const Codeword codeword = line(kLogRows + 1);
-  const Fp5 beta = Words().element();
+  Words words;
+  const FoldChallenges beta{{words.element(), words.element(), words.element()}};
   run(state, static_cast<double>(codeword.size()), [&] {
     Codeword folded = fold(codeword, 3, beta);
     while (folded.log_size() > 8) folded = fold(folded, 3, beta);

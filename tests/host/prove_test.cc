@@ -84,6 +84,28 @@ TEST(Prove, DefaultSecurityIs128Bits) {
   EXPECT_TRUE(verify(proved->receipt, guest_id()));
 }
 
+// Of one segment; the same proof has fewer bits in unique decoding, and a verifier may ask for that.
+TEST(Prove, TheJohnsonRegimeIsShorterAndRefusable) {
+  const Proved johnson = prove(guest(), bytes(words({0}))).value();
+  EXPECT_EQ(johnson.regime, Regime::kJohnson);
+  const auto verified = verify(johnson.receipt, guest_id());
+  ASSERT_TRUE(verified) << verified.error().message;
+  EXPECT_EQ(verified->regime, Regime::kJohnson);
+  const auto refused = verify(johnson.receipt, guest_id(), {.regime = Regime::kUnique});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kInsecure);
+  EXPECT_THAT(refused.error().message, HasSubstr("(unique decoding)"));
+  // With less asked for, unique decoding is enough, and is what is reported.
+  EXPECT_EQ(verify(johnson.receipt, guest_id(), {.security_bits = 80})->regime, Regime::kUnique);
+
+  const Proved unique = prove(guest(), bytes(words({0})), {.regime = Regime::kUnique}).value();
+  EXPECT_EQ(unique.regime, Regime::kUnique);
+  EXPECT_EQ(unique.image_id, johnson.image_id);
+  EXPECT_EQ(verify(unique.receipt, guest_id())->regime, Regime::kUnique);
+  EXPECT_TRUE(verify(unique.receipt, guest_id(), {.regime = Regime::kUnique}));
+  EXPECT_LT(johnson.receipt.size(), unique.receipt.size() * 4 / 5);
+}
+
 TEST(Prove, RatesShareAnImageIdAndQuarterIsShorter) {
   const auto receipt = [](Rate rate) {
     const Proved proved = prove(guest(), bytes(words({0})), {.rate = rate}).value();
@@ -166,6 +188,8 @@ TEST(Prove, SegmentsAreOneReceipt) {
       verify(proved->receipt, guest_id(), {.security_bits = kQuick});
   ASSERT_TRUE(verified) << verified.error().message;
   EXPECT_EQ(verified->segments, proved->segments);
+  EXPECT_EQ(verified->regime, Regime::kUnique);  // they share trees
+  EXPECT_EQ(proved->regime, Regime::kUnique);
   EXPECT_EQ(verified->journal.size(), 20000u);
 }
 
@@ -344,6 +368,9 @@ TEST(ProveCommand, JsonHasTheKeys) {
   EXPECT_EQ(object["receipt_bytes"], read_text(folder / "receipt").size());
   EXPECT_EQ(object["segments"], 1);
   EXPECT_GE(object["security_bits"], kQuick);
+  EXPECT_EQ(object["regime"], "unique decoding");  // enough for so few bits
+  EXPECT_GT(object["nonces"]["expected_hashes"], 0);
+  EXPECT_LT(object["nonces"]["expected_seconds"], 0.1);
   EXPECT_EQ(object["journal"], "01020304");
   EXPECT_EQ(object["image_id"], parsed(zkvm({"id", kGuest, "--json"}))["image_id"]);
   EXPECT_FALSE(object["stages"].empty());
@@ -355,7 +382,7 @@ TEST(ProveCommand, JsonHasTheKeys) {
     EXPECT_GT(stage["floor_ns"], 0.01);
     EXPECT_LT(stage["floor_ns"], 1000);
   }
-  EXPECT_THAT(floors, UnorderedElementsAre("extend main", "extend aux", "hash rows"));
+  EXPECT_THAT(floors, UnorderedElementsAre("extend main", "extend aux", "hash rows", "proof of work"));
   uint64_t rows = 0;
   for (const Json& chip : object["chips"]) {
     EXPECT_LE(chip["rows"], chip["padded"]);

@@ -132,6 +132,29 @@ TEST(Verify, TooFewBitsAreRefused) {
   EXPECT_THAT(result.error().message, HasSubstr("expected 102.00 bits"));
 }
 
+// Segments share trees, whose roots are one polynomial each in unique decoding only.
+TEST(Verify, SeveralSegmentsAreJudgedInUniqueDecoding) {
+  for (const size_t segments : {size_t{1}, size_t{2}}) {
+    auto receipt = sample(segments);
+    receipt.image.log_blowup = 2;
+    for (auto& segment : receipt.segments) {
+      segment.params = {.log_blowup = 2, .queries = 130, .grind_query = 20, .grind_round = 12};
+      segment.tables = {{0, 14}};
+    }
+    const Bytes bytes = receipt.bytes();
+    const auto parsed = parse_receipt(bytes).value();
+    const Outline outlined = outline(receipt.image, parsed).value();
+    EXPECT_EQ(check_security(receipt.image, parsed, outlined, 128).has_value(), segments == 1);
+    EXPECT_FALSE(check_security(receipt.image, parsed, outlined, 128, stark::Regime::kUnique));
+    EXPECT_TRUE(check_security(receipt.image, parsed, outlined, 100, stark::Regime::kUnique));
+    // The one goes on to the proof, which is none; the others do not.
+    EXPECT_EQ(verify(bytes, receipt.id()).error().code,
+              segments == 1 ? ErrorCode::kInvalidReceipt : ErrorCode::kInsecure);
+    EXPECT_EQ(verify(bytes, receipt.id(), {.regime = Regime::kUnique}).error().code,
+              ErrorCode::kInsecure);
+  }
+}
+
 TEST(Verify, NotANumberOfBitsIsRefused) {
   const auto receipt = sample();
   const auto result = verify(receipt.bytes(), receipt.id(), {.security_bits = std::nan("")});
@@ -154,7 +177,7 @@ TEST(Verify, OneRateForAllSegments) {
     const auto shape =
         make_shape(task.circuit.key(), receipt.segments[i].params, outlined->tables[i]);
     alone[i] = soundness(shape.value(), task.circuit.key().tuple_width, 0);
-    together[i] = segment_soundness(*outlined, task.circuit.key(), parsed, i);
+    together[i] = segment_soundness(*outlined, task.circuit.key(), parsed, i, 129);
     EXPECT_EQ(together[i].rho, outlined->rate);
   }
   EXPECT_LT(alone[0].rho, alone[1].rho);
@@ -198,7 +221,7 @@ TEST(Verify, AnOutlineIsThatOfTheSegmentsOwnKeys) {
     const size_t publics = task.statement.publics.size();
     rate = std::max(rate, soundness(*shape, key.tuple_width, publics).rho);
     const auto own = soundness(*shape, key.tuple_width, publics, outlined.rate);
-    EXPECT_EQ(to_string(segment_soundness(outlined, key, parsed, i)), to_string(own));
+    EXPECT_EQ(to_string(segment_soundness(outlined, key, parsed, i, 128)), to_string(own));
     least = std::min(least, own.bits);
   }
   EXPECT_EQ(outlined.rate, rate);

@@ -76,7 +76,8 @@ Made make(toys::Toy& toy, const Params& params, const std::string& name, uint8_t
   return {name, prover.key().serialise(), prover.statement(), prover.prove()};
 }
 
-/// Valid, and refused at a level just above what the proof has: both calculators agree.
+/// Valid, in unique decoding and then in the Johnson regime, and refused at a level just above what the
+/// proof has: both calculators agree.
 Verified add_honest(CaseWriter& out, const Made& made) {
   const auto key = VerifyingKey::parse(made.key);
   const auto verified = check(*key, made.statement, made.proof);
@@ -85,8 +86,17 @@ Verified add_honest(CaseWriter& out, const Made& made) {
   const double bits = verified->soundness.bits;
   out.add(made.name, made.key, made.statement, made.proof.serialise());
   out.add(made.name + ", level met", made.key, made.statement, made.proof.serialise(), bits - 1e-6);
-  out.add(made.name + ", level missed", made.key, made.statement, made.proof.serialise(),
+  out.add(made.name + ", next level", made.key, made.statement, made.proof.serialise(),
           bits + 1e-6);
+  const auto johnson = verify(*key, made.statement, made.proof.serialise(),
+                              {.security_bits = bits + 1e-6});
+  if (!johnson) return *verified;
+  ZK_CHECK(johnson->soundness.regime == Regime::kJohnson);
+  const double most = johnson->soundness.bits;
+  out.add(made.name + ", level met in the Johnson regime", made.key, made.statement,
+          made.proof.serialise(), most - 1e-6);
+  out.add(made.name + ", level missed", made.key, made.statement, made.proof.serialise(),
+          most + 1e-6);
   return *verified;
 }
 
@@ -321,7 +331,7 @@ void add_many_terms(CaseWriter& out) {
         {1, Interaction::Kind::kAnswer, 0, all, std::vector<AffineForm>(kMaxTupleWidth, all)});
   ByteWriter proof;
   proof.put_text("ZKPF");
-  proof.put(uint32_t{3});
+  proof.put(uint32_t{4});
   proof.put_bytes(few_queries(false).serialise());
   proof.put_bytes(serialise(std::vector<TableSpec>(kTables, {0, 10})));
   proof.put_bytes(Bytes(size_t{kTables} * 20 * (kColumns + 5 * kInteractions / 2)));

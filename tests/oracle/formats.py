@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from field import DEGREE, P, E, from_wire, to_wire
 
-KEY_VERSION, PROOF_VERSION = 3, 3
+KEY_VERSION, PROOF_VERSION = 3, 4
 FREE_HEIGHT = 255
 MAX_LOG_HEIGHT = 22
 MAX_DEGREE = 3

@@ -18,7 +18,7 @@ from math import log2
 
 from blake3 import blake3
 from formats import Public, Reader, Refused, chip_bytes, key_bytes, make_statement, parse_key, read_params, require
-from shape import soundness
+from shape import JOHNSON, UNIQUE, bits_of, soundness
 from verify import open_proof, verify
 
 MAX_JOURNAL_WORDS = 1 << 24
@@ -342,8 +342,8 @@ def params_of(proof):
     return read_params(Reader(proof, "proof"))
 
 
-def verify_receipt(machine, data, image_id, security=128.0):
-    """`machine`: parse_key's, of the machine's key; `data`, `image_id`: bytes. Raises Refused with a code of host/error.h
+def verify_receipt(machine, data, image_id, security=128.0, widest=JOHNSON):
+    """`machine`: parse_key's, of the machine's key; `data`, `image_id`: bytes; `widest`: of soundness. Raises Refused with a code of host/error.h
     or returns (receipt, proven bits)."""
     with reasons("MalformedReceipt"):
         receipt = parse_receipt(data)
@@ -366,14 +366,16 @@ def verify_receipt(machine, data, image_id, security=128.0):
         tasks.append((key, shape, segment_statement(image, receipt, index)))
 
     extra = log2(len(receipt.segments))
+    if len(receipt.segments) > 1:
+        widest = UNIQUE
     for index, task in enumerate(tasks):
-        found = min(bits for _, bits in soundness(*task, rate))
+        found = bits_of(soundness(*task, rate, security + extra, widest))
         require(found >= security + extra, "Insecure", f"segment {index}: expected {security + extra} bits, found {found}")
     bits = []
     for (key, _, statement), segment in zip(tasks, receipt.segments):
         with reasons():
-            rounds = verify(key, statement, segment.proof, security + extra, rate)
-        bits.append(min(found for _, found in rounds))
+            rounds = verify(key, statement, segment.proof, security + extra, rate, widest)
+        bits.append(bits_of(rounds))
     return receipt, min(bits) - extra
 
 
@@ -383,6 +385,7 @@ def main():
     parser.add_argument("receipt")
     parser.add_argument("image_id", type=bytes.fromhex)
     parser.add_argument("--security", type=float, default=128.0, metavar="BITS")
+    parser.add_argument("--regime", choices=[UNIQUE, JOHNSON], default=JOHNSON, help="the widest that is accepted")
     arguments = parser.parse_args()
     try:
         files = []
@@ -393,7 +396,8 @@ def main():
         print(error, file=sys.stderr)
         return 2
     try:
-        receipt, bits = verify_receipt(parse_key(files[0]), files[1], arguments.image_id, arguments.security)
+        receipt, bits = verify_receipt(parse_key(files[0]), files[1], arguments.image_id, arguments.security,
+                                       arguments.regime)
     except Refused as refused:
         print(f"invalid: {refused}")
         return 1

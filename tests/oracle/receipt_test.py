@@ -28,11 +28,11 @@ def remember():
     original_verify, original_parse = receipt.verify, receipt.parse_key
     verdicts = {}
 
-    def verify(key, statement, proof, security, rate):
-        case = (key.bytes, statement.bytes, proof, security, rate)
+    def verify(key, statement, proof, security, rate, widest):
+        case = (key.bytes, statement.bytes, proof, security, rate, widest)
         if case not in verdicts:
             try:
-                verdicts[case] = original_verify(key, statement, proof, security, rate), None
+                verdicts[case] = original_verify(key, statement, proof, security, rate, widest), None
             except Refused as refused:
                 verdicts[case] = None, refused
         rounds, refused = verdicts[case]

@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass, field
 from itertools import groupby
-from math import log2
+from math import log2, sqrt
 
 from field import DEGREE, G, P, root
 from formats import FREE_HEIGHT, MAX_LOG_HEIGHT, SEND, AffineForm, require
@@ -13,6 +13,8 @@ SALT_STACKS = 5  # trees whose tallest group has fewer that hide a row are salte
 MAX_LOG_ROWS = 24
 MAX_NODES = 1 << 22  # of the expressions of all tables
 MAX_TERMS = 1 << 22  # of their affine forms, and one a form
+UNIQUE, JOHNSON = "unique", "johnson"  # regimes
+MAX_MULTIPLICITY = 4096  # m
 QUOTIENT_OPENED = 2 * DEGREE  # chunks a and b
 
 
@@ -285,30 +287,78 @@ def check_multiplicities(shape, statement):
         require(count < P, "Multiplicities", f"bus {bus}: up to {count} tuples")
 
 
-def soundness(key, shape, statement, least_rate=0):
-    """(round, bits) of every round; the proof has the least of them. `least_rate`: rho is taken no smaller."""
-    params, log_field = shape.params, 5 * log2(P)
-    rho = max(shape.rate, least_rate)
-    if rho >= 1:
-        return [("degree", 0.0)]
-    theta = (1 - rho) / 2
+@dataclass
+class Decoding:
+    """What the queries show: `agreement` alpha, `lists` L, and of a word of n points and polynomials of fewer than
+    `bound` coefficients the `exceptions`."""
+    agreement: float
+    lists: float
+    exceptions: object
 
-    def gap(log_size):
-        return theta * 2**log_size + 1
+
+def unique_decoding(rho):
+    theta = (1 - rho) / 2
+    return Decoding(1 - theta, 1, lambda n, bound: theta * n + 1)
+
+
+def johnson_decoding(rho, m):
+    agreement = sqrt(rho) * (1 + 1 / (2 * m))
+
+    def exceptions(n, bound):
+        degree, t = max(bound - 1, 1), m + 1 / 2
+        mu, h = t / sqrt(degree / n), t * t / (3 * degree / n)
+        return ((2 * mu - 1) * h + (n - degree) / (agreement * n - degree) * (h + mu + 4 * degree * mu * h)
+                + (n - degree - 1) * mu)
+
+    return Decoding(agreement, (agreement - rho) / (agreement**2 - rho), exceptions)
+
+
+def soundness_with(decoding, key, shape, statement, rho):
+    params, log_field = shape.params, 5 * log2(P)
+    rate = shape.final_bound / 2**shape.log_final_size
+
+    def exceptions(log_size):
+        return decoding.exceptions(2**log_size, rate * 2**log_size)
 
     interactions = len(statement.publics) + sum(len(g.interactions) * g.height for g in shape.groups)
     bound = rho * 2**(shape.groups[0].log_height + params.log_blowup)
+    among = log_field - log2(decoding.lists)
     rounds = []
     if shape.late:
         degree = sum(table.chip.late_degree * g.height for g in shape.groups for table in g.tables)
-        rounds.append(("late", log_field - log2(degree) + params.grind_round))
+        rounds.append(("late", among - log2(degree) + params.grind_round))
     rounds += [
-        ("logup", log_field - log2(max(1, interactions) * (key.tuple_width + 2)) + params.grind_round),
-        ("alpha", log_field - log2(sum(g.constraints for g in shape.groups))),
-        ("zeta", log2(P**5 - P) - log2(3 * (bound + 1) + bound - 1) + params.grind_round),
-        ("batch", log_field - log2(gap(shape.log_domain)) + params.grind_round)]
+        ("logup", among - log2(max(1, interactions) * (key.tuple_width + 2)) + params.grind_round),
+        ("alpha", among - log2(sum(g.constraints for g in shape.groups))),
+        ("zeta", log2(P**5 - P) - log2(decoding.lists) - log2(3 * (bound + 1) + bound - 1) + params.grind_round),
+        ("batch", log_field - log2(exceptions(shape.log_domain)) + params.grind_round)]
     for i, layer in enumerate(shape.layers):
-        error = (2**layer.log_arity - 1) * max(gap(layer.log_size), 2**layer.log_rows)
-        rounds.append((f"fold {i}", log_field - log2(error) + params.grind_round))
-    rounds.append(("queries", -params.queries * log2(1 - theta) + params.grind_query))
+        rounds.append((f"fold {i}", log_field - log2(layer.log_arity * exceptions(layer.log_rows)) + params.grind_round))
+    rounds.append(("queries", -params.queries * log2(decoding.agreement) + params.grind_query))
     return rounds
+
+
+def bits_of(rounds):
+    return min(bits for _, bits in rounds)
+
+
+def soundness(key, shape, statement, least_rate=0, needed=0, widest=JOHNSON):
+    """(round, bits) of every round; the proof has the least of them. `least_rate`: rho is taken no smaller. In unique
+    decoding if that has the bits `needed` or `widest` is UNIQUE, else in the Johnson regime with the best m."""
+    rho = max(shape.rate, least_rate)
+    if rho >= 1:
+        return [("degree", 0.0)]
+    unique = soundness_with(unique_decoding(rho), key, shape, statement, rho)
+    shared = any(tree.kind == "shared" for tree in shape.trees)
+    if bits_of(unique) >= needed or widest == UNIQUE or shared or shape.final_bound < 2:
+        return unique
+    best = unique
+    for m in range(3, MAX_MULTIPLICITY + 1):
+        if sqrt(rho) * (1 + 1 / (2 * m)) > 1:
+            return best
+        found = soundness_with(johnson_decoding(rho, m), key, shape, statement, rho)
+        if bits_of(found) > bits_of(best):
+            best = found
+        elif found[-1][1] > bits_of(found):  # more m only take bits from the round that has least
+            break
+    return best

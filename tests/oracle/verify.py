@@ -2,7 +2,7 @@
 """A second verifier, written from stark/doc/protocol.md, format.md and soundness.md alone: scalar, in the order of the
 protocol's section 11. Standard library only.
 
-    verify.py KEY STATEMENT PROOF [--security BITS]
+    verify.py KEY STATEMENT PROOF [--security BITS] [--regime unique|johnson]
 
 Exit status 0: valid. 1: invalid; the reason is printed, its first word is its type (stark/protocol/error.h). 2: a file cannot be read.
 """
@@ -17,7 +17,7 @@ from blake3 import blake3, node_hashes, row_hashes
 from field import DEGREE, E, P, ONE, ZERO, evaluate, from_wire, join, powers, root, weighted_sum
 from formats import (ADD, COLUMN, CONST, LATE, MAX_POWER, NEXT, SUB, Reader, Refused, parse_key, parse_statement, read_head,
                      read_params, read_tables, require)
-from shape import check_multiplicities, check_statement, make_shape, soundness
+from shape import JOHNSON, UNIQUE, bits_of, check_multiplicities, check_statement, make_shape, soundness
 from transcript import Transcript
 
 
@@ -50,15 +50,15 @@ def open_proof(key, proof):
     return Opening(reader, shape, table_bytes, head, HeadBytes(proof[start:reader.position], shape))
 
 
-def verify(key, statement, proof, security=128.0, least_rate=0):
-    """`key`: parse_key's; `statement`: parse_statement's; `proof`: bytes; `least_rate`: of soundness. Raises Refused, or
-    returns the rounds' bits."""
+def verify(key, statement, proof, security=128.0, least_rate=0, widest=JOHNSON):
+    """`key`: parse_key's; `statement`: parse_statement's; `proof`: bytes; `least_rate`, `widest`: of soundness. Raises
+    Refused, or returns the rounds' bits."""
     opening = open_proof(key, proof)
     shape, head = opening.shape, opening.head
     check_statement(key, shape, statement)
 
-    rounds = soundness(key, shape, statement, least_rate)
-    bits = min(bits for _, bits in rounds)
+    rounds = soundness(key, shape, statement, least_rate, security, widest)
+    bits = bits_of(rounds)
     require(bits >= security, "Security", f"expected {security} bits, found {bits:.2f}")
     check_multiplicities(shape, statement)
 
@@ -104,7 +104,7 @@ class Challenges:
     alpha: E
     zeta: E
     batch: list  # one per opened stack
-    folds: list  # beta, per layer
+    folds: list  # of each layer, one beta a halving
     indices: list
 
 
@@ -146,7 +146,7 @@ def replay(key, statement, opening, slot_roots):
             with transcript.scope(f"layer {i}"):
                 transcript.absorb("root", sent.root)
                 grind("grind", params.grind_round, sent.nonce)
-                folds += squeeze("fold", 1)
+                folds.append(squeeze("fold", layer.log_arity))
         transcript.absorb("final", head_bytes.final)
     grind("grind query", params.grind_query, head.query_nonce)
     indices = transcript.squeeze_indices("queries", shape.log_domain, params.queries)
@@ -353,15 +353,18 @@ def batch_at(shape, parts, trees, e):
     return value
 
 
-def fold(values, log_size, e, beta):
-    """F_(i+1) at index e, from F_i at the indices e + j n_i/2^t: sum of beta^u G_u, where
-    x^u G_u = 2^-t sum over j of root(t)^(-ju) F_i(x root(t)^j), x = root(log_size)^e."""
+def fold(values, log_size, e, betas):
+    """F_(i+1) at index e, from F_i at the indices e + j n_i/2^t: sum of b_u G_u, b_u the product of the betas of u's bits,
+    where x^u G_u = 2^-t sum over j of root(t)^(-ju) F_i(x root(t)^j), x = root(log_size)^e."""
     count = len(values)
     w, inverse_x = pow(root(count.bit_length() - 1), -1, P), pow(root(log_size), -e, P)
-    result, factor = ZERO, ONE.scale(pow(count, -1, P))
+    result = ZERO
     for u in range(count):
+        factor = ONE.scale(pow(count, -1, P) * pow(inverse_x, u, P) % P)
+        for bit, beta in enumerate(betas):
+            if u >> bit & 1:
+                factor = factor * beta
         result = result + factor * weighted_sum(values, [pow(w, j * u, P) for j in range(count)])
-        factor = (factor * beta).scale(inverse_x)
     return result
 
 
@@ -370,12 +373,12 @@ def check_queries(shape, head, opened, drawn, trees):
     columns, layers = trees[:len(shape.trees)], trees[len(shape.trees):]
     for e in sorted(set(drawn.indices)):
         value, code = batch_at(shape, parts, columns, e), "Deep"
-        for i, (layer, tree, beta) in enumerate(zip(shape.layers, layers, drawn.folds)):
+        for i, (layer, tree, betas) in enumerate(zip(shape.layers, layers, drawn.folds)):
             row, words = e % (1 << layer.log_rows), tree.row(e)
             fibre = [E.from_wire(words[j:j + DEGREE]) for j in range(0, len(words), DEGREE)]
             found = fibre[e % (1 << layer.log_size) >> layer.log_rows]
             require(found == value, code, f"query {e}: layer {i}: expected {value}, found {found}")
-            value, code = fold(fibre, layer.log_size, row, beta), "Fold"
+            value, code = fold(fibre, layer.log_size, row, betas), "Fold"
         found = evaluate(head.final, pow(root(shape.log_final_size), e, P))
         require(found == value, "Final", f"query {e}: expected {value}, found {found}")
 
@@ -386,6 +389,7 @@ def main():
     parser.add_argument("statement")
     parser.add_argument("proof")
     parser.add_argument("--security", type=float, default=128.0, metavar="BITS")
+    parser.add_argument("--regime", choices=[UNIQUE, JOHNSON], default=JOHNSON, help="the widest that is accepted")
     arguments = parser.parse_args()
     try:
         files = []
@@ -396,7 +400,8 @@ def main():
         print(error, file=sys.stderr)
         return 2
     try:
-        rounds = verify(parse_key(files[0]), parse_statement(files[1]), files[2], arguments.security)
+        rounds = verify(parse_key(files[0]), parse_statement(files[1]), files[2], arguments.security,
+                        widest=arguments.regime)
     except Refused as refused:
         print(f"invalid: {refused}")
         return 1

@@ -10,7 +10,6 @@
 #include "stark/field/factor.h"
 #include "stark/pcs/fri/fri_kernels.h"
 #include "stark/pcs/fri/grind.h"
-#include "stark/verifier/fri.h"
 
 namespace zkvm::stark {
 namespace {
@@ -30,11 +29,11 @@ void put_matrix(const Fp5& factor, uint32_t* matrix, Fp5& constant) {
 }
 
 /// Below one pack of results: by the verifier's formula.
-Codeword short_fold(const Codeword& in, unsigned log_arity, const Fp5& beta) {
+Codeword short_fold(const Codeword& in, unsigned log_arity, const FoldChallenges& beta) {
   Codeword out(in.log_size() - log_arity);
   const Fp root_inverse = inverse(Fp::root_of_unity(static_cast<int>(in.log_size())));
   for (size_t e = 0; e < out.size(); ++e) {
-    Fp5 fibre[8];
+    Fp5 fibre[1 << kMaxLogArity];
     for (size_t j = 0; j < size_t{1} << log_arity; ++j) fibre[j] = in.at(e + j * out.size());
     out.set(e, fold_fibre({fibre, size_t{1} << log_arity}, pow(root_inverse, e), beta));
   }
@@ -59,17 +58,17 @@ std::unique_ptr<RowSource> fri_layer_rows(const Codeword& codeword, unsigned log
                                       std::vector<std::vector<RowColumns>>{std::move(columns)});
 }
 
-Codeword fold(const Codeword& codeword, unsigned log_arity, const Fp5& beta) {
-  ZK_CHECK(1 <= log_arity && log_arity <= 3 && log_arity <= codeword.log_size());
+Codeword fold(const Codeword& codeword, unsigned log_arity, const FoldChallenges& beta) {
+  ZK_CHECK(1 <= log_arity && log_arity <= kMaxLogArity && log_arity <= codeword.log_size());
   const unsigned log_size = codeword.log_size() - log_arity;
   if ((size_t{1} << log_size) < kPackLanes) return short_fold(codeword, log_arity, beta);
 
   Codeword out(log_size);
-  uint32_t matrices[8 * 25];
+  uint32_t matrices[25 << kMaxLogArity];
   Fp5 constant;
-  Fp5 power = Fp5::from(inverse(Fp::from(uint64_t{1} << log_arity)));
-  for (size_t u = 0; u < size_t{1} << log_arity; ++u, power *= beta)
-    put_matrix(power, matrices + 25 * u, constant);
+  const Fp scale = inverse(Fp::from(uint64_t{1} << log_arity));
+  for (size_t u = 0; u < size_t{1} << log_arity; ++u)
+    put_matrix(beta.weight(u) * scale, matrices + 25 * u, constant);
   const Fp root_inverse = inverse(Fp::root_of_unity(static_cast<int>(codeword.log_size())));
   const PointRun points = make_point_run(Fp::one(), root_inverse);
   const tbb::blocked_range<size_t> all(0, out.packs(), kPacksPerTask);
@@ -122,7 +121,7 @@ std::optional<FriCommitment> fri_commit(const Shape& shape, Codeword batch, Tran
     transcript.absorb("root", tree.root());
     const auto nonce = grind(transcript, "grind", shape.params.grind_round, cancelled);
     if (!nonce) return std::nullopt;
-    Codeword next = fold(codeword, layer.log_arity, transcript.squeeze("fold"));
+    Codeword next = fold(codeword, layer.log_arity, squeeze_fold(transcript, layer.log_arity));
     out.layers.push_back({std::move(codeword), std::move(tree), *nonce});
     codeword = std::move(next);
   }

@@ -14,6 +14,7 @@
 #include "stark/protocol/proof.h"
 #include "stark/protocol/shape.h"
 #include "stark/transcript/transcript.h"
+#include "stark/verifier/fri.h"
 
 namespace zkvm::stark {
 
@@ -45,9 +46,10 @@ struct FriCommitment {
 [[nodiscard]] TreeOpening open_layer(const Shape& shape, const FriCommitment& fri, size_t i,
                                      std::span<const uint32_t> indices);
 
-/// F' with F'(Y) = sum_u beta^u G_u(Y), F(X) = sum_u X^u G_u(X^(2^log_arity)). log_arity 1, 2 or 3,
-/// at most the codeword's log size. All threads.
-[[nodiscard]] Codeword fold(const Codeword& codeword, unsigned log_arity, const Fp5& beta);
+/// F' with F'(Y) = sum_u beta.weight(u) G_u(Y), F(X) = sum_u X^u G_u(X^(2^log_arity)). log_arity 1, 2
+/// or 3, at most the codeword's log size. All threads.
+[[nodiscard]] Codeword fold(const Codeword& codeword, unsigned log_arity,
+                            const FoldChallenges& beta);
 
 /// Coefficients of the polynomial with these values on the subgroup, lowest first.
 [[nodiscard]] std::vector<Fp5> interpolate(const Codeword& codeword);

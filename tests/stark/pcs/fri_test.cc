@@ -107,6 +107,12 @@ class FriRun {
 
 class Fri : public SimdTargetTest {};
 
+FoldChallenges random_challenges(std::mt19937_64& random) {
+  FoldChallenges out;
+  for (Fp5& beta : out.beta) beta = random_fp5(random);
+  return out;
+}
+
 TEST_P(Fri, AcceptsPolynomialsOfTheirDegree) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.name);
@@ -123,11 +129,11 @@ TEST_P(Fri, FoldIsTheCombinationOfTheParts) {
   for (unsigned log_size : {1u, 3u, 4u, 5u, 6u, 7u, 8u, 12u, 15u}) {
     for (unsigned t = 1; t <= std::min(3u, log_size); ++t) {
       const auto coefficients = random_elements(size_t{1} << log_size, random);
-      const Fp5 beta = random_fp5(random);
+      const FoldChallenges beta = random_challenges(random);
       const Codeword folded = fold(evaluate_on_subgroup(coefficients, log_size), t, beta);
       std::vector<Fp5> expected(size_t{1} << (log_size - t));
       for (size_t i = 0; i < coefficients.size(); ++i)
-        expected[i >> t] += coefficients[i] * pow(beta, i & ((1u << t) - 1));
+        expected[i >> t] += coefficients[i] * beta.weight(i & ((1u << t) - 1));
       EXPECT_EQ(interpolate(folded), expected) << "2^" << log_size << " by 2^" << t;
     }
   }
@@ -141,16 +147,17 @@ TEST_P(Fri, FoldOfExtremeWords) {
     for (const Fp b : words) {
       Codeword codeword(7);
       for (size_t e = 0; e < codeword.size(); ++e) codeword.set(e, {{a, a, a, a, a}});
-      const Fp5 beta{{b, b, b, b, b}};
+      const Fp5 all{{b, b, b, b, b}};
+      const FoldChallenges beta{{all, all, all}};
       // The codeword of a constant folds to that constant.
       const Codeword folded = fold(codeword, 3, beta);
       for (size_t e = 0; e < folded.size(); ++e) ASSERT_EQ(folded.at(e), codeword.at(0));
-      // One column of all parts alike: X^7 a has the fold beta^7 a.
+      // X^7 a has the fold a times all three challenges.
       Codeword power(7);
       for (size_t e = 0; e < power.size(); ++e)
         power.set(e, codeword.at(0) * pow(Fp::root_of_unity(7), 7 * e));
       const Codeword last = fold(power, 3, beta);
-      for (size_t e = 0; e < last.size(); ++e) ASSERT_EQ(last.at(e), codeword.at(0) * pow(beta, 7));
+      for (size_t e = 0; e < last.size(); ++e) ASSERT_EQ(last.at(e), codeword.at(0) * pow(all, 3));
     }
   }
 }
@@ -164,7 +171,7 @@ const Case kUsual = {
 TEST(FriSoundness, FoldFibreAgreesWithFold) {
   std::mt19937_64 random(7);
   const Codeword codeword = evaluate_on_subgroup(random_elements(1 << 9, random), 9);
-  const Fp5 beta = random_fp5(random);
+  const FoldChallenges beta = random_challenges(random);
   for (unsigned t = 1; t <= 3; ++t) {
     const Codeword folded = fold(codeword, t, beta);
     for (size_t e = 0; e < folded.size(); ++e) {
@@ -191,7 +198,7 @@ void cheat(FriRun& run, const Change& change = [](size_t, Codeword&) {}) {
       MerkleTree tree(fri_layer_rows(codeword, log_arity));
       transcript.absorb("root", tree.root());
       const auto nonce = grind(transcript, "grind", run.shape.params.grind_round);
-      Codeword next = fold(codeword, log_arity, transcript.squeeze("fold"));
+      Codeword next = fold(codeword, log_arity, squeeze_fold(transcript, log_arity));
       run.proof.layers.push_back({tree.root(), *nonce});
       run.fri.layers.push_back({std::move(codeword), std::move(tree), *nonce});
       codeword = std::move(next);
@@ -331,12 +338,12 @@ TEST(FriSoundness, ChallengesDependOnEverythingBefore) {
     run.proof.layers[i].root[3] ^= 1;
     const FriChallenges after = replay();
     for (size_t j = 0; j < run.proof.layers.size(); ++j)
-      EXPECT_EQ(before.beta[j] == after.beta[j], j < i);
+      EXPECT_EQ(before.beta[j].beta == after.beta[j].beta, j < i);
     EXPECT_NE(before.indices, after.indices);
     run.proof.layers[i].root[3] ^= 1;
   }
   run.proof.final_polynomial[0] += Fp5::one();
-  EXPECT_EQ(before.beta[2], replay().beta[2]);
+  EXPECT_EQ(before.beta[2].beta, replay().beta[2].beta);
   EXPECT_NE(before.indices, replay().indices);
 }
 

@@ -373,11 +373,14 @@ void ReferenceProver::run_fri() {
     sent.nonce = grind("grind", proof_.params.grind_round);
     proof_.layers.push_back(sent);
 
-    const Fp5 beta = transcript_.squeeze("fold");
+    Fp5 beta[kMaxLogArity];
+    transcript_.squeeze("fold", std::span(beta).first(layer.log_arity));
     const Fp root_inverse = inverse(Fp::root_of_unity(layer.log_size));
     std::vector<Fp5> next_word(rows);
-    Fp5 power = Fp5::from(inverse(integer(arity)));
-    for (size_t u = 0; u < arity; ++u, power *= beta) {
+    for (size_t u = 0; u < arity; ++u) {
+      Fp5 power = Fp5::from(inverse(integer(arity)));
+      for (unsigned bit = 0; bit < layer.log_arity; ++bit)
+        if (u >> bit & 1) power *= beta[bit];
       // G_u at the fibre's point: the sum over the fibre of value * x^-u, over the arity.
       for (size_t e = 0; e < word.size(); ++e) next_word[e % rows] += word[e] * power;
       Fp x_inverse = Fp::one();
