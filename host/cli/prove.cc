@@ -471,8 +471,8 @@ void add_prove(Command& sub, int& status) {
       ->check(positive())
       ->show_default();
   add_regime(sub, options->regime,
-             "What security is proven in: johnson makes shorter receipts of one segment, unique\n"
-             "rests on older theorems; stark/doc/soundness.md");
+             "What security is proven in: johnson makes shorter receipts of one segment; unique\n"
+             "(decoding) rests on another theorem: stark/doc/soundness.md");
   auto* rate =
       sub.add_option("--rate", options->rate,
                      "Rate of the code: a lower one makes shorter receipts and takes longer and "

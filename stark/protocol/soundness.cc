@@ -54,7 +54,7 @@ double unique_exceptions(double theta, double size) { return theta * size + 1; }
 // t = m + 1/2, D the degree, A the points of agreement. Its mu and h are the greatest integers below
 // t/sqrt(D/n) and t^2/(3 D/n): these themselves are the safe side.
 double johnson_exceptions(double size, double bound, double agreement, unsigned multiplicity) {
-  const double degree = std::max(bound - 1, 1.0), rate = degree / size, t = multiplicity + 0.5;
+  const double degree = bound - 1, rate = degree / size, t = multiplicity + 0.5;
   const double mu = t / std::sqrt(rate), h = t * t / (3 * rate);
   const double share = (size - degree) / (agreement * size - degree);
   return (2 * mu - 1) * h + share * (h + mu + 4 * degree * mu * h) + (size - degree - 1) * mu;
@@ -225,7 +225,7 @@ const char* name(Regime regime) {
 const char* assumption(Regime regime) {
   return regime == Regime::kUnique
              ? "BCHKS25 for lines in unique decoding"
-             : "DKT26 for lines up to the Johnson radius, machine-checked in ArkLib";
+             : "DKT26 for lines up to the Johnson radius (machine-checked in ArkLib)";
 }
 
 Soundness soundness(const Shape& shape, unsigned tuple_width, size_t publics, double least_rate,

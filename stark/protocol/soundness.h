@@ -31,7 +31,7 @@ enum class Regime : uint8_t {
   kJohnson,  // within about 1 - sqrt(rho) there are a few [DKT26]: fewer queries are enough
 };
 [[nodiscard]] const char* name(Regime regime);
-/// What a claim in this regime rests on beside the random oracle, in one line.
+/// The theorem that a claim in this regime rests on beside the random oracle, in one line.
 [[nodiscard]] const char* assumption(Regime regime);
 
 struct Soundness {
@@ -70,8 +70,8 @@ inline constexpr unsigned kLeastMultiplicity = 3, kMaxMultiplicity = 4096;
 /// The calculator's table, one line per round.
 [[nodiscard]] std::string to_string(const Soundness& soundness);
 
-/// The fewest queries, then the smallest grind_round <= kMaxGrindRound, that reach `security_bits`
-/// for tables of this key. Taken from `wish`: zk, log_blowup, grind_query, log_final. Masks grow
+/// The fewest queries (in the Johnson regime with no more than 2^14 hashes before a round), then the
+/// smallest grind_round <= kMaxGrindRound, that reach `security_bits` for tables of this key. Taken from `wish`: zk, log_blowup, grind_query, log_final. Masks grow
 /// with the queries, and with them the rate and again the queries: the least fixed point.
 /// Errors: kSecurity if no choice reaches the level; those of make_shape.
 [[nodiscard]] Result<Params> choose_params(const VerifyingKey& key,

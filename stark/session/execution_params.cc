@@ -80,54 +80,66 @@ Result<Weighed> weigh(std::span<const SegmentShape> shapes, const Params& params
   return out;
 }
 
-}  // namespace
-
-Result<ExecutionParams> choose_params_at_rate(std::span<const SegmentShape> shapes,
-                                              const Params& wish, double security_bits,
-                                              const Weights& weights, Regime widest) {
-  ZK_CHECK(wish.log_blowup > 0);
-  const Regime regime = std::min(widest, widest_regime(segments_of(shapes)));
-  const auto with = [&](const Params& params) {
-    return params_for(shapes, params, security_bits, regime);
+/// The best stacks, and then the best work before the queries, in one regime.
+Result<ExecutionParams> choose_in(Regime regime, std::span<const SegmentShape> shapes,
+                                  const Params& wish, double security_bits,
+                                  const Weights& weights) {
+  bool quick = true;
+  const auto with = [&](const Params& params) -> Result<ExecutionParams> {
+    auto out = params_for(shapes, params, security_bits, regime);
+    if (!out) return out;
+    const auto weighed = weigh(shapes, out->params, weights);
+    if (!weighed) return propagate(weighed);
+    out->weight = weighed->weight;
+    quick = weighed->quick;
+    return out;
   };
   auto best = with(wish);
   if (!best) return best;
-  const auto first = weigh(shapes, best->params, weights);
-  if (!first) return propagate(first);
-  best->weight = first->weight;
 
   // All proofs have one form, so the tallest table's domain limits the stacks.
   unsigned tallest = 0;
   for (const SegmentShape& segment : shapes)
     tallest = std::max<unsigned>(tallest, segment.tables[0].log_height);
   Params next = best->params;
+  double least = best->weight;
   while (next.log_stack < kMaxLogStack &&
          tallest + wish.log_blowup + next.log_stack < Fp::kTwoAdicity) {
     ++next.log_stack;  // queries differ by a few at most
     const auto weighed = weigh(shapes, next, weights);
-    if (!weighed || weighed->weight >= best->weight) break;
-    best->weight = weighed->weight;
-    best->params.log_stack = next.log_stack;
+    if (!weighed || weighed->weight >= least) break;
+    least = weighed->weight;
+    Params stacked = wish;
+    stacked.log_stack = next.log_stack;
+    if (auto better = with(stacked)) best = std::move(better);
   }
 
   // Work before the queries instead of some of them.
-  next = wish;
-  next.log_stack = best->params.log_stack;
-  best = with(next);
-  if (!best) return best;
-  const auto stacked = weigh(shapes, best->params, weights);
-  if (!stacked) return propagate(stacked);
-  best->weight = stacked->weight;
-  while (next.grind_query < kMaxGrind) {
+  for (next = wish, next.log_stack = best->params.log_stack; next.grind_query < kMaxGrind;) {
     ++next.grind_query;
     const auto ground = with(next);
-    if (!ground) break;
-    const auto weighed = weigh(shapes, ground->params, weights);
-    if (!weighed || !weighed->quick || weighed->weight >= best->weight) break;
+    if (!ground || !quick || ground->weight >= best->weight) break;
     best = ground;
-    best->weight = weighed->weight;
   }
   return best;
+}
+
+}  // namespace
+
+Result<ExecutionParams> choose_params_at_rate(std::span<const SegmentShape> shapes,
+                                              const Params& wish, double security_bits,
+                                              const Weights& weights, Regime widest) {
+  ZK_CHECK(wish.log_blowup > 0);
+  const auto in = [&](Regime regime) {
+    return choose_in(regime, shapes, wish, security_bits, weights);
+  };
+  if (std::min(widest, widest_regime(segments_of(shapes))) == Regime::kUnique)
+    return in(Regime::kUnique);
+  // From some 136 bits on unique decoding may have fewer queries, or be the only one to have enough.
+  auto johnson = in(Regime::kJohnson);
+  if (johnson && security_bits <= kDefaultSecurityBits) return johnson;
+  auto unique = in(Regime::kUnique);
+  return !johnson || (unique && unique->weight < johnson->weight) ? unique : johnson;
 }
 
 uint64_t estimate_proof_bytes(const Shape& shape) {

@@ -1,6 +1,6 @@
 // See fri_kernels.h. A fibre's values at y w^j are brought to the coefficients y^u G_u(y^a) by
-// an inverse DFT; those, divided by y^u, are combined by powers of beta, with one reduction a
-// coefficient of the result.
+// an inverse DFT; those, divided by y^u, are combined by products of the fold's challenges, with one
+// reduction a coefficient of the result.
 #include "stark/pcs/fri/fri_kernels.h"
 #include "stark/simd/simd.h"
 
