@@ -23,11 +23,9 @@ Result<CodeRate> code_rate(Rate rate, uint8_t lowest) {
                       " fixed cells; this one's image stops at 1/4"});
       return CodeRate{.log_blowup = 3};
     case Rate::kSmallest:
-      return CodeRate{0,
-                      {.bytes_per_point = 0,
-                       .bytes_per_cell = 0,
-                       .bytes_per_hash = 0,
-                       .lowest_rate = lowest}};
+      return CodeRate{
+          0,
+          {.bytes_per_point = 0, .bytes_per_cell = 0, .bytes_per_hash = 0, .lowest_rate = lowest}};
     case Rate::kFastest:
       break;
   }

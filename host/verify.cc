@@ -243,8 +243,8 @@ Result<void> check_security(const Image& image, const Receipt& receipt, const Ou
                             double bits, stark::Regime widest) {
   Keys keys(image, outline.params.log_blowup);
   for (size_t i = 0; i < receipt.segments.size(); ++i) {
-    const stark::Soundness found = segment_soundness(
-        outline, keys.of(receipt.segments[i].uses), receipt, i, bits, widest);
+    const stark::Soundness found =
+        segment_soundness(outline, keys.of(receipt.segments[i].uses), receipt, i, bits, widest);
     if (!(found.bits >= bits)) {
       return refuse(ErrorCode::kInsecure,
                     fmt::format("segment {}: security: expected {:.2f} bits, found {:.2f} ({})", i,

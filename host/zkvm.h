@@ -219,13 +219,13 @@ struct Proved {
   std::vector<uint8_t> receipt;  // host/doc/receipt.md; verified. Empty after a trap
   ImageId image_id{};
   uint32_t segments = 0;
-  uint32_t resumed = 0;       // segments that were found in the resume folder
-  uint8_t log_blowup = 0;     // the rate is 2^-log_blowup
-  double security_bits = 0;   // proven, of the whole receipt
+  uint32_t resumed = 0;             // segments that were found in the resume folder
+  uint8_t log_blowup = 0;           // the rate is 2^-log_blowup
+  double security_bits = 0;         // proven, of the whole receipt
   Regime regime = Regime::kUnique;  // in which they are proven
-  double seconds = 0;         // of execution and proof, by the wall clock
-  double verify_seconds = 0;  // of the check that the receipt is true
-  uint64_t peak_memory = 0;   // resident bytes, of this process so far
+  double seconds = 0;               // of execution and proof, by the wall clock
+  double verify_seconds = 0;        // of the check that the receipt is true
+  uint64_t peak_memory = 0;         // resident bytes, of this process so far
   TreeUse trees;
   // All nonces: hashes that they are expected to take, and the time of these on this machine by the floor of
   // "proof of work" (0: not measured).

@@ -55,7 +55,8 @@ struct Verification {
   int32_t exit_code = 0;
   std::vector<uint8_t> journal;  // a multiple of 4 bytes
   double security_bits = 0;      // proven, of the whole receipt
-  Regime regime = Regime::kUnique;  // in which they are proven: unique decoding where that is enough
+  Regime regime =
+      Regime::kUnique;  // in which they are proven: unique decoding where that is enough
   uint32_t segments = 0;
   std::optional<ModelDigest> model = {};  // under the image id; absent: the program says nothing
 };

@@ -100,9 +100,9 @@ Result<Report> report_on(const Receipt& receipt) {
     stark::Proof head;
     const auto shape = read_head(key, in, head).value();  // outline() has read it already
     segment.bytes = bytes_of(shape, in.position(), from.proof.size());
-    segment.soundness =
-        segment_soundness(*outlined, key, receipt, i,
-                          VerifyOptions{}.security_bits - receipt_security(0, receipt.segments.size()));
+    segment.soundness = segment_soundness(
+        *outlined, key, receipt, i,
+        VerifyOptions{}.security_bits - receipt_security(0, receipt.segments.size()));
     report.segments.push_back(std::move(segment));
     if (report.segments[i].soundness.bits < report.segments[report.weakest].soundness.bits) {
       report.weakest = i;

@@ -204,8 +204,8 @@ void print_text(const Options& options, const Program& program, const Verificati
   facts.row({"exit code", fmt::format("{}", proven.exit_code)});
   facts.row({"journal", journal_text(proven.journal)});
   facts.row({"security", security_text(proven.security_bits, proven.regime)});
-  facts.row({"assuming", fmt::format("BLAKE3 is a random oracle; {}",
-                                     regime_assumption(proven.regime))});
+  facts.row(
+      {"assuming", fmt::format("BLAKE3 is a random oracle; {}", regime_assumption(proven.regime))});
   facts.row({"receipt", fmt::format("{}, {} segment{}", byte_text(bytes), grouped(proven.segments),
                                     proven.segments == 1 ? "" : "s")});
   if (!options.elf_path.empty()) {
@@ -284,8 +284,9 @@ int verify_command(const Options& options) {
 
   const auto start = std::chrono::steady_clock::now();
   const Result<Verification> proven =
-      verify(*receipt, program->id, {.security_bits = static_cast<double>(options.security_bits),
-                                     .regime = parse_regime(options.regime)});
+      verify(*receipt, program->id,
+             {.security_bits = static_cast<double>(options.security_bits),
+              .regime = parse_regime(options.regime)});
   seconds.receipt = seconds_since(start);
   if (!proven) {
     const Error error = in_file(options.receipt_path, proven.error());
@@ -372,9 +373,10 @@ void add_verify(Command& sub, int& status) {
       ->type_name("BITS")
       ->check(positive())
       ->show_default();
-  add_regime(sub, options->regime,
-             "The widest regime that security may be proven in: unique refuses receipts that need the\n"
-             "Johnson bound; stark/doc/soundness.md");
+  add_regime(
+      sub, options->regime,
+      "The widest regime that security may be proven in: unique refuses receipts that need the\n"
+      "Johnson bound; stark/doc/soundness.md");
   sub.add_flag("--json", options->json, "One JSON object on stdout");
   sub.callback([options, &status] { status = verify_command(*options); });
 }

@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint32_t kOne = Fp::one().wire;
 constexpr uint32_t kQuotientOpened = 2 * kExtensionDegree;  // chunks a and b; R is not opened
+constexpr uint32_t kChunkMask = 6;  // of chunks whose stack has fillers: for zeta, and one more
 
 /// What the shape keeps of each table of a chip: its affine forms, and their terms.
 uint64_t forms_and_terms(const ChipKey& chip) {
@@ -154,13 +155,15 @@ class Builder {
       GroupShape group;
       group.log_height = tables[i].log_height;
       group.width.assign(shape_.trees.size(), 0);
-      group.first_word.assign(shape_.trees.size(), 0);
+      group.stacked.resize(shape_.trees.size());
       group.mask.resize(shape_.trees.size());
       add_slot_columns(group);
+      group.short_masks = may_have_short_masks(group);
       for (; i < tables.size() && tables[i].log_height == group.log_height; ++i)
         add_table(group, static_cast<uint32_t>(i));
       if (shape_.params.zk) add_blind(group, i == tables.size());
       add_prover_columns(group);
+      place_stacks(group);
       open_whole_stacks(group);
       set_masks(group);
       set_degrees(group);
@@ -215,6 +218,7 @@ class Builder {
   void add_blind(GroupShape& group, bool smallest) {
     const uint32_t tree = shape_.tree(Phase::kMain);
     const ColumnRef blind = add_column(group, tree, false);
+    group.blind = blind.column;
     group.interactions.push_back({kBlindBus, true, 1, {kOne, {}}, {single(blind)}});
     if (!smallest) return;
     const ColumnRef value = add_column(group, tree, false);
@@ -222,14 +226,68 @@ class Builder {
     group.interactions.push_back({kBlindBus, false, 0, single(count), {single(value)}});
   }
 
+  /// ZERO-KNOWLEDGE: that the fillers of a stack of chunks hide its words supposes as many rows as
+  /// queries, and that no more of them than fillers meet in a row, but for a chance of 2^-100:
+  /// zero_knowledge.md, "Short masks". Shared columns have masks for two proofs.
+  bool may_have_short_masks(const GroupShape& group) const {
+    const Params& params = shape_.params;
+    if (!params.zk || shape_.tables[0].log_height < group.log_height + kShortLift) return false;
+    for (uint32_t tree = 0; tree < shape_.slot_trees(); ++tree)
+      if (shape_.trees[tree].kind == TreeShape::Kind::kShared && group.width[tree] > 0)
+        return false;
+    return group.height() >= params.mask_for_one_opening() &&
+           uint64_t{group.height()} << params.log_blowup >= 4u * params.queries;
+  }
+
   void add_prover_columns(GroupShape& group) {
     const uint32_t aux = shape_.tree(Phase::kAux), quotient = shape_.tree(Phase::kQuotient);
     group.width[aux] = group.pairs() * kExtensionDegree;
-    group.restart = group.width;
+    if (group.short_masks) fill_stacks(group, aux, kMinLogShortStack);
+    group.acc = group.width[aux];
     for (uint32_t i = 0; i < kExtensionDegree; ++i) add_column(group, aux, true);
-    group.width[quotient] = group.restart[quotient] = kQuotientOpened;
+    group.width[quotient] = kQuotientOpened;
     if (shape_.params.zk && shape_.groups.empty())  // the tallest
       group.width[quotient] += kExtensionDegree << shape_.params.log_stack;
+  }
+
+  /// Stacks of the columns since the last ones, of short masks: full ones, and one that is as low as
+  /// it may be, but has at least 2^least places. All places of a stack are filled.
+  void fill_stacks(GroupShape& group, uint32_t tree, unsigned least) const {
+    const unsigned most =
+        std::min<unsigned>(shape_.tables[0].log_height - group.log_height, kMaxLogShortStack);
+    uint32_t first = group.stacked[tree].empty() ? 0 : group.stacked[tree].back().end;
+    const auto add = [&](uint32_t end, unsigned log_stack) {
+      group.stacked[tree].push_back(
+          {first, end, end, static_cast<uint8_t>(log_stack), shape_.stacks(group, tree)});
+      first = group.width[tree] = end;
+    };
+    const uint32_t columns = group.width[tree] - first, rest = columns & ((1u << most) - 1);
+    const unsigned log_rest = std::max<unsigned>(least, std::bit_width(rest - 1));
+    const bool one_size = rest == 0 || log_rest == most;
+    const uint32_t full = columns - rest + (rest > 0 && one_size ? 1u << most : 0);
+    if (full > 0) add(first + full, most);
+    if (!one_size) add(first + (1u << log_rest), log_rest);
+  }
+
+  void place_stacks(GroupShape& group) const {
+    const uint32_t aux = shape_.tree(Phase::kAux), quotient = shape_.tree(Phase::kQuotient);
+    for (uint32_t tree = 0; tree < shape_.trees.size(); ++tree) {
+      if (group.width[tree] == 0) continue;
+      if (group.short_masks && tree >= shape_.slot_trees()) {
+        fill_stacks(group, tree,
+                    tree == aux        ? kLogAccStack
+                    : tree == quotient ? kLogChunkStack
+                                       : kMinLogShortStack);
+        continue;
+      }
+      const uint32_t end = group.width[tree];
+      group.stacked[tree].push_back(
+          {0, end,
+           tree == aux                            ? group.acc
+           : tree == quotient && shape_.params.zk ? kQuotientOpened
+                                                  : end,
+           static_cast<uint8_t>(shape_.trees[tree].log_height - group.log_height), 0});
+    }
   }
 
   /// What is known of a stack at w zeta is known of all its columns, or it could not be divided by
@@ -251,33 +309,39 @@ class Builder {
   }
 
   void set_masks(GroupShape& group) const {
+    const Params& params = shape_.params;
     for (uint32_t tree = 0; tree < shape_.trees.size(); ++tree) {
       const TreeShape::Kind kind = shape_.trees[tree].kind;
-      const uint32_t once = kind == TreeShape::Kind::kFixed ? 0
-                            : kind == TreeShape::Kind::kShared
-                                ? shape_.params.mask_for_two()
-                                : shape_.params.mask_for_one_opening();
-      group.mask[tree].assign(group.width[tree], once);
+      group.mask[tree].assign(group.width[tree], kind == TreeShape::Kind::kFixed ? 0
+                                                 : kind == TreeShape::Kind::kShared
+                                                     ? params.mask_for_two()
+                                                     : params.mask_for_one_opening());
+      if (!group.short_masks || tree < shape_.slot_trees()) continue;
+      for (const StackedColumns& part : group.stacked[tree])
+        std::fill(group.mask[tree].begin() + part.first, group.mask[tree].begin() + part.end,
+                  params.short_mask(part.log_stack, 1));
     }
     for (const ColumnRef ref : group.next)
       if (shape_.trees[ref.tree].kind != TreeShape::Kind::kFixed)
-        group.mask[ref.tree][ref.column] = shape_.params.mask_for_two();
+        group.mask[ref.tree][ref.column] =
+            group.short_masks ? params.short_mask(shape_.place(group, ref).log_stack, 2)
+                              : params.mask_for_two();
   }
 
   void set_degrees(GroupShape& group) const {
     const uint32_t aux = shape_.tree(Phase::kAux), quotient = shape_.tree(Phase::kQuotient);
     for (uint32_t tree = 0; tree < shape_.trees.size(); ++tree)
       for (uint32_t column = 0; column < group.width[tree] && tree != quotient; ++column)
-        if (tree != aux || column < group.pairs() * kExtensionDegree)
+        if (tree != aux || column < group.acc)
           group.mask_max = std::max(group.mask_max, group.mask[tree][column]);
     const uint32_t n = group.height();
     const uint32_t k = group.mask_max;
-    const uint32_t k1 = shape_.params.mask_for_one_opening();
-    group.chunk_mask = k1;
+    group.chunk_mask = group.short_masks ? kChunkMask : shape_.params.mask_for_one_opening();
     group.quotient_size = 2 * n + 3 * k;
-    group.split = n + (3 * k - k1 + 1) / 2;
-    group.bound = std::max(n + shape_.params.mask_for_two(), group.split + k1);
-    group.extra_coset = std::bit_ceil(std::max<uint32_t>(3 * k, 1));
+    group.split = n + (3 * k - group.chunk_mask + 1) / 2;
+    const uint32_t of_acc = group.mask[aux][group.acc];
+    group.bound = std::max(n + of_acc, group.split + group.chunk_mask);
+    group.extra_coset = std::bit_ceil(std::max({3 * k, of_acc, uint32_t{1}}));
   }
 
   /// The words of every tree's rows, group after group.
@@ -285,14 +349,17 @@ class Builder {
     for (uint32_t t = 0; t < shape_.trees.size(); ++t) {
       TreeShape& tree = shape_.trees[t];
       const GroupShape* tallest = nullptr;
+      bool any_short = false;
       for (GroupShape& group : shape_.groups) {
-        group.first_word[t] = tree.row_words;
         if (group.width[t] == 0) continue;
+        for (StackedColumns& part : group.stacked[t]) part.first_word += tree.row_words;
         tree.row_words += shape_.stacks(group, t);
         if (tallest == nullptr) tallest = &group;
+        any_short |= group.short_masks;
       }
-      tree.salted = shape_.params.zk && tree.kind != TreeShape::Kind::kFixed &&
-                    hiding_words(*tallest, t) < kSaltStacks;
+      tree.salted =
+          shape_.params.zk && tree.kind != TreeShape::Kind::kFixed &&
+          (hiding_words(*tallest, t) < kSaltStacks || (any_short && tallest != &shape_.groups[0]));
       if (tree.salted) tree.row_words += kSaltWords;
     }
   }
@@ -301,7 +368,7 @@ class Builder {
   /// no row is opened that is made of the same cells of the tallest group, its words are uniform, but
   /// those of next columns, which follow from the constraints at the row before, and R's, which
   /// follow from all others. (Elsewhere the row tells nothing that opened rows may not:
-  /// zero_knowledge.md, "Leaves".)
+  /// zero_knowledge.md, "Leaves". Of short masks that is so below the tallest group of all.)
   uint32_t hiding_words(const GroupShape& tallest, uint32_t tree) const {
     uint32_t count = shape_.opened_stacks(tallest, tree);
     uint32_t last = UINT32_MAX;
@@ -416,21 +483,25 @@ uint32_t Shape::place(Phase phase) const {
 }
 
 StackPlace Shape::place(const GroupShape& group, ColumnRef column) const {
-  const unsigned s = log_stack(group, column.tree);
-  const uint32_t restart = group.restart[column.tree];
-  const uint32_t at = column.column - (column.column < restart ? 0 : restart);
-  return {group.first_word[column.tree] + stacked_words(column.column + 1, restart, s) - 1,
-          at & ((1u << s) - 1)};
+  const auto& parts = group.stacked[column.tree];
+  const auto part = std::ranges::find_if(
+      parts, [&](const StackedColumns& stacked) { return column.column < stacked.end; });
+  const uint32_t at = column.column - part->first, restart = part->restart - part->first;
+  return {part->first_word + stacked_words(at + 1, restart, part->log_stack) - 1,
+          (at - (at < restart ? 0 : restart)) & ((1u << part->log_stack) - 1), part->log_stack};
 }
 
 uint32_t Shape::stacks(const GroupShape& group, uint32_t tree) const {
-  if (group.width[tree] == 0) return 0;
-  return stacked_words(group.width[tree], group.restart[tree], log_stack(group, tree));
+  uint32_t words = 0;
+  for (const StackedColumns& part : group.stacked[tree]) words += part.words();
+  return words;
 }
 
 uint32_t Shape::opened_stacks(const GroupShape& group, uint32_t tree) const {
-  if (group.width[tree] == 0) return 0;
-  return stacked_words(opened_width(group, tree), group.restart[tree], log_stack(group, tree));
+  const uint32_t opened = opened_width(group, tree);
+  if (opened == 0) return 0;
+  const StackedColumns& first = group.stacked[tree][0];
+  return place(group, {tree, opened - 1}).word - first.first_word + 1;
 }
 
 uint32_t Shape::blinding_word() const {
@@ -438,7 +509,8 @@ uint32_t Shape::blinding_word() const {
 }
 
 uint32_t Shape::opened_width(const GroupShape& group, uint32_t tree) const {
-  return tree == Shape::tree(Phase::kQuotient) ? kQuotientOpened : group.width[tree];
+  const bool has_r = tree == Shape::tree(Phase::kQuotient) && &group == &groups[0];
+  return has_r ? kQuotientOpened : group.width[tree];
 }
 
 uint32_t Shape::openings(const GroupShape& group) const {

@@ -37,12 +37,33 @@ inline constexpr unsigned kMaxLogArity = 3;  // of a FRI layer: halvings in one 
   return shift;
 }
 
+/// Short masks, protocol.md section 9: of groups that are so much lower than the tallest one.
+inline constexpr unsigned kShortLift = 5;
+inline constexpr unsigned kMaxLogShortStack = 6;  // columns of theirs in a stack, at most 2^this
+inline constexpr unsigned kMinLogShortStack = 4;  // places that such a stack has, filled up, ...
+inline constexpr unsigned kLogAccStack = 3;       // ... if acc's, ...
+inline constexpr unsigned kLogChunkStack = 5;     // ... if the chunks'
+
 /// Words of a row that stacks of up to 2^log_stack columns take; column `restart` begins a new one.
 [[nodiscard]] constexpr uint32_t stacked_words(uint32_t columns, uint32_t restart,
                                                unsigned log_stack) {
   const auto words = [&](uint32_t count) { return (count + (1u << log_stack) - 1) >> log_stack; };
   return columns <= restart ? words(columns) : words(restart) + words(columns - restart);
 }
+
+/// Columns of a group in a tree that stand in stacks of up to 2^log_stack, in order; these are the words
+/// of the tree's row from first_word on.
+struct StackedColumns {
+  uint32_t first = 0, end = 0;
+  uint32_t restart = 0;  // begins a new stack; `end` if none does
+  uint8_t log_stack = 0;
+  uint32_t first_word = 0;
+
+  [[nodiscard]] uint32_t words() const {
+    return stacked_words(end - first, restart - first, log_stack);
+  }
+  bool operator==(const StackedColumns&) const = default;
+};
 
 /// What the prover may choose; absorbed by the transcript, judged by the soundness calculator.
 struct Params {
@@ -62,6 +83,12 @@ struct Params {
   [[nodiscard]] uint32_t mask_for_one_opening() const { return zk ? queries + 6u : 0; }
   /// ... at two points or in two proofs, each with its queries.
   [[nodiscard]] uint32_t mask_for_two() const { return zk ? 2u * queries + 11u : 0; }
+  /// ... where 2^log_columns columns, all masked, show no more than `queries` words together; opened at
+  /// one point of E or at two.
+  [[nodiscard]] uint32_t short_mask(unsigned log_columns, unsigned points) const {
+    const uint32_t columns = 1u << log_columns;
+    return (queries + columns - 1) / columns + 1 + 5 * points;
+  }
 };
 
 struct TableSpec {
@@ -127,12 +154,14 @@ struct TableShape {
 /// All tables of one height.
 struct GroupShape {
   uint8_t log_height = 0;
+  bool short_masks = false;
   std::vector<TableShape> tables;
-  std::vector<uint32_t> width;  // per tree: columns, those of R included; 0 if none
-  // Per tree: its stacks are words [first_word, ..) of the row. Columns fill stacks in order; the
-  // one numbered `restart` (acc, R) begins a new one.
-  std::vector<uint32_t> first_word, restart;
+  std::vector<uint32_t> width;  // per tree: columns, those of R and fillers included; 0 if none
+  std::vector<std::vector<StackedColumns>>
+      stacked;                              // per tree, in column order; none if no columns
   std::vector<std::vector<uint32_t>> mask;  // per tree and column: mask length; not of R
+  uint32_t blind = 0;                       // the column of main that blinds the sum; with zk
+  uint32_t acc = 0;                         // the first of the running sum's in aux
   std::vector<ColumnRef> next;  // columns opened at w zeta, in tree and column order: whole stacks
   std::vector<GroupInteraction> interactions;
   uint32_t asserts = 0;
@@ -168,8 +197,9 @@ struct FriLayerShape {
 
 /// Where a column stands in the rows of its tree.
 struct StackPlace {
-  uint32_t word;   // its stack
-  uint32_t place;  // j: the stack is F(X) = sum_j X^j f_j(X^(2^s))
+  uint32_t word;       // its stack
+  uint32_t place;      // j: the stack is F(X) = sum_j X^j f_j(X^(2^s))
+  unsigned log_stack;  // s
 };
 
 struct Shape {
@@ -201,10 +231,6 @@ struct Shape {
     return group.log_height + params.log_blowup;
   }
   [[nodiscard]] unsigned log_domain() const { return log_height + params.log_blowup; }
-  /// s: a stack of the group in this tree holds up to 2^s columns.
-  [[nodiscard]] unsigned log_stack(const GroupShape& group, uint32_t tree) const {
-    return trees[tree].log_height - group.log_height;
-  }
   /// Where a column of a group stands.
   [[nodiscard]] StackPlace place(const GroupShape& group, ColumnRef column) const;
   /// Words of a group in a tree's row: of all its columns, of those that are opened at zeta.

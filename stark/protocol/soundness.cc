@@ -120,9 +120,8 @@ class Calculator {
     last_rate_ = shape.final_bound / power_of_two(shape.log_final_size);
     // A stack is 2^s coefficients longer than its quotient by X^(2^s) - zeta: in the shortest group
     // that is most.
-    const double longer =
-        (power_of_two(shape.log_height - shape.groups.back().log_height) - 1) /
-        power_of_two(shape.log_domain());
+    const double longer = (power_of_two(shape.log_height - shape.groups.back().log_height) - 1) /
+                          power_of_two(shape.log_domain());
     rho_ = std::max(least_rate, last_rate_ + longer);
   }
 
@@ -140,7 +139,9 @@ class Calculator {
     // A false statement is false for each tuple of polynomials that the words may mean.
     const double any = std::log2(decoding.list_size);
     const bool list = decoding.regime == Regime::kJohnson;
-    const auto times = [&](const char* formula) { return (list ? "L " : "") + std::string(formula); };
+    const auto times = [&](const char* formula) {
+      return (list ? "L " : "") + std::string(formula);
+    };
     const auto add = [&](std::string name, std::string formula, double bits) {
       out.bits = std::min(out.bits, bits);
       out.rounds.push_back({std::move(name), std::move(formula), bits});
@@ -177,7 +178,9 @@ class Calculator {
   /// The m that gives most bits. With m the queries' bits rise and those of all other rounds fall, so
   /// the best one is where they meet.
   [[nodiscard]] Soundness best_johnson() const {
-    const auto at = [&](unsigned multiplicity) { return with(johnson_decoding(rho_, multiplicity)); };
+    const auto at = [&](unsigned multiplicity) {
+      return with(johnson_decoding(rho_, multiplicity));
+    };
     const unsigned last = last_multiplicity([&](unsigned m) {
       const Soundness now = at(m);
       return now.rounds.back().bits <= now.bits;  // the queries' are the fewest
@@ -195,9 +198,8 @@ class Calculator {
 };
 
 bool has_shared_tree(const Shape& shape) {
-  return std::ranges::any_of(shape.trees, [](const TreeShape& tree) {
-    return tree.kind == TreeShape::Kind::kShared;
-  });
+  return std::ranges::any_of(
+      shape.trees, [](const TreeShape& tree) { return tree.kind == TreeShape::Kind::kShared; });
 }
 
 /// Bits of work that every round but the queries' needs to have `bits`. More than kMaxGrindRound where
@@ -251,9 +253,8 @@ Soundness soundness_for(double bits, Regime widest, const Shape& shape, unsigned
 }
 
 std::string to_string(const Soundness& soundness) {
-  std::string text =
-      fmt::format("{}: rho = {:.5f}, alpha = {:.5f}", name(soundness.regime), soundness.rho,
-                  soundness.agreement);
+  std::string text = fmt::format("{}: rho = {:.5f}, alpha = {:.5f}", name(soundness.regime),
+                                 soundness.rho, soundness.agreement);
   if (soundness.multiplicity > 0)
     text += fmt::format(", m = {}, L = {:.1f}", soundness.multiplicity, soundness.list_size);
   text += "\n";
@@ -288,10 +289,10 @@ Result<Params> choose_params(const VerifyingKey& key, std::span<const TableSpec>
     // As large an m as the work allows takes the fewest queries, the smallest that takes no more of
     // them the least work.
     const auto at = [&](unsigned m) { return johnson_decoding(rho, m); };
-    const Decoding decoding = regime == Regime::kUnique ? unique_decoding(rho)
-                                                        : at(last_multiplicity([&](unsigned m) {
-                                                            return missing(at(m)) <= kJohnsonGrind;
-                                                          }));
+    const Decoding decoding =
+        regime == Regime::kUnique
+            ? unique_decoding(rho)
+            : at(last_multiplicity([&](unsigned m) { return missing(at(m)) <= kJohnsonGrind; }));
     const auto queries_at = [&](double agreement) {
       double count =
           std::ceil((security_bits - wish.grind_query) / soundness_bits::queries(agreement, 1));
@@ -306,8 +307,8 @@ Result<Params> choose_params(const VerifyingKey& key, std::span<const TableSpec>
     }
     unsigned work = missing(decoding);
     if (regime == Regime::kJohnson) {
-      const unsigned more = last_multiplicity(
-          [&](unsigned m) { return queries_at(at(m).agreement) > wish.queries; });
+      const unsigned more =
+          last_multiplicity([&](unsigned m) { return queries_at(at(m).agreement) > wish.queries; });
       work = std::min(work, missing(at(std::min(more + 1, decoding.multiplicity))));
     }
     if (work > kMaxGrindRound) {

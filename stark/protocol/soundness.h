@@ -77,8 +77,7 @@ inline constexpr unsigned kLeastMultiplicity = 3, kMaxMultiplicity = 4096;
 [[nodiscard]] Result<Params> choose_params(const VerifyingKey& key,
                                            std::span<const TableSpec> tables, size_t publics,
                                            Params wish, double security_bits = kDefaultSecurityBits,
-                                           double least_rate = 0,
-                                           Regime regime = Regime::kUnique);
+                                           double least_rate = 0, Regime regime = Regime::kUnique);
 
 /// The formulas of single rounds, as -log2 of an error in E (|E| = p^5), without grinding.
 namespace soundness_bits {

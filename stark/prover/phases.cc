@@ -59,8 +59,8 @@ const Digest& Phases::commit(Phase phase, std::vector<CommittedGroup> groups) {
   ZK_CHECK(shape_.place(phase) == made_.size());
   const uint32_t tree = shape_.tree(phase);
   for (CommittedGroup& group : groups)
-    group.restart = std::ranges::find(shape_.groups, group.log_height, &GroupShape::log_height)
-                        ->restart[tree];
+    group.stacked =
+        std::ranges::find(shape_.groups, group.log_height, &GroupShape::log_height)->stacked[tree];
   timed_("hash rows", cells(shape_, tree), "cell", [&] {
     made_.push_back(std::make_unique<CommittedTree>(shape_.params, std::move(groups),
                                                     shape_.trees[tree], randomness_));

@@ -94,14 +94,9 @@ class Prover {
     if (!shape_.params.zk) return trace;
     std::vector<Fp> blind(kBlindRows);
     randomness_.fill(RandomUse::kBlindColumn, group.log_height, 0, blind);
-    const auto column = static_cast<int>(blind_column(group));
+    const auto column = static_cast<int>(group.blind);
     for (size_t r = 0; r < blind.size(); ++r) trace.set(r, column, blind[r]);
     return trace;
-  }
-
-  [[nodiscard]] uint32_t blind_column(const GroupShape& group) const {
-    const bool smallest = &group == &shape_.groups.back();
-    return group.width[shape_.tree(Phase::kMain)] - (smallest ? 3 : 1);
   }
 
   /// The smallest group's answers: every value that any group sends on the blind bus, and how
@@ -109,12 +104,12 @@ class Prover {
   void answer_blinds(std::vector<CommittedGroup>& groups) const {
     std::map<uint32_t, uint64_t> sent;
     for (size_t g = 0; g < groups.size(); ++g) {
-      const auto column = static_cast<int>(blind_column(shape_.groups[g]));
+      const auto column = static_cast<int>(shape_.groups[g].blind);
       for (size_t r = 0; r < kBlindRows; ++r) ++sent[groups[g].on_trace_domain.at(r, column).wire];
       sent[0] += shape_.groups[g].height() - kBlindRows;
     }
     TileMatrix& trace = groups.back().on_trace_domain;
-    const auto value = static_cast<int>(blind_column(shape_.groups.back()) + 1);
+    const auto value = static_cast<int>(shape_.groups.back().blind + 1);
     ZK_CHECK(sent.size() <= trace.rows());
     size_t row = 0;
     for (const auto& [word, count] : sent) {
@@ -348,9 +343,8 @@ class Prover {
   }
 
   bool grind_for(std::string_view label, unsigned bits, uint64_t& nonce) {
-    const auto found =
-        timed_("proof of work", bits > 0 ? uint64_t{1} << bits : 0, "hash",
-               [&] { return grind(transcript_, label, bits); });
+    const auto found = timed_("proof of work", bits > 0 ? uint64_t{1} << bits : 0, "hash",
+                              [&] { return grind(transcript_, label, bits); });
     nonce = found.value_or(0);
     return found.has_value();
   }

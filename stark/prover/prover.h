@@ -42,8 +42,7 @@ struct ProverStats {
 /// slots' trees. A witness that violates a constraint gives a proof that does not verify: use
 /// checker.h to find out what is wrong with it. Its tables are let go once they are committed: move it
 /// here. Errors: kParams, kTables, kStatement, kCancelled.
-[[nodiscard]] Result<Proof> prove(const Circuit& circuit, Witness witness,
-                                  const SlotTrees& slots, const ProverOptions& options,
-                                  ProverStats* stats = nullptr);
+[[nodiscard]] Result<Proof> prove(const Circuit& circuit, Witness witness, const SlotTrees& slots,
+                                  const ProverOptions& options, ProverStats* stats = nullptr);
 
 }  // namespace zkvm::stark

@@ -70,17 +70,17 @@ Result<Weighed> weigh(std::span<const SegmentShape> shapes, const Params& params
     const double points = std::exp2(shape->log_domain());
     const double cells = static_cast<double>(segment.cells) * std::exp2(params.log_blowup - 1);
     const auto hashes = static_cast<double>(shape->expected_hashes());
-    out.weight += static_cast<double>(segment.count) *
-                  (static_cast<double>(estimate_proof_bytes(*shape)) +
-                   weights.bytes_per_point * points + weights.bytes_per_cell * cells +
-                   weights.bytes_per_hash * hashes);
+    out.weight +=
+        static_cast<double>(segment.count) *
+        (static_cast<double>(estimate_proof_bytes(*shape)) + weights.bytes_per_point * points +
+         weights.bytes_per_cell * cells + weights.bytes_per_hash * hashes);
     const double time = kPointTime * points + kCellTime * cells;
     out.quick &= kHashTime * hashes <= std::max(kMostNonceTime, kMostNoncePart * time);
   }
   return out;
 }
 
-/// The best stacks, and then the best work before the queries, in one regime.
+/// The best stacks, final polynomial, and work before the queries, one after the other, in one regime.
 Result<ExecutionParams> choose_in(Regime regime, std::span<const SegmentShape> shapes,
                                   const Params& wish, double security_bits,
                                   const Weights& weights) {
@@ -114,8 +114,20 @@ Result<ExecutionParams> choose_in(Regime regime, std::span<const SegmentShape> s
     if (auto better = with(stacked)) best = std::move(better);
   }
 
+  // A longer final polynomial instead of a layer.
+  next = wish;
+  next.log_stack = best->params.log_stack;
+  for (const uint8_t log_final : {uint8_t{11}, uint8_t{12}}) {
+    Params longer = next;
+    longer.log_final = log_final;
+    if (auto other = with(longer); other && other->weight < best->weight) {
+      best = std::move(other);
+      next = longer;
+    }
+  }
+
   // Work before the queries instead of some of them.
-  for (next = wish, next.log_stack = best->params.log_stack; next.grind_query < kMaxGrind;) {
+  while (next.grind_query < kMaxGrind) {
     ++next.grind_query;
     const auto ground = with(next);
     if (!ground || !quick || ground->weight >= best->weight) break;

@@ -40,14 +40,14 @@ struct Weights {
 
 struct ExecutionParams {
   Params params;
-  double least_rate;  // the greatest rate of all segments: VerifyOptions::least_rate
+  double least_rate;                // the greatest rate of all segments: VerifyOptions::least_rate
   Regime regime = Regime::kUnique;  // in which they are enough
-  double weight = 0;  // of all proofs: bytes, and time as bytes
+  double weight = 0;                // of all proofs: bytes, and time as bytes
 };
 
 /// The fewest queries and the least work with which every one of the segments has
 /// security_bits + log2(segments) bits, at their common rate. `wish`: as for choose_params; but
-/// log_stack and grind_query, from the wished one on, are the best ones by these weights: all nonces are
+/// log_stack, log_final and grind_query, from the wished one on, are the best ones by these weights: all nonces are
 /// expected within 15 ms, or 5 % of the proof's time. Several segments are judged in unique decoding,
 /// one in the widest regime. REQUIRES: shapes is not empty, wish.log_blowup > 0.
 /// Errors: those of choose_params.

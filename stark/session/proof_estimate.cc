@@ -293,6 +293,8 @@ Result<ProofEstimate> estimate_in_segments(const vm::Program& program, const Lay
   link_banks(linked);
   std::vector<SegmentShape> shapes;
   std::vector<uint64_t> record_bytes, job_bytes;
+  uint64_t segments = 0;
+  for (const SegmentKind& kind : kinds) segments += kind.count;
   const auto shapes_for = [&](uint8_t log_blowup) -> Result<std::vector<SegmentShape>> {
     shapes.clear();
     record_bytes.clear();
@@ -318,7 +320,8 @@ Result<ProofEstimate> estimate_in_segments(const vm::Program& program, const Lay
         words += kind.calls[layer] * (of.words_read() + of.words_written());
       }
       add_jobs(rows, jobs);
-      const auto heights = chip_heights(*circuit, rows, log_blowup, jobs);
+      const auto heights =
+          chip_heights(*circuit, rows, proof_target(options, segments, log_blowup), jobs);
       shapes.push_back({.key = circuit->key(),
                         .tables = place_tables(*circuit, heights),
                         .publics = run.journal.size() / 4 / kinds.size() + 1,
@@ -335,9 +338,8 @@ Result<ProofEstimate> estimate_in_segments(const vm::Program& program, const Lay
   };
   Params wish;
   wish.log_blowup = options.log_blowup;
-  const auto chosen =
-      choose_execution_params(shapes_for, wish, options.security_bits, options.weights,
-                              options.widest);
+  const auto chosen = choose_execution_params(shapes_for, wish, options.security_bits,
+                                              options.weights, options.widest);
   if (!chosen) return tl::unexpected<Error>(chosen.error());
   out.params = chosen->params;
   MemoryUse memory{.segments = out.segments,

@@ -128,7 +128,7 @@ uint64_t jobs_memory(const Circuit& circuit, const LayerJobs& jobs) {
 }
 
 uint64_t estimate_memory(const MemoryUse& use) {
-  constexpr uint64_t kBase = 41'000'000;
+  constexpr uint64_t kBase = 33'000'000;
   // What lies between blocks, and is not counted otherwise: a sixteenth, as measured; twice that where
   // a second proof finds blocks of other sizes.
   const uint64_t held = use.largest_segment + use.other_trees;

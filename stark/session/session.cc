@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <iterator>
 #include <ranges>
@@ -137,6 +138,15 @@ Result<Session> Session::plan(const vm::Program& program, ProgramImage& image, c
   }
 }
 
+ProofTarget proof_target(const SessionOptions& options, size_t segments, uint8_t log_blowup) {
+  // Beyond the default level unique decoding, with more queries, may be the only one to reach it.
+  const bool johnson = options.security_bits <= kDefaultSecurityBits;
+  return {log_blowup,
+          std::min({options.widest, widest_regime(segments),
+                    johnson ? Regime::kJohnson : Regime::kUnique}),
+          options.security_bits + std::log2(static_cast<double>(segments))};
+}
+
 // ------------------------------------------------------------------------------------------ plan
 
 Result<void> Session::first_run() {
@@ -177,7 +187,9 @@ Result<Session::Shapes> Session::shapes_for(uint8_t log_blowup, Excess& excess) 
     const auto circuit =
         machine_circuit(image_->image(), plans_[i].uses, nullptr, lowest_rate(options_));
     if (!circuit) return propagate(circuit);
-    plans_[i].heights = chip_heights(*circuit, plans_[i].rows, log_blowup, plans_[i].jobs);
+    plans_[i].heights =
+        chip_heights(*circuit, plans_[i].rows, proof_target(options_, plans_.size(), log_blowup),
+                     plans_[i].jobs);
     SegmentShape shape{.key = circuit->key(),
                        .tables = place_tables(*circuit, plans_[i].heights),
                        .publics = segment_publics(claim_of(i)).size()};
@@ -227,9 +239,8 @@ Result<void> Session::choose_params(Excess& excess) {
       params_ = *options_.params;
       if (auto ok = make(params_.log_blowup); !ok) return propagate(ok);
     } else {
-      const auto common =
-          choose_execution_params(make, wish, options_.security_bits, options_.weights,
-                                  options_.widest);
+      const auto common = choose_execution_params(make, wish, options_.security_bits,
+                                                  options_.weights, options_.widest);
       // Many segments at rate 1/2 may be out of reach: then shorter ones, at the lower rate.
       if (!common) return tl::unexpected<Error>(too_large ? *too_large : common.error());
       params_ = common->params;

@@ -65,6 +65,10 @@ struct SessionOptions {
 /// The memory that segments are cut for, in bytes.
 [[nodiscard]] uint64_t segment_memory(const SessionOptions& options);
 
+/// What heights of tables are chosen for, in an execution of so many segments.
+[[nodiscard]] ProofTarget proof_target(const SessionOptions& options, size_t segments,
+                                       uint8_t log_blowup);
+
 /// How large a segment may be at most, as memory_bytes or segment_cycles say: ticks, an instruction
 /// each, and calls of layers.
 [[nodiscard]] vm::SegmentLimits segment_limits(const SessionOptions& options,

@@ -40,8 +40,8 @@ class ExpressionValues {
           values_[i] = values_[node.a] * values_[node.b];
           break;
         case ExpressionNode::Op::kLate:
-          values_[i] = Fp5::from(
-              late(node.a / kExtensionDegree, node.b).c[node.a % kExtensionDegree]);
+          values_[i] =
+              Fp5::from(late(node.a / kExtensionDegree, node.b).c[node.a % kExtensionDegree]);
           break;
       }
     }
@@ -107,7 +107,7 @@ void add_logup(const Shape& shape, const GroupShape& group, const GroupOpenings&
               b.numerator * a.denominator);
     }
   }
-  const ColumnRef acc{aux, group.pairs() * kExtensionDegree};
+  const ColumnRef acc{aux, group.acc};
   out.add(openings.extension_next(acc) - openings.extension_at(acc) - pairs +
           sum * inverse(Fp::from(group.height())));
 }

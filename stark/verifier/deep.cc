@@ -37,9 +37,9 @@ DeepBatch::DeepBatch(const Shape& shape, const Fp5& zeta, std::span<const Fp5> o
   const Fp5* next_challenge = coefficients.data();
   Fp5 challenge;  // of the stack that was begun last
   const auto open = [&](const GroupShape& group, ColumnRef column, Quotient& out) {
-    const auto [word, place] = shape.place(group, column);
+    const auto [word, place, log_stack] = shape.place(group, column);
     if (place == 0) out.add(column.tree, word, challenge = *next_challenge++);
-    auto& polynomial = out.known_at(shape.trees[column.tree].log_height).polynomial;
+    auto& polynomial = out.known_at(static_cast<uint8_t>(group.log_height + log_stack)).polynomial;
     if (polynomial.size() <= place) polynomial.resize(place + 1);
     polynomial[place] -= challenge * *value++;
   };

@@ -29,7 +29,7 @@ struct FoldChallenges {
 
 struct FriChallenges {
   std::vector<FoldChallenges> beta;  // per layer
-  std::vector<uint32_t> indices;  // of the queries, in the order drawn, below the common domain
+  std::vector<uint32_t> indices;     // of the queries, in the order drawn, below the common domain
 };
 
 /// Replays "fri/..." and "queries". Errors: kNonce, with the layer.

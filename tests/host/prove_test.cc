@@ -382,7 +382,8 @@ TEST(ProveCommand, JsonHasTheKeys) {
     EXPECT_GT(stage["floor_ns"], 0.01);
     EXPECT_LT(stage["floor_ns"], 1000);
   }
-  EXPECT_THAT(floors, UnorderedElementsAre("extend main", "extend aux", "hash rows", "proof of work"));
+  EXPECT_THAT(floors,
+              UnorderedElementsAre("extend main", "extend aux", "hash rows", "proof of work"));
   uint64_t rows = 0;
   for (const Json& chip : object["chips"]) {
     EXPECT_LE(chip["rows"], chip["padded"]);

@@ -88,8 +88,8 @@ Verified add_honest(CaseWriter& out, const Made& made) {
   out.add(made.name + ", level met", made.key, made.statement, made.proof.serialise(), bits - 1e-6);
   out.add(made.name + ", next level", made.key, made.statement, made.proof.serialise(),
           bits + 1e-6);
-  const auto johnson = verify(*key, made.statement, made.proof.serialise(),
-                              {.security_bits = bits + 1e-6});
+  const auto johnson =
+      verify(*key, made.statement, made.proof.serialise(), {.security_bits = bits + 1e-6});
   if (!johnson) return *verified;
   ZK_CHECK(johnson->soundness.regime == Regime::kJohnson);
   const double most = johnson->soundness.bits;
@@ -219,7 +219,7 @@ class LyingProver : public ReferenceProver {
   }
   void on_rows(uint32_t tree, ReferenceTree& made) override {
     if (!here(tree)) return;
-    auto& [log_height, columns, restart] = made.groups.back();
+    auto& [log_height, columns, stacked] = made.groups.back();
     const auto restack = [&] { made.stack(shape_.log_height, shape_.params.log_blowup); };
     if (lie_ == Lie::kPlaces && columns.size() > 1) {
       std::swap(columns[0], columns[1]);
@@ -229,11 +229,12 @@ class LyingProver : public ReferenceProver {
     if (lie_ == Lie::kWords && made.rows[0].size() > 1)
       for (auto& row : made.rows) std::swap(row[0], row[1]);
     if (lie_ == Lie::kHeight && log_height < shape_.log_height) {
-      const uint32_t full = 1u << (shape_.log_height - log_height);
-      const auto word = stack_words(std::span(columns).first(std::min(full, restart)),
-                                    log_height + 1u, shape_.log_height, shape_.params.log_blowup);
-      const uint32_t at = shape_.groups.back().first_word[tree];
-      for (size_t e = 0; e < word.size(); ++e) made.rows[e][at] = word[e];
+      const StackedColumns& first = stacked[0];
+      const auto word = stack_words(
+          std::span(columns).first(std::min(1u << first.log_stack, first.restart)), log_height + 1u,
+          log_height + unsigned{first.log_stack}, shape_.params.log_blowup);
+      const uint32_t at = shape_.groups.back().stacked[tree][0].first_word;
+      for (size_t e = 0; e < made.rows.size(); ++e) made.rows[e][at] = word[e % word.size()];
     }
     if (lie_ == Lie::kSalt)
       for (auto& row : made.rows) row.resize(row.size() - made.salts.size());
@@ -460,7 +461,8 @@ void add_late_keys(CaseWriter& out) {
         {Op::kMul, 0, 0}});
 
   // The late degree of an assert of mu^3 (lambda^5 + mu^4) x is 8.
-  const auto degree = [&](const char* what, bool consistent, uint32_t declared, uint16_t late_width) {
+  const auto degree = [&](const char* what, bool consistent, uint32_t declared,
+                          uint16_t late_width) {
     VerifyingKey key = good;
     ChipKey& added = key.chips.emplace_back();
     added.name = "another";
@@ -524,6 +526,8 @@ int run(const std::string& directory, uint64_t seed, size_t mutations) {
     add_lies(out, machine, params, zk ? "machine, masked" : "machine, plain");
     toys::Toy heights = toys::mixed({8, 11, 9, 8});
     add_lies(out, heights, params, zk ? "heights, masked" : "heights, plain");
+    toys::Toy apart = toys::mixed({12, 7});  // masked: short masks
+    add_lies(out, apart, params, zk ? "heights apart, masked" : "heights apart, plain");
     toys::Toy shared = toys::memory(9, 8, /*shared=*/true);
     add_lies(out, shared, params, zk ? "shared memory, masked" : "shared memory, plain");
     toys::Toy product = toys::product(8);

@@ -146,7 +146,8 @@ void add_honest(CaseWriter& out, const Made& made) {
   ZK_CHECK(bits > 0);
   out.add(made.name + ", level met", bytes, made.id, bits - 1e-6);
   // Receipts of one segment have more in the Johnson regime.
-  const double most = std::max(bits, out.add(made.name + ", next level", bytes, made.id, bits + 1e-6));
+  const double most =
+      std::max(bits, out.add(made.name + ", next level", bytes, made.id, bits + 1e-6));
   out.add(made.name + ", greatest level met", bytes, made.id, most - 1e-6);
   out.add(made.name + ", level missed", bytes, made.id, most + 1e-6);
   out.add(made.name + ", no number of bits", bytes, made.id, std::nan(""));

@@ -10,6 +10,8 @@ from formats import FREE_HEIGHT, MAX_LOG_HEIGHT, SEND, AffineForm, require
 
 SALT_WORDS = 5
 SALT_STACKS = 5  # trees whose tallest group has fewer that hide a row are salted
+SHORT_LIFT = 5  # groups that are so much lower than the tallest may have short masks, in stacks
+MIN_LOG_SHORT_STACK, MAX_LOG_SHORT_STACK, LOG_ACC_STACK, LOG_CHUNK_STACK = 4, 6, 3, 5
 MAX_LOG_ROWS = 24
 MAX_NODES = 1 << 22  # of the expressions of all tables
 MAX_TERMS = 1 << 22  # of their affine forms, and one a form
@@ -39,7 +41,8 @@ class Tree:
     log_height: int
     log_blowup: int
     row_words: int = 0
-    hiding_words: int | None = None  # of its tallest group: those without next columns, R's not counted
+    tallest_group: int | None = None  # with columns in it
+    hiding_words: int | None = None  # of that group: those without next columns, R's not counted
 
     @property
     def log_rows(self):
@@ -52,6 +55,7 @@ class Stack:
     tree: int
     columns: range
     word: int
+    log_height: int  # of the domain on which it is one polynomial
 
 
 @dataclass
@@ -61,6 +65,8 @@ class Group:
     interactions: list
     stacks: list  # of every tree in order; R's are not among them
     next: list  # those of them that are opened at w zeta, too
+    short_masks: bool = False
+    acc: int = 0  # its first column in aux
     split: int = 0  # m
     bound: int = 0  # B_N
 
@@ -214,32 +220,34 @@ def _add_group(key, shape, n, chips, smallest):
             group.interactions.append(GroupInteraction(0, -1, 0, count, [value]))
         widths[main] += 3 if smallest else 1
 
-    # Others in a stack have its longer masks, too, which changes no degree.
-    once, twice = params.mask_for_one_opening, params.mask_for_two
     masked_twice = [width and tree.kind == "shared" for tree, width in zip(shape.trees, widths)]
-    longest = twice if any(masked_twice) or any(tree >= len(shape.slots) for tree, _ in read_next) else once
+    group.short_masks = (params.zk and n + SHORT_LIFT <= shape.groups[0].log_height and not any(masked_twice)
+                         and group.height >= params.mask_for_one_opening
+                         and group.height << params.log_blowup >= 4 * params.queries)
 
     for tree, width in enumerate(widths):
-        _add_stacks(shape, group, tree, range(width))
-    acc = range(DEGREE * group.pairs, DEGREE * (group.pairs + 1))
-    _add_stacks(shape, group, aux, range(acc.start))
-    _add_stacks(shape, group, aux, acc)
-    _add_stacks(shape, group, quotient, range(QUOTIENT_OPENED))
+        _add_stacks(shape, group, tree, 0, width, least=MIN_LOG_SHORT_STACK)
+    group.acc = _add_stacks(shape, group, aux, 0, DEGREE * group.pairs, least=MIN_LOG_SHORT_STACK)
+    _add_stacks(shape, group, aux, group.acc, DEGREE, least=LOG_ACC_STACK)
+    _add_stacks(shape, group, quotient, 0, QUOTIENT_OPENED, least=LOG_CHUNK_STACK)
     if params.zk and len(shape.groups) == 1:
         shape.r_word = shape.trees[quotient].row_words
         shape.trees[quotient].row_words += DEGREE
-    read_next |= {(aux, column) for column in acc}
+    read_next |= {(aux, group.acc + i) for i in range(DEGREE)}
     group.next = [stack for stack in group.stacks if any((stack.tree, c) in read_next for c in stack.columns)]
 
     for index, tree in enumerate(shape.trees):
         words = sum(stack.tree == index for stack in group.stacks)
         if words and tree.hiding_words is None:
             tree.hiding_words = words - sum(stack.tree == index for stack in group.next)
+        if words and group.short_masks and tree.tallest_group != shape.groups[0].log_height:
+            tree.hiding_words = 0
 
+    longest, of_acc, of_chunks = _masks(shape, group, any(masked_twice))
     size = group.height
-    group.split = size + (3 * longest - once + 1) // 2
-    group.bound = max(size + twice, group.split + once)
-    least = 1 << max(0, 3 * longest - 1).bit_length()
+    group.split = size + (3 * longest - of_chunks + 1) // 2
+    group.bound = max(size + of_acc, group.split + of_chunks)
+    least = 1 << max(0, 3 * longest - 1, of_acc - 1).bit_length()
     require(least <= size, "Tables", f"height {size}: at least {least} for masks of {longest} coefficients")
 
 
@@ -247,14 +255,38 @@ def _in_group(form, table):
     return AffineForm(form.constant, [(table.columns[column], k) for column, k in form.terms])
 
 
-def _add_stacks(shape, group, index, columns):
-    """Those of these columns, which begin a new one: the next words of the tree's row."""
-    tree = shape.trees[index]
-    while columns:
-        size = 1 << (tree.log_height - group.log_height)
-        group.stacks.append(Stack(index, columns[:size], tree.row_words))
-        columns = columns[size:]
-        tree.row_words += 1
+def _add_stacks(shape, group, index, first, count, least):
+    """Those of `count` columns from `first` on, the first of which begins a new one: the next words of the tree's row. Of
+    short masks the last has 2^least places or more, and fillers in those that are left. The column behind all."""
+    tree, lift = shape.trees[index], shape.groups[0].log_height - group.log_height
+    short = group.short_masks and index >= len(shape.slots)
+    if count and tree.tallest_group is None:
+        tree.tallest_group = group.log_height
+    while count > 0:
+        log = min(lift, MAX_LOG_SHORT_STACK) if short else tree.log_height - group.log_height
+        if short and count < 1 << log:
+            log = min(log, max(least, (count - 1).bit_length()))
+        size = 1 << log if short else min(1 << log, count)
+        group.stacks.append(Stack(index, range(first, first + size), tree.row_words, group.log_height + log))
+        first, count, tree.row_words = first + size, count - size, tree.row_words + 1
+    return first
+
+
+def _masks(shape, group, any_shared):
+    """Lengths of masks: the longest but acc's, acc's, the chunks'."""
+    params, slots, aux = shape.params, len(shape.slots), shape.tree("aux")
+    acc = [stack for stack in group.next if stack.tree == aux]
+    of_next = [stack for stack in group.next if slots <= stack.tree < aux]
+    if not group.short_masks:
+        # Others in a stack have its longer masks, too, which changes no degree.
+        once, twice = params.mask_for_one_opening, params.mask_for_two
+        return twice if any_shared or of_next else once, twice, once
+
+    def short(stack, points):
+        return -(-params.queries // len(stack.columns)) + 1 + 5 * points
+
+    once = [short(stack, 1) for stack in group.stacks if slots <= stack.tree <= aux and stack not in group.next]
+    return max(once + [short(stack, 2) for stack in of_next]), short(acc[0], 2), 6
 
 
 def _add_layers(shape):

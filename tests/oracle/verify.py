@@ -250,7 +250,7 @@ def group_constraints(shape, group, total, opened, drawn):
             (m1, f1), (m2, f2) = terms[2 * pair:2 * pair + 2]
             yield h * f1 * f2 - (m1 * f2 + m2 * f1)
 
-    acc = DEGREE * group.pairs
+    acc = group.acc
     step = opened.extension(aux, acc, opened.at_next) - opened.extension(aux, acc)
     yield step - sum_of_pairs + total.scale(pow(group.height, -1, P))
 
@@ -323,7 +323,7 @@ class BatchPart:
     point: E
     words: list  # (tree, word) of each F
     coordinates: list  # of all c: five lists
-    values: dict  # by tree: coefficients of sum c V
+    values: dict  # by the stacks' height: coefficients of sum c V
 
 
 def batch_parts(shape, opened, drawn):
@@ -334,7 +334,8 @@ def batch_parts(shape, opened, drawn):
             chosen, sums = [next(coefficients) for _ in stacks], {}
             for c, stack in zip(chosen, stacks):
                 terms = [c * at_point[stack.tree, column] for column in stack.columns]
-                sums[stack.tree] = [a + b for a, b in zip_longest(sums.get(stack.tree, []), terms, fillvalue=ZERO)]
+                h = stack.log_height
+                sums[h] = [a + b for a, b in zip_longest(sums.get(h, []), terms, fillvalue=ZERO)]
             words = [(stack.tree, stack.word) for stack in stacks]
             parts.append(BatchPart(group.log_height, point, words, list(zip(*chosen)), sums))
     return parts
@@ -347,8 +348,8 @@ def batch_at(shape, parts, trees, e):
     for part in parts:
         found = [cells[tree][word] for tree, word in part.words]
         numerator = E(sum(map(mul, coordinate, found)) % P for coordinate in part.coordinates)
-        for tree, expected in part.values.items():
-            numerator = numerator - evaluate(expected, shape.point(shape.trees[tree].log_height, e))
+        for log_height, expected in part.values.items():
+            numerator = numerator - evaluate(expected, shape.point(log_height, e))
         value = value + numerator * (E.of(shape.point(part.log_height, e)) - part.point).inverse()
     return value
 

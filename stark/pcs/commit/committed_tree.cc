@@ -29,7 +29,7 @@ CommittedTree::CommittedTree(const Params& params, std::vector<CommittedGroup> g
     : params_(params), place_(place), groups_(std::move(groups)) {
   std::vector<StackedGroup> stacked;
   for (const CommittedGroup& group : groups_)
-    stacked.push_back({group.log_height, group.cosets, group.restart});
+    stacked.push_back({group.log_height, group.cosets, group.stacked});
   std::optional<TreeSalt> salt;
   if (place.salted) salt = TreeSalt{salt_from, random_stream(place, 0)};
   tree_ = std::make_unique<MerkleTree>(
@@ -99,8 +99,12 @@ TreeShape place_of(const VerifyingKey& key, const Params& params, uint16_t slot)
           .salted = is_salted(key.slots[slot], params)};
 }
 
-void add_cosets(CommittedGroup& group, const Params& params, uint32_t width, WordSpace& space) {
-  group.restart = width;
+/// `log_height`: of the tree.
+void add_cosets(CommittedGroup& group, const Params& params, uint8_t log_height, uint32_t width,
+                WordSpace& space) {
+  group.stacked = {{.end = width,
+                    .restart = width,
+                    .log_stack = static_cast<uint8_t>(log_height - group.log_height)}};
   for (size_t c = 0; c < size_t{1} << params.log_blowup; ++c)
     group.cosets.emplace_back(group.log_height, static_cast<int>(width), space);
 }
@@ -132,7 +136,7 @@ CommittedTree commit_slot(const VerifyingKey& key, const Params& params, uint16_
     group.on_trace_domain = gather_columns(log_height, width, copies, space);
     const std::vector<uint32_t> lengths(width, shared ? params.mask_for_two() : 0);
     group.masks = GroupMasks::draw(randomness, random_stream(place, log_height), lengths);
-    add_cosets(group, params, width, space);
+    add_cosets(group, params, place.log_height, width, space);
     low_degree_extend(group.on_trace_domain, group.masks.view(), group.cosets);
     groups.push_back(std::move(group));
   }
@@ -155,7 +159,7 @@ CommittedTree committed_slot(const VerifyingKey& key, const Params& params, uint
     CommittedGroup& group = groups.emplace_back();
     group.log_height = row.log_height;
     group.on_trace_domain = TileMatrix(row.log_height, row.width, space);
-    add_cosets(group, params, row.width, space);
+    add_cosets(group, params, key.slots[slot].rows[0].log_height, row.width, space);
   }
   return {params,         std::move(groups), place_of(key, params, slot),
           Randomness({}), std::move(space),  MerkleTree::Nodes::kThere};

@@ -38,7 +38,7 @@ struct CommittedGroup {
   TileMatrix on_trace_domain;      // without rows where nobody needs it any more
   std::vector<TileMatrix> cosets;  // 2^log_blowup
   GroupMasks masks;
-  uint32_t restart = 0;  // the column that begins a new stack; their number if none does
+  std::vector<StackedColumns> stacked;
 };
 
 /// First stream of the prover's randomness for a group of a tree: columns follow (up to 2^32).

@@ -22,7 +22,7 @@ enum class RandomUse : uint32_t {
   kMask,           // rho of a committed column
   kSalt,           // salt of a tree's rows
   kQuotientChunk,  // ra of a group's quotient
-  kBlinding,       // R of a group
+  kBlinding,       // R of a group, or the columns that fill its chunks' stack
   kBlindColumn,    // what a group sends on the blind bus
 };
 

@@ -11,14 +11,15 @@
 #include "stark/pcs/commit/randomness.h"
 #include "stark/pcs/commit/row_source.h"
 #include "stark/poly/tile_matrix.h"
+#include "stark/protocol/shape.h"
 
 namespace zkvm::stark {
 
-/// A group's columns on the cosets of its LDE domain.
+/// A group's columns on the cosets of its LDE domain, and how they are stacked.
 struct StackedGroup {
   uint8_t log_height = 0;
   std::span<const TileMatrix> cosets;
-  uint32_t restart = 0;  // the column that begins a new stack; their number if none does
+  std::vector<StackedColumns> stacked;  // each begins with a tile
 };
 
 /// Where salt comes from: stream (kSalt, index + log2 of the number of rows). Opening draws it again.
@@ -29,7 +30,7 @@ struct TreeSalt {
 
 class StackedRows : public RowSource {
  public:
-  /// A tree of 2^log_height rows a coset; no group is taller. The groups' columns must outlive it.
+  /// A tree of 2^log_height rows a coset; no stack is taller. The groups' columns must outlive it.
   StackedRows(uint8_t log_height, unsigned log_blowup, std::vector<StackedGroup> groups,
               std::optional<TreeSalt> salt);
 
@@ -39,15 +40,19 @@ class StackedRows : public RowSource {
  private:
   class StackedCoset;
 
-  /// A group with what its stacks need.
+  /// Columns of a group, with what their stacks need.
   struct Part {
-    StackedGroup group;
-    unsigned log_stack;
-    uint32_t words;
+    uint8_t log_height;  // of the group
+    std::span<const TileMatrix> cosets;
+    StackedColumns columns;
     std::vector<uint32_t> roots, reversed;  // of StackRun
+
+    [[nodiscard]] unsigned log_stack() const { return columns.log_stack; }
+    [[nodiscard]] unsigned log_words() const { return log_height + log_stack(); }
+    [[nodiscard]] uint32_t words() const { return columns.words(); }
   };
 
-  [[nodiscard]] Fp point(size_t index) const;  // of the LDE domain
+  [[nodiscard]] Fp point(unsigned log_height, size_t coset) const;  // its first
   void append_words(const Part& part, uint32_t index, std::vector<uint32_t>& out) const;
   void draw_salt(size_t coset, size_t run, std::span<Fp> out) const;
 

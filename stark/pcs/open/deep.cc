@@ -95,10 +95,10 @@ class GroupBatch {
     uint32_t tree;
     int index;
   };
-  /// Trees of a lower height hold powers of X^(2^(H - h)).
+  /// Stacks of a lower height h hold powers of X^(2^(H - h)).
   Place& place(ColumnRef column) {
-    const unsigned lift = shape_.log_height - unsigned{shape_.trees[column.tree].log_height};
-    return places_[shape_.place(group_, column).place << lift];
+    const StackPlace at = shape_.place(group_, column);
+    return places_[at.place << (shape_.log_height - group_.log_height - at.log_stack)];
   }
   [[nodiscard]] uint32_t number(ColumnRef column) const {
     return first_tile_[column.tree] * kTileWidth + column.column;

@@ -45,7 +45,8 @@ struct ConstraintPlan {
   uint32_t constant[5];                // added to each row's result
   uint32_t tiles, columns;             // of the current row
   uint32_t next_tiles, next_columns;
-  uint32_t h;         // place of the first pair's column; acc follows the last
+  uint32_t h;         // place of the first pair's column
+  uint32_t acc;       // of acc's first
   uint32_t next_acc;  // place of acc's five columns, in the buffer of next rows
   uint32_t gathered;  // widest chip
   uint32_t values;    // most asserts of a chip

@@ -60,6 +60,7 @@ class GroupConstraints {
     out.next_tiles = static_cast<uint32_t>(next_layout_.tiles().size());
     out.next_columns = next_layout_.columns();
     out.h = h_;
+    out.acc = acc_;
     out.next_acc = next_acc_;
     for (const ChipPlan& chip : chips_) {
       out.gathered = std::max(out.gathered, chip.width);
@@ -74,9 +75,9 @@ class GroupConstraints {
     const uint32_t tree = shape.tree(Phase::kAux);
     h_ = layout_.place({tree, 0});
     for (uint32_t i = 1; i < group.width[tree]; ++i) layout_.place({tree, i});
-    const uint32_t acc = 5 * group.pairs();
-    next_acc_ = next_layout_.place({tree, acc});
-    for (uint32_t k = 1; k < 5; ++k) next_layout_.place({tree, acc + k});
+    acc_ = h_ + group.acc;
+    next_acc_ = next_layout_.place({tree, group.acc});
+    for (uint32_t k = 1; k < 5; ++k) next_layout_.place({tree, group.acc + k});
   }
 
   void add_chip(const Circuit& circuit, const TableShape& table) {
@@ -151,7 +152,7 @@ class GroupConstraints {
   std::vector<std::vector<ChipPlan::NextColumn>> next_columns_;
   std::vector<Words5> assert_powers_;
   uint32_t running_sum_matrix_[5][5] = {};
-  uint32_t h_ = 0, next_acc_ = 0;
+  uint32_t h_ = 0, acc_ = 0, next_acc_ = 0;
 };
 
 }  // namespace

@@ -172,7 +172,7 @@ void evaluate_chunk(const ConstraintPlan& plan, const ConstraintChunk& chunk) {
 
     Total total = sum_asserts(plan, scratch);
     const PFp5 h_sum = add_pairs(plan, scratch, total);
-    const PFp5& acc = extension_at(scratch.columns + plan.h + 5 * plan.pair_count);
+    const PFp5& acc = extension_at(scratch.columns + plan.acc);
     const PFp5& next_acc = extension_at(scratch.next + plan.next_acc);
     total.add_mapped(plan.running_sum_matrix, next_acc - acc - h_sum);
 

@@ -40,13 +40,14 @@ struct GroupInteractions {
     }
   }
 
-  [[nodiscard]] LogupPlan view(uint32_t aux_width) const {
+  [[nodiscard]] LogupPlan view(uint32_t aux_width, uint32_t acc) const {
     return {InteractionView(packed),
             pairs.data(),
             static_cast<uint32_t>(pairs.size()),
             static_cast<uint32_t>(layout.tiles().size()),
             layout.columns(),
-            (aux_width + kTileColumns - 1) / kTileColumns};
+            (aux_width + kTileColumns - 1) / kTileColumns,
+            acc};
   }
 };
 
@@ -60,7 +61,7 @@ uint32_t chunk_rows(const LogupKernels& kernels, const LogupPlan& plan, uint32_t
 void fix_running_sum(const LogupKernels& kernels, const GroupShape& group,
                      const std::vector<Fp5>& totals, uint32_t rows, const Fp5& step,
                      TileMatrix& aux) {
-  const uint32_t first_column = 5 * group.pairs();
+  const uint32_t first_column = group.acc;
   const uint32_t first_tile = first_column / kTileColumns;
   const uint32_t last_tile = (first_column + 4) / kTileColumns;
   std::vector<Fp5> starts(totals.size());
@@ -90,7 +91,7 @@ Fp5 fill_logup(const Shape& shape, const GroupShape& group, uint32_t tuple_width
   ZK_CHECK(aux.columns() == static_cast<int>(group.width[shape.tree(Phase::kAux)]) &&
            aux.rows() == group.height());
   const GroupInteractions interactions(group, tuple_width, challenges);
-  const LogupPlan plan = interactions.view(group.width[shape.tree(Phase::kAux)]);
+  const LogupPlan plan = interactions.view(group.width[shape.tree(Phase::kAux)], group.acc);
   const LogupKernels& best = logup_kernels();
   const LogupKernels& kernels = group.height() < best.lanes ? scalar::logup_kernels : best;
 

@@ -10,7 +10,7 @@ namespace {
 struct Scratch {
   PFp* columns;        // of one strip
   Split* centred;      // of one strip
-  PFp* aux;            // [strip][aux_tiles * 16]: first the pairs' numerators, then h; then acc
+  PFp* aux;            // [strip][aux_tiles * 16]: first the pairs' numerators, then h; acc; zeros
   PFp5* denominators;  // [strip][pair]
 
   ZKVM_SIMD_INLINE Scratch(const LogupPlan& plan, uint32_t strips, uint32_t* memory) {
@@ -98,13 +98,13 @@ void logup_chunk(const LogupPlan& plan, const LogupChunk& chunk) {
       extension_at(aux + 5 * p) = h;
       sum = sum + h;
     }
-    extension_at(aux + 5 * plan.pair_count) = sum;
+    extension_at(aux + plan.acc) = sum;
   }
 
   // acc: sums of the rows before, in the lane, then over the lanes.
   PFp5 lane_sum = broadcast(Fp5::zero());
   for (uint32_t g = 0; g < strips; ++g) {
-    PFp5& acc = extension_at(scratch.aux + size_t{g} * aux_columns + 5 * plan.pair_count);
+    PFp5& acc = extension_at(scratch.aux + size_t{g} * aux_columns + plan.acc);
     const PFp5 next = lane_sum + acc;
     acc = lane_sum;
     lane_sum = next;
@@ -125,9 +125,10 @@ void logup_chunk(const LogupPlan& plan, const LogupChunk& chunk) {
 
   for (uint32_t g = 0; g < strips; ++g) {
     PFp* const aux = scratch.aux + size_t{g} * aux_columns;
-    PFp5& acc = extension_at(aux + 5 * plan.pair_count);
+    PFp5& acc = extension_at(aux + plan.acc);
     acc = acc + before;
-    for (uint32_t i = 5 * plan.pair_count + 5; i < aux_columns; ++i) aux[i] = broadcast(Fp::zero());
+    for (uint32_t i = 5 * plan.pair_count; i < aux_columns; ++i)
+      if (i < plan.acc || i >= plan.acc + 5) aux[i] = broadcast(Fp::zero());
     for (uint32_t t = 0; t < plan.aux_tiles; ++t)
       transpose_out<true>(reinterpret_cast<const U32*>(aux + size_t{t} * kTileColumns),
                           chunk.aux_tiles[t] + size_t{g} * kTileColumns, row_stride);

@@ -23,6 +23,7 @@ struct LogupPlan {
   uint32_t tiles;    // tiles that the interactions read
   uint32_t columns;  // 16 * tiles
   uint32_t aux_tiles;
+  uint32_t acc;  // its first column in aux
 };
 
 struct LogupChunk {

@@ -66,8 +66,8 @@ void interpolate_halves(const GroupShape& group, TileMatrix& values, TileMatrix&
   });
 }
 
-/// R's coefficients: below N in the order of storage, which is as random as any; those of a column
-/// follow one another.
+/// Coefficients of R's columns, or of the fillers of a stack of chunks: below N in the order of storage,
+/// which is as random as any; those of a column follow one another.
 struct Blinding {
   size_t columns = 0, size = 0;  // size: of a column
   std::vector<Fp> words;
@@ -78,7 +78,7 @@ Blinding draw_blinding(const Shape& shape, const GroupShape& group, const Random
   const uint32_t width = group.width[shape.tree(Phase::kQuotient)];
   if (width == kBlinding) return out;
   out.columns = width - kBlinding;
-  out.size = shape.blinding_size();
+  out.size = group.short_masks ? group.height() : shape.blinding_size();
   out.words.resize(out.columns * out.size);
   const uint64_t stream = random_stream({TreeShape::Kind::kQuotient}, group.log_height);
   for (size_t i = 0; i < out.columns; ++i)
@@ -140,7 +140,7 @@ void shift_to_chunk_b(const GroupShape& group, const TileMatrix& values, const T
   });
 }
 
-/// Coefficients from N on of chunk a, chunk b and R. Coefficient 2N + i of Q is top_i, and those of
+/// Coefficients from N on of chunk a, chunk b and R or fillers. Coefficient 2N + i of Q is top_i, and those of
 /// chunk b from N on are the ones of Q from m + N on. `values`: hi.
 GroupMasks tails(const Shape& shape, const GroupShape& group, const TileMatrix& values,
                  const TileMatrix& top, std::span<const Fp> chunk_mask, const Blinding& blinding) {

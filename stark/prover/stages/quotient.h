@@ -13,7 +13,7 @@
 namespace zkvm::stark {
 
 /// Columns of the quotient matrix: chunk a, chunk b, and, in the tallest group, those of R, which
-/// blinds the batch.
+/// blinds the batch, in one with short masks those that fill the chunks' stack.
 inline constexpr uint32_t kChunkA = 0, kChunkB = 5, kBlinding = 10;
 
 /// The extra coset that shows the quotient's coefficients beyond 2N: off H and off the LDE domain,

@@ -292,7 +292,7 @@ void add_jobs(RowCounts& rows, const LayerJobs& jobs) {
     rows[chip] = std::accumulate(list.begin(), list.end(), uint64_t{0});
 }
 
-ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows, uint8_t log_blowup,
+ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows, const ProofTarget& target,
                          const LayerJobs& jobs) {
   std::vector<uint8_t> present;
   // At rate 1/2 a table of 2^12 rows with next columns costs half as many queries again: no first one.
@@ -302,7 +302,10 @@ ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows, uint8_t 
     present.push_back(chip.log_height);
     if (!chip.next.empty()) least = std::min(least, chip.log_height);
   }
-  if (log_blowup > 1) least = kMinLogHeight;
+  if (target.log_blowup > 1) least = kMinLogHeight;
+  HeightSet of_jobs = heights_from(least);
+  if (const uint8_t low = short_height(*std::ranges::max_element(present), target))
+    of_jobs |= HeightSet{1} << low;
   ChipHeights heights;
   std::vector<RowsToPlace> chips;
   for (const auto& [name, count] : rows) {
@@ -311,10 +314,10 @@ ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows, uint8_t 
       chips.push_back({count, committed_columns(chip)});
       continue;
     }
-    heights[name] = heights_for_jobs(jobs.at(name), least);
+    heights[name] = heights_for_jobs(jobs.at(name), of_jobs);
     present.insert(present.end(), heights[name].begin(), heights[name].end());
   }
-  std::vector<std::vector<uint8_t>> chosen = choose_heights(chips, present, log_blowup);
+  std::vector<std::vector<uint8_t>> chosen = choose_heights(chips, present, target);
   size_t index = 0;
   for (const auto& [name, count] : rows)
     if (!heights.contains(name)) heights[name] = std::move(chosen[index++]);

@@ -18,6 +18,7 @@
 #include "stark/session/image/program_image.h"
 #include "stark/session/rows/bank_words.h"
 #include "stark/session/rows/layer_rows.h"
+#include "stark/session/rows/table_heights.h"
 #include "stark/witness/witness.h"
 #include "vm/elf.h"
 #include "vm/record.h"
@@ -42,7 +43,7 @@ void add_jobs(RowCounts& rows, const LayerJobs& jobs);
 using ChipHeights = std::map<std::string, std::vector<uint8_t>>;
 /// `jobs`: of the chips whose rows are counted there, what these rows are.
 [[nodiscard]] ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows,
-                                       uint8_t log_blowup = 1, const LayerJobs& jobs = {});
+                                       const ProofTarget& target = {}, const LayerJobs& jobs = {});
 
 /// The tables of a proof with these heights, in the protocol's order.
 [[nodiscard]] std::vector<TableSpec> place_tables(const Circuit& circuit,

@@ -1,11 +1,12 @@
 // Into which tables the rows of a segment's chips go: heights are powers of two, so a chip's rows
 // are spread over several tables of a few heights, and little is lost to padding.
 //
-// Three things work against many small tables: every height in use costs columns of its own (running
-// sum, quotient); every column of every table is opened once at zeta; and the shorter the shortest
-// table, the more queries. The search minimises committed cells plus a price for each column of each
-// table: a part of the average height of a column, times the growth of queries that short tables
-// cause. (How many words a query opens depends on the cells alone.)
+// What works against many small tables: every height in use costs columns of its own (running sum,
+// quotient); every column of every table is opened once at zeta, and has its share of a word that each
+// query opens; and masks lengthen the polynomials of short tables, and with them the rate and the number
+// of queries of the whole proof. So heights between those that may have short masks (protocol.md section 9)
+// and those where long ones weigh little are not used. The search minimises committed cells and bytes,
+// which are weighed as in Weights (execution_params.h).
 #pragma once
 
 #include <cstdint>
@@ -14,13 +15,29 @@
 
 #include "stark/machine/image.h"
 #include "stark/protocol/key.h"
+#include "stark/protocol/soundness.h"
 
 namespace zkvm::stark::machine {
+
+/// What heights are chosen for: they and the number of queries depend on each other.
+struct ProofTarget {
+  uint8_t log_blowup = 1;
+  Regime regime = Regime::kJohnson;
+  double bits = kDefaultSecurityBits;  // of one proof
+};
 
 struct RowsToPlace {
   uint64_t rows;
   uint32_t columns;  // committed per row: main, and the aux columns of its interactions
 };
+
+/// Heights as a set: bit h for 2^h.
+using HeightSet = uint32_t;
+
+/// All from one on.
+[[nodiscard]] constexpr HeightSet heights_from(uint8_t least) {
+  return (HeightSet{2} << kMaxLogHeight) - (HeightSet{1} << least);
+}
 
 /// Committed columns of a table of this chip: its main columns and half a pair column, five
 /// elements, for each interaction.
@@ -32,16 +49,20 @@ inline constexpr uint32_t kHeightColumns = 19;
 /// What another table of jobs takes beside its cells, in rows.
 inline constexpr uint64_t kTablePrice = 1u << 11;
 
+/// The least height that may have short masks below a tallest one of 2^log_tallest rows, and be worth it;
+/// 0 if there is none.
+[[nodiscard]] uint8_t short_height(unsigned log_tallest, const ProofTarget& target);
+
 /// Heights (log2) of tables for these jobs, each of which must be in one: table by table, each takes as
-/// many in turn as it has room for. `least`: of all. REQUIRES: at most 2^kMaxLogHeight rows each, and some.
-[[nodiscard]] std::vector<uint8_t> heights_for_jobs(std::span<const uint64_t> jobs,
-                                                    uint8_t least = kMinLogHeight);
+/// many in turn as it has room for. `allowed`: heights, 2^kMaxLogHeight among them. REQUIRES: at most
+/// 2^kMaxLogHeight rows each, and some.
+[[nodiscard]] std::vector<uint8_t> heights_for_jobs(
+    std::span<const uint64_t> jobs, HeightSet allowed = heights_from(kMinLogHeight));
 
 /// For each chip the heights (log2) of its tables, tallest first; none for a chip without rows.
-/// `present`: heights that the proof has anyway. `log_blowup`: of the proof. REQUIRES: the chips look
-/// at no next row.
+/// `present`: heights that the proof has anyway. REQUIRES: the chips look at no next row.
 [[nodiscard]] std::vector<std::vector<uint8_t>> choose_heights(std::span<const RowsToPlace> chips,
                                                                std::span<const uint8_t> present,
-                                                               uint8_t log_blowup = 1);
+                                                               const ProofTarget& target = {});
 
 }  // namespace zkvm::stark::machine

@@ -289,7 +289,11 @@ struct TestStacks {
         finish();
       }
     for (size_t g = 0; g < wanted.size(); ++g)
-      groups.push_back({wanted[g].log_height, cosets[g], wanted[g].restart});
+      groups.push_back({wanted[g].log_height,
+                        cosets[g],
+                        {{.end = wanted[g].columns,
+                          .restart = std::min(wanted[g].restart, wanted[g].columns),
+                          .log_stack = static_cast<uint8_t>(height - wanted[g].log_height)}}});
   }
   [[nodiscard]] MerkleTree tree(std::optional<TreeSalt> salt = {}) const {
     return MerkleTree(std::make_unique<StackedRows>(log_height, log_blowup, groups, salt));

@@ -24,7 +24,10 @@ CommittedTree commit_fixed(const std::vector<Group>& wanted, uint8_t log_blowup)
   for (const auto& [log_height, columns] : wanted) {
     CommittedGroup& group = groups.emplace_back();
     group.log_height = log_height;
-    group.restart = static_cast<uint32_t>(columns);
+    const auto end = static_cast<uint32_t>(columns);
+    group.stacked = {{.end = end,
+                      .restart = end,
+                      .log_stack = static_cast<uint8_t>(wanted[0].log_height - log_height)}};
     for (size_t c = 0; c < size_t{1} << log_blowup; ++c)
       group.cosets.emplace_back(log_height, columns);
     low_degree_extend(random_matrix(log_height, columns, random), {}, group.cosets);

@@ -74,6 +74,12 @@ std::vector<Case> cases() {
        7},
       {{.zk = true, .queries = 10, .log_stack = 3}, {{1, 11}, {2, 10}, {0, 9}, {3, 8}}, 10, 8},
       {{.zk = true, .log_blowup = 3, .queries = 4}, {{0, 10}, {0, 7}, {1, 7}, {1, 7}}},
+      // Short masks, on the lower heights.
+      {{.zk = true, .queries = 10, .log_stack = 1},
+       {{0, 12}, {2, 12}, {3, 10}, {1, 7}, {0, 6}},
+       12,
+       10},
+      {{.zk = true, .log_blowup = 2, .queries = 20, .log_stack = 0}, {{0, 11}, {1, 11}, {0, 6}}},
   };
   for (uint8_t log_stack = 0; log_stack <= kMaxLogStack; ++log_stack)
     for (uint8_t log_blowup = 1; log_blowup <= 3; ++log_blowup) {
@@ -161,7 +167,7 @@ class Batch {
             Fp5 known, power = Fp5::one();  // sum_j X^j y_j
             for (size_t j = 0; j < stack.columns.size(); ++j) {
               known += power * opened_[value++];
-              power *= x(shape_.trees[tree].log_height, e);
+              power *= x(stack.log_height, e);
             }
             sum += coefficients_[challenge++] * (word(tree, stack, e) - known) *
                    inverse(x(height, e) - point);
@@ -186,25 +192,30 @@ class Batch {
  private:
   struct Stack {
     uint32_t group;
+    unsigned log_height;  // of its words
     std::vector<uint32_t> columns;
     bool next = false, blinding = false;
   };
 
-  /// Columns fill stacks in order; acc and R begin new ones.
+  /// Columns fill stacks in order; acc and R begin new ones; of short masks sizes differ.
   void add_stacks(uint32_t g, uint32_t tree) {
     const GroupShape& group = shape_.groups[g];
-    const size_t full = size_t{1} << (shape_.trees[tree].log_height - group.log_height);
-    const bool quotient = tree == shape_.tree(Phase::kQuotient);
-    const uint32_t acc = 5 * group.pairs(), blinding = 10;
-    for (uint32_t c = 0; c < group.width[tree]; ++c) {
-      const bool begins =
-          (quotient && c == blinding) || (tree == shape_.tree(Phase::kAux) && c == acc);
-      if (c == 0 || begins || stacks_[tree].back().columns.size() == full)
-        stacks_[tree].push_back({.group = g, .columns = {}});
-      Stack& stack = stacks_[tree].back();
-      stack.columns.push_back(c);
-      stack.next |= std::ranges::find(group.next, ColumnRef{tree, c}) != group.next.end();
-      stack.blinding = quotient && c >= blinding;
+    const bool has_r = g == 0 && tree == shape_.tree(Phase::kQuotient);
+    const uint32_t blinding = 10;
+    for (const StackedColumns& part : group.stacked[tree]) {
+      for (uint32_t c = part.first; c < part.end; ++c) {
+        const bool begins =
+            (has_r && c == blinding) || (tree == shape_.tree(Phase::kAux) && c == group.acc);
+        if (c == part.first || begins ||
+            stacks_[tree].back().columns.size() == size_t{1} << part.log_stack)
+          stacks_[tree].push_back({.group = g,
+                                   .log_height = unsigned{group.log_height} + part.log_stack,
+                                   .columns = {}});
+        Stack& stack = stacks_[tree].back();
+        stack.columns.push_back(c);
+        stack.next |= std::ranges::find(group.next, ColumnRef{tree, c}) != group.next.end();
+        stack.blinding = has_r && c >= blinding;
+      }
     }
   }
 
@@ -226,7 +237,7 @@ class Batch {
     const auto& cosets = columns_[stack.group][tree];
     const TileMatrix& coset = cosets[e % cosets.size()];
     const size_t row = e / cosets.size() % coset.rows();
-    const Fp point = x(shape_.trees[tree].log_height, e);
+    const Fp point = x(stack.log_height, e);
     Fp sum;
     for (size_t j = stack.columns.size(); j-- > 0;)
       sum = sum * point + coset.at(row, static_cast<int>(stack.columns[j]));

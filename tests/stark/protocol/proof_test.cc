@@ -193,8 +193,8 @@ TEST(ProofHead, RefusesWhatIsNotAProof) {
   EXPECT_EQ(refused(4, 1), ErrorCode::kFormat);    // version
   EXPECT_EQ(refused(4, 2), ErrorCode::kFormat);
   EXPECT_EQ(refused(4, 5), ErrorCode::kFormat);
-  EXPECT_EQ(refused(8, 2), ErrorCode::kParams);    // zk
-  EXPECT_EQ(refused(9, 0), ErrorCode::kParams);    // log_blowup
+  EXPECT_EQ(refused(8, 2), ErrorCode::kParams);  // zk
+  EXPECT_EQ(refused(9, 0), ErrorCode::kParams);  // log_blowup
   EXPECT_EQ(refused(9, 5), ErrorCode::kParams);
   EXPECT_EQ(refused(10, 0), ErrorCode::kParams);     // no queries
   EXPECT_EQ(refused(11, 0xff), ErrorCode::kParams);  // 65,283 queries

@@ -177,12 +177,13 @@ TEST(Key, RefusesWhatWouldBreakSoundness) {
     });
   };
   EXPECT_FALSE(late_node(9, 64, 1));
-  EXPECT_TRUE(late_node(10, 1, 1));   // a third challenge
-  EXPECT_TRUE(late_node(0, 0, 1));    // the constant 1
+  EXPECT_TRUE(late_node(10, 1, 1));  // a third challenge
+  EXPECT_TRUE(late_node(0, 0, 1));   // the constant 1
   EXPECT_TRUE(late_node(0, 65, 1));
-  EXPECT_TRUE(late_node(0, 1, 0));    // no late columns: no challenge would be drawn
+  EXPECT_TRUE(late_node(0, 1, 0));     // no late columns: no challenge would be drawn
   EXPECT_TRUE(late_node(0, 1, 4096));  // more columns than a chip may have
-  EXPECT_TRUE(refused([](auto& k) { k.chips[0].nodes[0].op = static_cast<ExpressionNode::Op>(7); }));
+  EXPECT_TRUE(
+      refused([](auto& k) { k.chips[0].nodes[0].op = static_cast<ExpressionNode::Op>(7); }));
   // An assert of lambda^64 mu^64 lambda: what a row adds is 129 at least.
   const auto late_degree = [&](uint32_t declared) {
     return refused([=](auto& k) {
@@ -200,7 +201,7 @@ TEST(Key, RefusesWhatWouldBreakSoundness) {
   EXPECT_TRUE(late_degree(kMaxLateDegree + 1));
   EXPECT_TRUE(refused([](auto& k) { k.chips[0].late_degree = 1; }));  // without late columns
   EXPECT_TRUE(refused([](auto& k) { k.chips[0].late_width = 5; }));   // of degree 0
-  EXPECT_TRUE(refused([](auto& k) {  // a late multiplicity
+  EXPECT_TRUE(refused([](auto& k) {                                   // a late multiplicity
     k.chips[0].late_width = 5;
     k.chips[0].late_degree = 1;
     k.chips[0].interactions[0].multiplicity = column(4);
@@ -294,6 +295,95 @@ TEST(Shape, CountsColumnsMasksAndDegrees) {
   EXPECT_EQ(low.mask_max, 26u);
   EXPECT_EQ(low.bound, low.height() + 52);
   EXPECT_EQ(low.extra_coset, 128u);
+}
+
+// 2^5 times lower than the tallest group: 20 queries are shared by the columns of a stack.
+TEST(Shape, ShortMasks) {
+  const VerifyingKey key = sample_key();
+  const std::vector<TableSpec> tables = {{0, 14}, {1, 14}, {2, 9}};
+  const auto shape = make_shape(key, small_params(), tables);
+  ASSERT_TRUE(shape) << shape.error().message;
+  const uint32_t main = shape->tree(Phase::kMain), aux = shape->tree(Phase::kAux);
+  const uint32_t quotient = shape->tree(Phase::kQuotient);
+  EXPECT_FALSE(shape->groups[0].short_masks);
+  const GroupShape& low = shape->groups[1];
+  EXPECT_TRUE(low.short_masks);
+  // Own, blind, value and count; two pairs, acc; chunks: and fillers.
+  using Parts = std::vector<std::array<uint32_t, 3>>;
+  const auto parts = [&](uint32_t tree) {
+    Parts out;
+    for (const StackedColumns& part : low.stacked[tree])
+      out.push_back({part.first, part.end, part.log_stack});
+    return out;
+  };
+  EXPECT_EQ(parts(main), (Parts{{0, 16, 4}}));
+  EXPECT_EQ(parts(aux), (Parts{{0, 16, 4}, {16, 24, 3}}));
+  EXPECT_EQ(parts(quotient), (Parts{{0, 32, 5}}));
+  EXPECT_EQ(low.blind, 1u);
+  EXPECT_EQ(low.acc, 16u);
+  EXPECT_EQ(low.width[0], 1u);
+  EXPECT_EQ(parts(0), (Parts{{0, 1, shape->trees[0].log_height - 9u}}));  // a slot's are its own
+  EXPECT_EQ(low.mask[main], std::vector<uint32_t>(16, 2 + 6));
+  EXPECT_EQ(low.mask[aux][15], 2u + 6);
+  EXPECT_EQ(low.mask[aux][16], 3u + 11);
+  EXPECT_EQ(low.mask[aux][23], 3u + 11);
+  EXPECT_EQ(low.next.size(), 8u);
+  EXPECT_EQ(low.mask_max, 8u);
+  EXPECT_EQ(low.split, 512u + 9);
+  EXPECT_EQ(low.bound, 512u + 9 + 6);
+  EXPECT_EQ(low.extra_coset, 32u);
+  EXPECT_EQ(shape->openings(low), 1u + 16 + 24 + 32 + 8);
+  EXPECT_EQ(shape->stacks(low, aux), 2u);
+  EXPECT_EQ(shape->batched(low), 1u + 1 + 2 + 1 + 1);
+  const StackPlace acc = shape->place(low, {aux, 17});
+  EXPECT_EQ(acc.word, low.stacked[aux][0].first_word + 1);
+  EXPECT_EQ(acc.place, 1u);
+  EXPECT_EQ(acc.log_stack, 3u);
+
+  // Not without zk, not a height nearer, nor with more queries than rows, nor too few rows for them.
+  const auto is_short = [&](Params params, uint8_t tallest) {
+    const std::vector<TableSpec> of = {{0, tallest}, {2, 9}};
+    const auto made = make_shape(key, params, of);
+    return made && made->groups[1].short_masks;
+  };
+  Params params = small_params();
+  EXPECT_TRUE(is_short(params, 14));
+  EXPECT_FALSE(is_short(params, 13));
+  params.zk = false;
+  EXPECT_FALSE(is_short(params, 14));
+  params.zk = true;
+  params.queries = 256;
+  EXPECT_TRUE(is_short(params, 16));
+  params.queries = 257;
+  EXPECT_FALSE(is_short(params, 16));  // 4 q of 2^10 points
+  params.log_blowup = 2;
+  for (Slot slot : key.slots) ASSERT_EQ(slot.kind, Slot::Kind::kFixed);
+}
+
+// Full stacks of 64 at most, and a last one that is as low as it may be.
+TEST(Shape, StacksOfShortMasks) {
+  VerifyingKey key;
+  key.chips = {small_chip("tall", 1, 0), small_chip("low", 1, 0)};
+  const auto sizes = [&](uint16_t columns, uint8_t tallest) {
+    key.chips[1].main_width = columns - 3;  // blind, value, count
+    const std::vector<TableSpec> tables = {{0, tallest}, {1, 8}};
+    const auto shape = make_shape(key, small_params(), tables);
+    EXPECT_TRUE(shape) << shape.error().message;
+    std::vector<std::pair<uint32_t, int>> out;
+    for (const StackedColumns& part : shape->groups[1].stacked[shape->tree(Phase::kMain)])
+      out.emplace_back(part.end - part.first, part.log_stack);
+    return out;
+  };
+  using Sizes = std::vector<std::pair<uint32_t, int>>;
+  EXPECT_EQ(sizes(4, 14), (Sizes{{16, 4}}));
+  EXPECT_EQ(sizes(16, 14), (Sizes{{16, 4}}));
+  EXPECT_EQ(sizes(17, 14), (Sizes{{32, 5}}));
+  EXPECT_EQ(sizes(33, 14), (Sizes{{64, 6}}));
+  EXPECT_EQ(sizes(64, 22), (Sizes{{64, 6}}));
+  EXPECT_EQ(sizes(65, 22), (Sizes{{64, 6}, {16, 4}}));
+  EXPECT_EQ(sizes(97, 22), (Sizes{{128, 6}}));
+  EXPECT_EQ(sizes(200, 22), (Sizes{{192, 6}, {16, 4}}));
+  EXPECT_EQ(sizes(40, 13), (Sizes{{32, 5}, {16, 4}}));  // no stack is taller than the tallest group
 }
 
 // Words are counted by hand: the tallest group of 2^12 rows first, then that of 2^9.
@@ -432,7 +522,7 @@ TEST(Shape, OneCodewordIsFoldedToASmallOne) {
   EXPECT_EQ(shape->layers[0].row_words(), 5 * 8u);
   EXPECT_EQ(shape->layers[0].bound, 32 * shape->groups[2].bound);
   EXPECT_EQ(shape->log_final_size, 9);
-  EXPECT_EQ(shape->final_bound, shape->groups[2].bound / 2);
+  EXPECT_EQ(shape->final_bound, (shape->groups[2].bound + 1) / 2);
   EXPECT_LT(shape->final_bound, 512u);
 
   params.log_stack = 2;
@@ -440,7 +530,7 @@ TEST(Shape, OneCodewordIsFoldedToASmallOne) {
   ASSERT_TRUE(shape);
   EXPECT_EQ(folds(*shape), (std::vector<std::pair<int, int>>{{17, 3}, {14, 3}, {11, 3}}));
   EXPECT_EQ(shape->log_final_size, 8);
-  EXPECT_EQ(shape->final_bound, shape->groups[2].bound / 4);
+  EXPECT_EQ(shape->final_bound, (shape->groups[2].bound + 3) / 4);
 
   params.log_stack = 0;
   params.log_final = 1;  // the last fold is by less than 8

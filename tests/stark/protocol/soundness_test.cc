@@ -17,8 +17,8 @@ TEST(SoundnessFormula, KnownAnswersAtFourMillionRows) {
   EXPECT_NEAR(soundness_bits::out_of_domain(std::ldexp(1.0, 22)), 130.9, kTenth);
   EXPECT_NEAR(soundness_bits::batch(soundness_bits::unique_exceptions(theta, domain)), 133.9,
               kTenth);
-  EXPECT_NEAR(soundness_bits::fold(3, soundness_bits::unique_exceptions(theta, domain / 8)),
-              135.4, kTenth);
+  EXPECT_NEAR(soundness_bits::fold(3, soundness_bits::unique_exceptions(theta, domain / 8)), 135.4,
+              kTenth);
 }
 
 // ArkLib's test of johnsonExceptionCount: n = 4, D = 1, A = 3, eta = 1/4 have m = 3, and 797 with the
@@ -46,14 +46,16 @@ TEST(SoundnessFormula, JohnsonExceptionsAreThoseOfTheTheorem) {
 TEST(SoundnessFormula, JohnsonQueriesAndListsOfTheProposal) {
   const struct {
     int blowup, m, queries, lists;
-  } known[] = {{2, 120, 269, 40}, {4, 64, 114, 61}, {8, 45, 75, 79}, {16, 15, 56, 45},   // hello
-               {2, 100, 269, 33}, {4, 42, 115, 40}, {8, 27, 75, 49}, {16, 15, 56, 45}};  // perceptron
+  } known[] = {
+      {2, 120, 269, 40}, {4, 64, 114, 61}, {8, 45, 75, 79}, {16, 15, 56, 45},   // hello
+      {2, 100, 269, 33}, {4, 42, 115, 40}, {8, 27, 75, 49}, {16, 15, 56, 45}};  // perceptron
   for (const auto& [blowup, m, queries, lists] : known) {
     const double rho = (4096.0 + 2 * queries + 11) / (4096.0 * blowup);
     const double alpha = soundness_bits::johnson_agreement(rho, static_cast<unsigned>(m));
     EXPECT_GE(soundness_bits::queries(alpha, queries) + 20, 128) << blowup << " " << m;
     EXPECT_LT(soundness_bits::queries(alpha, queries - 2) + 20, 128) << blowup << " " << m;
-    EXPECT_NEAR(soundness_bits::johnson_list(rho, alpha), lists, 0.03 * lists) << blowup << " " << m;
+    EXPECT_NEAR(soundness_bits::johnson_list(rho, alpha), lists, 0.03 * lists)
+        << blowup << " " << m;
   }
 }
 
@@ -128,8 +130,8 @@ TEST(Soundness, LateColumnsCostTheirDegree) {
   const Params params{.zk = false, .queries = 261, .grind_round = 4};
   const Shape shape = shape_of(key, params, {{0, 20}, {0, 18}, {1, 18}});
   EXPECT_EQ(shape.late_degree, (uint64_t{4} << 20) + (uint64_t{4} << 18));
-  EXPECT_NEAR(round_of(soundness(shape, 1, 0), "late").bits,
-              154.943 - std::log2(5) - 20 + 4, 0.001);
+  EXPECT_NEAR(round_of(soundness(shape, 1, 0), "late").bits, 154.943 - std::log2(5) - 20 + 4,
+              0.001);
   for (const SoundnessRound& round : soundness(shape_of(key, params, {{1, 18}}), 1, 0).rounds)
     EXPECT_NE(round.name, "late");
 }
@@ -198,15 +200,20 @@ TEST(Soundness, AFoldCostsItsHalvings) {
   ASSERT_EQ(shape.layers.size(), 4u);  // 2^21 -> 2^18 -> 2^15 -> 2^12 -> 2^9
   const Soundness s = soundness(shape, 1, 0);
   EXPECT_NEAR(round_of(s, "fri/layer 2").bits, 154.943 - std::log2(3) - 10, 0.002);
-  EXPECT_NEAR(round_of(s, "fri/layer 3").bits,
-              154.943 - std::log2(3 * (std::exp2(9) / 4 + 1)), 0.001);
+  EXPECT_NEAR(round_of(s, "fri/layer 3").bits, 154.943 - std::log2(3 * (std::exp2(9) / 4 + 1)),
+              0.001);
 }
 
 // Every row of the Johnson regime from its formula, at its m; and no other m has more bits.
 TEST(Soundness, JohnsonRounds) {
   const auto key = one_chip(32);
-  const Shape shape = shape_of(key, {.zk = true, .log_blowup = 2, .queries = 115, .grind_query = 20,
-                                     .grind_round = 12, .log_stack = 1},
+  const Shape shape = shape_of(key,
+                               {.zk = true,
+                                .log_blowup = 2,
+                                .queries = 115,
+                                .grind_query = 20,
+                                .grind_round = 12,
+                                .log_stack = 1},
                                {{0, 16}, {0, 12}});
   const Soundness s = soundness(shape, 7, 5, 0, Regime::kJohnson);
   EXPECT_EQ(s.regime, Regime::kJohnson);
@@ -224,8 +231,7 @@ TEST(Soundness, JohnsonRounds) {
     return soundness_bits::johnson_exceptions(n, rate * n, s.agreement, s.multiplicity);
   };
   EXPECT_NEAR(round_of(s, "batch").bits, 154.943 + 12 - std::log2(exceptions(19)), 0.001);
-  EXPECT_NEAR(round_of(s, "fri/layer 0").bits, 154.943 + 12 - std::log2(3 * exceptions(16)),
-              0.001);
+  EXPECT_NEAR(round_of(s, "fri/layer 0").bits, 154.943 + 12 - std::log2(3 * exceptions(16)), 0.001);
   EXPECT_NEAR(round_of(s, "queries").bits, -115 * std::log2(s.agreement) + 20, 1e-9);
   // Where rows meet: with one m more or less either the queries or another row has fewer.
   double rows = 1000;

@@ -55,14 +55,41 @@ TEST(MixedHeights, FromTheLeastTo2To20) {
       << report.to_string();
 }
 
-TEST(MixedHeights, NoSmallerTableHoldsTheMasks) {
-  std::vector<uint8_t> log_heights = toys::every_height();
-  log_heights.push_back(log_heights.back() - 1);
-  std::vector<TableSpec> tables;
-  for (const uint8_t log : log_heights) tables.push_back({0, log});
-  const auto refused = choose_params(toys::mixed({8}).circuit.key(), tables, 0, Params{});
+// A height that is too near the tallest for short masks, and too low for long ones.
+TEST(MixedHeights, NoSmallerTableHoldsLongMasks) {
+  const auto with = [](std::vector<uint8_t> log_heights) {
+    std::vector<TableSpec> tables;
+    for (const uint8_t log : log_heights) tables.push_back({0, log});
+    return choose_params(toys::mixed({8}).circuit.key(), tables, 0, Params{});
+  };
+  const auto refused = with({13, 9});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kTables) << refused.error().message;
+  EXPECT_TRUE(with({13, 12}));
+  EXPECT_TRUE(with({16, 12, 11}));
+}
+
+// Short masks in stacks of every size, at the level that receipts have, at each rate.
+TEST(MixedHeights, FarBelowTheTallest) {
+  for (const uint8_t log_blowup : {uint8_t{1}, uint8_t{2}, uint8_t{3}})
+    for (const Regime regime : {Regime::kUnique, Regime::kJohnson}) {
+      std::vector<uint8_t> log_heights = {16, 13, 11, 11};
+      if (log_blowup > 1) log_heights.insert(log_heights.end(), {10, 9});
+      toys::Toy toy = toys::mixed(log_heights);
+      toy.witness.sort();
+      const auto params = choose_params(toy.circuit.key(), toy.witness.specs(), 0,
+                                        {.log_blowup = log_blowup, .log_stack = 1}, 128, 0, regime);
+      ASSERT_TRUE(params) << params.error().message;
+      const ToyProver prover(toy, *params);
+      const Statement statement = prover.statement();
+      const auto ok = verify(prover.key(), statement, prover.prove().serialise());
+      ASSERT_TRUE(ok) << ok.error().message;
+      EXPECT_EQ(ok->soundness.regime, regime);
+      Table& table = toy.witness.tables.back();
+      lying_cell(table) = Fp::one();
+      EXPECT_FALSE(check(prover.key(), statement, prover.prove())) << "SOUNDNESS";
+      lying_cell(table) = Fp{};
+    }
 }
 
 // Lower tables, so that one lie a proof costs little.

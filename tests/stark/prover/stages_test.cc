@@ -144,7 +144,8 @@ Fp5 naive_constraints(const Circuit& circuit, const Shape& shape, const GroupSha
       cells.push_back(data.get(column, row));
       next.push_back(next_data.get(column, next_row));
     }
-    for (const Fp value : evaluate_program(circuit.key().chips[table.chip], cells, next, challenges.late))
+    for (const Fp value :
+         evaluate_program(circuit.key().chips[table.chip], cells, next, challenges.late))
       add(Fp5::from(value));
   }
   Fp5 h_sum;
@@ -163,7 +164,7 @@ Fp5 naive_constraints(const Circuit& circuit, const Shape& shape, const GroupSha
       add(h * a.f * b.f - b.f * a.m - a.f * b.m);
     }
   }
-  const uint32_t acc = 5 * group.pairs();
+  const uint32_t acc = group.acc;
   add(next_data.extension(shape.tree(Phase::kAux), acc, next_row) -
       data.extension(shape.tree(Phase::kAux), acc, row) - h_sum +
       challenges.sum * inverse(Fp::from(group.height())));
@@ -214,7 +215,7 @@ TEST(Logup, MatchesTheNaiveSums) {
       TileMatrix& aux = *data.owned[shape.tree(Phase::kAux)];
       const Fp5 sum = fill_logup(shape, group, tuple_width, challenges, data.trees(), aux);
 
-      const uint32_t tree = shape.tree(Phase::kAux), acc = 5 * group.pairs();
+      const uint32_t tree = shape.tree(Phase::kAux), acc = group.acc;
       const Fp5 share = sum * inverse(Fp::from(group.height()));
       Fp5 naive_sum;
       for (uint64_t row = 0; row < group.height(); ++row) {
@@ -473,14 +474,19 @@ TEST(Quotient, ChunksMakeItUp) {
   });
 }
 
-// R: five coordinates of `bound` coefficients, each a full stack, in the tallest group alone.
+// R: five coordinates of `bound` coefficients, each a full stack, in the tallest group alone. Of short
+// masks what fills the chunks' stack.
 TEST(Quotient, RandomPartsAreOfTheirSizesAndFollowTheSeed) {
   for_each_quotient([](const Shape& shape, const GroupShape& group) {
     const Split split(shape, group, 1), other(shape, group, 2);
     const bool blinded = shape.params.zk && &group == &shape.groups[0];
-    ASSERT_EQ(split.cosets[0].columns(), blinded ? 10 + (5 << shape.params.log_stack) : 10);
+    ASSERT_EQ(split.cosets[0].columns(), blinded             ? 10 + (5 << shape.params.log_stack)
+                                         : group.short_masks ? 32
+                                                             : 10);
     for (uint32_t c = kBlinding; c < static_cast<uint32_t>(split.cosets[0].columns()); ++c)
-      EXPECT_EQ(split.size(c) << shape.params.log_stack, shape.bound) << c;
+      EXPECT_EQ(split.size(c),
+                group.short_masks ? group.height() : shape.bound >> shape.params.log_stack)
+          << c;
     for (int c = 0; c < split.cosets[0].columns(); ++c)
       EXPECT_EQ(split.cosets[0].at(5, c) == other.cosets[0].at(5, c), !shape.params.zk) << c;
     for (int c = kBlinding; c < split.cosets[0].columns(); ++c)

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -35,9 +36,42 @@ uint32_t opened_functionals(uint32_t queries, bool next) {
   return next ? 2 * (queries + 5) : queries + 5;
 }
 
+/// Short masks: a stack, all of whose places are filled, shows no more than a word a query, and each of
+/// its columns at one point or two.
+void expect_short_masks_cover(const Shape& shape, const GroupShape& group) {
+  const uint32_t q = shape.params.queries;
+  for (uint32_t t = shape.slot_trees(); t < shape.tree(Phase::kQuotient); ++t)
+    for (const StackedColumns& part : group.stacked[t]) {
+      const uint32_t places = 1u << part.log_stack;
+      EXPECT_EQ((part.end - part.first) % places, 0u);
+      EXPECT_EQ(part.restart, part.end);
+      // Its words are those of an index of the tallest group's domain.
+      EXPECT_LE(group.log_height + part.log_stack, shape.groups[0].log_height);
+      for (uint32_t c = part.first; c < part.end; ++c) {
+        const bool next = std::ranges::binary_search(group.next, ColumnRef{t, c});
+        EXPECT_GE(places * group.mask[t][c], q + places * (next ? 10 : 5) + places);
+      }
+    }
+  const auto& chunks = group.stacked[shape.tree(Phase::kQuotient)];
+  ASSERT_EQ(chunks.size(), 1u);
+  EXPECT_EQ(chunks[0].end, 1u << chunks[0].log_stack);
+  const uint32_t fillers = chunks[0].end - 10;
+  EXPECT_GE(group.height(), q + 6);  // a filler has as many coefficients
+  EXPECT_GE(group.chunk_mask, 6u);
+  // More queries than fillers over one row: at most C(q, fillers + 1) of n choices each.
+  const double rows = std::exp2(group.log_height + shape.params.log_blowup);
+  EXPECT_LT(std::lgamma(q + 1) - std::lgamma(fillers + 2) -
+                std::lgamma(std::max<double>(q - fillers, 1)) - fillers * std::log(rows),
+            -100 * std::log(2));
+}
+
 void expect_masks_cover(const Shape& shape) {
   const uint32_t q = shape.params.queries;
   for (const GroupShape& group : shape.groups) {
+    if (group.short_masks) {
+      expect_short_masks_cover(shape, group);
+      continue;
+    }
     for (uint32_t t = 0; t < shape.tree(Phase::kQuotient); ++t) {
       const TreeShape& tree = shape.trees[t];
       for (uint32_t c = 0; c < group.width[t]; ++c) {
@@ -75,7 +109,12 @@ void expect_masks_cover(const Shape& shape) {
       hiding.insert(shape.place(*tallest, {t, c}).word);
     for (const ColumnRef ref : tallest->next)
       if (ref.tree == t) hiding.erase(shape.place(*tallest, ref).word);
-    EXPECT_EQ(hiding.size() < 5, shape.trees[t].salted) << "tree " << t;
+    // Words of short masks say no more than a row of the tallest group of all: where that has none ...
+    const bool lower = &*tallest != &shape.groups[0] &&
+                       std::ranges::any_of(shape.groups, [&](const GroupShape& group) {
+                         return group.width[t] > 0 && group.short_masks;
+                       });
+    EXPECT_EQ(hiding.size() < 5 || lower, shape.trees[t].salted) << "tree " << t;
   }
 }
 
@@ -199,6 +238,68 @@ TEST(ZeroKnowledge, OpenedFunctionalsAreIndependent) {
             EXPECT_EQ(rank_of(rows), rows.size());
           }
     }
+}
+
+// Stacks of every size that a proof with short masks has; and the chunks' fillers, which have to hide all
+// words of their stack and are opened themselves.
+TEST(ZeroKnowledge, OpenedFunctionalsOfShortMasksAreIndependent) {
+  toys::Toy toy = toys::mixed({13, 8, 8, 7});
+  for (const uint8_t log_blowup : {uint8_t{1}, uint8_t{2}}) {
+    Params params = quick_params(/*zk=*/true, /*log_stack=*/1);
+    params.log_blowup = log_blowup;
+    params.queries = 60;
+    const ToyProver prover(toy, params);
+    Cheater proof = make_cheater(prover, toy, params);
+    (void)proof.prove();
+    const Shape& shape = proof.shape();
+    size_t stacks = 0;
+    for (const GroupShape& group : shape.groups) {
+      EXPECT_EQ(group.short_masks, group.log_height <= 8 && (60u + 6) <= group.height() &&
+                                       (group.height() << log_blowup) >= 240);
+      if (!group.short_masks) continue;
+      for (const uint32_t t : {shape.tree(Phase::kMain), shape.tree(Phase::kAux)})
+        for (const StackedColumns& part : group.stacked[t]) {
+          const bool next = std::ranges::binary_search(group.next, ColumnRef{t, part.first});
+          const MaskedStack stack{group, part.log_stack, 1u << part.log_stack,
+                                  group.mask[t][part.first]};
+          Matrix rows;
+          std::set<uint32_t> indices;
+          add_proof(rows, indices, proof, stack, next);
+          EXPECT_LT(rows.size(), stack.unknowns());
+          EXPECT_EQ(rank_of(rows), rows.size());
+          add_index(rows, shape, stack, unopened(indices));
+          EXPECT_EQ(rank_of(rows), rows.size());
+          // With a coefficient less a column there would be too few.
+          const MaskedStack shorter{group, part.log_stack, 1u << part.log_stack,
+                                    params.queries / (1u << part.log_stack) + (next ? 10 : 5)};
+          EXPECT_LE(shorter.unknowns(), rows.size());
+          ++stacks;
+        }
+      const StackedColumns& chunks = group.stacked[shape.tree(Phase::kQuotient)][0];
+      Matrix rows;
+      for (const uint32_t e : distinct_below(
+               proof.indices(), group.log_height + chunks.log_stack + unsigned{log_blowup})) {
+        const Fp x = point(shape, group.log_height, e);
+        const Fp z = point(shape, group.log_height + chunks.log_stack, e);
+        auto& row = rows.emplace_back();
+        Fp place = pow(z, 10);
+        for (uint32_t j = 10; j < chunks.end; ++j, place *= z) {
+          Fp power = place;
+          for (uint32_t k = 0; k < group.height(); ++k, power *= x) row.push_back(power);
+        }
+      }
+      const size_t unknowns = rows[0].size();
+      for (uint32_t j = 0; j < chunks.end - 10; ++j) {
+        const size_t first = rows.size();
+        for (int c = 0; c < 5; ++c) rows.emplace_back(unknowns);
+        Fp5 power = Fp5::one();
+        for (uint32_t k = 0; k < group.height(); ++k, power *= proof.zeta())
+          for (int c = 0; c < 5; ++c) rows[first + c][j * group.height() + k] = power.c[c];
+      }
+      EXPECT_EQ(rank_of(rows), rows.size());
+    }
+    EXPECT_GE(stacks, 4u);
+  }
 }
 
 TEST(ZeroKnowledge, OpenedFunctionalsOfTwoProofsThatShareATreeAreIndependent) {
@@ -329,7 +430,9 @@ size_t cells_recovered(const toys::Toy& toy, const Shape& shape,
   size_t right = 0;
   std::vector<Fp> row(table.width);
   for (uint32_t c = 0; c < table.width; ++c) {
-    const auto [word, place] = shape.place(shape.groups[0], {shape.tree(Phase::kMain), c});
+    const auto [word, place, log_stack] =
+        shape.place(shape.groups[0], {shape.tree(Phase::kMain), c});
+    EXPECT_EQ(log_stack, s);
     const OpenedWord opened = opened_word(shape, indices, proof, word);
     for (uint64_t r = 0; r < table.height(); ++r) {
       table.read(r, 1, row.data());

@@ -167,16 +167,19 @@ std::vector<Fp> stack_words(std::span<const std::vector<Fp>> columns, unsigned l
 void ReferenceTree::stack(unsigned log_height, unsigned log_blowup) {
   rows.assign(size_t{1} << (log_height + log_blowup), {});
   const auto append = [&](const std::vector<Fp>& word) {
-    for (size_t e = 0; e < rows.size(); ++e) rows[e].push_back(word[e]);
+    for (size_t e = 0; e < rows.size(); ++e) rows[e].push_back(word[e % word.size()]);
   };
-  for (const Group& group : groups) {
-    const std::span<const std::vector<Fp>> columns = group.polynomials;
-    const size_t full = size_t{1} << (log_height - group.log_height);
-    for (const auto& part : {columns.first(group.restart), columns.subspan(group.restart)})
-      for (size_t c = 0; c < part.size(); c += full)
-        append(stack_words(part.subspan(c, std::min(full, part.size() - c)), group.log_height,
-                           log_height, log_blowup));
-  }
+  for (const Group& group : groups)
+    for (const StackedColumns& stacked : group.stacked) {
+      const unsigned log_words = group.log_height + stacked.log_stack;
+      for (uint32_t c = stacked.first; c < stacked.end;) {
+        uint32_t end = std::min(c + (1u << stacked.log_stack), stacked.end);
+        if (c < stacked.restart) end = std::min(end, stacked.restart);
+        append(stack_words(std::span(group.polynomials).subspan(c, end - c), group.log_height,
+                           log_words, log_blowup));
+        c = end;
+      }
+    }
   for (const auto& salt : salts) append(salt);
 }
 
@@ -327,9 +330,9 @@ void ReferenceProver::commit_quotient() {
         b[i] -= ra[i];
       }
     }
-    for (uint32_t c = 2 * Fp5::kDegree; c < columns.size(); ++c)  // R
+    for (uint32_t c = 2 * Fp5::kDegree; c < columns.size(); ++c)  // R, or fillers
       columns[c] = random_({Kind::kBlinding, place, group.log_height, c - 2 * Fp5::kDegree},
-                           shape_.blinding_size());
+                           g == 0 ? shape_.blinding_size() : group.height());
     coefficients.push_back(std::move(columns));
   }
   finish_tree(shape_.tree(Phase::kQuotient), std::move(coefficients));
@@ -452,7 +455,7 @@ void ReferenceProver::finish_tree(uint32_t tree, std::vector<Columns> coefficien
   for (uint32_t g = 0; g < shape_.groups.size(); ++g) {
     const GroupShape& group = shape_.groups[g];
     on_polynomials(tree, g, coefficients[g]);
-    out.groups.push_back({group.log_height, std::move(coefficients[g]), group.restart[tree]});
+    out.groups.push_back({group.log_height, std::move(coefficients[g]), group.stacked[tree]});
   }
   if (shape_.trees[tree].salted)
     for (uint32_t s = 0; s < kSaltWords; ++s)
@@ -485,12 +488,18 @@ ReferenceTree ReferenceProver::make_slot(const VerifyingKey& key, const Params& 
         first += use.width;
       }
     }
-    auto& group = out.groups.emplace_back(height.log_height, Columns{}, height.width);
+    const auto log_stack =
+        static_cast<uint8_t>(key.slots[slot].rows[0].log_height - height.log_height);
+    auto& group = out.groups.emplace_back(
+        height.log_height, Columns{},
+        std::vector<StackedColumns>{
+            {.end = height.width, .restart = height.width, .log_stack = log_stack}});
     for (const std::vector<Fp>& values : columns) {
       std::vector<Fp> f = interpolate(values, height.log_height);
       if (place.kind == TreeShape::Kind::kShared) {
         const auto column = static_cast<uint32_t>(group.polynomials.size());
-        const auto rho = random({Kind::kMask, place, height.log_height, column}, params.mask_for_two());
+        const auto rho =
+            random({Kind::kMask, place, height.log_height, column}, params.mask_for_two());
         for (size_t i = 0; i < rho.size(); ++i) {
           f[i] -= rho[i];
           f.push_back(rho[i]);
@@ -529,7 +538,7 @@ ReferenceProver::Columns ReferenceProver::main_columns(size_t g) {
   if (!shape_.params.zk) return main;
 
   const bool smallest = g + 1 == shape_.groups.size();
-  const size_t blind = main.size() - (smallest ? 3 : 1);
+  const size_t blind = group.blind;
   const auto random =
       random_({Kind::kBlindColumn, shape_.trees[shape_.tree(Phase::kMain)], group.log_height, 0},
               kBlindRows);
@@ -539,7 +548,7 @@ ReferenceProver::Columns ReferenceProver::main_columns(size_t g) {
   std::map<uint32_t, uint64_t> sent;
   for (size_t h = 0; h <= g; ++h) {
     const auto& columns = h == g ? main : trace(shape_.tree(Phase::kMain), h);
-    for (const Fp x : h == g ? columns[blind] : columns.back()) ++sent[x.wire];
+    for (const Fp x : columns[shape_.groups[h].blind]) ++sent[x.wire];
   }
   size_t row = 0;
   for (const auto& [word, count] : sent) {
@@ -555,8 +564,7 @@ ReferenceProver::Columns ReferenceProver::late_columns(size_t g) {
   for (const TableShape& place : group.tables) {
     const Table& table = witness_.tables[place.table];
     const uint32_t width = key_.chips[place.chip].late_width;
-    const std::vector<Fp> rows =
-        witness_.late_columns(table, width, {late_[kLambda], late_[kMu]});
+    const std::vector<Fp> rows = witness_.late_columns(table, width, {late_[kLambda], late_[kMu]});
     for (uint32_t c = 0; c < width; ++c)
       for (size_t r = 0; r < group.height(); ++r)
         columns[place.columns[table.width + c].column][r] = rows[r * width + c];
@@ -566,8 +574,7 @@ ReferenceProver::Columns ReferenceProver::late_columns(size_t g) {
 
 ReferenceProver::Columns ReferenceProver::aux_columns(size_t g, Fp5& total) {
   const GroupShape& group = shape_.groups[g];
-  const size_t pairs = group.pairs();
-  Columns columns(5 * (pairs + 1), std::vector<Fp>(group.height()));
+  Columns columns(group.width[shape_.tree(Phase::kAux)], std::vector<Fp>(group.height()));
   std::vector<Fp5> row_sum(group.height());
   for (size_t i = 0; i < group.interactions.size(); ++i) {
     std::vector<Fp5> terms(group.height());
@@ -590,7 +597,7 @@ ReferenceProver::Columns ReferenceProver::aux_columns(size_t g, Fp5& total) {
   const Fp5 step = total * inverse(integer(group.height()));
   Fp5 acc;
   for (size_t r = 0; r < group.height(); ++r) {
-    for (size_t c = 0; c < 5; ++c) columns[5 * pairs + c][r] = acc.c[c];
+    for (size_t c = 0; c < 5; ++c) columns[group.acc + c][r] = acc.c[c];
     acc += row_sum[r] - step;
   }
   return columns;
@@ -644,9 +651,8 @@ std::vector<Fp5> ReferenceProver::quotient(size_t g) const {
       add(h * a.denominator * b.denominator - b.denominator * a.numerator -
           a.denominator * b.numerator);
     }
-    add(element(values[aux], 5 * group.pairs(), (e + step) % size) -
-        element(values[aux], 5 * group.pairs(), e) - pair_sum +
-        proof_.sums[g] * inverse(integer(group.height())));
+    add(element(values[aux], group.acc, (e + step) % size) - element(values[aux], group.acc, e) -
+        pair_sum + proof_.sums[g] * inverse(integer(group.height())));
     q[e] = sum * inverse(pow(x, group.height()) - Fp::one());
   }
   q = interpolate(q, log_size);
@@ -688,13 +694,15 @@ std::vector<Fp5> ReferenceProver::batch_codeword(std::span<const Fp5> coefficien
                               const Fp5& opened_at) {
     struct Stack {
       uint32_t tree, word;
+      unsigned log_height;
       Fp5 coefficient;
       std::vector<Fp5> known;  // V, or W
     };
     std::vector<Stack> stacks;
     for (const ColumnRef ref : columns) {
-      const auto [word, place] = shape_.place(group, ref);
-      if (place == 0) stacks.push_back({ref.tree, word, *coefficient++, {}});
+      const auto [word, place, log_stack] = shape_.place(group, ref);
+      if (place == 0)
+        stacks.push_back({ref.tree, word, group.log_height + log_stack, *coefficient++, {}});
       stacks.back().known.push_back(*opened++);
     }
     std::vector<Fp5> denominators, inverses(points[group.log_height].size());
@@ -703,7 +711,7 @@ std::vector<Fp5> ReferenceProver::batch_codeword(std::span<const Fp5> coefficien
     for (size_t e = 0; e < out.size(); ++e) {
       Fp5 sum;
       for (const Stack& stack : stacks) {
-        const Fp x = point(shape_.trees[stack.tree].log_height, e);
+        const Fp x = point(stack.log_height, e);
         sum += stack.coefficient * (row(stack.tree, e)[stack.word] - value_at(stack.known, x));
       }
       out[e] += sum * inverses[e % inverses.size()];

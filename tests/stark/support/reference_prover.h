@@ -29,8 +29,8 @@ struct RandomPurpose {
 };
 using RandomSource = std::function<std::vector<Fp>(const RandomPurpose&, size_t count)>;
 
-/// F(x) = sum_j x^j f_j(x^(2^s)) at every point x of the LDE domain of a tree's height, s above the
-/// columns': what a stack of the columns f_j is in the tree's rows.
+/// F(x) = sum_j x^j f_j(x^(2^s)) at every point x of the LDE domain of a height s above the columns':
+/// what a stack of the columns f_j is in the rows of a tree of this height.
 [[nodiscard]] std::vector<Fp> stack_words(std::span<const std::vector<Fp>> columns,
                                           unsigned log_height, unsigned tree_log_height,
                                           unsigned log_blowup);
@@ -40,7 +40,7 @@ struct ReferenceTree {
   struct Group {
     uint8_t log_height;
     std::vector<std::vector<Fp>> polynomials;  // coefficients, by column
-    uint32_t restart;                          // the column that begins a new stack
+    std::vector<StackedColumns> stacked;
   };
   std::vector<Group> groups;                // tallest first
   std::vector<std::vector<Fp>> salts;       // by salt word, over the rows

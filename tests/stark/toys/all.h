@@ -31,6 +31,7 @@ inline std::vector<Toy> all_toys(uint8_t min_log_height) {
   toys.push_back(sequence(static_cast<uint8_t>(n + 1)));
   const auto up = [&](int k) { return static_cast<uint8_t>(n + k); };
   toys.push_back(mixed({up(0), up(3), up(1), up(1), up(0), up(4)}));
+  toys.push_back(mixed({up(0), up(5), up(1), up(0)}));  // the least have short masks
   return toys;
 }
 

@@ -239,7 +239,7 @@ TEST(Negative, OneColumnOfAStackOfTooHighADegree) {
     const uint32_t tree = shape.tree(Phase::kQuotient);
     for (const uint32_t g : {0u, static_cast<uint32_t>(shape.groups.size() - 1)}) {
       const GroupShape& group = shape.groups[g];
-      const unsigned s = shape.log_stack(group, tree);
+      const unsigned s = group.stacked[tree][0].log_stack;
       const auto with = [&](uint32_t column, uint64_t degree) {
         Cheater cheater = make_cheater(prover, toy, params);
         cheater.polynomials_step = [&, column, degree](uint32_t at, uint32_t in, Columns& columns) {
@@ -327,15 +327,16 @@ class WrongRows {
   }
   [[nodiscard]] std::span<const std::vector<Fp>> first_stack(
       const ReferenceTree::Group& group) const {
-    const size_t full = size_t{1} << (shape_.log_height - group.log_height);
-    return std::span(group.polynomials).first(std::min<size_t>(full, group.restart));
+    const StackedColumns& first = group.stacked[0];
+    return std::span(group.polynomials)
+        .first(std::min<size_t>(size_t{1} << first.log_stack, first.restart));
   }
 
  private:
   [[nodiscard]] size_t full_stacks(const ReferenceTree::Group& group) const {
-    const size_t full = size_t{1} << (shape_.log_height - group.log_height);
-    const size_t rest = group.polynomials.size() - group.restart;
-    return (group.restart + full - 1) / full + (rest + full - 1) / full;
+    size_t words = 0;
+    for (const StackedColumns& part : group.stacked) words += part.words();
+    return words;
   }
 
   toys::Toy toy_ = layered_toy();
@@ -358,7 +359,8 @@ TEST(Negative, ColumnsInAWrongPlaceOfTheirStack) {
         const auto restacked = [&](ReferenceTree& made) {
           made.stack(rows.shape().log_height, rows.shape().params.log_blowup);
         };
-        if (rows.shape().log_stack(rows.shape().groups[g], 0) == 0) continue;  // no neighbours
+        if (rows.shape().groups[g].log_height == rows.shape().log_height)
+          continue;  // no neighbours
         rows.expect_refused(phase, "two columns", [&](ReferenceTree& made) {
           swap_places(made);
           restacked(made);
@@ -440,7 +442,7 @@ TEST(Negative, OpeningsThatOnlyTheirStackNeeds) {
             std::ranges::none_of(group.tables, is_x))
           unread.push_back(end - group.next.size() + i);
       }
-      const unsigned s = shape.log_stack(group, shape.tree(Phase::kMain));
+      const unsigned s = group.stacked[shape.tree(Phase::kMain)][0].log_stack;
       EXPECT_EQ(unread.empty(), s == 0);
       for (size_t k = 0; k < unread.size(); k += unread.size() > 4 ? unread.size() - 2 : 1) {
         const auto expect_final = [&](const char* what, auto change) {
