@@ -35,7 +35,7 @@ constexpr uint64_t kLeastCost = kLeastTicks * kCellsPerTick;
 /// Raised when the same key and tables come to hold other rows (how rows are sorted into tables,
 /// what fill() chooses), or when the protocol comes to open them elsewhere. Two witnesses must never
 /// share masks, and two sets of queries neither.
-constexpr uint64_t kWitnessVersion = 5;
+constexpr uint64_t kWitnessVersion = 6;
 
 uint64_t peak_rss() {
   rusage usage{};

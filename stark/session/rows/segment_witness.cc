@@ -304,8 +304,9 @@ ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows, const Pr
   }
   if (target.log_blowup > 1) least = kMinLogHeight;
   HeightSet of_jobs = heights_from(least);
+  // Of 2^9 rows or more, so that every height may be there beside it: each sends blinds to the lowest.
   if (const uint8_t low = short_height(*std::ranges::max_element(present), target))
-    of_jobs |= HeightSet{1} << low;
+    of_jobs |= HeightSet{1} << std::max(low, kMinLogJobs);
   ChipHeights heights;
   std::vector<RowsToPlace> chips;
   for (const auto& [name, count] : rows) {

@@ -15,6 +15,7 @@
 
 #include "stark/machine/image.h"
 #include "stark/protocol/key.h"
+#include "stark/protocol/shape.h"
 #include "stark/protocol/soundness.h"
 
 namespace zkvm::stark::machine {
@@ -45,6 +46,11 @@ using HeightSet = uint32_t;
 
 /// Committed columns of each height in use: blind column, its half pair, running sum, quotient.
 inline constexpr uint32_t kHeightColumns = 19;
+
+/// Of tables of jobs, if they have short masks.
+inline constexpr uint8_t kMinLogJobs = 9;
+static_assert(kBlindRows * (1 + kMaxLogHeight - kMinLogShort + 1) < 1u << kMinLogJobs);
+static_assert(kMinLogJobs + kShortLift <= kMinLogFixed);
 
 /// What another table of jobs takes beside its cells, in rows.
 inline constexpr uint64_t kTablePrice = 1u << 11;

@@ -356,8 +356,52 @@ TEST(Shape, ShortMasks) {
   EXPECT_TRUE(is_short(params, 16));
   params.queries = 257;
   EXPECT_FALSE(is_short(params, 16));  // 4 q of 2^10 points
-  params.log_blowup = 2;
-  for (Slot slot : key.slots) ASSERT_EQ(slot.kind, Slot::Kind::kFixed);
+}
+
+TEST(Shape, ShortMasksNeedRowsForTheFillers) {
+  VerifyingKey key;
+  key.chips = {small_chip("any", 3, 0)};
+  const auto is_short = [&](uint8_t log_blowup, uint16_t queries) {
+    const Params params{.log_blowup = log_blowup, .queries = queries};
+    const auto made = make_shape(key, params, std::vector<TableSpec>{{0, 17}, {0, 9}});
+    return made && made->groups[1].short_masks;
+  };
+  EXPECT_TRUE(is_short(2, 506));
+  EXPECT_FALSE(is_short(2, 507));  // q + 6 of 2^9 rows
+  EXPECT_TRUE(is_short(1, 256));
+  EXPECT_FALSE(is_short(1, 257));  // 4 q of 2^10 points
+}
+
+// Masks of shared columns are those of two proofs, of which each may have another tallest group.
+TEST(Shape, NoShortMasksBesideSharedColumns) {
+  VerifyingKey key;
+  key.slots = {{.kind = Slot::Kind::kShared, .rows = {{9, 1}}}};
+  key.chips = {small_chip("tall", 3, 0), small_chip("kept", 1, 0), small_chip("free", 2, 0)};
+  key.chips[1].log_height = 9;
+  key.chips[1].slots = {{0, 0, 1}};
+  const auto is_short = [&](std::vector<TableSpec> tables) {
+    const auto shape = make_shape(key, small_params(), tables);
+    EXPECT_TRUE(shape) << shape.error().message;
+    return shape->groups[1].short_masks;
+  };
+  EXPECT_TRUE(is_short({{0, 14}, {2, 9}}));
+  EXPECT_FALSE(is_short({{0, 14}, {1, 9}}));
+  EXPECT_FALSE(is_short({{0, 14}, {1, 9}, {2, 9}}));
+}
+
+// The extra coset holds every column's masks, acc's too, which are no part of k. (112 queries and all
+// stacks of 64: 3 k = 24 and 25 of acc.)
+TEST(Shape, TheExtraCosetHoldsAllMasks) {
+  VerifyingKey key;
+  key.chips = {small_chip("tall", 1, 0), small_chip("low", 47, 12)};
+  for (const uint16_t queries : {uint16_t{112}, uint16_t{176}, uint16_t{200}, uint16_t{240}}) {
+    const Params params{.log_blowup = 2, .queries = queries};
+    const auto shape = make_shape(key, params, std::vector<TableSpec>{{0, 16}, {1, 8}});
+    ASSERT_TRUE(shape) << shape.error().message;
+    for (const GroupShape& group : shape->groups)
+      for (const auto& tree : group.mask)
+        for (const uint32_t mask : tree) EXPECT_GE(group.extra_coset, mask) << queries;
+  }
 }
 
 // Full stacks of 64 at most, and a last one that is as low as it may be.
@@ -607,6 +651,25 @@ TEST(Shape, MaskedTreesThatHideTooLittleAreSalted) {
   EXPECT_EQ(shape->blinding_word(), 3u);
   params.zk = false;
   EXPECT_EQ(salted({{0, 12}}), (Salted{false, false, false}));
+
+  // Late columns of a middle group, which hide enough, and of one with short masks below it: words of
+  // these are not those of the middle one's rows.
+  params.zk = true;
+  params.log_stack = 0;
+  VerifyingKey late = key;
+  late.chips.push_back(small_chip("late", 1, 0));
+  late.chips.back().late_width = 12;
+  late.chips.back().late_degree = 1;
+  const auto late_salted = [&](std::vector<TableSpec> tables) {
+    const auto shape = make_shape(late, params, tables);
+    EXPECT_TRUE(shape) << shape.error().message;
+    return shape->trees[shape->tree(Phase::kLate)].salted;
+  };
+  EXPECT_FALSE(late_salted({{0, 14}, {3, 13}}));
+  EXPECT_FALSE(late_salted({{0, 14}, {3, 13}, {3, 10}}));
+  EXPECT_TRUE(late_salted({{0, 14}, {3, 13}, {3, 9}}));
+  EXPECT_FALSE(late_salted({{0, 14}, {3, 14}, {3, 9}}));
+  EXPECT_TRUE(late_salted({{0, 14}, {3, 9}}));
 
   // A shared slot's, which is made before any proof is.
   params.zk = true;

@@ -73,6 +73,7 @@ inline std::vector<toys::Toy> small_toys() {
   toys.push_back(toys::machine(9, 8));
   toys.push_back(toys::product(8));
   toys.push_back(toys::mixed({8, 10, 9, 8}));
+  toys.push_back(toys::mixed({12, 7}));  // the lower one with short masks, where there are any
   return toys;
 }
 

@@ -134,6 +134,15 @@ TEST(Negative, EveryCellOfSomeRows) {
 
 /// Every column of aux and quotient, and the implicit main columns, of every group: one cell, or
 /// one coefficient.
+/// A column that fills a place of a stack for short masks: it is free, and nothing reads it.
+bool is_filler(const Shape& shape, const GroupShape& group, ColumnRef ref) {
+  if (!group.short_masks) return false;
+  const uint32_t pairs = 5 * group.pairs();
+  if (ref.tree == shape.tree(Phase::kAux))
+    return (ref.column >= pairs && ref.column < group.acc) || ref.column >= group.acc + 5;
+  return ref.tree == shape.tree(Phase::kQuotient) && ref.column >= 10;
+}
+
 TEST(Negative, EveryAuxAndQuotientColumn) {
   size_t turn = 0;
   for (toys::Toy& toy : small_toys()) {
@@ -143,13 +152,16 @@ TEST(Negative, EveryAuxAndQuotientColumn) {
     const Statement statement = prover.statement();
     for (uint32_t g = 0; g < shape.groups.size(); ++g) {
       const GroupShape& group = shape.groups[g];
+      if (shape.groups.back().short_masks && !group.short_masks) continue;  // as in other toys
       for (const uint32_t tree : {shape.tree(Phase::kAux), shape.tree(Phase::kQuotient)}) {
         for (uint32_t c = 0; c < shape.opened_width(group, tree); ++c) {
+          const bool filler = is_filler(shape, group, {tree, c});
+          if (filler && c % 5 != 0) continue;
           const std::string what = toy.name + ": tree " + std::to_string(tree) + " group " +
                                    std::to_string(g) + " column " + std::to_string(c);
           Cheater cheater = make_cheater(prover, toy, params);
           const auto lie = [&](uint32_t at, uint32_t in, Columns& columns) {
-            if (at == tree && in == g) columns[c][17 + c] += kOne;
+            if (at == tree && in == g) columns[c][(17 + c) % group.height()] += kOne;
           };
           // As a value before masking, from which the quotient is computed; the quotient's own
           // columns are known as polynomials only.
@@ -157,19 +169,23 @@ TEST(Negative, EveryAuxAndQuotientColumn) {
             cheater.columns_step = lie;
           else
             cheater.polynomials_step = lie;
+          if (filler) {
+            EXPECT_TRUE(check(prover.key(), statement, cheater.prove())) << what;
+            continue;
+          }
           expect_refused(prover.key(), statement, cheater.prove(), what, ErrorCode::kConstraints);
         }
       }
     }
     const auto smallest = static_cast<uint32_t>(shape.groups.size() - 1);
-    for (uint32_t back = 1; back <= 3; ++back) {  // blind, value, count
+    for (uint32_t i = 0; i < 3; ++i) {  // blind, value, count
       Cheater cheater = make_cheater(prover, toy, params);
       cheater.columns_step = [&](uint32_t at, uint32_t in, Columns& columns) {
         if (at == shape.tree(Phase::kMain) && in == smallest)
-          columns[columns.size() - back][5] += kOne;
+          columns[shape.groups[in].blind + i][5] += kOne;
       };
       expect_refused(prover.key(), statement, cheater.prove(),
-                     toy.name + ": implicit column " + std::to_string(back), ErrorCode::kBusSum);
+                     toy.name + ": implicit column " + std::to_string(i), ErrorCode::kBusSum);
     }
   }
 }
