@@ -29,7 +29,8 @@ Result<CodeRate> code_rate(Rate rate, uint8_t lowest) {
     case Rate::kFastest:
       break;
   }
-  return CodeRate{1, {.bytes_per_point = 4, .bytes_per_hash = 1.0 / 25}};
+  return CodeRate{1,
+                  {.bytes_per_point = 4, .bytes_per_cell = 1.0 / 10, .bytes_per_hash = 1.0 / 25}};
 }
 
 }  // namespace zkvm

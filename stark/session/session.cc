@@ -144,7 +144,8 @@ ProofTarget proof_target(const SessionOptions& options, size_t segments, uint8_t
   return {log_blowup,
           std::min({options.widest, widest_regime(segments),
                     johnson ? Regime::kJohnson : Regime::kUnique}),
-          options.security_bits + std::log2(static_cast<double>(segments))};
+          options.security_bits + std::log2(static_cast<double>(segments)),
+          1 / std::max(options.weights.bytes_per_cell, 1.0 / 3200)};
 }
 
 // ------------------------------------------------------------------------------------------ plan

@@ -14,8 +14,6 @@ namespace {
 
 /// A query's bytes beside the columns' words: paths, FRI.
 constexpr double kQueryBytes = 2000;
-/// Weights: 1/320 of a byte a cell for each doubling of the domain.
-constexpr double kCellsPerByte = 320;
 constexpr double kImpossible = std::numeric_limits<double>::infinity();
 
 /// Tables for `rows` rows from a set of heights. `prices`: of a column beside its cells, by height.
@@ -186,7 +184,7 @@ std::vector<std::vector<uint8_t>> choose_heights(std::span<const RowsToPlace> ch
       std::min<unsigned>(kMaxLogHeight, static_cast<unsigned>(std::bit_width(most_rows - 1)));
   const unsigned tallest =
       std::max<unsigned>(top, static_cast<unsigned>(std::bit_width(given | 1)) - 1);
-  const double cells_per_byte = kCellsPerByte / std::exp2(target.log_blowup - 1);
+  const double cells_per_byte = target.cells_per_byte / std::exp2(target.log_blowup - 1);
 
   std::vector<std::vector<uint8_t>> best;
   Splitter::Prices prices{};

@@ -25,6 +25,7 @@ struct ProofTarget {
   uint8_t log_blowup = 1;
   Regime regime = Regime::kJohnson;
   double bits = kDefaultSecurityBits;  // of one proof
+  double cells_per_byte = 320;         // that weigh as much, at rate 1/2
 };
 
 struct RowsToPlace {
