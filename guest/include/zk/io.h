@@ -76,6 +76,14 @@ concept Committable =
     std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> && (!Iterable<T> || kIsArray<T>) &&
     (std::has_unique_object_representations_v<T> || std::is_floating_point_v<T>);
 
+// The bytes of an array, vector, span or string, as they lie in memory: what zk::blake3 and zk::sha256 take.
+template <Contiguous Range>
+  requires Committable<ElementOf<const Range>>
+[[nodiscard]] std::span<const uint8_t> bytes_of(const Range& values) {
+  const auto bytes = std::as_bytes(std::span(values));
+  return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
+}
+
 // The next value of the input: ceil(sizeof(T) / 4) words. Fails where the input has fewer.
 template <Readable T>
 [[nodiscard]] T read() {

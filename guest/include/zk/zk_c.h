@@ -36,6 +36,48 @@ ZK_NORETURN void zk_fail(const char* message);
 // What a failed ZK_CHECK calls.
 ZK_NORETURN void zk_check_failed(const char* file, int line, const char* text);
 
+// BLAKE3 (zk/blake3.h) and SHA-256 (zk/sha256.h): 32 bytes of output.
+void zk_blake3(uint8_t out[32], const void* data, size_t bytes);
+void zk_sha256(uint8_t out[32], const void* data, size_t bytes);
+
+// The same in pieces: begin, update as often as one likes, finish, which leaves the hasher as it is.
+typedef struct {
+  uint64_t state[235];
+} zk_blake3_hasher;
+typedef struct {
+  uint64_t state[13];
+} zk_sha256_hasher;
+void zk_blake3_begin(zk_blake3_hasher* hasher);
+void zk_blake3_begin_keyed(zk_blake3_hasher* hasher, const uint8_t key[32]);
+void zk_blake3_begin_derive_key(zk_blake3_hasher* hasher, const char* context);
+void zk_blake3_update(zk_blake3_hasher* hasher, const void* data, size_t bytes);
+void zk_blake3_finish(const zk_blake3_hasher* hasher, void* out, size_t bytes);  // any length
+void zk_sha256_begin(zk_sha256_hasher* hasher);
+void zk_sha256_update(zk_sha256_hasher* hasher, const void* data, size_t bytes);
+void zk_sha256_finish(const zk_sha256_hasher* hasher, uint8_t out[32]);
+
+// Commitments (zk/commitment.h), to a file and to a tensor of `axes` axes, 8 at most. zk_read_committed reads a salt
+// and the elements from the input, and appends their commitment to the journal.
+enum {
+  ZK_INT8 = 1,
+  ZK_UINT8,
+  ZK_INT16,
+  ZK_UINT16,
+  ZK_INT32,
+  ZK_UINT32,
+  ZK_INT64,
+  ZK_UINT64,
+  ZK_FLOAT16,
+  ZK_FLOAT32,
+  ZK_FLOAT64,
+  ZK_BOOL
+};
+void zk_commitment_of_file(uint8_t out[32], const void* file, size_t bytes, const uint8_t salt[32]);
+void zk_commitment_of_tensor(uint8_t out[32], const void* elements, int type, const uint32_t* shape,
+                             uint32_t axes, const uint8_t salt[32]);
+void zk_read_committed(void* elements, int type, const uint32_t* shape, uint32_t axes);
+void zk_read_committed_file(void* out, size_t bytes);
+
 #ifdef __cplusplus
 }  // extern "C"
 #else

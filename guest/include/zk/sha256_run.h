@@ -1,0 +1,19 @@
+// The compression function of SHA-256 over whole blocks: the one place where it is computed.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace zk::detail {
+
+// SHA-256 reads and writes numbers with the highest byte first.
+constexpr uint32_t exchange_bytes(uint32_t x) {
+  return x >> 24 | (x >> 8 & 0xff00) | (x << 8 & 0xff0000) | x << 24;
+}
+
+// `state` after `count` blocks of 64 bytes, one after the other. A word of a block is four bytes as they lie in
+// memory, which SHA-256 reads with the highest one first: the run exchanges them itself.
+using Sha256Word [[gnu::may_alias]] = uint32_t;
+void sha256_compress_run(uint32_t state[8], const Sha256Word* blocks, size_t count);
+
+}  // namespace zk::detail

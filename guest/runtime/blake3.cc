@@ -1,0 +1,199 @@
+// BLAKE3: chunks of 16 blocks, and the tree of their chaining values.
+#include <string.h>
+#include <zk/blake3.h>
+#include <zk/blake3_run.h>
+#include <zk/zk_c.h>
+
+#include <new>
+
+namespace zk {
+namespace {
+
+using detail::BlockWord;
+using detail::kBlake3BlockBytes;
+
+constexpr uint32_t kChunkBlocks = 16;
+
+constexpr uint32_t kChunkStart = 1;
+constexpr uint32_t kChunkEnd = 2;
+constexpr uint32_t kParent = 4;
+constexpr uint32_t kRoot = 8;
+constexpr uint32_t kKeyedHash = 16;
+constexpr uint32_t kDeriveKeyContext = 32;
+constexpr uint32_t kDeriveKeyMaterial = 64;
+
+void copy(uint32_t to[8], const uint32_t from[8]) {
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) to[i] = from[i];
+}
+
+// The first `bytes` bytes of a block, and zeros behind them.
+const uint32_t* padded(const BlockWord* block, uint32_t bytes, uint32_t out[16]) {
+  uint32_t i = 0;
+  for (; i < bytes / 4; ++i) out[i] = block[i];
+  if (bytes % 4 != 0) out[i] = block[i] & ((1u << 8 * (bytes % 4)) - 1), ++i;
+  for (; i < 16; ++i) out[i] = 0;
+  return out;
+}
+
+// The first `count` bytes of output block number `index` of a root.
+void output(uint8_t* out, size_t count, const uint32_t cv[8], const BlockWord* block,
+            uint64_t index, uint32_t length, uint32_t flags) {
+  uint32_t words[16];
+  if (count <= sizeof(Digest)) {
+    copy(words, cv);
+    detail::blake3_compress_run(words, block, 1, index, 0, flags | kRoot, 0, length);
+  } else {
+    detail::blake3_compress_wide(cv, block, index, length, flags | kRoot, words);
+  }
+  memcpy(out, words, count);
+}
+
+}  // namespace
+
+Blake3::Blake3(const uint32_t key[8], uint32_t flags) : flags_(flags) {
+  copy(key_, key);
+  copy(cv_, key);
+}
+
+Blake3::Blake3() : Blake3(detail::kBlake3Iv, 0) {}
+
+Blake3::Blake3(Key key) : flags_(kKeyedHash) {
+  memcpy(key_, key.data(), sizeof(key_));
+  copy(cv_, key_);
+}
+
+Blake3 Blake3::derive_key(std::string_view context) {
+  Blake3 hasher(detail::kBlake3Iv, kDeriveKeyContext);
+  hasher.update({reinterpret_cast<const uint8_t*>(context.data()), context.size()});
+  uint32_t key[8];
+  hasher.finish({reinterpret_cast<uint8_t*>(key), sizeof(key)});
+  return {key, kDeriveKeyMaterial};
+}
+
+// Whole blocks of one chunk, behind which more bytes follow.
+void Blake3::compress(const uint8_t* blocks, uint32_t count) {
+  const bool ends = blocks_ + count == kChunkBlocks;
+  detail::blake3_compress_run(cv_, reinterpret_cast<const BlockWord*>(blocks), count, chunk_,
+                              blocks_ == 0 ? kChunkStart : 0, flags_, ends ? kChunkEnd : 0,
+                              kBlake3BlockBytes);
+  blocks_ += count;
+  if (ends) finish_chunk();
+}
+
+// Pushes the chunk's chaining value and joins subtrees of equal size: one for each trailing zero of the number of
+// chunks. Two neighbours on the stack are the block of their parent.
+void Blake3::finish_chunk() {
+  copy(&stack_[8 * depth_++], cv_);
+  for (uint64_t count = ++chunk_; count % 2 == 0; count /= 2) {
+    uint32_t* const children = &stack_[8 * (depth_ - 2)];
+    copy(cv_, key_);
+    detail::blake3_compress_run(cv_, children, 1, 0, 0, flags_ | kParent, 0, kBlake3BlockBytes);
+    copy(children, cv_);
+    --depth_;
+  }
+  copy(cv_, key_);
+  blocks_ = 0;
+}
+
+void Blake3::update(std::span<const uint8_t> bytes) {
+  while (!bytes.empty()) {
+    size_t taken;
+    if (filled_ == kBlake3BlockBytes) {
+      compress(block_, 1);
+      filled_ = 0;
+    }
+    if (filled_ == 0 && bytes.size() > kBlake3BlockBytes &&
+        reinterpret_cast<uintptr_t>(bytes.data()) % sizeof(uint32_t) == 0) {
+      const size_t blocks = (bytes.size() - 1) / kBlake3BlockBytes, room = kChunkBlocks - blocks_;
+      const size_t count = blocks < room ? blocks : room;
+      compress(bytes.data(), static_cast<uint32_t>(count));
+      taken = count * kBlake3BlockBytes;
+    } else {
+      const size_t room = kBlake3BlockBytes - filled_;
+      taken = bytes.size() < room ? bytes.size() : room;
+      memcpy(block_ + filled_, bytes.data(), taken);
+      filled_ += static_cast<uint32_t>(taken);
+    }
+    bytes = bytes.subspan(taken);
+  }
+}
+
+void Blake3::finish(std::span<uint8_t> out) const {
+  // The chunk is closed, then the stack is joined from the right. Only the last compression is the
+  // root's, so each is held back until it is known whether another one follows.
+  uint32_t cv[8], words[16];
+  copy(cv, cv_);
+  const BlockWord* block = reinterpret_cast<const BlockWord*>(block_);
+  if (filled_ != kBlake3BlockBytes) block = padded(block, filled_, words);
+  uint32_t length = filled_;
+  uint32_t flags = flags_ | kChunkEnd | (blocks_ == 0 ? kChunkStart : 0);
+  uint64_t counter = chunk_;
+  for (uint32_t depth = depth_; depth-- != 0;) {
+    detail::blake3_compress_run(cv, block, 1, counter, 0, flags, 0, length);
+    copy(&words[8], cv);
+    copy(words, &stack_[8 * depth]);
+    copy(cv, key_);
+    block = words;
+    length = kBlake3BlockBytes;
+    flags = flags_ | kParent;
+    counter = 0;
+  }
+  for (uint64_t index = 0; !out.empty(); ++index) {
+    const size_t count = out.size() < kBlake3BlockBytes ? out.size() : kBlake3BlockBytes;
+    output(out.data(), count, cv, block, index, length, flags);
+    out = out.subspan(count);
+  }
+}
+
+Digest Blake3::finish() const {
+  Digest digest;
+  finish(digest);
+  return digest;
+}
+
+Digest blake3(std::span<const uint8_t> bytes) {
+  Blake3 hasher;
+  hasher.update(bytes);
+  return hasher.finish();
+}
+
+Digest blake3_keyed(Blake3::Key key, std::span<const uint8_t> bytes) {
+  Blake3 hasher(key);
+  hasher.update(bytes);
+  return hasher.finish();
+}
+
+Digest blake3_derive_key(std::string_view context, std::span<const uint8_t> material) {
+  Blake3 hasher = Blake3::derive_key(context);
+  hasher.update(material);
+  return hasher.finish();
+}
+
+}  // namespace zk
+
+extern "C" {
+
+static_assert(sizeof(zk_blake3_hasher) == sizeof(zk::Blake3) &&
+              alignof(zk_blake3_hasher) == alignof(zk::Blake3));
+
+void zk_blake3_begin(zk_blake3_hasher* hasher) { new (hasher) zk::Blake3(); }
+void zk_blake3_begin_keyed(zk_blake3_hasher* hasher, const uint8_t key[32]) {
+  new (hasher) zk::Blake3(zk::Blake3::Key(key, 32));
+}
+void zk_blake3_begin_derive_key(zk_blake3_hasher* hasher, const char* context) {
+  new (hasher) zk::Blake3(zk::Blake3::derive_key(context));
+}
+void zk_blake3_update(zk_blake3_hasher* hasher, const void* data, size_t bytes) {
+  reinterpret_cast<zk::Blake3*>(hasher)->update({static_cast<const uint8_t*>(data), bytes});
+}
+void zk_blake3_finish(const zk_blake3_hasher* hasher, void* out, size_t bytes) {
+  reinterpret_cast<const zk::Blake3*>(hasher)->finish({static_cast<uint8_t*>(out), bytes});
+}
+void zk_blake3(uint8_t out[32], const void* data, size_t bytes) {
+  zk::Blake3 hasher;
+  hasher.update({static_cast<const uint8_t*>(data), bytes});
+  hasher.finish({out, 32});
+}
+
+}  // extern "C"
