@@ -27,12 +27,14 @@ void copy(uint32_t to[8], const uint32_t from[8]) {
   for (int i = 0; i < 8; ++i) to[i] = from[i];
 }
 
+bool is_word_aligned(const uint8_t* bytes) {
+  return reinterpret_cast<uintptr_t>(bytes) % sizeof(BlockWord) == 0;
+}
+
 // The first `bytes` bytes of a block, and zeros behind them.
-const uint32_t* padded(const BlockWord* block, uint32_t bytes, uint32_t out[16]) {
-  uint32_t i = 0;
-  for (; i < bytes / 4; ++i) out[i] = block[i];
-  if (bytes % 4 != 0) out[i] = block[i] & ((1u << 8 * (bytes % 4)) - 1), ++i;
-  for (; i < 16; ++i) out[i] = 0;
+const uint32_t* padded(const void* block, uint32_t bytes, uint32_t out[16]) {
+  memcpy(out, block, bytes);
+  memset(reinterpret_cast<uint8_t*>(out) + bytes, 0, kBlake3BlockBytes - bytes);
   return out;
 }
 
@@ -47,6 +49,27 @@ void output(uint8_t* out, size_t count, const uint32_t cv[8], const BlockWord* b
     detail::blake3_compress_wide(cv, block, index, length, flags | kRoot, words);
   }
   memcpy(out, words, count);
+}
+
+// What one chunk hashes to: of a node of a tree, say. Nothing is copied but what is no whole block.
+// REQUIRES: aligned to words, at most a chunk.
+Digest hash_of_chunk(std::span<const uint8_t> bytes) {
+  constexpr uint32_t kEnd = kChunkEnd | kRoot;
+  const auto* const blocks = reinterpret_cast<const BlockWord*>(bytes.data());
+  const size_t whole = bytes.size() / kBlake3BlockBytes;
+  const auto rest = static_cast<uint32_t>(bytes.size() % kBlake3BlockBytes);
+  uint32_t cv[8], last[16];
+  copy(cv, detail::kBlake3Iv);
+  if (rest == 0 && whole != 0) {
+    detail::blake3_compress_run(cv, blocks, whole, 0, kChunkStart, 0, kEnd, kBlake3BlockBytes);
+  } else {
+    detail::blake3_compress_run(cv, blocks, whole, 0, kChunkStart, 0, 0, kBlake3BlockBytes);
+    detail::blake3_compress_run(cv, padded(blocks + 16 * whole, rest, last), 1, 0,
+                                whole == 0 ? kChunkStart : 0, 0, kEnd, rest);
+  }
+  Digest digest;
+  memcpy(digest.data(), cv, sizeof(digest));
+  return digest;
 }
 
 }  // namespace
@@ -103,8 +126,7 @@ void Blake3::update(std::span<const uint8_t> bytes) {
       compress(block_, 1);
       filled_ = 0;
     }
-    if (filled_ == 0 && bytes.size() > kBlake3BlockBytes &&
-        reinterpret_cast<uintptr_t>(bytes.data()) % sizeof(uint32_t) == 0) {
+    if (filled_ == 0 && bytes.size() > kBlake3BlockBytes && is_word_aligned(bytes.data())) {
       const size_t blocks = (bytes.size() - 1) / kBlake3BlockBytes, room = kChunkBlocks - blocks_;
       const size_t count = blocks < room ? blocks : room;
       compress(bytes.data(), static_cast<uint32_t>(count));
@@ -153,6 +175,8 @@ Digest Blake3::finish() const {
 }
 
 Digest blake3(std::span<const uint8_t> bytes) {
+  if (bytes.size() <= kChunkBlocks * kBlake3BlockBytes && is_word_aligned(bytes.data()))
+    return hash_of_chunk(bytes);
   Blake3 hasher;
   hasher.update(bytes);
   return hasher.finish();
@@ -191,9 +215,8 @@ void zk_blake3_finish(const zk_blake3_hasher* hasher, void* out, size_t bytes) {
   reinterpret_cast<const zk::Blake3*>(hasher)->finish({static_cast<uint8_t*>(out), bytes});
 }
 void zk_blake3(uint8_t out[32], const void* data, size_t bytes) {
-  zk::Blake3 hasher;
-  hasher.update({static_cast<const uint8_t*>(data), bytes});
-  hasher.finish({out, 32});
+  const zk::Digest digest = zk::blake3({static_cast<const uint8_t*>(data), bytes});
+  memcpy(out, digest.data(), digest.size());
 }
 
 }  // extern "C"
