@@ -21,6 +21,7 @@ enum class ErrorCode {
   kCancelled,         // the caller asked to stop
   kMalformedModel,    // what a program says of its model is no such description
   kMalformedArray,    // no .npy or .npz file that is known
+  kUnfitSalt,         // a commitment's salt that is not 32 bytes
   kUnfitTensors,      // arrays or a journal that are not of the shapes and types that a model has
 };
 

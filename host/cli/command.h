@@ -25,6 +25,7 @@ inline constexpr int kError = 2;  // usage, or a file that is unreadable, malfor
 
 // Each makes `sub` its command; when the command line asks for it, `status` becomes its result.
 void add_cache(Command& sub, int& status);
+void add_commit(Command& sub, int& status);
 void add_run(Command& sub, int& status);
 void add_prove(Command& sub, int& status);
 void add_profile(Command& sub, int& status);
@@ -127,6 +128,11 @@ void print_layers(const Run& run, std::FILE* out);
 [[nodiscard]] int outcome_status(const Run& run);
 
 [[nodiscard]] std::string hex(std::span<const uint8_t> bytes);
+// What the command line takes in hex, with or without 0x: nothing but digits; the bytes that an even number of them
+// is (REQUIRES: is_hex).
+[[nodiscard]] std::string_view without_0x(std::string_view text);
+[[nodiscard]] bool is_hex(std::string_view digits);
+[[nodiscard]] std::vector<uint8_t> parse_hex(std::string_view digits);
 // "128.3 bits, proven by unique decoding".
 [[nodiscard]] std::string security_text(double bits, Regime regime);
 // How long it is, and the first bytes in words of 4, as a journal is made of words.

@@ -34,7 +34,7 @@ constexpr std::pair<const char*, void (*)(Command&, int&)> kCommands[] = {
     {"run", add_run},       {"prove", add_prove},     {"verify", add_verify},
     {"id", add_id},         {"encode", add_encode},   {"profile", add_profile},
     {"disasm", add_disasm}, {"inspect", add_inspect}, {"new", add_new},
-    {"import", add_import}, {"cache", add_cache},
+    {"import", add_import}, {"cache", add_cache},     {"commit", add_commit},
 };
 
 // `zkvm --help` shows the first line of each command's description, `zkvm COMMAND --help` all of

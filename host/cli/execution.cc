@@ -270,6 +270,21 @@ std::string hex(std::span<const uint8_t> bytes) {
   return text;
 }
 
+std::string_view without_0x(std::string_view text) {
+  return text.starts_with("0x") || text.starts_with("0X") ? text.substr(2) : text;
+}
+
+bool is_hex(std::string_view digits) {
+  return digits.find_first_not_of("0123456789abcdefABCDEF") == digits.npos;
+}
+
+std::vector<uint8_t> parse_hex(std::string_view digits) {
+  std::vector<uint8_t> bytes(digits.size() / 2);
+  for (size_t i = 0; i < bytes.size(); ++i)
+    std::from_chars(digits.data() + 2 * i, digits.data() + 2 * i + 2, bytes[i], 16);
+  return bytes;
+}
+
 std::string security_text(double bits, Regime regime) {
   return fmt::format("{:.1f} bits, {}", bits,
                      regime == Regime::kUnique ? "proven by unique decoding"

@@ -202,7 +202,7 @@ const std::vector<Failure> kFailures{
     {"NoCommand",
      {},
      "expected a command (run, prove, verify, id, encode, profile, disasm, inspect, new, import, "
-     "cache), found "},
+     "cache, commit), found "},
     {"UnknownCommand", {"walk"}, "found 'walk'"},
     {"RunWithoutElf", {"run"}, "ELF is required"},
     {"RunUnknownOption", {"run", kGuest, "--fast"}, "--fast"},
@@ -274,6 +274,36 @@ const std::vector<Failure> kFailures{
     {"ProveMemoryHuge",
      {"prove", kGuest, "-o", "/dev/null", "--memory-limit", "99999999999G"},
      "--memory-limit: expected a size"},
+    {"CommitWithoutFile", {"commit"}, "FILE is required"},
+    {"CommitMissingFile",
+     {"commit", "/nowhere/data"},
+     "zkvm commit: file '/nowhere/data': expected a readable file"},
+    {"CommitSaltShort",
+     {"commit", "/dev/null", "--salt", "abcd"},
+     "--salt: expected 64 hex digits, a file of 32 bytes or random, found 4 digits"},
+    {"CommitSaltEmpty", {"commit", "/dev/null", "--salt", ""}, "found 0 digits"},
+    {"CommitSaltLong", {"commit", "/dev/null", "--salt", kSomeId + "00"}, "found 66 digits"},
+    {"CommitSaltMissing",
+     {"commit", "/dev/null", "--salt", "/nowhere/salt"},
+     "salt '/nowhere/salt': expected a readable file"},
+    {"CommitSaltFileShort",
+     {"commit", "/dev/null", "--salt", kReceipt},
+     "expected 32 bytes, found 4"},
+    {"CommitSaltFileLong",
+     {"commit", "/dev/null", "--salt", "/etc/passwd"},
+     "salt '/etc/passwd': expected at most 32 bytes, found more"},
+    {"CommitSaltOverAnotherFile",
+     {"commit", "/dev/null", "--salt-out", kReceipt},
+     "expected a name without a file, found one"},
+    {"CommitSaltNowhere",
+     {"commit", "/dev/null", "--salt-out", "/nowhere/salt"},
+     "salt '/nowhere/salt': expected a file that can be written"},
+    {"CommitInputNowhere",
+     {"commit", "/dev/null", "-o", "/nowhere/input"},
+     "input '/nowhere/input': expected a file that can be written"},
+    {"CommitTwoStandardInputs",
+     {"commit", "-", "--salt", "-"},
+     "expected standard input for one file, found - for FILE and for --salt"},
     {"ProfileMissingElf",
      {"profile", "/nowhere/guest.elf"},
      "zkvm profile: guest '/nowhere/guest.elf'"},
@@ -573,7 +603,8 @@ TEST(Help, EveryCommandExplainsItselfWithAnExample) {
   const Outcome all = zkvm({"--help"});
   EXPECT_EQ(all.status, 0);
   for (const char* command :
-       {"run", "prove", "verify", "id", "profile", "disasm", "inspect", "new", "cache"}) {
+       {"run", "prove", "verify", "id", "profile", "disasm", "inspect", "new", "cache",
+        "commit"}) {
     EXPECT_THAT(all.out, HasSubstr(std::string("  ") + command + " "));
     const Outcome one = zkvm({command, "--help"});
     EXPECT_EQ(one.status, 0);

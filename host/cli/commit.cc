@@ -1,0 +1,248 @@
+// `zkvm commit`: a commitment to a file or a tensor, as guests compute it (zk/commitment.h).
+#include <fmt/format.h>
+#include <zk/commitment.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "host/cli/command.h"
+#include "host/cli/output.h"
+#include "host/cli/table.h"
+#include "host/file.h"
+#include "host/npy.h"
+#include "host/number_text.h"
+#include "stark/pcs/commit/randomness.h"
+
+namespace zkvm::cli {
+namespace {
+
+constexpr std::string_view kRandom = "random";
+constexpr std::string_view kNpyMagic = "\x93NUMPY";
+constexpr uint32_t kPrivate = 0600;  // mode of what holds a salt
+
+struct Options {
+  std::string path;
+  std::string salt{kRandom};
+  std::string salt_path;
+  std::string input_path;
+  bool raw = false;
+  bool json = false;
+};
+
+// What is committed to.
+struct Data {
+  std::vector<uint8_t> bytes;
+  std::optional<ArrayType> type;  // of a tensor
+  std::vector<uint32_t> shape;
+};
+
+zk::ElementType element_type(ArrayType type) {
+  switch (type) {
+    case ArrayType::kBool:
+      return zk::ElementType::kBool;
+    case ArrayType::kInt8:
+      return zk::ElementType::kInt8;
+    case ArrayType::kUint8:
+      return zk::ElementType::kUint8;
+    case ArrayType::kInt16:
+      return zk::ElementType::kInt16;
+    case ArrayType::kUint16:
+      return zk::ElementType::kUint16;
+    case ArrayType::kInt32:
+      return zk::ElementType::kInt32;
+    case ArrayType::kUint32:
+      return zk::ElementType::kUint32;
+    case ArrayType::kInt64:
+      return zk::ElementType::kInt64;
+    case ArrayType::kUint64:
+      return zk::ElementType::kUint64;
+    case ArrayType::kFloat16:
+      return zk::ElementType::kFloat16;
+    case ArrayType::kFloat32:
+      return zk::ElementType::kFloat32;
+    case ArrayType::kFloat64:
+      return zk::ElementType::kFloat64;
+  }
+  return {};
+}
+
+Result<Data> tensor(Array array) {
+  const bool fits = array.shape.size() <= zk::Shape::kMaxAxes &&
+                    std::ranges::all_of(array.shape, [](uint64_t axis) { return axis >> 32 == 0; });
+  if (!fits)
+    return tl::unexpected(
+        Error{ErrorCode::kUnfitTensors, fmt::format("expected at most {} axes below 2^32, found "
+                                                    "shape {}; --raw commits to the file's bytes",
+                                                    zk::Shape::kMaxAxes, shape_text(array.shape))});
+  return Data{std::move(array.bytes), array.type, {array.shape.begin(), array.shape.end()}};
+}
+
+Result<Data> read_data(const Options& options) {
+  Result<std::vector<uint8_t>> file = read_file(options.path, "file");
+  if (!file) return tl::unexpected(file.error());
+  const bool npy = std::string_view(reinterpret_cast<const char*>(file->data()), file->size())
+                       .starts_with(kNpyMagic);
+  if (!npy || options.raw) return Data{std::move(*file), {}, {}};
+  Result<Array> array = read_npy(*file);
+  if (!array) return tl::unexpected(in_file(options.path, array.error()));
+  Result<Data> data = tensor(std::move(*array));
+  if (!data) return tl::unexpected(in_file(options.path, data.error()));
+  return data;
+}
+
+// Whether --salt names a file. Only the text decides, as for --journal-is.
+bool is_file_name(const std::string& salt) { return salt != kRandom && !is_hex(without_0x(salt)); }
+
+Result<zk::Salt> read_salt(const std::string& text) {
+  if (text == kRandom) return stark::Randomness::fresh_seed();
+  const std::string_view digits = without_0x(text);
+  const bool is_file = is_file_name(text);
+  std::vector<uint8_t> bytes;
+  if (is_file) {
+    Result<std::vector<uint8_t>> file = read_file(text, "salt", zk::Salt{}.size());
+    if (!file) return tl::unexpected(file.error());
+    bytes = std::move(*file);
+  } else if (digits.size() == 2 * zk::Salt{}.size()) {
+    bytes = parse_hex(digits);
+  }
+  zk::Salt salt;
+  if (bytes.size() == salt.size()) {
+    std::ranges::copy(bytes, salt.begin());
+    return salt;
+  }
+  // The digits may be a secret with one too few: they are not shown.
+  return tl::unexpected(Error{
+      ErrorCode::kUnfitSalt,
+      is_file
+          ? fmt::format("--salt {}: expected 32 bytes, found {}", input_name(text), bytes.size())
+          : fmt::format("--salt: expected 64 hex digits, a file of 32 bytes or {}, found {} digits",
+                        kRandom, digits.size())});
+}
+
+// That no salt is written over: without its salt a commitment is worth nothing.
+Result<void> check_salt_is_new(const std::string& path) {
+  std::error_code ignored;
+  if (path.empty() || !std::filesystem::is_regular_file(path, ignored)) return {};
+  return tl::unexpected(
+      Error{ErrorCode::kUnwritable, fmt::format("salt '{}': expected a name without a file, found "
+                                                "one, which may be the only copy of another salt",
+                                                path)});
+}
+
+// What zk::read_committed reads.
+std::vector<uint8_t> input_of(const zk::Salt& salt, const Data& data) {
+  std::vector<uint8_t> input(salt.begin(), salt.end());
+  input.insert(input.end(), data.bytes.begin(), data.bytes.end());
+  input.resize((input.size() + 3) / 4 * 4);
+  return input;
+}
+
+Result<void> write_secrets(const Options& options, const zk::Salt& salt, const Data& data) {
+  if (!options.salt_path.empty())
+    if (Result<void> ok = write_file(options.salt_path, "salt", salt, kPrivate); !ok) return ok;
+  if (options.input_path.empty()) return {};
+  return write_file(options.input_path, "input", input_of(salt, data), kPrivate);
+}
+
+void print(const Options& options, const zk::Digest& commitment, const zk::Salt& salt,
+           const Data& data) {
+  const bool shown =
+      options.salt_path.empty() && options.input_path.empty() && !is_file_name(options.salt);
+  if (options.json) {
+    nlohmann::ordered_json object = {{"commitment", hex(commitment)},
+                                     {"kind", data.type ? "tensor" : "file"},
+                                     {"type", nullptr},
+                                     {"shape", nullptr},
+                                     {"bytes", data.bytes.size()},
+                                     {"secret_salt", nullptr}};
+    if (data.type) object["type"] = name_of(*data.type);
+    if (data.type) object["shape"] = data.shape;
+    if (shown) object["secret_salt"] = hex(salt);
+    return print_json(object);
+  }
+  Table facts({{""}, {""}});
+  facts.row({"commitment", hex(commitment)});
+  const std::vector<uint64_t> shape(data.shape.begin(), data.shape.end());
+  facts.row({"to", data.type
+                       ? fmt::format("a tensor, {} {}", name_of(*data.type), shape_text(shape))
+                       : fmt::format("a file of {}", byte_text(data.bytes.size()))});
+  if (shown) facts.row({"salt", hex(salt)});
+  facts.row({"",
+             "The salt is secret, and has to be kept: without it nothing is proven of this "
+             "commitment."});
+  facts.print(is_standard(options.salt_path) || is_standard(options.input_path) ? stderr : stdout);
+}
+
+int commit_command(const Options& options) {
+  const auto failed = [&](const Error& error) {
+    return fail("zkvm commit", error.message, options.json);
+  };
+  if (Result<void> ok = check_inputs({{"FILE", options.path}, {"--salt", options.salt}}); !ok)
+    return failed(ok.error());
+  if (Result<void> ok = check_salt_is_new(options.salt_path); !ok) return failed(ok.error());
+  if (Result<void> ok =
+          check_outputs({{.option = "--salt-out", .path = options.salt_path, .what = "salt"},
+                         {.option = "-o", .path = options.input_path, .what = "input"}},
+                        options.json);
+      !ok)
+    return failed(ok.error());
+  const Result<Data> data = read_data(options);
+  if (!data) return failed(data.error());
+  const Result<zk::Salt> salt = read_salt(options.salt);
+  if (!salt) return failed(salt.error());
+  const zk::Digest commitment = data->type ? zk::commitment(data->bytes, element_type(*data->type),
+                                                            std::span(data->shape), *salt)
+                                           : zk::commitment(data->bytes, *salt);
+  if (Result<void> ok = write_secrets(options, *salt, *data); !ok) return failed(ok.error());
+  print(options, commitment, *salt, *data);
+  return kSuccess;
+}
+
+}  // namespace
+
+void add_commit(Command& sub, int& status) {
+  sub.description(
+      "Print a commitment to a file or a tensor.\n"
+      "32 bytes to publish: they say nothing about the data, and no other data have them. A guest "
+      "proves\n"
+      "that it knows the data by zk::read_committed. A .npy file is a tensor, whose type and shape "
+      "are\n"
+      "part of it; any other file is its bytes. The salt is private as the data are, and needed "
+      "for\n"
+      "every proof. Two commitments with one salt tell whether their data are the same.");
+  sub.footer(
+      "Examples:\n"
+      "  zkvm commit weights.npy --salt-out weights.salt\n"
+      "  zkvm commit weights.npy --salt weights.salt -o input.bin    for zk::read_committed\n"
+      "JSON: commitment (hex), kind (file, tensor), type and shape (of a tensor, or null), bytes,\n"
+      "secret_salt (hex; null where it stands in a file).");
+  auto options = std::make_shared<Options>();
+  sub.add_option("FILE", options->path, "The data, any file; - is standard input")
+      ->required()
+      ->type_name("");
+  sub.add_option(
+         "--salt", options->salt,
+         "64 hex digits, with or without 0x, which others on this machine may see; the name\n"
+         "of a file of 32 bytes; or random")
+      ->show_default()
+      ->type_name("HEX|FILE");
+  sub.add_option("--salt-out", options->salt_path,
+                 "The salt is written to this new file, for its owner alone (mode 0600), not shown")
+      ->type_name("FILE");
+  sub.add_option(
+         "-o,--output", options->input_path,
+         "A guest's input is written to this file, as zk::read_committed reads it: the salt,\n"
+         "then the data; of mode 0600 if it is new. The salt is not shown")
+      ->type_name("FILE");
+  sub.add_flag("--raw", options->raw, "A .npy file is its bytes, too");
+  sub.add_flag("--json", options->json, "One JSON object on stdout");
+  sub.callback([options, &status] { status = commit_command(*options); });
+}
+
+}  // namespace zkvm::cli
