@@ -33,7 +33,7 @@ bool is_word_aligned(const uint8_t* bytes) {
 
 // The first `bytes` bytes of a block, and zeros behind them.
 const uint32_t* padded(const void* block, uint32_t bytes, uint32_t out[16]) {
-  memcpy(out, block, bytes);
+  if (bytes != 0) memcpy(out, block, bytes);  // `block` of no bytes may be null
   memset(reinterpret_cast<uint8_t*>(out) + bytes, 0, kBlake3BlockBytes - bytes);
   return out;
 }

@@ -30,7 +30,7 @@ class Prefix {
 
  private:
   void put(const void* from, size_t count) {
-    memcpy(bytes_ + size_, from, count);
+    if (count != 0) memcpy(bytes_ + size_, from, count);  // no axes may be null
     size_ += count;
   }
 

@@ -149,6 +149,25 @@ TEST(Commit, InputIsWhatAGuestReads) {
   EXPECT_THAT(piped.err, HasSubstr("commitment"));
 }
 
+TEST(Commit, IsInAReceipt) {
+  const TemporaryFolder folder;
+  const std::string input = folder / "input", receipt = folder / "receipt";
+  const std::string commitment = commit(pattern(6), {"-o", input})["commitment"];
+  write_text(input, words({3}) + read_text(input));
+  const Outcome proved =
+      zkvm({"prove", ZKVM_COMMITTED_GUEST, "--input", input, "-o", receipt, "--progress", "0"});
+  ASSERT_EQ(proved.status, 0) << proved.err;
+  const auto verify = [&](const std::string& journal) {
+    return zkvm({"verify", receipt, "--elf", ZKVM_COMMITTED_GUEST, "--exit-code", "0",
+                 "--journal-is", journal})
+        .status;
+  };
+  // The guest commits the last byte of the file, too.
+  EXPECT_EQ(verify(commitment + "05000000"), 0);
+  const std::string other = commit(pattern(6), {})["commitment"];
+  EXPECT_EQ(verify(other + "05000000"), 1);
+}
+
 TEST(Commit, RefusesArraysThatNoTensorOfTheFormatIs) {
   const auto refused = [](const std::string& data, const std::string& message) {
     const Outcome outcome = zkvm({"commit", "-"}, {.input = data});
