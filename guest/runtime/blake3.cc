@@ -9,7 +9,6 @@
 namespace zk {
 namespace {
 
-using detail::BlockWord;
 using detail::kBlake3BlockBytes;
 
 constexpr uint32_t kChunkBlocks = 16;
@@ -28,7 +27,7 @@ void copy(uint32_t to[8], const uint32_t from[8]) {
 }
 
 bool is_word_aligned(const uint8_t* bytes) {
-  return reinterpret_cast<uintptr_t>(bytes) % sizeof(BlockWord) == 0;
+  return reinterpret_cast<uintptr_t>(bytes) % sizeof(uint32_t) == 0;
 }
 
 // The first `bytes` bytes of a block, and zeros behind them.
@@ -39,8 +38,8 @@ const uint32_t* padded(const void* block, uint32_t bytes, uint32_t out[16]) {
 }
 
 // The first `count` bytes of output block number `index` of a root.
-void output(uint8_t* out, size_t count, const uint32_t cv[8], const BlockWord* block,
-            uint64_t index, uint32_t length, uint32_t flags) {
+void output(uint8_t* out, size_t count, const uint32_t cv[8], const uint32_t* block, uint64_t index,
+            uint32_t length, uint32_t flags) {
   uint32_t words[16];
   if (count <= sizeof(Digest)) {
     copy(words, cv);
@@ -55,7 +54,7 @@ void output(uint8_t* out, size_t count, const uint32_t cv[8], const BlockWord* b
 // REQUIRES: aligned to words, at most a chunk.
 Digest hash_of_chunk(std::span<const uint8_t> bytes) {
   constexpr uint32_t kEnd = kChunkEnd | kRoot;
-  const auto* const blocks = reinterpret_cast<const BlockWord*>(bytes.data());
+  const auto* const blocks = reinterpret_cast<const uint32_t*>(bytes.data());
   const size_t whole = bytes.size() / kBlake3BlockBytes;
   const auto rest = static_cast<uint32_t>(bytes.size() % kBlake3BlockBytes);
   uint32_t cv[8], last[16];
@@ -97,7 +96,7 @@ Blake3 Blake3::derive_key(std::string_view context) {
 // Whole blocks of one chunk, behind which more bytes follow.
 void Blake3::compress(const uint8_t* blocks, uint32_t count) {
   const bool ends = blocks_ + count == kChunkBlocks;
-  detail::blake3_compress_run(cv_, reinterpret_cast<const BlockWord*>(blocks), count, chunk_,
+  detail::blake3_compress_run(cv_, reinterpret_cast<const uint32_t*>(blocks), count, chunk_,
                               blocks_ == 0 ? kChunkStart : 0, flags_, ends ? kChunkEnd : 0,
                               kBlake3BlockBytes);
   blocks_ += count;
@@ -146,7 +145,7 @@ void Blake3::finish(std::span<uint8_t> out) const {
   // root's, so each is held back until it is known whether another one follows.
   uint32_t cv[8], words[16];
   copy(cv, cv_);
-  const BlockWord* block = reinterpret_cast<const BlockWord*>(block_);
+  const auto* block = reinterpret_cast<const uint32_t*>(block_);
   if (filled_ != kBlake3BlockBytes) block = padded(block, filled_, words);
   uint32_t length = filled_;
   uint32_t flags = flags_ | kChunkEnd | (blocks_ == 0 ? kChunkStart : 0);

@@ -22,6 +22,9 @@ constexpr Schedule kSchedule = [] {
   return s;
 }();
 
+// A word of a block: the bytes of any type.
+using BlockWord [[gnu::may_alias]] = uint32_t;
+
 // Inlined: the 16 words of the state stand in registers, and those of the block are loaded where they are used. So a
 // quarter round takes the 22 instructions of its operations and 2 loads.
 [[gnu::always_inline]] inline void quarter_round(uint32_t& a, uint32_t& b, uint32_t& c, uint32_t& d,
@@ -51,8 +54,8 @@ template <int r>
 
 // v after the seven rounds: before its halves are combined.
 [[gnu::always_inline]] inline void permute(uint32_t v[16], const uint32_t cv[8],
-                                           const BlockWord* block, uint64_t counter,
-                                           uint32_t length, uint32_t flags) {
+                                           const uint32_t* block, uint64_t counter, uint32_t length,
+                                           uint32_t flags) {
 #pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) v[i] = cv[i];
 #pragma GCC unroll 4
@@ -72,7 +75,7 @@ template <int r>
 
 }  // namespace
 
-void blake3_compress_run(uint32_t cv[8], const BlockWord* blocks, size_t count, uint64_t counter,
+void blake3_compress_run(uint32_t cv[8], const uint32_t* blocks, size_t count, uint64_t counter,
                          uint32_t first_flags, uint32_t middle_flags, uint32_t last_flags,
                          uint32_t last_length) {
   uint32_t flags = middle_flags | first_flags;
@@ -86,7 +89,7 @@ void blake3_compress_run(uint32_t cv[8], const BlockWord* blocks, size_t count, 
   }
 }
 
-void blake3_compress_wide(const uint32_t cv[8], const BlockWord block[16], uint64_t counter,
+void blake3_compress_wide(const uint32_t cv[8], const uint32_t block[16], uint64_t counter,
                           uint32_t length, uint32_t flags, uint32_t out[16]) {
   uint32_t v[16];
   permute(v, cv, block, counter, length, flags);

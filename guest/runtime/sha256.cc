@@ -9,7 +9,6 @@ namespace zk {
 namespace {
 
 using detail::exchange_bytes;
-using detail::Sha256Word;
 
 constexpr uint32_t kBlockWords = 16;
 constexpr uint32_t kBlockBytes = 4 * kBlockWords;
@@ -17,7 +16,7 @@ constexpr uint32_t kInitial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a
                                   0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
 void compress(uint32_t state[8], const uint8_t* blocks, size_t count) {
-  detail::sha256_compress_run(state, reinterpret_cast<const Sha256Word*>(blocks), count);
+  detail::sha256_compress_run(state, reinterpret_cast<const uint32_t*>(blocks), count);
 }
 
 }  // namespace

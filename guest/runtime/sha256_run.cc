@@ -34,6 +34,9 @@ constexpr uint32_t lower_1(uint32_t x) {  // by 17, 19; shifted by 10
   return (((x >> 2 ^ x) >> 7 ^ x) >> 10) ^ ((x << 2 ^ x) << 13);
 }
 
+// A word of a block: the bytes of any type.
+using BlockWord [[gnu::may_alias]] = uint32_t;
+
 struct State {
   uint32_t s[8];
   uint32_t w[16];    // the schedule: the last 16 words
@@ -67,12 +70,12 @@ template <bool extend, int... i>
 
 }  // namespace
 
-void sha256_compress_run(uint32_t state[8], const Sha256Word* blocks, size_t count) {
+void sha256_compress_run(uint32_t state[8], const uint32_t* blocks, size_t count) {
   constexpr std::make_integer_sequence<int, 16> k16;
-  for (; count != 0; --count, blocks += 16) {
+  for (const BlockWord* block = blocks; count != 0; --count, block += 16) {
     State v;
 #pragma GCC unroll 16
-    for (int i = 0; i < 16; ++i) v.w[i] = exchange_bytes(blocks[i]);
+    for (int i = 0; i < 16; ++i) v.w[i] = exchange_bytes(block[i]);
 #pragma GCC unroll 8
     for (int i = 0; i < 8; ++i) v.s[i] = state[i];
     v.b_xor_c = v.s[1] ^ v.s[2];

@@ -12,8 +12,7 @@ constexpr uint32_t exchange_bytes(uint32_t x) {
 }
 
 // `state` after `count` blocks of 64 bytes, one after the other. A word of a block is four bytes as they lie in
-// memory, which SHA-256 reads with the highest one first: the run exchanges them itself.
-using Sha256Word [[gnu::may_alias]] = uint32_t;
-void sha256_compress_run(uint32_t state[8], const Sha256Word* blocks, size_t count);
+// memory, of any type, which SHA-256 reads with the highest one first: the run exchanges them itself.
+void sha256_compress_run(uint32_t state[8], const uint32_t* blocks, size_t count);
 
 }  // namespace zk::detail

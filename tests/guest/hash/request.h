@@ -12,6 +12,7 @@ enum HashKind {
   kCommitFile,
   kCommitTensor,
   kNothing,  // what making the bytes takes
+  kRun,  // blake3_compress_run of C++, with `shape` as counter (low word, high word), flags and last length
 };
 
 struct HashRequest {
