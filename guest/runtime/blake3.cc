@@ -31,23 +31,15 @@ bool is_word_aligned(const uint8_t* bytes) {
 }
 
 // The first `bytes` bytes of a block, and zeros behind them.
-const uint32_t* padded(const void* block, uint32_t bytes, uint32_t out[16]) {
+void pad(const void* block, uint32_t bytes, uint32_t out[16]) {
   if (bytes != 0) memcpy(out, block, bytes);  // `block` of no bytes may be null
   memset(reinterpret_cast<uint8_t*>(out) + bytes, 0, kBlake3BlockBytes - bytes);
-  return out;
 }
 
-// The first `count` bytes of output block number `index` of a root.
-void output(uint8_t* out, size_t count, const uint32_t cv[8], const uint32_t* block, uint64_t index,
-            uint32_t length, uint32_t flags) {
-  uint32_t words[16];
-  if (count <= sizeof(Digest)) {
-    copy(words, cv);
-    detail::blake3_compress_run(words, block, 1, index, 0, flags | kRoot, 0, length);
-  } else {
-    detail::blake3_compress_wide(cv, block, index, length, flags | kRoot, words);
-  }
-  memcpy(out, words, count);
+Digest digest_of(const uint32_t words[8]) {
+  Digest digest;
+  memcpy(digest.data(), words, sizeof(digest));
+  return digest;
 }
 
 // What one chunk hashes to: of a node of a tree, say. Nothing is copied but what is no whole block.
@@ -62,13 +54,12 @@ Digest hash_of_chunk(std::span<const uint8_t> bytes) {
   if (rest == 0 && whole != 0) {
     detail::blake3_compress_run(cv, blocks, whole, 0, kChunkStart, 0, kEnd, kBlake3BlockBytes);
   } else {
-    detail::blake3_compress_run(cv, blocks, whole, 0, kChunkStart, 0, 0, kBlake3BlockBytes);
-    detail::blake3_compress_run(cv, padded(blocks + 16 * whole, rest, last), 1, 0,
-                                whole == 0 ? kChunkStart : 0, 0, kEnd, rest);
+    if (whole != 0)
+      detail::blake3_compress_run(cv, blocks, whole, 0, kChunkStart, 0, 0, kBlake3BlockBytes);
+    pad(blocks + 16 * whole, rest, last);
+    detail::blake3_compress_run(cv, last, 1, 0, whole == 0 ? kChunkStart : 0, 0, kEnd, rest);
   }
-  Digest digest;
-  memcpy(digest.data(), cv, sizeof(digest));
-  return digest;
+  return digest_of(cv);
 }
 
 }  // namespace
@@ -88,9 +79,10 @@ Blake3::Blake3(Key key) : flags_(kKeyedHash) {
 Blake3 Blake3::derive_key(std::string_view context) {
   Blake3 hasher(detail::kBlake3Iv, kDeriveKeyContext);
   hasher.update({reinterpret_cast<const uint8_t*>(context.data()), context.size()});
-  uint32_t key[8];
-  hasher.finish({reinterpret_cast<uint8_t*>(key), sizeof(key)});
-  return {key, kDeriveKeyMaterial};
+  const Digest key = hasher.finish();
+  Blake3 derived(key);
+  derived.flags_ = kDeriveKeyMaterial;
+  return derived;
 }
 
 // Whole blocks of one chunk, behind which more bytes follow.
@@ -140,37 +132,52 @@ void Blake3::update(std::span<const uint8_t> bytes) {
   }
 }
 
-void Blake3::finish(std::span<uint8_t> out) const {
-  // The chunk is closed, then the stack is joined from the right. Only the last compression is the
-  // root's, so each is held back until it is known whether another one follows.
-  uint32_t cv[8], words[16];
-  copy(cv, cv_);
-  const auto* block = reinterpret_cast<const uint32_t*>(block_);
-  if (filled_ != kBlake3BlockBytes) block = padded(block, filled_, words);
-  uint32_t length = filled_;
-  uint32_t flags = flags_ | kChunkEnd | (blocks_ == 0 ? kChunkStart : 0);
+// The last compression, the root's, which every block of output is computed from.
+struct Blake3::Root {
+  uint32_t cv[8];
+  uint32_t block[16];
+  uint32_t length;
+  uint32_t flags;
+};
+
+// The chunk is closed, then the stack is joined from the right. Each compression is held back until it is known whether
+// another one follows.
+void Blake3::close(Root& root) const {
+  copy(root.cv, cv_);
+  pad(block_, filled_, root.block);
+  root.length = filled_;
+  root.flags = flags_ | kChunkEnd | (blocks_ == 0 ? kChunkStart : 0);
   uint64_t counter = chunk_;
   for (uint32_t depth = depth_; depth-- != 0;) {
-    detail::blake3_compress_run(cv, block, 1, counter, 0, flags, 0, length);
-    copy(&words[8], cv);
-    copy(words, &stack_[8 * depth]);
-    copy(cv, key_);
-    block = words;
-    length = kBlake3BlockBytes;
-    flags = flags_ | kParent;
+    detail::blake3_compress_run(root.cv, root.block, 1, counter, 0, root.flags, 0, root.length);
+    copy(&root.block[8], root.cv);
+    copy(root.block, &stack_[8 * depth]);
+    copy(root.cv, key_);
+    root.length = kBlake3BlockBytes;
+    root.flags = flags_ | kParent;
     counter = 0;
   }
-  for (uint64_t index = 0; !out.empty(); ++index) {
-    const size_t count = out.size() < kBlake3BlockBytes ? out.size() : kBlake3BlockBytes;
-    output(out.data(), count, cv, block, index, length, flags);
-    out = out.subspan(count);
-  }
+  root.flags |= kRoot;
 }
 
 Digest Blake3::finish() const {
-  Digest digest;
-  finish(digest);
-  return digest;
+  Root root;
+  close(root);
+  detail::blake3_compress_run(root.cv, root.block, 1, 0, 0, root.flags, 0, root.length);
+  return digest_of(root.cv);
+}
+
+// Apart from the digest, so that programs which need no more have no code of the wide compression.
+void Blake3::finish(std::span<uint8_t> out) const {
+  Root root;
+  close(root);
+  for (uint64_t index = 0; !out.empty(); ++index) {
+    uint32_t words[16];
+    detail::blake3_compress_wide(root.cv, root.block, index, root.length, root.flags, words);
+    const size_t count = out.size() < sizeof(words) ? out.size() : sizeof(words);
+    memcpy(out.data(), words, count);
+    out = out.subspan(count);
+  }
 }
 
 Digest blake3(std::span<const uint8_t> bytes) {

@@ -38,6 +38,8 @@ class Blake3 {
   Blake3(const uint32_t key[8], uint32_t flags);
   void compress(const uint8_t* blocks, uint32_t count);
   void finish_chunk();
+  struct Root;
+  void close(Root& root) const;
 
   static constexpr uint32_t kMaxDepth = 54;  // 2^64 bytes in chunks of 2^10
 
