@@ -17,7 +17,7 @@ SALT = bytes(3 * i + 1 for i in range(32))
 
 
 def commitment(kind, type, shape, data):
-    prefix = SALT + bytes([kind, type, len(shape), 0]) + struct.pack("<Q", len(data)) + struct.pack(f"<{len(shape)}I", *shape)
+    prefix = SALT + bytes([kind, type, len(shape), 0]) + struct.pack(f"<Q{len(shape)}I", len(data), *shape)
     prefix += bytes(-len(prefix) % 64)
     return blake3.blake3(prefix + data, derive_key_context="zkvm 2026-11-29 commitment v1").hexdigest()
 

@@ -1,4 +1,5 @@
-// SHA-256 (FIPS 180-4). The same code in a guest and on the host. By instructions BLAKE3 (zk/blake3.h) costs less than half.
+// SHA-256 (FIPS 180-4). The same code in a guest and on the host. By instructions BLAKE3 (zk/blake3.h) costs less than
+// half.
 #pragma once
 
 #include <stdint.h>
