@@ -8,7 +8,7 @@
 namespace zkvm::vm {
 namespace {
 
-constexpr int kA0 = 10, kA1 = 11, kA2 = 12, kA3 = 13, kA7 = 17;
+constexpr int kA0 = 10, kA1 = 11, kA2 = 12, kA3 = 13, kA4 = 14, kA5 = 15, kA7 = 17;
 
 tl::unexpected<Fault> fault(TrapKind kind, uint32_t address, uint32_t detail) {
   return tl::unexpected(Fault{kind, address, detail});
@@ -35,6 +35,8 @@ tl::expected<SystemCall, Fault> System::plan(const Registers& x, const Memory& m
     case zk::abi::kSysLayerPair:
     case zk::abi::kSysLayerWeights:
       return plan_layer(x, memory);
+    case zk::abi::kSysBlake3:
+      return plan_blake3(x, memory);
     default:
       return fault(TrapKind::kUnknownSystemCall, 0, x[kA7]);
   }
@@ -90,9 +92,29 @@ tl::expected<SystemCall, Fault> System::plan_layer(const Registers& x, const Mem
     return fault(TrapKind::kBadBuffer, out, extent(layer->out_extent()));
   if (const auto bad = bad_bias(call, memory))
     return fault(TrapKind::kBadBias, bad->address, bad->word);
-  if (layer->work() > limits_.cycles - std::min(limits_.cycles, layer_work_))
-    return fault(TrapKind::kCycleLimit, 0, 0);
+  if (!has_time_for(layer->work())) return fault(TrapKind::kCycleLimit, 0, 0);
   return SystemCall{.kind = SystemCall::Kind::kLayer, .result = id, .layer = call};
+}
+
+tl::expected<SystemCall, Fault> System::plan_blake3(const Registers& x,
+                                                    const Memory& memory) const {
+  const Blake3Call call{.cv = x[kA0],
+                        .blocks = x[kA1],
+                        .count = x[kA2],
+                        .counter = uint64_t{x[kA4]} << 32 | x[kA3],
+                        .modes = x[kA5]};
+  if (call.count == 0 || call.count > zk::abi::kMaxBlake3Blocks)
+    return fault(TrapKind::kBadLength, call.blocks, call.count);
+  if (!may_write_cv(call, memory)) return fault(TrapKind::kBadBuffer, call.cv, kBlake3CvBytes);
+  if (!may_read_blocks(call, memory))
+    return fault(TrapKind::kBadBuffer, call.blocks, call.count * kBlake3BlockBytes);
+  if (!has_time_for(call.work())) return fault(TrapKind::kCycleLimit, 0, 0);
+  return SystemCall{.kind = SystemCall::Kind::kBlake3, .result = call.cv, .blake3 = call};
+}
+
+// Whether the limit on instructions allows so much work of calls more.
+bool System::has_time_for(uint64_t work) const {
+  return work <= limits_.cycles - std::min(limits_.cycles, work_);
 }
 
 void System::perform(const SystemCall& call, Registers& x, Memory& memory) {
@@ -102,14 +124,21 @@ void System::perform(const SystemCall& call, Registers& x, Memory& memory) {
     const std::vector<Layer>& layers = memory.program().layers;
     layer_calls_.resize(layers.size());
     ++layer_calls_[static_cast<size_t>(call.layer.layer - layers.data())];
-    layer_work_ += call.layer.layer->work();
+    work_ += call.layer.layer->work();
     return run_layer(call.layer, memory);
+  }
+  if (call.kind == SystemCall::Kind::kBlake3) {
+    ++blake3_.calls;
+    blake3_.blocks += call.blake3.count;
+    work_ += call.blake3.work();
+    return run_blake3(call.blake3, memory);
   }
   if (call.bytes == 0) return;  // the buffer may then be anywhere
   const std::span bytes(memory.window() + call.buffer, call.bytes);
   switch (call.kind) {
     case SystemCall::Kind::kExit:
     case SystemCall::Kind::kLayer:
+    case SystemCall::Kind::kBlake3:
       return;
     case SystemCall::Kind::kRead: {
       ZK_CHECK(memory.touch(call.buffer, call.bytes, true));

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "vm/blake3_call.h"
 #include "vm/layer/layer_call.h"
 #include "vm/memory.h"
 #include "vm/trap.h"
@@ -41,20 +42,21 @@ struct Io {
 
 struct RunLimits {
   uint64_t cycles =
-      uint64_t{1} << 40;  // instructions, at most 2^56; and as much Layer::work() beside
+      uint64_t{1} << 40;  // instructions, at most 2^56; and as much work() of calls beside
   uint64_t journal_bytes = 64u << 20;
   uint64_t console_bytes = uint64_t{1} << 30;
 };
 
 // A system call that will succeed.
 struct SystemCall {
-  enum class Kind : uint8_t { kRead, kJournal, kConsole, kExit, kLayer };
+  enum class Kind : uint8_t { kRead, kJournal, kConsole, kExit, kLayer, kBlake3 };
   Kind kind;
   uint32_t buffer = 0;
   uint32_t bytes = 0;   // that move: for a read what is left of the input, for exit 0
   uint32_t result = 0;  // a0 afterwards; for exit the exit code, which a0 already is
   uint32_t fd = 0;
-  LayerCall layer = {};  // of kLayer, whose result is what a0 already is
+  LayerCall layer = {};    // of kLayer, whose result is what a0 already is
+  Blake3Call blake3 = {};  // of kBlake3, likewise
 };
 
 // Why it will not; the caller knows pc and cycle.
@@ -68,7 +70,7 @@ class System {
  public:
   System(Io io, const RunLimits& limits) : io_(std::move(io)), limits_(limits) {}
 
-  // What ecall means now: reads a7, a0, a1, a2 and a3, changes nothing.
+  // What ecall means now: reads a7 and a0 to a5, changes nothing.
   tl::expected<SystemCall, Fault> plan(const Registers& x, const Memory& memory) const;
   // REQUIRES: `call` was planned in this very state. Moves the bytes and sets a0.
   void perform(const SystemCall& call, Registers& x, Memory& memory);
@@ -82,10 +84,13 @@ class System {
   std::vector<uint8_t>& journal() { return journal_; }
   // Of each layer of the program; empty before the first.
   const std::vector<uint64_t>& layer_calls() const { return layer_calls_; }
+  const Blake3Use& blake3() const { return blake3_; }
 
  private:
   tl::expected<SystemCall, Fault> plan_read(const Registers& x, const Memory& memory) const;
   tl::expected<SystemCall, Fault> plan_layer(const Registers& x, const Memory& memory) const;
+  tl::expected<SystemCall, Fault> plan_blake3(const Registers& x, const Memory& memory) const;
+  bool has_time_for(uint64_t work) const;
   tl::expected<SystemCall, Fault> plan_write(const Registers& x, const Memory& memory) const;
 
   Io io_;
@@ -94,7 +99,8 @@ class System {
   uint64_t console_bytes_ = 0;
   std::vector<uint8_t> journal_;
   std::vector<uint64_t> layer_calls_;
-  uint64_t layer_work_ = 0;
+  Blake3Use blake3_;
+  uint64_t work_ = 0;  // of calls
   std::optional<uint32_t> exit_code_;
 };
 

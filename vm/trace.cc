@@ -9,7 +9,7 @@
 namespace zkvm::vm {
 namespace {
 
-constexpr int kA0 = 10, kA1 = 11, kA2 = 12, kA3 = 13, kA7 = 17;
+constexpr int kA0 = 10, kA1 = 11, kA2 = 12, kA3 = 13, kA4 = 14, kA5 = 15, kA7 = 17;
 constexpr uint32_t kMaxTransferWords = kMaxJournalBytes / 4;
 constexpr uint32_t kMaxCallWords = 2 * kMaxLayerRows;
 
@@ -90,7 +90,9 @@ class Tracer::Execution {
 
   bool must_cut(const Segment& segment) const;
   bool must_cut_before(const Segment& segment, const SystemCall& call) const;
+  bool must_cut_before(const Segment& segment, const Blake3Call& call) const;
   uint64_t cost_of(uint32_t layer) const;
+  uint64_t cost_of(const Blake3Call& call) const;
   uint64_t tick_end() const;
   uint32_t room(const Segment& segment) const;
   bool run_burst(Segment& segment);
@@ -98,6 +100,7 @@ class Tracer::Execution {
   void record_call(Segment& segment, const SystemCall& call);
   void record_transfers(Segment& segment, const SystemCall& call);
   void record_layer(Segment& segment, const SystemCall& call);
+  void record_blake3(Segment& segment, const SystemCall& call);
   void end_call(Segment& segment);
   void refresh(Segment& segment, uint32_t tick);
   Trap find_trap();
@@ -121,7 +124,7 @@ class Tracer::Execution {
   uint32_t pc_;
   uint32_t clk_ = 1;
   uint64_t cycles_ = 0;
-  uint64_t layer_cost_ = 0;          // of the segment's calls
+  uint64_t call_cost_ = 0;           // of the segment's calls
   std::vector<bool> groups_called_;  // by the segment
   Access journal_{};                 // the journal's position as a machine word
   std::optional<Trap> trap_;
@@ -146,6 +149,11 @@ Result<void> Tracer::Execution::reserve(Segment& segment) const {
     provide(segment.layer_words, size_t{2} * segment_limits_.layer_rows + kMaxCallWords,
             sizeof(Access));
   }
+  provide(segment.blake3_calls, segment_limits_.clk, sizeof(Blake3Row));
+  provide(segment.blake3_words,
+          (size_t{segment_limits_.blake3_blocks} + zk::abi::kMaxBlake3Blocks) *
+              ((kBlake3BlockBytes + kBlake3CvBytes) / 4),
+          sizeof(Access));
   if (ok) return {};
   return tl::unexpected(Error{ErrorCode::kOutOfMemory,
                               "trace: expected to reserve a segment's arrays, found no space"});
@@ -175,7 +183,10 @@ void Tracer::Execution::begin(Segment& segment) {
   segment.layer_calls.clear();
   segment.layer_words.clear();
   segment.layer_rows = 0;
-  layer_cost_ = 0;
+  segment.blake3_calls.clear();
+  segment.blake3_words.clear();
+  segment.blake3_blocks = 0;
+  call_cost_ = 0;
   groups_called_.assign(segment_limits_.costs.once.size(), false);
   segment.pages.clear();
   core_.pages = &segment.pages;
@@ -198,7 +209,7 @@ void Tracer::Execution::finish(Segment& segment) {
   for (int r = 0; r < kRegisterCount; ++r) segment.times[r] = core_.get(r).time;
   segment.times[kJournalPosition] = journal_.time;
   segment.clk = clk_;
-  segment.cost = layer_cost_ + clk_ * segment_limits_.costs.tick;
+  segment.cost = call_cost_ + clk_ * segment_limits_.costs.tick;
   segment.cycles = cycles_ - segment.cycles;
 }
 
@@ -211,7 +222,7 @@ Boundary Tracer::Execution::boundary() const {
 
 // The tick that the segment does not reach, by clk's limit and by what calls have left of its cost.
 uint64_t Tracer::Execution::tick_end() const {
-  const uint64_t left = segment_limits_.cost - std::min(segment_limits_.cost, layer_cost_);
+  const uint64_t left = segment_limits_.cost - std::min(segment_limits_.cost, call_cost_);
   return std::min<uint64_t>(segment_limits_.clk, left / segment_limits_.costs.tick);
 }
 
@@ -268,6 +279,11 @@ std::optional<SegmentEnd> Tracer::Execution::stop(Segment& segment) {
     record_layer(segment, *call);
     return std::nullopt;
   }
+  if (call->kind == SystemCall::Kind::kBlake3) {
+    if (must_cut_before(segment, call->blake3)) return SegmentEnd::kCut;
+    record_blake3(segment, *call);
+    return std::nullopt;
+  }
   record_call(segment, *call);
   if (system_.exit_code()) return SegmentEnd::kExit;
   return std::nullopt;
@@ -279,13 +295,26 @@ bool Tracer::Execution::must_cut_before(const Segment& segment, const SystemCall
   if (segment.layer_rows > 0 && segment.layer_rows + rows > segment_limits_.layer_rows) return true;
   const auto index = static_cast<uint32_t>(call.layer.layer - program_.layers.data());
   const uint64_t ticks = clk_ * segment_limits_.costs.tick;
-  if (layer_cost_ + ticks + cost_of(index) <= segment_limits_.cost) return false;
+  if (call_cost_ + ticks + cost_of(index) <= segment_limits_.cost) return false;
   return segment.layer_rows > 0 || (clk_ > 1 && cost_of(index) <= segment_limits_.cost);
+}
+
+bool Tracer::Execution::must_cut_before(const Segment& segment, const Blake3Call& call) const {
+  if (segment.blake3_blocks > 0 &&
+      segment.blake3_blocks + call.count > segment_limits_.blake3_blocks)
+    return true;
+  const uint64_t ticks = clk_ * segment_limits_.costs.tick;
+  if (call_cost_ + ticks + cost_of(call) <= segment_limits_.cost) return false;
+  return segment.blake3_blocks > 0 || (clk_ > 1 && cost_of(call) <= segment_limits_.cost);
+}
+
+uint64_t Tracer::Execution::cost_of(const Blake3Call& call) const {
+  return segment_limits_.costs.blake3_call + call.count * segment_limits_.costs.blake3_block;
 }
 
 // Of a call in this segment.
 uint64_t Tracer::Execution::cost_of(uint32_t layer) const {
-  const LayerCosts& costs = segment_limits_.costs;
+  const CallCosts& costs = segment_limits_.costs;
   if (costs.call.empty()) return 0;
   const uint32_t group = costs.group[layer];
   return costs.call[layer] + (groups_called_[group] ? 0 : costs.once[group]);
@@ -328,7 +357,7 @@ void Tracer::Execution::record_layer(Segment& segment, const SystemCall& call) {
   const uint32_t now = clk_ * 4 + 2;
   const auto layer = static_cast<uint32_t>(call.layer.layer - program_.layers.data());
   segment.layer_rows += call.layer.layer->table_rows();
-  layer_cost_ += cost_of(layer);
+  call_cost_ += cost_of(layer);
   if (!groups_called_.empty()) groups_called_[segment_limits_.costs.group[layer]] = true;
   segment.layer_calls.push(
       LayerRow{.clk = clk_,
@@ -353,6 +382,37 @@ void Tracer::Execution::record_layer(Segment& segment, const SystemCall& call) {
   for_words_read(call.layer, record(clk_ * 4));
   for_words_of_b(call.layer, record(clk_ * 4 + 1));
   for_words_written(call.layer, record(now));
+  Registers x = registers();
+  system_.perform(call, x, memory_);  // leaves a0 as it is
+  end_call(segment);
+}
+
+void Tracer::Execution::record_blake3(Segment& segment, const SystemCall& call) {
+  const uint32_t now = clk_ * 4 + 2;
+  segment.blake3_blocks += call.blake3.count;
+  call_cost_ += cost_of(call.blake3);
+  segment.blake3_calls.push(Blake3Row{.clk = clk_,
+                                      .index = (pc_ - text_.base) / 4,
+                                      .a7 = access(kA7, now),
+                                      .a0 = access(kA0, now),
+                                      .a1 = access(kA1, now),
+                                      .a2 = access(kA2, now),
+                                      .a3 = access(kA3, now),
+                                      .a4 = access(kA4, now),
+                                      .a5 = access(kA5, now),
+                                      .word = static_cast<uint32_t>(segment.blake3_words.size())});
+  touch_blake3(call.blake3, memory_);
+  core_.save_new_pages();
+  const auto record = [&](uint32_t base, uint32_t bytes, uint32_t time) {
+    for (uint32_t address = base; address < base + bytes; address += 4) {
+      Access before;
+      std::memcpy(&before.value, memory_.window() + address, 4);
+      before.time = std::exchange(core_.times[address / 4], time);
+      segment.blake3_words.push(before);
+    }
+  };
+  record(call.blake3.blocks, call.blake3.count * kBlake3BlockBytes, clk_ * 4 + 1);
+  record(call.blake3.cv, kBlake3CvBytes, now);
   Registers x = registers();
   system_.perform(call, x, memory_);  // leaves a0 as it is
   end_call(segment);
@@ -412,6 +472,7 @@ RunResult Tracer::Execution::result() {
   result.input_bytes = system_.input_read();
   result.declared_bytes = program_.memory_bytes();
   result.touched_bytes = memory_.ever_touched() * kGranuleBytes;
+  result.blake3 = system_.blake3();
   result.layer_calls = system_.layer_calls();
   result.layer_calls.resize(program_.layers.size());
   return result;
@@ -426,7 +487,7 @@ Result<Tracer> Tracer::of(const Program& program, const Io& io, const RunLimits&
                           const SegmentLimits& segment_limits) {
   ZK_CHECK(segment_limits.rows >= 1 && segment_limits.clk >= 4 && segment_limits.clk <= kMaxClk &&
            segment_limits.pages >= 1 && segment_limits.layer_rows >= 1 &&
-           segment_limits.costs.tick >= 1);
+           segment_limits.blake3_blocks >= 1 && segment_limits.costs.tick >= 1);
   ZK_CHECK(segment_limits.costs.call.empty() ||
            (segment_limits.costs.call.size() == program.layers.size() &&
             segment_limits.costs.group.size() == program.layers.size()));

@@ -13,28 +13,30 @@
 
 namespace zkvm::vm {
 
-// What calls of layers cost beside their tick, in any unit: each call, and each group of layers once in a
-// segment that calls one of them.
-struct LayerCosts {
+// What calls cost beside their tick, in any unit: each call of a layer, and each group of layers once in a
+// segment that calls one of them; each call of blake3, and each of its blocks.
+struct CallCosts {
   std::vector<uint64_t> call = {};   // of each layer; empty: none costs anything
   std::vector<uint32_t> group = {};  // of each layer, that it is in
   std::vector<uint64_t> once = {};   // of each group
   uint64_t tick = 1;                 // of a tick
+  uint64_t blake3_call = 0, blake3_block = 0;
 
-  bool operator==(const LayerCosts&) const = default;
+  bool operator==(const CallCosts&) const = default;
 };
 
 // When a segment is cut. A single system call is never split: it may add kMaxJournalBytes / 4
-// transfer rows, or a layer's rows and words, and the pages under them beyond the limits. Pages
-// are counted every 256 ticks.
+// transfer rows, or a layer's rows and words, or 2^10 blocks, and the pages under them beyond the limits.
+// Pages are counted every 256 ticks.
 struct SegmentLimits {
-  uint32_t rows = 1u << 22;        // of each class, at least 1
-  uint32_t clk = kMaxClk;          // at least 4, at most kMaxClk; clk stays below it
-  uint32_t pages = 1u << 19;       // 256 bytes of guest memory each, 772 in the record
-  uint32_t layer_rows = 1u << 22;  // Layer::table_rows() of all calls, at least 1
+  uint32_t rows = 1u << 22;           // of each class, at least 1
+  uint32_t clk = kMaxClk;             // at least 4, at most kMaxClk; clk stays below it
+  uint32_t pages = 1u << 19;          // 256 bytes of guest memory each, 772 in the record
+  uint32_t layer_rows = 1u << 22;     // Layer::table_rows() of all calls, at least 1
+  uint32_t blake3_blocks = 1u << 20;  // of all calls, at least 1
   // Of ticks and calls; a call that costs as much alone ends its segment.
   uint64_t cost = std::numeric_limits<uint64_t>::max();
-  LayerCosts costs = {};
+  CallCosts costs = {};
 };
 
 class Tracer {

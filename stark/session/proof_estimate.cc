@@ -151,7 +151,7 @@ std::vector<SegmentKind> kinds_of(uint64_t cycles, uint64_t most) {
 /// Layers are called in their order, again and again, and instructions are spread over the calls.
 std::vector<SegmentKind> kinds_of(const vm::RunResult& run, const vm::SegmentLimits& limits) {
   constexpr uint64_t kRounds = 1024;  // of more, several are taken at once
-  const vm::LayerCosts& costs = limits.costs;
+  const vm::CallCosts& costs = limits.costs;
   const uint64_t most = std::min<uint64_t>(limits.clk, limits.cost / costs.tick) - 2;
   uint64_t calls = 0, rounds = 0;
   for (const uint64_t of_layer : run.layer_calls) {
@@ -399,10 +399,10 @@ uint64_t program_bytes(const vm::Program& program) {
   return bytes;
 }
 
-vm::LayerCosts layer_costs(const LayerImage& layers) {
+vm::CallCosts layer_costs(const LayerImage& layers) {
   // A fixed column's cell takes as much memory as one or two that a proof commits.
   constexpr uint64_t kFixed = 2;
-  vm::LayerCosts out;
+  vm::CallCosts out;
   out.tick = kCellsPerTick;
   for (size_t i = 0; i < layers.layers().size(); ++i) {
     out.call.push_back(call_cells(layers.layer(i)));

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "tests/vm/blake3_program.h"
 #include "tests/vm/layer_program.h"
 #include "tests/vm/random_layer.h"
 #include "vm/code.h"
@@ -137,6 +138,7 @@ class Replay {
     }
     collect_calls();
     collect_layers();
+    collect_blake3();
     for (size_t i = 0; i < segment_.refreshes.size(); ++i) {
       const auto tick = static_cast<uint32_t>(i + 1) * kRefreshTicks;
       read(tick * 4 + 3, i % kMachineWords, segment_.refreshes.rows<RefreshRow>()[i].word);
@@ -210,6 +212,44 @@ class Replay {
     EXPECT_EQ(next, words.size());
   }
 
+  void collect_blake3() {
+    const auto words = segment_.blake3_words.rows<Access>();
+    size_t next = 0;
+    uint64_t blocks = 0;
+    for (const Blake3Row& r : segment_.blake3_calls.rows<Blake3Row>()) {
+      EXPECT_EQ(decoded(r.clk, r.index).op, Op::kEcall);
+      EXPECT_EQ(r.a7.value, zk::abi::kSysBlake3);
+      for (const auto& [word, a] : {std::pair{17, r.a7},
+                                    {10, r.a0},
+                                    {11, r.a1},
+                                    {12, r.a2},
+                                    {13, r.a3},
+                                    {14, r.a4},
+                                    {15, r.a5}})
+        read(r.clk * 4 + 2, static_cast<Word>(word), a);
+      const Blake3Call call{r.a0.value, r.a1.value, r.a2.value,
+                            uint64_t{r.a4.value} << 32 | r.a3.value, r.a5.value};
+      ASSERT_EQ(r.word, next);
+      uint32_t cv[8], block[16];
+      for (uint32_t k = 0; k < 8; ++k) cv[k] = words[next + 16 * call.count + k].value;
+      for (uint32_t i = 0; i < call.count; ++i) {
+        for (uint32_t k = 0; k < 16; ++k) {
+          block[k] = words[next].value;
+          read(r.clk * 4 + 1, memory_word(call.blocks / 4 + 16 * i + k), words[next++]);
+        }
+        blake3_compress(call, i, block, cv);
+      }
+      for (uint32_t k = 0; k < 8; ++k) {
+        const Access before = words[next++];
+        at(r.clk * 4 + 2, memory_word(call.cv / 4 + k), before, cv[k]);
+        found(r.clk * 4 + 2, memory_word(call.cv / 4 + k), before);
+      }
+      blocks += call.count;
+    }
+    EXPECT_EQ(next, words.size());
+    EXPECT_EQ(blocks, segment_.blake3_blocks);
+  }
+
   void found(uint32_t, Word word, Access a) { finds_[{word, a.time}] = a.value; }
 
   // Now that every find is known, give the writes their values.
@@ -278,10 +318,12 @@ void check_segments(const Program& program, const SegmentLimits& limits, size_t 
         EXPECT_LE(segment.instructions[c].size(), limits.rows);
       }
     }
-    EXPECT_TRUE(segment.layer_rows <= limits.layer_rows || segment.layer_calls.size() == 1);
+    EXPECT_TRUE(segment.layer_rows <= limits.layer_rows ||
+                segment.layer_calls.size() + segment.blake3_calls.size() == 1);
     const bool fits =
         segment.cost <= limits.cost || segment.cost - limits.cost <= 3 * limits.costs.tick;
-    EXPECT_TRUE(fits || segment.layer_calls.size() == 1) << segment.cost;
+    EXPECT_TRUE(fits || segment.layer_calls.size() + segment.blake3_calls.size() == 1)
+        << segment.cost;
     Replay(program, segment).check();
     segments.push_back(std::move(segment));
   }
@@ -384,10 +426,10 @@ TEST(Record, ReplaysCallsOfLayers) {
     check_segments(program, {.layer_rows = static_cast<uint32_t>(rows[0] + rows[1])}, 2);
     // Ticks are a small part of what calls cost; a group is paid for once in a segment.
     const size_t layers = program.layers.size();
-    LayerCosts costs{.call = std::vector<uint64_t>(layers, 1000),
-                     .group = std::vector<uint32_t>(layers, 0),
-                     .once = {5000},
-                     .tick = 2};
+    CallCosts costs{.call = std::vector<uint64_t>(layers, 1000),
+                    .group = std::vector<uint32_t>(layers, 0),
+                    .once = {5000},
+                    .tick = 2};
     check_segments(program, {.cost = 20000, .costs = costs}, 1);
     check_segments(program, {.cost = 7500, .costs = costs}, layers / 2);
     check_segments(program, {.cost = 6500, .costs = costs}, layers);
@@ -397,6 +439,35 @@ TEST(Record, ReplaysCallsOfLayers) {
     costs.once.assign(layers, 5000);
     check_segments(program, {.cost = 13000, .costs = costs}, layers / 2);
   }
+}
+
+// Calls of blake3 whose operands overlap, and loads and stores between.
+TEST(Record, ReplaysCallsOfBlake3) {
+  std::vector<uint8_t> ram(1024);
+  for (size_t i = 0; i < ram.size(); ++i) ram[i] = static_cast<uint8_t>(i * i >> 3);
+  Assembler text;
+  const Blake3Call calls[] = {
+      {kRamBase, kRamBase + 64, 3, 7, 0x40010203},
+      {kRamBase + 80, kRamBase + 64, 2, 0, 0x11223344},  // overlaps its blocks
+      {kRamBase + 80, kRamBase + 64, 1, 0, 0x05000000},
+      {kRamBase, kHashedConstants, 4, 1, 0xffffffff}};
+  for (const Blake3Call& call : calls) {
+    call_blake3(text, call);
+    text.li(t0, call.cv)(lw(t1, 0, t0))(sw(t0, 0, t0));
+  }
+  ElfFile file = ElfFile::of(text.call(64, 3, kRamBase, 256).exit(0).words());
+  file.segments.push_back({kRamBase, PF_R | PF_W, ram, 1024});
+  file.segments.push_back({kHashedConstants, PF_R, ram, 1024});
+  const Program program = load(file);
+  check_segments(program, {}, 1);
+  check_segments(program, {.rows = 9}, 2);
+  check_segments(program, {.clk = 6}, 10);
+  check_segments(program, {.blake3_blocks = 1}, 4);  // each call has a segment
+  check_segments(program, {.blake3_blocks = 5}, 2);
+  const CallCosts costs{.tick = 2, .blake3_call = 1000, .blake3_block = 500};
+  check_segments(program, {.cost = 20000, .costs = costs}, 1);
+  check_segments(program, {.cost = 5000, .costs = costs}, 2);
+  check_segments(program, {.cost = 900, .costs = costs}, 4);  // none fits
 }
 
 // What the first word finds is from before the call; the second operand finds what the first read.
@@ -468,6 +539,7 @@ TEST(Record, HasTheDocumentedSizes) {
   EXPECT_EQ(sizeof(SystemRow), 60u);
   EXPECT_EQ(sizeof(TransferRow), 20u);
   EXPECT_EQ(sizeof(LayerRow), 56u);
+  EXPECT_EQ(sizeof(Blake3Row), 68u);
   EXPECT_EQ(sizeof(RefreshRow), 8u);
   EXPECT_EQ(sizeof(Page), 772u);
 }

@@ -1,5 +1,5 @@
 // The guest ABI: a subset of Linux's for RV32, shared by guest/ and vm/ (design: guests run under
-// qemu-riscv32 too). Number in a7, arguments in a0-a2 (and a3), result in a0. Anything else is a trap.
+// qemu-riscv32 too). Number in a7, arguments from a0 on, result in a0. Anything else is a trap.
 #pragma once
 
 #include <stdint.h>
@@ -16,6 +16,10 @@ inline constexpr uint32_t kSysLayer = 0x7a6b0001;
 inline constexpr uint32_t kSysLayerPair = 0x7a6b0002;
 // layer_weights(id, in, w, out): id. The same, of a layer whose weights are the operand w; out in a3.
 inline constexpr uint32_t kSysLayerWeights = 0x7a6b0003;
+// blake3(cv, blocks, count, counter, counter >> 32, modes): cv. Compresses whole blocks of 64 bytes into the
+// chaining value of 32 bytes that `cv` points to; arguments in a0-a5 (zk/blake3_call.h).
+inline constexpr uint32_t kSysBlake3 = 0x7a6b0010;
+inline constexpr uint32_t kMaxBlake3Blocks = 1024;  // of a call
 
 inline constexpr uint32_t kFdInput =
     0;  // private input, whole words: buffer and length multiples of 4
