@@ -111,7 +111,7 @@ std::vector<UseInShape> in_shape(const stark::machine::BankMap& banks,
     shape.before = rank(before, use.before);
     shape.after = rank(after, use.after);
     if (use.bank == stark::machine::kMachineBank) continue;
-    if (stark::machine::is_layers_bank(use.bank)) {
+    if (stark::machine::is_chips_bank(use.bank)) {
       shape.chip = UINT32_MAX - static_cast<uint32_t>(stark::machine::layer_group(use.bank));
       continue;
     }

@@ -120,15 +120,20 @@ std::string heights_text(const std::vector<uint8_t>& log_heights) {
   return text;
 }
 
-// All but the machine's own bank, as "1-9 12"; then groups of layers, as "layers 0-2", the first alone
+// All but the machine's own bank, as "1-9 12"; then "hashing"; then groups of layers, as "layers 0-2", the first alone
 // as "layers".
 std::string banks_text(const Segment& segment) {
   std::string text;
   const auto uses = std::span(segment.uses).subspan(1);
   for (size_t i = 0; i < uses.size();) {
     size_t end = i + 1;
-    while (end < uses.size() && uses[end].bank == uses[end - 1].bank + 1) ++end;
     if (!text.empty()) text += " ";
+    if (uses[i].bank == stark::machine::kHashBank) {
+      text += "hashing";
+      i = end;
+      continue;
+    }
+    while (end < uses.size() && uses[end].bank == uses[end - 1].bank + 1) ++end;
     if (stark::machine::is_layers_bank(uses[i].bank)) {
       const size_t last = stark::machine::layer_group(uses[i].bank);
       const size_t first = stark::machine::layer_group(uses[end - 1].bank);
@@ -289,7 +294,12 @@ nlohmann::ordered_json to_json(const stark::machine::Image& image, const Segment
   object["banks"] = nlohmann::ordered_json::array();
   const stark::machine::BankMap banks(image.runs);
   object["layers"] = nlohmann::ordered_json::array();
+  object["hashing"] = false;
   for (const auto& use : std::span(segment.uses).subspan(1)) {
+    if (use.bank == stark::machine::kHashBank) {
+      object["hashing"] = true;
+      continue;
+    }
     if (stark::machine::is_layers_bank(use.bank)) {
       object["layers"].insert(object["layers"].begin(), stark::machine::layer_group(use.bank));
       continue;

@@ -2,6 +2,10 @@
 // (circuit.cc). chip_kernels.simd.cc compiles them for the prover.
 #pragma once
 
+#include "stark/chips/hash/blake3_block.h"
+#include "stark/chips/hash/blake3_call.h"
+#include "stark/chips/hash/blake3_round.h"
+#include "stark/chips/hash/xor_table.h"
 #include "stark/chips/layer/bias.h"
 #include "stark/chips/layer/call.h"
 #include "stark/chips/layer/layer_tables.h"
@@ -72,6 +76,12 @@ using MachineChips = ChipList<
     chips::RamBank<true, true>,
     chips::RamBank<false, false>,
     chips::RamBank<false, true>,
+    // BLAKE3, in segments that call it.
+    chips::Blake3Call,
+    chips::Blake3Block,
+    chips::Blake3BlockWhole,
+    chips::Blake3Round,
+    chips::XorTable,
     // The tensor unit, in segments that call a layer.
     chips::LayerCall,
     chips::LayerPairCall,

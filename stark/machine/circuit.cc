@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "stark/machine/chip_list.h"
@@ -48,6 +49,19 @@ constexpr const char* kUnitChips[] = {
     chips::LayerPool::kName,           chips::LayerPair::kName,
     chips::LayerWeightsCall::kName,    chips::LayerReadWeights::kName,
     chips::LayerProductMemory::kName,  chips::LayerBias::kName};
+
+/// The chips of hashing with a free number of rows.
+constexpr const char* kHashChips[] = {chips::Blake3Call::kName, chips::Blake3Block::kName,
+                                      chips::Blake3BlockWhole::kName, chips::Blake3Round::kName};
+
+/// `byte_columns`: where the byte table's columns begin in the slot `image`.
+void add_hashing(CircuitOptions& options, uint16_t byte_columns) {
+  for (const char* chip : kHashChips) options.instances.push_back({.chip = chip, .name = chip});
+  options.instances.push_back({.chip = chips::XorTable::kName,
+                               .name = chips::XorTable::kName,
+                               .log_height = chips::XorTable::kLogHeight,
+                               .first_columns = {{kImageSlot, byte_columns}}});
+}
 
 void add_unit(CircuitOptions& options) {
   for (const char* chip : kUnitChips) options.instances.push_back({.chip = chip, .name = chip});
@@ -190,11 +204,17 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
   options.templates = {chips::ConstantBank::kName, chips::RamBank<true, false>::kName,
                        chips::RamBank<true, true>::kName, chips::RamBank<false, false>::kName,
                        chips::RamBank<false, true>::kName};
+  options.templates.insert(options.templates.end(), std::begin(kHashChips), std::end(kHashChips));
+  options.templates.emplace_back(chips::XorTable::kName);
   options.templates.insert(options.templates.end(), std::begin(kUnitChips), std::end(kUnitChips));
   for (size_t table = 0; table < kLayerTables; ++table)
     options.templates.emplace_back(layer_chip(static_cast<LayerTable>(table)));
   for (const BankUse& use : uses)
-    if (!is_layers_bank(use.bank)) options.instances.push_back(bank_instance(banks, use));
+    if (!is_chips_bank(use.bank)) options.instances.push_back(bank_instance(banks, use));
+  // The first chip with columns in `image` of this height is the byte table.
+  static_assert(chips::ByteTable::kLogHeight == kLogBank);
+  if (std::ranges::find(uses, kHashBank, &BankUse::bank) != uses.end())
+    add_hashing(options, banks.image_width());
   if (is_layers_bank(uses.back().bank)) add_unit(options);
   for (const BankUse& use : uses)
     if (const size_t group = layer_group(use.bank); is_layers_bank(use.bank))

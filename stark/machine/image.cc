@@ -12,13 +12,13 @@ namespace zkvm::stark::machine {
 namespace {
 
 constexpr std::string_view kMagic = "ZKVI";
-constexpr uint32_t kVersion = 6;  // of the format, the chips and the heights of the tables
+constexpr uint32_t kVersion = 7;  // of the format, the chips and the heights of the tables
 constexpr std::string_view kIdPrefix = "zkvm image";
 constexpr uint32_t kWordEnd = chips::kAddressEnd / 4;
 constexpr uint64_t kRunBytes = 4 + 2 + 1;
 constexpr uint8_t kHasLayers = 1, kHasModel = 2, kHasGroups = 4;  // flags: what follows
 static_assert(chips::kReadOnlyBase % kBankWords == 0 && kWordEnd % kBankWords == 0);
-static_assert(2 * (kWordEnd / kBankWords) <= kLayersBank - kMaxLayerGroups);  // numbers of banks
+static_assert(2 * (kWordEnd / kBankWords) < kHashBank);  // numbers of banks
 
 template <class... Args>
 tl::unexpected<Error> complain(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {
@@ -210,7 +210,7 @@ BankMap::BankMap(std::span<const Image::Run> runs, size_t layer_groups)
 
 BankMap::Bank BankMap::operator[](uint16_t bank) const {
   ZK_CHECK(contains(bank));
-  if (is_layers_bank(bank)) return {.base = 0, .kind = BankKind::kBlank, .constant = true};
+  if (is_chips_bank(bank)) return {.base = 0, .kind = BankKind::kBlank, .constant = true};
   const auto end = std::ranges::lower_bound(ends_, uint32_t{bank}, {}, &End::bank);
   const Image::Run& run = runs_[static_cast<size_t>(end - ends_.begin())];
   const uint32_t index = bank - (end->bank - run.count + 1);

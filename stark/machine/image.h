@@ -149,6 +149,14 @@ inline constexpr uint16_t kLayersBank = UINT16_MAX;
 /// REQUIRES: is_layers_bank().
 [[nodiscard]] constexpr size_t layer_group(uint16_t bank) { return kLayersBank - bank; }
 
+/// The number that the chips that hash have in lists of banks, likewise, below those of groups: they are
+/// part of the circuits of segments that list it alone.
+inline constexpr uint16_t kHashBank = kLayersBank - kMaxLayerGroups;
+/// Whether a number stands for chips, and has no words.
+[[nodiscard]] constexpr bool is_chips_bank(uint16_t bank) {
+  return bank == kHashBank || is_layers_bank(bank);
+}
+
 /// The banks of an image by number. Bank 0, the machine's own, is not among them.
 class BankMap {
  public:
@@ -169,11 +177,12 @@ class BankMap {
   [[nodiscard]] uint16_t count() const {
     return static_cast<uint16_t>(ends_.empty() ? 0 : ends_.back().bank);
   }
-  /// Whether there is a bank of this number, or a group of layers.
+  /// Whether there is a bank of this number, or a group of layers; the chips that hash are always.
   [[nodiscard]] bool contains(uint16_t bank) const {
+    if (bank == kHashBank) return true;
     return is_layers_bank(bank) ? layer_group(bank) < layer_groups_ : bank >= 1 && bank <= count();
   }
-  /// REQUIRES: contains(bank). Groups of layers have no words.
+  /// REQUIRES: contains(bank). What stands for chips has no words.
   [[nodiscard]] Bank operator[](uint16_t bank) const;
   /// The bank that a place falls in; 0 if none does.
   [[nodiscard]] uint16_t find(uint32_t place) const;

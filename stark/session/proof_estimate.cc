@@ -7,6 +7,9 @@
 #include <set>
 
 #include "stark/chips/buses.h"
+#include "stark/chips/hash/blake3_block.h"
+#include "stark/chips/hash/blake3_call.h"
+#include "stark/chips/hash/blake3_round.h"
 #include "stark/chips/layer/call.h"
 #include "stark/chips/layer/pair_call.h"
 #include "stark/chips/layer/weights_call.h"
@@ -29,6 +32,7 @@
 #include "stark/session/image/program_image.h"
 #include "stark/session/image/program_rows.h"
 #include "stark/session/proof_memory.h"
+#include "stark/session/rows/blake3_rows.h"
 #include "stark/session/rows/layer_rows.h"
 #include "stark/session/rows/table_heights.h"
 #include "vm/code.h"
@@ -101,15 +105,16 @@ RowCounts rows_of_all(const vm::Program& program, const vm::RunResult& run) {
     const char* chip = chip_of(vm::class_of(vm::decode(word).op), program_row(text, pc, word));
     if (chip != nullptr) rows[chip] += run.counts[i];
   }
-  uint64_t calls = 0;
+  uint64_t calls = run.blake3.calls;
   for (size_t i = 0; i < run.layer_calls.size(); ++i) {
     if (run.layer_calls[i] == 0) continue;
     rows[call_chip(program.layers[i])] += run.layer_calls[i];
     calls += run.layer_calls[i];
   }
-  // ecalls of layers have rows of their own.
+  // ecalls of layers and of blake3 have rows of their own.
   if (const auto system = rows.find(System::kName); system != rows.end())
     system->second -= std::min(system->second, calls);
+  if (run.blake3.calls != 0) rows[Blake3Call::kName] = run.blake3.calls;
   const uint64_t moved = (run.input_bytes + 3) / 4 + run.journal.size() / 4;
   if (moved != 0) rows[Transfer::kName] = moved;
   return rows;
@@ -139,12 +144,12 @@ struct SegmentKind {
 };
 
 /// First, last, and those between, where no layers are called.
-std::vector<SegmentKind> kinds_of(uint64_t cycles, uint64_t most) {
+std::vector<SegmentKind> kinds_of(uint64_t cycles, uint64_t most, uint64_t tick) {
   const uint64_t segments = (cycles + most - 1) / most;
   std::vector<SegmentKind> kinds = {{std::min(cycles, most)}};
   if (segments > 2) kinds.push_back({most, segments - 2});
   if (segments > 1) kinds.push_back({cycles - (segments - 1) * most});
-  for (SegmentKind& kind : kinds) kind.cost = kind.cycles * kCellsPerTick;
+  for (SegmentKind& kind : kinds) kind.cost = kind.cycles * tick;
   return kinds;
 }
 
@@ -152,13 +157,18 @@ std::vector<SegmentKind> kinds_of(uint64_t cycles, uint64_t most) {
 std::vector<SegmentKind> kinds_of(const vm::RunResult& run, const vm::SegmentLimits& limits) {
   constexpr uint64_t kRounds = 1024;  // of more, several are taken at once
   const vm::CallCosts& costs = limits.costs;
-  const uint64_t most = std::min<uint64_t>(limits.clk, limits.cost / costs.tick) - 2;
+  // Hashing is spread over all instructions.
+  const uint64_t hashing =
+      run.blake3.calls * costs.blake3_call + run.blake3.blocks * costs.blake3_block;
+  const uint64_t tick = costs.tick + (hashing + run.cycles - 1) / run.cycles;
+  const uint64_t most =
+      std::max<uint64_t>(std::min<uint64_t>(limits.clk, limits.cost / tick), 3) - 2;
   uint64_t calls = 0, rounds = 0;
   for (const uint64_t of_layer : run.layer_calls) {
     calls += of_layer;
     rounds = std::max(rounds, of_layer);
   }
-  if (calls == 0) return kinds_of(run.cycles, most);
+  if (calls == 0) return kinds_of(run.cycles, most, tick);
   std::vector<SegmentKind> kinds;
   SegmentKind now{.calls = std::vector<uint64_t>(run.layer_calls.size())};
   std::vector<bool> called(costs.once.size());
@@ -176,9 +186,9 @@ std::vector<SegmentKind> kinds_of(const vm::RunResult& run, const vm::SegmentLim
     while (ticks > 0) {
       if (now.cycles >= most) cut();
       const uint64_t taken =
-          std::min({ticks, std::max<uint64_t>(left() / costs.tick, 1), most - now.cycles});
+          std::min({ticks, std::max<uint64_t>(left() / tick, 1), most - now.cycles});
       now.cycles += taken;
-      now.cost += taken * costs.tick;
+      now.cost += taken * tick;
       ticks -= taken;
       if (ticks > 0) cut();
     }
@@ -191,7 +201,7 @@ std::vector<SegmentKind> kinds_of(const vm::RunResult& run, const vm::SegmentLim
            n > 0;) {
         const uint32_t group = costs.group[i];
         const uint64_t once = called[group] ? 0 : costs.once[group];
-        const uint64_t each = costs.call[i] + ticks * costs.tick;
+        const uint64_t each = costs.call[i] + ticks * tick;
         const uint64_t fit =
             std::min((left() - std::min(left(), once)) / each, (most - now.cycles) / ticks);
         if (fit == 0 && now.cycles > 0) {
@@ -222,6 +232,7 @@ std::vector<BankUse> uses_of(const Image& image, const LayerImage& layers, const
       const uint32_t place = uint32_t{block} * kBankWords + (constant ? kReadOnlyBase : 0);
       if (const uint16_t bank = banks.find(place); bank != 0) uses.push_back({bank, constant});
     }
+  if (run.blake3.calls != 0) uses.push_back({kHashBank, true});
   std::set<BankUse> groups;
   for (size_t i = 0; i < segment.calls.size(); ++i)
     if (segment.calls[i] != 0) groups.insert({layers_bank(layers.group_of(i)), true});
@@ -229,13 +240,14 @@ std::vector<BankUse> uses_of(const Image& image, const LayerImage& layers, const
   return uses;
 }
 
-/// Committed columns of the chips of a segment with layers, by name.
+/// Committed columns of the chips of a segment that hashes and calls layers, by name.
 const std::map<std::string, uint32_t>& unit_columns() {
   static const std::map<std::string, uint32_t> columns = [] {
     Image image;
     image.layer_heights.emplace_back().fill(kMinLogLayers);
     image.layers.emplace_back();
     const std::vector<BankUse> uses = {{.bank = kMachineBank},
+                                       {.bank = kHashBank, .constant = true},
                                        {.bank = kLayersBank, .constant = true}};
     const auto circuit = machine_circuit(image, uses);
     ZK_CHECK(circuit.has_value());
@@ -244,6 +256,13 @@ const std::map<std::string, uint32_t>& unit_columns() {
     return of;
   }();
   return columns;
+}
+
+/// Words that the record has of blake3 in a segment of so many instructions, if they are like all.
+uint64_t hashed_words(const vm::RunResult& run, uint64_t cycles) {
+  const double part = static_cast<double>(cycles) / static_cast<double>(run.cycles);
+  return static_cast<uint64_t>(part *
+                               static_cast<double>(16 * run.blake3.blocks + 8 * run.blake3.calls));
 }
 
 /// Cells of a call's jobs, in the cheaper forms.
@@ -263,6 +282,14 @@ RowCounts estimate_rows(const vm::Program& program, const vm::RunResult& run, ui
   for (const auto& [chip, count] : rows_of_all(program, run)) {
     const auto share = static_cast<uint64_t>(std::llround(static_cast<double>(count) * part));
     if (share != 0) rows[chip] = share;
+  }
+  const auto blocks =
+      static_cast<uint64_t>(std::llround(static_cast<double>(run.blake3.blocks) * part));
+  const uint64_t whole = whole_blocks(blocks);
+  if (whole != 0) rows[Blake3BlockWhole::kName] = whole;
+  if (blocks != whole) {
+    rows[Blake3Block::kName] = blocks - whole;
+    rows[Blake3Round::kName] = kBlake3Rounds * (blocks - whole);
   }
   join_if_few(rows, AddImm::kName, AddImmInPlace::kName);
   join_if_few(rows, Add::kName, AddInPlace::kName);
@@ -312,7 +339,7 @@ Result<ProofEstimate> estimate_in_segments(const vm::Program& program, const Lay
         return of_chip.first == LayerCall::kName || of_chip.first == LayerPairCall::kName ||
                of_chip.first == LayerWeightsCall::kName;
       });
-      uint64_t words = 0;
+      uint64_t words = hashed_words(run, kind.cycles);
       for (size_t layer = 0; layer < kind.calls.size(); ++layer) {
         if (kind.calls[layer] == 0) continue;
         const vm::Layer& of = program.layers[layer];
@@ -399,11 +426,14 @@ uint64_t program_bytes(const vm::Program& program) {
   return bytes;
 }
 
-vm::CallCosts layer_costs(const LayerImage& layers) {
+vm::CallCosts call_costs(const LayerImage& layers) {
   // A fixed column's cell takes as much memory as one or two that a proof commits.
   constexpr uint64_t kFixed = 2;
   vm::CallCosts out;
   out.tick = kCellsPerTick;
+  out.blake3_call = unit_columns().at(Blake3Call::kName);
+  out.blake3_block =
+      unit_columns().at(Blake3Block::kName) + kBlake3Rounds * unit_columns().at(Blake3Round::kName);
   for (size_t i = 0; i < layers.layers().size(); ++i) {
     out.call.push_back(call_cells(layers.layer(i)));
     out.group.push_back(static_cast<uint32_t>(layers.group_of(i)));

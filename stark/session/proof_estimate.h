@@ -52,6 +52,6 @@ struct ProofEstimate {
 
 /// What segments are cut by, in cells that they commit to, roughly: of a tick, and of calls.
 inline constexpr uint64_t kCellsPerTick = 65;
-[[nodiscard]] vm::CallCosts layer_costs(const LayerImage& layers);
+[[nodiscard]] vm::CallCosts call_costs(const LayerImage& layers);
 
 }  // namespace zkvm::stark::machine

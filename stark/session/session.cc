@@ -364,7 +364,7 @@ uint64_t smaller_cost(uint64_t cost, double excess) {
 
 vm::SegmentLimits segment_limits(const SessionOptions& options, const LayerImage& layers) {
   vm::SegmentLimits out;
-  out.costs = layer_costs(layers);
+  out.costs = call_costs(layers);
   if (options.segment_cycles != 0) {
     out.clk = static_cast<uint32_t>(std::clamp<uint64_t>(options.segment_cycles, 4, vm::kMaxClk));
     out.layer_rows = out.clk;

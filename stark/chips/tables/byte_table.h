@@ -1,6 +1,6 @@
 // The table of all pairs of bytes: it answers range checks and the bitwise and.
 //
-//   fixed: a b and[4] | range14 range16[4] bytes[4] and8[4] (how often each is looked up)
+//   fixed: a b and[4] low | range14 range16[4] bytes[4] and8[4] (how often each is looked up)
 //   2^14 rows
 //
 // Row i has a = i / 256, b = i mod 256, and stands for the four pairs (a + 64 k, b), k < 4, each
@@ -19,13 +19,13 @@ namespace zkvm::stark::chips {
 
 struct ByteTable {
   static constexpr const char* kName = "bytes";
-  static constexpr const char* kColumns = "a b and[4] range14 range16[4] bytes[4] and8[4]";
-  static constexpr SlotUse kSlots[] = {{"image", 6}};
+  static constexpr const char* kColumns = "a b and[4] low range14 range16[4] bytes[4] and8[4]";
+  static constexpr SlotUse kSlots[] = {{"image", 7}};
   static constexpr uint8_t kLogHeight = 14;
   static constexpr uint32_t kParts = 4;  // pairs of a row
   template <class T>
   struct Cols {
-    T a, b, and_ab[kParts];
+    T a, b, and_ab[kParts], low;
     T range14, range16[kParts], bytes[kParts], and8[kParts];
   };
 
@@ -54,6 +54,7 @@ struct ByteTable {
     const uint32_t a = index / 256, b = index % 256;
     row.a = fp(a);
     row.b = fp(b);
+    row.low = fp((a ^ b) & 15);
     for (uint32_t k = 0; k < kParts; ++k) {
       const Counts counts = counts_of(index + (k << kLogHeight));
       row.and_ab[k] = fp((a + 64 * k) & b);

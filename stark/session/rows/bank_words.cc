@@ -11,6 +11,8 @@ bool calls_layers(const vm::Segment& segment) {
   return segment.layer_calls && segment.layer_calls.size() != 0;
 }
 
+bool calls_blake3(const vm::Segment& segment) { return segment.blake3_blocks != 0; }
+
 // A page may hold words of RAM and constants.
 std::vector<BankUse> touched_banks(const ProgramImage& image, const vm::Segment& segment) {
   std::set<BankUse> uses = {{kMachineBank}};
@@ -30,6 +32,7 @@ std::vector<BankUse> touched_banks(const ProgramImage& image, const vm::Segment&
   if (calls_layers(segment))
     for (const vm::LayerRow& row : segment.layer_calls.rows<vm::LayerRow>())
       uses.insert({layers_bank(image.layers().group_of(row.layer)), true});
+  if (calls_blake3(segment)) uses.insert({kHashBank, true});
   return {uses.begin(), uses.end()};
 }
 

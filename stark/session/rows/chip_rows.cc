@@ -5,6 +5,9 @@
 #include <iterator>
 #include <memory>
 
+#include "stark/chips/hash/blake3_block.h"
+#include "stark/chips/hash/blake3_call.h"
+#include "stark/chips/hash/blake3_round.h"
 #include "stark/chips/layer/call.h"
 #include "stark/chips/layer/pair_call.h"
 #include "stark/chips/layer/weights_call.h"
@@ -22,6 +25,7 @@
 #include "stark/chips/rv32im/system.h"
 #include "stark/chips/rv32im/transfer.h"
 #include "stark/machine/image.h"
+#include "stark/session/rows/blake3_rows.h"
 
 namespace zkvm::stark::machine {
 namespace {
@@ -55,6 +59,7 @@ class Collector {
     one_of<vm::SystemRow, System>(Class::kSystem, the_only);
     transfers();
     layer_calls();
+    blake3_calls();
     return std::move(out_);
   }
 
@@ -242,6 +247,25 @@ class Collector {
     add_calls.operator()<LayerCall>(0);
     add_calls.operator()<LayerPairCall>(1);
     add_calls.operator()<LayerWeightsCall>(2);
+  }
+
+  void blake3_calls() {
+    const auto hashed = std::make_shared<const HashedBlocks>(hashed_blocks(program_, segment_));
+    const uint64_t whole = whole_blocks(hashed->blocks.size());
+    const uint64_t others = hashed->blocks.size() - whole;
+    add<Blake3Call>(hashed->calls.size(), [text = text_, hashed](uint64_t i, auto& row) {
+      const HashedCall& call = hashed->calls[i];
+      Blake3Call::fill(row, text[call.record->index], *call.record, call.cv, call.after);
+    });
+    add<Blake3BlockWhole>(
+        whole, [hashed](uint64_t i, auto& row) { Blake3BlockWhole::fill(row, hashed->blocks[i]); });
+    add<Blake3Block>(others, [hashed, whole](uint64_t i, auto& row) {
+      Blake3Block::fill(row, hashed->blocks[whole + i]);
+    });
+    add<Blake3Round>(kBlake3Rounds * others, [hashed, whole](uint64_t i, auto& row) {
+      Blake3Round::fill(row, hashed->blocks[whole + i / kBlake3Rounds],
+                        static_cast<uint32_t>(i % kBlake3Rounds));
+    });
   }
 
   static bool is_read_only(const vm::Program& program, uint32_t address) {

@@ -9,6 +9,7 @@
 #include "stark/air/chip.h"
 #include "stark/air/row_check.h"
 #include "stark/chips/buses.h"
+#include "stark/chips/hash/buses.h"
 
 namespace zkvm::stark::machine {
 
@@ -24,6 +25,7 @@ struct LookupCounts {
   std::vector<uint32_t> range14 = std::vector<uint32_t>(size_t{1} << 14);
   std::vector<uint32_t> bytes = std::vector<uint32_t>(size_t{1} << 16);  // 256 a + b
   std::vector<uint32_t> and8 = std::vector<uint32_t>(size_t{1} << 16);   // 256 a + b
+  std::vector<uint32_t> xor8 = std::vector<uint32_t>(size_t{1} << 16);   // 256 a + b
   std::vector<uint32_t> shift = std::vector<uint32_t>(size_t{1} << 9);   // 256 direction + amount
 
   LookupCounts& operator+=(const LookupCounts& other) {
@@ -31,7 +33,7 @@ struct LookupCounts {
       for (size_t i = 0; i < to.size(); ++i) to[i] += from[i];
     };
     add(program, other.program), add(range16, other.range16), add(range14, other.range14);
-    add(bytes, other.bytes), add(and8, other.and8), add(shift, other.shift);
+    add(bytes, other.bytes), add(and8, other.and8), add(xor8, other.xor8), add(shift, other.shift);
     return *this;
   }
 };
@@ -65,6 +67,8 @@ class LookupCounter : public AirBuilderBase<LookupCounter, RowValue> {
         return count(counts_.bytes, byte_pair(at(0), at(1)));
       case kAnd8.id:
         return count(counts_.and8, byte_pair(at(0), at(1)));
+      case kXor8.id:
+        return count(counts_.xor8, byte_pair(at(0), at(1)));
       case kShift.id:
         return count(counts_.shift, at(0));
       default:

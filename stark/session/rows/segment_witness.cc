@@ -13,6 +13,7 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "stark/chips/hash/xor_table.h"
 #include "stark/chips/memory/bank.h"
 #include "stark/chips/memory/boundary.h"
 #include "stark/chips/memory/refresh.h"
@@ -120,6 +121,7 @@ class Tables {
         fill(static_cast<uint32_t>(i), *out++);
     });
   }
+  void add_xor_table();
   void add_constants(uint16_t bank);
   template <bool kFromImage, bool kKept>
   void add_ram(uint16_t bank);
@@ -268,7 +270,15 @@ void Tables::add_ram(uint16_t bank) {
   });
 }
 
+void Tables::add_xor_table() {
+  add_rows<XorTable>(XorTable::kName, XorTable::kLogHeight, uint64_t{1} << XorTable::kLogHeight,
+                     [counts = counts_](uint32_t i, auto& row) {
+                       XorTable::fill(row, i, [&](uint32_t value) { return counts->xor8[value]; });
+                     });
+}
+
 void Tables::add_bank(const BankUse& use) {
+  if (use.bank == kHashBank) return add_xor_table();
   if (is_layers_bank(use.bank)) return;  // add_chips has them
   if (use.constant) return add_constants(use.bank);
   if (!use.before)

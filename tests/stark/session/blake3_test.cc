@@ -1,0 +1,133 @@
+// Calls of blake3 are proven: the witness satisfies the circuit, and the proof verifies.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "stark/chips/hash/blake3_block.h"
+#include "stark/chips/hash/blake3_round.h"
+#include "stark/session/proof_estimate.h"
+#include "stark/session/rows/blake3_rows.h"
+#include "stark/session/rows/table_heights.h"
+#include "tests/stark/session/proving.h"
+#include "tests/vm/blake3_program.h"
+#include "vm/run.h"
+
+namespace zkvm::stark::machine {
+namespace {
+
+using namespace vm::test;
+using vm::Blake3Call;
+
+std::vector<uint8_t> random_bytes(std::mt19937& random, size_t size) {
+  std::vector<uint8_t> out(size);
+  for (uint8_t& byte : out) byte = static_cast<uint8_t>(random());
+  return out;
+}
+
+// Of one block and more, of constants, of blocks that the chaining value lies on, all flags and lengths.
+Guest guest(uint32_t seed) {
+  std::mt19937 random(seed);
+  std::vector<Blake3Call> calls;
+  for (const uint32_t count : {1, 2, 3, 16, 1, 5}) {
+    const bool constant = random() % 3 == 0;
+    calls.push_back({.cv = kRamBase + static_cast<uint32_t>(random() % 100) * 4,
+                     .blocks = (constant ? kHashedConstants : kRamBase) +
+                               static_cast<uint32_t>(random() % 100) * 4,
+                     .count = count,
+                     .counter = uint64_t{random()} << 32 | random(),
+                     .modes = static_cast<uint32_t>(random())});
+  }
+  return Guest::of(
+      blake3_file(calls, random_bytes(random, 2048), random_bytes(random, 2048)).bytes());
+}
+
+TEST(Blake3, OfRandomCalls) {
+  for (uint32_t seed = 0; seed < 3; ++seed) {
+    Guest of = guest(seed);
+    EXPECT_EQ(check_execution(of, {}, {}), "") << seed;
+    SessionOptions options;
+    options.params = quick_params();
+    const Proven proven = prove_execution(of, {}, options);
+    EXPECT_EQ(proven.execution.journal, vm::run(of.program, {})->journal);
+  }
+}
+
+// Words of the edges of their range: carries, and rotations of ones.
+TEST(Blake3, OfWordsAtTheirEdges) {
+  std::vector<uint8_t> ram(2048, 0xff);
+  std::fill_n(ram.begin() + 512, 64, uint8_t{0});
+  std::fill_n(ram.begin() + 576, 64, uint8_t{0x80});
+  const Blake3Call call{kRamBase, kRamBase + 448, 8, ~uint64_t{0}, ~0u};
+  Guest of = Guest::of(blake3_file({call}, ram).bytes());
+  EXPECT_EQ(check_execution(of, {}, {}), "");
+}
+
+// So many blocks that they fill a table with all rounds in a row, and some beside.
+TEST(Blake3, OfManyBlocks) {
+  constexpr uint32_t kRam = 1 << 16;
+  std::mt19937 random(5);
+  std::vector<Blake3Call> calls;
+  for (int i = 0; i < 4; ++i) calls.push_back({kRamBase + 4u * i, kRamBase, 1024, 7, 0x40030201});
+  calls.push_back({kRamBase, kRamBase, 10, 7, 0x40030201});
+  Guest of = Guest::of(blake3_file(calls, random_bytes(random, kRam)).bytes());
+  EXPECT_EQ(check_execution(of, {}, {}), "");
+  SessionOptions options;
+  options.params = quick_params();
+  const Proven proven = prove_execution(of, {}, options);
+  EXPECT_EQ(proven.execution.journal, vm::run(of.program, {})->journal);
+}
+
+TEST(Blake3, FormsFillTheirTables) {
+  EXPECT_EQ(whole_blocks(0), 0u);
+  EXPECT_EQ(whole_blocks(3071), 0u);
+  EXPECT_EQ(whole_blocks(3072), 3072u);
+  EXPECT_EQ(whole_blocks(4096), 4096u);
+  EXPECT_EQ(whole_blocks(4100), 4096u);
+  EXPECT_EQ(whole_blocks(8191), 8191u);
+}
+
+// Cut between calls; a segment without a call has no chips that hash.
+TEST(Blake3, InSegments) {
+  Guest of = guest(9);
+  SessionOptions options;
+  options.params = quick_params();
+  options.segment_cycles = 20;
+  EXPECT_EQ(check_execution(of, {}, options), "");
+  const Proven proven = prove_execution(of, {}, options);
+  ASSERT_GT(proven.segments.size(), 3u);
+  size_t hashing = 0;
+  for (const SegmentProof& segment : proven.segments)
+    hashing += static_cast<size_t>(std::ranges::count(segment.uses, kHashBank, &BankUse::bank));
+  EXPECT_GT(hashing, 1u);
+  EXPECT_LT(hashing, proven.segments.size());
+}
+
+// What a proof takes is known before: the same rows and cells.
+TEST(Blake3, IsEstimated) {
+  Guest of = guest(4);
+  const auto run = vm::run(of.program, {});
+  SessionOptions options;
+  const auto estimate = estimate_proof(of.program, *run, options);
+  ASSERT_TRUE(estimate);
+  EXPECT_EQ(estimate->segments, 1u);
+  const auto session = Session::plan(of.program, *of.image, {}, options);
+  ASSERT_TRUE(session);
+  uint64_t cells = 0;
+  auto visiting = Session::plan(of.program, *of.image, {}, options);
+  ASSERT_TRUE(visiting->visit_witnesses([&](size_t, const Circuit& circuit, Witness witness) {
+    cells += committed_cells(circuit, witness.specs());
+  }));
+  EXPECT_EQ(estimate->cells, cells);
+}
+
+// What a compression commits to, all included but the call: the numbers of chips.md.
+TEST(Blake3, CellsOfABlock) {
+  const auto columns = []<class Chip>() { return committed_columns(record_chip<Chip>().key); };
+  EXPECT_LE(columns.operator()<chips::Blake3BlockWhole>(), 5000u);
+  EXPECT_LE(columns.operator()<chips::Blake3Block>() + 7 * columns.operator()<chips::Blake3Round>(),
+            5700u);
+}
+
+}  // namespace
+}  // namespace zkvm::stark::machine
