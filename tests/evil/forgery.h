@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "stark/air/row_check.h"
+#include "stark/chips/hash/xor_table.h"
 #include "stark/chips/layer/bias.h"
 #include "stark/chips/layer/layer_tables.h"
 #include "stark/chips/layer/product.h"
@@ -394,6 +395,15 @@ class Forgery {
             get({t, row}, fmt::format("value[{}]", part)).value() != tuple[1])
           return std::nullopt;
         return Answer{{t, row}, column(t, fmt::format("count[{}]", part))};
+      }
+      case kXor8.id: {
+        const uint32_t a = tuple[0], b = tuple[1];
+        if (!has(XorTable::kName) || a >= 256 || b >= 256 || tuple[2] + 16 * tuple[3] != (a ^ b) ||
+            tuple[2] >= 16)
+          return std::nullopt;
+        const size_t t = table(XorTable::kName);
+        return Answer{{t, ByteTable::row_of(256 * a + b)},
+                      column(t, fmt::format("xor8[{}]", ByteTable::part_of(256 * a + b)))};
       }
       case kStep.id:
         for (const auto& [name, parts] : {std::pair{StepsTable::kName, StepsTable::kParts},

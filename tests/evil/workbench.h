@@ -43,6 +43,8 @@ struct Workbench {
       for (const ChipKey& chip : circuit->key().chips)
         if (chip.name == bank_chip(b))
           uses.push_back({b, b != kMachineBank && guest.image->banks()[b].constant});
+    for (const ChipKey& chip : circuit->key().chips)
+      if (chip.name == chips::XorTable::kName) uses.push_back({kHashBank, true});
     for (size_t group = guest.image->layers().groups(); group-- > 0;)
       for (const ChipKey& chip : circuit->key().chips)
         if (chip.name == layer_chip(LayerTable::kLayers, group))

@@ -23,7 +23,8 @@ Result<Circuit> all_chips() {
                    {"bank out", Slot::Kind::kShared}, {"layers", Slot::Kind::kFixed}};
   options.log_heights = {{chips::ByteTable::kName, chips::ByteTable::kLogHeight},
                          {chips::ShiftTable::kName, chips::ShiftTable::kLogHeight},
-                         {chips::Refresh::kName, chips::Refresh::kLogHeight}};
+                         {chips::Refresh::kName, chips::Refresh::kLogHeight},
+                         {chips::XorTable::kName, chips::XorTable::kLogHeight}};
   for (const char* image_decides :
        {chips::ProgramTable::kName, chips::ConstantBank::kName, chips::RamBank<true, false>::kName,
         chips::RamBank<true, true>::kName, chips::RamBank<false, false>::kName,

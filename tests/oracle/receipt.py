@@ -33,6 +33,9 @@ COLUMNS = {BLANK: 0, WHOLE: 2, PARTIAL: 4}  # of a bank, beside the four of blan
 BLANK_COLUMNS, IMAGE_COLUMNS, VOLUME_COLUMNS = 4, 32, 64
 MACHINE_BANK, LAYERS_BANK = 0, 0xFFFF  # of the first group of layers; the others' are the numbers below it
 MOST_GROUPS = 64
+HASH_BANK = LAYERS_BANK - MOST_GROUPS  # of the chips that hash
+HASH_CHIPS = ["blake3 call", "blake3 block", "blake3 block whole", "blake3 round"]
+BYTE_TABLE, XOR_TABLE = "bytes", "xor table"  # which read the same columns
 LAYER_CHIPS = ["layer call", "layer pair call", "layer read", "layer read wide", "layer product", "layer write bytes",
                "layer write bytes wide", "layer write words", "layer pool", "layer pair", "layer weights call",
                "layer read weights", "layer product memory", "layer bias"]
@@ -105,7 +108,7 @@ class Image:
 
 def parse_image(data):
     reader = Reader(data, "image")
-    reader.magic(b"ZKVI", 6)
+    reader.magic(b"ZKVI", 7)
 
     def ranged(what, value, low, high):
         require(low <= value <= high, "Format", f"image: {what}: expected {low}..{high}, found {value}")
@@ -241,12 +244,16 @@ def is_group(image, bank):
     return LAYERS_BANK - len(image.layers) < bank <= LAYERS_BANK
 
 
+def has_words(image, bank):
+    return bank != HASH_BANK and not is_group(image, bank)
+
+
 class Slots:
     """The slots of one segment, in order: `image`, those of groups of layers, volumes, words from before, words for later."""
 
     def __init__(self, image, segment):
         self.rows = []  # (root, {log_height: width}) of each slot; the root is None for a shared one
-        banks = [image.banks[use.bank - 1] for use in segment.uses[1:] if not is_group(image, use.bank)]
+        banks = [image.banks[use.bank - 1] for use in segment.uses[1:] if has_words(image, use.bank)]
         roots = image.roots_for(segment.proof)
         self.image = self._add(roots.root, image.width)
         groups = [LAYERS_BANK - use.bank for use in segment.uses if is_group(image, use.bank)]
@@ -284,8 +291,8 @@ class Slots:
 
 def segment_key(machine, image, segment):
     for use in segment.uses:
-        if is_group(image, use.bank):
-            require(use.constant, "Statement", "layers: not of the kind that the segment takes them for")
+        if not has_words(image, use.bank):
+            require(use.constant, "Statement", "chips: not of the kind that the segment takes them for")
             continue
         require(use.bank <= len(image.banks), "Statement", f"bank {use.bank} of {len(image.banks)}")
         require(use.bank == MACHINE_BANK or use.constant == image.banks[use.bank - 1].constant, "Statement",
@@ -294,18 +301,24 @@ def segment_key(machine, image, segment):
     chips = {chip.name: chip for chip in machine.chips}
     placed = []  # (chip, its name here, its height, (slot, first column) of each of its slots, its base)
     for chip in machine.chips:
-        if chip.name == CONSTANTS or chip.name in (*BANKS.values(), *LAYER_CHIPS, *LAYER_TABLES):
+        if chip.name == CONSTANTS or chip.name in (*BANKS.values(), *HASH_CHIPS, XOR_TABLE, *LAYER_CHIPS,
+                                              *LAYER_TABLES):
             continue
         log_height = image.log_program if chip.name == PROGRAM else chip.log_height
         places = [slots.append(slots.image, log_height, width) for *_, width in chip.slots]
         placed.append((chip, chip.name, log_height, places, 0))
+        if chip.name == BYTE_TABLE:
+            of_bytes = places
     for use in segment.uses:
-        if is_group(image, use.bank):
+        if not has_words(image, use.bank):
             continue
         bank = None if use.bank == MACHINE_BANK else image.banks[use.bank - 1]
         chip = CONSTANTS if use.constant else BANKS[use.before is None, use.after is not None]
         placed.append((chips[chip], f"bank {use.bank}", LOG_BANK, slots.of_bank(image, use), bank.base if bank else 0))
 
+    if any(use.bank == HASH_BANK for use in segment.uses):
+        placed += [(chips[name], name, chips[name].log_height, [], 0) for name in HASH_CHIPS]
+        placed.append((chips[XOR_TABLE], XOR_TABLE, chips[XOR_TABLE].log_height, of_bytes, 0))
     if slots.layers:
         placed += [(chips[name], name, chips[name].log_height, [], 0) for name in LAYER_CHIPS]
     for group, slot in slots.layers.items():

@@ -19,6 +19,7 @@
 #include "tests/host/true_receipt.h"
 #include "tests/oracle/case_files.h"
 #include "tests/stark/session/layer_guests.h"
+#include "tests/vm/blake3_program.h"
 
 namespace zkvm::test {
 namespace {
@@ -391,6 +392,14 @@ Bytes layers() {
   return stark::machine::LayerGuest(std::move(list)).elf();
 }
 
+// Blocks of BLAKE3, in segments of which some hash and some do not.
+Bytes hashes() {
+  const uint32_t base = vm::test::kRamBase;
+  return vm::test::blake3_file({{base, base + 64, 3, 1, 0x400b0a01}, {base + 32, base, 2, 0, 9}},
+                               Bytes(512, 7))
+      .bytes();
+}
+
 // Images that are none, under an id that fits.
 void add_images(CaseWriter& out, const Made& made, uint64_t seed, size_t count) {
   std::mt19937_64 random(seed);
@@ -571,11 +580,15 @@ int run(const std::string& directory, uint64_t seed, size_t mutations) {
   const Made unit_at_quarter("layers at rate 1/4, not masked", layers(), {},
                              in_segments(0, false, 2));
   const Made unit_at_eighth("layers at rate 1/8", layers(), {}, in_segments(40, true, 3));
+  const Made hashing("hashes", hashes(), {}, in_segments(12));
+  ZK_CHECK(hashing.proofs.segments.size() >= 3);
+  const Made hashing_at_quarter("hashes at rate 1/4", hashes(), {}, in_segments(0, true, 2));
   for (const Made* made : {&segments, &other, &banks, &plain, &one, &least, &volume, &quarter,
-                           &eighth, &unit, &groups, &unit_at_quarter, &unit_at_eighth})
+                           &eighth, &unit, &groups, &unit_at_quarter, &unit_at_eighth, &hashing,
+                           &hashing_at_quarter})
     add_honest(out, *made);
-  for (const Made* made : {&segments, &banks, &plain, &one, &volume, &eighth, &unit, &groups})
-    add_mutations(out, *made, seeds(), mutations / 8);
+  for (const Made* made : {&segments, &banks, &plain, &one, &volume, &eighth, &unit, &groups, &hashing})
+    add_mutations(out, *made, seeds(), mutations / 9);
   add_mixtures(out, segments, other);
   add_malformed(out, banks);
   HollowCases(out).add_all();

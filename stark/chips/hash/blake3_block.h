@@ -91,7 +91,7 @@ struct Start<T, false> {
 };
 template <class T, bool kWhole>
 struct Rounds {
-  Blake3Mix<T> mix[kBlake3Rounds][8];
+  Blake3RoundCells<T> round[kBlake3Rounds];
 };
 template <class T>
 struct Rounds<T, false> {
@@ -168,10 +168,10 @@ struct Blake3BlockForm {
     }
     first_state(record.cv, record.counter, record.length, record.flags, v);
     auto& start = row.start;
-    Blake3Mix<Fp> unused[8];
+    Blake3RoundCells<Fp> unused;
     for (uint32_t r = 0; r < kBlake3Rounds; ++r) {
       if constexpr (kWhole)
-        fill_round(row.rounds.mix[r], v, m);
+        fill_round(row.rounds.round[r], v, m);
       else
         fill_round(unused, v, m);
     }
@@ -226,11 +226,11 @@ struct Blake3BlockForm {
     state.d[2] = {{row.length, 0, 0, 0}};
     state.d[3] = {{row.flags, 0, 0, 0}};
     for (uint32_t r = 0; r < kBlake3Rounds; ++r)
-      assert_round<B>(air, row.real, state, m, row.rounds.mix[r]);
-    const auto& end = row.rounds.mix[kBlake3Rounds - 1];
-    for (uint32_t i = 4; i < 8; ++i) {
-      v[i % 4] = end[i].a2;
-      v[8 + blake3_column(i, 2)] = end[i].c2;
+      assert_round<B>(air, row.real, state, m, row.rounds.round[r]);
+    const auto& end = row.rounds.round[kBlake3Rounds - 1].diagonals;
+    for (uint32_t i = 0; i < 4; ++i) {
+      v[i] = end[i].a2;
+      v[8 + blake3_column(4 + i, 2)] = end[i].c2;
     }
     for (int i = 0; i < 4; ++i) {
       v[4 + i] = state.b[i];

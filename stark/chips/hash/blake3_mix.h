@@ -6,20 +6,22 @@
 //   a2 = a1 + b1 + m'  d2 = (d1 ^ a2) >>> 8     c2 = c1 + d2    b2 = (b1 ^ c2) >>> 7
 //
 // Its 40 cells are the bytes of the sums a1 c1 a2 c2 and of the xors before they are rotated, of which the
-// one for b1 stands in nibbles and the one for b2 beside its top bits. Rotations then are affine. Buses:
-// and8 12, xor8 4.
+// one for b1 stands in nibbles and the one for b2, x, beside its top bits; of those, where b2 is wanted in
+// limbs, two do. Rotations then are affine. Buses: and8 12, xor8 4.
 //
 // Why it is sound: of each xor both operands are looked up, in bytes: so the sums' bytes are bytes, the
 // limbs that they make are below 2^16, and so are those of words that come in. A sum's carry, (a + b + m -
 // a1) / 2^16 in F of a limb, is a difference in (-2^16, 3 2^16) over 2^16: it is 0, 1 or 2 modulo p only
-// if it is that integer. and8 has one and of two bytes, so `x` is their xor; xor8 one pair of nibbles. A
-// rotation by 7 takes bytes apart, x = (x - 128 top) + 128 top, top being 0 or 1: were it not x's top bit,
-// 2 (x - 128 top) + the next byte's top would be 256 or more, or negative. That is a byte of b2, which the
-// next quarter round or the end of the block looks up; of a row that ends there, a part of a limb, which
-// the next row has in bytes: with 2^9 (x - 128 top) the limb would not be in [0, 2^16).
+// if it is that integer. and8 has one and of two bytes, so that what is the sum less twice it is their xor;
+// xor8 has one pair of nibbles. A rotation by 7 takes bytes apart, x = (x - 128 top) + 128 top, top being 0
+// or 1: were it not x's top bit, the byte of b2 that has 2 (x - 128 top) and a top bit would be 256 or more,
+// or negative, but the next quarter round or the end of the block looks it up. Of a limb's two bytes it is
+// the upper one then: the limb is the lower byte's top bit, 2 x and 2^9 (x - 128 top) of the next two bytes,
+// which would not be in [0, 2^16), but whoever receives it has it in bytes.
 #pragma once
 
 #include <bit>
+#include <type_traits>
 
 #include "stark/chips/hash/buses.h"
 
@@ -32,8 +34,32 @@ inline constexpr uint8_t kBlake3Permutation[16] = {2, 6,  3,  10, 7, 0,  4,  13,
                                                    1, 11, 12, 5,  9, 14, 15, 8};
 
 template <class T>
+struct AllTopBits {
+  Bytes<T> top;
+  [[nodiscard]] T of(int k) const { return top.byte[k]; }
+  void fill(uint32_t bits) { top = bytes_of(bits); }
+};
+/// Where b2 is wanted in limbs alone: of the lower byte of each, which crosses into the other one.
+template <class T>
+struct CrossingTopBits {
+  T top[2];
+  [[nodiscard]] T of(int k) const { return k % 2 == 0 ? top[k / 2] : T(0); }
+  void fill(uint32_t bits) {
+    for (int k = 0; k < 2; ++k) top[k] = fp(bits >> 16 * k & 1);
+  }
+};
+
+template <class T, template <class> class TopBits = AllTopBits>
 struct Blake3Mix {
-  Bytes<T> a1, d1, c1, low, high, a2, d2, c2, x, top;
+  static constexpr bool kInLimbs = std::is_same_v<TopBits<T>, CrossingTopBits<T>>;
+  Bytes<T> a1, d1, c1, low, high, a2, d2, c2, x;
+  TopBits<T> top;
+};
+
+template <class T, template <class> class TopBits = AllTopBits>
+struct Blake3RoundCells {
+  Blake3Mix<T> columns[4];
+  Blake3Mix<T, TopBits> diagonals[4];
 };
 
 /// The words of a state: v[0..3], v[4..7], v[8..11], v[12..15].
@@ -74,11 +100,11 @@ template <class E>
            x.byte[(bytes + 3) % 4]}};
 }
 
-template <class B>
+template <class B, class Cells>
 [[gnu::always_inline]] inline void assert_mix(B& air, const Expr<B>& real, Limbs<Expr<B>>& a,
                                               Bytes<Expr<B>>& b, Limbs<Expr<B>>& c,
                                               Bytes<Expr<B>>& d, const Limbs<Expr<B>> (&m)[2],
-                                              const Blake3Mix<Expr<B>>& cells) {
+                                              const Cells& cells) {
   using E = Expr<B>;
   const Limbs<E> a1 = limbs_of(cells.a1), a2 = limbs_of(cells.a2);
   const Limbs<E> c1 = limbs_of(cells.c1), c2 = limbs_of(cells.c2);
@@ -97,22 +123,26 @@ template <class B>
   assert_sum<B>(air, "c = c + d", c1, limbs_of(d), c2);
   look_up_xor<B>(air, real, b1, cells.c2, cells.x);
   for (int k = 0; k < 4; ++k) {
-    const E& top = cells.top.byte[(k + 1) % 4];
-    air.assert_bool("top bit", cells.top.byte[k]);
-    b.byte[k] = cells.top.byte[k] + (cells.x.byte[(k + 1) % 4] - top * 128) * 2;
+    const int next = (k + 1) % 4;
+    if (k % 2 == 0 || !Cells::kInLimbs) air.assert_bool("top bit", cells.top.of(k));
+    b.byte[k] = cells.top.of(k) + (cells.x.byte[next] - cells.top.of(next) * 128) * 2;
   }
   a = a2;
   c = c2;
 }
 
-/// A round; the message is permuted for the next one.
-template <class B>
+/// A round; the message is permuted for the next one. With CrossingTopBits the words b have right limbs, but
+/// not bytes.
+template <class B, class Cells>
 [[gnu::always_inline]] inline void assert_round(B& air, const Expr<B>& real,
                                                 Blake3State<Expr<B>>& v, Limbs<Expr<B>> (&m)[16],
-                                                const Blake3Mix<Expr<B>> (&cells)[8]) {
-  for (uint32_t i = 0; i < 8; ++i)
+                                                const Cells& cells) {
+  const auto mix = [&](uint32_t i, const auto& of_mix) {
     assert_mix<B>(air, real, v.a[i % 4], v.b[blake3_column(i, 1)], v.c[blake3_column(i, 2)],
-                  v.d[blake3_column(i, 3)], {m[2 * i], m[2 * i + 1]}, cells[i]);
+                  v.d[blake3_column(i, 3)], {m[2 * i], m[2 * i + 1]}, of_mix);
+  };
+  for (uint32_t i = 0; i < 4; ++i) mix(i, cells.columns[i]);
+  for (uint32_t i = 4; i < 8; ++i) mix(i, cells.diagonals[i - 4]);
   Limbs<Expr<B>> before[16];
   for (int i = 0; i < 16; ++i) before[i] = m[i];
   for (int i = 0; i < 16; ++i) m[i] = before[kBlake3Permutation[i]];
@@ -121,11 +151,11 @@ template <class B>
 // For fill().
 
 /// The same on words; v[0..15] is the state.
-inline void fill_round(Blake3Mix<Fp> (&cells)[8], uint32_t (&v)[16], uint32_t (&m)[16]) {
-  for (uint32_t i = 0; i < 8; ++i) {
+template <class Cells>
+void fill_round(Cells& cells, uint32_t (&v)[16], uint32_t (&m)[16]) {
+  const auto mix = [&](uint32_t i, auto& out) {
     uint32_t &a = v[i % 4], &b = v[4 + blake3_column(i, 1)], &c = v[8 + blake3_column(i, 2)],
              &d = v[12 + blake3_column(i, 3)];
-    Blake3Mix<Fp>& out = cells[i];
     a += b + m[2 * i];
     out.a1 = bytes_of(a);
     out.d1 = bytes_of(d ^ a);
@@ -142,9 +172,11 @@ inline void fill_round(Blake3Mix<Fp> (&cells)[8], uint32_t (&v)[16], uint32_t (&
     c += d;
     out.c2 = bytes_of(c);
     out.x = bytes_of(b ^ c);
-    out.top = bytes_of((b ^ c) >> 7 & 0x01010101);
+    out.top.fill((b ^ c) >> 7 & 0x01010101);
     b = std::rotr(b ^ c, 7);
-  }
+  };
+  for (uint32_t i = 0; i < 4; ++i) mix(i, cells.columns[i]);
+  for (uint32_t i = 4; i < 8; ++i) mix(i, cells.diagonals[i - 4]);
   uint32_t before[16];
   for (int i = 0; i < 16; ++i) before[i] = m[i];
   for (int i = 0; i < 16; ++i) m[i] = before[kBlake3Permutation[i]];

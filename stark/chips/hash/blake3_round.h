@@ -1,6 +1,6 @@
 // One round of a block of blake3 (blake3_block.h).
 //
-//   clk left round | a[4][2] b[4][4] c[4][2] d[4][4] | m[16][2] | mix[8][40] | real
+//   clk left round | a[4][2] b[4][4] c[4][2] d[4][4] | m[16][2] | column[4][40] diagonal[4][38] | real
 //
 // Takes a block's state and message before the round and hands on what they are before the next one. Buses:
 // state 6, and8 96, xor8 32.
@@ -19,13 +19,13 @@ namespace zkvm::stark::chips {
 struct Blake3Round {
   static constexpr const char* kName = "blake3 round";
   static constexpr const char* kColumns =
-      "clk left round a[8] b[16] c[8] d[16] m[32] mix[320] real";
+      "clk left round a[8] b[16] c[8] d[16] m[32] column[160] diagonal[152] real";
   template <class T>
   struct Cols {
     T clk, left, round;
     Blake3State<T> state;
     Limbs<T> m[16];
-    Blake3Mix<T> mix[8];
+    Blake3RoundCells<T, CrossingTopBits> cells;
     T real;
   };
 
@@ -40,7 +40,7 @@ struct Blake3Round {
     limbs_of_state(state, v);
     exchange_blake3_state<E>(row.clk, row.left, row.round, v, m,
                              [&](const auto& tuple) { air.receive(kBlake3State, real, tuple); });
-    assert_round<B>(air, real, state, m, row.mix);
+    assert_round<B>(air, real, state, m, row.cells);
     limbs_of_state(state, v);
     exchange_blake3_state<E>(row.clk, row.left, row.round + 1, v, m,
                              [&](const auto& tuple) { air.send(kBlake3State, real, tuple); });
@@ -52,7 +52,7 @@ struct Blake3Round {
     uint32_t m[16], v[16];
     for (int i = 0; i < 16; ++i) m[i] = record.words[i].value;
     first_state(record.cv, record.counter, record.length, record.flags, v);
-    for (uint32_t r = 0; r < round; ++r) fill_round(row.mix, v, m);
+    for (uint32_t r = 0; r < round; ++r) fill_round(row.cells, v, m);
     row.clk = fp(record.clk);
     row.left = fp(record.left);
     row.round = fp(round);
@@ -63,7 +63,7 @@ struct Blake3Round {
       row.state.d[i] = bytes_of(v[12 + i]);
     }
     for (int i = 0; i < 16; ++i) row.m[i] = limbs_of(m[i]);
-    fill_round(row.mix, v, m);
+    fill_round(row.cells, v, m);
     row.real = Fp::one();
   }
 

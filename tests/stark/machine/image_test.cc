@@ -311,13 +311,13 @@ TEST(Image, BanksWithAddressZeroArePartial) {
 }
 
 TEST(Image, RefusesOtherVersionsByName) {
-  for (const uint8_t version : std::vector<uint8_t>{0, 5, 7}) {
+  for (const uint8_t version : std::vector<uint8_t>{0, 6, 8}) {
     std::vector<uint8_t> bytes = some_image().serialise();
     bytes[4] = version;
     const auto parsed = Image::parse(bytes);
     ASSERT_FALSE(parsed);
     EXPECT_EQ(parsed.error().code, ErrorCode::kFormat);
-    EXPECT_EQ(parsed.error().message, fmt::format("image: version: expected 6, found {}", version));
+    EXPECT_EQ(parsed.error().message, fmt::format("image: version: expected 7, found {}", version));
   }
 }
 
@@ -607,6 +607,9 @@ TEST(MachineCircuit, RefusesUsesThatAreNone) {
   EXPECT_THAT(message({{0}, {1, true}}), HasSubstr("bank 1 is one of RAM"));
   EXPECT_THAT(message({{0}, {48}}), HasSubstr("bank 48 is one of constants"));
   EXPECT_THAT(message({{0}, {65535, true}}), HasSubstr("0..48, found 65535"));
+  EXPECT_EQ(message({{0}, {48, true}, {kHashBank, true}}), "");
+  EXPECT_THAT(message({{0}, {kHashBank}}), HasSubstr("bank 65471 is one of constants"));
+  EXPECT_THAT(message({{0}, {kHashBank - 1, true}}), HasSubstr("0..48, found 65470"));
   const auto in_groups = [](const std::vector<BankUse>& uses) {
     return static_cast<bool>(machine_circuit(image_with_groups(), uses));
   };
@@ -639,13 +642,13 @@ TEST(MachineStatement, NamesJournalExitCodeAndRoots) {
 // An image id names chips and heights, too, by the version alone. So whoever changes them and has
 // released images raises kVersion in image.cc, and puts the key's new digest here either way.
 TEST(Image, VersionIsOfTheseChips) {
-  const BankUse uses[] = {{kMachineBank}, {1, false, {}, 1}};
+  const BankUse uses[] = {{kMachineBank}, {1, false, {}, 1}, {kHashBank, true}};
   const auto circuit = machine_circuit(some_image(), uses);
   ASSERT_TRUE(circuit);
   std::string hex;
   for (const uint32_t word : blake3_hash(circuit->key().serialise()))
     hex += fmt::format("{:08x}", word);
-  EXPECT_EQ(hex, "4cdd37653e4f057127416a36666fd15ec03904baab95b14f2cd0e61ce59d5dad");
+  EXPECT_EQ(hex, "43ac566196c0c81b36b2c720d00074ff3cb63a43e4fa424950058640bf0151b5");
 }
 
 }  // namespace
