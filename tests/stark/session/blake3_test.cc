@@ -63,6 +63,33 @@ TEST(Blake3, OfWordsAtTheirEdges) {
   EXPECT_EQ(check_execution(of, {}, {}), "");
 }
 
+#ifdef ZKVM_GUESTS
+// As compilers make the call.
+TEST(Blake3, OfCompiledGuests) {
+  std::mt19937 random(3);
+  std::vector<uint8_t> input = random_bytes(random, 4 + 5 * 64);
+  const uint32_t count = 5;
+  std::memcpy(input.data(), &count, 4);
+  uint32_t cv[8] = {1, 2, 3, 4, 5, 6, 7, 8}, block[16];
+  for (uint32_t i = 0; i < count; ++i) {
+    std::memcpy(block, &input[4 + 64 * i], 64);
+    blake3::compress(cv, block, 0x100000002, i == 4 ? 33 : 64, i == 4 ? 10 : i == 0 ? 1 : 4, cv);
+  }
+  std::vector<uint8_t> journal(36);
+  journal[0] = 1;
+  std::memcpy(&journal[4], cv, 32);
+  for (const char* compiler : {"gcc", "clang"}) {
+    Guest of =
+        Guest::of(read_file(ZKVM_GUESTS + std::string("/test_blake3_call_") + compiler + ".elf"));
+    const vm::Io io{.input = input, .console = {}};
+    EXPECT_EQ(check_execution(of, io, {}), "");
+    SessionOptions options;
+    options.params = quick_params();
+    EXPECT_EQ(prove_execution(of, io, options).execution.journal, journal);
+  }
+}
+#endif
+
 // So many blocks that they fill a table with all rounds in a row, and some beside.
 TEST(Blake3, OfManyBlocks) {
   constexpr uint32_t kRam = 1 << 16;

@@ -1,0 +1,17 @@
+// Calls blake3 on blocks of the input: whether the machine did, and the chaining value.
+#include <zk/blake3_call.h>
+#include <zk/zk.h>
+
+#include <array>
+#include <vector>
+
+int main() {
+  uint32_t cv[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+  std::vector<std::array<uint32_t, 16>> blocks(zk::read<uint32_t>());
+  for (auto& block : blocks) block = zk::read<std::array<uint32_t, 16>>();
+  const bool done =
+      zk::detail::blake3_call(cv, blocks.data()->data(), static_cast<uint32_t>(blocks.size()),
+                              0x100000002, {.first = 1, .middle = 4, .last = 10, .length = 33});
+  zk::commit(static_cast<uint32_t>(done));
+  for (const uint32_t word : cv) zk::commit(word);
+}
