@@ -1,3 +1,4 @@
+#include <zk/blake3_call.h>
 #include <zk/blake3_run.h>
 
 #include <bit>
@@ -78,12 +79,19 @@ template <int r>
 void blake3_compress_run(uint32_t cv[8], const uint32_t* blocks, size_t count, uint64_t counter,
                          uint32_t first_flags, uint32_t middle_flags, uint32_t last_flags,
                          uint32_t last_length) {
+  const auto flag = [](uint32_t x) { return static_cast<uint8_t>(x); };
+  const uint32_t last = middle_flags | last_flags | (count == 1 ? first_flags : 0);
+  if (blake3_call(cv, blocks, static_cast<uint32_t>(count), counter,
+                  {.first = flag(middle_flags | first_flags),
+                   .middle = flag(middle_flags),
+                   .last = flag(last),
+                   .length = flag(last_length)}))
+    return;
   uint32_t flags = middle_flags | first_flags;
   for (; count != 0; --count, blocks += 16, flags = middle_flags) {
-    const bool last = count == 1;
     uint32_t v[16];
-    permute(v, cv, blocks, counter, last ? last_length : kBlake3BlockBytes,
-            last ? flags | last_flags : flags);
+    if (count == 1) flags |= last_flags;
+    permute(v, cv, blocks, counter, count == 1 ? last_length : kBlake3BlockBytes, flags);
 #pragma GCC unroll 8
     for (int i = 0; i < 8; ++i) cv[i] = v[i] ^ v[i + 8];
   }

@@ -16,7 +16,7 @@ struct Blake3Modes {
 
 // Whether the machine did: `count` blocks, 1 .. abi::kMaxBlake3Blocks, of 16 words each, into `cv`. False, and
 // nothing done, under qemu, which has no such call (-ENOSYS); in no proof, where a0 is left as it is.
-inline bool blake3_call(uint32_t (&cv)[8], const uint32_t* blocks, uint32_t count, uint64_t counter,
+inline bool blake3_call(uint32_t* cv, const uint32_t* blocks, uint32_t count, uint64_t counter,
                         Blake3Modes modes) {
 #if defined(__riscv) && !defined(__linux__)
   const auto address = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(cv));

@@ -1,4 +1,5 @@
-// The compression function of BLAKE3 over whole blocks: the one place where it is computed. Source: "BLAKE3: one
+// The compression function of BLAKE3 over whole blocks: the one place where it is computed, by a call of the machine
+// (zk/blake3_call.h) or, where that has none (qemu, the host), by instructions. Source: "BLAKE3: one
 // function, fast everywhere" (O'Connor, Aumasson, Neves, Wilcox-O'Hearn, 2020), section 2.
 #pragma once
 
@@ -15,7 +16,7 @@ inline constexpr uint32_t kBlake3Iv[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0x
 // `cv`. Every block has the flags `middle_flags` and the same counter; the first one has `first_flags`, too, and the
 // last one `last_flags` (a run of one block has all three). Blocks have 64 bytes, the last one `last_length`, and zeros
 // behind them: less than 64 only in a run of one block, as zk/blake3.h calls it. `cv` is no part of the blocks, which
-// are memory of any type.
+// are memory of any type, all of it writable or all constants.
 void blake3_compress_run(uint32_t cv[8], const uint32_t* blocks, size_t count, uint64_t counter,
                          uint32_t first_flags, uint32_t middle_flags, uint32_t last_flags,
                          uint32_t last_length);
