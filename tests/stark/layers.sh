@@ -2,7 +2,7 @@
 # layers.sh ROOT: fails if a room of stark/ includes one that does not stand before it, if the verifier's rooms
 # use threads, BoringSSL or the VM, or if another room than session/ includes the VM.
 cd "$1/stark" || exit 2
-rooms='field simd hash transcript protocol verifier air chips chips/rv32im chips/memory chips/tables chips/layer machine
+rooms='field simd hash transcript protocol verifier air chips chips/rv32im chips/memory chips/tables chips/hash chips/layer machine
   witness poly pcs/commit pcs/fri pcs/open prover/stages prover session/image session/rows session'
 bad=$(
   above=
