@@ -13,9 +13,8 @@ namespace {
 
 /// The row of a slot at this height, which is made where there is none yet.
 Slot::Row& row_at(Slot& slot, uint8_t log_height) {
-  auto at = std::ranges::find_if(slot.rows, [&](const Slot::Row& row) {
-    return row.log_height <= log_height;
-  });
+  auto at = std::ranges::find_if(
+      slot.rows, [&](const Slot::Row& row) { return row.log_height <= log_height; });
   if (at == slot.rows.end() || at->log_height != log_height)
     at = slot.rows.insert(at, {log_height, 0});
   return *at;
@@ -32,8 +31,7 @@ struct Placing {
 /// the base to the first values of its tuples. Complaints go to `errors`.
 void place_chip(ChipKey& chip, std::span<const std::string> names, const Placing& placing,
                 const std::map<std::string, uint16_t, std::less<>>& slot_of,
-                std::vector<Slot>& slots,
-                std::vector<std::string>& errors) {
+                std::vector<Slot>& slots, std::vector<std::string>& errors) {
   const auto complain = [&](const std::string& what) {
     errors.push_back(fmt::format("chip {}: {}", placing.name, what));
   };
@@ -90,7 +88,7 @@ Result<Circuit> Circuit::make(const std::vector<ChipType>& list, const CircuitOp
   std::vector<std::vector<std::string>> errors;  // of each chip
   circuit.key_.chips.reserve(list.size() + options.instances.size());
   const auto add = [&](size_t type, const Placing& placing) {
-    const RecordedChip& recorded = list[type].recorded;
+    const RecordedChip& recorded = list[type].recorded();
     errors.push_back(recorded.errors);
     ChipKey& chip = circuit.key_.chips.emplace_back(recorded.key);
     place_chip(chip, recorded.slots, placing, circuit.slots_, circuit.key_.slots, errors.back());
@@ -98,14 +96,14 @@ Result<Circuit> Circuit::make(const std::vector<ChipType>& list, const CircuitOp
     circuit.bases_.push_back(placing.instance == nullptr ? Fp{} : Fp::from(placing.instance->base));
   };
   for (size_t i = 0; i < list.size(); ++i) {
-    const std::string& name = list[i].recorded.key.name;
+    const std::string name = list[i].name;
     if (std::ranges::find(options.templates, name) != options.templates.end()) continue;
     const auto height = options.log_heights.find(name);
     add(i, {name, height == options.log_heights.end() ? kFreeHeight : height->second});
   }
   for (const ChipInstance& instance : options.instances) {
-    const auto type = std::ranges::find_if(
-        list, [&](const ChipType& t) { return t.recorded.key.name == instance.chip; });
+    const auto type =
+        std::ranges::find_if(list, [&](const ChipType& t) { return t.name == instance.chip; });
     if (type == list.end())
       return fail(ErrorCode::kKey,
                   fmt::format("chip {}: there is no chip {}", instance.name, instance.chip));
@@ -162,7 +160,7 @@ uint16_t Circuit::slot(std::string_view name) const {
 
 std::string Circuit::bus_name(uint16_t bus) const {
   for (const size_t type : types_)
-    for (const RecordedChip::BusUse& use : (*list_)[type].recorded.buses)
+    for (const RecordedChip::BusUse& use : (*list_)[type].recorded().buses)
       if (use.id == bus) return use.name;
   return fmt::format("bus {}", bus);
 }

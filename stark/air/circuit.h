@@ -50,11 +50,12 @@ struct CircuitOptions {
 
 class Circuit {
  public:
-  /// Places the chips, which are recorded once in a process: another circuit of the same list costs
-  /// little. Errors: kKey, with every complaint about every chip.
+  /// Places the chips. Each is recorded once in a process, when a circuit first has it: those that few
+  /// circuits have cost the others nothing. Errors: kKey, with every complaint about every chip.
   template <ChipDefinition... Chips>
   static Result<Circuit> make(ChipList<Chips...>, const CircuitOptions& options) {
-    static const std::vector<ChipType> types = {{record_chip<Chips>(), &check_row<Chips>}...};
+    static const std::vector<ChipType> types = {
+        {Chips::kName, &recorded_once<Chips>, &check_row<Chips>}...};
     return make(types, options);
   }
 
@@ -65,7 +66,7 @@ class Circuit {
   /// A chip as the list has it, for the names of its columns, asserts and buses. Its own name,
   /// slots and height are those of key().chips[chip].
   [[nodiscard]] const RecordedChip& recorded(uint16_t chip) const {
-    return (*list_)[types_[chip]].recorded;
+    return (*list_)[types_[chip]].recorded();
   }
   /// Index of the chip or slot of this name. REQUIRES: there is one.
   [[nodiscard]] uint16_t chip(std::string_view name) const;
@@ -85,9 +86,15 @@ class Circuit {
 
  private:
   struct ChipType {
-    RecordedChip recorded;
+    const char* name;
+    const RecordedChip& (*recorded)();
     RowCheck row_check;
   };
+  template <ChipDefinition Chip>
+  static const RecordedChip& recorded_once() {
+    static const RecordedChip chip = record_chip<Chip>();
+    return chip;
+  }
   /// `list` must outlive every circuit.
   static Result<Circuit> make(const std::vector<ChipType>& list, const CircuitOptions& options);
   void check_names(std::vector<std::vector<std::string>>& errors) const;

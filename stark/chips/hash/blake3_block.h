@@ -68,8 +68,8 @@ template <class E, class Exchange>
   }
   limbs[64] = limbs[65] = E(0);
   for (int part = 0; part < 3; ++part) {
-    E tuple[3 + kThird] = {clk, left, round * 3 + part};
-    for (int i = 0; i < kThird; ++i) tuple[3 + i] = limbs[kThird * part + i];
+    E tuple[4 + kThird] = {clk, left, round, part};
+    for (int i = 0; i < kThird; ++i) tuple[4 + i] = limbs[kThird * part + i];
     exchange(tuple);
   }
 }

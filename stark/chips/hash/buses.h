@@ -10,8 +10,8 @@ inline constexpr Bus<4> kXor8{34, "xor8"};
 /// Whether the call is done, clk, place, blocks left, flags of the next block, of those between, of the
 /// last, length of the last, counter (4 limbs), chaining value (16 limbs): a call between two blocks.
 inline constexpr Bus<28> kBlake3Chain{35, "blake3 chain"};
-/// clk, blocks left, 3 r + part, a third of the 64 limbs of state and message before round r: a block between
-/// two rounds.
-inline constexpr Bus<25> kBlake3State{36, "blake3 state"};
+/// clk, blocks left, round, part, this third of the 64 limbs of state and message before the round: a block
+/// between two rounds.
+inline constexpr Bus<26> kBlake3State{36, "blake3 state"};
 
 }  // namespace zkvm::stark::chips

@@ -648,7 +648,7 @@ TEST(Image, VersionIsOfTheseChips) {
   std::string hex;
   for (const uint32_t word : blake3_hash(circuit->key().serialise()))
     hex += fmt::format("{:08x}", word);
-  EXPECT_EQ(hex, "43ac566196c0c81b36b2c720d00074ff3cb63a43e4fa424950058640bf0151b5");
+  EXPECT_EQ(hex, "1b041cd13a5f4862644fbab0b376ac9a590271b9ba8d5b2a48f4b2f53a49b132");
 }
 
 }  // namespace
