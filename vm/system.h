@@ -1,4 +1,4 @@
-// The four system calls (design: guest/include/zk/abi.h) and the world behind them.
+// The system calls (design: guest/include/zk/abi.h) and the world behind them.
 #pragma once
 
 #include <zk/abi.h>

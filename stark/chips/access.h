@@ -58,6 +58,29 @@ template <class B>
   return base.lo + base.hi * kLimb + offset;
 }
 
+/// What a call shows of an operand: how far its end is from that of memory, in high limbs.
+inline Fp operand_rest(uint32_t base, Fp bytes) {
+  return fp((kAddressEnd - base - bytes.value()) >> 16);
+}
+
+/// The base of a call's operand of `bytes` as one element, the operand shown to lie in memory.
+/// SOUNDNESS: the first look-up says that base.hi <= kAddressEnd / 2^16, base.hi being a limb: the
+/// base is an integer below kAddressEnd + 2^16. bytes <= 2^29 (the caller sees to it), so
+/// kAddressEnd - base - bytes is an integer above -(2^29 + 2^16), and the other two say that it is
+/// in [0, 2^30) modulo p, hence as an integer. So whatever word of the operand a job names, four
+/// times its place is the integer base + offset, in [0, kAddressEnd): no machine word, nothing
+/// read-only, and nothing at all if the base is no multiple of 4 (buses.h, "Places").
+template <class B>
+[[gnu::always_inline]] inline Expr<B> operand(B& air, const Expr<B>& real,
+                                              const Limbs<Expr<B>>& base, const Expr<B>& bytes,
+                                              const Expr<B>& rest_hi) {
+  const Expr<B> address = base.lo + base.hi * kLimb;
+  air.send(kRange14, real, {base.hi + ((1 << 14) - 1 - (kAddressEnd >> 16))});
+  air.send(kRange16, real, {kAddressEnd - address - bytes - rest_hi * kLimb});
+  air.send(kRange14, real, {rest_hi});
+  return address;
+}
+
 /// One access at time `now`: finds `found`, leaves `left`. The limbs of `left` must be shown to be
 /// below 2^16 by the caller (or be those of `found`).
 template <class B>

@@ -1,4 +1,4 @@
-// The system call that compresses blocks of BLAKE3, one row of a proof each. Most guests want <zk/blake3.h>.
+// The system call that compresses blocks of BLAKE3. Most guests want <zk/blake3.h>.
 #pragma once
 
 #include <stdint.h>

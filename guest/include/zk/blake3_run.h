@@ -14,7 +14,7 @@ inline constexpr uint32_t kBlake3Iv[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0x
 
 // A run of `count` blocks (here 1 or more, 16 at most), 16 words each and one after the other, compressed in order into
 // `cv`. Every block has the flags `middle_flags` and the same counter; the first one has `first_flags`, too, and the
-// last one `last_flags` (a run of one block has all three). Blocks have 64 bytes, the last one `last_length`, and zeros
+// last one `last_flags` (a run of one block has all three); flags and lengths are below 2^8. Blocks have 64 bytes, the last one `last_length`, and zeros
 // behind them: less than 64 only in a run of one block, as zk/blake3.h calls it. `cv` is no part of the blocks, which
 // are memory of any type, all of it writable or all constants.
 void blake3_compress_run(uint32_t cv[8], const uint32_t* blocks, size_t count, uint64_t counter,

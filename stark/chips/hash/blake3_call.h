@@ -12,7 +12,7 @@
 // Why it is sound: the program row says that pc holds an ecall, and a7 is compared limb by limb. The chain that
 // is opened here is the one that is closed here, because no other call has this clk and each block leads to one
 // next tuple with one block less: `count` blocks, an integer below 2^16, from the first place on. Addresses:
-// LayerCall::extent; 64 count <= 2^22. The accesses at time 4 clk + 2 are to different words, and those of
+// access.h's `operand`; 64 count <= 2^22. The accesses at time 4 clk + 2 are to different words, and those of
 // blocks come before: so it does not matter where they overlap. The limbs that are left are a block's bytes. On
 // padding rows `real` is 0: no traffic.
 //
@@ -22,7 +22,6 @@
 
 #include "stark/chips/hash/blake3_block.h"
 #include "stark/chips/instruction.h"
-#include "stark/chips/layer/call.h"
 
 namespace zkvm::stark::chips {
 
@@ -71,9 +70,9 @@ struct Blake3Call {
 
     air.assert_zero("count", row.count.value.hi);
     const E& count = row.count.value.lo;
-    const E cv = LayerCall::extent(air, real, row.cv.value, kBytesOfCv, row.cv_rest) * kQuarter;
+    const E cv = operand(air, real, row.cv.value, kBytesOfCv, row.cv_rest) * kQuarter;
     const E blocks =
-        LayerCall::extent(air, real, row.blocks.value, count * kBytesOfBlock, row.blocks_rest) *
+        operand(air, real, row.blocks.value, count * kBytesOfBlock, row.blocks_rest) *
         kQuarter;
     Limbs<E> in[8], out[8];
     for (uint32_t i = 0; i < 8; ++i) {
@@ -108,8 +107,8 @@ struct Blake3Call {
            .count = found(record.a2),
            .counter = {found(record.a3), found(record.a4)},
            .modes = found(record.a5),
-           .cv_rest = LayerCall::rest(record.a0.value, fp(kBytesOfCv)),
-           .blocks_rest = LayerCall::rest(record.a1.value, fp(record.a2.value * kBytesOfBlock)),
+           .cv_rest = operand_rest(record.a0.value, fp(kBytesOfCv)),
+           .blocks_rest = operand_rest(record.a1.value, fp(record.a2.value * kBytesOfBlock)),
            .first = fp(modes & 0xff),
            .middle = fp(modes >> 8 & 0xff),
            .last_flags = fp(modes >> 16 & 0xff),

@@ -9,7 +9,8 @@
 //
 // Why it is sound: the program row says that pc holds an ecall, and a7 is compared limb by limb. What
 // the jobs are about comes from the fixed row of this id alone. Each job carries clk, which no other
-// call has, so it is received once. Addresses: `extent` below. On padding rows `real` is 0, and with it
+// call has, so it is received once. Addresses: access.h's `operand`; extents <= 2^29 (the image's builder sees to
+// it). On padding rows `real` is 0, and with it
 // `linear`: no traffic.
 #pragma once
 
@@ -60,8 +61,8 @@ struct LayerCall {
              {row.id.value.lo, row.id.value.hi, row.kind, row.positions, row.step, row.jump,
               row.quads, row.zero, row.key, row.products, row.rows, row.words, row.position_end,
               row.channel_end, row.in_extent, row.out_extent});
-    const E in = extent(air, real, row.in.value, row.in_extent, row.in_rest) * kQuarter;
-    const E out = extent(air, real, row.out.value, row.out_extent, row.out_rest) * kQuarter;
+    const E in = operand(air, real, row.in.value, row.in_extent, row.in_rest) * kQuarter;
+    const E out = operand(air, real, row.out.value, row.out_extent, row.out_rest) * kQuarter;
     air.send(kLayerRead, real,
              {clk, 0, in, row.positions, row.step, row.jump, row.quads, row.zero});
     air.send(kLayerProducts, row.linear, {clk, row.key, row.products});
@@ -79,8 +80,8 @@ struct LayerCall {
            .id = found(record.a0),
            .in = found(record.a1),
            .out = found(record.a2),
-           .in_rest = rest(record.a1.value, fixed[14]),
-           .out_rest = rest(record.a2.value, fixed[15]),
+           .in_rest = operand_rest(record.a1.value, fixed[14]),
+           .out_rest = operand_rest(record.a2.value, fixed[15]),
            .kind = fixed[2],
            .linear = fp(fixed[2] != fp(number(LayerKind::kMaxPool))),
            .positions = fixed[3],
@@ -97,28 +98,6 @@ struct LayerCall {
            .in_extent = fixed[14],
            .out_extent = fixed[15],
            .real = Fp::one()};
-  }
-
-  /// What a call shows of an operand: how far its end is from that of memory, in high limbs.
-  static Fp rest(uint32_t base, Fp extent) {
-    return fp((kAddressEnd - base - extent.value()) >> 16);
-  }
-
-  /// An operand's base as one element.
-  /// SOUNDNESS: the first look-up says that base.hi <= kAddressEnd / 2^16, base.hi being a limb: the
-  /// base is an integer below kAddressEnd + 2^16. extent <= 2^29 (the image's builder sees to it), so
-  /// kAddressEnd - base - extent is an integer above -(2^29 + 2^16), and the other two say that it is
-  /// in [0, 2^30) modulo p, hence as an integer. So whatever word of the operand a job names, four
-  /// times its place is the integer base + offset, in [0, kAddressEnd): no machine word, nothing
-  /// read-only, and nothing at all if the base is no multiple of 4 (buses.h, "Places").
-  template <class B>
-  static Expr<B> extent(B& air, const Expr<B>& real, const Limbs<Expr<B>>& base,
-                        const Expr<B>& bytes, const Expr<B>& rest_hi) {
-    const Expr<B> address = base.lo + base.hi * kLimb;
-    air.send(kRange14, real, {base.hi + ((1 << 14) - 1 - (kAddressEnd >> 16))});
-    air.send(kRange16, real, {kAddressEnd - address - bytes - rest_hi * kLimb});
-    air.send(kRange14, real, {rest_hi});
-    return address;
   }
 };
 

@@ -54,9 +54,9 @@ struct LayerPairCall {
              {row.id.value.lo, row.id.value.hi, number(LayerKind::kPair), row.positions, row.step,
               row.jump, row.quads, row.b_extent, row.b_step, row.b_jump, row.words, row.b_positions,
               row.list_end, row.table, row.a_extent, row.out_extent});
-    const E a = One::extent(air, real, row.a.value, row.a_extent, row.a_rest) * kQuarter;
-    const E b = One::extent(air, real, row.b.value, row.b_extent, row.b_rest) * kQuarter;
-    const E out = One::extent(air, real, row.out.value, row.out_extent, row.out_rest) * kQuarter;
+    const E a = operand(air, real, row.a.value, row.a_extent, row.a_rest) * kQuarter;
+    const E b = operand(air, real, row.b.value, row.b_extent, row.b_rest) * kQuarter;
+    const E out = operand(air, real, row.out.value, row.out_extent, row.out_rest) * kQuarter;
     air.send(kLayerRead, real, {clk, 0, a, row.positions, row.step, row.jump, row.quads, 0});
     air.send(kLayerRead, real, {clk, 1, b, row.b_positions, row.b_step, row.b_jump, row.quads, 0});
     air.send(kLayerWrite, real,
@@ -67,7 +67,6 @@ struct LayerPairCall {
   template <class Record>
   static void fill(Cols<Fp>& row, const ProgramRow& insn, const Record& record,
                    const Fp (&fixed)[16]) {
-    const auto rest = LayerCall::rest;
     row = {.clk = fp(record.clk),
            .pc = fp(insn.pc),
            .a7_time = fp(record.a7.time),
@@ -75,9 +74,9 @@ struct LayerPairCall {
            .a = found(record.a1),
            .b = found(record.a2),
            .out = found(record.a3),
-           .a_rest = rest(record.a1.value, fixed[14]),
-           .b_rest = rest(record.a2.value, fixed[7]),
-           .out_rest = rest(record.a3.value, fixed[15]),
+           .a_rest = operand_rest(record.a1.value, fixed[14]),
+           .b_rest = operand_rest(record.a2.value, fixed[7]),
+           .out_rest = operand_rest(record.a3.value, fixed[15]),
            .positions = fixed[3],
            .step = fixed[4],
            .jump = fixed[5],

@@ -71,9 +71,9 @@ struct LayerWeightsCall {
     air.send(kOperand, real,
              {row.key, row.w_zero, row.lane, row.row_step, row.product_jump, row.product_rows,
               row.by_outputs, row.biased, row.bias_place, row.biases, row.w_extent});
-    const E in = One::extent(air, real, row.in.value, row.in_extent, row.in_rest) * kQuarter;
-    const E w = One::extent(air, real, row.w.value, row.w_extent, row.w_rest) * kQuarter;
-    const E out = One::extent(air, real, row.out.value, row.out_extent, row.out_rest) * kQuarter;
+    const E in = operand(air, real, row.in.value, row.in_extent, row.in_rest) * kQuarter;
+    const E w = operand(air, real, row.w.value, row.w_extent, row.w_rest) * kQuarter;
+    const E out = operand(air, real, row.out.value, row.out_extent, row.out_rest) * kQuarter;
     air.send(kLayerRead, real,
              {clk, 0, in, row.positions, row.step, row.jump, row.quads, row.zero});
     air.send(kReadWeights, real,
@@ -90,7 +90,6 @@ struct LayerWeightsCall {
   template <class Record>
   static void fill(Cols<Fp>& row, const ProgramRow& insn, const Record& record,
                    const Fp (&fixed)[16], const Fp (&operand)[11]) {
-    const auto rest = LayerCall::rest;
     row = {.clk = fp(record.clk),
            .pc = fp(insn.pc),
            .a7_time = fp(record.a7.time),
@@ -98,9 +97,9 @@ struct LayerWeightsCall {
            .in = found(record.a1),
            .w = found(record.a2),
            .out = found(record.a3),
-           .in_rest = rest(record.a1.value, fixed[14]),
-           .w_rest = rest(record.a2.value, operand[10]),
-           .out_rest = rest(record.a3.value, fixed[15]),
+           .in_rest = operand_rest(record.a1.value, fixed[14]),
+           .w_rest = operand_rest(record.a2.value, operand[10]),
+           .out_rest = operand_rest(record.a3.value, fixed[15]),
            .sums = fixed[2] - fp(kOfTwo),
            .positions = fixed[3],
            .step = fixed[4],
