@@ -9,7 +9,7 @@
 #include "stark/session/proof_estimate.h"
 #include "stark/session/rows/blake3_rows.h"
 #include "stark/session/rows/table_heights.h"
-#include "tests/stark/session/proving.h"
+#include "tests/stark/session/layer_guests.h"
 #include "tests/vm/blake3_program.h"
 #include "vm/run.h"
 
@@ -128,6 +128,36 @@ TEST(Blake3, InSegments) {
     hashing += static_cast<size_t>(std::ranges::count(segment.uses, kHashBank, &BankUse::bank));
   EXPECT_GT(hashing, 1u);
   EXPECT_LT(hashing, proven.segments.size());
+}
+
+// What a layer read and what it wrote are hashed: words that both units of the machine find.
+TEST(Blake3, BesideLayers) {
+  const LayerGuest layers({dense_layer(16, 64, 1)});
+  const auto [in, out, b] = layers.places[0];
+  ASSERT_EQ(layers.layers[0].out_extent(), 64u);
+  Assembler text;
+  const uint32_t cv = kDataBase + LayerGuest::kBytes - 32;
+  call_blake3(text, {cv, in, 1, 0, 0x40010000});
+  text.call(vm::call_number(layers.layers[0]), 0, in, out);
+  call_blake3(text, {cv, out, 1, 0, 0x40020000});
+  text.call(zk::abi::kSysWrite, zk::abi::kFdJournal, cv, 32).exit(0);
+  auto file = ElfFile::of(text.words(), layers.data);
+  file.segments[1].memory_size = LayerGuest::kBytes;
+  file.sections.push_back({".zkvm.layers", vm::write_layers(layers.layers)});
+
+  uint32_t expected[8] = {}, block[16];
+  std::memcpy(block, layers.data.data(), 64);
+  blake3::compress(expected, block, 0, 64, 1, expected);
+  const std::vector<uint8_t> results = layers.journal();
+  std::memcpy(block, results.data(), 64);
+  blake3::compress(expected, block, 0, 64, 2, expected);
+
+  Guest of = Guest::of(file.bytes());
+  EXPECT_EQ(check_execution(of, {}, {}), "");
+  SessionOptions options;
+  options.params = quick_params();
+  const Proven proven = prove_execution(of, {}, options);
+  EXPECT_EQ(std::memcmp(proven.execution.journal.data(), expected, 32), 0);
 }
 
 // What a proof takes is known before: the same rows and cells.
