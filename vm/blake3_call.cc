@@ -21,34 +21,29 @@ void half_mix(uint32_t& a, uint32_t& b, uint32_t& c, uint32_t& d, uint32_t word,
 
 }  // namespace
 
-void blake3_rounds(const uint32_t (&cv)[8], const uint32_t (&block)[16], uint64_t counter,
-                   uint32_t length, uint32_t flags, uint32_t (&state)[16]) {
-  std::memcpy(state, cv, sizeof(cv));
-  std::memcpy(state + 8, kIv, sizeof(kIv));
-  state[12] = static_cast<uint32_t>(counter);
-  state[13] = static_cast<uint32_t>(counter >> 32);
-  state[14] = length;
-  state[15] = flags;
-  uint32_t m[16];
-  std::memcpy(m, block, sizeof(m));
-  for (int round = 0; round < 7; ++round) {
-    for (uint32_t i = 0; i < 8; ++i) {
-      const uint32_t turn = i < 4 ? 0 : 1, column = i % 4;
-      uint32_t &a = state[column], &b = state[4 + (column + turn) % 4],
-               &c = state[8 + (column + 2 * turn) % 4], &d = state[12 + (column + 3 * turn) % 4];
-      half_mix(a, b, c, d, m[2 * i], 16, 12);
-      half_mix(a, b, c, d, m[2 * i + 1], 8, 7);
-    }
-    uint32_t permuted[16];
-    for (int i = 0; i < 16; ++i) permuted[i] = m[kPermutation[i]];
-    std::memcpy(m, permuted, sizeof(m));
-  }
-}
-
 void blake3_compress(const Blake3Call& call, uint32_t i, const uint32_t (&block)[16],
                      uint32_t (&cv)[8]) {
   uint32_t state[16];
-  blake3_rounds(cv, block, call.counter, call.length(i), call.flags(i), state);
+  std::memcpy(state, cv, sizeof(cv));
+  std::memcpy(state + 8, kIv, sizeof(kIv));
+  state[12] = static_cast<uint32_t>(call.counter);
+  state[13] = static_cast<uint32_t>(call.counter >> 32);
+  state[14] = call.length(i);
+  state[15] = call.flags(i);
+  uint32_t m[16];
+  std::memcpy(m, block, sizeof(m));
+  for (int round = 0; round < 7; ++round) {
+    for (uint32_t k = 0; k < 8; ++k) {
+      const uint32_t turn = k < 4 ? 0 : 1, column = k % 4;
+      uint32_t &a = state[column], &b = state[4 + (column + turn) % 4],
+               &c = state[8 + (column + 2 * turn) % 4], &d = state[12 + (column + 3 * turn) % 4];
+      half_mix(a, b, c, d, m[2 * k], 16, 12);
+      half_mix(a, b, c, d, m[2 * k + 1], 8, 7);
+    }
+    uint32_t permuted[16];
+    for (int k = 0; k < 16; ++k) permuted[k] = m[kPermutation[k]];
+    std::memcpy(m, permuted, sizeof(m));
+  }
   for (int k = 0; k < 8; ++k) cv[k] = state[k] ^ state[k + 8];
 }
 

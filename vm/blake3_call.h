@@ -35,9 +35,6 @@ struct Blake3Use {
   bool operator==(const Blake3Use&) const = default;
 };
 
-// The state after seven rounds, of which the halves are combined for the new chaining value.
-void blake3_rounds(const uint32_t (&cv)[8], const uint32_t (&block)[16], uint64_t counter,
-                   uint32_t length, uint32_t flags, uint32_t (&state)[16]);
 // What block i of a call makes of a chaining value.
 void blake3_compress(const Blake3Call& call, uint32_t i, const uint32_t (&block)[16],
                      uint32_t (&cv)[8]);

@@ -42,13 +42,15 @@ inline constexpr uint32_t kNodeFlags = kParent | kChunkStart | kChunkEnd | kRoot
 inline constexpr uint32_t kIv[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                     0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
+/// Word i of the message of a round is word kPermutation[i] of the round's before.
+inline constexpr uint8_t kPermutation[16] = {2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8};
+
 /// kSchedule.word[r][i]: which message word is operand i of round r (the fixed permutation, applied
 /// r times).
 struct Schedule {
   uint8_t word[7][16];
 };
 inline constexpr Schedule kSchedule = [] {
-  constexpr uint8_t kPermutation[16] = {2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8};
   Schedule s{};
   for (int i = 0; i < 16; ++i) s.word[0][i] = static_cast<uint8_t>(i);
   for (int r = 1; r < 7; ++r) {

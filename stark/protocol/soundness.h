@@ -71,8 +71,9 @@ inline constexpr unsigned kLeastMultiplicity = 3, kMaxMultiplicity = 4096;
 [[nodiscard]] std::string to_string(const Soundness& soundness);
 
 /// The fewest queries (in the Johnson regime with no more than 2^14 hashes before a round), then the
-/// smallest grind_round <= kMaxGrindRound, that reach `security_bits` for tables of this key. Taken from `wish`: zk, log_blowup, grind_query, log_final. Masks grow
-/// with the queries, and with them the rate and again the queries: the least fixed point.
+/// smallest grind_round <= kMaxGrindRound, that reach `security_bits` for tables of this key. Taken from
+/// `wish`: zk, log_blowup, grind_query, log_final. Masks grow with the queries, and with them the rate and
+/// again the queries: the least fixed point.
 /// Errors: kSecurity if no choice reaches the level; those of make_shape.
 [[nodiscard]] Result<Params> choose_params(const VerifyingKey& key,
                                            std::span<const TableSpec> tables, size_t publics,

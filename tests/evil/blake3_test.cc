@@ -443,10 +443,7 @@ TEST(EvilBlake3, TheListOfBanksSaysWhetherASegmentHashes) {
   ASSERT_EQ(proven.segments.size(), 1u);
   std::vector<BankUse>& uses = proven.segments[0].uses;
   ASSERT_EQ(uses.back(), (BankUse{kHashBank, true}));
-  const auto verdict = [&] {
-    return verify_execution(of.image->image(), proven.execution.journal, proven.execution.exit_code,
-                            proven.segments, 0, 0);
-  };
+  const auto verdict = [&] { return verify_execution(of.image->image(), proven); };
   EXPECT_EQ(verdict(), "");
   uses.pop_back();
   EXPECT_NE(verdict(), "");

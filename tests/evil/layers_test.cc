@@ -909,10 +909,7 @@ TEST(EvilLayers, TheListOfBanksSaysWhetherLayersAreCalled) {
   ASSERT_EQ(proven.segments.size(), 1u);
   std::vector<BankUse>& uses = proven.segments[0].uses;
   ASSERT_EQ(uses.back(), (BankUse{kLayersBank, true}));
-  const auto verdict = [&] {
-    return verify_execution(of.image->image(), proven.execution.journal, proven.execution.exit_code,
-                            proven.segments, 0, 0);
-  };
+  const auto verdict = [&] { return verify_execution(of.image->image(), proven); };
   uses.pop_back();
   EXPECT_NE(verdict(), "");
   uses.push_back({kLayersBank, false});
@@ -937,10 +934,7 @@ TEST(EvilLayers, TheListOfBanksSaysWhichGroupsAreCalled) {
   options.params = quick_params();
   options.segment_cycles = 22;
   Proven proven = prove_execution(of, {}, options);
-  const auto verdict = [&](const Image& image) {
-    return verify_execution(image, proven.execution.journal, proven.execution.exit_code,
-                            proven.segments, 0, 0);
-  };
+  const auto verdict = [&](const Image& image) { return verify_execution(image, proven); };
   const Image& image = of.image->image();
   ASSERT_EQ(image.layers.size(), layers.layers.size());
   EXPECT_EQ(verdict(image), "");

@@ -1,6 +1,6 @@
-// The compression function of BLAKE3 over whole blocks: the one place where it is computed, by a call of the machine
-// (zk/blake3_call.h) or, where that has none (qemu, the host), by instructions. Source: "BLAKE3: one
-// function, fast everywhere" (O'Connor, Aumasson, Neves, Wilcox-O'Hearn, 2020), section 2.
+// The compression function of BLAKE3 over whole blocks: the one place where the library computes it, by a call of the
+// machine (zk/blake3_call.h) or, where that has none (qemu, the host), by instructions. Source: "BLAKE3: one function,
+// fast everywhere" (O'Connor, Aumasson, Neves, Wilcox-O'Hearn, 2020), section 2.
 #pragma once
 
 #include <stddef.h>
@@ -12,11 +12,11 @@ inline constexpr uint32_t kBlake3BlockBytes = 64;
 inline constexpr uint32_t kBlake3Iv[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                           0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
-// A run of `count` blocks (here 1 or more, 16 at most), 16 words each and one after the other, compressed in order into
+// A run of `count` blocks, 1 .. abi::kMaxBlake3Blocks, 16 words each and one after the other, compressed in order into
 // `cv`. Every block has the flags `middle_flags` and the same counter; the first one has `first_flags`, too, and the
-// last one `last_flags` (a run of one block has all three); flags and lengths are below 2^8. Blocks have 64 bytes, the last one `last_length`, and zeros
-// behind them: less than 64 only in a run of one block, as zk/blake3.h calls it. `cv` is no part of the blocks, which
-// are memory of any type, all of it writable or all constants.
+// last one `last_flags` (a run of one block has all three); flags and lengths are below 2^8. Blocks have 64 bytes, the
+// last one `last_length`, and zeros behind them. `cv` is no part of the blocks, which are memory of any type, all of it
+// writable or all constants.
 void blake3_compress_run(uint32_t cv[8], const uint32_t* blocks, size_t count, uint64_t counter,
                          uint32_t first_flags, uint32_t middle_flags, uint32_t last_flags,
                          uint32_t last_length);

@@ -219,7 +219,7 @@ struct Blake3BlockForm {
     for (int i = 0; i < 4; ++i) {
       state.a[i] = row.start.low[i];
       state.b[i] = row.start.high[i];
-      state.c[i] = {row.real * (kBlake3Iv[i] & 0xffff), row.real * (kBlake3Iv[i] >> 16)};
+      state.c[i] = {row.real * (blake3::kIv[i] & 0xffff), row.real * (blake3::kIv[i] >> 16)};
     }
     state.d[0] = row.start.counter[0];
     state.d[1] = row.start.counter[1];
@@ -245,7 +245,7 @@ struct Blake3BlockForm {
     using E = Expr<B>;
     Limbs<E> first[16], after[16];
     for (int i = 0; i < 8; ++i) first[i] = row.start.cv(i);
-    for (int i = 0; i < 4; ++i) first[8 + i] = {kBlake3Iv[i] & 0xffff, kBlake3Iv[i] >> 16};
+    for (int i = 0; i < 4; ++i) first[8 + i] = {blake3::kIv[i] & 0xffff, blake3::kIv[i] >> 16};
     first[12] = row.start.counter[0];
     first[13] = row.start.counter[1];
     first[14] = {row.length, 0};
@@ -260,7 +260,7 @@ struct Blake3BlockForm {
     Limbs<E> permuted[16];
     for (int i = 0; i < 16; ++i) {
       int from = i;
-      for (uint32_t r = 0; r < kBlake3Rounds; ++r) from = kBlake3Permutation[from];
+      for (uint32_t r = 0; r < kBlake3Rounds; ++r) from = blake3::kPermutation[from];
       permuted[i] = m[from];
     }
     exchange_blake3_state<E>(row.clk, row.left, kBlake3Rounds, after, permuted,

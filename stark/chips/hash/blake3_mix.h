@@ -24,14 +24,12 @@
 #include <type_traits>
 
 #include "stark/chips/hash/buses.h"
+#include "stark/hash/blake3.h"
 
 namespace zkvm::stark::chips {
 
 inline constexpr uint32_t kHalf = inverse(Fp::from(2)).value();
 inline constexpr uint32_t kBlake3Rounds = 7;
-inline constexpr uint32_t kBlake3Iv[4] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a};
-inline constexpr uint8_t kBlake3Permutation[16] = {2, 6,  3,  10, 7, 0,  4,  13,
-                                                   1, 11, 12, 5,  9, 14, 15, 8};
 
 template <class T>
 struct AllTopBits {
@@ -145,7 +143,7 @@ template <class B, class Cells>
   for (uint32_t i = 4; i < 8; ++i) mix(i, cells.diagonals[i - 4]);
   Limbs<Expr<B>> before[16];
   for (int i = 0; i < 16; ++i) before[i] = m[i];
-  for (int i = 0; i < 16; ++i) m[i] = before[kBlake3Permutation[i]];
+  for (int i = 0; i < 16; ++i) m[i] = before[blake3::kPermutation[i]];
 }
 
 // For fill().
@@ -179,13 +177,13 @@ void fill_round(Cells& cells, uint32_t (&v)[16], uint32_t (&m)[16]) {
   for (uint32_t i = 4; i < 8; ++i) mix(i, cells.diagonals[i - 4]);
   uint32_t before[16];
   for (int i = 0; i < 16; ++i) before[i] = m[i];
-  for (int i = 0; i < 16; ++i) m[i] = before[kBlake3Permutation[i]];
+  for (int i = 0; i < 16; ++i) m[i] = before[blake3::kPermutation[i]];
 }
 
 inline void first_state(const uint32_t (&cv)[8], const uint32_t (&counter)[2], uint32_t length,
                         uint32_t flags, uint32_t (&v)[16]) {
   for (int i = 0; i < 8; ++i) v[i] = cv[i];
-  for (int i = 0; i < 4; ++i) v[8 + i] = kBlake3Iv[i];
+  for (int i = 0; i < 4; ++i) v[8 + i] = blake3::kIv[i];
   v[12] = counter[0];
   v[13] = counter[1];
   v[14] = length;
