@@ -27,7 +27,7 @@ Result<RunResult> execute_with(const Program& program, const Io& io, const RunLi
   result.touched_bytes = memory->ever_touched() * kGranuleBytes;
   result.layer_calls = system.layer_calls();
   result.layer_calls.resize(program.layers.size());
-  result.blake3 = system.blake3();
+  result.hashes = system.hashes();
   result.counts = observer.counts();
   std::vector<bool> touched(size_t{1} << (32 - kLogBlockBytes));
   for (const uint32_t granule : memory->touched()) {

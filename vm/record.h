@@ -85,10 +85,10 @@ struct LayerRow {  // a call of a layer; registers at 4 clk + 2
   uint32_t layer;  // in Program::layers
   uint32_t word;   // index of its first word in `layer_words`
 };
-struct Blake3Row {  // a call of blake3; registers at 4 clk + 2
+struct HashRow {  // a call of a hash; registers at 4 clk + 2
   uint32_t clk, index;
   Access a7, a0, a1, a2, a3, a4, a5;
-  uint32_t word;  // index of its first word in `blake3_words`
+  uint32_t word;  // index of its first word in `words`
 };
 struct RefreshRow {
   Access word;
@@ -139,6 +139,13 @@ class RowBuffer {
   uint8_t* end_ = nullptr;
 };
 
+// The calls of one hash. A call's words as its accesses find them: those of its blocks, at 4 clk + 1, then the
+// chaining value, at 4 clk + 2.
+struct HashRecord {
+  RowBuffer calls, words;  // HashRow, Access
+  uint64_t blocks = 0;     // of all calls
+};
+
 // The machine's words and pc between segments.
 struct Boundary {
   uint32_t pc;
@@ -159,10 +166,7 @@ struct Segment {
   // [quad][position], at 4 clk; then those that it writes, [word][emit], at 4 clk + 2.
   RowBuffer layer_calls, layer_words;  // LayerRow, Access
   uint64_t layer_rows = 0;             // Layer::table_rows() of all calls
-  // Of calls of blake3: Blake3Row, Access. A call's words as its accesses find them: those of its
-  // blocks, at 4 clk + 1, then the chaining value, at 4 clk + 2.
-  RowBuffer blake3_calls, blake3_words;
-  uint64_t blake3_blocks = 0;  // of all calls
+  std::array<HashRecord, kHashes> hashes;  // by Hash
   uint64_t cost = 0;           // of ticks and calls, in the unit of its limits
   std::vector<Page> pages;     // in the order of their first access
 

@@ -24,7 +24,7 @@ struct RunResult {
   uint64_t declared_bytes = 0;  // of memory
   uint64_t touched_bytes = 0;   // in granules of 256 bytes that loads, stores or reads accessed
   std::vector<uint64_t> layer_calls;  // of each of the program's layers
-  Blake3Use blake3;
+  std::array<HashUse, kHashes> hashes = {};  // by Hash
   // Of run() and profile() alone: executions of each word of the text; and, ascending, the blocks of
   // 2^kLogBlockBytes bytes (address / size) with a granule that was touched.
   std::vector<uint64_t> counts;

@@ -36,7 +36,8 @@ tl::expected<SystemCall, Fault> System::plan(const Registers& x, const Memory& m
     case zk::abi::kSysLayerWeights:
       return plan_layer(x, memory);
     case zk::abi::kSysBlake3:
-      return plan_blake3(x, memory);
+    case zk::abi::kSysSha256:
+      return plan_hash(x, memory);
     default:
       return fault(TrapKind::kUnknownSystemCall, 0, x[kA7]);
   }
@@ -96,20 +97,20 @@ tl::expected<SystemCall, Fault> System::plan_layer(const Registers& x, const Mem
   return SystemCall{.kind = SystemCall::Kind::kLayer, .result = id, .layer = call};
 }
 
-tl::expected<SystemCall, Fault> System::plan_blake3(const Registers& x,
-                                                    const Memory& memory) const {
-  const Blake3Call call{.cv = x[kA0],
-                        .blocks = x[kA1],
-                        .count = x[kA2],
-                        .counter = uint64_t{x[kA4]} << 32 | x[kA3],
-                        .modes = x[kA5]};
-  if (call.count == 0 || call.count > zk::abi::kMaxBlake3Blocks)
+tl::expected<SystemCall, Fault> System::plan_hash(const Registers& x, const Memory& memory) const {
+  HashCall call{.cv = x[kA0], .blocks = x[kA1], .count = x[kA2], .hash = Hash::kSha256};
+  if (x[kA7] == zk::abi::kSysBlake3) {
+    call.hash = Hash::kBlake3;
+    call.counter = uint64_t{x[kA4]} << 32 | x[kA3];
+    call.modes = x[kA5];
+  }
+  if (call.count == 0 || call.count > kMaxHashBlocks)
     return fault(TrapKind::kBadLength, call.blocks, call.count);
-  if (!may_write_cv(call, memory)) return fault(TrapKind::kBadBuffer, call.cv, kBlake3CvBytes);
+  if (!may_write_cv(call, memory)) return fault(TrapKind::kBadBuffer, call.cv, kCvBytes);
   if (!may_read_blocks(call, memory))
-    return fault(TrapKind::kBadBuffer, call.blocks, call.count * kBlake3BlockBytes);
+    return fault(TrapKind::kBadBuffer, call.blocks, call.count * kHashBlockBytes);
   if (!has_time_for(call.work())) return fault(TrapKind::kCycleLimit, 0, 0);
-  return SystemCall{.kind = SystemCall::Kind::kBlake3, .result = call.cv, .blake3 = call};
+  return SystemCall{.kind = SystemCall::Kind::kHash, .result = call.cv, .hash = call};
 }
 
 // Whether the limit on instructions allows so much work of calls more.
@@ -127,18 +128,19 @@ void System::perform(const SystemCall& call, Registers& x, Memory& memory) {
     work_ += call.layer.layer->work();
     return run_layer(call.layer, memory);
   }
-  if (call.kind == SystemCall::Kind::kBlake3) {
-    ++blake3_.calls;
-    blake3_.blocks += call.blake3.count;
-    work_ += call.blake3.work();
-    return run_blake3(call.blake3, memory);
+  if (call.kind == SystemCall::Kind::kHash) {
+    HashUse& use = hashes_[static_cast<size_t>(call.hash.hash)];
+    ++use.calls;
+    use.blocks += call.hash.count;
+    work_ += call.hash.work();
+    return run_hash(call.hash, memory);
   }
   if (call.bytes == 0) return;  // the buffer may then be anywhere
   const std::span bytes(memory.window() + call.buffer, call.bytes);
   switch (call.kind) {
     case SystemCall::Kind::kExit:
     case SystemCall::Kind::kLayer:
-    case SystemCall::Kind::kBlake3:
+    case SystemCall::Kind::kHash:
       return;
     case SystemCall::Kind::kRead: {
       ZK_CHECK(memory.touch(call.buffer, call.bytes, true));

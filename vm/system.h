@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "vm/blake3_call.h"
+#include "vm/hash_call.h"
 #include "vm/layer/layer_call.h"
 #include "vm/memory.h"
 #include "vm/trap.h"
@@ -49,14 +49,14 @@ struct RunLimits {
 
 // A system call that will succeed.
 struct SystemCall {
-  enum class Kind : uint8_t { kRead, kJournal, kConsole, kExit, kLayer, kBlake3 };
+  enum class Kind : uint8_t { kRead, kJournal, kConsole, kExit, kLayer, kHash };
   Kind kind;
   uint32_t buffer = 0;
   uint32_t bytes = 0;   // that move: for a read what is left of the input, for exit 0
   uint32_t result = 0;  // a0 afterwards; for exit the exit code, which a0 already is
   uint32_t fd = 0;
   LayerCall layer = {};    // of kLayer, whose result is what a0 already is
-  Blake3Call blake3 = {};  // of kBlake3, likewise
+  HashCall hash = {};    // of kHash, likewise
 };
 
 // Why it will not; the caller knows pc and cycle.
@@ -84,12 +84,12 @@ class System {
   std::vector<uint8_t>& journal() { return journal_; }
   // Of each layer of the program; empty before the first.
   const std::vector<uint64_t>& layer_calls() const { return layer_calls_; }
-  const Blake3Use& blake3() const { return blake3_; }
+  const std::array<HashUse, kHashes>& hashes() const { return hashes_; }
 
  private:
   tl::expected<SystemCall, Fault> plan_read(const Registers& x, const Memory& memory) const;
   tl::expected<SystemCall, Fault> plan_layer(const Registers& x, const Memory& memory) const;
-  tl::expected<SystemCall, Fault> plan_blake3(const Registers& x, const Memory& memory) const;
+  tl::expected<SystemCall, Fault> plan_hash(const Registers& x, const Memory& memory) const;
   bool has_time_for(uint64_t work) const;
   tl::expected<SystemCall, Fault> plan_write(const Registers& x, const Memory& memory) const;
 
@@ -99,7 +99,7 @@ class System {
   uint64_t console_bytes_ = 0;
   std::vector<uint8_t> journal_;
   std::vector<uint64_t> layer_calls_;
-  Blake3Use blake3_;
+  std::array<HashUse, kHashes> hashes_ = {};
   uint64_t work_ = 0;  // of calls
   std::optional<uint32_t> exit_code_;
 };

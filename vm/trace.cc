@@ -90,9 +90,9 @@ class Tracer::Execution {
 
   bool must_cut(const Segment& segment) const;
   bool must_cut_before(const Segment& segment, const SystemCall& call) const;
-  bool must_cut_before(const Segment& segment, const Blake3Call& call) const;
+  bool must_cut_before(const Segment& segment, const HashCall& call) const;
   uint64_t cost_of(uint32_t layer) const;
-  uint64_t cost_of(const Blake3Call& call) const;
+  uint64_t cost_of(const HashCall& call) const;
   uint64_t tick_end() const;
   uint32_t room(const Segment& segment) const;
   bool run_burst(Segment& segment);
@@ -100,7 +100,7 @@ class Tracer::Execution {
   void record_call(Segment& segment, const SystemCall& call);
   void record_transfers(Segment& segment, const SystemCall& call);
   void record_layer(Segment& segment, const SystemCall& call);
-  void record_blake3(Segment& segment, const SystemCall& call);
+  void record_hash(Segment& segment, const SystemCall& call);
   void end_call(Segment& segment);
   void refresh(Segment& segment, uint32_t tick);
   Trap find_trap();
@@ -149,11 +149,12 @@ Result<void> Tracer::Execution::reserve(Segment& segment) const {
     provide(segment.layer_words, size_t{2} * segment_limits_.layer_rows + kMaxCallWords,
             sizeof(Access));
   }
-  provide(segment.blake3_calls, segment_limits_.clk, sizeof(Blake3Row));
-  provide(segment.blake3_words,
-          (size_t{segment_limits_.blake3_blocks} + zk::abi::kMaxBlake3Blocks) *
-              ((kBlake3BlockBytes + kBlake3CvBytes) / 4),
-          sizeof(Access));
+  for (HashRecord& hash : segment.hashes) {
+    provide(hash.calls, segment_limits_.clk, sizeof(HashRow));
+    provide(hash.words,
+            (size_t{segment_limits_.hash_blocks} + kMaxHashBlocks) * (kHashBlockWords + kCvWords),
+            sizeof(Access));
+  }
   if (ok) return {};
   return tl::unexpected(Error{ErrorCode::kOutOfMemory,
                               "trace: expected to reserve a segment's arrays, found no space"});
@@ -183,9 +184,11 @@ void Tracer::Execution::begin(Segment& segment) {
   segment.layer_calls.clear();
   segment.layer_words.clear();
   segment.layer_rows = 0;
-  segment.blake3_calls.clear();
-  segment.blake3_words.clear();
-  segment.blake3_blocks = 0;
+  for (HashRecord& hash : segment.hashes) {
+    hash.calls.clear();
+    hash.words.clear();
+    hash.blocks = 0;
+  }
   call_cost_ = 0;
   groups_called_.assign(segment_limits_.costs.once.size(), false);
   segment.pages.clear();
@@ -279,9 +282,9 @@ std::optional<SegmentEnd> Tracer::Execution::stop(Segment& segment) {
     record_layer(segment, *call);
     return std::nullopt;
   }
-  if (call->kind == SystemCall::Kind::kBlake3) {
-    if (must_cut_before(segment, call->blake3)) return SegmentEnd::kCut;
-    record_blake3(segment, *call);
+  if (call->kind == SystemCall::Kind::kHash) {
+    if (must_cut_before(segment, call->hash)) return SegmentEnd::kCut;
+    record_hash(segment, *call);
     return std::nullopt;
   }
   record_call(segment, *call);
@@ -299,17 +302,18 @@ bool Tracer::Execution::must_cut_before(const Segment& segment, const SystemCall
   return segment.layer_rows > 0 || (clk_ > 1 && cost_of(index) <= segment_limits_.cost);
 }
 
-bool Tracer::Execution::must_cut_before(const Segment& segment, const Blake3Call& call) const {
-  if (segment.blake3_blocks > 0 &&
-      segment.blake3_blocks + call.count > segment_limits_.blake3_blocks)
-    return true;
+bool Tracer::Execution::must_cut_before(const Segment& segment, const HashCall& call) const {
+  const uint64_t blocks = segment.hashes[static_cast<size_t>(call.hash)].blocks;
+  if (blocks > 0 && blocks + call.count > segment_limits_.hash_blocks) return true;
   const uint64_t ticks = clk_ * segment_limits_.costs.tick;
   if (call_cost_ + ticks + cost_of(call) <= segment_limits_.cost) return false;
-  return segment.blake3_blocks > 0 || (clk_ > 1 && cost_of(call) <= segment_limits_.cost);
+  return blocks > 0 || (clk_ > 1 && cost_of(call) <= segment_limits_.cost);
 }
 
-uint64_t Tracer::Execution::cost_of(const Blake3Call& call) const {
-  return segment_limits_.costs.blake3_call + call.count * segment_limits_.costs.blake3_block;
+uint64_t Tracer::Execution::cost_of(const HashCall& call) const {
+  const auto hash = static_cast<size_t>(call.hash);
+  return segment_limits_.costs.hash_call[hash] +
+         call.count * segment_limits_.costs.hash_block[hash];
 }
 
 // Of a call in this segment.
@@ -387,32 +391,40 @@ void Tracer::Execution::record_layer(Segment& segment, const SystemCall& call) {
   end_call(segment);
 }
 
-void Tracer::Execution::record_blake3(Segment& segment, const SystemCall& call) {
+void Tracer::Execution::record_hash(Segment& segment, const SystemCall& call) {
   const uint32_t now = clk_ * 4 + 2;
-  segment.blake3_blocks += call.blake3.count;
-  call_cost_ += cost_of(call.blake3);
-  segment.blake3_calls.push(Blake3Row{.clk = clk_,
-                                      .index = (pc_ - text_.base) / 4,
-                                      .a7 = access(kA7, now),
-                                      .a0 = access(kA0, now),
-                                      .a1 = access(kA1, now),
-                                      .a2 = access(kA2, now),
-                                      .a3 = access(kA3, now),
-                                      .a4 = access(kA4, now),
-                                      .a5 = access(kA5, now),
-                                      .word = static_cast<uint32_t>(segment.blake3_words.size())});
-  touch_blake3(call.blake3, memory_);
+  const HashCall& of = call.hash;
+  HashRecord& hash = segment.hashes[static_cast<size_t>(of.hash)];
+  hash.blocks += of.count;
+  call_cost_ += cost_of(of);
+  HashRow row{.clk = clk_,
+              .index = (pc_ - text_.base) / 4,
+              .a7 = access(kA7, now),
+              .a0 = access(kA0, now),
+              .a1 = access(kA1, now),
+              .a2 = access(kA2, now),
+              .a3 = {},
+              .a4 = {},
+              .a5 = {},
+              .word = static_cast<uint32_t>(hash.words.size())};
+  if (of.hash == Hash::kBlake3) {
+    row.a3 = access(kA3, now);
+    row.a4 = access(kA4, now);
+    row.a5 = access(kA5, now);
+  }
+  hash.calls.push(row);
+  touch_hashed(of, memory_);
   core_.save_new_pages();
   const auto record = [&](uint32_t base, uint32_t bytes, uint32_t time) {
     for (uint32_t address = base; address < base + bytes; address += 4) {
       Access before;
       std::memcpy(&before.value, memory_.window() + address, 4);
       before.time = std::exchange(core_.times[address / 4], time);
-      segment.blake3_words.push(before);
+      hash.words.push(before);
     }
   };
-  record(call.blake3.blocks, call.blake3.count * kBlake3BlockBytes, clk_ * 4 + 1);
-  record(call.blake3.cv, kBlake3CvBytes, now);
+  record(of.blocks, of.count * kHashBlockBytes, clk_ * 4 + 1);
+  record(of.cv, kCvBytes, now);
   Registers x = registers();
   system_.perform(call, x, memory_);  // leaves a0 as it is
   end_call(segment);
@@ -472,7 +484,7 @@ RunResult Tracer::Execution::result() {
   result.input_bytes = system_.input_read();
   result.declared_bytes = program_.memory_bytes();
   result.touched_bytes = memory_.ever_touched() * kGranuleBytes;
-  result.blake3 = system_.blake3();
+  result.hashes = system_.hashes();
   result.layer_calls = system_.layer_calls();
   result.layer_calls.resize(program_.layers.size());
   return result;
@@ -487,7 +499,7 @@ Result<Tracer> Tracer::of(const Program& program, const Io& io, const RunLimits&
                           const SegmentLimits& segment_limits) {
   ZK_CHECK(segment_limits.rows >= 1 && segment_limits.clk >= 4 && segment_limits.clk <= kMaxClk &&
            segment_limits.pages >= 1 && segment_limits.layer_rows >= 1 &&
-           segment_limits.blake3_blocks >= 1 && segment_limits.costs.tick >= 1);
+           segment_limits.hash_blocks >= 1 && segment_limits.costs.tick >= 1);
   ZK_CHECK(segment_limits.costs.call.empty() ||
            (segment_limits.costs.call.size() == program.layers.size() &&
             segment_limits.costs.group.size() == program.layers.size()));

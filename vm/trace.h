@@ -14,13 +14,13 @@
 namespace zkvm::vm {
 
 // What calls cost beside their tick, in any unit: each call of a layer, and each group of layers once in a
-// segment that calls one of them; each call of blake3, and each of its blocks.
+// segment that calls one of them; each call of a hash, and each of its blocks.
 struct CallCosts {
   std::vector<uint64_t> call = {};   // of each layer; empty: none costs anything
   std::vector<uint32_t> group = {};  // of each layer, that it is in
   std::vector<uint64_t> once = {};   // of each group
   uint64_t tick = 1;                 // of a tick
-  uint64_t blake3_call = 0, blake3_block = 0;
+  std::array<uint64_t, kHashes> hash_call = {}, hash_block = {};  // by Hash
 
   bool operator==(const CallCosts&) const = default;
 };
@@ -33,7 +33,7 @@ struct SegmentLimits {
   uint32_t clk = kMaxClk;             // at least 4, at most kMaxClk; clk stays below it
   uint32_t pages = 1u << 19;          // 256 bytes of guest memory each, 772 in the record
   uint32_t layer_rows = 1u << 22;     // Layer::table_rows() of all calls, at least 1
-  uint32_t blake3_blocks = 1u << 20;  // of all calls, at least 1
+  uint32_t hash_blocks = 1u << 20;  // of all calls of a hash, at least 1
   // Of ticks and calls; a call that costs as much alone ends its segment.
   uint64_t cost = std::numeric_limits<uint64_t>::max();
   CallCosts costs = {};

@@ -1,5 +1,7 @@
+#include <zk/sha256_call.h>
 #include <zk/sha256_run.h>
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -71,6 +73,12 @@ template <bool extend, int... i>
 }  // namespace
 
 void sha256_compress_run(uint32_t state[8], const uint32_t* blocks, size_t count) {
+  while (count != 0) {
+    const size_t run = std::min<size_t>(count, abi::kMaxHashBlocks);
+    if (!sha256_call(state, blocks, static_cast<uint32_t>(run))) break;
+    blocks += 16 * run;
+    count -= run;
+  }
   constexpr std::make_integer_sequence<int, 16> k16;
   for (const BlockWord* block = blocks; count != 0; --count, block += 16) {
     State v;

@@ -120,7 +120,13 @@ std::string heights_text(const std::vector<uint8_t>& log_heights) {
   return text;
 }
 
-// All but the machine's own bank, as "1-9 12"; then "hashing"; then groups of layers, as "layers 0-2", the first alone
+// The name of the hash whose chips a bank's number stands for, or null.
+const char* hash_of(uint16_t bank) {
+  if (bank == stark::machine::kBlake3Bank) return "blake3";
+  return bank == stark::machine::kSha256Bank ? "sha256" : nullptr;
+}
+
+// All but the machine's own bank, as "1-9 12"; then "sha256", "blake3"; then groups of layers, as "layers 0-2", the first alone
 // as "layers".
 std::string banks_text(const Segment& segment) {
   std::string text;
@@ -128,8 +134,8 @@ std::string banks_text(const Segment& segment) {
   for (size_t i = 0; i < uses.size();) {
     size_t end = i + 1;
     if (!text.empty()) text += " ";
-    if (uses[i].bank == stark::machine::kHashBank) {
-      text += "hashing";
+    if (const char* hash = hash_of(uses[i].bank)) {
+      text += hash;
       i = end;
       continue;
     }
@@ -295,9 +301,11 @@ nlohmann::ordered_json to_json(const stark::machine::Image& image, const Segment
   const stark::machine::BankMap banks(image.runs);
   object["layers"] = nlohmann::ordered_json::array();
   object["hashing"] = false;
+  object["hashes"] = nlohmann::ordered_json::array();
   for (const auto& use : std::span(segment.uses).subspan(1)) {
-    if (use.bank == stark::machine::kHashBank) {
+    if (const char* hash = hash_of(use.bank)) {
       object["hashing"] = true;
+      object["hashes"].push_back(hash);
       continue;
     }
     if (stark::machine::is_layers_bank(use.bank)) {

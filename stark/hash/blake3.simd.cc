@@ -273,7 +273,7 @@ ZKVM_SIMD_INLINE bool hash_row_by_call(const uint32_t* row, size_t width, uint32
   uint8_t start = blake3::kChunkStart;
   std::copy_n(blake3::kIv, 8, digest);
   for (size_t done = 0; done < whole; start = 0) {
-    const size_t count = std::min<size_t>(whole - done, zk::abi::kMaxBlake3Blocks);
+    const size_t count = std::min<size_t>(whole - done, zk::abi::kMaxHashBlocks);
     uint8_t last = done + count == whole && rest == 0 ? kEnd : 0;
     if (count == 1) last |= start;
     if (!zk::detail::blake3_call(digest, row + 16 * done, static_cast<uint32_t>(count), 0,

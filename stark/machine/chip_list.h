@@ -5,6 +5,9 @@
 #include "stark/chips/hash/blake3_block.h"
 #include "stark/chips/hash/blake3_call.h"
 #include "stark/chips/hash/blake3_round.h"
+#include "stark/chips/hash/sha256_block.h"
+#include "stark/chips/hash/sha256_call.h"
+#include "stark/chips/hash/sha256_rounds.h"
 #include "stark/chips/hash/xor_table.h"
 #include "stark/chips/layer/bias.h"
 #include "stark/chips/layer/call.h"
@@ -82,6 +85,10 @@ using MachineChips = ChipList<
     chips::Blake3BlockWhole,
     chips::Blake3Round,
     chips::XorTable,
+    // SHA-256, likewise.
+    chips::Sha256Call,
+    chips::Sha256Block,
+    chips::Sha256Rounds,
     // The tensor unit, in segments that call a layer.
     chips::LayerCall,
     chips::LayerPairCall,

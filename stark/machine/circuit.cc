@@ -50,13 +50,19 @@ constexpr const char* kUnitChips[] = {
     chips::LayerWeightsCall::kName,    chips::LayerReadWeights::kName,
     chips::LayerProductMemory::kName,  chips::LayerBias::kName};
 
-/// The chips of hashing with a free number of rows.
-constexpr const char* kHashChips[] = {chips::Blake3Call::kName, chips::Blake3Block::kName,
-                                      chips::Blake3BlockWhole::kName, chips::Blake3Round::kName};
+/// The chips of hashes with a free number of rows.
+constexpr const char* kBlake3Chips[] = {chips::Blake3Call::kName, chips::Blake3Block::kName,
+                                        chips::Blake3BlockWhole::kName, chips::Blake3Round::kName};
+constexpr const char* kSha256Chips[] = {chips::Sha256Call::kName, chips::Sha256Block::kName,
+                                        chips::Sha256Rounds::kName};
+
+void add_sha256(CircuitOptions& options) {
+  for (const char* chip : kSha256Chips) options.instances.push_back({.chip = chip, .name = chip});
+}
 
 /// `byte_columns`: where the byte table's columns begin in the slot `image`.
-void add_hashing(CircuitOptions& options, uint16_t byte_columns) {
-  for (const char* chip : kHashChips) options.instances.push_back({.chip = chip, .name = chip});
+void add_blake3(CircuitOptions& options, uint16_t byte_columns) {
+  for (const char* chip : kBlake3Chips) options.instances.push_back({.chip = chip, .name = chip});
   options.instances.push_back({.chip = chips::XorTable::kName,
                                .name = chips::XorTable::kName,
                                .log_height = chips::XorTable::kLogHeight,
@@ -204,7 +210,10 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
   options.templates = {chips::ConstantBank::kName, chips::RamBank<true, false>::kName,
                        chips::RamBank<true, true>::kName, chips::RamBank<false, false>::kName,
                        chips::RamBank<false, true>::kName};
-  options.templates.insert(options.templates.end(), std::begin(kHashChips), std::end(kHashChips));
+  options.templates.insert(options.templates.end(), std::begin(kBlake3Chips),
+                           std::end(kBlake3Chips));
+  options.templates.insert(options.templates.end(), std::begin(kSha256Chips),
+                           std::end(kSha256Chips));
   options.templates.emplace_back(chips::XorTable::kName);
   options.templates.insert(options.templates.end(), std::begin(kUnitChips), std::end(kUnitChips));
   for (size_t table = 0; table < kLayerTables; ++table)
@@ -213,8 +222,11 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
     if (!is_chips_bank(use.bank)) options.instances.push_back(bank_instance(banks, use));
   // The first chip with columns in `image` of this height is the byte table.
   static_assert(chips::ByteTable::kLogHeight == kLogBank);
-  if (std::ranges::find(uses, kHashBank, &BankUse::bank) != uses.end())
-    add_hashing(options, banks.image_width());
+  const auto lists = [&](uint16_t bank) {
+    return std::ranges::find(uses, bank, &BankUse::bank) != uses.end();
+  };
+  if (lists(kSha256Bank)) add_sha256(options);
+  if (lists(kBlake3Bank)) add_blake3(options, banks.image_width());
   if (is_layers_bank(uses.back().bank)) add_unit(options);
   for (const BankUse& use : uses)
     if (const size_t group = layer_group(use.bank); is_layers_bank(use.bank))

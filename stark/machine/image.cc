@@ -12,13 +12,13 @@ namespace zkvm::stark::machine {
 namespace {
 
 constexpr std::string_view kMagic = "ZKVI";
-constexpr uint32_t kVersion = 7;  // of the format, the chips and the heights of the tables
+constexpr uint32_t kVersion = 8;  // of the format, the chips and the heights of the tables
 constexpr std::string_view kIdPrefix = "zkvm image";
 constexpr uint32_t kWordEnd = chips::kAddressEnd / 4;
 constexpr uint64_t kRunBytes = 4 + 2 + 1;
 constexpr uint8_t kHasLayers = 1, kHasModel = 2, kHasGroups = 4;  // flags: what follows
 static_assert(chips::kReadOnlyBase % kBankWords == 0 && kWordEnd % kBankWords == 0);
-static_assert(2 * (kWordEnd / kBankWords) < kHashBank);  // numbers of banks
+static_assert(2 * (kWordEnd / kBankWords) < kSha256Bank);  // numbers of banks
 
 template <class... Args>
 tl::unexpected<Error> complain(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {

@@ -149,12 +149,18 @@ inline constexpr uint16_t kLayersBank = UINT16_MAX;
 /// REQUIRES: is_layers_bank().
 [[nodiscard]] constexpr size_t layer_group(uint16_t bank) { return kLayersBank - bank; }
 
-/// The number that the chips that hash have in lists of banks, likewise, below those of groups: they are
-/// part of the circuits of segments that list it alone.
-inline constexpr uint16_t kHashBank = kLayersBank - kMaxLayerGroups;
+/// The number that the chips of a hash have in lists of banks, likewise, below those of groups: they are
+/// part of the circuits of segments that list it alone. `hash`: as vm::Hash.
+[[nodiscard]] constexpr uint16_t hash_bank(size_t hash) {
+  return static_cast<uint16_t>(kLayersBank - kMaxLayerGroups - hash);
+}
+inline constexpr uint16_t kBlake3Bank = hash_bank(0), kSha256Bank = hash_bank(1);
+[[nodiscard]] constexpr bool is_hash_bank(uint16_t bank) {
+  return bank == kBlake3Bank || bank == kSha256Bank;
+}
 /// Whether a number stands for chips, and has no words.
 [[nodiscard]] constexpr bool is_chips_bank(uint16_t bank) {
-  return bank == kHashBank || is_layers_bank(bank);
+  return is_hash_bank(bank) || is_layers_bank(bank);
 }
 
 /// The banks of an image by number. Bank 0, the machine's own, is not among them.
@@ -179,7 +185,7 @@ class BankMap {
   }
   /// Whether there is a bank of this number, or a group of layers; the chips that hash are always.
   [[nodiscard]] bool contains(uint16_t bank) const {
-    if (bank == kHashBank) return true;
+    if (is_hash_bank(bank)) return true;
     return is_layers_bank(bank) ? layer_group(bank) < layer_groups_ : bank >= 1 && bank <= count();
   }
   /// REQUIRES: contains(bank). What stands for chips has no words.

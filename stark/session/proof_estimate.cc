@@ -10,6 +10,9 @@
 #include "stark/chips/hash/blake3_block.h"
 #include "stark/chips/hash/blake3_call.h"
 #include "stark/chips/hash/blake3_round.h"
+#include "stark/chips/hash/sha256_block.h"
+#include "stark/chips/hash/sha256_call.h"
+#include "stark/chips/hash/sha256_rounds.h"
 #include "stark/chips/layer/call.h"
 #include "stark/chips/layer/pair_call.h"
 #include "stark/chips/layer/weights_call.h"
@@ -32,7 +35,7 @@
 #include "stark/session/image/program_image.h"
 #include "stark/session/image/program_rows.h"
 #include "stark/session/proof_memory.h"
-#include "stark/session/rows/blake3_rows.h"
+#include "stark/session/rows/hash_rows.h"
 #include "stark/session/rows/layer_rows.h"
 #include "stark/session/rows/table_heights.h"
 #include "vm/code.h"
@@ -105,16 +108,21 @@ RowCounts rows_of_all(const vm::Program& program, const vm::RunResult& run) {
     const char* chip = chip_of(vm::class_of(vm::decode(word).op), program_row(text, pc, word));
     if (chip != nullptr) rows[chip] += run.counts[i];
   }
-  uint64_t calls = run.blake3.calls;
+  uint64_t calls = 0;
+  constexpr const char* kCalls[vm::kHashes] = {Blake3Call::kName, Sha256Call::kName};
+  for (size_t hash = 0; hash < vm::kHashes; ++hash) {
+    if (run.hashes[hash].calls == 0) continue;
+    rows[kCalls[hash]] = run.hashes[hash].calls;
+    calls += run.hashes[hash].calls;
+  }
   for (size_t i = 0; i < run.layer_calls.size(); ++i) {
     if (run.layer_calls[i] == 0) continue;
     rows[call_chip(program.layers[i])] += run.layer_calls[i];
     calls += run.layer_calls[i];
   }
-  // ecalls of layers and of blake3 have rows of their own.
+  // ecalls of layers and of hashes have rows of their own.
   if (const auto system = rows.find(System::kName); system != rows.end())
     system->second -= std::min(system->second, calls);
-  if (run.blake3.calls != 0) rows[Blake3Call::kName] = run.blake3.calls;
   const uint64_t moved = (run.input_bytes + 3) / 4 + run.journal.size() / 4;
   if (moved != 0) rows[Transfer::kName] = moved;
   return rows;
@@ -158,8 +166,10 @@ std::vector<SegmentKind> kinds_of(const vm::RunResult& run, const vm::SegmentLim
   constexpr uint64_t kRounds = 1024;  // of more, several are taken at once
   const vm::CallCosts& costs = limits.costs;
   // Hashing is spread over all instructions.
-  const uint64_t hashing =
-      run.blake3.calls * costs.blake3_call + run.blake3.blocks * costs.blake3_block;
+  uint64_t hashing = 0;
+  for (size_t hash = 0; hash < vm::kHashes; ++hash)
+    hashing += run.hashes[hash].calls * costs.hash_call[hash] +
+               run.hashes[hash].blocks * costs.hash_block[hash];
   const uint64_t tick = costs.tick + (hashing + run.cycles - 1) / run.cycles;
   const uint64_t most =
       std::max<uint64_t>(std::min<uint64_t>(limits.clk, limits.cost / tick), 3) - 2;
@@ -232,7 +242,8 @@ std::vector<BankUse> uses_of(const Image& image, const LayerImage& layers, const
       const uint32_t place = uint32_t{block} * kBankWords + (constant ? kReadOnlyBase : 0);
       if (const uint16_t bank = banks.find(place); bank != 0) uses.push_back({bank, constant});
     }
-  if (run.blake3.calls != 0) uses.push_back({kHashBank, true});
+  for (size_t hash = vm::kHashes; hash-- > 0;)
+    if (run.hashes[hash].calls != 0) uses.push_back({hash_bank(hash), true});
   std::set<BankUse> groups;
   for (size_t i = 0; i < segment.calls.size(); ++i)
     if (segment.calls[i] != 0) groups.insert({layers_bank(layers.group_of(i)), true});
@@ -247,7 +258,8 @@ const std::map<std::string, uint32_t>& unit_columns() {
     image.layer_heights.emplace_back().fill(kMinLogLayers);
     image.layers.emplace_back();
     const std::vector<BankUse> uses = {{.bank = kMachineBank},
-                                       {.bank = kHashBank, .constant = true},
+                                       {.bank = kSha256Bank, .constant = true},
+                                       {.bank = kBlake3Bank, .constant = true},
                                        {.bank = kLayersBank, .constant = true}};
     const auto circuit = machine_circuit(image, uses);
     ZK_CHECK(circuit.has_value());
@@ -258,11 +270,13 @@ const std::map<std::string, uint32_t>& unit_columns() {
   return columns;
 }
 
-/// Words that the record has of blake3 in a segment of so many instructions, if they are like all.
+/// Words that the record has of hashes in a segment of so many instructions, if they are like all.
 uint64_t hashed_words(const vm::RunResult& run, uint64_t cycles) {
   const double part = static_cast<double>(cycles) / static_cast<double>(run.cycles);
-  return static_cast<uint64_t>(part *
-                               static_cast<double>(16 * run.blake3.blocks + 8 * run.blake3.calls));
+  uint64_t words = 0;
+  for (const vm::HashUse& use : run.hashes)
+    words += vm::kHashBlockWords * use.blocks + vm::kCvWords * use.calls;
+  return static_cast<uint64_t>(part * static_cast<double>(words));
 }
 
 /// Cells of a call's jobs, in the cheaper forms.
@@ -283,8 +297,15 @@ RowCounts estimate_rows(const vm::Program& program, const vm::RunResult& run, ui
     const auto share = static_cast<uint64_t>(std::llround(static_cast<double>(count) * part));
     if (share != 0) rows[chip] = share;
   }
-  const auto blocks =
-      static_cast<uint64_t>(std::llround(static_cast<double>(run.blake3.blocks) * part));
+  const auto blocks_of = [&](vm::Hash hash) {
+    const uint64_t all = run.hashes[static_cast<size_t>(hash)].blocks;
+    return static_cast<uint64_t>(std::llround(static_cast<double>(all) * part));
+  };
+  if (const uint64_t blocks = blocks_of(vm::Hash::kSha256)) {
+    rows[Sha256Block::kName] = blocks;
+    rows[Sha256Rounds::kName] = kSha256Eighths * blocks;
+  }
+  const uint64_t blocks = blocks_of(vm::Hash::kBlake3);
   const uint64_t whole = whole_blocks(blocks);
   if (whole != 0) rows[Blake3BlockWhole::kName] = whole;
   if (blocks != whole) {
@@ -431,9 +452,10 @@ vm::CallCosts call_costs(const LayerImage& layers) {
   constexpr uint64_t kFixed = 2;
   vm::CallCosts out;
   out.tick = kCellsPerTick;
-  out.blake3_call = unit_columns().at(Blake3Call::kName);
-  out.blake3_block =
-      unit_columns().at(Blake3Block::kName) + kBlake3Rounds * unit_columns().at(Blake3Round::kName);
+  const auto columns = [](const char* chip) { return uint64_t{unit_columns().at(chip)}; };
+  out.hash_call = {columns(Blake3Call::kName), columns(Sha256Call::kName)};
+  out.hash_block = {columns(Blake3Block::kName) + kBlake3Rounds * columns(Blake3Round::kName),
+                    columns(Sha256Block::kName) + kSha256Eighths * columns(Sha256Rounds::kName)};
   for (size_t i = 0; i < layers.layers().size(); ++i) {
     out.call.push_back(call_cells(layers.layer(i)));
     out.group.push_back(static_cast<uint32_t>(layers.group_of(i)));

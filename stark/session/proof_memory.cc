@@ -112,8 +112,8 @@ uint64_t record_memory(const vm::Segment& segment) {
   bytes += segment.transfers.size() * sizeof(vm::TransferRow);
   bytes += segment.layer_calls.size() * sizeof(vm::LayerRow);
   bytes += segment.layer_words.size() * sizeof(vm::Access);
-  bytes += segment.blake3_calls.size() * sizeof(vm::Blake3Row);
-  bytes += segment.blake3_words.size() * sizeof(vm::Access);
+  for (const vm::HashRecord& hash : segment.hashes)
+    bytes += hash.calls.size() * sizeof(vm::HashRow) + hash.words.size() * sizeof(vm::Access);
   return bytes;
 }
 

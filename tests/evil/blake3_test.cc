@@ -12,9 +12,9 @@
 #include "stark/chips/hash/blake3_block.h"
 #include "stark/chips/hash/blake3_call.h"
 #include "stark/chips/hash/blake3_round.h"
-#include "stark/session/rows/blake3_rows.h"
+#include "stark/session/rows/hash_rows.h"
 #include "tests/evil/workbench.h"
-#include "tests/vm/blake3_program.h"
+#include "tests/vm/hash_program.h"
 
 namespace zkvm::stark::machine::evil {
 namespace {
@@ -33,7 +33,7 @@ std::vector<uint8_t> random_bytes(size_t size) {
 /// Two calls that differ in their counter alone, one whose chaining value lies on its first block, one of
 /// constants; nothing reads what they write. `blocks`: more, in calls of 1,024.
 Guest guest(uint32_t blocks = 0) {
-  std::vector<vm::Blake3Call> calls = {
+  std::vector<vm::HashCall> calls = {
       {kRamBase, kRamBase + 256, 3, 0x123456789abcdef0, 0x37010203},
       {kRamBase, kRamBase + 256, 3, 0x123456789abcdef1, 0x37010203},
       {kRamBase + 260, kRamBase + 256, 2, 5, 0x400b0a01},
@@ -41,7 +41,7 @@ Guest guest(uint32_t blocks = 0) {
   for (; blocks > 0; blocks -= std::min(blocks, 1024u))
     calls.push_back({kRamBase, kRamBase, std::min(blocks, 1024u), 1, 0x400b0a01});
   vm::test::Assembler text;
-  for (const vm::Blake3Call& call : calls) call_blake3(text, call);
+  for (const vm::HashCall& call : calls) call_hash(text, call);
   vm::test::ElfFile file = vm::test::ElfFile::of(text.exit(0).words());
   file.segments.push_back({kRamBase, PF_R | PF_W, random_bytes(1 << 16), 1 << 16});
   file.segments.push_back({kHashedConstants, PF_R, random_bytes(64), 64});
@@ -124,7 +124,7 @@ class Blake3Bench {
   explicit Blake3Bench(uint32_t more = 0) : bench_(guest(more), {}) {
     auto tracer = vm::Tracer::of(bench_.guest.program, {});
     ZK_CHECK(tracer && *tracer->next(segment_));
-    hashed_ = hashed_blocks(bench_.guest.program, segment_);
+    hashed_ = hashed_blocks(bench_.guest.program, segment_, vm::Hash::kBlake3);
     whole_ = whole_blocks(hashed_.blocks.size()) > 0;
   }
 
@@ -383,7 +383,7 @@ TEST(EvilBlake3, CallsAreWhatTheGuestAskedFor) {
 
 /// Whether the extents of both operands have answers, for whatever the rest of one is said to be.
 bool extents_pass(uint32_t cv, uint32_t blocks, uint32_t count) {
-  vm::Blake3Row record{};
+  vm::HashRow record{};
   record.clk = 9;
   record.a0.value = cv;
   record.a1.value = blocks;
@@ -392,7 +392,7 @@ bool extents_pass(uint32_t cv, uint32_t blocks, uint32_t count) {
   Blake3Call::Cols<Fp> row;
   Blake3Call::fill(row, {}, record, words, {});
   for (const size_t operand : {0, 1}) {
-    Fp& rest = operand == 0 ? row.cv_rest : row.blocks_rest;
+    Fp& rest = operand == 0 ? row.call.cv_rest : row.call.blocks_rest;
     const Fp filled = rest;
     bool some = false;
     for (const Fp guess :
@@ -406,12 +406,12 @@ bool extents_pass(uint32_t cv, uint32_t blocks, uint32_t count) {
       size_t index = 0;
       for (const auto& entry : air.entries) {
         if (entry.bus != kRange14.id && entry.bus != kRange16.id) continue;
-        // Seven registers' ages, three look-ups of each extent, eight ages of words.
+        // Four registers' ages, three look-ups of each extent, eight ages of words, three registers' more.
         const size_t n = index++;
-        if (n < 7 + 3 * operand || n >= 10 + 3 * operand) continue;
+        if (n < 4 + 3 * operand || n >= 7 + 3 * operand) continue;
         answered = answered && test::has_answer(entry.bus, {entry.tuple[0].value()});
       }
-      EXPECT_EQ(index, 7u + 6 + 8);
+      EXPECT_EQ(index, 4u + 6 + 8 + 3);
       some = some || answered;
     }
     rest = filled;
@@ -442,12 +442,12 @@ TEST(EvilBlake3, TheListOfBanksSaysWhetherASegmentHashes) {
   Proven proven = prove_execution(of, {}, options);
   ASSERT_EQ(proven.segments.size(), 1u);
   std::vector<BankUse>& uses = proven.segments[0].uses;
-  ASSERT_EQ(uses.back(), (BankUse{kHashBank, true}));
+  ASSERT_EQ(uses.back(), (BankUse{kBlake3Bank, true}));
   const auto verdict = [&] { return verify_execution(of.image->image(), proven); };
   EXPECT_EQ(verdict(), "");
   uses.pop_back();
   EXPECT_NE(verdict(), "");
-  uses.push_back({kHashBank, false});
+  uses.push_back({kBlake3Bank, false});
   EXPECT_NE(verdict(), "");
 }
 

@@ -43,8 +43,10 @@ struct Workbench {
       for (const ChipKey& chip : circuit->key().chips)
         if (chip.name == bank_chip(b))
           uses.push_back({b, b != kMachineBank && guest.image->banks()[b].constant});
-    for (const ChipKey& chip : circuit->key().chips)
-      if (chip.name == chips::XorTable::kName) uses.push_back({kHashBank, true});
+    for (const auto& [name, bank] : {std::pair(chips::Sha256Call::kName, kSha256Bank),
+                                     std::pair(chips::Blake3Call::kName, kBlake3Bank)})
+      for (const ChipKey& chip : circuit->key().chips)
+        if (chip.name == name) uses.push_back({bank, true});
     for (size_t group = guest.image->layers().groups(); group-- > 0;)
       for (const ChipKey& chip : circuit->key().chips)
         if (chip.name == layer_chip(LayerTable::kLayers, group))

@@ -71,7 +71,7 @@ TEST(Verify, AnImageOfAnotherVersionIsRefused) {
   const auto result = verify(bytes, receipt.id());
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::kMalformedReceipt);
-  EXPECT_THAT(result.error().message, HasSubstr("image: version: expected 7, found 3"));
+  EXPECT_THAT(result.error().message, HasSubstr("image: version: expected 8, found 3"));
 }
 
 TEST(Verify, ABankThatTheImageDoesNotHaveIsRefused) {

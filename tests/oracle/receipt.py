@@ -33,8 +33,10 @@ COLUMNS = {BLANK: 0, WHOLE: 2, PARTIAL: 4}  # of a bank, beside the four of blan
 BLANK_COLUMNS, IMAGE_COLUMNS, VOLUME_COLUMNS = 4, 32, 64
 MACHINE_BANK, LAYERS_BANK = 0, 0xFFFF  # of the first group of layers; the others' are the numbers below it
 MOST_GROUPS = 64
-HASH_BANK = LAYERS_BANK - MOST_GROUPS  # of the chips that hash
-HASH_CHIPS = ["blake3 call", "blake3 block", "blake3 block whole", "blake3 round"]
+BLAKE3_BANK = LAYERS_BANK - MOST_GROUPS  # of the chips of each hash
+SHA256_BANK = BLAKE3_BANK - 1
+BLAKE3_CHIPS = ["blake3 call", "blake3 block", "blake3 block whole", "blake3 round"]
+SHA256_CHIPS = ["sha256 call", "sha256 block", "sha256 rounds"]
 BYTE_TABLE, XOR_TABLE = "bytes", "xor table"  # which read the same columns
 LAYER_CHIPS = ["layer call", "layer pair call", "layer read", "layer read wide", "layer product", "layer write bytes",
                "layer write bytes wide", "layer write words", "layer pool", "layer pair", "layer weights call",
@@ -245,7 +247,7 @@ def is_group(image, bank):
 
 
 def has_words(image, bank):
-    return bank != HASH_BANK and not is_group(image, bank)
+    return bank not in (BLAKE3_BANK, SHA256_BANK) and not is_group(image, bank)
 
 
 class Slots:
@@ -301,8 +303,8 @@ def segment_key(machine, image, segment):
     chips = {chip.name: chip for chip in machine.chips}
     placed = []  # (chip, its name here, its height, (slot, first column) of each of its slots, its base)
     for chip in machine.chips:
-        if chip.name == CONSTANTS or chip.name in (*BANKS.values(), *HASH_CHIPS, XOR_TABLE, *LAYER_CHIPS,
-                                              *LAYER_TABLES):
+        if chip.name == CONSTANTS or chip.name in (*BANKS.values(), *BLAKE3_CHIPS, XOR_TABLE, *SHA256_CHIPS,
+                                              *LAYER_CHIPS, *LAYER_TABLES):
             continue
         log_height = image.log_program if chip.name == PROGRAM else chip.log_height
         places = [slots.append(slots.image, log_height, width) for *_, width in chip.slots]
@@ -316,8 +318,11 @@ def segment_key(machine, image, segment):
         chip = CONSTANTS if use.constant else BANKS[use.before is None, use.after is not None]
         placed.append((chips[chip], f"bank {use.bank}", LOG_BANK, slots.of_bank(image, use), bank.base if bank else 0))
 
-    if any(use.bank == HASH_BANK for use in segment.uses):
-        placed += [(chips[name], name, chips[name].log_height, [], 0) for name in HASH_CHIPS]
+    listed = {use.bank for use in segment.uses}
+    if SHA256_BANK in listed:
+        placed += [(chips[name], name, chips[name].log_height, [], 0) for name in SHA256_CHIPS]
+    if BLAKE3_BANK in listed:
+        placed += [(chips[name], name, chips[name].log_height, [], 0) for name in BLAKE3_CHIPS]
         placed.append((chips[XOR_TABLE], XOR_TABLE, chips[XOR_TABLE].log_height, of_bytes, 0))
     if slots.layers:
         placed += [(chips[name], name, chips[name].log_height, [], 0) for name in LAYER_CHIPS]

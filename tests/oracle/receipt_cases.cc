@@ -19,7 +19,7 @@
 #include "tests/host/true_receipt.h"
 #include "tests/oracle/case_files.h"
 #include "tests/stark/session/layer_guests.h"
-#include "tests/vm/blake3_program.h"
+#include "tests/vm/hash_program.h"
 
 namespace zkvm::test {
 namespace {
@@ -392,11 +392,13 @@ Bytes layers() {
   return stark::machine::LayerGuest(std::move(list)).elf();
 }
 
-// Blocks of BLAKE3, in segments of which some hash and some do not.
+// Blocks of both hashes, in segments of which some hash and some do not.
 Bytes hashes() {
   const uint32_t base = vm::test::kRamBase;
-  return vm::test::blake3_file({{base, base + 64, 3, 1, 0x400b0a01}, {base + 32, base, 2, 0, 9}},
-                               Bytes(512, 7))
+  return vm::test::hash_file({{base, base + 64, 3, 1, 0x400b0a01},
+                              {base + 32, base, 2, 0, 9},
+                              {.cv = base + 16, .blocks = base, .count = 2, .hash = vm::Hash::kSha256}},
+                             Bytes(512, 7))
       .bytes();
 }
 

@@ -31,7 +31,7 @@ inline RunResult run_stepping(const Program& program, const Io& io, const RunLim
   result.journal = system.journal();
   result.declared_bytes = program.memory_bytes();
   result.touched_bytes = memory->ever_touched() * kGranuleBytes;
-  result.blake3 = system.blake3();
+  result.hashes = system.hashes();
   result.layer_calls = system.layer_calls();
   result.layer_calls.resize(program.layers.size());
   return result;
@@ -55,7 +55,7 @@ inline void expect_same(const RunResult& a, const RunResult& b, const char* what
   EXPECT_EQ(a.declared_bytes, b.declared_bytes) << what;
   EXPECT_EQ(a.touched_bytes, b.touched_bytes) << what;
   EXPECT_EQ(a.layer_calls, b.layer_calls) << what;
-  EXPECT_EQ(a.blake3, b.blake3) << what;
+  EXPECT_EQ(a.hashes, b.hashes) << what;
 }
 
 // The result that all of them gave.

@@ -7,7 +7,7 @@
 #include <map>
 #include <set>
 
-#include "tests/vm/blake3_program.h"
+#include "tests/vm/hash_program.h"
 #include "tests/vm/layer_program.h"
 #include "tests/vm/random_layer.h"
 #include "vm/code.h"
@@ -138,7 +138,7 @@ class Replay {
     }
     collect_calls();
     collect_layers();
-    collect_blake3();
+    collect_hashes();
     for (size_t i = 0; i < segment_.refreshes.size(); ++i) {
       const auto tick = static_cast<uint32_t>(i + 1) * kRefreshTicks;
       read(tick * 4 + 3, i % kMachineWords, segment_.refreshes.rows<RefreshRow>()[i].word);
@@ -212,13 +212,19 @@ class Replay {
     EXPECT_EQ(next, words.size());
   }
 
-  void collect_blake3() {
-    const auto words = segment_.blake3_words.rows<Access>();
+  void collect_hashes() {
+    for (size_t hash = 0; hash < kHashes; ++hash) collect_hash(static_cast<Hash>(hash));
+  }
+
+  void collect_hash(Hash hash) {
+    const HashRecord& record = segment_.hashes[static_cast<size_t>(hash)];
+    const auto words = record.words.rows<Access>();
     size_t next = 0;
     uint64_t blocks = 0;
-    for (const Blake3Row& r : segment_.blake3_calls.rows<Blake3Row>()) {
+    const bool blake3 = hash == Hash::kBlake3;
+    for (const HashRow& r : record.calls.rows<HashRow>()) {
       EXPECT_EQ(decoded(r.clk, r.index).op, Op::kEcall);
-      EXPECT_EQ(r.a7.value, zk::abi::kSysBlake3);
+      EXPECT_EQ(r.a7.value, blake3 ? zk::abi::kSysBlake3 : zk::abi::kSysSha256);
       for (const auto& [word, a] : {std::pair{17, r.a7},
                                     {10, r.a0},
                                     {11, r.a1},
@@ -226,9 +232,9 @@ class Replay {
                                     {13, r.a3},
                                     {14, r.a4},
                                     {15, r.a5}})
-        read(r.clk * 4 + 2, static_cast<Word>(word), a);
-      const Blake3Call call{r.a0.value, r.a1.value, r.a2.value,
-                            uint64_t{r.a4.value} << 32 | r.a3.value, r.a5.value};
+        if (blake3 || word <= 12 || word == 17) read(r.clk * 4 + 2, static_cast<Word>(word), a);
+      const HashCall call{r.a0.value, r.a1.value, r.a2.value,
+                          uint64_t{r.a4.value} << 32 | r.a3.value, r.a5.value, hash};
       ASSERT_EQ(r.word, next);
       uint32_t cv[8], block[16];
       for (uint32_t k = 0; k < 8; ++k) cv[k] = words[next + 16 * call.count + k].value;
@@ -237,7 +243,7 @@ class Replay {
           block[k] = words[next].value;
           read(r.clk * 4 + 1, memory_word(call.blocks / 4 + 16 * i + k), words[next++]);
         }
-        blake3_compress(call, i, block, cv);
+        compress(call, i, block, cv);
       }
       for (uint32_t k = 0; k < 8; ++k) {
         const Access before = words[next++];
@@ -247,7 +253,7 @@ class Replay {
       blocks += call.count;
     }
     EXPECT_EQ(next, words.size());
-    EXPECT_EQ(blocks, segment_.blake3_blocks);
+    EXPECT_EQ(blocks, record.blocks);
   }
 
   void found(uint32_t, Word word, Access a) { finds_[{word, a.time}] = a.value; }
@@ -318,11 +324,13 @@ void check_segments(const Program& program, const SegmentLimits& limits, size_t 
         EXPECT_LE(segment.instructions[c].size(), limits.rows);
       }
     }
+    size_t hash_calls = 0;
+    for (const HashRecord& hash : segment.hashes) hash_calls += hash.calls.size();
     EXPECT_TRUE(segment.layer_rows <= limits.layer_rows ||
-                segment.layer_calls.size() + segment.blake3_calls.size() == 1);
+                segment.layer_calls.size() + hash_calls == 1);
     const bool fits =
         segment.cost <= limits.cost || segment.cost - limits.cost <= 3 * limits.costs.tick;
-    EXPECT_TRUE(fits || segment.layer_calls.size() + segment.blake3_calls.size() == 1)
+    EXPECT_TRUE(fits || segment.layer_calls.size() + hash_calls == 1)
         << segment.cost;
     Replay(program, segment).check();
     segments.push_back(std::move(segment));
@@ -441,18 +449,20 @@ TEST(Record, ReplaysCallsOfLayers) {
   }
 }
 
-// Calls of blake3 whose operands overlap, and loads and stores between.
-TEST(Record, ReplaysCallsOfBlake3) {
+// Calls of hashes whose operands overlap, and loads and stores between.
+TEST(Record, ReplaysCallsOfHashes) {
   std::vector<uint8_t> ram(1024);
   for (size_t i = 0; i < ram.size(); ++i) ram[i] = static_cast<uint8_t>(i * i >> 3);
   Assembler text;
-  const Blake3Call calls[] = {
+  const HashCall calls[] = {
       {kRamBase, kRamBase + 64, 3, 7, 0x40010203},
       {kRamBase + 80, kRamBase + 64, 2, 0, 0x11223344},  // overlaps its blocks
       {kRamBase + 80, kRamBase + 64, 1, 0, 0x05000000},
-      {kRamBase, kHashedConstants, 4, 1, 0xffffffff}};
-  for (const Blake3Call& call : calls) {
-    call_blake3(text, call);
+      {kRamBase, kHashedConstants, 4, 1, 0xffffffff},
+      {.cv = kRamBase + 80, .blocks = kRamBase + 64, .count = 3, .hash = Hash::kSha256},
+      {.cv = kRamBase, .blocks = kHashedConstants, .count = 2, .hash = Hash::kSha256}};
+  for (const HashCall& call : calls) {
+    call_hash(text, call);
     text.li(t0, call.cv)(lw(t1, 0, t0))(sw(t0, 0, t0));
   }
   ElfFile file = ElfFile::of(text.call(64, 3, kRamBase, 256).exit(0).words());
@@ -462,9 +472,9 @@ TEST(Record, ReplaysCallsOfBlake3) {
   check_segments(program, {}, 1);
   check_segments(program, {.rows = 9}, 2);
   check_segments(program, {.clk = 6}, 10);
-  check_segments(program, {.blake3_blocks = 1}, 4);  // each call has a segment
-  check_segments(program, {.blake3_blocks = 5}, 2);
-  const CallCosts costs{.tick = 2, .blake3_call = 1000, .blake3_block = 500};
+  check_segments(program, {.hash_blocks = 1}, 4);  // each call has a segment
+  check_segments(program, {.hash_blocks = 5}, 2);
+  const CallCosts costs{.tick = 2, .hash_call = {1000, 1000}, .hash_block = {500, 500}};
   check_segments(program, {.cost = 20000, .costs = costs}, 1);
   check_segments(program, {.cost = 5000, .costs = costs}, 2);
   check_segments(program, {.cost = 900, .costs = costs}, 4);  // none fits
@@ -539,7 +549,7 @@ TEST(Record, HasTheDocumentedSizes) {
   EXPECT_EQ(sizeof(SystemRow), 60u);
   EXPECT_EQ(sizeof(TransferRow), 20u);
   EXPECT_EQ(sizeof(LayerRow), 56u);
-  EXPECT_EQ(sizeof(Blake3Row), 68u);
+  EXPECT_EQ(sizeof(HashRow), 68u);
   EXPECT_EQ(sizeof(RefreshRow), 8u);
   EXPECT_EQ(sizeof(Page), 772u);
 }

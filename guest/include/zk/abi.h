@@ -19,7 +19,9 @@ inline constexpr uint32_t kSysLayerWeights = 0x7a6b0003;
 // blake3(cv, blocks, count, counter, counter >> 32, modes): cv. Compresses whole blocks of 64 bytes into the
 // chaining value of 32 bytes that `cv` points to; arguments in a0-a5 (zk/blake3_call.h).
 inline constexpr uint32_t kSysBlake3 = 0x7a6b0010;
-inline constexpr uint32_t kMaxBlake3Blocks = 1024;  // of a call
+// sha256(cv, blocks, count): cv. The same for SHA-256 (zk/sha256_call.h).
+inline constexpr uint32_t kSysSha256 = 0x7a6b0011;
+inline constexpr uint32_t kMaxHashBlocks = 1024;  // of a call
 
 inline constexpr uint32_t kFdInput =
     0;  // private input, whole words: buffer and length multiples of 4

@@ -14,7 +14,7 @@ struct Blake3Modes {
   uint8_t length;               // of its last block, in bytes; the others are whole
 };
 
-// Whether the machine did: `count` blocks, 1 .. abi::kMaxBlake3Blocks, of 16 words each, into `cv`. False, and
+// Whether the machine did: `count` blocks, 1 .. abi::kMaxHashBlocks, of 16 words each, into `cv`. False, and
 // nothing done, under qemu, which has no such call (-ENOSYS); in no proof, where a0 is left as it is.
 inline bool blake3_call(uint32_t* cv, const uint32_t* blocks, uint32_t count, uint64_t counter,
                         Blake3Modes modes) {

@@ -12,7 +12,7 @@ inline constexpr uint32_t kBlake3BlockBytes = 64;
 inline constexpr uint32_t kBlake3Iv[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                           0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
-// A run of `count` blocks, 1 .. abi::kMaxBlake3Blocks, 16 words each and one after the other, compressed in order into
+// A run of `count` blocks, 1 .. abi::kMaxHashBlocks, 16 words each and one after the other, compressed in order into
 // `cv`. Every block has the flags `middle_flags` and the same counter; the first one has `first_flags`, too, and the
 // last one `last_flags` (a run of one block has all three); flags and lengths are below 2^8. Blocks have 64 bytes, the
 // last one `last_length`, and zeros behind them. `cv` is no part of the blocks, which are memory of any type, all of it

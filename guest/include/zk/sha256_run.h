@@ -1,4 +1,5 @@
-// The compression function of SHA-256 over whole blocks: the one place where it is computed.
+// The compression function of SHA-256 over whole blocks: the one place where the library computes it, by a call of the
+// machine (zk/sha256_call.h) or, where that has none (qemu, the host), by instructions.
 #pragma once
 
 #include <stddef.h>
@@ -12,7 +13,8 @@ constexpr uint32_t exchange_bytes(uint32_t x) {
 }
 
 // `state` after `count` blocks of 64 bytes, one after the other. A word of a block is four bytes as they lie in
-// memory, of any type, which SHA-256 reads with the highest one first: the run exchanges them itself.
+// memory, of any type, which SHA-256 reads with the highest one first: the run exchanges them itself. The blocks are all of them writable or all constants, and
+// `state` is no part of them.
 void sha256_compress_run(uint32_t state[8], const uint32_t* blocks, size_t count);
 
 }  // namespace zk::detail

@@ -13,15 +13,12 @@
 // Why it is sound: a call's chain is opened and closed once (blake3_call.h), and left counts down in it, so clk
 // and left are this block's own, and so is what is sent on the state bus under them. `is_last` decides the
 // flags and length; it stands in the chain as what the call is closed with, together with left = 0: so it is 1
-// in the last block alone. An old time is in the past by 2^24 at most, now - time - 1 being a limb and a byte.
-// Which words are read: place is a quarter of an address that the call has shown to be in range (buses.h,
-// "Places"), and only one kind of memory is declared there, so read_only is not the prover's choice. Rounds:
-// blake3_mix.h; every byte of v is looked up with the other half of the state. On padding rows `real` is 0: no
-// traffic.
+// in the last block alone. Which words are read, and when: hash_call.h. Rounds: blake3_mix.h; every byte of v is
+// looked up with the other half of the state. On padding rows `real` is 0: no traffic.
 #pragma once
 
-#include "stark/chips/access.h"
 #include "stark/chips/hash/blake3_mix.h"
+#include "stark/chips/hash/hash_call.h"
 
 namespace zkvm::stark::chips {
 
@@ -114,12 +111,10 @@ struct Blake3BlockForm {
     T flags, length;
     T is_last, read_only, real;
     blake3_block_detail::Start<T, kWhole> start;
-    FoundInRam<T> m[16];
+    FoundInRam<T> m[kHashBlockWords];
     blake3_block_detail::Rounds<T, kWhole> rounds;
     Bytes<T> out[8];
   };
-  static constexpr uint32_t kWords = 16, kBytesOfBlock = 64;
-
   template <AirBuilder B>
   static void eval(B& air, const Cols<typename B::Var>& row) {
     using E = typename B::Expr;
@@ -127,17 +122,9 @@ struct Blake3BlockForm {
     for (const E& flag : {real, last, row.read_only}) air.assert_bool("flag", flag);
     chain(air, row);
     air.assert_zero("flags", row.flags - row.now - last * (row.last_flags - row.now));
-    air.assert_zero("length", row.length - (real - last) * kBytesOfBlock - last * row.last_length);
-    Limbs<E> m[kWords];
-    for (uint32_t i = 0; i < kWords; ++i) {
-      const FoundInRam<E>& word = row.m[i];
-      const E now = row.clk * 4 + 1;
-      access(air, real, row.place + i + row.read_only * kReadOnlyBase, {word.value, word.time},
-             word.value, now);
-      air.send(kRange16, real, {now - word.time - 1 - word.age_hi * kLimb});
-      if (i % 2 == 1) air.send(kBytes, real, {row.m[i - 1].age_hi, word.age_hi});
-      m[i] = word.value;
-    }
+    air.assert_zero("length", row.length - (real - last) * kHashBlockBytes - last * row.last_length);
+    Limbs<E> m[kHashBlockWords];
+    read_block(air, real, row.clk, row.place + row.read_only * kReadOnlyBase, row.m, m);
     Bytes<E> v[16];
     if constexpr (kWhole)
       in_this_row(air, row, m, v);
@@ -146,7 +133,7 @@ struct Blake3BlockForm {
     for (int i = 0; i < 8; ++i) look_up_xor<B>(air, real, v[i], v[i + 8], row.out[i]);
   }
 
-  /// `record`: as Blake3Block of session/rows/blake3_rows.h.
+  /// `record`: as HashedBlock of session/rows/hash_rows.h.
   template <class Record>
   static void fill(Cols<Fp>& row, const Record& record) {
     row.clk = fp(record.clk);
@@ -161,11 +148,9 @@ struct Blake3BlockForm {
     row.is_last = fp(record.left == 1);
     row.read_only = fp(record.read_only);
     row.real = Fp::one();
-    uint32_t m[kWords], v[16];
-    for (uint32_t i = 0; i < kWords; ++i) {
-      m[i] = record.words[i].value;
-      row.m[i] = found_in_ram(record.words[i], record.clk * 4 + 1);
-    }
+    uint32_t m[kHashBlockWords], v[16];
+    for (uint32_t i = 0; i < kHashBlockWords; ++i) m[i] = record.words[i].value;
+    fill_block_words(row.m, record.clk, record.words);
     first_state(record.cv, record.counter, record.length, record.flags, v);
     auto& start = row.start;
     Blake3RoundCells<Fp> unused;
@@ -206,7 +191,7 @@ struct Blake3BlockForm {
     air.receive(kBlake3Chain, row.real,
                 blake3_chain<E>(0, job, row.place, row.left, row.now, in).values);
     air.send(kBlake3Chain, row.real,
-             blake3_chain<E>(row.is_last, job, row.place + kWords, row.left - 1, row.middle, out)
+             blake3_chain<E>(row.is_last, job, row.place + kHashBlockWords, row.left - 1, row.middle, out)
                  .values);
   }
 

@@ -13,5 +13,11 @@ inline constexpr Bus<28> kBlake3Chain{35, "blake3 chain"};
 /// clk, blocks left, round, part, this third of the 64 limbs of state and message before the round: a block
 /// between two rounds.
 inline constexpr Bus<26> kBlake3State{36, "blake3 state"};
+/// Whether the call is done, clk, place, blocks left, chaining value (16 limbs): a call between two blocks.
+inline constexpr Bus<20> kSha256Chain{37, "sha256 chain"};
+/// clk, blocks left, eighth, state before it (16 limbs): a block between two eighths of its rounds.
+inline constexpr Bus<19> kSha256State{38, "sha256 state"};
+/// What (kSha256Message, ..), clk, blocks left, eighth, eight words (16 limbs).
+inline constexpr Bus<20> kSha256Words{39, "sha256 words"};
 
 }  // namespace zkvm::stark::chips

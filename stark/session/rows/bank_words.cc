@@ -11,7 +11,9 @@ bool calls_layers(const vm::Segment& segment) {
   return segment.layer_calls && segment.layer_calls.size() != 0;
 }
 
-bool calls_blake3(const vm::Segment& segment) { return segment.blake3_blocks != 0; }
+bool calls_hash(const vm::Segment& segment, vm::Hash hash) {
+  return segment.hashes[static_cast<size_t>(hash)].blocks != 0;
+}
 
 // A page may hold words of RAM and constants.
 std::vector<BankUse> touched_banks(const ProgramImage& image, const vm::Segment& segment) {
@@ -32,7 +34,8 @@ std::vector<BankUse> touched_banks(const ProgramImage& image, const vm::Segment&
   if (calls_layers(segment))
     for (const vm::LayerRow& row : segment.layer_calls.rows<vm::LayerRow>())
       uses.insert({layers_bank(image.layers().group_of(row.layer)), true});
-  if (calls_blake3(segment)) uses.insert({kHashBank, true});
+  for (size_t hash = 0; hash < vm::kHashes; ++hash)
+    if (calls_hash(segment, static_cast<vm::Hash>(hash))) uses.insert({hash_bank(hash), true});
   return {uses.begin(), uses.end()};
 }
 

@@ -13,10 +13,10 @@
 namespace zkvm::stark::machine {
 
 [[nodiscard]] bool calls_layers(const vm::Segment& segment);
-[[nodiscard]] bool calls_blake3(const vm::Segment& segment);
+[[nodiscard]] bool calls_hash(const vm::Segment& segment, vm::Hash hash);
 
-/// The banks that a segment touches, ascending, the machine bank first: it always does. kHashBank and
-/// those of groups of layers, if it calls them. Not linked.
+/// The banks that a segment touches, ascending, the machine bank first: it always does. Those of
+/// hashes and of groups of layers, if it calls them. Not linked.
 [[nodiscard]] std::vector<BankUse> touched_banks(const ProgramImage& image,
                                                  const vm::Segment& segment);
 

@@ -8,6 +8,9 @@
 #include "stark/chips/hash/blake3_block.h"
 #include "stark/chips/hash/blake3_call.h"
 #include "stark/chips/hash/blake3_round.h"
+#include "stark/chips/hash/sha256_block.h"
+#include "stark/chips/hash/sha256_call.h"
+#include "stark/chips/hash/sha256_rounds.h"
 #include "stark/chips/layer/call.h"
 #include "stark/chips/layer/pair_call.h"
 #include "stark/chips/layer/weights_call.h"
@@ -25,7 +28,7 @@
 #include "stark/chips/rv32im/system.h"
 #include "stark/chips/rv32im/transfer.h"
 #include "stark/machine/image.h"
-#include "stark/session/rows/blake3_rows.h"
+#include "stark/session/rows/hash_rows.h"
 
 namespace zkvm::stark::machine {
 namespace {
@@ -60,6 +63,7 @@ class Collector {
     transfers();
     layer_calls();
     blake3_calls();
+    sha256_calls();
     return std::move(out_);
   }
 
@@ -250,7 +254,8 @@ class Collector {
   }
 
   void blake3_calls() {
-    const auto hashed = std::make_shared<const HashedBlocks>(hashed_blocks(program_, segment_));
+    const auto hashed = std::make_shared<const HashedBlocks>(
+        hashed_blocks(program_, segment_, vm::Hash::kBlake3));
     const uint64_t whole = whole_blocks(hashed->blocks.size());
     const uint64_t others = hashed->blocks.size() - whole;
     add<Blake3Call>(hashed->calls.size(), [text = text_, hashed](uint64_t i, auto& row) {
@@ -265,6 +270,22 @@ class Collector {
     add<Blake3Round>(kBlake3Rounds * others, [hashed, whole](uint64_t i, auto& row) {
       Blake3Round::fill(row, hashed->blocks[whole + i / kBlake3Rounds],
                         static_cast<uint32_t>(i % kBlake3Rounds));
+    });
+  }
+
+  void sha256_calls() {
+    const auto hashed = std::make_shared<const HashedBlocks>(
+        hashed_blocks(program_, segment_, vm::Hash::kSha256));
+    add<Sha256Call>(hashed->calls.size(), [text = text_, hashed](uint64_t i, auto& row) {
+      const HashedCall& call = hashed->calls[i];
+      Sha256Call::fill(row, text[call.record->index], *call.record, call.cv, call.after);
+    });
+    add<Sha256Block>(hashed->blocks.size(), [hashed](uint64_t i, auto& row) {
+      Sha256Block::fill(row, hashed->blocks[i]);
+    });
+    add<Sha256Rounds>(kSha256Eighths * hashed->blocks.size(), [hashed](uint64_t i, auto& row) {
+      Sha256Rounds::fill(row, hashed->blocks[i / kSha256Eighths],
+                         static_cast<uint32_t>(i % kSha256Eighths));
     });
   }
 

@@ -278,7 +278,8 @@ void Tables::add_xor_table() {
 }
 
 void Tables::add_bank(const BankUse& use) {
-  if (use.bank == kHashBank) return add_xor_table();
+  if (use.bank == kBlake3Bank) return add_xor_table();
+  if (use.bank == kSha256Bank) return;  // no table of its own
   if (is_layers_bank(use.bank)) return;  // add_chips has them
   if (use.constant) return add_constants(use.bank);
   if (!use.before)

@@ -607,9 +607,10 @@ TEST(MachineCircuit, RefusesUsesThatAreNone) {
   EXPECT_THAT(message({{0}, {1, true}}), HasSubstr("bank 1 is one of RAM"));
   EXPECT_THAT(message({{0}, {48}}), HasSubstr("bank 48 is one of constants"));
   EXPECT_THAT(message({{0}, {65535, true}}), HasSubstr("0..48, found 65535"));
-  EXPECT_EQ(message({{0}, {48, true}, {kHashBank, true}}), "");
-  EXPECT_THAT(message({{0}, {kHashBank}}), HasSubstr("bank 65471 is one of constants"));
-  EXPECT_THAT(message({{0}, {kHashBank - 1, true}}), HasSubstr("0..48, found 65470"));
+  EXPECT_EQ(message({{0}, {48, true}, {kSha256Bank, true}, {kBlake3Bank, true}}), "");
+  EXPECT_THAT(message({{0}, {kBlake3Bank}}), HasSubstr("bank 65471 is one of constants"));
+  EXPECT_THAT(message({{0}, {kSha256Bank}}), HasSubstr("bank 65470 is one of constants"));
+  EXPECT_THAT(message({{0}, {kSha256Bank - 1, true}}), HasSubstr("0..48, found 65469"));
   const auto in_groups = [](const std::vector<BankUse>& uses) {
     return static_cast<bool>(machine_circuit(image_with_groups(), uses));
   };
@@ -642,7 +643,7 @@ TEST(MachineStatement, NamesJournalExitCodeAndRoots) {
 // An image id names chips and heights, too, by the version alone. So whoever changes them and has
 // released images raises kVersion in image.cc, and puts the key's new digest here either way.
 TEST(Image, VersionIsOfTheseChips) {
-  const BankUse uses[] = {{kMachineBank}, {1, false, {}, 1}, {kHashBank, true}};
+  const BankUse uses[] = {{kMachineBank}, {1, false, {}, 1}, {kSha256Bank, true}, {kBlake3Bank, true}};
   const auto circuit = machine_circuit(some_image(), uses);
   ASSERT_TRUE(circuit);
   std::string hex;

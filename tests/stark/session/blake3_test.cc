@@ -7,17 +7,17 @@
 #include "stark/chips/hash/blake3_block.h"
 #include "stark/chips/hash/blake3_round.h"
 #include "stark/session/proof_estimate.h"
-#include "stark/session/rows/blake3_rows.h"
+#include "stark/session/rows/hash_rows.h"
 #include "stark/session/rows/table_heights.h"
 #include "tests/stark/session/layer_guests.h"
-#include "tests/vm/blake3_program.h"
+#include "tests/vm/hash_program.h"
 #include "vm/run.h"
 
 namespace zkvm::stark::machine {
 namespace {
 
 using namespace vm::test;
-using vm::Blake3Call;
+using vm::HashCall;
 
 std::vector<uint8_t> random_bytes(std::mt19937& random, size_t size) {
   std::vector<uint8_t> out(size);
@@ -28,7 +28,7 @@ std::vector<uint8_t> random_bytes(std::mt19937& random, size_t size) {
 // Of one block and more, of constants, of blocks that the chaining value lies on, all flags and lengths.
 Guest guest(uint32_t seed) {
   std::mt19937 random(seed);
-  std::vector<Blake3Call> calls;
+  std::vector<HashCall> calls;
   for (const uint32_t count : {1, 2, 3, 16, 1, 5}) {
     const bool constant = random() % 3 == 0;
     calls.push_back({.cv = kRamBase + static_cast<uint32_t>(random() % 100) * 4,
@@ -39,7 +39,7 @@ Guest guest(uint32_t seed) {
                      .modes = static_cast<uint32_t>(random())});
   }
   return Guest::of(
-      blake3_file(calls, random_bytes(random, 2048), random_bytes(random, 2048)).bytes());
+      hash_file(calls, random_bytes(random, 2048), random_bytes(random, 2048)).bytes());
 }
 
 TEST(Blake3, OfRandomCalls) {
@@ -58,8 +58,8 @@ TEST(Blake3, OfWordsAtTheirEdges) {
   std::vector<uint8_t> ram(2048, 0xff);
   std::fill_n(ram.begin() + 512, 64, uint8_t{0});
   std::fill_n(ram.begin() + 576, 64, uint8_t{0x80});
-  const Blake3Call call{kRamBase, kRamBase + 448, 8, ~uint64_t{0}, ~0u};
-  Guest of = Guest::of(blake3_file({call}, ram).bytes());
+  const HashCall call{kRamBase, kRamBase + 448, 8, ~uint64_t{0}, ~0u};
+  Guest of = Guest::of(hash_file({call}, ram).bytes());
   EXPECT_EQ(check_execution(of, {}, {}), "");
 }
 
@@ -94,10 +94,10 @@ TEST(Blake3, OfCompiledGuests) {
 TEST(Blake3, OfManyBlocks) {
   constexpr uint32_t kRam = 1 << 16;
   std::mt19937 random(5);
-  std::vector<Blake3Call> calls;
+  std::vector<HashCall> calls;
   for (int i = 0; i < 4; ++i) calls.push_back({kRamBase + 4u * i, kRamBase, 1024, 7, 0x40030201});
   calls.push_back({kRamBase, kRamBase, 10, 7, 0x40030201});
-  Guest of = Guest::of(blake3_file(calls, random_bytes(random, kRam)).bytes());
+  Guest of = Guest::of(hash_file(calls, random_bytes(random, kRam)).bytes());
   EXPECT_EQ(check_execution(of, {}, {}), "");
   SessionOptions options;
   options.params = quick_params();
@@ -125,7 +125,7 @@ TEST(Blake3, InSegments) {
   ASSERT_GT(proven.segments.size(), 3u);
   size_t hashing = 0;
   for (const SegmentProof& segment : proven.segments)
-    hashing += static_cast<size_t>(std::ranges::count(segment.uses, kHashBank, &BankUse::bank));
+    hashing += static_cast<size_t>(std::ranges::count(segment.uses, kBlake3Bank, &BankUse::bank));
   EXPECT_GT(hashing, 1u);
   EXPECT_LT(hashing, proven.segments.size());
 }
@@ -137,9 +137,9 @@ TEST(Blake3, BesideLayers) {
   ASSERT_EQ(layers.layers[0].out_extent(), 64u);
   Assembler text;
   const uint32_t cv = kDataBase + LayerGuest::kBytes - 32;
-  call_blake3(text, {cv, in, 1, 0, 0x40010000});
+  call_hash(text, {cv, in, 1, 0, 0x40010000});
   text.call(vm::call_number(layers.layers[0]), 0, in, out);
-  call_blake3(text, {cv, out, 1, 0, 0x40020000});
+  call_hash(text, {cv, out, 1, 0, 0x40020000});
   text.call(zk::abi::kSysWrite, zk::abi::kFdJournal, cv, 32).exit(0);
   auto file = ElfFile::of(text.words(), layers.data);
   file.segments[1].memory_size = LayerGuest::kBytes;

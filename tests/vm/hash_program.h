@@ -1,4 +1,4 @@
-// Guests that call blake3, without a compiler.
+// Guests that call hashes, without a compiler.
 #pragma once
 
 #include <zk/abi.h>
@@ -7,25 +7,27 @@
 #include <vector>
 
 #include "tests/vm/layer_program.h"
-#include "vm/blake3_call.h"
+#include "vm/hash_call.h"
 
 namespace zkvm::vm::test {
 
 inline constexpr uint32_t kHashedConstants = 0x200000;
 
-inline void call_blake3(Assembler& text, const Blake3Call& call) {
+inline void call_hash(Assembler& text, const HashCall& call) {
   text.li(a3, static_cast<uint32_t>(call.counter))
       .li(a4, static_cast<uint32_t>(call.counter >> 32));
-  text.li(a5, call.modes).call(zk::abi::kSysBlake3, call.cv, call.blocks, call.count);
+  const bool blake3 = call.hash == Hash::kBlake3;
+  text.li(a5, call.modes)
+      .call(blake3 ? zk::abi::kSysBlake3 : zk::abi::kSysSha256, call.cv, call.blocks, call.count);
 }
 
 // Makes the calls, then writes `ram`, which lies at kRamBase, to the journal, and exits with what the
 // last call left in a0.
-inline ElfFile blake3_file(const std::vector<Blake3Call>& calls, const std::vector<uint8_t>& ram,
+inline ElfFile hash_file(const std::vector<HashCall>& calls, const std::vector<uint8_t>& ram,
                            const std::vector<uint8_t>& constants = {}) {
   const auto size = static_cast<uint32_t>(ram.size());
   Assembler text;
-  for (const Blake3Call& call : calls) call_blake3(text, call);
+  for (const HashCall& call : calls) call_hash(text, call);
   text(add(s1, a0, zero));
   text.call(zk::abi::kSysWrite, zk::abi::kFdJournal, kRamBase, size);
   text(add(a0, s1, zero))(addi(a7, zero, zk::abi::kSysExit))(kEcall);

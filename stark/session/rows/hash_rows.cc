@@ -1,23 +1,26 @@
-#include "stark/session/rows/blake3_rows.h"
+#include "stark/session/rows/hash_rows.h"
 
 #include <algorithm>
 
-#include "vm/blake3_call.h"
+#include "vm/hash_call.h"
 
 namespace zkvm::stark::machine {
 
-HashedBlocks hashed_blocks(const vm::Program& program, const vm::Segment& segment) {
+HashedBlocks hashed_blocks(const vm::Program& program, const vm::Segment& segment,
+                           vm::Hash hash) {
   HashedBlocks out;
-  if (segment.blake3_blocks == 0) return out;
-  constexpr uint32_t kWords = vm::kBlake3BlockBytes / 4, kCvWords = vm::kBlake3CvBytes / 4;
-  const auto words = segment.blake3_words.rows<vm::Access>();
-  out.blocks.reserve(segment.blake3_blocks);
-  for (const vm::Blake3Row& row : segment.blake3_calls.rows<vm::Blake3Row>()) {
-    const vm::Blake3Call call{.cv = row.a0.value,
+  const vm::HashRecord& record = segment.hashes[static_cast<size_t>(hash)];
+  if (record.blocks == 0) return out;
+  constexpr uint32_t kWords = vm::kHashBlockWords, kCvWords = vm::kCvWords;
+  const auto words = record.words.rows<vm::Access>();
+  out.blocks.reserve(record.blocks);
+  for (const vm::HashRow& row : record.calls.rows<vm::HashRow>()) {
+    const vm::HashCall call{.cv = row.a0.value,
                               .blocks = row.a1.value,
                               .count = row.a2.value,
                               .counter = uint64_t{row.a4.value} << 32 | row.a3.value,
-                              .modes = row.a5.value};
+                              .modes = row.a5.value,
+                            .hash = hash};
     HashedCall& of_call = out.calls.emplace_back(
         &row, words.subspan(row.word + size_t{call.count} * kWords, kCvWords));
     uint32_t cv[8], block[kWords];
@@ -34,13 +37,15 @@ HashedBlocks hashed_blocks(const vm::Program& program, const vm::Segment& segmen
                       .last_length = call.modes >> 24,
                       .flags = call.flags(i),
                       .length = call.length(i),
-                      .read_only = read_only,
                       .counter = {row.a3.value, row.a4.value},
+                      .read_only = read_only,
                       .cv = {},
+                      .cv_after = {},
                       .words = words.subspan(row.word + size_t{i} * kWords, kWords)});
       std::ranges::copy(cv, made.cv);
       for (uint32_t k = 0; k < kWords; ++k) block[k] = made.words[k].value;
-      vm::blake3_compress(call, i, block, cv);
+      vm::compress(call, i, block, cv);
+      std::ranges::copy(cv, made.cv_after);
     }
     std::ranges::copy(cv, of_call.after);
   }
