@@ -48,7 +48,9 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
+#include "stark/field/field.h"
 #include "stark/protocol/interaction_kind.h"
 #include "stark/protocol/late.h"
 
@@ -163,11 +165,12 @@ concept AirBuilder = requires(B& air, const typename B::Var& x, typename B::Expr
 
 namespace chip_detail {
 
-// Only for the requires-expressions below: never evaluated.
+// Expressions of which nothing is known.
 struct AnyExpr {
   AnyExpr() = default;
   template <std::integral I>
   AnyExpr(I) {}
+  AnyExpr(Fp) {}
   friend AnyExpr operator+(AnyExpr a, AnyExpr) { return a; }
   friend AnyExpr operator-(AnyExpr a, AnyExpr) { return a; }
   friend AnyExpr operator*(AnyExpr a, AnyExpr) { return a; }
@@ -176,6 +179,10 @@ struct AnyBuilder : AirBuilderBase<AnyBuilder, AnyExpr> {
   void zero(const char*, AnyExpr) {}
   void boolean(const char*, AnyExpr) {}
   AnyExpr late_coordinate(unsigned, unsigned, unsigned) { return {}; }
+  void interact(InteractionKind, uint16_t, const char*, AnyExpr, const AnyExpr*, size_t) {
+    ++interactions;
+  }
+  size_t interactions = 0;
 };
 
 /// Number of columns that a text like "a[2] b real" names; 0 if it is malformed.
@@ -251,6 +258,24 @@ template <ChipDefinition Chip, AirBuilder B>
   else
     Chip::eval(air, *reinterpret_cast<const Row*>(row));
 }
+
+/// How many interactions a chip has.
+template <ChipDefinition Chip>
+size_t count_interactions() {
+  chip_detail::AnyBuilder air;
+  const std::vector<chip_detail::AnyExpr> row(kWidth<Chip>);
+  eval_chip<Chip>(air, row.data(), row.data());
+  return air.interactions;
+}
+
+/// Those of a chip's columns that are in slots.
+template <ChipDefinition Chip>
+inline constexpr size_t kSlotWidth = [] {
+  size_t width = 0;
+  if constexpr (kHasSlots<Chip>)
+    for (const SlotUse& use : Chip::kSlots) width += use.width;
+  return width;
+}();
 
 /// The chips of a circuit, in the order of the verifying key; those that occur only as instances
 /// (circuit.h) come last there.

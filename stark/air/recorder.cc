@@ -4,40 +4,12 @@
 #include <zk/check.h>
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <set>
 
 namespace zkvm::stark {
 namespace {
-
-using Affine = std::map<uint16_t, Fp>;      // column -> coefficient, not zero
-constexpr uint16_t kConstantTerm = 0xffff;  // the key of the constant
-
-AffineForm to_form(const Affine& affine) {
-  AffineForm form;
-  for (const auto& [column, coefficient] : affine) {
-    if (column == kConstantTerm)
-      form.constant = coefficient.wire;
-    else
-      form.terms.push_back({column, coefficient.wire});
-  }
-  return form;
-}
-
-void add_term(Affine& sum, uint16_t column, Fp coefficient) {
-  Fp& slot = sum[column];
-  slot += coefficient;
-  if (slot == Fp{}) sum.erase(column);
-}
-
-bool is_constant(const Affine& affine) {
-  return affine.empty() || (affine.size() == 1 && affine.contains(kConstantTerm));
-}
-
-Affine scaled(const Affine& affine, Fp factor) {
-  Affine out;
-  for (const auto& [column, coefficient] : affine) add_term(out, column, coefficient * factor);
-  return out;
-}
 
 /// The integer in (-p/2, p/2] that a field element stands for.
 int64_t centred(Fp a) {
@@ -95,45 +67,16 @@ std::vector<Symbol> Recorder::row(bool next) {
 }
 
 uint32_t Recorder::add(ExpressionNode::Op op, uint32_t a, uint32_t b) {
-  const auto [entry, is_new] = index_.try_emplace({op, a, b}, static_cast<uint32_t>(nodes_.size()));
+  const auto [entry, is_new] = index_.try_emplace(ExpressionNode{op, a, b}, static_cast<uint32_t>(nodes_.size()));
   if (!is_new) return entry->second;
   nodes_.push_back({op, a, b});
-  affine_.emplace_back();
-  switch (op) {
-    case ExpressionNode::Op::kConst:
-      degrees_.push_back(0);
-      affine_.back() = Affine{};
-      add_term(*affine_.back(), kConstantTerm, Fp::from_wire(a));
-      break;
-    case ExpressionNode::Op::kColumn:
-      degrees_.push_back(1);
-      affine_.back() = Affine{{static_cast<uint16_t>(a), Fp::one()}};
-      break;
-    case ExpressionNode::Op::kNext:
-      degrees_.push_back(1);
-      break;
-    case ExpressionNode::Op::kLate:
-      degrees_.push_back(0);
-      break;
-    case ExpressionNode::Op::kAdd:
-    case ExpressionNode::Op::kSub:
-      degrees_.push_back(std::max(degrees_[a], degrees_[b]));
-      if (affine_[a] && affine_[b]) {
-        affine_.back() = affine_[a];
-        const Fp sign = op == ExpressionNode::Op::kAdd ? Fp::one() : -Fp::one();
-        for (const auto& [column, coefficient] : *affine_[b])
-          add_term(*affine_.back(), column, coefficient * sign);
-      }
-      break;
-    case ExpressionNode::Op::kMul:
-      degrees_.push_back(degrees_[a] + degrees_[b]);
-      for (const auto& [x, constant] : {std::pair{a, b}, std::pair{b, a}})
-        if (affine_[x] && affine_[constant] && is_constant(*affine_[constant])) {
-          const Affine& factor = *affine_[constant];
-          affine_.back() = scaled(*affine_[x], factor.empty() ? Fp{} : factor.begin()->second);
-        }
-      break;
-  }
+  const bool leaf = !nodes_.back().is_inner();
+  if (leaf)
+    degrees_.push_back(op == ExpressionNode::Op::kColumn || op == ExpressionNode::Op::kNext ? 1 : 0);
+  else if (op == ExpressionNode::Op::kMul)
+    degrees_.push_back(degrees_[a] + degrees_[b]);
+  else
+    degrees_.push_back(std::max(degrees_[a], degrees_[b]));
   return entry->second;
 }
 
@@ -158,7 +101,7 @@ void Recorder::zero(const char* label, const Symbol& x) {
 
 void Recorder::boolean(const char* label, const Symbol& x) {
   zero(label, x * (x - 1));
-  if (const auto& terms = affine_[node_of(x)]) boolean_.push_back(to_form(*terms));
+  if (auto form = affine(node_of(x))) boolean_.push_back(std::move(*form));
 }
 
 Symbol Recorder::late_coordinate(unsigned challenge, unsigned power, unsigned coordinate) {
@@ -171,11 +114,52 @@ Symbol Recorder::late_coordinate(unsigned challenge, unsigned power, unsigned co
   return {this, add(ExpressionNode::Op::kLate, degree * challenge + coordinate, power)};
 }
 
+// From x to the columns: each node is met once, behind all that use it, with the factor that it has in x. (Forms of
+// all nodes from the columns up would be copied from node to node.)
+std::optional<AffineForm> Recorder::affine(uint32_t x) const {
+  using Op = ExpressionNode::Op;
+  std::map<uint32_t, Fp, std::greater<>> factors = {{x, Fp::one()}};  // by node; operands come before users
+  AffineForm form;
+  Fp constant;
+  std::map<uint16_t, Fp> columns;
+  while (!factors.empty()) {
+    const auto [id, factor] = *factors.begin();
+    factors.erase(factors.begin());
+    const ExpressionNode& node = nodes_[id];
+    switch (node.op) {
+      case Op::kConst:
+        constant += factor * Fp::from_wire(node.a);
+        break;
+      case Op::kColumn:
+        columns[static_cast<uint16_t>(node.a)] += factor;
+        break;
+      case Op::kAdd:
+      case Op::kSub:
+        factors[node.a] += factor;
+        factors[node.b] += node.op == Op::kAdd ? factor : -factor;
+        break;
+      case Op::kMul: {
+        const bool first = nodes_[node.a].op == Op::kConst;
+        const ExpressionNode& by = nodes_[first ? node.a : node.b];
+        if (by.op != Op::kConst) return std::nullopt;
+        factors[first ? node.b : node.a] += factor * Fp::from_wire(by.a);
+        break;
+      }
+      case Op::kNext:
+      case Op::kLate:
+        return std::nullopt;
+    }
+  }
+  form.constant = constant.wire;
+  for (const auto& [column, coefficient] : columns)
+    if (coefficient != Fp{}) form.terms.push_back({column, coefficient.wire});
+  return form;
+}
+
 std::optional<AffineForm> Recorder::affine(const Symbol& x, const std::string& where) {
-  const auto& terms = affine_[node_of(x)];
-  if (terms) return to_form(*terms);
-  error(where + " is not affine in the current row");
-  return std::nullopt;
+  auto form = affine(node_of(x));
+  if (!form) error(where + " is not affine in the current row");
+  return form;
 }
 
 void Recorder::interact(InteractionKind kind, uint16_t bus, const char* bus_name,

@@ -4,10 +4,9 @@
 // not affine in the current row, multiplicities without a bound.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
-#include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include "stark/air/chip.h"
@@ -88,7 +87,9 @@ class Recorder : public AirBuilderBase<Recorder, Symbol> {
 
   uint32_t add(ExpressionNode::Op op, uint32_t a, uint32_t b);
   uint32_t node_of(const Symbol& x);
-  /// The form of x, or nullopt (with an error) if x is not affine in the current row.
+  /// The form of a node, if it is affine in the current row.
+  [[nodiscard]] std::optional<AffineForm> affine(uint32_t x) const;
+  /// The same of x, with an error if it is not.
   std::optional<AffineForm> affine(const Symbol& x, const std::string& where);
   uint32_t bound_multiplicity(const AffineForm& form, const std::string& where);
   void emit_expressions(ChipKey& key) const;
@@ -99,9 +100,13 @@ class Recorder : public AirBuilderBase<Recorder, Symbol> {
   size_t late_width_;
   std::vector<ExpressionNode> nodes_;
   std::vector<unsigned> degrees_;
-  std::map<std::tuple<ExpressionNode::Op, uint32_t, uint32_t>, uint32_t> index_;  // hash-consing
-  // Per node: column -> coefficient (the constant under a key of its own), if it is affine.
-  std::vector<std::optional<std::map<uint16_t, Fp>>> affine_;
+  struct HashOfNode {
+    size_t operator()(const ExpressionNode& node) const {
+      const uint64_t both = uint64_t{node.a} << 32 | node.b;
+      return static_cast<size_t>((both ^ uint64_t(node.op) << 29) * 0x9e3779b97f4a7c15 >> 20);
+    }
+  };
+  std::unordered_map<ExpressionNode, uint32_t, HashOfNode> index_;  // hash-consing
   std::vector<uint32_t> asserts_;
   std::vector<std::string> labels_;
   std::vector<AffineForm> boolean_;

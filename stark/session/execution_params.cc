@@ -12,6 +12,33 @@
 namespace zkvm::stark::machine {
 namespace {
 
+/// The shapes without what their sizes and soundness do not depend on, because dozens of parameters are tried: of a
+/// chip's key its expressions and forms.
+std::vector<SegmentShape> outlines(std::span<const SegmentShape> shapes) {
+  std::vector<SegmentShape> out;
+  for (const SegmentShape& segment : shapes) {
+    SegmentShape& outline = out.emplace_back(
+        SegmentShape{{}, segment.tables, segment.publics, segment.cells, segment.count});
+    outline.key.tuple_width = segment.key.tuple_width;
+    outline.key.slots = segment.key.slots;
+    for (const ChipKey& chip : segment.key.chips) {
+      ChipKey& of = outline.key.chips.emplace_back();
+      of.name = chip.name;
+      of.log_height = chip.log_height;
+      of.slots = chip.slots;
+      of.main_width = chip.main_width;
+      of.late_width = chip.late_width;
+      of.late_degree = chip.late_degree;
+      of.next = chip.next;
+      of.asserts = chip.asserts;
+      for (const Interaction& interaction : chip.interactions)
+        of.interactions.push_back(
+            {interaction.bus, interaction.kind, interaction.max_multiplicity, {}, {}});
+    }
+  }
+  return out;
+}
+
 /// The greatest rate of the shapes with these very parameters.
 Result<double> greatest_rate(std::span<const SegmentShape> shapes, const Params& params) {
   double rate = 0;
@@ -142,8 +169,9 @@ Result<ExecutionParams> choose_params_at_rate(std::span<const SegmentShape> shap
                                               const Params& wish, double security_bits,
                                               const Weights& weights, Regime widest) {
   ZK_CHECK(wish.log_blowup > 0);
+  const std::vector<SegmentShape> outlined = outlines(shapes);
   const auto in = [&](Regime regime) {
-    return choose_in(regime, shapes, wish, security_bits, weights);
+    return choose_in(regime, outlined, wish, security_bits, weights);
   };
   if (std::min(widest, widest_regime(segments_of(shapes))) == Regime::kUnique)
     return in(Regime::kUnique);

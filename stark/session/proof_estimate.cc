@@ -30,6 +30,7 @@
 #include "stark/chips/rv32im/sub_word.h"
 #include "stark/chips/rv32im/system.h"
 #include "stark/chips/rv32im/transfer.h"
+#include "stark/machine/chip_list.h"
 #include "stark/machine/circuit.h"
 #include "stark/session/execution_params.h"
 #include "stark/session/image/program_image.h"
@@ -251,22 +252,9 @@ std::vector<BankUse> uses_of(const Image& image, const LayerImage& layers, const
   return uses;
 }
 
-/// Committed columns of the chips of a segment that hashes and calls layers, by name.
-const std::map<std::string, uint32_t>& unit_columns() {
-  static const std::map<std::string, uint32_t> columns = [] {
-    Image image;
-    image.layer_heights.emplace_back().fill(kMinLogLayers);
-    image.layers.emplace_back();
-    const std::vector<BankUse> uses = {{.bank = kMachineBank},
-                                       {.bank = kSha256Bank, .constant = true},
-                                       {.bank = kBlake3Bank, .constant = true},
-                                       {.bank = kLayersBank, .constant = true}};
-    const auto circuit = machine_circuit(image, uses);
-    ZK_CHECK(circuit.has_value());
-    std::map<std::string, uint32_t> of;
-    for (const ChipKey& chip : circuit->key().chips) of[chip.name] = committed_columns(chip);
-    return of;
-  }();
+/// Committed columns of the machine's chips, by name.
+const std::map<std::string, uint32_t>& chip_columns() {
+  static const std::map<std::string, uint32_t> columns = committed_columns(MachineChips{});
   return columns;
 }
 
@@ -283,7 +271,7 @@ uint64_t hashed_words(const vm::RunResult& run, uint64_t cycles) {
 uint64_t call_cells(const vm::Layer& layer) {
   uint64_t cells = 0;
   for (const auto& [chip, rows] : layer_rows(layer, kCheaperForms))
-    cells += rows * unit_columns().at(chip);
+    cells += rows * chip_columns().at(chip);
   return cells;
 }
 
@@ -437,7 +425,7 @@ uint64_t layer_cells(const vm::Layer& layer) {
   const bool weights64 = pays_weights64({&layer, 1});
   const LayerTable table = weights64 ? LayerTable::kWeights64 : LayerTable::kWeights;
   return call_cells(layer) +
-         weight_rows(layer, weights64 ? 64 : 16) * unit_columns().at(layer_chip(table));
+         weight_rows(layer, weights64 ? 64 : 16) * chip_columns().at(layer_chip(table));
 }
 
 uint64_t program_bytes(const vm::Program& program) {
@@ -452,7 +440,7 @@ vm::CallCosts call_costs(const LayerImage& layers) {
   constexpr uint64_t kFixed = 2;
   vm::CallCosts out;
   out.tick = kCellsPerTick;
-  const auto columns = [](const char* chip) { return uint64_t{unit_columns().at(chip)}; };
+  const auto columns = [](const char* chip) { return uint64_t{chip_columns().at(chip)}; };
   out.hash_call = {columns(Blake3Call::kName), columns(Sha256Call::kName)};
   out.hash_block = {columns(Blake3Block::kName) + kBlake3Rounds * columns(Blake3Round::kName),
                     columns(Sha256Block::kName) + kSha256Eighths * columns(Sha256Rounds::kName)};
@@ -465,7 +453,7 @@ vm::CallCosts call_costs(const LayerImage& layers) {
     uint64_t cells = kFixed * layers.cells(group);
     for (size_t t = 0; t < kLayerTables; ++t)
       if (const uint8_t log_height = heights[group][t]; log_height != 0)
-        cells += uint64_t{unit_columns().at(layer_chip(static_cast<LayerTable>(t)))} << log_height;
+        cells += uint64_t{chip_columns().at(layer_chip(static_cast<LayerTable>(t)))} << log_height;
     out.once.push_back(cells);
   }
   return out;

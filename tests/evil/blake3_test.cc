@@ -3,8 +3,6 @@
 // ZKVM_CELL_ROWS=12.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -12,9 +10,7 @@
 #include "stark/chips/hash/blake3_block.h"
 #include "stark/chips/hash/blake3_call.h"
 #include "stark/chips/hash/blake3_round.h"
-#include "stark/session/rows/hash_rows.h"
-#include "tests/evil/workbench.h"
-#include "tests/vm/hash_program.h"
+#include "tests/evil/hash_bench.h"
 
 namespace zkvm::stark::machine::evil {
 namespace {
@@ -23,15 +19,8 @@ using namespace chips;
 using vm::test::kHashedConstants;
 using vm::test::kRamBase;
 
-std::vector<uint8_t> random_bytes(size_t size) {
-  std::mt19937 random(1);
-  std::vector<uint8_t> out(size);
-  for (uint8_t& byte : out) byte = static_cast<uint8_t>(random());
-  return out;
-}
-
 /// Two calls that differ in their counter alone, one whose chaining value lies on its first block, one of
-/// constants; nothing reads what they write. `blocks`: more, in calls of 1,024.
+/// constants. `blocks`: more, in calls of 1,024.
 Guest guest(uint32_t blocks = 0) {
   std::vector<vm::HashCall> calls = {
       {kRamBase, kRamBase + 256, 3, 0x123456789abcdef0, 0x37010203},
@@ -40,68 +29,7 @@ Guest guest(uint32_t blocks = 0) {
       {kRamBase + 64, kHashedConstants, 1, 5, 0x400b0a01}};
   for (; blocks > 0; blocks -= std::min(blocks, 1024u))
     calls.push_back({kRamBase, kRamBase, std::min(blocks, 1024u), 1, 0x400b0a01});
-  vm::test::Assembler text;
-  for (const vm::HashCall& call : calls) call_hash(text, call);
-  vm::test::ElfFile file = vm::test::ElfFile::of(text.exit(0).words());
-  file.segments.push_back({kRamBase, PF_R | PF_W, random_bytes(1 << 16), 1 << 16});
-  file.segments.push_back({kHashedConstants, PF_R, random_bytes(64), 64});
-  return Guest::of(file.bytes());
-}
-
-std::vector<Fp> wrong_values(Fp x, std::mt19937_64& random, size_t count) {
-  std::vector<Fp> out = {x + Fp::one(),
-                         Fp::from(random()),
-                         x - Fp::one(),
-                         x + Fp::from(1u << 16),
-                         x == Fp::zero() ? Fp::from(2) : Fp::zero(),
-                         x == Fp::one() ? Fp::from(3) : Fp::one()};
-  out.resize(count);
-  return out;
-}
-
-int asked_rows(int rows) {
-  const char* asked = std::getenv("ZKVM_CELL_ROWS");
-  return asked != nullptr ? std::atoi(asked) : rows;
-}
-
-void change_live_rows(Workbench bench, const std::vector<const char*>& chips, int rows,
-                      size_t values) {
-  Forgery& forgery = *bench.forgery;
-  std::mt19937_64 random(1);
-  for (const char* chip : chips) {
-    const size_t t = forgery.table(chip);
-    for (int n = 0; n < asked_rows(rows); ++n) {
-      const Place at{t, static_cast<uint64_t>(n)};
-      if (forgery.is_silent(at)) break;
-      for (uint32_t col = 0; col < forgery.chip(t).key.columns(); ++col)
-        for (const Fp wrong : wrong_values(forgery.get(at, col), random, values)) {
-          if (wrong == forgery.get(at, col)) continue;
-          forgery.set(at, col, wrong);
-          forgery.repair_banks();
-          EXPECT_NE(forgery.caught(), "") << chip << " row " << at.row << ": "
-                                          << forgery.chip(t).columns[col] << " = " << wrong.value();
-          forgery.reset();
-        }
-    }
-  }
-}
-
-void change_padding(Workbench bench, const std::vector<const char*>& chips, size_t values) {
-  Forgery& forgery = *bench.forgery;
-  std::mt19937_64 random(2);
-  for (const char* chip : chips) {
-    const size_t t = forgery.table(chip);
-    const Place at{t, forgery.witness().tables[t].height() - 1};
-    ASSERT_TRUE(forgery.is_silent(at)) << chip;
-    for (uint32_t col = 0; col < forgery.chip(t).key.columns(); ++col)
-      for (const Fp wrong : wrong_values(forgery.get(at, col), random, values)) {
-        if (wrong == forgery.get(at, col)) continue;
-        forgery.set(at, col, wrong);
-        if (forgery.caught().empty())
-          EXPECT_TRUE(forgery.is_silent(at)) << chip << ": " << forgery.chip(t).columns[col];
-        forgery.reset();
-      }
-  }
+  return guest_of(calls);
 }
 
 const std::vector<const char*> kNarrow = {Blake3Call::kName, Blake3Block::kName,
@@ -111,27 +39,17 @@ constexpr uint32_t kWholeTable = 3072;  // blocks that are in the whole form
 
 TEST(EvilBlake3, EveryCellOfLiveRowsIsBound) { change_live_rows({guest(), {}}, kNarrow, 4, 6); }
 TEST(EvilBlake3, EveryCellOfLiveWholeRowsIsBound) {
-  change_live_rows({guest(kWholeTable), {}}, kWhole, 1, asked_rows(1) > 1 ? 6 : 2);
+  change_live_rows({guest(kWholeTable), {}}, kWhole, 1, long_tests() ? 6 : 2);
 }
 TEST(EvilBlake3, EveryCellOfPaddingIsSilent) {
   change_padding({guest(), {}}, kNarrow, 6);
-  change_padding({guest(kWholeTable), {}}, kWhole, asked_rows(1) > 1 ? 6 : 2);
+  change_padding({guest(kWholeTable), {}}, kWhole, long_tests() ? 6 : 2);
 }
 
-/// The rows of a guest's calls, to be replaced by those of other blocks.
-class Blake3Bench {
+class Blake3Bench : public HashBench {
  public:
-  explicit Blake3Bench(uint32_t more = 0) : bench_(guest(more), {}) {
-    auto tracer = vm::Tracer::of(bench_.guest.program, {});
-    ZK_CHECK(tracer && *tracer->next(segment_));
-    hashed_ = hashed_blocks(bench_.guest.program, segment_, vm::Hash::kBlake3);
-    whole_ = whole_blocks(hashed_.blocks.size()) > 0;
-  }
-
-  [[nodiscard]] HashedBlock block(size_t i) const { return hashed_.blocks[i]; }
-  [[nodiscard]] const HashedCall& call(size_t i) const { return hashed_.calls[i]; }
-  [[nodiscard]] Forgery& forgery() { return *bench_.forgery; }
-  std::string prove_and_verify() { return bench_.prove_and_verify(); }
+  explicit Blake3Bench(uint32_t more = 0)
+      : HashBench(guest(more), vm::Hash::kBlake3), whole_(whole_blocks(blocks()) > 0) {}
 
   /// Row i of its chip is this block now; and so are the rows of its rounds.
   void put(size_t i, const HashedBlock& block) {
@@ -141,27 +59,9 @@ class Blake3Bench {
     for (uint32_t r = 0; r < kBlake3Rounds; ++r)
       put_row<Blake3Round>(7 * i + r, [&](auto& row) { Blake3Round::fill(row, block, r); });
   }
-  template <class Chip, class Fill>
-  void put_row(size_t i, const Fill& fill) {
-    const size_t t = forgery().table(Chip::kName);
-    typename Chip::template Cols<Fp> row{};
-    fill(row);
-    const Fp* cells = reinterpret_cast<const Fp*>(&row);
-    for (uint32_t col = 0; col < kWidth<Chip>; ++col)
-      if (forgery().get({t, i}, col) != cells[col]) forgery().set({t, i}, col, cells[col]);
-  }
-  /// Exactly this is wrong then.
-  void expect(const std::set<std::string>& wrong) {
-    forgery().repair_banks();
-    EXPECT_EQ(forgery().complaints(), wrong);
-    forgery().reset();
-  }
 
  private:
-  Workbench bench_;
-  vm::Segment segment_;
-  HashedBlocks hashed_;
-  bool whole_ = false;
+  bool whole_;
 };
 
 TEST(EvilBlake3, HonestRowsPass) {
@@ -361,15 +261,13 @@ TEST(EvilBlake3, TopBitsAreRightAtTheEndOfARow) {
 /// The call's row: other registers, numbers of blocks, modes.
 TEST(EvilBlake3, CallsAreWhatTheGuestAskedFor) {
   Blake3Bench bench;
-  Forgery& forgery = bench.forgery();
-  const Place at{forgery.table(Blake3Call::kName), 0};
   const auto expect_caught = [&](std::initializer_list<std::pair<const char*, Fp>> cells,
                                  const char* by) {
-    for (const auto& [column, value] : cells) forgery.set(at, column, value);
-    EXPECT_TRUE(forgery.complaints().contains(by)) << by;
-    forgery.reset();
+    expect_call_caught<Blake3Call>(bench, cells, by);
   };
-  const auto now = [&](const char* column) { return forgery.get(at, column); };
+  const auto now = [&](const char* column) {
+    return bench.forgery().get({bench.forgery().table(Blake3Call::kName), 0}, column);
+  };
   // Modes taken apart otherwise; a count with a high limb; one block less.
   expect_caught({{"first", now("first") + fp(256)}, {"middle", now("middle") - Fp::one()}},
                 "bus bytes");
@@ -381,74 +279,10 @@ TEST(EvilBlake3, CallsAreWhatTheGuestAskedFor) {
   expect_caught({{"clk", now("clk") + Fp::one()}}, "bus state");
 }
 
-/// Whether the extents of both operands have answers, for whatever the rest of one is said to be.
-bool extents_pass(uint32_t cv, uint32_t blocks, uint32_t count) {
-  vm::HashRow record{};
-  record.clk = 9;
-  record.a0.value = cv;
-  record.a1.value = blocks;
-  record.a2.value = count;
-  const vm::Access words[8] = {};
-  Blake3Call::Cols<Fp> row;
-  Blake3Call::fill(row, {}, record, words, {});
-  for (const size_t operand : {0, 1}) {
-    Fp& rest = operand == 0 ? row.call.cv_rest : row.call.blocks_rest;
-    const Fp filled = rest;
-    bool some = false;
-    for (const Fp guess :
-         {filled, Fp::zero(), Fp::from((1u << 14) - 1), filled + Fp::one(), filled - Fp::one()}) {
-      rest = guess;
-      RowValue values[kWidth<Blake3Call>];
-      for (size_t i = 0; i < kWidth<Blake3Call>; ++i) values[i] = reinterpret_cast<Fp*>(&row)[i];
-      RowChecker air;
-      check_row<Blake3Call>(air, values, values);
-      bool answered = true;
-      size_t index = 0;
-      for (const auto& entry : air.entries) {
-        if (entry.bus != kRange14.id && entry.bus != kRange16.id) continue;
-        // Four registers' ages, three look-ups of each extent, eight ages of words, three registers' more.
-        const size_t n = index++;
-        if (n < 4 + 3 * operand || n >= 7 + 3 * operand) continue;
-        answered = answered && test::has_answer(entry.bus, {entry.tuple[0].value()});
-      }
-      EXPECT_EQ(index, 4u + 6 + 8 + 3);
-      some = some || answered;
-    }
-    rest = filled;
-    if (!some) return false;
-  }
-  return true;
-}
+TEST(EvilBlake3, OperandsEndInMemory) { check_extents<Blake3Call>(); }
 
-TEST(EvilBlake3, OperandsEndInMemory) {
-  const uint32_t cv = kAddressEnd - 32, blocks = kAddressEnd - 64 * 1024;
-  EXPECT_TRUE(extents_pass(cv, blocks, 1024));
-  EXPECT_TRUE(extents_pass(0x1000, 0x1000, 1));
-  for (const uint32_t wrong : {kAddressEnd, kAddressEnd + 4, 0x3f400000u, 0x3f800000u, 0x7f000001u,
-                               0x80000000u, 0xfffffffcu, 0xbe000000u}) {
-    EXPECT_FALSE(extents_pass(wrong, blocks, 1024)) << wrong;
-    EXPECT_FALSE(extents_pass(cv, wrong, 1024)) << wrong;
-  }
-  EXPECT_FALSE(extents_pass(cv + 1, blocks, 1024));
-  EXPECT_FALSE(extents_pass(cv, blocks + 1, 1024));
-  EXPECT_FALSE(extents_pass(cv, blocks, 1025));
-}
-
-// A segment that hashes, but whose list of banks does not say so, has another key.
 TEST(EvilBlake3, TheListOfBanksSaysWhetherASegmentHashes) {
-  Guest of = guest();
-  SessionOptions options;
-  options.params = quick_params();
-  Proven proven = prove_execution(of, {}, options);
-  ASSERT_EQ(proven.segments.size(), 1u);
-  std::vector<BankUse>& uses = proven.segments[0].uses;
-  ASSERT_EQ(uses.back(), (BankUse{kBlake3Bank, true}));
-  const auto verdict = [&] { return verify_execution(of.image->image(), proven); };
-  EXPECT_EQ(verdict(), "");
-  uses.pop_back();
-  EXPECT_NE(verdict(), "");
-  uses.push_back({kBlake3Bank, false});
-  EXPECT_NE(verdict(), "");
+  check_list_of_banks(guest(), kBlake3Bank);
 }
 
 // The checker and the verifier say of a whole proof what the forgery's own count says.

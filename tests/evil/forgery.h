@@ -398,8 +398,8 @@ class Forgery {
       }
       case kXor8.id: {
         const uint32_t a = tuple[0], b = tuple[1];
-        if (!has(XorTable::kName) || a >= 256 || b >= 256 || tuple[2] + 16 * tuple[3] != (a ^ b) ||
-            tuple[2] >= 16)
+        if (!has(XorTable::kName) || a >= 256 || b >= 256 || tuple[2] >= 16 || tuple[3] >= 16 ||
+            tuple[2] + 16 * tuple[3] != (a ^ b))
           return std::nullopt;
         const size_t t = table(XorTable::kName);
         return Answer{{t, ByteTable::row_of(256 * a + b)},

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "stark/chips/hash/blake3_call.h"
+#include "stark/chips/hash/sha256_call.h"
 #include "tests/evil/forgery.h"
 #include "tests/stark/session/proving.h"
 

@@ -853,8 +853,7 @@ namespace {
 /// Cells that these calls commit to in one chip's two forms.
 template <ChipDefinition Narrow, ChipDefinition Wide>
 uint64_t cells_of(std::span<const vm::Layer* const> calls, const WideForms& forms) {
-  static const uint32_t kColumns[] = {committed_columns(record_chip<Narrow>().key),
-                                      committed_columns(record_chip<Wide>().key)};
+  static const uint32_t kColumns[] = {committed_columns<Narrow>(), committed_columns<Wide>()};
   std::vector<uint64_t> jobs[2];
   for (const vm::Layer* layer : calls)
     for (const auto& [chip, rows] : layer_rows(*layer, forms)) {

@@ -132,8 +132,7 @@ uint8_t least_long(const ProofTarget& target) {
 }  // namespace
 
 uint32_t committed_columns(const ChipKey& chip) {
-  return chip.main_width + chip.late_width +
-         static_cast<uint32_t>(5 * chip.interactions.size() + 1) / 2;
+  return committed_columns(size_t{chip.main_width} + chip.late_width, chip.interactions.size());
 }
 
 uint8_t short_height(unsigned log_tallest, const ProofTarget& target) {

@@ -10,9 +10,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "stark/air/chip.h"
 #include "stark/machine/image.h"
 #include "stark/protocol/key.h"
 #include "stark/protocol/shape.h"
@@ -43,7 +46,22 @@ using HeightSet = uint32_t;
 
 /// Committed columns of a table of this chip: its main columns and half a pair column, five
 /// elements, for each interaction.
+[[nodiscard]] constexpr uint32_t committed_columns(size_t columns, size_t interactions) {
+  return static_cast<uint32_t>(columns + (5 * interactions + 1) / 2);
+}
 [[nodiscard]] uint32_t committed_columns(const ChipKey& chip);
+/// The same, without its key.
+template <ChipDefinition Chip>
+[[nodiscard]] uint32_t committed_columns() {
+  static const uint32_t kColumns =
+      committed_columns(kWidth<Chip> - kSlotWidth<Chip>, count_interactions<Chip>());
+  return kColumns;
+}
+/// Of all chips of a list, by name.
+template <ChipDefinition... Chips>
+[[nodiscard]] std::map<std::string, uint32_t> committed_columns(ChipList<Chips...>) {
+  return {{Chips::kName, committed_columns<Chips>()}...};
+}
 
 /// Committed columns of each height in use: blind column, its half pair, running sum, quotient.
 inline constexpr uint32_t kHeightColumns = 19;
