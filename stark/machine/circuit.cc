@@ -225,8 +225,8 @@ Result<Circuit> machine_circuit(const Image& image, std::span<const BankUse> use
   const auto lists = [&](uint16_t bank) {
     return std::ranges::find(uses, bank, &BankUse::bank) != uses.end();
   };
-  if (lists(kSha256Bank)) add_sha256(options);
   if (lists(kBlake3Bank)) add_blake3(options, banks.image_width());
+  if (lists(kSha256Bank)) add_sha256(options);
   if (is_layers_bank(uses.back().bank)) add_unit(options);
   for (const BankUse& use : uses)
     if (const size_t group = layer_group(use.bank); is_layers_bank(use.bank))

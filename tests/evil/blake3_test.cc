@@ -239,6 +239,55 @@ TEST(EvilBlake3, QuarterRoundsAreRight) {
   EXPECT_TRUE(wrong(Fault::kRotateBy7).contains("bus xor8"));
 }
 
+/// What columns stand for: each of these changes is made up for elsewhere by who cheats, but for the assert.
+TEST(EvilBlake3, WhatIsAssertedIsAsserted) {
+  Blake3Bench bench;
+  const auto asserted = [&](const char* chip, const char* column, Fp value, const char* by) {
+    Forgery& forgery = bench.forgery();
+    forgery.set({forgery.table(chip), 0}, column, value);
+    EXPECT_TRUE(forgery.complaints().contains(fmt::format("{}: {}", chip, by))) << chip << column;
+    forgery.reset();
+  };
+  for (const char* column : {"is_last", "read_only", "real"})
+    asserted(Blake3Block::kName, column, fp(2), "flag");
+  asserted(Blake3Block::kName, "flags", fp(200), "flags");
+  asserted(Blake3Block::kName, "length", fp(65), "length");
+  asserted(Blake3Round::kName, "real", fp(2), "real");
+  asserted(Blake3Call::kName, "real", fp(2), "real");
+  for (const char* column : {"first", "middle", "last_flags", "last_length"})
+    asserted(Blake3Call::kName, column, fp(200), "flags");
+  // a1, a2, c1, c2 in both limbs, and top bits, of every quarter round.
+  for (const bool diagonal : {false, true})
+    for (int i = 0; i < 4; ++i) {
+      const auto complaint = [&](auto change) {
+        bench.put_row<Blake3Round>(0, [&](auto& row) {
+          Blake3Round::fill(row, bench.block(0), 0);
+          if (diagonal)
+            change(row.cells.diagonals[i]);
+          else
+            change(row.cells.columns[i]);
+        });
+        const auto found = bench.forgery().complaints();
+        bench.forgery().reset();
+        return found;
+      };
+      for (const int byte : {0, 3}) {
+        EXPECT_TRUE(complaint([&](auto& mix) { mix.a1.byte[byte] += fp(7); })
+                        .contains("blake3 round: a = a + b + m"));
+        EXPECT_TRUE(complaint([&](auto& mix) { mix.a2.byte[byte] += fp(7); })
+                        .contains("blake3 round: a = a + b + m"));
+        EXPECT_TRUE(complaint([&](auto& mix) { mix.c1.byte[byte] += fp(7); })
+                        .contains("blake3 round: c = c + d"));
+        EXPECT_TRUE(complaint([&](auto& mix) { mix.c2.byte[byte] += fp(7); })
+                        .contains("blake3 round: c = c + d"));
+      }
+      EXPECT_TRUE(complaint([&](auto& mix) {
+                    auto* bits = reinterpret_cast<Fp*>(&mix.top);
+                    bits[0] = fp(2);
+                  }).contains("blake3 round: top bit"));
+    }
+}
+
 /// A top bit that is not, at the end of a row, with the limb that it makes: no two bytes make that.
 TEST(EvilBlake3, TopBitsAreRightAtTheEndOfARow) {
   Blake3Bench bench;

@@ -195,19 +195,59 @@ std::set<std::string> with_row(Sha256Bench& bench, uint32_t eighth,
 /// Sums whose carries are what makes them fit: a small integer is all that they may be.
 TEST(EvilSha256, CarriesAreSmall) {
   Sha256Bench bench;
-  // A bit of the word changes, and the carry makes up for it modulo p.
-  const auto flip_with_carry = [&](auto word, auto carries) {
+  using Round = Sha256Rounds::Round<Fp>;
+  using Carries = Sha256Rounds::Carries<Fp>;
+  // A bit of the word changes, and a part of the limb's carry makes up for it modulo p.
+  const auto flip_with_carry = [&](auto word, auto carries, int half, bool more, uint32_t weight) {
     return with_row(bench, 3, [&](auto& row) {
-      Fp& bit = (row.rounds[5].*word).bit[3];
+      Fp& bit = (row.rounds[5].*word).bit[16 * half + 3];
       const Fp before = bit;
       bit = Fp::one() - bit;
-      (row.rounds[5].*carries).units[0] += (before - bit) * fp(8) * Fp::from(kInverseLimb);
+      Carries& of = row.rounds[5].*carries;
+      (more ? of.more : of.units)[half] += (before - bit) * fp(8) * Fp::from(kInverseLimb) *
+                                           (more ? inverse(fp(weight)) : Fp::one());
     });
   };
-  using Round = Sha256Rounds::Round<Fp>;
-  EXPECT_TRUE(flip_with_carry(&Round::a, &Round::of_a).contains("sha256 rounds: carry"));
-  EXPECT_TRUE(flip_with_carry(&Round::e, &Round::of_e).contains("sha256 rounds: carry"));
-  EXPECT_TRUE(flip_with_carry(&Round::w, &Round::of_w).contains("sha256 rounds: carry"));
+  for (const int half : {0, 1})
+    for (const bool more : {false, true}) {
+      const auto caught = [&](auto word, auto carries, uint32_t weight) {
+        return flip_with_carry(word, carries, half, more, weight).contains("sha256 rounds: carry");
+      };
+      EXPECT_TRUE(caught(&Round::a, &Round::of_a, 2)) << half << more;
+      EXPECT_TRUE(caught(&Round::e, &Round::of_e, 3)) << half << more;
+      EXPECT_TRUE(caught(&Round::w, &Round::of_w, 2)) << half << more;
+    }
+}
+
+/// What columns stand for: each of these changes is made up for elsewhere by who cheats, but for the assert.
+TEST(EvilSha256, WhatIsAssertedIsAsserted) {
+  Sha256Bench bench;
+  for (const int limb : {0, 1}) {
+    const auto other = [&](Limbs<Fp>& x) { (limb == 0 ? x.lo : x.hi) += Fp::one(); };
+    EXPECT_TRUE(with_row(bench, 0, [&](auto& row) { other(row.sigma0[4]); })
+                    .contains("sha256 rounds: sigma0"));
+    EXPECT_TRUE(with_row(bench, 0, [&](auto& row) { other(row.sigma1[1]); })
+                    .contains("sha256 rounds: sigma1"));
+    EXPECT_TRUE(
+        with_row(bench, 4, [&](auto& row) { other(row.lower[3]); }).contains("sha256 rounds: w"));
+    EXPECT_TRUE(
+        with_row(bench, 4, [&](auto& row) { other(row.h); }).contains("sha256 rounds: e"));
+    EXPECT_TRUE(
+        with_row(bench, 4, [&](auto& row) { other(row.d); }).contains("sha256 rounds: a"));
+  }
+  const auto block_with = [&](const char* column, Fp value) {
+    Forgery& forgery = bench.forgery();
+    forgery.set({forgery.table(Sha256Block::kName), 0}, column, value);
+    const auto found = forgery.complaints();
+    forgery.reset();
+    return found;
+  };
+  for (const char* column : {"is_last", "read_only", "real"})
+    EXPECT_TRUE(block_with(column, fp(2)).contains("sha256 block: flag")) << column;
+  for (const char* column : {"out[0]", "out[15]", "after[0]", "after[15]", "cv[0]", "cv[15]"})
+    EXPECT_TRUE(block_with(column, fp(1 << 20)).contains("sha256 block: out = cv + after"))
+        << column;
+  expect_call_caught<Sha256Call>(bench, {{"real", fp(2)}}, "sha256 call: real");
 }
 
 /// Neither bits, nor one eighth.

@@ -319,11 +319,11 @@ def segment_key(machine, image, segment):
         placed.append((chips[chip], f"bank {use.bank}", LOG_BANK, slots.of_bank(image, use), bank.base if bank else 0))
 
     listed = {use.bank for use in segment.uses}
-    if SHA256_BANK in listed:
-        placed += [(chips[name], name, chips[name].log_height, [], 0) for name in SHA256_CHIPS]
     if BLAKE3_BANK in listed:
         placed += [(chips[name], name, chips[name].log_height, [], 0) for name in BLAKE3_CHIPS]
         placed.append((chips[XOR_TABLE], XOR_TABLE, chips[XOR_TABLE].log_height, of_bytes, 0))
+    if SHA256_BANK in listed:
+        placed += [(chips[name], name, chips[name].log_height, [], 0) for name in SHA256_CHIPS]
     if slots.layers:
         placed += [(chips[name], name, chips[name].log_height, [], 0) for name in LAYER_CHIPS]
     for group, slot in slots.layers.items():

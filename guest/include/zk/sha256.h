@@ -1,5 +1,5 @@
-// SHA-256 (FIPS 180-4). The same code in a guest and on the host. By instructions BLAKE3 (zk/blake3.h) costs less than
-// half.
+// SHA-256 (FIPS 180-4). The same code in a guest and on the host. BLAKE3 (zk/blake3.h) costs half as much, by calls of
+// the machine and by instructions.
 #pragma once
 
 #include <stdint.h>

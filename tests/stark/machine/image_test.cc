@@ -317,7 +317,7 @@ TEST(Image, RefusesOtherVersionsByName) {
     const auto parsed = Image::parse(bytes);
     ASSERT_FALSE(parsed);
     EXPECT_EQ(parsed.error().code, ErrorCode::kFormat);
-    EXPECT_EQ(parsed.error().message, fmt::format("image: version: expected 7, found {}", version));
+    EXPECT_EQ(parsed.error().message, fmt::format("image: version: expected 8, found {}", version));
   }
 }
 
@@ -649,7 +649,7 @@ TEST(Image, VersionIsOfTheseChips) {
   std::string hex;
   for (const uint32_t word : blake3_hash(circuit->key().serialise()))
     hex += fmt::format("{:08x}", word);
-  EXPECT_EQ(hex, "1b041cd13a5f4862644fbab0b376ac9a590271b9ba8d5b2a48f4b2f53a49b132");
+  EXPECT_EQ(hex, "5f2f19e9896d8d2e9c6396f06035c364a2166940ddbd8e05afd3c7033eca947e");
 }
 
 }  // namespace
