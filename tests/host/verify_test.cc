@@ -66,7 +66,7 @@ TEST(Verify, AnImageOfAnotherVersionIsRefused) {
   const auto receipt = sample();
   Bytes bytes = receipt.bytes();
   const size_t at = 4 + 4 + 4 + 4;  // magic, version, length and magic of the image
-  ASSERT_EQ(bytes[at], 7);
+  ASSERT_EQ(bytes[at], 8);
   bytes[at] = 3;
   const auto result = verify(bytes, receipt.id());
   ASSERT_FALSE(result);

@@ -110,7 +110,7 @@ class Image:
 
 def parse_image(data):
     reader = Reader(data, "image")
-    reader.magic(b"ZKVI", 7)
+    reader.magic(b"ZKVI", 8)
 
     def ranged(what, value, low, high):
         require(low <= value <= high, "Format", f"image: {what}: expected {low}..{high}, found {value}")
