@@ -3,6 +3,8 @@
 //   verify/GUEST   bytes: of the receipt
 //   floor/GUEST    as many BLAKE3 compressions as the receipt has blocks, from the nearest cache:
 //                  no verifier can take less
+//   guest/GUEST    the verifier as a guest (tests/stark/guest), on the VM; cycles: its instructions, blocks: of
+//                  BLAKE3 that the machine compresses for it
 //
 // Median and best: --benchmark_repetitions=11 --benchmark_report_aggregates_only.
 #include <benchmark/benchmark.h>
@@ -14,8 +16,13 @@
 #include <map>
 #include <string>
 
+#include "host/receipt.h"
+#include "host/verify.h"
 #include "host/zkvm.h"
 #include "stark/hash/blake3_kernels.h"
+#include "stark/protocol/bytes.h"
+#include "vm/elf.h"
+#include "vm/run.h"
 
 namespace zkvm {
 namespace {
@@ -29,9 +36,11 @@ std::vector<uint8_t> read(const std::string& path) {
 struct Guest {
   const char* name;
   const char* elf;
-  size_t digit_bytes;  // of the first digit as input; 0: the number of rounds instead
+  size_t digit_bytes;  // of the first digits as input; 0: the number of rounds instead
 };
-constexpr Guest kGuests[] = {{"mlp", "mnist_mlp_plain", 784},
+constexpr Guest kGuests[] = {{"hello", "hello", 32},
+                             {"sha256", "preimage_sha256", 2048},
+                             {"mlp", "mnist_mlp_plain", 784},
                              {"lenet5", "mnist_lenet5_plain", 784},
                              {"integer", "bench_integer", 0}};
 
@@ -67,6 +76,38 @@ void bench_floor(benchmark::State& state, const Guest& guest) {
   }
 }
 
+/// What the verifier's guest reads of a receipt of one segment: key, statement and proof.
+std::vector<uint8_t> guest_input(const Proved& of) {
+  const auto receipt = parse_receipt(of.receipt);
+  ZK_CHECK(receipt && receipt->segments.size() == 1);
+  const auto image = parse_image(*receipt);
+  const auto task = segment_task(*image, *receipt, 0);
+  ZK_CHECK(task.has_value());
+  const std::vector<uint8_t> key = task->circuit.key().serialise(), statement = task->statement.serialise();
+  stark::ByteWriter input;
+  for (const std::span<const uint8_t> part : {std::span(key), std::span(statement), receipt->segments[0].proof}) {
+    input.put(static_cast<uint32_t>(part.size()));
+    input.put_bytes(part);
+    while (input.size() % 4 != 0) input.put(uint8_t{0});
+  }
+  return {input.view().begin(), input.view().end()};
+}
+
+void bench_guest(benchmark::State& state, const Guest& guest) {
+  const std::vector<uint8_t> input = guest_input(proved(guest));
+  const auto program = vm::load_elf(read(ZKVM_GUESTS "/test_verifier.elf"));
+  ZK_CHECK(program.has_value());
+  for (auto _ : state) {
+    const auto run = vm::run(*program, {.input = input, .console = {}});
+    if (!run || run->trap) {
+      state.SkipWithError("the guest refuses the proof");
+      continue;
+    }
+    state.counters["cycles"] = static_cast<double>(run->cycles);
+    state.counters["blocks"] = static_cast<double>(run->hashes[0].blocks);
+  }
+}
+
 }  // namespace
 }  // namespace zkvm
 
@@ -82,6 +123,7 @@ int main(int argc, char** argv) {
     };
     add("verify", zkvm::bench_verify);
     add("floor", zkvm::bench_floor);
+    add("guest", zkvm::bench_guest);
   }
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
