@@ -256,8 +256,7 @@ Result<TensorInfo> read_tensor(const Json& json, const std::string& path) {
 
 // What follows from the rest, where it is there.
 Result<void> check_places(const Json& json, const std::string& path,
-                          std::span<const TensorInfo> tensors) {
-  uint64_t at = 0;
+                          std::span<const TensorInfo> tensors, uint64_t at) {
   for (size_t i = 0; i < tensors.size(); ++i) {
     const std::pair<const char*, uint64_t> places[] = {{"at", at}, {"bytes", tensors[i].bytes()}};
     for (const auto& [key, expected] : places)
@@ -390,11 +389,10 @@ std::string tensor_text(const TensorInfo& tensor, uint64_t at) {
   return out + fmt::format(R"(, "at": {}, "bytes": {}}})", at, tensor.bytes());
 }
 
-std::string tensors_text(const char* key, std::span<const TensorInfo> tensors) {
+std::string tensors_text(const char* key, std::span<const TensorInfo> tensors, uint64_t at) {
   std::string out = fmt::format("  \"{}\": [", key);
-  uint64_t at = 0;
   for (const TensorInfo& tensor : tensors) {
-    out += (at == 0 ? "\n    " : ",\n    ") + tensor_text(tensor, at);
+    out += (&tensor == tensors.data() ? "\n    " : ",\n    ") + tensor_text(tensor, at);
     at += tensor.padded_bytes();
   }
   return out + (tensors.empty() ? "]" : "\n  ]");
@@ -443,6 +441,9 @@ std::optional<std::string> complaint_of(const ModelInfo& info) {
     return fmt::format("batch: expected 1 to {}, found {}", kMaxBatch, info.batch);
   if (auto complaint = complaint_of("inputs", info.inputs, info.batch)) return complaint;
   if (auto complaint = complaint_of("outputs", info.outputs, info.batch)) return complaint;
+  if (info.private_weights % 4 != 0 || info.private_weights > kMaxTensorBytes)
+    return fmt::format("private_weights.bytes: expected a multiple of 4, at most {}, found {}",
+                       kMaxTensorBytes, info.private_weights);
   if (!info.onnx) return {};
   if (info.onnx->producer.size() > kMaxNameBytes)
     return fmt::format("onnx.producer: expected at most {} bytes, found {}", kMaxNameBytes,
@@ -459,7 +460,7 @@ Result<ModelInfo> read_model_info(std::span<const uint8_t> bytes) {
   const Result<Json> json = parse(bytes);
   if (!json) return tl::unexpected(json.error());
   const auto object =
-      Object::of(*json, "", {"format", "name", "batch", "onnx", "inputs", "outputs"});
+      Object::of(*json, "", {"format", "name", "batch", "private_weights", "onnx", "inputs", "outputs"});
   if (!object) return tl::unexpected(object.error());
   if (const auto format = object->integer("format", kFormat, kFormat); !format)
     return tl::unexpected(format.error());
@@ -471,6 +472,13 @@ Result<ModelInfo> read_model_info(std::span<const uint8_t> bytes) {
     const auto batch = object->integer("batch", 1, kMaxBatch);
     if (!batch) return tl::unexpected(batch.error());
     info.batch = static_cast<uint32_t>(*batch);
+  }
+  if (const Json* weights = object->find("private_weights")) {
+    const auto of = Object::of(*weights, "private_weights", {"bytes"});
+    if (!of) return tl::unexpected(of.error());
+    const auto count = of->integer("bytes", 4, int64_t{kMaxTensorBytes});
+    if (!count) return tl::unexpected(count.error());
+    info.private_weights = static_cast<uint64_t>(*count);
   }
   if (const Json* onnx = object->find("onnx")) {
     auto from = read_onnx(*onnx);
@@ -484,9 +492,10 @@ Result<ModelInfo> read_model_info(std::span<const uint8_t> bytes) {
   if (!outputs) return tl::unexpected(outputs.error());
   info.outputs = std::move(*outputs);
   if (auto complaint = complaint_of(info)) return fail("{}", *complaint);
-  if (auto ok = check_places((*json)["inputs"], "inputs", info.inputs); !ok)
+  if (auto ok = check_places((*json)["inputs"], "inputs", info.inputs, info.input_begin()); !ok)
     return tl::unexpected(ok.error());
-  if (auto ok = check_places((*json)["outputs"], "outputs", info.outputs); !ok)
+  if (auto ok = check_places((*json)["outputs"], "outputs", info.outputs, info.journal_begin());
+      !ok)
     return tl::unexpected(ok.error());
   return info;
 }
@@ -494,14 +503,16 @@ Result<ModelInfo> read_model_info(std::span<const uint8_t> bytes) {
 std::string write_model_info(const ModelInfo& info) {
   std::string out = fmt::format("{{\n  \"format\": {},\n  \"name\": {},\n  \"batch\": {},\n",
                                 kFormat, quoted(info.name), info.batch);
+  if (info.private_weights != 0)
+    out += fmt::format("  \"private_weights\": {{\"bytes\": {}}},\n", info.private_weights);
   if (info.onnx) {
     out += fmt::format("  \"onnx\": {{\"producer\": {}", quoted(info.onnx->producer));
     if (info.onnx->opset != 0) out += fmt::format(", \"opset\": {}", info.onnx->opset);
     if (!info.onnx->blake3.empty()) out += fmt::format(", \"blake3\": \"{}\"", info.onnx->blake3);
     out += "},\n";
   }
-  return out + tensors_text("inputs", info.inputs) + ",\n" + tensors_text("outputs", info.outputs) +
-         "\n}\n";
+  return out + tensors_text("inputs", info.inputs, info.input_begin()) + ",\n" +
+         tensors_text("outputs", info.outputs, info.journal_begin()) + "\n}\n";
 }
 
 }  // namespace zkvm

@@ -21,8 +21,11 @@
 // (zk::nn::read_tensor), and two's complement in the journal. A run takes `batch` examples one after the other: all
 // inputs of the first, all of the second, and likewise the outputs.
 //
+// With "private_weights": {"bytes": N} the weights are no part of the program. Then the input begins with a salt of 32
+// bytes and N bytes of weights, and the journal with their commitment (zk/commitment.h, of a file): the model id.
+//
 // "at" and "bytes" say where a tensor of the first example stands, without its padding; they follow from the rest, may
-// be left out, and are checked where they are there. "batch" (1), "onnx", "model_type" ("type"), "scale", "zero_point",
+// be left out, and are checked where they are there. "batch" (1), "private_weights", "onnx", "model_type" ("type"), "scale", "zero_point",
 // "labels" and "index" may be left out too; no other key is known, and none may be there twice.
 #pragma once
 
@@ -74,18 +77,29 @@ struct OnnxInfo {
   bool operator==(const OnnxInfo&) const = default;
 };
 
+inline constexpr uint64_t kSaltBytes = 32, kModelIdBytes = 32;
+
 struct ModelInfo {
   std::string name;
   uint32_t batch = 1;  // examples of a run; not 0
   std::vector<TensorInfo> inputs,
       outputs;  // in the order of the input and of the journal; names differ
   std::optional<OnnxInfo> onnx = {};
+  // Bytes of weights that are private, a multiple of 4; 0: they are constants of the program, or there are none.
+  uint64_t private_weights = 0;
 
+  /// Where the first example begins, in the input and in the journal.
+  [[nodiscard]] uint64_t input_begin() const {
+    return private_weights == 0 ? 0 : kSaltBytes + private_weights;
+  }
+  [[nodiscard]] uint64_t journal_begin() const { return private_weights == 0 ? 0 : kModelIdBytes; }
   /// Of one example and of a run: bytes, padding included.
   [[nodiscard]] uint64_t input_bytes() const;
   [[nodiscard]] uint64_t output_bytes() const;
-  [[nodiscard]] uint64_t run_input_bytes() const { return batch * input_bytes(); }
-  [[nodiscard]] uint64_t run_output_bytes() const { return batch * output_bytes(); }
+  [[nodiscard]] uint64_t run_input_bytes() const { return input_begin() + batch * input_bytes(); }
+  [[nodiscard]] uint64_t run_output_bytes() const {
+    return journal_begin() + batch * output_bytes();
+  }
   bool operator==(const ModelInfo&) const = default;
 };
 
@@ -93,7 +107,7 @@ inline constexpr size_t kMaxNameBytes = 1024;  // of names and labels
 inline constexpr size_t kMaxTensors = 256;     // inputs, and as many outputs
 inline constexpr size_t kMaxAxes = 16;
 inline constexpr uint64_t kMaxTensorBytes =
-    uint64_t{1} << 30;  // of all inputs of a run, of all outputs likewise
+    uint64_t{1} << 30;  // of all inputs of a run, of all outputs likewise, and of private weights
 
 /// What is wrong with it (one line: where, expected, found), or nothing.
 [[nodiscard]] std::optional<std::string> complaint_of(const ModelInfo& info);

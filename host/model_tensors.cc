@@ -258,7 +258,14 @@ int quantised(float x, const TensorScale& scale, TensorType type) {
 }
 
 Result<std::vector<uint8_t>> encode_input(const ModelInfo& info,
-                                          std::span<const InputArray> arrays) {
+                                          std::span<const InputArray> arrays,
+                                          std::span<const uint8_t> weights) {
+  if (info.private_weights == 0 && !weights.empty())
+    return fail("weights: expected none, which are constants of the guest, found {} bytes",
+                weights.size());
+  if (weights.size() != info.input_begin())
+    return fail("weights: expected {} bytes, the salt's {} and the model's, found {}",
+                info.input_begin(), kSaltBytes, weights.size());
   const auto by_input = arrays_by_input(info, arrays);
   if (!by_input) return tl::unexpected(by_input.error());
   std::vector<std::vector<Source>> sources;
@@ -268,7 +275,7 @@ Result<std::vector<uint8_t>> encode_input(const ModelInfo& info,
     sources.push_back(std::move(*of_input));
   }
   std::vector<uint8_t> out(info.run_input_bytes());
-  uint8_t* to = out.data();
+  uint8_t* to = std::ranges::copy(weights, out.data()).out;
   for (uint32_t example = 0; example < info.batch; ++example)
     for (size_t i = 0; i < info.inputs.size(); ++i) {
       const auto [array, index] = sources[i][example];
@@ -282,10 +289,11 @@ Result<std::vector<uint8_t>> encode_input(const ModelInfo& info,
 Result<std::vector<OutputValues>> decode_outputs(const ModelInfo& info,
                                                  std::span<const uint8_t> journal) {
   if (journal.size() != info.run_output_bytes())
-    return fail("journal: expected {} bytes, the model's outputs, found {}",
-                info.run_output_bytes(), journal.size());
+    return fail("journal: expected {} bytes, {}, found {}", info.run_output_bytes(),
+                info.private_weights == 0 ? "the model's outputs" : "model id and outputs",
+                journal.size());
   std::vector<OutputValues> out;
-  uint64_t at = 0;
+  uint64_t at = info.journal_begin();
   for (const TensorInfo& tensor : info.outputs) {
     const uint64_t elements = info.batch * tensor.elements();
     OutputValues values{.tensor = &tensor, .integers = {}, .reals = {}};

@@ -26,9 +26,11 @@ struct InputArray {
 /// is one array with `batch` as its first axis, or there are `batch` of them; unnamed ones are taken by all inputs in
 /// turn, example by example. Leading axes of 1 may be missing or more. An element is a float32 or float64 (rounded to
 /// float32 first), which is quantised by the input's scale; or of the input's own type, which is taken as it is; an
-/// int32 may be any integer that fits. Errors: kUnfitTensors.
+/// int32 may be any integer that fits. `weights`: of a model with private ones, salt and weights as
+/// `zkvm import --private-weights` wrote them. Errors: kUnfitTensors.
 [[nodiscard]] Result<std::vector<uint8_t>> encode_input(const ModelInfo& info,
-                                                        std::span<const InputArray> arrays);
+                                                        std::span<const InputArray> arrays,
+                                                        std::span<const uint8_t> weights = {});
 
 /// An output as a run wrote it: elements of all examples, one behind the other.
 struct OutputValues {
@@ -40,6 +42,13 @@ struct OutputValues {
            // label (NaN is the least); with `index`, of each element its own, empty where
            // there is none of that number; none if there are none
 };
+
+/// The model id in a journal: the bytes that stand before the outputs, none of a model whose weights are public.
+/// REQUIRES: decode_outputs() has no error.
+[[nodiscard]] inline std::span<const uint8_t> model_id_in(const ModelInfo& info,
+                                                          std::span<const uint8_t> journal) {
+  return journal.first(info.journal_begin());
+}
 
 /// All outputs in a journal, in order; `info` has no complaint and outlives them. Memory: 8 times the journal's,
 /// and 2^28 bytes for the labels of each output. Errors: kUnfitTensors, if it has another length, other padding than

@@ -34,6 +34,7 @@ void add_encode(Command& sub, int& status);
 void add_id(Command& sub, int& status);
 void add_import(Command& sub, int& status);
 void add_inspect(Command& sub, int& status);
+void add_model_id(Command& sub, int& status);
 void add_new(Command& sub, int& status);
 void add_verify(Command& sub, int& status);
 

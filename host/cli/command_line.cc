@@ -35,6 +35,7 @@ constexpr std::pair<const char*, void (*)(Command&, int&)> kCommands[] = {
     {"id", add_id},         {"encode", add_encode},   {"profile", add_profile},
     {"disasm", add_disasm}, {"inspect", add_inspect}, {"new", add_new},
     {"import", add_import}, {"cache", add_cache},     {"commit", add_commit},
+    {"model-id", add_model_id},
 };
 
 // `zkvm --help` shows the first line of each command's description, `zkvm COMMAND --help` all of

@@ -13,22 +13,20 @@
 
 #include "host/cli/command.h"
 #include "host/cli/output.h"
+#include "host/cli/salt.h"
 #include "host/cli/table.h"
 #include "host/file.h"
 #include "host/npy.h"
 #include "host/number_text.h"
-#include "stark/pcs/commit/randomness.h"
 
 namespace zkvm::cli {
 namespace {
 
-constexpr std::string_view kRandom = "random";
 constexpr std::string_view kNpyMagic = "\x93NUMPY";
-constexpr uint32_t kPrivate = 0600;  // mode of what holds a salt
 
 struct Options {
   std::string path;
-  std::string salt{kRandom};
+  std::string salt = kRandomSalt;
   std::string salt_path;
   std::string input_path;
   bool raw = false;
@@ -96,45 +94,6 @@ Result<Data> read_data(const Options& options) {
   return data;
 }
 
-// Whether --salt names a file. Only the text decides, as for --journal-is.
-bool is_file_name(const std::string& salt) { return salt != kRandom && !is_hex(without_0x(salt)); }
-
-Result<zk::Salt> read_salt(const std::string& text) {
-  if (text == kRandom) return stark::Randomness::fresh_seed();
-  const std::string_view digits = without_0x(text);
-  const bool is_file = is_file_name(text);
-  std::vector<uint8_t> bytes;
-  if (is_file) {
-    Result<std::vector<uint8_t>> file = read_file(text, "salt", zk::Salt{}.size());
-    if (!file) return tl::unexpected(file.error());
-    bytes = std::move(*file);
-  } else if (digits.size() == 2 * zk::Salt{}.size()) {
-    bytes = parse_hex(digits);
-  }
-  zk::Salt salt;
-  if (bytes.size() == salt.size()) {
-    std::ranges::copy(bytes, salt.begin());
-    return salt;
-  }
-  // The digits may be a secret with one too few: they are not shown.
-  return tl::unexpected(Error{
-      ErrorCode::kUnfitSalt,
-      is_file
-          ? fmt::format("--salt {}: expected 32 bytes, found {}", input_name(text), bytes.size())
-          : fmt::format("--salt: expected 64 hex digits, a file of 32 bytes or {}, found {} digits",
-                        kRandom, digits.size())});
-}
-
-// That no salt is written over: without its salt a commitment is worth nothing.
-Result<void> check_salt_is_new(const std::string& path) {
-  std::error_code ignored;
-  if (path.empty() || !std::filesystem::is_regular_file(path, ignored)) return {};
-  return tl::unexpected(
-      Error{ErrorCode::kUnwritable, fmt::format("salt '{}': expected a name without a file, found "
-                                                "one, which may be the only copy of another salt",
-                                                path)});
-}
-
 // What zk::read_committed reads.
 std::vector<uint8_t> input_of(const zk::Salt& salt, const Data& data) {
   std::vector<uint8_t> input(salt.begin(), salt.end());
@@ -145,15 +104,15 @@ std::vector<uint8_t> input_of(const zk::Salt& salt, const Data& data) {
 
 Result<void> write_secrets(const Options& options, const zk::Salt& salt, const Data& data) {
   if (!options.salt_path.empty())
-    if (Result<void> ok = write_file(options.salt_path, "salt", salt, kPrivate); !ok) return ok;
+    if (Result<void> ok = write_file(options.salt_path, "salt", salt, kSecretMode); !ok) return ok;
   if (options.input_path.empty()) return {};
-  return write_file(options.input_path, "input", input_of(salt, data), kPrivate);
+  return write_file(options.input_path, "input", input_of(salt, data), kSecretMode);
 }
 
 void print(const Options& options, const zk::Digest& commitment, const zk::Salt& salt,
            const Data& data) {
   const bool shown =
-      options.salt_path.empty() && options.input_path.empty() && !is_file_name(options.salt);
+      options.salt_path.empty() && options.input_path.empty() && !is_salt_file(options.salt);
   if (options.json) {
     nlohmann::ordered_json object = {{"commitment", hex(commitment)},
                                      {"kind", data.type ? "tensor" : "file"},
@@ -226,10 +185,7 @@ void add_commit(Command& sub, int& status) {
   sub.add_option("FILE", options->path, "The data, any file; - is standard input")
       ->required()
       ->type_name("");
-  sub.add_option(
-         "--salt", options->salt,
-         "64 hex digits, with or without 0x, which others on this machine may see; the name\n"
-         "of a file of 32 bytes; or random")
+  sub.add_option("--salt", options->salt, kSaltHelp)
       ->show_default()
       ->type_name("HEX|FILE");
   sub.add_option("--salt-out", options->salt_path,

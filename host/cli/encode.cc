@@ -10,6 +10,7 @@
 #include "host/cli/command.h"
 #include "host/cli/model.h"
 #include "host/cli/output.h"
+#include "host/cli/salt.h"
 #include "host/cli/table.h"
 #include "host/file.h"
 #include "host/model_tensors.h"
@@ -23,6 +24,7 @@ struct Options {
   std::string elf_path;
   std::vector<std::string> arrays;
   std::string input_path;
+  std::string weights_path;
   bool json = false;
 };
 
@@ -80,9 +82,20 @@ int encode_command(const Options& options) {
   if (!model) return failed(model.error());
   const auto arrays = read_arrays(options, *model);
   if (!arrays) return failed(arrays.error());
-  const auto input = encode_input(*model, *arrays);
+  std::vector<uint8_t> weights;
+  if (!options.weights_path.empty()) {
+    auto file = read_file(options.weights_path, "weights", kSaltBytes + kMaxTensorBytes);
+    if (!file) return failed(file.error());
+    weights = std::move(*file);
+  } else if (model->private_weights != 0) {
+    return failed({ErrorCode::kUnfitTensors,
+                   "expected --weights FILE, since this guest's weights are private: the file that "
+                   "`zkvm import --private-weights` wrote"});
+  }
+  const auto input = encode_input(*model, *arrays, weights);
   if (!input) return failed(input.error());
-  if (Result<void> ok = write_file(options.input_path, "input", *input); !ok)
+  const uint32_t mode = weights.empty() ? 0666 : kSecretMode;
+  if (Result<void> ok = write_file(options.input_path, "input", *input, mode); !ok)
     return failed(ok.error());
   if (options.json) {
     print_json({{"input_bytes", input->size()}, {"batch", model->batch}});
@@ -113,6 +126,7 @@ void add_encode(Command& sub, int& status) {
       "Examples:\n"
       "  zkvm encode model.elf picture.npy -o input.bin\n"
       "  zkvm encode model.elf ids=a.npy mask=b.npy -o - | zkvm run model.elf --input -\n"
+      "  zkvm encode model.elf picture.npy --weights model.weights -o input.bin\n"
       "JSON: input_bytes, batch.");
   auto options = std::make_shared<Options>();
   sub.add_option("ELF", options->elf_path, "The guest; - is standard input")
@@ -124,6 +138,10 @@ void add_encode(Command& sub, int& status) {
   sub.add_option("-o,--output", options->input_path,
                  "The guest's input is written to this file; - is standard output")
       ->required()
+      ->type_name("FILE");
+  sub.add_option("--weights", options->weights_path,
+                 "Salt and private weights, of a guest that `zkvm import --private-weights` made: "
+                 "its NAME.weights. The input holds them then (mode 0600 if it is new)")
       ->type_name("FILE");
   sub.add_flag("--json", options->json, "One JSON object on stdout");
   sub.callback([options, &status] { status = encode_command(*options); });

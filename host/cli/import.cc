@@ -11,6 +11,7 @@
 #include "host/cli/command.h"
 #include "host/cli/output.h"
 #include "host/cli/project.h"
+#include "host/cli/salt.h"
 #include "host/cli/table.h"
 #include "host/file.h"
 #include "host/import/as_written.h"
@@ -41,7 +42,8 @@ struct Options {
   std::string model, folder, name, check, memory_limit;
   std::vector<std::string> output = {"all"}, dims;
   uint32_t batch = 1, distance = 0;
-  bool force = false, json = false, float_tail = false;
+  bool force = false, json = false, float_tail = false, private_weights = false;
+  std::string salt = kRandomSalt;
 };
 
 Error as_error(const onnx_file::Error& error) {
@@ -260,6 +262,62 @@ void add_json(nlohmann::ordered_json& json, const Comparison& comparison) {
     json["as_written"]["not_compared"] = printable(comparison.as_written->error().message);
 }
 
+importer::PlanOptions plan_options(const Options& options) {
+  importer::PlanOptions plan;
+  if (const auto memory = parse_size(options.memory_limit))
+    plan.most_rows = stark::machine::call_rows(*memory);
+  plan.private_weights = options.private_weights;
+  return plan;
+}
+
+// Salt and weights of an ONNX file, as they would be imported.
+Result<std::vector<uint8_t>> imported_weights(const Options& options) {
+  const auto in_model = [&](const onnx_file::Error& error) {
+    return tl::unexpected(in_file(options.model, as_error(error)));
+  };
+  const auto lower = lower_options(options);
+  if (!lower) return tl::unexpected(lower.error());
+  const auto salt = read_salt(options.salt);
+  if (!salt) return tl::unexpected(salt.error());
+  const auto bytes = read_file(options.model, "model", kMaxModelFile);
+  if (!bytes) return tl::unexpected(bytes.error());
+  const auto model = onnx_file::read_model(*bytes);
+  if (!model) return in_model(model.error());
+  auto network = importer::lower(*model, *lower);
+  if (!network) return in_model(network.error());
+  const auto plan = importer::plan(*std::move(network), plan_options(options));
+  if (!plan) return in_model(plan.error());
+  importer::WriteOptions write;
+  write.salt = *salt;
+  return importer::private_input(*plan, write);
+}
+
+int model_id_command(Options options) {
+  const auto failed = [&](const Error& error) {
+    return fail("zkvm model-id", error.message, options.json);
+  };
+  options.private_weights = true;
+  auto weights = options.salt.empty()
+                     ? read_file(options.model, "weights", kSaltBytes + kMaxTensorBytes)
+                     : imported_weights(options);
+  if (!weights) return failed(weights.error());
+  if (weights->size() <= kSaltBytes || weights->size() % 4 != 0)
+    return failed(in_file(options.model,
+                          {ErrorCode::kUnfitTensors,
+                           fmt::format("expected a file of `zkvm import --private-weights`, salt and "
+                                       "weights in whole words, found {} bytes; of an ONNX file say "
+                                       "--salt",
+                                       weights->size())}));
+  zk::Salt salt;
+  std::copy_n(weights->begin(), salt.size(), salt.begin());
+  const zk::Digest id = zk::commitment(std::span(*weights).subspan(kSaltBytes), salt);
+  if (options.json)
+    print_json({{"model_id", hex(id)}, {"weight_bytes", weights->size() - kSaltBytes}});
+  else
+    fmt::print("{}\n", hex(id));
+  return kSuccess;
+}
+
 int import_command(const Options& options) {
   const auto failed = [&](const std::string& message) {
     return fail(kCommand, message, options.json);
@@ -284,9 +342,7 @@ int import_command(const Options& options) {
   // The plan's network lies as the unit wants it; --check is of the model's own.
   const bool compares = !options.check.empty() || options.distance != 0;
   const importer::Network original = compares ? *network : importer::Network{};
-  const auto memory = parse_size(options.memory_limit);
-  const auto plan = importer::plan(
-      *std::move(network), memory ? stark::machine::call_rows(*memory) : layers::kLargestCall);
+  const auto plan = importer::plan(*std::move(network), plan_options(options));
   if (!plan) return in_model(plan.error());
   // Only of large layers are there so many parts that an image might not have them all.
   if (std::ranges::any_of(plan->calls_of, [](const auto& calls) { return calls.size() > 1; }))
@@ -294,6 +350,15 @@ int import_command(const Options& options) {
         !image)
       return failed(in_file(options.model, {ErrorCode::kUnfitElf, image.error().message}).message);
   importer::WriteOptions with_origin = *write;
+  if (options.private_weights) {
+    const auto salt = read_salt(options.salt);
+    if (!salt) return failed(salt.error().message);
+    with_origin.salt = *salt;
+    // A salt that is new must not take the place of one that is needed.
+    const std::string path = fmt::format("{}/{}.weights", options.folder, write->name);
+    if (options.salt == kRandomSalt)
+      if (const auto ok = check_salt_is_new(path); !ok) return failed(ok.error().message);
+  }
   const stark::Digest digest = stark::blake3_hash(*bytes);
   with_origin.onnx = {model->producer, model->opsets.at(""),
                       hex({reinterpret_cast<const uint8_t*>(digest.data()), sizeof(digest)})};
@@ -303,8 +368,15 @@ int import_command(const Options& options) {
   const importer::Report report = importer::report(*plan, options.batch);
   nlohmann::ordered_json json = report_json(report, plan->network);
   std::vector<ProjectText> texts;
-  for (const importer::ProjectFile& file : *files) texts.push_back({file.name, file.bytes});
-  texts.push_back({"report.json", json.dump(2) + "\n"});
+  for (const importer::ProjectFile& file : *files)
+    texts.push_back({file.name, file.bytes, file.is_secret});
+  nlohmann::ordered_json published = json;
+  json["model_id"] = nullptr;
+  if (options.private_weights) {
+    published["warnings"].clear();  // which may tell of weights
+    json["model_id"] = hex(importer::model_id(*plan, with_origin));
+  }
+  texts.push_back({"report.json", published.dump(2) + "\n"});
   texts.push_back({"report.svg", importer::svg(report, with_origin.model_file)});
   if (Result<void> ok = write_project(options.folder, texts, options.force); !ok)
     return failed(ok.error().message);
@@ -327,6 +399,13 @@ int import_command(const Options& options) {
   }
   print_report(report, plan->network, with_origin);
   print_comparison(comparison);
+  if (options.private_weights)
+    fmt::print(
+        "\nPrivate: {} bytes of weights and biases, and the salt, in {}/{}.weights and "
+        "example.input. Public: operators,\nshapes, zero points, scales, tables of functions, "
+        "constants of the float tail.\nmodel id  {}\n",
+        grouped(plan->private_bytes()), printable(options.folder), with_origin.name,
+        json["model_id"].get<std::string>());
   fmt::print("\nMade the guest {} in {}. Build and run it:\n\n", with_origin.name,
              printable(options.folder));
   for (const std::string& command : commands) fmt::print("  {}\n", command);
@@ -347,11 +426,13 @@ void add_import(Command& sub, int& status) {
       "and\n"
       "run it. What cannot be imported is said in one line.");
   sub.footer(
-      "Example:\n"
+      "Examples:\n"
       "  zkvm import mnist.int8.onnx -o mnist --output argmax\n"
+      "  zkvm import scoring.onnx -o scoring --private-weights\n"
       "JSON (also DIR/report.json): lines (name, node, operators, shape, weights, products, "
       "runs_on, cells), weights,\n"
-      "products, cells, expected_prove_seconds, tail, warnings, check, as_written,\n"
+      "products, cells, expected_prove_seconds, tail, warnings, model_id (or null), check, "
+      "as_written,\n"
       "folder, files, commands.");
   auto options = std::make_shared<Options>();
   sub.add_option("MODEL", options->model, "The ONNX file")->required()->type_name("");
@@ -387,9 +468,45 @@ void add_import(Command& sub, int& status) {
       ->check(size_text());
   sub.add_flag("--float-tail", options->float_tail,
                "Prove float arithmetic behind the last quantised tensors, in soft-float");
+  sub.add_flag("--private-weights", options->private_weights,
+               "Weights and biases are private input of the guest, not constants of it. Its journal "
+               "begins with their "
+               "salted commitment, the model id. Operators, shapes and scales are public");
+  sub.add_option("--salt", options->salt, fmt::format("Of --private-weights: {}", kSaltHelp))
+      ->show_default()
+      ->type_name("HEX|FILE");
   sub.add_flag("--force", options->force, "Write over the files of an earlier import");
   sub.add_flag("--json", options->json, "One JSON object on stdout");
   sub.callback([options, &status] { status = import_command(*options); });
+}
+
+void add_model_id(Command& sub, int& status) {
+  sub.description(
+      "Print the model id of private weights.\n"
+      "The salted commitment to a model's weights and biases that a guest of `zkvm import "
+      "--private-weights`\n"
+      "writes to its journal first: of the file NAME.weights, or, with --salt, of the ONNX file "
+      "that was\n"
+      "imported with that salt and these options.");
+  sub.footer(
+      "Examples:\n"
+      "  zkvm model-id scoring/scoring.weights\n"
+      "  zkvm model-id scoring.onnx --salt scoring.salt\n"
+      "JSON: model_id (hex), weight_bytes.");
+  auto options = std::make_shared<Options>();
+  options->salt.clear();
+  sub.add_option("FILE", options->model, "NAME.weights; with --salt the ONNX file")
+      ->required()
+      ->type_name("");
+  sub.add_option("--salt", options->salt,
+                 "64 hex digits, with or without 0x, or the name of a file of 32 bytes")
+      ->type_name("HEX|FILE");
+  sub.add_option("--dim", options->dims, "As for `zkvm import`")->type_name("DIM");
+  sub.add_option("--memory-limit", options->memory_limit, "As for `zkvm import`")
+      ->type_name("SIZE")
+      ->check(size_text());
+  sub.add_flag("--json", options->json, "One JSON object on stdout");
+  sub.callback([options, &status] { status = model_id_command(*options); });
 }
 
 }  // namespace zkvm::cli

@@ -77,7 +77,9 @@ Json outputs_json(const ModelInfo& model, std::span<const OutputValues> outputs)
   return object;
 }
 
-void print_tensors(const char* title, std::span<const TensorInfo> tensors, std::FILE* out) {
+// `at`: where the first one stands.
+void print_tensors(const char* title, std::span<const TensorInfo> tensors, uint64_t at,
+                   std::FILE* out) {
   if (tensors.empty()) return;
   constexpr auto kRight = Table::Align::kRight;
   print_to(out, "\n{}\n", bold(title, out));
@@ -90,7 +92,6 @@ void print_tensors(const char* title, std::span<const TensorInfo> tensors, std::
                {"at byte", kRight},
                {"bytes", kRight},
                {"labels"}});
-  uint64_t at = 0;
   for (const TensorInfo& tensor : tensors) {
     const std::string labels = list_of(tensor.labels, 0, tensor.labels.size(), kShownLabels,
                                        [](const std::string& label) { return printable(label); });
@@ -106,9 +107,8 @@ void print_tensors(const char* title, std::span<const TensorInfo> tensors, std::
   table.print(out);
 }
 
-Json tensors_json(std::span<const TensorInfo> tensors) {
+Json tensors_json(std::span<const TensorInfo> tensors, uint64_t at) {
   Json array = Json::array();
-  uint64_t at = 0;
   for (const TensorInfo& tensor : tensors) {
     array.push_back({{"name", tensor.name},
                      {"shape", tensor.shape},
@@ -144,6 +144,8 @@ void print_outputs(const Result<std::optional<ModelInfo>>& model, std::span<cons
     return;
   }
   const uint32_t batch = (*model)->batch;
+  if (const auto id = model_id_in(**model, journal); !id.empty())
+    print_to(out, "  model id {}\n", hex(id));
   Table table({{"output"}, {"shape"}, {"label"}, {"values"}});
   for (const OutputValues& output : *outputs) {
     const TensorInfo& tensor = *output.tensor;
@@ -170,12 +172,15 @@ void print_outputs(const Result<std::optional<ModelInfo>>& model, std::span<cons
 void put_outputs(Json& object, const Result<std::optional<ModelInfo>>& model,
                  std::span<const uint8_t> journal) {
   object["outputs"] = nullptr;
+  object["model_id"] = nullptr;
   if (model && !*model) return;
   const auto outputs = model ? decode_outputs(**model, journal) : tl::unexpected(model.error());
-  if (outputs)
-    object["outputs"] = outputs_json(**model, *outputs);
-  else
+  if (!outputs) {
     object["outputs_error"] = outputs.error().message;
+    return;
+  }
+  object["outputs"] = outputs_json(**model, *outputs);
+  if (const auto id = model_id_in(**model, journal); !id.empty()) object["model_id"] = hex(id);
 }
 
 void print_outputs(std::span<const uint8_t> elf, const Run& run, std::FILE* out) {
@@ -188,8 +193,16 @@ void put_outputs(Json& object, std::span<const uint8_t> elf, const Run& run) {
 }
 
 void print_model(const ModelInfo& model, std::FILE* out) {
-  print_tensors("Inputs, in the order of the guest's input", model.inputs, out);
-  print_tensors("Outputs, in the order of the journal", model.outputs, out);
+  if (model.private_weights != 0)
+    print_to(out,
+             "\n{}\n  {} bytes of weights and biases stand in the guest's input, behind a salt; the "
+             "journal begins with their\n  commitment, the model id. Public, as the program is: "
+             "operators, shapes, zero points, scales (of each\n  output where the model has them "
+             "so), and tables of functions.\n",
+             bold("Private weights", out), grouped(model.private_weights));
+  print_tensors("Inputs, in the order of the guest's input", model.inputs, model.input_begin(),
+                out);
+  print_tensors("Outputs, in the order of the journal", model.outputs, model.journal_begin(), out);
 }
 
 Json model_json(const ModelInfo& model, std::span<const uint8_t> section) {
@@ -201,8 +214,11 @@ Json model_json(const ModelInfo& model, std::span<const uint8_t> section) {
     if (model.onnx->opset != 0) object["onnx"]["opset"] = model.onnx->opset;
     if (!model.onnx->blake3.empty()) object["onnx"]["blake3"] = model.onnx->blake3;
   }
-  object["inputs"] = tensors_json(model.inputs);
-  object["outputs"] = tensors_json(model.outputs);
+  object["private_weights"] = nullptr;
+  if (model.private_weights != 0)
+    object["private_weights"] = {{"bytes", model.private_weights}};
+  object["inputs"] = tensors_json(model.inputs, model.input_begin());
+  object["outputs"] = tensors_json(model.outputs, model.journal_begin());
   return object;
 }
 

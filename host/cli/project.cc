@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "host/cli/output.h"
+#include "host/cli/salt.h"
 #include "host/file.h"
 
 namespace zkvm::cli {
@@ -78,7 +79,9 @@ Result<void> write_project(const std::string& folder, std::span<const ProjectTex
     fs::create_directories(path.parent_path(), error);
     const std::span bytes(reinterpret_cast<const uint8_t*>(file.bytes.data()), file.bytes.size());
     if (replace && is_already(path.string(), file.bytes)) continue;
-    if (Result<void> ok = write_file(path.string(), "project file", bytes); !ok) return ok;
+    if (Result<void> ok = write_file(path.string(), "project file", bytes, file.is_secret ? kSecretMode : 0666);
+        !ok)
+      return ok;
   }
   return {};
 }

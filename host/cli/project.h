@@ -13,6 +13,7 @@ namespace zkvm::cli {
 struct ProjectText {
   std::string name;  // below the project's folder
   std::string bytes;
+  bool is_secret = false;  // for its owner alone
 };
 
 // Where find_package(zkvm) finds this very zkvm: its installation, or the tree it was built in. Error: kUnreadable.

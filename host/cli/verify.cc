@@ -29,6 +29,7 @@ struct Options {
   std::string journal_path;
   std::string exit_code;  // that the caller expects; empty: any
   std::optional<std::string> journal_is;
+  std::string model_id;
   uint64_t security_bits = static_cast<uint64_t>(VerifyOptions{}.security_bits);
   std::string regime = kWidestRegime;
   bool json = false;
@@ -123,6 +124,16 @@ std::optional<Refusal> unexpected_claim(const Options& options,
                                differ.in1 - journal->begin())};
   }
   return std::nullopt;
+}
+
+// Whether the journal begins with this model id.
+std::optional<Refusal> unexpected_model(const std::string& model_id, const Verification& proven) {
+  const std::vector<uint8_t> wanted = parse_hex(without_0x(model_id));
+  const auto begin = std::span(proven.journal).first(std::min(proven.journal.size(), wanted.size()));
+  if (std::ranges::equal(wanted, begin)) return std::nullopt;
+  return Refusal{"wrong-model-id", fmt::format("model id: expected {}, found a journal that begins "
+                                               "with {}",
+                                               hex(wanted), journal_text(begin))};
 }
 
 // What a file says of the model, if the program says just that.
@@ -279,6 +290,9 @@ int verify_command(const Options& options) {
   if (const auto refusal = unexpected_claim(options, journal, *proven)) {
     return say_no(options, ": valid, but not as expected", *refusal);
   }
+  if (!options.model_id.empty())
+    if (const auto refusal = unexpected_model(options.model_id, *proven))
+      return say_no(options, ": valid, but not as expected", *refusal);
   if (!options.model_path.empty()) {
     auto by_file = model_by_file(*model, *proven);
     if (!by_file) return say_no(options, ": valid, but not as expected", by_file.error());
@@ -307,7 +321,7 @@ void add_verify(Command& sub, int& status) {
       "exit with this code, which may be other than 0. Exit status 1: the receipt is not valid, "
       "is\n"
       "of another program, has too little security, or says something else than --exit-code,\n"
-      "--journal-is and --model expect; 2: not a receipt, or --elf and --image-id name two "
+      "--journal-is, --model-id and --model expect; 2: not a receipt, or --elf and --image-id name two "
       "programs.");
   sub.footer(
       "Examples:\n"
@@ -316,13 +330,13 @@ void add_verify(Command& sub, int& status) {
       "  zkvm verify receipt.zkr --image-id $ID --exit-code 0 --journal-is 1f00000009000000\n"
       "JSON: valid; if valid: image_id, model (BLAKE3 of what the program says of its model, or "
       "null),\n"
-      "exit_code, journal (hex), outputs (null, or by name shape, type, scale, zero_point, values, "
+      "exit_code, journal (hex), model_id (of private weights, or null), outputs (null, or by name shape, type, scale, zero_point, values, "
       "and\n"
       "where there is a scale dequantised, and labels), security_bits, regime (unique decoding,\n"
       "Johnson), assumption (what it rests on beside the random oracle), segments, receipt_bytes,\n"
       "image_id_seconds (of the ELF file), seconds; if not: reason (invalid, wrong-program, "
       "insecure,\n"
-      "wrong-exit-code, wrong-journal, wrong-model), message.");
+      "wrong-exit-code, wrong-journal, wrong-model-id, wrong-model), message.");
   auto options = std::make_shared<Options>();
   sub.add_option("RECEIPT", options->receipt_path, "The receipt; - is standard input")
       ->required()
@@ -346,6 +360,12 @@ void add_verify(Command& sub, int& status) {
   sub.add_option("--exit-code", options->exit_code, "Expect that the program exited with this code")
       ->type_name("N")
       ->check(exit_code_text());
+  sub.add_option("--model-id", options->model_id,
+                 "The weights that the model must have had: the journal begins with this commitment "
+                 "(64 hex digits). Says so of a program of `zkvm import --private-weights`, which "
+                 "the image id names")
+      ->check(image_id_text())
+      ->type_name("HEX");
   sub.add_option("--journal-is", options->journal_is,
                  "Expect this journal. What has hex digits alone, with or without 0x, is the "
                  "journal itself\n("

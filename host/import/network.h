@@ -52,12 +52,18 @@ using ValueId = uint32_t;
 // With `rows` it is a product with a fixed matrix instead (QLinearMatMul, QGemm): the last axis of x is its channels, all
 // others are rows; the window is 1 x 1; y has the last axis replaced by `outputs`.
 struct Linear {
+  // Of weights that the model has (the import makes some itself: a mean's ones).
+  struct ModelWeights {
+    // The byte, of an int8 plus 128, that stands for 0; none where outputs have zero points of their own.
+    std::optional<uint8_t> stored_zero;
+  };
   ValueId x, y;
   bool rows = false;
   // .name is Operator::name. y is kInt32 where .sums. `scales` instead of .input.scale * .weight_scales / .output.scale
   // where they are not empty: what float32(sum) is multiplied by, of each output or one.
   layers::Linear layer;
   std::vector<float> scales = {};
+  std::optional<ModelWeights> from_model = {};
 };
 // MaxPool of [1, C, H, W] or [1, C, L]; quantisation of y is x's.
 struct MaxPool {

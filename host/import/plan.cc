@@ -41,14 +41,15 @@ bool is_padded(const layers::Window& window) {
 
 class Planner {
  public:
-  Planner(Network network, uint64_t most_rows)
-      : network_(std::move(network)), most_rows_(most_rows) {
+  Planner(Network network, const PlanOptions& options)
+      : network_(std::move(network)), options_(options) {
     views_.resize(network_.values.size(), View::kNone);
     makers_.resize(network_.values.size(), Maker::kInput);
   }
 
   Result<Plan> plan() {
     check_size();
+    if (options_.private_weights) check_private();
     find_products();
     find_makers();
     prefer_views();
@@ -68,6 +69,30 @@ class Planner {
                                                        kMaxOperators, network_.operators.size())}};
     for (const Operator& op : network_.operators)
       if (const auto* move = std::get_if<Move>(&op.what)) charge(move->y, values()[move->y].dims);
+  }
+  // Of private weights, that none stands in the program.
+  void check_private() {
+    size_t layers = 0;
+    for (const Operator& op : network_.operators) {
+      const auto refuse = [&](const std::string& what) {
+        throw Refusal{{ErrorCode::kUnsupported,
+                       fmt::format("{} node {}: --private-weights: {}",
+                                   onnx_file::printable(op.op_type), onnx_file::printable(op.node),
+                                   what)}};
+      };
+      if (std::holds_alternative<Constant>(op.what) || std::holds_alternative<Gather>(op.what) ||
+          std::holds_alternative<LayerNormalization>(op.what) ||
+          std::holds_alternative<Trees>(op.what))
+        refuse("its constants would be part of the program, which is public");
+      const auto* linear = std::get_if<Linear>(&op.what);
+      if (linear == nullptr || !linear->from_model) continue;
+      if (!linear->from_model->stored_zero)
+        refuse("expected weights with one zero point, found one for each output");
+      ++layers;
+    }
+    if (layers == 0)
+      throw Refusal{{ErrorCode::kUnsupported,
+                     "--private-weights: expected a model with weights, found none"}};
   }
   // A Move that writes a tensor like `v`, of these dimensions.
   void charge(ValueId v, const Dims& dims) {
@@ -101,7 +126,7 @@ class Planner {
       if (with_padding.contains(product->a) && a.shape.channels % 4 != 0) continue;
       a.padding = what.a.stored_zero();
       auto layer = layers::lower(what, a, layout(product->b), layout(product->y));
-      product->on_unit = layer && layers::split(*std::move(layer), most_rows_);
+      product->on_unit = layer && layers::split(*std::move(layer), options_.most_rows);
     }
   }
   layers::MatMul product_of(const Operator& op) {
@@ -409,7 +434,7 @@ class Planner {
           [&](ValueId v) { numbers[v] = unit.inputs.size() + unit.operators.size(); });
       unit.operators.push_back(on_unit(op, numbers));
     }
-    auto made = layers::plan(unit, most_rows_);
+    auto made = layers::plan(unit, options_.most_rows);
     if (!made) {
       const std::string& what = made.error().message;
       for (const Operator& op : network_.operators)
@@ -437,15 +462,49 @@ class Planner {
       if (!tensor.is_result || words) plan.storage[v].layout = tensor.layout;
       plan.storage[v].words = words;
     }
+    if (options_.private_weights) {
+      for (const Operator& op : network_.operators) {
+        auto bytes = operand_of(op, numbers, made->tensors);
+        if (!bytes) return tl::unexpected(bytes.error());
+        plan.weights_of.push_back(*std::move(bytes));
+      }
+    }
     plan.network = std::move(network_);
     return plan;
+  }
+
+  // The bytes of an operator's private weights, as its calls read them; none if it has none.
+  Result<std::vector<uint8_t>> operand_of(const Operator& op,
+                                          const std::map<ValueId, size_t>& numbers,
+                                          const std::vector<layers::PlannedTensor>& tensors) {
+    const auto* linear = std::get_if<Linear>(&op.what);
+    if (linear == nullptr || !linear->from_model) return std::vector<uint8_t>{};
+    const auto operand =
+        layers::weights_operand(with_operand(*linear), tensors[numbers.at(linear->x)].layout,
+                                tensors[numbers.at(linear->y)].layout);
+    const auto bytes = operand ? operand->lay_out(linear->layer.weights, linear->layer.bias)
+                               : tl::unexpected(operand.error());
+    if (bytes) return *bytes;
+    return tl::unexpected(
+        Error{ErrorCode::kUnsupported,
+              fmt::format("{} node {}: --private-weights: {}", onnx_file::printable(op.op_type),
+                          onnx_file::printable(op.node), bytes.error().message)});
+  }
+  // The layer without its weights.
+  static layers::Linear with_operand(const Linear& linear) {
+    layers::Linear layer = linear.layer;
+    layer.operand = layers::Linear::Operand{.zero = *linear.from_model->stored_zero};
+    layer.weights.clear();
+    layer.bias.clear();
+    return layer;
   }
 
   layers::Operator on_unit(Operator& op, const std::map<ValueId, size_t>& numbers) {
     if (auto* linear = std::get_if<Linear>(&op.what)) {
       linear->layer.name = op.name;
       linear->layer.scales = linear->scales;
-      return {numbers.at(linear->x), linear->layer};
+      const bool is_private = options_.private_weights && linear->from_model;
+      return {numbers.at(linear->x), is_private ? with_operand(*linear) : linear->layer};
     }
     if (auto* pool = std::get_if<MaxPool>(&op.what))
       return {numbers.at(pool->x), layers::MaxPool{op.name, pool->window}};
@@ -463,7 +522,7 @@ class Planner {
   }
 
   Network network_;
-  uint64_t most_rows_;
+  PlanOptions options_;
   std::vector<View> views_;
   std::vector<Maker> makers_;
   std::vector<Operator> operators_;  // those that are done
@@ -523,9 +582,15 @@ uint64_t Plan::bytes_of(ValueId value) const {
   return (elements_of(v.dims) * importer::bytes_of(v.type) + 3) / 4 * 4;
 }
 
-Result<Plan> plan(Network network, uint64_t most_rows) {
+uint64_t Plan::private_bytes() const {
+  uint64_t bytes = 0;
+  for (const std::vector<uint8_t>& of : weights_of) bytes += of.size();
+  return bytes;
+}
+
+Result<Plan> plan(Network network, const PlanOptions& options) {
   try {
-    return Planner(std::move(network), most_rows).plan();
+    return Planner(std::move(network), options).plan();
   } catch (const Refusal& refusal) {
     return tl::unexpected(refusal.error);
   }

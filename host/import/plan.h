@@ -31,17 +31,30 @@ struct Plan {
   // Of each operator: what calls of the unit compute it; none: instructions do.
   std::vector<std::vector<layers::Call>> calls_of;
   std::vector<vm::Layer> layers;
+  // With private weights, of each operator: the bytes of its weights and biases, which its calls have as an operand;
+  // empty: it has none.
+  std::vector<std::vector<uint8_t>> weights_of = {};
+  [[nodiscard]] bool has_private_weights() const { return !weights_of.empty(); }
+  [[nodiscard]] uint64_t private_bytes() const;  // of all of them
   // Byte of the stored value, of each element in order.
   [[nodiscard]] std::vector<uint32_t> positions_of(ValueId value) const;
   [[nodiscard]] uint64_t bytes_of(ValueId value) const;  // of the object in the guest
 };
 
+struct PlanOptions {
+  uint64_t most_rows = layers::kLargestCall;
+  // Weights and biases of the model are operands in memory, not constants of the program: nothing of the plan but
+  // `weights_of` depends on them.
+  bool private_weights = false;
+};
+
 // Linear layers, max pools and pairs go to the unit, and products of two computed tensors whose sums it can hold, unless
 // a pair or pool makes their first factor and its last axis is no multiple of 4; all else is instructions on Tensors.
 // A call of the unit has at most `most_rows` Layer::table_rows(), where it can be cut (host/layers/split.h).
-// Errors: kUnsupported, where the unit has no such layer, with its numbers; kTooLarge, beyond 10,000 operators, and
+// Errors: kUnsupported, where the unit has no such layer, with its numbers, or where private weights would stand in the
+// program; kTooLarge, beyond 10,000 operators, and
 // where a Move writes more than 2^24 bytes or all together more than 2^26, copies of ours included.
-[[nodiscard]] Result<Plan> plan(Network network, uint64_t most_rows = layers::kLargestCall);
+[[nodiscard]] Result<Plan> plan(Network network, const PlanOptions& options = {});
 
 [[nodiscard]] layers::Shape shape_of(const Dims& dims, View view);
 

@@ -49,7 +49,7 @@ TensorInfo output_info(const Plan& plan, const TailOutput& output, const WriteOp
 }
 
 // Every input in the middle: at its zero point, as read_tensor reads it.
-std::string example_input(const Plan& plan, uint32_t batch) {
+std::string example_input(const Plan& plan, const WriteOptions& options) {
   std::string one;
   for (const Port& port : plan.network.inputs) {
     const Value& value = plan.network.values[port.value];
@@ -58,8 +58,9 @@ std::string example_input(const Plan& plan, uint32_t batch) {
     one.append(bytes, static_cast<char>(middle));
     one.append((4 - bytes % 4) % 4, '\0');
   }
-  std::string all;
-  for (uint32_t i = 0; i < batch; ++i) all += one;
+  const std::vector<uint8_t> weights = private_input(plan, options);
+  std::string all(weights.begin(), weights.end());
+  for (uint32_t i = 0; i < options.batch; ++i) all += one;
   return all;
 }
 
@@ -171,8 +172,8 @@ std::vector<uint8_t> read_file(const char* path) {{
 }}
 
 bool print(const std::vector<uint8_t>& journal) {{
-  size_t at = 0;
-  for (int example = 0; example < {batch}; ++example)
+  size_t at = {begin};
+{model_id}  for (int example = 0; example < {batch}; ++example)
     for (const Output& output : kOutputs) {{
       const size_t bytes = output.elements * bytes_of(output.type);
       if (journal.size() < at + bytes) return false;
@@ -220,7 +221,13 @@ int main(int argc, char** argv) {{
   return 0;
 }}
 )",
-      fmt::arg("name", info.name), fmt::arg("batch", info.batch), fmt::arg("outputs", outputs));
+      fmt::arg("name", info.name), fmt::arg("batch", info.batch), fmt::arg("outputs", outputs),
+      fmt::arg("begin", info.journal_begin()),
+      fmt::arg("model_id", info.private_weights == 0 ? "" : R"(  if (journal.size() < at) return false;
+  std::printf("model id: ");
+  for (size_t i = 0; i < at; ++i) std::printf("%02x", journal[i]);
+  std::printf("\n");
+)"));
 }
 
 std::string tensor_rows(const std::vector<TensorInfo>& tensors) {
@@ -266,6 +273,17 @@ std::string tail_text(const Plan& plan, const WriteOptions& options, const Resul
                                markdown(tail.error().message));
 }
 
+// What a proof hides beside the input, and what it does not.
+std::string hidden_weights(const Plan& plan, const WriteOptions& options) {
+  return fmt::format(
+      "the input **and the weights**: {} bytes that the guest reads, whose salted\n"
+      "commitment its journal begins with, the model id. **Public**, as the program is: operators, shapes, zero points, scales\n"
+      "(of each output where the model has them so), tables of functions of a byte or two, constants behind the last quantised\n"
+      "tensors. **Secret are `{}.weights` and `example.input`**: keep them; without the salt in them nobody can prove anything of\n"
+      "this model id. All other files of this folder are the same for any weights, and may be published.",
+      plan.private_bytes(), options.name);
+}
+
 std::string readme_text(const Plan& plan, const WriteOptions& options, const ModelInfo& info,
                         const Result<Tail>& tail) {
   std::string rows;
@@ -277,6 +295,7 @@ std::string readme_text(const Plan& plan, const WriteOptions& options, const Mod
                         text_of(plan.network.values[y].dims),
                         plan.calls_of[i].empty() ? "instructions" : "tensor unit");
   }
+  const bool is_private = plan.has_private_weights();
   std::string warnings;
   for (const std::string& warning : plan.network.warnings)
     warnings += fmt::format("- {}\n", markdown(warning));
@@ -284,15 +303,14 @@ std::string readme_text(const Plan& plan, const WriteOptions& options, const Mod
       R"(# {name}: {model} as a guest
 
 Made by `zkvm import`. `{name}_network.h` is the network in integers, `{name}_guest.cc` the program that runs it; a proof
-shows the outputs and hides the input. **The model is public**: weights are part of the program, and whoever has enough
-receipts can read them.
+shows the outputs and hides {hidden}
 
     cmake -S . -B build -Dzkvm_DIR=PREFIX/lib/cmake/zkvm
     cmake --build build --target run --parallel    # proves example.input, all of it at the zero point
 
-    zkvm encode build/guests/{name}.elf x.npy -o x.input
+    zkvm encode build/guests/{name}.elf x.npy {weights}-o x.input
     zkvm prove build/guests/{name}.elf --input x.input -o x.zkr
-    zkvm verify x.zkr --elf build/guests/{name}.elf
+    zkvm verify x.zkr --elf build/guests/{name}.elf{model_id}
 
 | input (private) | shape | read as | a byte x means |
 |---|---|---|---|
@@ -300,9 +318,7 @@ receipts can read them.
 | output (public) | shape | committed as | a byte x means |
 |---|---|---|---|
 {outputs}
-{tail}**What it is**: these names, shapes, scales stand in the program (`{name}.model.json`), and the image id covers them and
-all weights. Who verifies recomputes it from the ONNX file: `zkvm import` of the same version with the same options
-writes these files byte for byte, and the same compilers make the same program of them; then `zkvm id build/guests/{name}.elf`.
+{tail}{identity}
 {plain}
 | line | operators | shape | computed by |
 |---|---|---|---|
@@ -317,8 +333,21 @@ writes these files byte for byte, and the same compilers make the same program o
               : fmt::format("\n`build/guests/{}_plain.elf` is the same network by instructions "
                             "alone: slower, for comparison; it runs under\nqemu, too.\n",
                             options.name)),
+      fmt::arg("hidden", is_private ? hidden_weights(plan, options) :
+          "the input. **The model is public**: weights are part of the program, and whoever has enough\n"
+          "receipts can read them."),
+      fmt::arg("weights", is_private ? fmt::format("--weights {}.weights ", options.name) : ""),
+      fmt::arg("model_id", is_private ? " --model-id ID" : ""),
+      fmt::arg("identity", is_private ? fmt::format(
+          "**What it is**: these names, shapes, scales stand in the program (`{0}.model.json`), and the image id covers them;\n"
+          "the model id covers the weights. Who verifies needs both: the image id says that what the journal begins with is the\n"
+          "commitment to the weights that were used, the model id which these are. Of another program it says nothing.\n"
+          "`zkvm model-id FILE.onnx --salt HEX` gives it again to who has file and salt.", options.name) : fmt::format(
+          "**What it is**: these names, shapes, scales stand in the program (`{0}.model.json`), and the image id covers them and\n"
+          "all weights. Who verifies recomputes it from the ONNX file: `zkvm import` of the same version with the same options\n"
+          "writes these files byte for byte, and the same compilers make the same program of them; then `zkvm id build/guests/{0}.elf`.", options.name)),
       fmt::arg("warnings",
-               plan.network.warnings.empty() ? "" : "\nNoticed when it was made:\n\n" + warnings));
+               is_private || plan.network.warnings.empty() ? "" : "\nNoticed when it was made:\n\n" + warnings));
 }
 
 }  // namespace
@@ -345,6 +374,9 @@ ModelInfo model_info(const Plan& plan, const WriteOptions& options) {
       info.outputs.push_back(output_info(plan, port, options));
   }
   info.onnx = options.onnx;
+  info.private_weights = plan.private_bytes();
+  // A hash of the file is one of the weights, without a salt.
+  if (plan.has_private_weights()) info.onnx->blake3.clear();
   return info;
 }
 
@@ -380,7 +412,7 @@ std::vector<ProjectFile> project_files(const Plan& plan, const WriteOptions& opt
       {"README.md", readme_text(plan, options, info, tail)},
       {"host.cc", host_text(info)},
       {options.name + ".model.json", write_model_info(info)},
-      {"example.input", example_input(plan, options.batch)}};
+      {"example.input", example_input(plan, options), plan.has_private_weights()}};
   if (!has_functions(plan, options, tail)) return files;
   files.push_back({options.name + "_outputs.h", tail->cpp});
   if (!options.float_tail) files.push_back({options.name + "_outputs.py", tail->python});

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <zk/commitment.h>
 
 #include <algorithm>
 #include <array>
@@ -104,7 +105,8 @@ class GuestWriter {
         info_(info),
         places_(place_tensors(plan, options.places)) {
     for (const char* word : {"zk", "main", "infer", "outputs", "example", "Outputs", "quantised",
-                             "floats", "model_outputs", "memory", "kMemory"})
+                             "floats", "model_outputs", "memory", "kMemory", "weights",
+                             "ModelWeights"})
       taken_.take(word);
     for (const Operator& op : plan.network.operators) {
       const std::vector<ValueId> writes = writes_of(op);
@@ -146,6 +148,10 @@ class GuestWriter {
     }
     files.push_back({name + ".layers", {layers.begin(), layers.end()}});
     files.push_back({name + ".layers.plain", {plain.begin(), plain.end()}});
+    if (plan_.has_private_weights()) {
+      const std::vector<uint8_t> bytes = private_input(plan_, options_);
+      files.push_back({name + ".weights", {bytes.begin(), bytes.end()}, true});
+    }
     for (ProjectFile& file :
          project_files(plan_, options_,
                        {stack_bytes(), heap, options_.float_tail ? tail_->bytes : 0}, tail_, info_))
@@ -189,7 +195,22 @@ class GuestWriter {
                         "bytes of C++, found more",
                         kMostText)});
     }
+    if (plan_.has_private_weights()) text += weights_struct();
     return text + fmt::format("\n}}  // namespace {}\n", name);
+  }
+
+  [[nodiscard]] bool has_weights(size_t i) const {
+    return plan_.has_private_weights() && !plan_.weights_of[i].empty();
+  }
+  std::string weights_struct() const {
+    std::string text =
+        "\n// Weights and biases of all layers, as the guest reads them: private.\n"
+        "struct ModelWeights {\n";
+    for (size_t i = 0; i < plan_.network.operators.size(); ++i)
+      if (has_weights(i))
+        text += fmt::format("  zk::nn::Weights<{}> {};\n", plan_.weights_of[i].size() / 4,
+                            plan_.network.operators[i].name);
+    return text + "};\n";
   }
   // By place in the guest.
   std::vector<std::pair<ValueId, std::string>> ordered_names() const {
@@ -221,9 +242,12 @@ class GuestWriter {
       if (calls.size() > 1)
         for (const layers::Call& call : calls)
           parts += fmt::format(", zk::nn::Part{{{}, {}, {}}}", call.in, call.b, call.out);
+      if (has_weights(i))
+        types += fmt::format(", zk::nn::Weights<{}>", plan_.weights_of[i].size() / 4);
       return fmt::format("inline constexpr zk::nn::{}<zk_layers_{}, {}{}, {}{}{}> {}{{}};\n",
                          product != nullptr ? "UnitMatMul"
                          : is_pair          ? "UnitPair"
+                         : has_weights(i)   ? "UnitWeights"
                                             : "UnitLayer",
                          symbol(), options_.first_layer + calls[0].layer, types,
                          type_name(writes[0]), of_batch, parts, constant);
@@ -231,11 +255,13 @@ class GuestWriter {
     return operator_definition(plan_, op, constant, [&](ValueId v) { return type_name(v); });
   }
 
-  // A line of infer().
-  std::string line(const Operator& op) const {
+  // Line i of infer().
+  std::string line(size_t i) const {
+    const Operator& op = plan_.network.operators[i];
     const std::vector<ValueId> reads = reads_of(op), writes = writes_of(op);
     std::string arguments;
     for (const ValueId v : reads) arguments += (arguments.empty() ? "" : ", ") + names_.at(v);
+    if (has_weights(i)) arguments += ", weights." + op.name;
     std::string to = writes.size() == 1
                          ? names_.at(writes[0])
                          : fmt::format("[{}, {}]", names_.at(writes[0]), names_.at(writes[1]));
@@ -273,6 +299,7 @@ class GuestWriter {
   std::string network() const {
     const Network& network = plan_.network;
     std::string parameters, lines, fields, results, memory;
+    if (plan_.has_private_weights()) parameters = "const ModelWeights& weights";
     for (const Port& port : network.inputs)
       parameters += fmt::format("{}const {}& {}", parameters.empty() ? "" : ", ",
                                 type_name(port.value), names_.at(port.value));
@@ -289,7 +316,7 @@ class GuestWriter {
       fields += fmt::format("  {} {};  // {}\n", type_name(v), outputs_[i], what_is(v));
       results += (i == 0 ? "" : ", ") + names_.at(v);
     }
-    for (const Operator& op : network.operators) lines += line(op);
+    for (size_t i = 0; i < network.operators.size(); ++i) lines += line(i);
     return fmt::format(
         R"(// {model} in integers, operator by operator. Made by `zkvm import`.
 #pragma once
@@ -318,6 +345,8 @@ inline Outputs infer({parameters}) {{
   std::string guest() const {
     const Network& network = plan_.network;
     std::string arguments, reads, commits;
+    const bool has_weights = plan_.has_private_weights();
+    if (has_weights) arguments = "weights";
     for (const Port& port : network.inputs) {
       const std::string& variable = names_.at(port.value);
       arguments += (arguments.empty() ? "" : ", ") + variable;
@@ -337,21 +366,21 @@ inline Outputs infer({parameters}) {{
                           float_commits())
             : fmt::format("{}  const Outputs outputs = infer({});\n{}", reads, arguments, commits);
     return fmt::format(
-        R"(// Proves: "I know an input for which {model} computes what the journal says".
-// The input is private; the model is not: weights are part of the program.
-#include <zk/nn/input.h>
+        R"(// Proves: "I know {knows} for which {model} computes what the journal says".
+// {hidden}
+{commitment}#include <zk/nn/input.h>
 #include <zk/zk.h>
 
 #include "{name}_network.h"
 {include}
 namespace {name} {{
 
-inline void run_example() {{
+inline void run_example({parameter}) {{
 {example}}}
 
 }}  // namespace {name}
 
-int main() {{{loop}{name}::run_example(); }}
+int main() {{{weights}{loop}{name}::run_example({argument});{end}
 )",
         fmt::arg("model", options_.model_file), fmt::arg("name", options_.name),
         fmt::arg("example", example),
@@ -360,7 +389,23 @@ int main() {{{loop}{name}::run_example(); }}
                                 : ""),
         fmt::arg("loop", options_.batch == 1
                              ? " "
-                             : fmt::format(" for (int i = 0; i < {}; ++i) ", options_.batch)));
+                             : fmt::format(" for (int i = 0; i < {}; ++i) ", options_.batch)),
+        fmt::arg("knows", has_weights ? "weights and an input" : "an input"),
+        fmt::arg("hidden", has_weights ? "Both are private; the journal begins with a commitment "
+                                         "to the weights, the model id."
+                                       : "The input is private; the model is not: weights are part "
+                                         "of the program."),
+        fmt::arg("commitment", has_weights ? "#include <zk/commitment.h>\n" : ""),
+        fmt::arg("parameter", has_weights ? "const ModelWeights& weights" : ""),
+        fmt::arg("argument", has_weights ? "weights" : ""),
+        fmt::arg("weights",
+                 has_weights
+                     ? fmt::format("\n  static {}::ModelWeights weights;  // private\n"
+                                   "  zk::read_committed_file(std::as_writable_bytes(std::span("
+                                   "&weights, 1)));  // public: the model id\n ",
+                                   options_.name)
+                     : ""),
+        fmt::arg("end", has_weights ? "\n}" : " }"));
   }
 
   // The model's own outputs, in soft-float.
@@ -445,6 +490,19 @@ std::string type_text(const Plan& plan, ValueId v) {
   if (dims.size() > 1 && dims[0] == 1) dims.erase(dims.begin());
   if (dims.empty()) dims = {1};
   return fmt::format("zk::nn::Tensor<{}, {}>", element_text(value.type), fmt::join(dims, ", "));
+}
+
+std::vector<uint8_t> private_input(const Plan& plan, const WriteOptions& options) {
+  if (!plan.has_private_weights()) return {};
+  std::vector<uint8_t> bytes(options.salt.begin(), options.salt.end());
+  for (const std::vector<uint8_t>& of : plan.weights_of)
+    bytes.insert(bytes.end(), of.begin(), of.end());
+  return bytes;
+}
+
+std::array<uint8_t, kModelIdBytes> model_id(const Plan& plan, const WriteOptions& options) {
+  const std::vector<uint8_t> bytes = private_input(plan, options);
+  return zk::commitment(std::span(bytes).subspan(kSaltBytes), options.salt);
 }
 
 Result<std::vector<ProjectFile>> write_guest(const Plan& plan, const WriteOptions& options) {

@@ -1,6 +1,7 @@
 // The guest project of a network: sources that a person could have written, and files beside them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -25,15 +26,23 @@ struct WriteOptions {
   bool float_tail = false;  // with kAll
   PlaceLimits places = {};
   OnnxInfo onnx = {};  // of the file
+  std::array<uint8_t, kSaltBytes> salt = {};  // of private weights: 32 uniform bytes
 };
 
 struct ProjectFile {
   std::string name;  // below the project's folder
   std::string bytes;
+  bool is_secret = false;  // salt and weights are in it
 };
 
+// Salt and private weights as the guest reads them, before its inputs; nothing where weights are public.
+[[nodiscard]] std::vector<uint8_t> private_input(const Plan& plan, const WriteOptions& options);
+// Their commitment, which the journal begins with.
+[[nodiscard]] std::array<uint8_t, kModelIdBytes> model_id(const Plan& plan,
+                                                          const WriteOptions& options);
+
 // NAME_guest.cc, NAME_network.h, NAME_layers.h, NAME.layers, NAME.layers.plain, CMakeLists.txt and what else they need;
-// NAME_outputs.h and NAME_outputs.py (tail.h) where the network has a tail that is known, and the journal what it reads.
+// NAME.weights, private_input(), where weights are private; NAME_outputs.h and NAME_outputs.py (tail.h) where the network has a tail that is known, and the journal what it reads.
 // The same network gives the same bytes on every machine.
 // Errors: kUnsupported, of a tail that float_tail asks for.
 [[nodiscard]] Result<std::vector<ProjectFile>> write_guest(const Plan& plan,

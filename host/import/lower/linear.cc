@@ -111,6 +111,14 @@ std::vector<int16_t> differences(const QuantisedTensor& w) {
   return result;
 }
 
+Linear::ModelWeights model_weights(const QuantisedTensor& w) {
+  if (w.zero_points.empty() ||
+      std::ranges::any_of(w.zero_points, [&](int32_t zero) { return zero != w.zero_points[0]; }))
+    return {};
+  const int offset = w.tensor->type == ElementType::kInt8 ? 128 : 0;
+  return {static_cast<uint8_t>(w.zero_points[0] + offset)};
+}
+
 // A linear operator whose output is not chosen yet.
 struct Draft {
   std::string kind;   // "conv", "dense"
@@ -120,6 +128,7 @@ struct Draft {
   bool rows = false;
   layers::Linear layer = {};
   std::vector<float> scales = {};  // Linear::scales; then `sum_scales` too
+  std::optional<Linear::ModelWeights> from_model = {};
   Dims dims = {};                  // of y as the operator has them, then as ONNX has them
   Dims onnx_dims = {};
   bool warns = false;  // u8 x s8 on sums that saturate
@@ -169,7 +178,8 @@ ValueId emit(Lowering& lowering, const onnx_file::Node& node, Draft draft,
                       .y = y,
                       .rows = draft.rows,
                       .layer = std::move(draft.layer),
-                      .scales = std::move(draft.scales)});
+                      .scales = std::move(draft.scales),
+                      .from_model = draft.from_model});
   return y;
 }
 
@@ -248,6 +258,7 @@ Draft conv(NodeView& node, ValueId x, const QuantisedTensor& w, const std::strin
   draft.layer.window = window.window;
   node.lowering().charge(w.tensor->size(), node);
   draft.layer.weights = differences(w);
+  draft.from_model = model_weights(w);
   draft.layer.bias.assign(of_w[0], 0);
   draft.layer.weight_scales = w.scales;
   draft.dims = {1, of_w[0]};
@@ -395,6 +406,7 @@ Draft dense(NodeView& node, ValueId x, const QuantisedTensor& w, bool transposed
       for (uint32_t o = 0; o < outputs; ++o)
         draft.layer.weights[size_t{o} * inputs + i] = weights[size_t{i} * outputs + o];
   }
+  draft.from_model = model_weights(w);
   draft.layer.bias.assign(outputs, 0);
   draft.layer.weight_scales = w.scales;
   draft.dims = dims;

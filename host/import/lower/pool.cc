@@ -95,7 +95,7 @@ ValueId emit_global_average_pool(NodeView& node, ValueId x, const Quantisation& 
   const uint64_t count = elements_of(of_x.dims) / channels;
   Dims dims(of_x.dims.size(), 1);
   dims[1] = channels;
-  Linear linear{.x = x, .y = 0, .layer = {}, .scales = {}};
+  Linear linear{.x = x, .y = 0, .layer = {}, .scales = {}, .from_model = {}};
   linear.layer.outputs = linear.layer.groups = channels;
   linear.layer.window.kernel = {of_x.dims.size() == 4 ? of_x.dims[2] : 1, of_x.dims.back()};
   linear.layer.weights.assign(elements_of(of_x.dims), 1);
