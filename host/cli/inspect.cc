@@ -142,8 +142,11 @@ void print_text(const Options& options, const vm::Program& program, const CodeCo
   facts.row(
       {"memory", fmt::format("{} declared, {} of it filled from the file",
                              byte_text(program.memory_bytes()), byte_text(file_bytes(program)))});
-  facts.row({"public", fmt::format("the program with all constants in it, weights too: about {} "
-                                   "receipts show every word",
+  const auto model = read_model_section(program.model);
+  const bool is_private = model && *model && (*model)->private_weights != 0;
+  facts.row({"public", fmt::format("the program with all constants in it{}: about {} receipts show "
+                                   "every word",
+                                   is_private ? "; weights are input" : ", weights too",
                                    grouped(receipts_that_show(program)))});
   facts.row({"symbols", program.symbols.empty() ? "none: functions will be shown as addresses"
                                                 : grouped(program.symbols.size())});
@@ -151,7 +154,6 @@ void print_text(const Options& options, const vm::Program& program, const CodeCo
                           ? "DWARF: files, lines and inlining are known"
                           : "none: compile with -g to see files and lines"});
   if (const auto why = why_unprovable(program)) facts.row({"proof", "none can be made: " + *why});
-  const auto model = read_model_section(program.model);
   if (!model)
     facts.row({"model", "unknown: " + model.error().message});
   else if (*model)

@@ -275,8 +275,8 @@ void print_text(const ReceiptFile& file, const Receipt& receipt, const Report& r
   facts.row({"exit code", fmt::format("{}", static_cast<int32_t>(receipt.exit_code))});
   facts.row({"journal", journal_text(receipt.journal)});
   facts.row({"public",
-             "the program with all constants in it, weights too, to whoever has enough "
-             "receipts"});
+             "the program with all constants in it, weights too if they are no input, to whoever has "
+             "enough receipts"});
   const Regime regime = to_api(report.segments[report.weakest].soundness.regime);
   facts.row({"security", "if valid " + security_text(report.security_bits, regime)});
   facts.row({"assuming", fmt::format("BLAKE3 is a random oracle; {}", regime_assumption(regime))});

@@ -434,8 +434,8 @@ void add_prove(Command& sub, int& status) {
       "Execute a guest and write a receipt that proves it.\n"
       "Its standard output and error are passed through; a report follows on stderr. The receipt\n"
       "tells the journal and the exit code, and nothing else of the input; but enough receipts\n"
-      "give away the program with all constants in it, weights too. It is verified before it is\n"
-      "written. A guest that traps gives no receipt; one that exits with another code than 0\n"
+      "give away the program with all constants in it, weights too if they are no input. It is\n"
+      "verified before it is written. A guest that traps gives no receipt; one that exits with another code than 0\n"
       "gives a receipt that says so. Exit status 1 for both.");
   sub.footer(
       "Examples:\n"

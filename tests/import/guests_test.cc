@@ -11,6 +11,7 @@
 #include "host/import/lower.h"
 #include "tests/guest/qemu.h"
 #include "tests/import/cases.h"
+#include "tests/import/private_cases.h"
 #include "vm/elf.h"
 #include "vm/run.h"
 
@@ -59,7 +60,8 @@ void append(std::vector<uint8_t>& words, const std::vector<uint8_t>& bytes, uint
 struct Numbered {
   uint32_t number;
   const Case* of;
-  std::vector<uint8_t> flips;  // of each input: as guests read int8
+  std::vector<uint8_t> flips;                   // of each input: as guests read int8
+  std::vector<uint8_t> weights = {}, model_id = {};  // of those whose weights are private
 };
 
 std::vector<Numbered> imported() {
@@ -77,13 +79,22 @@ std::vector<Numbered> imported() {
     for (const importer::Port& port : network->inputs)
       numbered.flips.push_back(network->values[port.value].type == importer::Type::kInt8 ? 0x80
                                                                                          : 0);
+    constexpr size_t kCount = std::size(kGroups);
+    const uint64_t most_rows = import_test::most_rows_of(numbered.number, kCount);
+    if (const auto plan =
+            import_test::private_plan(*network, numbered.number, kCount, most_rows)) {
+      const auto options = import_test::private_options(numbered.number);
+      numbered.weights = importer::private_input(*plan, options);
+      const auto id = importer::model_id(*plan, options);
+      numbered.model_id.assign(id.begin(), id.end());
+    }
     cases.push_back(std::move(numbered));
   }
   return cases;
 }
 
 std::vector<uint8_t> input_of(const Numbered& c, const Sample& sample) {
-  std::vector<uint8_t> words;
+  std::vector<uint8_t> words = c.weights;
   for (size_t i = 0; i < sample.inputs.size(); ++i) append(words, sample.inputs[i], c.flips[i]);
   return words;
 }
@@ -96,7 +107,7 @@ std::vector<uint8_t> journal_of(const Numbered& c, const Sample& sample) {
     const auto network = importer::lower(*model, {});
     outputs = *importer::evaluate(*network, sample.inputs);
   }
-  std::vector<uint8_t> words;
+  std::vector<uint8_t> words = c.model_id;
   for (const std::vector<uint8_t>& output : outputs) append(words, output, 0);
   return words;
 }
@@ -139,6 +150,12 @@ TEST(ImportedGuests, ByInstructions) {
   uint64_t calls = 0;
   check_on_vm("_plain", calls);
   EXPECT_EQ(calls, 0u);
+}
+
+TEST(ImportedGuests, SomeHavePrivateWeights) {
+  size_t count = 0;
+  for (const Numbered& c : imported()) count += c.weights.empty() ? 0 : 1;
+  EXPECT_GT(count, 50u);
 }
 
 TEST(ImportedGuests, CompiledForTheHost) {

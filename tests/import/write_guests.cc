@@ -12,6 +12,7 @@
 #include "host/import/write.h"
 #include "host/layers/plain.h"
 #include "tests/import/cases.h"
+#include "tests/import/private_cases.h"
 #include "vm/layer/section.h"
 
 namespace {
@@ -29,7 +30,7 @@ void write(const std::string& path, const std::string& bytes) {
 }
 
 // The plan of a case. One that is not imported is left out, and its test fails.
-std::optional<importer::Plan> plan_of(const Case& c, uint64_t most_rows) {
+std::optional<importer::Plan> plan_of(const Case& c, size_t number, size_t groups) {
   const auto failed = [&](const onnx_file::Error& error) {
     fmt::print(stderr, "write_guests: {}: {}\n", c.name, error.message);
     return std::nullopt;
@@ -38,7 +39,9 @@ std::optional<importer::Plan> plan_of(const Case& c, uint64_t most_rows) {
   if (!model) return failed(model.error());
   auto network = importer::lower(*model, {});
   if (!network) return failed(network.error());
-  auto plan = importer::plan(*std::move(network), most_rows);
+  const uint64_t most_rows = import_test::most_rows_of(number, groups);
+  if (auto plan = import_test::private_plan(*network, number, groups, most_rows)) return plan;
+  auto plan = importer::plan(*std::move(network), {.most_rows = most_rows});
   if (!plan) return failed(plan.error());
   return *std::move(plan);
 }
@@ -61,10 +64,9 @@ int main(int argc, char** argv) {
     std::vector<vm::Layer> layers;
     for (size_t i = g; i < cases.size(); i += groups) {
       const Case& c = *cases[i];
-      // Layers of every third one are cut, though they are small.
-      const auto plan = plan_of(c, i / groups % 3 == 2 ? 40 : layers::kLargestCall);
+      const auto plan = plan_of(c, i, groups);
       if (!plan) continue;
-      importer::WriteOptions options;
+      importer::WriteOptions options = import_test::private_options(i);
       options.name = fmt::format("case_{}", i);
       options.model_file = c.name;
       options.layers_symbol = group;
@@ -78,7 +80,14 @@ int main(int argc, char** argv) {
           write(folder + "/" + file.name, file.bytes.substr(0, file.bytes.find("\nint main()")));
       layers.insert(layers.end(), plan->layers.begin(), plan->layers.end());
       includes += fmt::format("#include \"{}_guest.cc\"\n", options.name);
-      branches += fmt::format("    case {}:\n      return {}::run_example();\n", i, options.name);
+      branches += plan->has_private_weights()
+                      ? fmt::format("    case {0}: {{\n      static {1}::ModelWeights weights;\n"
+                                    "      zk::read_committed_file(std::as_writable_bytes(std::span("
+                                    "&weights, 1)));\n      return {1}::run_example(weights);\n"
+                                    "    }}\n",
+                                    i, options.name)
+                      : fmt::format("    case {}:\n      return {}::run_example();\n", i,
+                                    options.name);
     }
     write(folder + "/" + group + ".cc",
           fmt::format("{}\nvoid run_case(uint32_t number) {{\n  switch (number) {{\n{}  }}\n"

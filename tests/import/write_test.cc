@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <random>
+#include <set>
 #include <utility>
 
 #include "host/import/lower.h"
@@ -60,6 +62,63 @@ TEST(Plan, TheBeginningOfATensorIsNotTheTensor) {
     // All of it is read in place; of the beginning there is a copy.
     EXPECT_EQ(plan->network.operators.size(), width == 20 ? 1u : 2u);
   }
+}
+
+// Private weights: files that are no secret are the same for any weights and biases.
+TEST(Plan, NothingPublicDependsOnPrivateWeights) {
+  std::mt19937 random(1);
+  size_t count = 0;
+  for (const Case& c : import_test::all_cases()) {
+    if (c.kind == Case::Kind::kRefused) continue;
+    const auto model = onnx_file::read_model(c.model);
+    importer::Network network = *importer::lower(*model, {});
+    const auto files_of = [](const importer::Network& of) {
+      const auto plan = importer::plan(of, {.private_weights = true});
+      return plan ? importer::write_guest(*plan, options())
+                  : tl::unexpected<importer::Error>(plan.error());
+    };
+    const auto first = files_of(network);
+    if (!first) continue;
+    for (importer::Operator& op : network.operators)
+      if (auto* linear = std::get_if<importer::Linear>(&op.what); linear && linear->from_model) {
+        const int zero = *linear->from_model->stored_zero;
+        for (int16_t& w : linear->layer.weights)
+          w = static_cast<int16_t>(static_cast<int>(random() % 256) - zero);
+        for (int32_t& b : linear->layer.bias) b = static_cast<int32_t>(random() % 2001) - 1000;
+      }
+    const auto second = files_of(network);
+    ASSERT_TRUE(second) << c.name << ": " << second.error().message;
+    ASSERT_EQ(first->size(), second->size());
+    bool differs = false;
+    for (size_t i = 0; i < first->size(); ++i) {
+      const importer::ProjectFile &a = (*first)[i], &b = (*second)[i];
+      EXPECT_EQ(a.name, b.name);
+      if (a.is_secret)
+        differs |= a.bytes != b.bytes;
+      else
+        EXPECT_EQ(a.bytes, b.bytes) << c.name << ": " << a.name;
+    }
+    EXPECT_TRUE(differs) << c.name;
+    ++count;
+  }
+  EXPECT_GT(count, 200u);
+}
+
+// What would stand in the program is refused, by its node.
+TEST(Plan, RefusesConstantsBesidePrivateWeights) {
+  std::set<std::string> refused;
+  for (const Case& c : import_test::all_cases()) {
+    if (c.kind == Case::Kind::kRefused) continue;
+    const auto plan = importer::plan(*importer::lower(*onnx_file::read_model(c.model), {}),
+                                     {.private_weights = true});
+    if (plan) continue;
+    EXPECT_EQ(plan.error().code, onnx_file::ErrorCode::kUnsupported) << c.name;
+    EXPECT_THAT(plan.error().message, HasSubstr("private-weights: ")) << c.name;
+    for (const char* what : {"constants would be part", "one zero point", "found none", "bias of"})
+      if (plan.error().message.find(what) != std::string::npos) refused.insert(what);
+  }
+  EXPECT_TRUE(refused.contains("constants would be part"));
+  EXPECT_TRUE(refused.contains("found none"));
 }
 
 // A network of `x -> a -> b -> c`, and of the sum of c and a.

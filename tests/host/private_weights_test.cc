@@ -1,0 +1,164 @@
+// `zkvm import --private-weights`, and what the command line does with its guest (MNIST's perceptron) and its secrets.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/host/command.h"
+
+namespace zkvm::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using Json = nlohmann::json;
+namespace fs = std::filesystem;
+
+const std::string kFolder = ZKVM_PRIVATE_FOLDER, kElf = ZKVM_PRIVATE_GUEST, kModel = ZKVM_PRIVATE_MODEL,
+                  kSalt = ZKVM_PRIVATE_SALT, kWeights = kFolder + "/private_mlp.weights";
+
+std::string line(const Outcome& outcome) { return outcome.out.substr(0, outcome.out.find('\n')); }
+
+// A digit, every pixel at half of full intensity.
+std::string picture() {
+  const std::string header =
+      "{'descr': '|i1', 'fortran_order': False, 'shape': (1, 1, 28, 28), }   \n";
+  return std::string("\x93NUMPY\x01\0", 8) + static_cast<char>(header.size()) + '\0' + header +
+         std::string(784, '\0');
+}
+
+class PrivateWeights : public testing::Test {
+ protected:
+  PrivateWeights() { write_text(picture_, picture()); }
+  Outcome encode(const std::string& weights) const {
+    return zkvm({"encode", kElf, picture_, "--weights", weights, "-o", input_});
+  }
+  const TemporaryFolder folder_;
+  const std::string picture_ = folder_ / "picture.npy", input_ = folder_ / "input",
+                    receipt_ = folder_ / "receipt.zkr";
+};
+
+TEST_F(PrivateWeights, TheModelIdIsOfWeightsAndSalt) {
+  const std::string id = line(zkvm({"model-id", kWeights}));
+  EXPECT_EQ(id.size(), 64u);
+  EXPECT_EQ(line(zkvm({"model-id", kModel, "--salt", kSalt})), id);
+  std::string other = kSalt;
+  other.back() = other.back() == '0' ? '1' : '0';
+  EXPECT_NE(line(zkvm({"model-id", kModel, "--salt", other})), id);
+  const Json json = Json::parse(zkvm({"model-id", kWeights, "--json"}).out);
+  EXPECT_EQ(json["model_id"], id);
+  EXPECT_EQ(json["weight_bytes"], fs::file_size(kWeights) - 32);
+  const Outcome none = zkvm({"model-id", kModel});
+  EXPECT_NE(line(none), id);
+  const Outcome bad = zkvm({"model-id", picture_ + ".absent"});
+  EXPECT_EQ(bad.status, 2);
+  write_text(folder_ / "short", std::string(32, 'x'));
+  EXPECT_THAT(zkvm({"model-id", folder_ / "short"}).err, HasSubstr("found 32 bytes"));
+}
+
+TEST_F(PrivateWeights, SecretsAreForTheirOwnerAlone) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(kFolder)) {
+    if (!entry.is_regular_file()) continue;
+    const std::string name = entry.path().filename();
+    struct stat status;
+    ASSERT_EQ(stat(entry.path().c_str(), &status), 0);
+    const bool is_secret = name.ends_with(".weights") || name == "example.input";
+    EXPECT_EQ((status.st_mode & 077) == 0, is_secret) << name;
+    // No other file has the salt, or a row of weights.
+    if (is_secret) continue;
+    const std::string weights = read_text(kWeights);
+    const std::string text = read_text(entry.path());
+    for (const size_t at : {size_t{0}, size_t{32 + 5000}, weights.size() - 64})
+      EXPECT_EQ(text.find(weights.substr(at, 24)), text.npos) << name;
+  }
+  ASSERT_EQ(encode(kWeights).status, 0);
+  struct stat status;
+  ASSERT_EQ(stat(input_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 077, 0u);
+}
+
+TEST_F(PrivateWeights, EncodeTakesTheirFileAlone) {
+  EXPECT_THAT(zkvm({"encode", kElf, picture_, "-o", input_}).err,
+              HasSubstr("expected --weights FILE"));
+  write_text(folder_ / "short", read_text(kWeights).substr(4));
+  EXPECT_THAT(encode(folder_ / "short").err, HasSubstr("weights: expected"));
+  EXPECT_THAT(encode(folder_ / "absent").err, HasSubstr("weights"));
+  EXPECT_FALSE(fs::exists(input_));
+}
+
+TEST_F(PrivateWeights, InspectSaysWhatIsPublic) {
+  EXPECT_THAT(zkvm({"inspect", kElf}).out,
+              AllOf(HasSubstr("Private weights"), HasSubstr("the model id"), HasSubstr("scales")));
+  const Json model = Json::parse(zkvm({"inspect", kElf, "--json"}).out)["model"];
+  EXPECT_EQ(model["private_weights"]["bytes"], fs::file_size(kWeights) - 32);
+  EXPECT_EQ(model["inputs"][0]["at"], fs::file_size(kWeights));
+  EXPECT_EQ(model["outputs"][0]["at"], 32);
+  // A hash of the file would be one of the weights without a salt.
+  EXPECT_EQ(model["onnx"]["blake3"], nullptr);
+}
+
+TEST_F(PrivateWeights, AReceiptIsOfOneModelId) {
+  ASSERT_EQ(encode(kWeights).status, 0);
+  const std::string id = line(zkvm({"model-id", kWeights}));
+  const Json run = Json::parse(zkvm({"run", kElf, "--input", input_, "--json"}).out);
+  EXPECT_EQ(run["model_id"], id);
+  EXPECT_THAT(zkvm({"run", kElf, "--input", input_}).err, HasSubstr("model id " + id));
+  ASSERT_EQ(zkvm({"prove", kElf, "--input", input_, "-o", receipt_}).status, 0);
+  const Outcome right = zkvm({"verify", receipt_, "--elf", kElf, "--model-id", id, "--json"});
+  EXPECT_EQ(right.status, 0) << right.err;
+  EXPECT_EQ(Json::parse(right.out)["model_id"], id);
+  std::string other = id;
+  other[0] = other[0] == '0' ? '1' : '0';
+  const Outcome wrong = zkvm({"verify", receipt_, "--elf", kElf, "--model-id", other, "--json"});
+  EXPECT_EQ(wrong.status, 1);
+  EXPECT_EQ(Json::parse(wrong.out)["reason"], "wrong-model-id");
+  EXPECT_EQ(zkvm({"verify", receipt_, "--elf", kElf, "--model-id", id.substr(2)}).status, 2);
+
+  // A journal that is shorter than a model id.
+  const std::string short_receipt = folder_ / "short.zkr";
+  zkvm({"prove", kGuest, "-o", short_receipt});
+  const Outcome none = zkvm({"verify", short_receipt, "--elf", kGuest, "--model-id", id, "--json"});
+  EXPECT_EQ(none.status, 1);
+  EXPECT_EQ(Json::parse(none.out)["reason"], "wrong-model-id");
+}
+
+// One weight of another model: the same program, another model id.
+TEST_F(PrivateWeights, AnotherModelHasAnotherId) {
+  const std::string changed = folder_ / "changed.weights";
+  std::string bytes = read_text(kWeights);
+  bytes[32 + 1000] ^= 1;
+  write_text(changed, bytes);
+  ASSERT_EQ(encode(changed).status, 0);
+  const Json run = Json::parse(zkvm({"run", kElf, "--input", input_, "--json"}).out);
+  EXPECT_EQ(run["exit_code"], 0);
+  EXPECT_NE(run["model_id"], line(zkvm({"model-id", kWeights})));
+  EXPECT_EQ(run["model_id"], line(zkvm({"model-id", changed})));
+}
+
+TEST_F(PrivateWeights, NoSaltIsWrittenOver) {
+  const std::string project = folder_ / "project", weights = project + "/private_mlp.weights";
+  const auto import = [&](std::vector<std::string> more) {
+    std::vector<std::string> all = {"import",  kModel, "-o", project, "--private-weights",
+                                    "--force", "--name", "private_mlp"};
+    all.insert(all.end(), more.begin(), more.end());
+    return zkvm(all);
+  };
+  ASSERT_EQ(import({}).status, 0);
+  const std::string before = read_text(weights);
+  const Outcome again = import({});
+  EXPECT_EQ(again.status, 2);
+  EXPECT_THAT(again.err, HasSubstr("the only copy"));
+  EXPECT_EQ(read_text(weights), before);
+  EXPECT_EQ(import({"--salt", kSalt}).status, 0);
+  EXPECT_EQ(read_text(weights), read_text(kWeights));
+  EXPECT_THAT(import({"--salt", "12"}).err, HasSubstr("--salt: expected 64 hex digits"));
+}
+
+}  // namespace
+}  // namespace zkvm::test
