@@ -121,9 +121,10 @@ TEST_F(PrivateWeights, AReceiptIsOfOneModelId) {
   EXPECT_EQ(zkvm({"verify", receipt_, "--elf", kElf, "--model-id", id.substr(2)}).status, 2);
 
   // A journal that is shorter than a model id.
-  const std::string short_receipt = folder_ / "short.zkr";
-  zkvm({"prove", kGuest, "-o", short_receipt});
-  const Outcome none = zkvm({"verify", short_receipt, "--elf", kGuest, "--model-id", id, "--json"});
+  const std::string short_receipt = folder_ / "short.zkr", hello = ZKVM_HELLO_GUEST;
+  write_text(input_, std::string(32, 'x'));
+  ASSERT_EQ(zkvm({"prove", hello, "--input", input_, "-o", short_receipt}).status, 0);
+  const Outcome none = zkvm({"verify", short_receipt, "--elf", hello, "--model-id", id, "--json"});
   EXPECT_EQ(none.status, 1);
   EXPECT_EQ(Json::parse(none.out)["reason"], "wrong-model-id");
 }
