@@ -460,7 +460,8 @@ Result<ModelInfo> read_model_info(std::span<const uint8_t> bytes) {
   const Result<Json> json = parse(bytes);
   if (!json) return tl::unexpected(json.error());
   const auto object =
-      Object::of(*json, "", {"format", "name", "batch", "private_weights", "onnx", "inputs", "outputs"});
+      Object::of(*json, "", {"format", "name", "batch", "private_weights", "public_input", "onnx", "inputs",
+                       "outputs"});
   if (!object) return tl::unexpected(object.error());
   if (const auto format = object->integer("format", kFormat, kFormat); !format)
     return tl::unexpected(format.error());
@@ -479,6 +480,11 @@ Result<ModelInfo> read_model_info(std::span<const uint8_t> bytes) {
     const auto count = of->integer("bytes", 4, int64_t{kMaxTensorBytes});
     if (!count) return tl::unexpected(count.error());
     info.private_weights = static_cast<uint64_t>(*count);
+  }
+  if (const Json* input = object->find("public_input")) {
+    if (!input->is_boolean())
+      return fail("public_input: expected true or false, found {}", Object::found(input));
+    info.public_input = input->get<bool>();
   }
   if (const Json* onnx = object->find("onnx")) {
     auto from = read_onnx(*onnx);
@@ -505,6 +511,7 @@ std::string write_model_info(const ModelInfo& info) {
                                 kFormat, quoted(info.name), info.batch);
   if (info.private_weights != 0)
     out += fmt::format("  \"private_weights\": {{\"bytes\": {}}},\n", info.private_weights);
+  if (info.public_input) out += "  \"public_input\": true,\n";
   if (info.onnx) {
     out += fmt::format("  \"onnx\": {{\"producer\": {}", quoted(info.onnx->producer));
     if (info.onnx->opset != 0) out += fmt::format(", \"opset\": {}", info.onnx->opset);

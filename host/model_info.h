@@ -22,10 +22,11 @@
 // inputs of the first, all of the second, and likewise the outputs.
 //
 // With "private_weights": {"bytes": N} the weights are no part of the program. Then the input begins with a salt of 32
-// bytes and N bytes of weights, and the journal with their commitment (zk/commitment.h, of a file): the model id.
+// bytes and N bytes of weights, and the journal with their commitment (zk/commitment.h, of a file): the model id. With
+// "public_input": true the journal ends with 32 bytes more, the BLAKE3 of all inputs of the run as the guest reads them.
 //
 // "at" and "bytes" say where a tensor of the first example stands, without its padding; they follow from the rest, may
-// be left out, and are checked where they are there. "batch" (1), "private_weights", "onnx", "model_type" ("type"), "scale", "zero_point",
+// be left out, and are checked where they are there. "batch" (1), "private_weights", "public_input", "onnx", "model_type" ("type"), "scale", "zero_point",
 // "labels" and "index" may be left out too; no other key is known, and none may be there twice.
 #pragma once
 
@@ -77,7 +78,7 @@ struct OnnxInfo {
   bool operator==(const OnnxInfo&) const = default;
 };
 
-inline constexpr uint64_t kSaltBytes = 32, kModelIdBytes = 32;
+inline constexpr uint64_t kSaltBytes = 32, kModelIdBytes = 32, kInputDigestBytes = 32;
 
 struct ModelInfo {
   std::string name;
@@ -87,6 +88,7 @@ struct ModelInfo {
   std::optional<OnnxInfo> onnx = {};
   // Bytes of weights that are private, a multiple of 4; 0: they are constants of the program, or there are none.
   uint64_t private_weights = 0;
+  bool public_input = false;
 
   /// Where the first example begins, in the input and in the journal.
   [[nodiscard]] uint64_t input_begin() const {
@@ -98,7 +100,7 @@ struct ModelInfo {
   [[nodiscard]] uint64_t output_bytes() const;
   [[nodiscard]] uint64_t run_input_bytes() const { return input_begin() + batch * input_bytes(); }
   [[nodiscard]] uint64_t run_output_bytes() const {
-    return journal_begin() + batch * output_bytes();
+    return journal_begin() + batch * output_bytes() + (public_input ? kInputDigestBytes : 0);
   }
   bool operator==(const ModelInfo&) const = default;
 };

@@ -289,9 +289,9 @@ Result<std::vector<uint8_t>> encode_input(const ModelInfo& info,
 Result<std::vector<OutputValues>> decode_outputs(const ModelInfo& info,
                                                  std::span<const uint8_t> journal) {
   if (journal.size() != info.run_output_bytes())
-    return fail("journal: expected {} bytes, {}, found {}", info.run_output_bytes(),
-                info.private_weights == 0 ? "the model's outputs" : "model id and outputs",
-                journal.size());
+    return fail("journal: expected {} bytes, {}the model's outputs{}, found {}",
+                info.run_output_bytes(), info.private_weights == 0 ? "" : "model id, ",
+                info.public_input ? ", a digest of the inputs" : "", journal.size());
   std::vector<OutputValues> out;
   uint64_t at = info.journal_begin();
   for (const TensorInfo& tensor : info.outputs) {

@@ -50,6 +50,12 @@ struct OutputValues {
   return journal.first(info.journal_begin());
 }
 
+/// The BLAKE3 of the inputs in a journal, likewise; none where they are private.
+[[nodiscard]] inline std::span<const uint8_t> input_digest_in(const ModelInfo& info,
+                                                              std::span<const uint8_t> journal) {
+  return journal.last(info.public_input ? kInputDigestBytes : 0);
+}
+
 /// All outputs in a journal, in order; `info` has no complaint and outlives them. Memory: 8 times the journal's,
 /// and 2^28 bytes for the labels of each output. Errors: kUnfitTensors, if it has another length, other padding than
 /// zeros or more labels.

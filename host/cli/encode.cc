@@ -1,5 +1,6 @@
 // `zkvm encode`: a guest's input from arrays, by what the guest says of its model.
 #include <fmt/format.h>
+#include <zk/blake3.h>
 
 #include <algorithm>
 #include <memory>
@@ -25,7 +26,7 @@ struct Options {
   std::vector<std::string> arrays;
   std::string input_path;
   std::string weights_path;
-  bool json = false;
+  bool inputs_alone = false, json = false;
 };
 
 // "NAME=FILE", where the model has an input of that name; else all of it is the file's path.
@@ -67,6 +68,11 @@ Result<ModelInfo> model_of_guest(const Options& options) {
   return std::move(**model);
 }
 
+// Of the inputs alone: what the journal of a guest with public input ends with.
+zk::Digest digest_of(const ModelInfo& model, std::span<const uint8_t> input) {
+  return zk::blake3(input.subspan(model.input_begin()));
+}
+
 int encode_command(const Options& options) {
   const auto failed = [&](const Error& error) {
     return fail("zkvm encode", error.message, options.json);
@@ -78,7 +84,7 @@ int encode_command(const Options& options) {
     return failed(
         {ErrorCode::kUnreadable, "expected one file from standard input at most, found more"});
   if (Result<void> ok = check_outputs({output}, options.json); !ok) return failed(ok.error());
-  const Result<ModelInfo> model = model_of_guest(options);
+  Result<ModelInfo> model = model_of_guest(options);
   if (!model) return failed(model.error());
   const auto arrays = read_arrays(options, *model);
   if (!arrays) return failed(arrays.error());
@@ -87,18 +93,21 @@ int encode_command(const Options& options) {
     auto file = read_file(options.weights_path, "weights", kSaltBytes + kMaxTensorBytes);
     if (!file) return failed(file.error());
     weights = std::move(*file);
-  } else if (model->private_weights != 0) {
+  } else if (model->private_weights != 0 && !options.inputs_alone) {
     return failed({ErrorCode::kUnfitTensors,
                    "expected --weights FILE, since this guest's weights are private: the file that "
                    "`zkvm import --private-weights` wrote"});
   }
+  if (options.inputs_alone) model->private_weights = 0;
   const auto input = encode_input(*model, *arrays, weights);
   if (!input) return failed(input.error());
   const uint32_t mode = weights.empty() ? 0666 : kSecretMode;
   if (Result<void> ok = write_file(options.input_path, "input", *input, mode); !ok)
     return failed(ok.error());
   if (options.json) {
-    print_json({{"input_bytes", input->size()}, {"batch", model->batch}});
+    print_json({{"input_bytes", input->size()},
+                {"batch", model->batch},
+                {"input_digest", hex(digest_of(*model, *input))}});
   } else {
     print_to(stderr, "{}: {} for {} input{}{}\n",
              is_standard(options.input_path) ? "standard output" : printable(options.input_path),
@@ -127,7 +136,7 @@ void add_encode(Command& sub, int& status) {
       "  zkvm encode model.elf picture.npy -o input.bin\n"
       "  zkvm encode model.elf ids=a.npy mask=b.npy -o - | zkvm run model.elf --input -\n"
       "  zkvm encode model.elf picture.npy --weights model.weights -o input.bin\n"
-      "JSON: input_bytes, batch.");
+      "JSON: input_bytes, batch, input_digest (BLAKE3 of the inputs without weights).");
   auto options = std::make_shared<Options>();
   sub.add_option("ELF", options->elf_path, "The guest; - is standard input")
       ->required()
@@ -143,6 +152,8 @@ void add_encode(Command& sub, int& status) {
                  "Salt and private weights, of a guest that `zkvm import --private-weights` made: "
                  "its NAME.weights. The input holds them then (mode 0600 if it is new)")
       ->type_name("FILE");
+  sub.add_flag("--inputs-alone", options->inputs_alone,
+               "The inputs without private weights before them: what `zkvm verify --input-is` takes");
   sub.add_flag("--json", options->json, "One JSON object on stdout");
   sub.callback([options, &status] { status = encode_command(*options); });
 }

@@ -42,7 +42,8 @@ struct Options {
   std::string model, folder, name, check, memory_limit;
   std::vector<std::string> output = {"all"}, dims;
   uint32_t batch = 1, distance = 0;
-  bool force = false, json = false, float_tail = false, private_weights = false;
+  bool force = false, json = false, float_tail = false, private_weights = false,
+       public_input = false;
   std::string salt = kRandomSalt;
 };
 
@@ -101,6 +102,7 @@ Result<importer::WriteOptions> write_options(const Options& options) {
     write.top = static_cast<uint32_t>(std::stoul(k));
   }
   write.float_tail = options.float_tail;
+  write.public_input = options.public_input;
   if (write.float_tail && kind != "all")
     return wrong(
         fmt::format("--float-tail: expected --output all, found {}, which takes its classes of "
@@ -472,6 +474,9 @@ void add_import(Command& sub, int& status) {
                "Weights and biases are private input of the guest, not constants of it. Its journal "
                "begins with their "
                "salted commitment, the model id. Operators, shapes and scales are public");
+  sub.add_flag("--public-input", options->public_input,
+               "The journal ends with the BLAKE3 of the inputs, which are public then: `zkvm verify "
+               "--input-is` compares");
   sub.add_option("--salt", options->salt, fmt::format("Of --private-weights: {}", kSaltHelp))
       ->show_default()
       ->type_name("HEX|FILE");

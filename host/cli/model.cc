@@ -146,6 +146,8 @@ void print_outputs(const Result<std::optional<ModelInfo>>& model, std::span<cons
   const uint32_t batch = (*model)->batch;
   if (const auto id = model_id_in(**model, journal); !id.empty())
     print_to(out, "  model id {}\n", hex(id));
+  if (const auto digest = input_digest_in(**model, journal); !digest.empty())
+    print_to(out, "  inputs   BLAKE3 {}\n", hex(digest));
   Table table({{"output"}, {"shape"}, {"label"}, {"values"}});
   for (const OutputValues& output : *outputs) {
     const TensorInfo& tensor = *output.tensor;
@@ -172,7 +174,7 @@ void print_outputs(const Result<std::optional<ModelInfo>>& model, std::span<cons
 void put_outputs(Json& object, const Result<std::optional<ModelInfo>>& model,
                  std::span<const uint8_t> journal) {
   object["outputs"] = nullptr;
-  object["model_id"] = nullptr;
+  object["model_id"] = object["input_digest"] = nullptr;
   if (model && !*model) return;
   const auto outputs = model ? decode_outputs(**model, journal) : tl::unexpected(model.error());
   if (!outputs) {
@@ -181,6 +183,8 @@ void put_outputs(Json& object, const Result<std::optional<ModelInfo>>& model,
   }
   object["outputs"] = outputs_json(**model, *outputs);
   if (const auto id = model_id_in(**model, journal); !id.empty()) object["model_id"] = hex(id);
+  if (const auto digest = input_digest_in(**model, journal); !digest.empty())
+    object["input_digest"] = hex(digest);
 }
 
 void print_outputs(std::span<const uint8_t> elf, const Run& run, std::FILE* out) {
@@ -200,8 +204,11 @@ void print_model(const ModelInfo& model, std::FILE* out) {
              "operators, shapes, zero points, scales (of each\n  output where the model has them "
              "so), and tables of functions.\n",
              bold("Private weights", out), grouped(model.private_weights));
-  print_tensors("Inputs, in the order of the guest's input", model.inputs, model.input_begin(),
-                out);
+  print_tensors(model.public_input
+                    ? "Inputs, in the order of the guest's input; public: the journal ends with "
+                      "their BLAKE3"
+                    : "Inputs, in the order of the guest's input",
+                model.inputs, model.input_begin(), out);
   print_tensors("Outputs, in the order of the journal", model.outputs, model.journal_begin(), out);
 }
 
@@ -214,6 +221,7 @@ Json model_json(const ModelInfo& model, std::span<const uint8_t> section) {
     if (model.onnx->opset != 0) object["onnx"]["opset"] = model.onnx->opset;
     if (!model.onnx->blake3.empty()) object["onnx"]["blake3"] = model.onnx->blake3;
   }
+  object["public_input"] = model.public_input;
   object["private_weights"] = nullptr;
   if (model.private_weights != 0)
     object["private_weights"] = {{"bytes", model.private_weights}};

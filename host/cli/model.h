@@ -28,7 +28,8 @@ void print_outputs(const Result<std::optional<ModelInfo>>& model, std::span<cons
                    std::FILE* out);
 
 // Puts "outputs" into the object: by name {shape, type, scale, zero_point, values, dequantised, labels}, null for what
-// says nothing; where something is wrong, null and "outputs_error". And "model_id", null where weights are public.
+// says nothing; where something is wrong, null and "outputs_error". And "model_id", null where weights are public, and
+// "input_digest", null where inputs are private.
 void put_outputs(nlohmann::ordered_json& object, const Result<std::optional<ModelInfo>>& model,
                  std::span<const uint8_t> journal);
 

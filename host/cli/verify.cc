@@ -1,5 +1,6 @@
 // `zkvm verify`: is this receipt true, and what does it prove?
 #include <fmt/format.h>
+#include <zk/blake3.h>
 
 #include <algorithm>
 #include <charconv>
@@ -29,7 +30,7 @@ struct Options {
   std::string journal_path;
   std::string exit_code;  // that the caller expects; empty: any
   std::optional<std::string> journal_is;
-  std::string model_id;
+  std::string model_id, input_path;
   uint64_t security_bits = static_cast<uint64_t>(VerifyOptions{}.security_bits);
   std::string regime = kWidestRegime;
   bool json = false;
@@ -136,6 +137,17 @@ std::optional<Refusal> unexpected_model(const std::string& model_id, const Verif
                                                hex(wanted), journal_text(begin))};
 }
 
+// Whether the journal ends with the digest of these inputs.
+std::optional<Refusal> unexpected_input(std::span<const uint8_t> input, const Verification& proven) {
+  const zk::Digest wanted = zk::blake3(input);
+  const auto end =
+      std::span(proven.journal).last(std::min(proven.journal.size(), wanted.size()));
+  if (std::ranges::equal(wanted, end)) return std::nullopt;
+  return Refusal{"wrong-input", fmt::format("inputs: expected those of BLAKE3 {}, found a journal "
+                                            "that ends with {}",
+                                            hex(wanted), journal_text(end))};
+}
+
 // What a file says of the model, if the program says just that.
 tl::expected<std::optional<ModelInfo>, Refusal> model_by_file(std::span<const uint8_t> file,
                                                               const Verification& proven) {
@@ -238,6 +250,7 @@ int verify_command(const Options& options) {
   if (Result<void> ok = check_inputs({{"RECEIPT", options.receipt_path},
                                       {"--elf", options.elf_path},
                                       {"--model", options.model_path},
+                                      {"--input-is", options.input_path},
                                       {"--journal-is", journal_is}});
       !ok) {
     return failed(ok.error().message);
@@ -274,6 +287,11 @@ int verify_command(const Options& options) {
     model = read_file(options.model_path, "model", kMaxModelFile);
     if (!model) return failed(model.error().message);
   }
+  Result<std::vector<uint8_t>> input;
+  if (!options.input_path.empty()) {
+    input = read_file(options.input_path, "input");
+    if (!input) return failed(input.error().message);
+  }
   if (!is_receipt(*receipt)) return wrong_kind();
 
   const auto start = std::chrono::steady_clock::now();
@@ -292,6 +310,9 @@ int verify_command(const Options& options) {
   }
   if (!options.model_id.empty())
     if (const auto refusal = unexpected_model(options.model_id, *proven))
+      return say_no(options, ": valid, but not as expected", *refusal);
+  if (!options.input_path.empty())
+    if (const auto refusal = unexpected_input(*input, *proven))
       return say_no(options, ": valid, but not as expected", *refusal);
   if (!options.model_path.empty()) {
     auto by_file = model_by_file(*model, *proven);
@@ -321,7 +342,7 @@ void add_verify(Command& sub, int& status) {
       "exit with this code, which may be other than 0. Exit status 1: the receipt is not valid, "
       "is\n"
       "of another program, has too little security, or says something else than --exit-code,\n"
-      "--journal-is, --model-id and --model expect; 2: not a receipt, or --elf and --image-id name two "
+      "--journal-is, --model-id, --input-is and --model expect; 2: not a receipt, or --elf and --image-id name two "
       "programs.");
   sub.footer(
       "Examples:\n"
@@ -330,13 +351,15 @@ void add_verify(Command& sub, int& status) {
       "  zkvm verify receipt.zkr --image-id $ID --exit-code 0 --journal-is 1f00000009000000\n"
       "JSON: valid; if valid: image_id, model (BLAKE3 of what the program says of its model, or "
       "null),\n"
-      "exit_code, journal (hex), model_id (of private weights, or null), outputs (null, or by name shape, type, scale, zero_point, values, "
+      "exit_code, journal (hex), model_id (of private weights, or null), input_digest (of "
+      "public inputs, or null), outputs (null, or by name shape, type, scale, zero_point, values, "
       "and\n"
       "where there is a scale dequantised, and labels), security_bits, regime (unique decoding,\n"
       "Johnson), assumption (what it rests on beside the random oracle), segments, receipt_bytes,\n"
       "image_id_seconds (of the ELF file), seconds; if not: reason (invalid, wrong-program, "
       "insecure,\n"
-      "wrong-exit-code, wrong-journal, wrong-model-id, wrong-model), message.");
+      "wrong-exit-code, wrong-journal, wrong-model-id, wrong-input, wrong-model),\n"
+      "message.");
   auto options = std::make_shared<Options>();
   sub.add_option("RECEIPT", options->receipt_path, "The receipt; - is standard input")
       ->required()
@@ -366,6 +389,11 @@ void add_verify(Command& sub, int& status) {
                  "the image id names")
       ->check(image_id_text())
       ->type_name("HEX");
+  sub.add_option("--input-is", options->input_path,
+                 "The inputs that the model must have had, as `zkvm encode --inputs-alone` wrote "
+                 "them: the journal ends with their BLAKE3. Says so of a program of `zkvm import "
+                 "--public-input`")
+      ->type_name("FILE");
   sub.add_option("--journal-is", options->journal_is,
                  "Expect this journal. What has hex digits alone, with or without 0x, is the "
                  "journal itself\n("

@@ -184,7 +184,7 @@ bool print(const std::vector<uint8_t>& journal) {{
       std::printf("\n");
       at += (bytes + 3) / 4 * 4;
     }}
-  return at == journal.size();
+{digest}  return at == journal.size();
 }}
 
 }}  // namespace
@@ -223,6 +223,11 @@ int main(int argc, char** argv) {{
 )",
       fmt::arg("name", info.name), fmt::arg("batch", info.batch), fmt::arg("outputs", outputs),
       fmt::arg("begin", info.journal_begin()),
+      fmt::arg("digest", info.public_input ? R"(  if (journal.size() < at + 32) return false;
+  std::printf("BLAKE3 of the inputs: ");
+  for (int i = 0; i < 32; ++i) std::printf("%02x", journal[at++]);
+  std::printf("\n");
+)" : ""),
       fmt::arg("model_id", info.private_weights == 0 ? "" : R"(  if (journal.size() < at) return false;
   std::printf("model id: ");
   for (size_t i = 0; i < at; ++i) std::printf("%02x", journal[i]);
@@ -273,15 +278,27 @@ std::string tail_text(const Plan& plan, const WriteOptions& options, const Resul
                                markdown(tail.error().message));
 }
 
-// What a proof hides beside the input, and what it does not.
-std::string hidden_weights(const Plan& plan, const WriteOptions& options) {
+// What a proof hides, and what it does not.
+std::string hidden_text(const Plan& plan, const WriteOptions& options) {
+  const std::string input =
+      options.public_input
+          ? "no input: the journal ends with the BLAKE3 of the inputs as `zkvm encode` writes them\n"
+            "(`zkvm verify --input-is x.input`). It hides "
+          : "the input. ";
+  if (!plan.has_private_weights())
+    return options.public_input
+               ? "no input: the journal ends with the BLAKE3 of the inputs as `zkvm encode` writes "
+                 "them\n(`zkvm verify --input-is x.input`). **The model is public, too**: weights "
+                 "are part of the program."
+               : "the input. **The model is public**: weights are part of the program, and whoever "
+                 "has enough\nreceipts can read them.";
   return fmt::format(
-      "the input **and the weights**: {} bytes that the guest reads, whose salted\n"
+      "{}**The weights are private**: {} bytes that the guest reads, whose salted\n"
       "commitment its journal begins with, the model id. **Public**, as the program is: operators, shapes, zero points, scales\n"
       "(of each output where the model has them so), tables of functions of a byte or two, constants behind the last quantised\n"
       "tensors. **Secret are `{}.weights` and `example.input`**: keep them; without the salt in them nobody can prove anything of\n"
       "this model id. All other files of this folder are the same for any weights, and may be published.",
-      plan.private_bytes(), options.name);
+      input, plan.private_bytes(), options.name);
 }
 
 std::string readme_text(const Plan& plan, const WriteOptions& options, const ModelInfo& info,
@@ -312,7 +329,7 @@ shows the outputs and hides {hidden}
     zkvm prove build/guests/{name}.elf --input x.input -o x.zkr
     zkvm verify x.zkr --elf build/guests/{name}.elf{model_id}
 
-| input (private) | shape | read as | a byte x means |
+| input ({input_is}) | shape | read as | a byte x means |
 |---|---|---|---|
 {inputs}
 | output (public) | shape | committed as | a byte x means |
@@ -333,9 +350,8 @@ shows the outputs and hides {hidden}
               : fmt::format("\n`build/guests/{}_plain.elf` is the same network by instructions "
                             "alone: slower, for comparison; it runs under\nqemu, too.\n",
                             options.name)),
-      fmt::arg("hidden", is_private ? hidden_weights(plan, options) :
-          "the input. **The model is public**: weights are part of the program, and whoever has enough\n"
-          "receipts can read them."),
+      fmt::arg("input_is", options.public_input ? "public by its BLAKE3" : "private"),
+      fmt::arg("hidden", hidden_text(plan, options)),
       fmt::arg("weights", is_private ? fmt::format("--weights {}.weights ", options.name) : ""),
       fmt::arg("model_id", is_private ? " --model-id ID" : ""),
       fmt::arg("identity", is_private ? fmt::format(
@@ -375,6 +391,7 @@ ModelInfo model_info(const Plan& plan, const WriteOptions& options) {
   }
   info.onnx = options.onnx;
   info.private_weights = plan.private_bytes();
+  info.public_input = options.public_input;
   // A hash of the file is one of the weights, without a salt.
   if (plan.has_private_weights()) info.onnx->blake3.clear();
   return info;

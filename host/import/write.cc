@@ -106,7 +106,7 @@ class GuestWriter {
         places_(place_tensors(plan, options.places)) {
     for (const char* word : {"zk", "main", "infer", "outputs", "example", "Outputs", "quantised",
                              "floats", "model_outputs", "memory", "kMemory", "weights",
-                             "ModelWeights"})
+                             "ModelWeights", "digest"})
       taken_.take(word);
     for (const Operator& op : plan.network.operators) {
       const std::vector<ValueId> writes = writes_of(op);
@@ -345,16 +345,25 @@ inline Outputs infer({parameters}) {{
   std::string guest() const {
     const Network& network = plan_.network;
     std::string arguments, reads, commits;
-    const bool has_weights = plan_.has_private_weights();
+    const bool has_weights = plan_.has_private_weights(), is_public = options_.public_input;
     if (has_weights) arguments = "weights";
+    std::string parameters, passed;
+    const auto pass = [&](const char* parameter, const char* argument) {
+      parameters += (parameters.empty() ? "" : ", ") + std::string(parameter);
+      passed += (passed.empty() ? "" : ", ") + std::string(argument);
+    };
+    if (has_weights) pass("const ModelWeights& weights", "weights");
+    if (is_public) pass("zk::Blake3& digest", "digest");
     for (const Port& port : network.inputs) {
       const std::string& variable = names_.at(port.value);
       arguments += (arguments.empty() ? "" : ", ") + variable;
-      reads += fmt::format(
-          "{}  // private: {}\n",
-          this->variable(port.value, variable,
-                         fmt::format("zk::nn::read_tensor<{}>()", type_name(port.value))),
-          what_is(port.value));
+      const std::string type = type_name(port.value);
+      const std::string read = options_.public_input
+                                   ? fmt::format("zk::nn::read_public_tensor<{}>(digest)", type)
+                                   : fmt::format("zk::nn::read_tensor<{}>()", type);
+      reads += fmt::format("{}  // {}: {}\n", this->variable(port.value, variable, read),
+                           options_.public_input ? "public by its digest" : "private",
+                           what_is(port.value));
     }
     if (results_use_memory()) arguments += arguments.empty() ? "memory" : ", memory";
     if (uses_memory()) reads = "  alignas(4) std::byte memory[kMemory];\n" + reads;
@@ -390,22 +399,37 @@ int main() {{{weights}{loop}{name}::run_example({argument});{end}
         fmt::arg("loop", options_.batch == 1
                              ? " "
                              : fmt::format(" for (int i = 0; i < {}; ++i) ", options_.batch)),
-        fmt::arg("knows", has_weights ? "weights and an input" : "an input"),
-        fmt::arg("hidden", has_weights ? "Both are private; the journal begins with a commitment "
-                                         "to the weights, the model id."
-                                       : "The input is private; the model is not: weights are part "
-                                         "of the program."),
+        fmt::arg("knows", has_weights && is_public ? "weights"
+                          : has_weights            ? "weights and an input"
+                                                   : "an input"),
+        fmt::arg("hidden", hidden_text()),
         fmt::arg("commitment", has_weights ? "#include <zk/commitment.h>\n" : ""),
-        fmt::arg("parameter", has_weights ? "const ModelWeights& weights" : ""),
-        fmt::arg("argument", has_weights ? "weights" : ""),
-        fmt::arg("weights",
-                 has_weights
-                     ? fmt::format("\n  static {}::ModelWeights weights;  // private\n"
-                                   "  zk::read_committed_file(std::as_writable_bytes(std::span("
-                                   "&weights, 1)));  // public: the model id\n ",
-                                   options_.name)
-                     : ""),
-        fmt::arg("end", has_weights ? "\n}" : " }"));
+        fmt::arg("parameter", parameters), fmt::arg("argument", passed),
+        fmt::arg(
+            "weights",
+            (has_weights ? fmt::format("\n  static {}::ModelWeights weights;  // private\n"
+                                       "  zk::read_committed_file(std::as_writable_bytes(std::span("
+                                       "&weights, 1)));  // public: the model id\n ",
+                                       options_.name)
+                         : "") +
+                (is_public ? std::string(has_weights ? " " : "\n  ") + "zk::Blake3 digest;\n "
+                           : "")),
+        fmt::arg("end", is_public     ? "\n  zk::commit(digest.finish());  // of all inputs\n}"
+                        : has_weights ? "\n}"
+                                      : " }"));
+  }
+
+  const char* hidden_text() const {
+    const bool has_weights = plan_.has_private_weights();
+    if (options_.public_input)
+      return has_weights ? "The weights are private: the journal begins with a commitment to them, "
+                           "the model id, and ends with the\n// BLAKE3 of the inputs, which are "
+                           "public."
+                         : "Both are public: weights are part of the program, and the journal ends "
+                           "with the BLAKE3 of the inputs.";
+    return has_weights ? "Both are private; the journal begins with a commitment to the weights, "
+                         "the model id."
+                       : "The input is private; the model is not: weights are part of the program.";
   }
 
   // The model's own outputs, in soft-float.

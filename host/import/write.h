@@ -24,6 +24,7 @@ struct WriteOptions {
   size_t first_layer = 0;
   // The guest commits the model's own outputs, which it computes in soft-float, instead of the last quantised tensors.
   bool float_tail = false;  // with kAll
+  bool public_input = false;  // the journal ends with a digest of the inputs
   PlaceLimits places = {};
   OnnxInfo onnx = {};  // of the file
   std::array<uint8_t, kSaltBytes> salt = {};  // of private weights: 32 uniform bytes

@@ -113,6 +113,21 @@ TEST_F(PrivateWeights, AReceiptIsOfOneModelId) {
   const Outcome right = zkvm({"verify", receipt_, "--elf", kElf, "--model-id", id, "--json"});
   EXPECT_EQ(right.status, 0) << right.err;
   EXPECT_EQ(Json::parse(right.out)["model_id"], id);
+  // And of one picture.
+  const std::string alone = folder_ / "alone";
+  ASSERT_EQ(zkvm({"encode", kElf, picture_, "--inputs-alone", "-o", alone}).status, 0);
+  const auto verify = [&](const std::string& input) {
+    return zkvm({"verify", receipt_, "--elf", kElf, "--input-is", input, "--json"});
+  };
+  EXPECT_EQ(verify(alone).status, 0);
+  EXPECT_EQ(Json::parse(verify(alone).out)["input_digest"], run["input_digest"]);
+  std::string pixels = read_text(alone);
+  pixels[400] ^= 1;
+  write_text(alone, pixels);
+  EXPECT_EQ(verify(alone).status, 1);
+  EXPECT_EQ(Json::parse(verify(alone).out)["reason"], "wrong-input");
+  EXPECT_EQ(verify(folder_ / "absent").status, 2);
+
   std::string other = id;
   other[0] = other[0] == '0' ? '1' : '0';
   const Outcome wrong = zkvm({"verify", receipt_, "--elf", kElf, "--model-id", other, "--json"});
@@ -127,6 +142,16 @@ TEST_F(PrivateWeights, AReceiptIsOfOneModelId) {
   const Outcome none = zkvm({"verify", short_receipt, "--elf", hello, "--model-id", id, "--json"});
   EXPECT_EQ(none.status, 1);
   EXPECT_EQ(Json::parse(none.out)["reason"], "wrong-model-id");
+}
+
+// The digest is of the inputs without weights, with or without these before them.
+TEST_F(PrivateWeights, PublicInputsAreBoundByTheirDigest) {
+  ASSERT_EQ(zkvm({"encode", kElf, picture_, "--inputs-alone", "-o", input_}).status, 0);
+  EXPECT_EQ(read_text(input_).size(), 784u);
+  const Json encoded =
+      Json::parse(zkvm({"encode", kElf, picture_, "--weights", kWeights, "-o", folder_ / "all", "--json"}).out);
+  EXPECT_EQ(encoded["input_digest"],
+            Json::parse(zkvm({"encode", kElf, picture_, "--inputs-alone", "-o", input_, "--json"}).out)["input_digest"]);
 }
 
 // One weight of another model: the same program, another model id.

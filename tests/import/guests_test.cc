@@ -1,5 +1,6 @@
 // The cases as guests, as `zkvm import` writes them: on the tensor unit, by instructions, and compiled for the host.
 #include <gtest/gtest.h>
+#include <zk/blake3.h>
 #include <zk/io.h>
 
 #include <cstring>
@@ -109,6 +110,11 @@ std::vector<uint8_t> journal_of(const Numbered& c, const Sample& sample) {
   }
   std::vector<uint8_t> words = c.model_id;
   for (const std::vector<uint8_t>& output : outputs) append(words, output, 0);
+  if (import_test::private_options(c.number).public_input) {
+    const std::vector<uint8_t> input = input_of(c, sample);
+    const zk::Digest digest = zk::blake3(std::span(input).subspan(c.weights.size()));
+    words.insert(words.end(), digest.begin(), digest.end());
+  }
   return words;
 }
 

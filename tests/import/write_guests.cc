@@ -80,14 +80,19 @@ int main(int argc, char** argv) {
           write(folder + "/" + file.name, file.bytes.substr(0, file.bytes.find("\nint main()")));
       layers.insert(layers.end(), plan->layers.begin(), plan->layers.end());
       includes += fmt::format("#include \"{}_guest.cc\"\n", options.name);
-      branches += plan->has_private_weights()
-                      ? fmt::format("    case {0}: {{\n      static {1}::ModelWeights weights;\n"
-                                    "      zk::read_committed_file(std::as_writable_bytes(std::span("
-                                    "&weights, 1)));\n      return {1}::run_example(weights);\n"
-                                    "    }}\n",
-                                    i, options.name)
-                      : fmt::format("    case {}:\n      return {}::run_example();\n", i,
-                                    options.name);
+      const bool is_private = plan->has_private_weights(), is_public = options.public_input;
+      branches += fmt::format("    case {}: {{\n", i);
+      if (is_private)
+        branches += fmt::format(
+            "      static {}::ModelWeights weights;\n"
+            "      zk::read_committed_file(std::as_writable_bytes(std::span(&weights, 1)));\n",
+            options.name);
+      if (is_public) branches += "      zk::Blake3 digest;\n";
+      branches += fmt::format("      {}::run_example({}{}{});\n", options.name,
+                              is_private ? "weights" : "", is_private && is_public ? ", " : "",
+                              is_public ? "digest" : "");
+      if (is_public) branches += "      zk::commit(digest.finish());\n";
+      branches += "      return;\n    }\n";
     }
     write(folder + "/" + group + ".cc",
           fmt::format("{}\nvoid run_case(uint32_t number) {{\n  switch (number) {{\n{}  }}\n"

@@ -1,11 +1,13 @@
 // Tensors from a guest's private input.
 #pragma once
 
+#include <zk/blake3.h>
 #include <zk/io.h>
 #if defined(__riscv)
 #include <zk/syscall.h>
 #endif
 
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -24,6 +26,40 @@ inline void read_row(uint32_t* row) {
   }
 #endif
   read_bytes(std::as_writable_bytes(std::span(row, kBytes / 4)));
+}
+
+template <int kWords>
+inline void row_of_words(const uint32_t* from, uint32_t* to) {
+  for (int i = 0; i < kWords; ++i) to[i] = from[i];
+}
+
+// What read_tensor makes of a tensor's bytes, which begin at `words`.
+template <class X>
+X tensor_at(const uint32_t* words) {
+  X x;
+  if constexpr (requires { x.data; }) {
+    std::array<uint32_t, sizeof(X) / 4> copy;
+    std::copy_n(words, copy.size(), copy.data());
+    if constexpr (std::same_as<typename X::Element, int8_t>) {
+      for (uint32_t& word : copy) word ^= 0x80808080;
+    }
+    x = std::bit_cast<X>(copy);
+  } else {
+    constexpr Layout kLayout = X::layout();
+    if constexpr (kLayout.planar && kLayout.row % 4 == 0 && X::kWidth % 4 == 0) {
+      uint32_t* row = x.words;
+      for (int i = 0; i < X::kChannels * X::kHeight; ++i, row += kLayout.row / 4)
+        row_of_words<X::kWidth / 4>(words + i * (X::kWidth / 4), row);
+    } else {
+      const auto* next = reinterpret_cast<const uint8_t*>(words);
+      for (int channel = 0; channel < X::kChannels; ++channel)
+        for (int i = 0; i < X::kHeight; ++i)
+          for (int j = 0; j < X::kWidth; ++j) x.bytes()[X::byte_of(channel, i, j)] = *next++;
+    }
+    x.fill_gaps();
+    x.fill_padding();
+  }
+  return x;
 }
 
 // X::kSize bytes in ONNX's element order, padded to whole words, as tensors are stored in the unit: an int8
@@ -51,18 +87,27 @@ X read_tensor() {
       for (uint32_t* row = x.words; row != x.words + X::kChannels * X::kHeight * kRow; row += kRow)
         read_row<X::kWidth>(row);
     } else {
-      const auto bytes = zk::read<std::array<uint8_t, X::kSize>>();
-      const uint8_t* next = bytes.data();
-      for (int channel = 0; channel < X::kChannels; ++channel) {
-        for (int i = 0; i < X::kHeight; ++i) {
-          for (int j = 0; j < X::kWidth; ++j) x.bytes()[X::byte_of(channel, i, j)] = *next++;
-        }
-      }
+      return tensor_at<X>(zk::read<std::array<uint32_t, (X::kSize + 3) / 4>>().data());
     }
     x.fill_gaps();
     x.fill_padding();
   }
   return x;
+}
+
+// As read_tensor, of an input that is public: its bytes as they stand in the guest's input, padded to whole words, go
+// into `digest`.
+template <class X>
+X read_public_tensor(Blake3& digest) {
+  constexpr int kBytes = [] {
+    if constexpr (requires(X x) { x.data; })
+      return static_cast<int>(sizeof(X));
+    else
+      return X::kSize;
+  }();
+  const auto words = zk::read<std::array<uint32_t, (kBytes + 3) / 4>>();
+  digest.update(bytes_of(words));
+  return tensor_at<X>(words.data());
 }
 
 // As read_tensor, of an input whose channels are the innermost axis, [height][width][channels]: that is the unit's own
