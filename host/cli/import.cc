@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <numeric>
 #include <optional>
 
 #include "host/cli/command.h"
@@ -138,7 +140,8 @@ nlohmann::ordered_json report_json(const importer::Report& report,
                                {"weights", line.weights},
                                {"products", line.products},
                                {"runs_on", line.on_unit ? "unit" : "instructions"},
-                               {"cells", line.cells}});
+                               {"cells", line.cells},
+                               {"public_scales", line.public_scales}});
   object["weights"] = report.weights;
   object["products"] = report.products;
   object["cells"] = report.cells;
@@ -404,9 +407,15 @@ int import_command(const Options& options) {
   if (options.private_weights)
     fmt::print(
         "\nPrivate: {} bytes of weights and biases, and the salt, in {}/{}.weights and "
-        "example.input. Public: operators,\nshapes, zero points, scales, tables of functions, "
-        "constants of the float tail.\nmodel id  {}\n",
+        "example.input; reading and committing\nto them takes {} of these cells. Public: operators, "
+        "shapes, zero points, tables of functions, constants of the\nfloat tail, and {} scales of "
+        "weights (report.json: public_scales), each the greatest weight of its output or layer,\n"
+        "as quantisers choose them.\nmodel id  {}\n",
         grouped(plan->private_bytes()), printable(options.folder), with_origin.name,
+        grouped(report.commitment_cells),
+        grouped(std::transform_reduce(
+            report.lines.begin(), report.lines.end(), size_t{0}, std::plus<>(),
+            [](const importer::LineReport& line) { return line.public_scales.size(); })),
         json["model_id"].get<std::string>());
   fmt::print("\nMade the guest {} in {}. Build and run it:\n\n", with_origin.name,
              printable(options.folder));
@@ -432,7 +441,7 @@ void add_import(Command& sub, int& status) {
       "  zkvm import mnist.int8.onnx -o mnist --output argmax\n"
       "  zkvm import scoring.onnx -o scoring --private-weights\n"
       "JSON (also DIR/report.json): lines (name, node, operators, shape, weights, products, "
-      "runs_on, cells), weights,\n"
+      "runs_on, cells, public_scales of private weights), weights,\n"
       "products, cells, expected_prove_seconds, tail, warnings, model_id (or null), check, "
       "as_written,\n"
       "folder, files, commands.");

@@ -50,6 +50,7 @@ uint64_t cycles_of(const Network& network, const Operator& op) {
 
 constexpr uint64_t kCallCycles = 20;         // of an operator of the unit
 constexpr uint64_t kCellsOfCycle = 45;       // of an instruction: stark/doc/chips.md
+constexpr uint64_t kCellsOfCommittedByte = 100;  // BLAKE3's blocks and the words that are read, in round figures
 constexpr uint64_t kLeastCells = 4'300'000;  // of the tables that every proof has
 
 }  // namespace
@@ -71,6 +72,9 @@ Report report(const Plan& plan, uint32_t batch) {
     if (line.on_unit) {
       if (const auto* linear = std::get_if<Linear>(&op.what))
         line.weights = linear->layer.weights.size();
+      if (const auto* linear = std::get_if<Linear>(&op.what);
+          linear != nullptr && plan.has_private_weights() && linear->from_model)
+        line.public_scales = linear->layer.weight_scales;
       for (const layers::Call& call : plan.calls_of[i]) {
         const vm::Layer& layer = plan.layers[call.layer];
         line.products += layer.products();
@@ -92,7 +96,8 @@ Report report(const Plan& plan, uint32_t batch) {
     layer_cells += line.cells;
     report.lines.push_back(std::move(line));
   }
-  report.cells = kLeastCells + layer_cells;
+  report.commitment_cells = plan.private_bytes() * kCellsOfCommittedByte;
+  report.cells = kLeastCells + layer_cells + report.commitment_cells;
   report.seconds = typical_seconds(report.cells, 1, 2);
   return report;
 }

@@ -17,11 +17,13 @@ struct LineReport {
   bool on_unit = false;   // else instructions
   uint64_t cycles = 0;    // instructions of an inference: a reckoning, no measurement
   uint64_t cells = 0;     // of the proof of a run, committed
+  std::vector<float> public_scales = {};  // of private weights: one, or one of each output
 };
 
 struct Report {
   std::vector<LineReport> lines;  // in the guest's order
   uint64_t weights = 0, products = 0, cycles = 0, cells = 0;
+  uint64_t commitment_cells = 0;  // of these, to read and commit to private weights
   double seconds = 0;  // of a proof by default, on a typical machine of 2 cores
 };
 
