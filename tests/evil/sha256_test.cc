@@ -3,6 +3,9 @@
 // ZKVM_CELL_ROWS=12.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <bit>
+#include <functional>
 #include <random>
 #include <set>
 #include <string>
@@ -130,9 +133,13 @@ TEST(EvilSha256, WordsAreMemorys) {
     for (uint32_t k = 0; k < 8; ++k) words[1 + k] = {bench.call(2).after[k], block.clk * 4 + 2};
   });
   bench.expect({"bus memory", "bus sha256 chain", "bus range16", "bus bytes"});
-  // At the very time of the access, and modulo p.
+  // At the very time of the access; and with an age that is right modulo p alone.
   changed(0, [&](auto& words) { words[0].time = bench.block(0).clk * 4 + 1; });
   bench.expect({"bus memory", "bus range16", "bus bytes"});
+  changed(0, [&](auto& words) { words[0].time = bench.block(0).clk * 4 + 1; });
+  // m: value[2] time age_hi
+  bench.forgery().set({bench.forgery().table(Sha256Block::kName), 0}, "m[3]", fp(0x7f00));
+  bench.expect({"bus memory", "bus bytes"});
 }
 
 /// Constants for memory of the same address: the other kind of a place is not declared.
@@ -147,6 +154,259 @@ TEST(EvilSha256, ReadsOneKindOfMemory) {
   block.read_only = true;
   bench.put(0, block);
   bench.expect({"bus memory"});
+}
+
+/// What a block's eighths pass on, as numbers: limbs of sums that are not reduced.
+struct Sums {
+  uint32_t lo = 0, hi = 0;
+  friend Sums operator+(Sums a, Sums b) { return {a.lo + b.lo, a.hi + b.hi}; }
+  static Sums of(uint32_t x) { return {x & 0xffff, x >> 16}; }
+  [[nodiscard]] uint32_t reduced() const { return lo + (hi << 16); }
+};
+struct Passing {
+  uint32_t state[8];  // a .. h
+  Sums lower[8], upper[8];
+};
+
+uint32_t sigma(uint32_t x, int r0, int r1, int r2) {
+  return std::rotr(x, r0) ^ std::rotr(x, r1) ^ std::rotr(x, r2);
+}
+uint32_t shifted_sigma(uint32_t x, int r0, int r1, int shift) {
+  return std::rotr(x, r0) ^ std::rotr(x, r1) ^ x >> shift;
+}
+
+/// A row of an eighth that is right for what it is passed, and what it passes on: as an attacker makes one
+/// who has put something else in between. `message`: of the first two eighths.
+Sha256Rounds::Cols<Fp> follow(const HashedBlock& block, uint32_t eighth, const uint32_t* message,
+                              Passing& passing) {
+  Sha256Rounds::Cols<Fp> row;
+  Sha256Rounds::fill(row, block, eighth);  // its name; all else is overwritten
+  uint32_t w[8];
+  for (uint32_t i = 0; i < 8; ++i) {
+    Sums own;
+    if (i >= 2) own = own + Sums::of(shifted_sigma(w[i - 2], 17, 19, 10));
+    if (i == 7) own = own + Sums::of(w[0]);
+    auto& round = row.rounds[i];
+    round.of_w = {};
+    if (message != nullptr) {
+      w[i] = message[i];
+      const Sums word = Sums::of(w[i]);
+      row.lower[i] = {fp(word.lo) - fp(own.lo), fp(word.hi) - fp(own.hi)};
+    } else {
+      row.lower[i] = {fp(passing.lower[i].lo), fp(passing.lower[i].hi)};
+      const Sums sum = passing.lower[i] + own;
+      w[i] = sum.reduced();
+      const uint32_t carries[2] = {sum.lo >> 16, (sum.hi + (sum.lo >> 16)) >> 16};
+      for (int half = 0; half < 2; ++half) {
+        round.of_w.units[half] = fp(carries[half] & 1);
+        round.of_w.more[half] = fp(carries[half] >> 1);
+      }
+    }
+    round.w = bits_of(w[i]);
+    row.upper[i] = {fp(passing.upper[i].lo), fp(passing.upper[i].hi)};
+    row.sigma0[i] = limbs_of(shifted_sigma(w[i], 7, 18, 3));
+    if (i >= 6) row.sigma1[i - 6] = limbs_of(shifted_sigma(w[i], 17, 19, 10));
+  }
+  auto& [a, b, c, d, e, f, g, h] = passing.state;
+  for (int i = 0; i < 3; ++i) {
+    row.before_a[i] = bits_of(passing.state[i]);
+    row.before_e[i] = bits_of(passing.state[4 + i]);
+  }
+  row.d = limbs_of(d);
+  row.h = limbs_of(h);
+  for (uint32_t i = 0; i < 8; ++i) {
+    auto& round = row.rounds[i];
+    const uint32_t summands[] = {d, h, sigma(e, 6, 11, 25), (e & f) ^ (~e & g),
+                                 kSha256Constants[eighth][i], w[i]};
+    Sums sum;
+    for (const uint32_t x : summands) sum = sum + Sums::of(x);
+    const uint32_t new_e = sum.reduced();
+    const auto put = [&](auto& carries, int64_t lo, int64_t hi, uint32_t weight, int bias) {
+      for (int half = 0; half < 2; ++half) {
+        const auto carry = static_cast<uint32_t>((half == 0 ? lo : hi) + bias);
+        carries.more[half] = fp(carry >= weight ? 1 : 0);
+        carries.units[half] = fp(carry >= weight ? carry - weight : carry);
+      }
+    };
+    put(round.of_e, sum.lo >> 16, (sum.hi + (sum.lo >> 16)) >> 16, 3, 0);
+    const Sums to_a = Sums::of(new_e) + Sums::of(sigma(a, 2, 13, 22)) +
+                      Sums::of((a & b) ^ (a & c) ^ (b & c));
+    const int64_t lo = int64_t{to_a.lo} - (d & 0xffff);
+    const int64_t hi = int64_t{to_a.hi} - (d >> 16) + (lo >> 16);
+    const uint32_t new_a = to_a.reduced() - d;
+    put(round.of_a, lo >> 16, hi >> 16, 2, 1);
+    round.a = bits_of(new_a);
+    round.e = bits_of(new_e);
+    h = g, g = f, f = e, e = new_e;
+    d = c, c = b, b = a, a = new_a;
+  }
+  const Passing before = passing;
+  for (uint32_t i = 0; i < 8; ++i) {
+    passing.lower[i] = before.upper[i] + Sums::of(i < 7 ? w[i + 1] : shifted_sigma(w[0], 7, 18, 3));
+    if (i < 2) passing.lower[i] = passing.lower[i] + Sums::of(shifted_sigma(w[6 + i], 17, 19, 10));
+    passing.upper[i] = Sums::of(w[i]);
+    if (i < 7) passing.upper[i] = passing.upper[i] + Sums::of(shifted_sigma(w[i + 1], 7, 18, 3));
+  }
+  return row;
+}
+
+/// Rows of a block's eighths, in an order of the attacker's, of words of his, with what he does between two of
+/// them: then the block's own row, that it leads to.
+struct Attack {
+  std::vector<uint32_t> order = {0, 1, 2, 3, 4, 5, 6, 7};
+  std::function<void(uint32_t eighth, Passing&)> before = [](uint32_t, Passing&) {};
+};
+/// Puts the rows of block i, and returns what they make of its chaining value: `message` has 16 words.
+std::array<uint32_t, 8> put_attack(Sha256Bench& bench, size_t i, const HashedBlock& block,
+                                   const std::array<uint32_t, 16>& message, const Attack& attack) {
+  Passing passing{};
+  std::ranges::copy(block.cv, passing.state);
+  for (const uint32_t eighth : attack.order) {
+    attack.before(eighth, passing);
+    const auto row =
+        follow(block, eighth, eighth < 2 ? message.data() + 8 * eighth : nullptr, passing);
+    bench.put_row<Sha256Rounds>(kSha256Eighths * i + eighth, [&](auto& out) { out = row; });
+  }
+  std::array<uint32_t, 8> after;
+  std::ranges::copy(passing.state, after.begin());
+  return after;
+}
+
+std::array<uint32_t, 16> message_of(const HashedBlock& block) {
+  std::array<uint32_t, 16> words;
+  for (int k = 0; k < 16; ++k) words[k] = __builtin_bswap32(block.words[k].value);
+  return words;
+}
+
+/// The call's row leaves this.
+void put_left(Sha256Bench& bench, size_t call, const uint32_t (&cv)[8]) {
+  Forgery& forgery = bench.forgery();
+  const Place at{forgery.table(Sha256Call::kName), call};
+  for (int k = 0; k < 8; ++k)
+    for (int half = 0; half < 2; ++half)
+      forgery.set(at, forgery.column(at.table, fmt::format("word[{}]", 6 * k + 4 + half)),
+                  fp(cv[k] >> 16 * half & 0xffff));
+}
+
+/// The blocks of the first call, each right for what the one before makes of it; `after_of(i, block)` puts the
+/// rows of the rounds.
+void put_call(Sha256Bench& bench,
+              const std::function<std::array<uint32_t, 8>(size_t, const HashedBlock&)>& after_of) {
+  uint32_t cv[8];
+  std::ranges::copy(bench.block(0).cv, cv);
+  for (size_t i = 0; i < 3; ++i) {
+    HashedBlock block = bench.block(i);
+    std::ranges::copy(cv, block.cv);
+    const auto after = after_of(i, block);
+    for (int k = 0; k < 8; ++k) cv[k] = block.cv_after[k] = cv[k] + after[k];
+    bench.put_row<Sha256Block>(i, [&](auto& row) { Sha256Block::fill(row, block); });
+  }
+  put_left(bench, 0, cv);
+}
+
+TEST(EvilSha256, OneBusAloneTellsHonestRowsFromOthers) {
+  Sha256Bench bench;
+  const std::set<std::string> words = {"bus sha256 words"}, state = {"bus sha256 state"},
+                              chain = {"bus sha256 chain"};
+  const auto attack_block_0 = [&](const Attack& attack,
+                                  const std::function<void(std::array<uint32_t, 16>&)>& change) {
+    put_call(bench, [&](size_t i, const HashedBlock& block) {
+      std::array<uint32_t, 16> message = message_of(block);
+      if (i == 0) change(message);
+      return put_attack(bench, i, block, message, i == 0 ? attack : Attack{});
+    });
+  };
+  const auto no_change = [](std::array<uint32_t, 16>&) {};
+  attack_block_0({}, no_change);
+  bench.expect({});  // whoever does nothing is right
+  // A word that the message does not have; its two halves for one another.
+  attack_block_0({}, [](auto& message) { message[9] ^= 1; });
+  bench.expect(words);
+  attack_block_0({}, [](auto& message) { std::rotate(message.begin(), message.begin() + 8, message.end()); });
+  bench.expect(words);
+  // What an eighth passes to the next, and to the one after that; one of them for the other.
+  for (uint32_t from = 2; from < 8; ++from) {
+    const auto at = [&](auto change) {
+      return Attack{.before = [from, change](uint32_t eighth, Passing& passing) {
+        if (eighth == from) change(passing);
+      }};
+    };
+    attack_block_0(at([](Passing& p) { p.lower[3].lo ^= 1; }), no_change);
+    bench.expect(words);
+    if (from == 7) continue;  // which has no use for the others
+    attack_block_0(at([](Passing& p) { p.upper[5].hi ^= 1; }), no_change);
+    bench.expect(words);
+    attack_block_0(at([](Passing& p) { std::swap(p.lower, p.upper); }), no_change);
+    bench.expect(words);
+  }
+  attack_block_0({.before = [](uint32_t eighth, Passing& p) { if (eighth == 1) p.upper[5].hi ^= 1; }},
+                 no_change);
+  bench.expect(words);
+  // The state between two eighths; eighths in another order, each of its own words.
+  for (uint32_t from = 0; from < 8; ++from) {
+    attack_block_0({.before =
+                        [from](uint32_t eighth, Passing& p) {
+                          if (eighth == from) p.state[from] ^= 1u << 20;
+                        }},
+                   no_change);
+    bench.expect(state);
+  }
+  // Blocks that take each other's message.
+  put_call(bench, [&](size_t i, const HashedBlock& block) {
+    const size_t from = i == 2 ? 2 : 1 - i;
+    return put_attack(bench, i, block, message_of(bench.block(from)), {});
+  });
+  bench.expect(words);
+  // Blocks of two calls that take each other's result: the same message, from other chaining values.
+  const auto result_of = [&](size_t i) {
+    HashedBlock block = bench.block(i);
+    std::array<uint32_t, 8> after;
+    for (int k = 0; k < 8; ++k) after[k] = block.cv_after[k] - block.cv[k];
+    return after;
+  };
+  const auto exchanged = [&](size_t call, size_t first, size_t other) {
+    uint32_t cv[8];
+    std::ranges::copy(bench.block(first).cv, cv);
+    for (size_t i = first; i < first + 3; ++i) {
+      HashedBlock block = bench.block(i);
+      std::ranges::copy(cv, block.cv);
+      const auto after = i == first ? result_of(other) : put_attack(bench, i, block, message_of(block), {});
+      for (int k = 0; k < 8; ++k) cv[k] = block.cv_after[k] = cv[k] + after[k];
+      bench.put_row<Sha256Block>(i, [&](auto& row) { Sha256Block::fill(row, block); });
+    }
+    put_left(bench, call, cv);
+  };
+  exchanged(0, 0, 3);
+  exchanged(1, 3, 0);
+  bench.expect(state);
+  // Two calls of the same blocks, each from the other's chaining value on.
+  for (size_t i = 0; i < 6; ++i) {
+    HashedBlock block = bench.block(i);
+    const HashedBlock other = bench.block((i + 3) % 6);
+    std::ranges::copy(other.cv, block.cv);
+    std::ranges::copy(other.cv_after, block.cv_after);
+    bench.put(i, block);
+  }
+  put_left(bench, 0, bench.call(1).after);
+  put_left(bench, 1, bench.call(0).after);
+  bench.expect(chain);
+  // The first two blocks of a call exchanged, and all that follows.
+  put_call(bench, [&](size_t i, const HashedBlock& block) {
+    const size_t from = i == 2 ? 2 : 1 - i;
+    return put_attack(bench, i, block, message_of(bench.block(from)), {});
+  });
+  for (const size_t i : {0, 1}) {
+    const HashedBlock from = bench.block(1 - i);
+    Sha256Block::Cols<Fp> words_of;
+    Sha256Block::fill(words_of, from);
+    Forgery& forgery = bench.forgery();
+    const Place at{forgery.table(Sha256Block::kName), i};
+    forgery.set(at, "place", fp(from.place));
+    const Fp* cells = reinterpret_cast<const Fp*>(&words_of.m);
+    for (uint32_t k = 0; k < 4 * kHashBlockWords; ++k)
+      forgery.set(at, forgery.column(at.table, fmt::format("m[{}]", k)), cells[k]);
+  }
+  bench.expect(chain);
 }
 
 /// Eighths of the rounds of other words, of another eighth, left out, done twice, of another block.
@@ -247,6 +507,13 @@ TEST(EvilSha256, WhatIsAssertedIsAsserted) {
   for (const char* column : {"out[0]", "out[15]", "after[0]", "after[15]", "cv[0]", "cv[15]"})
     EXPECT_TRUE(block_with(column, fp(1 << 20)).contains("sha256 block: out = cv + after"))
         << column;
+  // The lower limb's carry is none, and the upper one makes up for it.
+  Forgery& forgery = bench.forgery();
+  const Place block{forgery.table(Sha256Block::kName), 0};
+  forgery.set(block, "out[0]", forgery.get(block, "out[0]") + fp(7));
+  forgery.set(block, "out[1]", forgery.get(block, "out[1]") - fp(7) * Fp::from(kInverseLimb));
+  EXPECT_TRUE(forgery.complaints().contains("sha256 block: out = cv + after"));
+  forgery.reset();
   expect_call_caught<Sha256Call>(bench, {{"real", fp(2)}}, "sha256 call: real");
 }
 
@@ -254,14 +521,22 @@ TEST(EvilSha256, WhatIsAssertedIsAsserted) {
 TEST(EvilSha256, BitsAreBits) {
   Sha256Bench bench;
   // 2 and 1 for 0 and 2: the same limb.
-  EXPECT_TRUE(with_row(bench, 2, [](auto& row) {
-                row.rounds[0].w.bit[4] += fp(2);
-                row.rounds[0].w.bit[5] -= Fp::one();
-              }).contains("sha256 rounds: bit"));
-  EXPECT_TRUE(with_row(bench, 2, [](auto& row) {
-                row.before_a[1].bit[4] += fp(2);
-                row.before_a[1].bit[5] -= Fp::one();
-              }).contains("sha256 rounds: bit"));
+  using Row = Sha256Rounds::Cols<Fp>;
+  const std::function<BitWord<Fp>&(Row&)> which[] = {
+      [](Row& row) -> auto& { return row.rounds[0].w; },
+      [](Row& row) -> auto& { return row.rounds[7].a; },
+      [](Row& row) -> auto& { return row.rounds[3].e; },
+      [](Row& row) -> auto& { return row.before_a[0]; },
+      [](Row& row) -> auto& { return row.before_a[1]; },
+      [](Row& row) -> auto& { return row.before_a[2]; },
+      [](Row& row) -> auto& { return row.before_e[0]; },
+      [](Row& row) -> auto& { return row.before_e[1]; },
+      [](Row& row) -> auto& { return row.before_e[2]; }};
+  for (const auto& word : which)
+    EXPECT_TRUE(with_row(bench, 2, [&](Row& row) {
+                  word(row).bit[4] += fp(2);
+                  word(row).bit[5] -= Fp::one();
+                }).contains("sha256 rounds: bit"));
   // Two at once, whose constants add up; half of two.
   EXPECT_TRUE(with_row(bench, 2, [](auto& row) {
                 row.eighth[3] = Fp::one();
@@ -308,6 +583,11 @@ TEST(EvilSha256, SumsWithTheChainingValueAreReduced) {
         forgery.set({t, row}, forgery.column(t, column), value);
       };
       const HashedBlock block = bench.block(row);
+      if (block.cv[k] > block.cv_after[k]) {  // the carry out of the upper limb left in it
+        set(out(1), forgery.get({t, row}, out(1)) + fp(kLimb));
+        EXPECT_TRUE(forgery.complaints().contains("bus range16")) << row << " " << k;
+        forgery.reset();
+      }
       if ((block.cv[k] & 0xffff) <= (block.cv_after[k] & 0xffff)) continue;  // no carry out of it
       ++tried;
       set(out(0), forgery.get({t, row}, out(0)) + fp(kLimb));
@@ -333,6 +613,14 @@ TEST(EvilSha256, CallsAreWhatTheGuestAskedFor) {
   // What it leaves is not what the last block has made, and memory would hold it.
   expect_caught({{"word[4]", now("word[4]") + Fp::one()}}, "bus sha256 chain");
   expect_caught({{"clk", now("clk") + Fp::one()}}, "bus state");
+  // Other registers, of this time, another number; an instruction that is no ecall.
+  for (const char* reg : {"cv[0]", "blocks[0]", "count[0]"})
+    expect_caught({{reg, now(reg) + fp(4)}}, "bus memory");
+  for (const char* time : {"t7", "t0", "t1", "t2"})
+    expect_caught({{time, now("clk") * fp(4) + fp(2)}}, "bus range16");
+  expect_caught({{"pc", now("pc") + fp(4)}}, "bus program");
+  // An old time of a word that is right modulo p alone. word: value[2] time age_hi left[2]
+  expect_caught({{"word[2]", now("clk") * fp(4) + fp(2)}, {"word[3]", fp(0x7f00)}}, "bus bytes");
 }
 
 /// No blocks at all: the chain is opened and closed by the call, which leaves what it finds.

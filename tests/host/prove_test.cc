@@ -487,7 +487,7 @@ TEST_F(Expectations, ImageIdWith0xAndInCapitals) {
 TEST_F(Expectations, ExitCode) {
   EXPECT_EQ(verified({"--image-id", id_, "--exit-code", "0"}).status, 0);
   expect_no({"--image-id", id_, "--exit-code", "7"}, "wrong-exit-code",
-            ": valid, but not as expected\n  exit code: expected 8, found 0\n");
+            ": valid, but not as expected\n  exit code: expected 7, found 0\n");
   expect_no({"--image-id", id_, "--exit-code", "-1"}, "wrong-exit-code", "expected -1, found 0");
 }
 

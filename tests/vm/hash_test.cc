@@ -174,8 +174,8 @@ TEST(Hash, DoesNotReadTwoKindsOfMemory) {
 TEST(Hash, StopsAtTheLimitOfCycles) {
   for (const Hash hash : kBoth) {
     const HashCall call{kRamBase, kRamBase + 64, 16, 0, 0, hash};
-    EXPECT_FALSE(trap_of(call, 16 * 64));
-    const auto trap = trap_of(call, 16 * 64 - 1);
+    EXPECT_FALSE(trap_of(call, call.work()));
+    const auto trap = trap_of(call, call.work() - 1);
     ASSERT_TRUE(trap);
     EXPECT_EQ(trap->kind, TrapKind::kCycleLimit);
   }

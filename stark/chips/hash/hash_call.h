@@ -66,7 +66,7 @@ template <uint32_t kWords, class B, class Before, class Left>
   }
 }
 
-/// Asserts what is the same for all hashes; `number`: the call's.
+/// Asserts what is the same for all hashes; `number_of_call`: what a7 is.
 template <class B>
 [[gnu::always_inline]] inline HashOperands<Expr<B>> hash_call(B& air,
                                                               const HashCallCols<Expr<B>>& row,

@@ -25,7 +25,7 @@
 // between. So what is sent to the words of an eighth is received by its row and nobody else. The first two rows receive
 // words of the message: what `lower` has there is the prover's choice, but only makes up for what the words' equation
 // adds, and nothing of it goes on: the second row's `upper` is the first one's, which has none of it, and the first row
-// sends no `lower`. The last two rows of a block have nothing to send likewise.
+// sends no `lower`. The last row sends none either, and the last two no `upper`.
 #pragma once
 
 #include <bit>

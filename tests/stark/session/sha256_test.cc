@@ -94,6 +94,14 @@ TEST(Sha256, OfCompiledGuests) {
 }
 #endif
 
+// As many blocks as a call takes, and rows of rounds in several tables.
+TEST(Sha256, OfManyBlocks) {
+  std::mt19937 random(5);
+  const HashCall call{.cv = kRamBase, .blocks = kRamBase, .count = 1024, .hash = Hash::kSha256};
+  Guest of = Guest::of(hash_file({call}, random_bytes(random, 1 << 16)).bytes());
+  EXPECT_EQ(check_execution(of, {}, {}), "");
+}
+
 // Cut between calls; a segment without a call has no chips that hash.
 TEST(Sha256, InSegments) {
   Guest of = guest(9, true);

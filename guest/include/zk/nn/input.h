@@ -33,10 +33,10 @@ inline void row_of_words(const uint32_t* from, uint32_t* to) {
   for (int i = 0; i < kWords; ++i) to[i] = from[i];
 }
 
-// What read_tensor makes of a tensor's bytes, which begin at `words`.
+// x is what read_tensor makes of a tensor's bytes, which begin at `words`. (Not a result: with a second return in
+// read_tensor clang would copy x.)
 template <class X>
-X tensor_at(const uint32_t* words) {
-  X x;
+void take_tensor(const uint32_t* words, X& x) {
   if constexpr (requires { x.data; }) {
     std::array<uint32_t, sizeof(X) / 4> copy;
     std::copy_n(words, copy.size(), copy.data());
@@ -59,7 +59,6 @@ X tensor_at(const uint32_t* words) {
     x.fill_gaps();
     x.fill_padding();
   }
-  return x;
 }
 
 // X::kSize bytes in ONNX's element order, padded to whole words, as tensors are stored in the unit: an int8
@@ -87,7 +86,7 @@ X read_tensor() {
       for (uint32_t* row = x.words; row != x.words + X::kChannels * X::kHeight * kRow; row += kRow)
         read_row<X::kWidth>(row);
     } else {
-      return tensor_at<X>(zk::read<std::array<uint32_t, (X::kSize + 3) / 4>>().data());
+      take_tensor(zk::read<std::array<uint32_t, (X::kSize + 3) / 4>>().data(), x);
     }
     x.fill_gaps();
     x.fill_padding();
@@ -107,7 +106,9 @@ X read_public_tensor(Blake3& digest) {
   }();
   const auto words = zk::read<std::array<uint32_t, (kBytes + 3) / 4>>();
   digest.update(bytes_of(words));
-  return tensor_at<X>(words.data());
+  X x;
+  take_tensor(words.data(), x);
+  return x;
 }
 
 // As read_tensor, of an input whose channels are the innermost axis, [height][width][channels]: that is the unit's own
