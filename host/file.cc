@@ -158,7 +158,10 @@ Result<void> write_file(const std::string& path, std::string_view what,
     FileDescriptor fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (fd.get() < 0) return unwritable(what, path, reason(errno));
     struct stat old{};
-    if (stat(target.c_str(), &old) == 0 && fchmod(fd.get(), old.st_mode & 07777) != 0)
+    // Of a secret, no more than `mode` allows, whatever the old file's readers were.
+    const bool secret = (mode & 077) == 0;
+    if (stat(target.c_str(), &old) == 0 &&
+        fchmod(fd.get(), old.st_mode & (secret ? mode : 07777u)) != 0)
       error = errno;
     if (error == 0) error = write_all(fd.get(), bytes);
   }

@@ -22,8 +22,8 @@ echo "model id, which is entered before the test set is drawn: $model_id"
 
 # Everybody: the test set, digits and labels.
 cat "$data/digits.u8" "$data/labels.u8" >"$out/test_set"
-cat "$out/model/mlp.weights" "$out/test_set" >"$out/input"
-chmod 600 "$out/input"
+rm -f "$out/input"
+(umask 077 && cat "$out/model/mlp.weights" "$out/test_set" >"$out/input")
 
 prove_and_verify "$elf" "$out/input" "$out/contest.zkr" --model-id "$model_id" --input-is "$out/test_set"
 

@@ -25,6 +25,7 @@ printf 'published once:\n  image id  %s\n  model id  %s\n' "$image_id" "$model_i
 
 # predict PICTURE WEIGHTS RECEIPT: what the service does with a customer's picture, whose bytes a guest reads as they are.
 predict() {
+  rm -f "$out/input"
   (umask 077 && cat "$2" "$1" >"$out/input")
   "$zkvm" prove "$elf" --input "$out/input" -o "$3" --json
 }

@@ -71,6 +71,8 @@ int usage_error(const CLI::App& app, std::span<char*> arguments, const std::stri
 
 }  // namespace
 
+bool Option::is_given() const { return option_->count() > 0; }
+
 Option* Option::required() {
   option_->required();
   return this;

@@ -23,6 +23,7 @@ class Option {
  public:
   explicit Option(CLI::Option* option) : option_(option) {}
   Option* required();
+  [[nodiscard]] bool is_given() const;  // by the command line; in a callback
   // What --help shows in place of the value; "": nothing, as for positional ones.
   Option* type_name(const std::string& name);
   Option* check(Check check);

@@ -194,7 +194,7 @@ void add_commit(Command& sub, int& status) {
   sub.add_option(
          "-o,--output", options->input_path,
          "A guest's input is written to this file, as zk::read_committed reads it: the salt,\n"
-         "then the data; of mode 0600 if it is new. The salt is not shown")
+         "then the data; of mode 0600. The salt is not shown")
       ->type_name("FILE");
   sub.add_flag("--raw", options->raw, "A .npy file is its bytes, too");
   sub.add_flag("--json", options->json, "One JSON object on stdout");

@@ -73,6 +73,13 @@ zk::Digest digest_of(const ModelInfo& model, std::span<const uint8_t> input) {
   return zk::blake3(input.subspan(model.input_begin()));
 }
 
+// What the journal of a guest with private weights begins with.
+zk::Digest id_of(std::span<const uint8_t> weights) {
+  zk::Salt salt;
+  std::copy_n(weights.begin(), salt.size(), salt.begin());
+  return zk::commitment(weights.subspan(salt.size()), salt);
+}
+
 int encode_command(const Options& options) {
   const auto failed = [&](const Error& error) {
     return fail("zkvm encode", error.message, options.json);
@@ -80,7 +87,9 @@ int encode_command(const Options& options) {
   const OutputFile output{.option = "-o", .path = options.input_path, .what = "input"};
   const auto standard = std::ranges::count_if(
       options.arrays, [](const std::string& a) { return is_standard(a) || a.ends_with("=-"); });
-  if (standard + (is_standard(options.elf_path) ? 1 : 0) > 1)
+  if (standard + (is_standard(options.elf_path) ? 1 : 0) +
+          (is_standard(options.weights_path) ? 1 : 0) >
+      1)
     return failed(
         {ErrorCode::kUnreadable, "expected one file from standard input at most, found more"});
   if (Result<void> ok = check_outputs({output}, options.json); !ok) return failed(ok.error());
@@ -89,6 +98,9 @@ int encode_command(const Options& options) {
   const auto arrays = read_arrays(options, *model);
   if (!arrays) return failed(arrays.error());
   std::vector<uint8_t> weights;
+  if (!options.weights_path.empty() && options.inputs_alone)
+    return failed({ErrorCode::kUnfitTensors,
+                   "expected --weights or --inputs-alone, found both"});
   if (!options.weights_path.empty()) {
     auto file = read_file(options.weights_path, "weights", kSaltBytes + kMaxTensorBytes);
     if (!file) return failed(file.error());
@@ -105,9 +117,12 @@ int encode_command(const Options& options) {
   if (Result<void> ok = write_file(options.input_path, "input", *input, mode); !ok)
     return failed(ok.error());
   if (options.json) {
-    print_json({{"input_bytes", input->size()},
-                {"batch", model->batch},
-                {"input_digest", hex(digest_of(*model, *input))}});
+    nlohmann::ordered_json object = {{"input_bytes", input->size()},
+                                     {"batch", model->batch},
+                                     {"input_digest", hex(digest_of(*model, *input))},
+                                     {"model_id", nullptr}};
+    if (!weights.empty()) object["model_id"] = hex(id_of(weights));
+    print_json(object);
   } else {
     print_to(stderr, "{}: {} for {} input{}{}\n",
              is_standard(options.input_path) ? "standard output" : printable(options.input_path),
@@ -136,7 +151,8 @@ void add_encode(Command& sub, int& status) {
       "  zkvm encode model.elf picture.npy -o input.bin\n"
       "  zkvm encode model.elf ids=a.npy mask=b.npy -o - | zkvm run model.elf --input -\n"
       "  zkvm encode model.elf picture.npy --weights model.weights -o input.bin\n"
-      "JSON: input_bytes, batch, input_digest (BLAKE3 of the inputs without weights).");
+      "JSON: input_bytes, batch, input_digest (BLAKE3 of the inputs without weights), model_id "
+      "(of the weights, or null).");
   auto options = std::make_shared<Options>();
   sub.add_option("ELF", options->elf_path, "The guest; - is standard input")
       ->required()
@@ -150,7 +166,7 @@ void add_encode(Command& sub, int& status) {
       ->type_name("FILE");
   sub.add_option("--weights", options->weights_path,
                  "Salt and private weights, of a guest that `zkvm import --private-weights` made: "
-                 "its NAME.weights. The input holds them then (mode 0600 if it is new)")
+                 "its NAME.weights. The input holds them then (mode 0600)")
       ->type_name("FILE");
   sub.add_flag("--inputs-alone", options->inputs_alone,
                "The inputs without private weights before them: what `zkvm verify --input-is` takes");

@@ -44,6 +44,7 @@ struct Options {
   std::string model, folder, name, check, memory_limit;
   std::vector<std::string> output = {"all"}, dims;
   uint32_t batch = 1, distance = 0;
+  bool has_salt = false;  // of model-id
   bool force = false, json = false, float_tail = false, private_weights = false,
        public_input = false;
   std::string salt = kRandomSalt;
@@ -208,7 +209,9 @@ Result<Comparison> compared(const Options& options, const onnx_file::Model& mode
   write.output = importer::WriteOptions::Output::kAll;
   write.float_tail = false;
   write.batch = 1;
-  const ModelInfo info = importer::model_info(plan, write);
+  ModelInfo info = importer::model_info(plan, write);
+  info.private_weights = 0;  // nothing is read or committed here but inputs and outputs
+  info.public_input = false;
   std::map<std::string, Array> arrays;
   if (!options.check.empty()) {
     const auto file = read_file(options.check, "arrays");
@@ -302,17 +305,25 @@ int model_id_command(Options options) {
     return fail("zkvm model-id", error.message, options.json);
   };
   options.private_weights = true;
-  auto weights = options.salt.empty()
+  if (options.has_salt && (options.salt.empty() || options.salt == kRandomSalt))
+    return failed({ErrorCode::kUnfitSalt,
+                   "--salt: expected the salt that the model was imported with, found another word"});
+  auto weights = !options.has_salt
                      ? read_file(options.model, "weights", kSaltBytes + kMaxTensorBytes)
                      : imported_weights(options);
   if (!weights) return failed(weights.error());
-  if (weights->size() <= kSaltBytes || weights->size() % 4 != 0)
+  // A file of another kind has no salt: what would be its first bytes is known.
+  const std::string_view begin(reinterpret_cast<const char*>(weights->data()), weights->size());
+  const bool is_other = !options.has_salt && (begin.starts_with("\x7f" "ELF") ||
+                                              onnx_file::read_model(*weights).has_value());
+  if (is_other || weights->size() <= kSaltBytes || weights->size() % 4 != 0)
     return failed(in_file(options.model,
                           {ErrorCode::kUnfitTensors,
                            fmt::format("expected a file of `zkvm import --private-weights`, salt and "
-                                       "weights in whole words, found {} bytes; of an ONNX file say "
+                                       "weights in whole words, found {}; of an ONNX file say "
                                        "--salt",
-                                       weights->size())}));
+                                       is_other ? "another one"
+                                                : fmt::format("{} bytes", weights->size()))}));
   zk::Salt salt;
   std::copy_n(weights->begin(), salt.size(), salt.begin());
   const zk::Digest id = zk::commitment(std::span(*weights).subspan(kSaltBytes), salt);
@@ -327,6 +338,8 @@ int import_command(const Options& options) {
   const auto failed = [&](const std::string& message) {
     return fail(kCommand, message, options.json);
   };
+  if (!options.private_weights && options.salt != kRandomSalt)
+    return failed("--salt: expected --private-weights, too, found none: weights would be public");
   if (options.folder.empty() || is_standard(options.folder))
     return failed("-o DIR: expected a folder's name");
   const auto write = write_options(options);
@@ -359,9 +372,11 @@ int import_command(const Options& options) {
     const auto salt = read_salt(options.salt);
     if (!salt) return failed(salt.error().message);
     with_origin.salt = *salt;
-    // A salt that is new must not take the place of one that is needed.
+    // Another salt must not take the place of one that is needed.
     const std::string path = fmt::format("{}/{}.weights", options.folder, write->name);
-    if (options.salt == kRandomSalt)
+    const auto old = read_file(path, "weights", kSaltBytes + kMaxTensorBytes);
+    if (!old || old->size() < kSaltBytes ||
+        !std::ranges::equal(std::span(*old).first(kSaltBytes), *salt))
       if (const auto ok = check_salt_is_new(path); !ok) return failed(ok.error().message);
   }
   const stark::Digest digest = stark::blake3_hash(*bytes);
@@ -508,19 +523,22 @@ void add_model_id(Command& sub, int& status) {
       "  zkvm model-id scoring.onnx --salt scoring.salt\n"
       "JSON: model_id (hex), weight_bytes.");
   auto options = std::make_shared<Options>();
-  options->salt.clear();
   sub.add_option("FILE", options->model, "NAME.weights; with --salt the ONNX file")
       ->required()
       ->type_name("");
-  sub.add_option("--salt", options->salt,
-                 "64 hex digits, with or without 0x, or the name of a file of 32 bytes")
-      ->type_name("HEX|FILE");
+  Option* salt =
+      sub.add_option("--salt", options->salt,
+                     "64 hex digits, with or without 0x, or the name of a file of 32 bytes")
+          ->type_name("HEX|FILE");
   sub.add_option("--dim", options->dims, "As for `zkvm import`")->type_name("DIM");
   sub.add_option("--memory-limit", options->memory_limit, "As for `zkvm import`")
       ->type_name("SIZE")
       ->check(size_text());
   sub.add_flag("--json", options->json, "One JSON object on stdout");
-  sub.callback([options, &status] { status = model_id_command(*options); });
+  sub.callback([options, salt, &status] {
+    options->has_salt = salt->is_given();
+    status = model_id_command(*options);
+  });
 }
 
 }  // namespace zkvm::cli

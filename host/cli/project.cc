@@ -78,7 +78,7 @@ Result<void> write_project(const std::string& folder, std::span<const ProjectTex
     const fs::path path = fs::path(folder) / file.name;
     fs::create_directories(path.parent_path(), error);
     const std::span bytes(reinterpret_cast<const uint8_t*>(file.bytes.data()), file.bytes.size());
-    if (replace && is_already(path.string(), file.bytes)) continue;
+    if (replace && !file.is_secret && is_already(path.string(), file.bytes)) continue;
     if (Result<void> ok = write_file(path.string(), "project file", bytes, file.is_secret ? kSecretMode : 0666);
         !ok)
       return ok;

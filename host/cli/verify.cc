@@ -127,6 +127,34 @@ std::optional<Refusal> unexpected_claim(const Options& options,
   return std::nullopt;
 }
 
+// Why neither --model-id nor --input-is can be answered by this receipt: an exit code that nobody expected, a journal too
+// short for both, or a program that says of its model that it has no such thing.
+std::optional<Refusal> no_such_claims(const Options& options, const Program& program,
+                                      const Verification& proven) {
+  const bool id = !options.model_id.empty(), input = !options.input_path.empty();
+  if (!id && !input) return std::nullopt;
+  if (options.exit_code.empty() && proven.exit_code != 0)
+    return Refusal{"wrong-exit-code",
+                   fmt::format("exit code: expected 0, found {}", proven.exit_code)};
+  const char* reason = id ? "wrong-model-id" : "wrong-input";
+  const bool says = program.model && *program.model;
+  if (says && id && (*program.model)->private_weights == 0)
+    return Refusal{reason, "model id: expected a program with private weights, found one without"};
+  if (says && input && !(*program.model)->public_input)
+    return Refusal{"wrong-input", "inputs: expected a program with public inputs, found one without"};
+  const size_t least = (id ? kModelIdBytes : 0) + (input ? kInputDigestBytes : 0);
+  if (proven.journal.size() < least)
+    return Refusal{reason, fmt::format("journal: expected {} bytes and more, found {}", least,
+                                       proven.journal.size())};
+  if (!says) return std::nullopt;
+  const ModelInfo& model = **program.model;
+  if (proven.journal.size() != model.run_output_bytes())
+    return Refusal{reason, fmt::format("journal: expected {} bytes, by what the program says of its "
+                                       "model, found {}",
+                                       model.run_output_bytes(), proven.journal.size())};
+  return std::nullopt;
+}
+
 // Whether the journal begins with this model id.
 std::optional<Refusal> unexpected_model(const std::string& model_id, const Verification& proven) {
   const std::vector<uint8_t> wanted = parse_hex(without_0x(model_id));
@@ -308,6 +336,8 @@ int verify_command(const Options& options) {
   if (const auto refusal = unexpected_claim(options, journal, *proven)) {
     return say_no(options, ": valid, but not as expected", *refusal);
   }
+  if (const auto refusal = no_such_claims(options, *program, *proven))
+    return say_no(options, ": valid, but not as expected", *refusal);
   if (!options.model_id.empty())
     if (const auto refusal = unexpected_model(options.model_id, *proven))
       return say_no(options, ": valid, but not as expected", *refusal);

@@ -56,6 +56,7 @@ struct Linear {
   struct ModelWeights {
     // The byte, of an int8 plus 128, that stands for 0; none where outputs have zero points of their own.
     std::optional<uint8_t> stored_zero;
+    std::vector<float> scales;  // one, or one of each output, also where `layer` has sums
   };
   ValueId x, y;
   bool rows = false;

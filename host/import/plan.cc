@@ -84,6 +84,14 @@ class Planner {
           std::holds_alternative<LayerNormalization>(op.what) ||
           std::holds_alternative<Trees>(op.what))
         refuse("its constants would be part of the program, which is public");
+      // Several functions of one tensor: of constants, each element's own.
+      if (const auto* move = std::get_if<Move>(&op.what)) {
+        std::map<ValueId, size_t> table_of;
+        for (size_t i = 0; i < move->tables.size(); ++i)
+          if (const auto [first, is_new] = table_of.try_emplace(move->inputs[i], i);
+              !is_new && move->tables[i] != move->tables[first->second])
+            refuse("its constants would be part of the program, which is public");
+      }
       const auto* linear = std::get_if<Linear>(&op.what);
       if (linear == nullptr || !linear->from_model) continue;
       if (!linear->from_model->stored_zero)
@@ -93,6 +101,26 @@ class Planner {
     if (layers == 0)
       throw Refusal{{ErrorCode::kUnsupported,
                      "--private-weights: expected a model with weights, found none"}};
+    check_private_tail();
+  }
+  // Nor behind the program's end, in the functions that the project has for who reads the journal.
+  void check_private_tail() {
+    std::set<std::string> constants;  // of several elements
+    for (const TailNode& node : network_.tail)
+      if (const auto value = node.attributes.find("value");
+          node.op_type == "Constant" && value != node.attributes.end())
+        if (const auto* tensor = std::get_if<onnx_file::TensorPointer>(&value->second);
+            tensor != nullptr && (*tensor)->type == onnx_file::ElementType::kFloat32 &&
+            (*tensor)->size() > 1)
+          constants.insert(node.outputs.at(0));
+    for (const TailNode& node : network_.tail)
+      for (const std::string& input : node.inputs)
+        if (node.op_type != "DequantizeLinear" && constants.contains(input))
+          throw Refusal{{ErrorCode::kUnsupported,
+                         fmt::format("{} node {}: --private-weights: its constants, behind the last "
+                                     "quantised tensors, would be public",
+                                     onnx_file::printable(node.op_type),
+                                     onnx_file::printable(node.node))}};
   }
   // A Move that writes a tensor like `v`, of these dimensions.
   void charge(ValueId v, const Dims& dims) {

@@ -293,12 +293,14 @@ std::string hidden_text(const Plan& plan, const WriteOptions& options) {
                : "the input. **The model is public**: weights are part of the program, and whoever "
                  "has enough\nreceipts can read them.";
   return fmt::format(
-      "{}**The weights are private**: {} bytes that the guest reads, whose salted\n"
+      "{1}**The weights are private**: {2} bytes that the guest reads, whose salted\n"
       "commitment its journal begins with, the model id. **Public**, as the program is: operators, shapes, zero points, scales\n"
       "(of each output where the model has them so), tables of functions of a byte or two, constants behind the last quantised\n"
-      "tensors. **Secret are `{}.weights` and `example.input`**: keep them; without the salt in them nobody can prove anything of\n"
-      "this model id. All other files of this folder are the same for any weights, and may be published.",
-      input, plan.private_bytes(), options.name);
+      "tensors. **Secret are `{0}.weights`, `example.input`** and whatever `zkvm encode` makes: keep them; without the salt in\n"
+      "them nobody can prove anything of this model id. To publish, so that others can make the program and see that it is\n"
+      "this one: `CMakeLists.txt`, `{0}_guest.cc`, `{0}_network.h`, `{0}_layers.h`, `{0}.layers`, `{0}.layers.plain`,\n"
+      "`{0}.model.json`, which depend on the weights through their scales alone.",
+      options.name, input, plan.private_bytes());
 }
 
 std::string readme_text(const Plan& plan, const WriteOptions& options, const ModelInfo& info,
@@ -356,8 +358,9 @@ shows the outputs and hides {hidden}
       fmt::arg("model_id", is_private ? " --model-id ID" : ""),
       fmt::arg("identity", is_private ? fmt::format(
           "**What it is**: these names, shapes, scales stand in the program (`{0}.model.json`), and the image id covers them;\n"
-          "the model id covers the weights. Who verifies needs both: the image id says that what the journal begins with is the\n"
-          "commitment to the weights that were used, the model id which these are. Of another program it says nothing.\n"
+          "the model id covers weights and biases alone. *The model is the pair of both ids.* Who verifies must know what program\n"
+          "the image id names: make it from the published files, or trust who has. It says that what the journal begins with is\n"
+          "the commitment to the weights that were used; of another program a model id says nothing.\n"
           "`zkvm model-id FILE.onnx --salt HEX` gives it again to who has file and salt.", options.name) : fmt::format(
           "**What it is**: these names, shapes, scales stand in the program (`{0}.model.json`), and the image id covers them and\n"
           "all weights. Who verifies recomputes it from the ONNX file: `zkvm import` of the same version with the same options\n"
@@ -430,6 +433,10 @@ std::vector<ProjectFile> project_files(const Plan& plan, const WriteOptions& opt
       {"host.cc", host_text(info)},
       {options.name + ".model.json", write_model_info(info)},
       {"example.input", example_input(plan, options), plan.has_private_weights()}};
+  if (plan.has_private_weights())
+    files.push_back({".gitignore", fmt::format("# Secrets, and what is made of them.\n/{}.weights\n"
+                                               "*.input\n/build/\n",
+                                               options.name)});
   if (!has_functions(plan, options, tail)) return files;
   files.push_back({options.name + "_outputs.h", tail->cpp});
   if (!options.float_tail) files.push_back({options.name + "_outputs.py", tail->python});

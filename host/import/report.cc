@@ -74,7 +74,7 @@ Report report(const Plan& plan, uint32_t batch) {
         line.weights = linear->layer.weights.size();
       if (const auto* linear = std::get_if<Linear>(&op.what);
           linear != nullptr && plan.has_private_weights() && linear->from_model)
-        line.public_scales = linear->layer.weight_scales;
+        line.public_scales = linear->from_model->scales;
       for (const layers::Call& call : plan.calls_of[i]) {
         const vm::Layer& layer = plan.layers[call.layer];
         line.products += layer.products();

@@ -54,8 +54,13 @@ TEST_F(PrivateWeights, TheModelIdIsOfWeightsAndSalt) {
   const Json json = Json::parse(zkvm({"model-id", kWeights, "--json"}).out);
   EXPECT_EQ(json["model_id"], id);
   EXPECT_EQ(json["weight_bytes"], fs::file_size(kWeights) - 32);
-  const Outcome none = zkvm({"model-id", kModel});
-  EXPECT_NE(line(none), id);
+  for (const std::string& no_weights : {kModel, kElf}) {
+    const Outcome none = zkvm({"model-id", no_weights});
+    EXPECT_EQ(none.status, 2);
+    EXPECT_THAT(none.err, HasSubstr("say --salt"));
+  }
+  for (const char* salt : {"", "random"})
+    EXPECT_EQ(zkvm({"model-id", kModel, "--salt", salt}).status, 2);
   const Outcome bad = zkvm({"model-id", picture_ + ".absent"});
   EXPECT_EQ(bad.status, 2);
   write_text(folder_ / "short", std::string(32, 'x'));
@@ -83,12 +88,33 @@ TEST_F(PrivateWeights, SecretsAreForTheirOwnerAlone) {
   EXPECT_EQ(status.st_mode & 077, 0u);
 }
 
+// Also where a file is there that all may read.
+TEST_F(PrivateWeights, SecretsAreForTheirOwnerInFilesThatExist) {
+  const std::string project = folder_ / "project";
+  ASSERT_EQ(zkvm({"import", kModel, "-o", project, "--name", "private_mlp"}).status, 0);
+  write_text(project + "/private_mlp.weights", read_text(kWeights));
+  ASSERT_EQ(chmod((project + "/private_mlp.weights").c_str(), 0644), 0);
+  ASSERT_EQ(zkvm({"import", kModel, "-o", project, "--name", "private_mlp", "--private-weights", "--salt", kSalt,
+                  "--force"})
+                .status,
+            0);
+  ASSERT_EQ(zkvm({"encode", kElf, picture_, "--inputs-alone", "-o", input_}).status, 0);
+  ASSERT_EQ(encode(kWeights).status, 0);
+  for (const std::string& path : {project + "/private_mlp.weights", project + "/example.input", input_}) {
+    struct stat status;
+    ASSERT_EQ(stat(path.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 077, 0u) << path;
+  }
+}
+
 TEST_F(PrivateWeights, EncodeTakesTheirFileAlone) {
   EXPECT_THAT(zkvm({"encode", kElf, picture_, "-o", input_}).err,
               HasSubstr("expected --weights FILE"));
   write_text(folder_ / "short", read_text(kWeights).substr(4));
   EXPECT_THAT(encode(folder_ / "short").err, HasSubstr("weights: expected"));
   EXPECT_THAT(encode(folder_ / "absent").err, HasSubstr("weights"));
+  EXPECT_THAT(zkvm({"encode", kElf, picture_, "--inputs-alone", "--weights", kWeights, "-o", input_}).err,
+              HasSubstr("found both"));
   EXPECT_FALSE(fs::exists(input_));
 }
 
@@ -135,6 +161,19 @@ TEST_F(PrivateWeights, AReceiptIsOfOneModelId) {
   EXPECT_EQ(Json::parse(wrong.out)["reason"], "wrong-model-id");
   EXPECT_EQ(zkvm({"verify", receipt_, "--elf", kElf, "--model-id", id.substr(2)}).status, 2);
 
+  // A program that says that it has no private weights.
+  const std::string other_receipt = folder_ / "other.zkr", of_model = ZKVM_MODEL_GUEST;
+  write_text(input_, std::string(24, '\0'));
+  ASSERT_EQ(zkvm({"prove", of_model, "--input", input_, "-o", other_receipt}).status, 0);
+  for (const std::vector<std::string>& more :
+       {std::vector<std::string>{"--model-id", id}, std::vector<std::string>{"--input-is", alone}}) {
+    std::vector<std::string> all = {"verify", other_receipt, "--elf", of_model, "--json"};
+    all.insert(all.end(), more.begin(), more.end());
+    const Outcome outcome = zkvm(all);
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_THAT(Json::parse(outcome.out)["message"].get<std::string>(), HasSubstr("found one without"));
+  }
+
   // A journal that is shorter than a model id.
   const std::string short_receipt = folder_ / "short.zkr", hello = ZKVM_HELLO_GUEST;
   write_text(input_, std::string(32, 'x'));
@@ -175,12 +214,20 @@ TEST_F(PrivateWeights, NoSaltIsWrittenOver) {
     all.insert(all.end(), more.begin(), more.end());
     return zkvm(all);
   };
+  EXPECT_THAT(zkvm({"import", kModel, "-o", project, "--salt", kSalt}).err,
+              HasSubstr("expected --private-weights"));
   ASSERT_EQ(import({}).status, 0);
   const std::string before = read_text(weights);
   const Outcome again = import({});
   EXPECT_EQ(again.status, 2);
   EXPECT_THAT(again.err, HasSubstr("the only copy"));
   EXPECT_EQ(read_text(weights), before);
+  EXPECT_EQ(import({"--salt", kSalt}).status, 2);
+  EXPECT_EQ(read_text(weights), before);
+  write_text(folder_ / "salt", before.substr(0, 32));
+  EXPECT_EQ(import({"--salt", folder_ / "salt"}).status, 0);
+  EXPECT_EQ(read_text(weights), before);
+  fs::remove(weights);
   EXPECT_EQ(import({"--salt", kSalt}).status, 0);
   EXPECT_EQ(read_text(weights), read_text(kWeights));
   EXPECT_THAT(import({"--salt", "12"}).err, HasSubstr("--salt: expected 64 hex digits"));

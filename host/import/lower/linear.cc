@@ -114,9 +114,9 @@ std::vector<int16_t> differences(const QuantisedTensor& w) {
 Linear::ModelWeights model_weights(const QuantisedTensor& w) {
   if (w.zero_points.empty() ||
       std::ranges::any_of(w.zero_points, [&](int32_t zero) { return zero != w.zero_points[0]; }))
-    return {};
+    return {{}, w.scales};
   const int offset = w.tensor->type == ElementType::kInt8 ? 128 : 0;
-  return {static_cast<uint8_t>(w.zero_points[0] + offset)};
+  return {static_cast<uint8_t>(w.zero_points[0] + offset), w.scales};
 }
 
 // A linear operator whose output is not chosen yet.
