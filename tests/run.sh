@@ -5,7 +5,7 @@
 #   bash tests/run.sh                  set-up, release build, all tests, robustness tests under ASan + UBSan
 #   bash tests/run.sh --fresh-clone    the same from a clone of HEAD in an empty folder
 #   bash tests/run.sh --long           what is too long for every run: 10,000 streams, 2,000 of them proven, mutations by
-#                                      the million, every benchmark once, guests in other languages, the examples (five
+#                                      the million, every benchmark once, guests in other languages, the examples (most
 #                                      download what they need), AVX-512 on emulated instructions and in an emulator (which
 #                                      it downloads)
 #   bash tests/run.sh --tidy           clang-tidy over the whole tree; about 35 minutes on 2 cores (an estimate)
@@ -106,7 +106,9 @@ fi
 
 examples() {  # from a bare machine each, with what they download; mnist is a default run's main job
   local example
-  for example in hello preimage mlaas contest service credit vgg16 mobilenet face age; do bash "examples/$example/run.sh" || return 1; done
+  for example in hello preimage mlaas contest service credit medical strategy vgg16 mobilenet face age; do
+    bash "examples/$example/run.sh" || return 1
+  done
 }
 
 python_tests() {

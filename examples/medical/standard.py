@@ -16,7 +16,8 @@ def literal(number):
 def main(folder):
     folder = pathlib.Path(folder)
     port = json.loads((folder / "network/medical.model.json").read_text())["inputs"][0]
-    lines = ["// Made by standard.py: a feature is ((x - mean) / deviation) / scale + zero point, as a byte.", "#pragma once", ""]
+    lines = ["// Made by standard.py: a feature is ((x - mean) / deviation) / scale + zero point, as a byte.",
+             "#pragma once", ""]
     for name in ("mean", "deviation"):
         array = np.load(folder / f"{name}.npy")
         lines.append(f"inline constexpr float k{name.capitalize()}[] = {{{', '.join(map(literal, array))}}};")

@@ -1,5 +1,6 @@
-// Proves: "I know weights and a patient's record with these commitments, and the network of these weights takes the record
-// for malignant". Weights and record are private; the journal has the model id, the record's commitment, and 1 or 0, a uint32.
+// Proves: "I know weights and a patient's record with these commitments, and the network of these weights takes
+// the record for malignant" (or not). Weights and record are private; the journal has the model id, the record's
+// commitment, and 1 or 0, a uint32.
 #include <zk/commitment.h>
 #include <zk/zk.h>
 
@@ -25,9 +26,10 @@ int8_t quantised(float x) {
 
 int main() {
   static medical::ModelWeights weights;
-  zk::read_committed_file(std::as_writable_bytes(std::span(&weights, 1)));  // private; the model id is in the journal
   std::array<float, medical::Features::kChannels> record;
-  zk::read_committed_into(record, {record.size()});  // private; so is its commitment
+  // Both private. Into the journal go their commitments: the model id, and the record's.
+  zk::read_committed_file(std::as_writable_bytes(std::span(&weights, 1)));
+  zk::read_committed_into(record, {record.size()});
 
   medical::Features features;
   for (size_t i = 0; i < record.size(); ++i)

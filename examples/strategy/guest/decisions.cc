@@ -1,6 +1,6 @@
-// Proves: "I know weights with this commitment, and on days with these features their network decided so". The weights are
-// private; the features are public data, of which the journal has the SHA-256. Journal: the model id, that digest, and a byte
-// for each day, 1 for long and 0 for flat, padded to whole words.
+// Proves: "I know weights with this commitment, and on days with these features their network decided so". The
+// weights are private; the features are public data, of which the journal has the SHA-256. Journal: the model id,
+// that digest, and a byte for each day, 1 for long and 0 for flat, padded to whole words.
 #include <zk/commitment.h>
 #include <zk/sha256.h>
 #include <zk/zk.h>
@@ -26,15 +26,18 @@ bool is_long(const rule::ModelWeights& weights, const int8_t* day) {
 }  // namespace
 
 int main() {
+  // Private; into the journal goes their commitment, the model id.
   static rule::ModelWeights weights;
-  zk::read_committed_file(std::as_writable_bytes(std::span(&weights, 1)));  // private; the model id is in the journal
+  zk::read_committed_file(std::as_writable_bytes(std::span(&weights, 1)));
 
-  alignas(4) static std::array<int8_t, kMaxDays * kFeatures> days;  // int8 [day][feature], to the end of the input
+  // Public: [day][feature], to the end of the input.
+  alignas(4) static std::array<int8_t, kMaxDays * kFeatures> days;
   const size_t bytes = zk::read_some(std::as_writable_bytes(std::span(days)));
   const size_t count = bytes / kFeatures;
   zk::commit(zk::sha256(zk::bytes_of(std::span(days).first(count * kFeatures))));
 
   static std::array<uint8_t, kMaxDays> decisions;
-  for (size_t day = 0; day < count; ++day) decisions[day] = is_long(weights, &days[day * kFeatures]);
+  for (size_t day = 0; day < count; ++day)
+    decisions[day] = is_long(weights, &days[day * kFeatures]);
   zk::commit(std::span(decisions).first(count));
 }
