@@ -5,7 +5,7 @@
 #   bash tests/run.sh                  set-up, release build, all tests, robustness tests under ASan + UBSan
 #   bash tests/run.sh --fresh-clone    the same from a clone of HEAD in an empty folder
 #   bash tests/run.sh --long           what is too long for every run: 10,000 streams, 2,000 of them proven, mutations by
-#                                      the million, every benchmark once, guests in other languages, the examples (most
+#                                      the million, every benchmark once, guests in other languages, the examples (five
 #                                      download what they need), AVX-512 on emulated instructions and in an emulator (which
 #                                      it downloads)
 #   bash tests/run.sh --tidy           clang-tidy over the whole tree; about 35 minutes on 2 cores (an estimate)
