@@ -18,6 +18,14 @@ shown() {  # shown TITLE COMMAND ...; keeps the wall clock under the title, if t
     printf "%-40s%8.2f s", title, to - from }')$'\n'
 }
 
+refused() {  # refused COMMAND ...: exits unless its exit status is 1, the answer no
+  local status=0
+  echo
+  echo "\$ $*"
+  "$@" || status=$?
+  [ $status -eq 1 ] || { echo "expected a refusal, exit status 1, found $status" >&2 && exit 1; }
+}
+
 field() {  # field KEY JSON: a number
   sed -n "s/.*\"$1\":\([0-9.e+-]*\).*/\1/p" <<<"$2"
 }

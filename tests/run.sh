@@ -106,7 +106,9 @@ fi
 
 examples() {  # from a bare machine each, with what they download; mnist is a default run's main job
   local example
-  for example in hello preimage mlaas contest service credit vgg16 mobilenet face age; do bash "examples/$example/run.sh" || return 1; done
+  for example in hello preimage mlaas contest service credit medical strategy vgg16 mobilenet face age; do
+    bash "examples/$example/run.sh" || return 1
+  done
 }
 
 python_tests() {
