@@ -34,13 +34,7 @@ echo "right answers: $right of 500"
 
 echo
 echo "Another model's id, and a test set with another label:"
-refused() {
-  if "$zkvm" verify "$out/contest.zkr" --elf "$elf" "$@"; then
-    echo "run.sh: accepted what it must refuse" >&2
-    exit 1
-  fi
-}
-refused --model-id "$(tr 0-9a-f 1-9a-f0 <<<"$model_id")"
+refused "$zkvm" verify "$out/contest.zkr" --elf "$elf" --model-id "$(tr 0-9a-f 1-9a-f0 <<<"$model_id")"
 head -c -1 "$out/test_set" >"$out/other_set"
 printf '\377' >>"$out/other_set"
-refused --input-is "$out/other_set"
+refused "$zkvm" verify "$out/contest.zkr" --elf "$elf" --input-is "$out/other_set"

@@ -53,10 +53,6 @@ chmod 600 "$out/swapped.weights"
 byte=$(od -An -tu1 -j20000 -N1 "$weights")
 printf "\\x$(printf %x $((byte ^ 1)))" | dd of="$out/swapped.weights" bs=1 seek=20000 conv=notrunc status=none
 predict "$out/picture_0" "$out/swapped.weights" "$out/swapped.zkr" >/dev/null
-for what in "$out/swapped.zkr $out/picture_0" "$out/0.zkr $out/picture_1"; do
-  if verified $what; then
-    echo "run.sh: accepted what it must refuse" >&2
-    exit 1
-  fi
-done
+refused verified "$out/swapped.zkr" "$out/picture_0"
+refused verified "$out/0.zkr" "$out/picture_1"
 printf '\n%s' "$times"

@@ -423,7 +423,7 @@ int import_command(const Options& options) {
     fmt::print(
         "\nPrivate: {} bytes of weights and biases, and the salt, in {}/{}.weights and "
         "example.input; reading and committing\nto them takes {} of these cells. Public: operators, "
-        "shapes, zero points, tables of functions, constants of the\nfloat tail, and {} scales of "
+        "shapes, zero points, tables of functions, and\n{} scales of "
         "weights (report.json: public_scales), each the greatest weight of its output or layer,\n"
         "as quantisers choose them.\nmodel id  {}\n",
         grouped(plan->private_bytes()), printable(options.folder), with_origin.name,

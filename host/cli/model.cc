@@ -202,7 +202,7 @@ void print_model(const ModelInfo& model, std::FILE* out) {
              "\n{}\n  {} bytes of weights and biases stand in the guest's input, behind a salt; the "
              "journal begins with their\n  commitment, the model id. Public, as the program is: "
              "operators, shapes, zero points, scales (of each\n  output where the model has them "
-             "so), and tables of functions.\n",
+             "so), and tables of functions: the image id names these.\n",
              bold("Private weights", out), grouped(model.private_weights));
   print_tensors(model.public_input
                     ? "Inputs, in the order of the guest's input; public: the journal ends with "

@@ -336,6 +336,11 @@ int verify_command(const Options& options) {
   if (const auto refusal = unexpected_claim(options, journal, *proven)) {
     return say_no(options, ": valid, but not as expected", *refusal);
   }
+  if (!options.model_path.empty()) {
+    auto by_file = model_by_file(*model, *proven);
+    if (!by_file) return say_no(options, ": valid, but not as expected", by_file.error());
+    program->model = std::move(*by_file);
+  }
   if (const auto refusal = no_such_claims(options, *program, *proven))
     return say_no(options, ": valid, but not as expected", *refusal);
   if (!options.model_id.empty())
@@ -344,11 +349,6 @@ int verify_command(const Options& options) {
   if (!options.input_path.empty())
     if (const auto refusal = unexpected_input(*input, *proven))
       return say_no(options, ": valid, but not as expected", *refusal);
-  if (!options.model_path.empty()) {
-    auto by_file = model_by_file(*model, *proven);
-    if (!by_file) return say_no(options, ": valid, but not as expected", by_file.error());
-    program->model = std::move(*by_file);
-  }
   if (!options.journal_path.empty()) {
     if (Result<void> ok = write_file(options.journal_path, "journal", proven->journal); !ok) {
       return failed(ok.error().message);
@@ -415,14 +415,14 @@ void add_verify(Command& sub, int& status) {
       ->check(exit_code_text());
   sub.add_option("--model-id", options->model_id,
                  "The weights that the model must have had: the journal begins with this commitment "
-                 "(64 hex digits). Says so of a program of `zkvm import --private-weights`, which "
-                 "the image id names")
+                 "(64 hex digits). That is what it means of a program of `zkvm import "
+                 "--private-weights`: know what program the image id names")
       ->check(image_id_text())
       ->type_name("HEX");
   sub.add_option("--input-is", options->input_path,
                  "The inputs that the model must have had, as `zkvm encode --inputs-alone` wrote "
-                 "them: the journal ends with their BLAKE3. Says so of a program of `zkvm import "
-                 "--public-input`")
+                 "them by the program's own scales: the journal ends with their BLAKE3. That is what it "
+                 "means of a program of `zkvm import --public-input`")
       ->type_name("FILE");
   sub.add_option("--journal-is", options->journal_is,
                  "Expect this journal. What has hex digits alone, with or without 0x, is the "

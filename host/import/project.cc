@@ -295,8 +295,7 @@ std::string hidden_text(const Plan& plan, const WriteOptions& options) {
   return fmt::format(
       "{1}**The weights are private**: {2} bytes that the guest reads, whose salted\n"
       "commitment its journal begins with, the model id. **Public**, as the program is: operators, shapes, zero points, scales\n"
-      "(of each output where the model has them so), tables of functions of a byte or two, constants behind the last quantised\n"
-      "tensors. **Secret are `{0}.weights`, `example.input`** and whatever `zkvm encode` makes: keep them; without the salt in\n"
+      "(of each output where the model has them so), tables of functions of a byte or two. **Secret are `{0}.weights`, `example.input`** and whatever `zkvm encode` makes: keep them; without the salt in\n"
       "them nobody can prove anything of this model id. To publish, so that others can make the program and see that it is\n"
       "this one: `CMakeLists.txt`, `{0}_guest.cc`, `{0}_network.h`, `{0}_layers.h`, `{0}.layers`, `{0}.layers.plain`,\n"
       "`{0}.model.json`, which depend on the weights through their scales alone.",
