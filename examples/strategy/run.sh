@@ -27,10 +27,8 @@ shown "" "$python" "$example/train.py" "$wheel" "$out"
 # One scale for all weights of a layer: scales are public.
 shown "" "$python" -m zkvm.quantize "$out/float.onnx" --data "$out/training.npz" --test "$out/test.npz" --per-tensor \
   --expected "$out/expected.npz" -o "$out/rule.int8.onnx"
-rm -rf "${out:?}/public" "$network"
-# --check is of the network with its weights public.
-shown "" "$zkvm" import "$out/rule.int8.onnx" -o "$out/public" --check "$out/expected.npz"
-shown "" "$zkvm" import "$out/rule.int8.onnx" -o "$network" --name rule --private-weights
+rm -rf "$network"
+shown "" "$zkvm" import "$out/rule.int8.onnx" -o "$network" --name rule --private-weights --check "$out/expected.npz"
 cmake -S "$example/guest" -B "$out/guest" -Dzkvm_DIR="$PWD/build/release" -DNETWORK="$PWD/$network" >/dev/null
 cmake --build "$out/guest" >/dev/null
 
