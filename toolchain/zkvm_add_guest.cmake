@@ -162,7 +162,7 @@ function(_zkvm_ed25519 folder result)
     cmake_path(GET source FILENAME name)
     _zkvm_compile(${sodium}/${source} ${folder}/${name}.o gcc
                   OPTIONS -w -DCONFIGURED=1 -ffile-prefix-map=${ZKVM_LIBSODIUM}/=libsodium/
-                          -I${sodium}/include/sodium -I${sodium}/include ${ZKVM_ED25519_OPTIONS}
+                          -I${sodium}/include/sodium -I${sodium}/include
                   DEPENDS ${folder}/made_by.txt)
     list(APPEND objects ${folder}/${name}.o)
   endforeach()

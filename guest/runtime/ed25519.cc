@@ -42,7 +42,8 @@ namespace zk {
 
 bool ed25519_verify(std::span<const uint8_t, 64> signature, std::span<const uint8_t> message,
                     std::span<const uint8_t, 32> public_key) {
-  return zk_ed25519_verify(signature.data(), message.data(), message.size(), public_key.data()) != 0;
+  return zk_ed25519_verify(signature.data(), message.data(), message.size(), public_key.data()) !=
+         0;
 }
 
 }  // namespace zk

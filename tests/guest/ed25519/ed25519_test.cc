@@ -98,8 +98,7 @@ std::vector<Case> by_value() {
 // p + k and 2^255 - 19 - k beside the numbers that are written so; the top bit is the sign of x.
 std::vector<Number> special_points() {
   std::vector<Number> out;
-  for (const int first : {0, 1, 2, 3, 4, 18, 19})
-    out.push_back({static_cast<uint8_t>(first)});
+  for (const int first : {0, 1, 2, 3, 4, 18, 19}) out.push_back({static_cast<uint8_t>(first)});
   for (const int first : {0xda, 0xeb, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xff}) {
     Number number;
     number.fill(0xff);
