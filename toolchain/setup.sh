@@ -4,7 +4,8 @@
 #   bash toolchain/setup.sh           install what is missing; nothing to do takes under a second
 #   bash toolchain/setup.sh --check   print what is missing; exit status 1 if anything is
 #
-# It installs Debian packages and builds the guests' libstdc++ (libstdcxx.sh), and touches nothing else.
+# It installs Debian packages, builds the guests' libstdc++ (libstdcxx.sh) and fetches the sources of libsodium that
+# guests verify signatures with from PyPI (libsodium.sh), and touches nothing else.
 set -euo pipefail
 
 readonly here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
@@ -13,6 +14,8 @@ readonly packages=(
   git cmake ninja-build ccache g++ clang-19 lld-19 llvm-19 llvm-19-dev libclang-rt-19-dev clang-format-19 clang-tidy-19
   # Guests: GCC with picolibc, the sources of their libstdc++ and what unpacks and configures them, the oracle.
   gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf gcc-12-source make xz-utils qemu-user
+  # What fetches from PyPI.
+  python3-venv
   # Libraries: command line, text, errors, JSON, threads, pprof files, ONNX files; the prover's randomness; AVX-512 in tests.
   libcli11-dev libfmt-dev libexpected-dev nlohmann-json3-dev libtbb-dev zlib1g-dev libzstd-dev libxml2-dev libprotobuf-dev protobuf-compiler libonnx-dev
   android-libboringssl-dev libsimde-dev
@@ -42,10 +45,13 @@ library_missing() {
   return 0
 }
 
+libsodium_missing() { [ ! -f "$(bash "$here/libsodium.sh" --path)/complete" ]; }
+
 if $check_only; then
   status=0
   if [ ${#missing[@]} -gt 0 ]; then printf 'missing package: %s\n' "${missing[@]}"; status=1; fi
   if library_missing; then echo "missing: the guests' libstdc++ (built by setup.sh)"; status=1; fi
+  if libsodium_missing; then echo "missing: libsodium's sources (fetched by setup.sh)"; status=1; fi
   [ $status = 0 ] && echo "setup.sh: everything is in place"
   exit $status
 fi
@@ -62,15 +68,19 @@ if [ ${#missing[@]} -gt 0 ]; then
   apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300)
   log=$(mktemp)
   trap 'rm -f "$log"' EXIT
-  echo "setup.sh: refreshing the package lists (1/3)"
+  echo "setup.sh: refreshing the package lists (1/4)"
   "${apt[@]}" update >"$log" 2>&1 || { tail -20 "$log" >&2; fail "apt-get update failed (network? sources?)"; }
-  echo "setup.sh: installing ${#missing[@]} packages (2/3): ${missing[*]}"
+  echo "setup.sh: installing ${#missing[@]} packages (2/4): ${missing[*]}"
   "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >"$log" 2>&1 ||
     { tail -20 "$log" >&2; fail "apt-get install failed"; }
 fi
 
 if library_missing; then
-  echo "setup.sh: building the guests' libstdc++ (3/3)"
+  echo "setup.sh: building the guests' libstdc++ (3/4)"
   bash "$here/libstdcxx.sh"
+fi
+if libsodium_missing; then
+  echo "setup.sh: fetching libsodium's sources (4/4)"
+  bash "$here/libsodium.sh"
 fi
 echo "setup.sh: everything is in place"

@@ -58,6 +58,12 @@ function(_zkvm_find_toolchain)
   if(NOT EXISTS "${libstdcxx}/complete")
     message(FATAL_ERROR "zkvm: the guests' libstdc++ is not built (${libstdcxx}): ${hint}")
   endif()
+  execute_process(COMMAND bash ${ZKVM_TOOLCHAIN}/libsodium.sh --path
+                  OUTPUT_VARIABLE libsodium OUTPUT_STRIP_TRAILING_WHITESPACE)
+  if(NOT EXISTS "${libsodium}/complete")
+    message(FATAL_ERROR "zkvm: the sources of libsodium are not there (${libsodium}): ${hint}")
+  endif()
+  set(ZKVM_LIBSODIUM ${libsodium} CACHE INTERNAL "")
   set(picolibc /usr/lib/picolibc/riscv64-unknown-elf)
   if(NOT EXISTS ${picolibc}/lib/release/rv32im/ilp32/libc.a)
     message(FATAL_ERROR "zkvm: picolibc for rv32im/ilp32 not found: ${hint}")
@@ -132,7 +138,37 @@ function(_zkvm_runtime_made_by result)
   cmake_path(GET libstdcxx PARENT_PATH libstdcxx)
   cmake_path(GET libstdcxx PARENT_PATH libstdcxx)
   cmake_path(GET libstdcxx FILENAME libstdcxx)
-  set(${result} "${version}, ${libstdcxx}\n" PARENT_SCOPE)
+  cmake_path(GET ZKVM_LIBSODIUM FILENAME libsodium)
+  set(${result} "${version}, ${libstdcxx}, ${libsodium}\n" PARENT_SCOPE)
+endfunction()
+
+function(_zkvm_archive archive)
+  file(RELATIVE_PATH shown ${CMAKE_BINARY_DIR} ${archive})
+  add_custom_command(
+    OUTPUT ${archive}
+    COMMAND ${CMAKE_COMMAND} -E rm -f ${archive}
+    COMMAND ${ZKVM_RISCV_AR} rcsD ${archive} ${ARGN}
+    DEPENDS ${ARGN}
+    COMMENT "Guest archive ${shown}"
+    VERBATIM)
+endfunction()
+
+# The objects of zk::ed25519_verify in `folder`: ours, and those of libsodium that it takes (runtime/ed25519.cc).
+function(_zkvm_ed25519 folder result)
+  set(sodium ${ZKVM_LIBSODIUM}/src/libsodium)
+  set(objects)
+  foreach(source crypto_core/ed25519/ref10/ed25519_ref10.c crypto_hash/sha512/cp/hash_sha512_cp.c
+                 crypto_sign/ed25519/ref10/open.c crypto_verify/verify.c)
+    cmake_path(GET source FILENAME name)
+    _zkvm_compile(${sodium}/${source} ${folder}/${name}.o gcc
+                  OPTIONS -w -DCONFIGURED=1 -ffile-prefix-map=${ZKVM_LIBSODIUM}/=libsodium/
+                          -I${sodium}/include/sodium -I${sodium}/include
+                  DEPENDS ${folder}/made_by.txt)
+    list(APPEND objects ${folder}/${name}.o)
+  endforeach()
+  _zkvm_compile(${ZKVM_GUEST_SDK}/runtime/ed25519.cc ${folder}/ed25519.cc.o gcc
+                OPTIONS -I${sodium}/include DEPENDS ${folder}/made_by.txt)
+  set(${result} ${objects} ${folder}/ed25519.cc.o PARENT_SCOPE)
 endfunction()
 
 # The runtime's objects, by GCC for guests of either compiler: the package's, else compiled once in a build tree.
@@ -147,7 +183,7 @@ function(_zkvm_runtime)
   if(ZKVM_GUEST_RUNTIME)
     set(theirs "none\n")
     list(TRANSFORM sources REPLACE "(.+)" "${ZKVM_GUEST_RUNTIME}/\\1.o" OUTPUT_VARIABLE files)
-    list(APPEND files ${ZKVM_GUEST_RUNTIME}/libunavailable.a ${ZKVM_GUEST_RUNTIME}/made_by.txt)
+    list(APPEND files ${ZKVM_GUEST_RUNTIME}/libunavailable.a ${ZKVM_GUEST_RUNTIME}/libed25519.a ${ZKVM_GUEST_RUNTIME}/made_by.txt)
     foreach(file ${files})
       if(NOT EXISTS "${file}")
         set(files)
@@ -178,22 +214,18 @@ function(_zkvm_runtime)
                     OPTIONS -D_GNU_SOURCE DEPENDS ${folder}/made_by.txt)
       list(APPEND made ${folder}/${source}.o)
     endforeach()
-    # An archive: its symbols count only where the C library would be asked for them.
-    add_custom_command(
-      OUTPUT ${folder}/libunavailable.a
-      COMMAND ${CMAKE_COMMAND} -E rm -f ${folder}/libunavailable.a
-      COMMAND ${ZKVM_RISCV_AR} rcsD ${folder}/libunavailable.a ${folder}/unavailable.S.o
-      DEPENDS ${folder}/unavailable.S.o
-      COMMENT "Guest archive guests/runtime/libunavailable.a"
-      VERBATIM)
-    list(APPEND made ${folder}/libunavailable.a)
+    # Archives: their symbols count only where the C library would be asked for them, or a guest verifies signatures.
+    _zkvm_archive(${folder}/libunavailable.a ${folder}/unavailable.S.o)
+    _zkvm_ed25519(${folder} ed25519)
+    _zkvm_archive(${folder}/libed25519.a ${ed25519})
+    list(APPEND made ${folder}/libunavailable.a ${folder}/libed25519.a)
   endif()
   list(TRANSFORM sources REPLACE "(.+)" "${folder}/\\1.o" OUTPUT_VARIABLE objects)
   list(POP_BACK objects no_exceptions unwinder exceptions)
   list(APPEND exceptions ${unwinder})
   add_custom_target(zkvm_guest_runtime ALL DEPENDS ${made})
   set_target_properties(zkvm_guest_runtime PROPERTIES
-    ZKVM_OBJECTS "${objects}" ZKVM_UNAVAILABLE ${folder}/libunavailable.a
+    ZKVM_OBJECTS "${objects}" ZKVM_ARCHIVES "${folder}/libed25519.a;${folder}/libunavailable.a"
     ZKVM_WITH_EXCEPTIONS "${exceptions}" ZKVM_WITHOUT_EXCEPTIONS ${no_exceptions})
 endfunction()
 
@@ -335,7 +367,7 @@ function(zkvm_add_guest)
   string(TOUPPER ZKVM_${variant} variant_object)
   get_target_property(variant_object zkvm_guest_runtime ${variant_object})
   list(APPEND runtime ${variant_object})
-  get_target_property(unavailable zkvm_guest_runtime ZKVM_UNAVAILABLE)
+  get_target_property(archives zkvm_guest_runtime ZKVM_ARCHIVES)
   set(scripts ${ZKVM_GUEST_SDK}/runtime)
   list(POP_FRONT ZKVM_RISCV_LIBRARIES libstdcxx)
   add_custom_command(
@@ -343,9 +375,9 @@ function(zkvm_add_guest)
     COMMAND ${linker} -m elf32lriscv -static --gc-sections -z max-page-size=4096 --build-id=none
             --fatal-warnings -L ${scripts}/${variant} -T ${scripts}/guest.ld
             --defsym=__zk_heap_size=${heap} --defsym=__zk_stack_size=${stack} ${variant_options}
-            ${runtime} ${objects} --start-group ${libstdcxx} ${unavailable} ${ZKVM_RISCV_LIBRARIES} --end-group
+            ${runtime} ${objects} --start-group ${libstdcxx} ${archives} ${ZKVM_RISCV_LIBRARIES} --end-group
             -o ${elf}
-    DEPENDS ${objects} ${runtime} ${unavailable} zkvm_guest_runtime ${scripts}/guest.ld
+    DEPENDS ${objects} ${runtime} ${archives} zkvm_guest_runtime ${scripts}/guest.ld
             ${scripts}/${variant}/unwind.ld
     COMMENT "Guest ${G_NAME}.elf (${G_COMPILER})"
     VERBATIM)

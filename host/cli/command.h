@@ -34,8 +34,10 @@ void add_encode(Command& sub, int& status);
 void add_id(Command& sub, int& status);
 void add_import(Command& sub, int& status);
 void add_inspect(Command& sub, int& status);
+void add_key(Command& sub, int& status);
 void add_model_id(Command& sub, int& status);
 void add_new(Command& sub, int& status);
+void add_sign(Command& sub, int& status);
 void add_verify(Command& sub, int& status);
 
 // A receipt for `zkvm inspect`; returns its exit status.

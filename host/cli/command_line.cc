@@ -35,6 +35,7 @@ constexpr std::pair<const char*, void (*)(Command&, int&)> kCommands[] = {
     {"id", add_id},         {"encode", add_encode},   {"profile", add_profile},
     {"disasm", add_disasm}, {"inspect", add_inspect}, {"new", add_new},
     {"import", add_import}, {"cache", add_cache},     {"commit", add_commit},
+    {"key", add_key},       {"sign", add_sign},
     {"model-id", add_model_id},
 };
 

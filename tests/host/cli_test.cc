@@ -202,7 +202,7 @@ const std::vector<Failure> kFailures{
     {"NoCommand",
      {},
      "expected a command (run, prove, verify, id, encode, profile, disasm, inspect, new, import, "
-     "cache, commit, model-id), found "},
+     "cache, commit, key, sign, model-id), found "},
     {"UnknownCommand", {"walk"}, "found 'walk'"},
     {"RunWithoutElf", {"run"}, "ELF is required"},
     {"RunUnknownOption", {"run", kGuest, "--fast"}, "--fast"},
@@ -274,6 +274,18 @@ const std::vector<Failure> kFailures{
     {"ProveMemoryHuge",
      {"prove", kGuest, "-o", "/dev/null", "--memory-limit", "99999999999G"},
      "--memory-limit: expected a size"},
+    {"KeyWithoutFile", {"key"}, "KEY is required"},
+    {"KeyMissing", {"key", "/nowhere/key"}, "zkvm key: key '/nowhere/key': expected a readable file"},
+    {"KeyOfAnotherLength", {"key", kReceipt}, "expected 32 bytes, which `zkvm key --new` writes, found 4"},
+    {"KeyTooLong", {"key", "/etc/passwd"}, "zkvm key: key '/etc/passwd': expected at most 32 bytes"},
+    {"KeyOverAFile", {"key", kReceipt, "--new"}, "expected a name without a file, found one"},
+    {"KeyUnwritable", {"key", "/nowhere/key", "--new"}, "zkvm key: key '/nowhere/key': "},
+    {"SignWithoutKey", {"sign", "/dev/null"}, "--key is required"},
+    {"SignWithoutFile", {"sign", "--key", kReceipt}, "FILE is required"},
+    {"SignTwiceStandardInput", {"sign", "-", "--key", "-"}, "standard input"},
+    {"SignUnwritable",
+     {"sign", "/dev/null", "--key", kReceipt, "-o", "/nowhere/signature"},
+     "zkvm sign: signature '/nowhere/signature': "},
     {"CommitWithoutFile", {"commit"}, "FILE is required"},
     {"CommitMissingFile",
      {"commit", "/nowhere/data"},
@@ -604,7 +616,7 @@ TEST(Help, EveryCommandExplainsItselfWithAnExample) {
   EXPECT_EQ(all.status, 0);
   for (const char* command :
        {"run", "prove", "verify", "id", "profile", "disasm", "inspect", "new", "cache",
-        "commit"}) {
+        "commit", "key", "sign"}) {
     EXPECT_THAT(all.out, HasSubstr(std::string("  ") + command + " "));
     const Outcome one = zkvm({command, "--help"});
     EXPECT_EQ(one.status, 0);

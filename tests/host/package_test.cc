@@ -42,7 +42,8 @@ int main() {
 }
 )";
 
-// Guests of either compiler, with and without what the tensor unit and exceptions bring.
+// Guests of either compiler, with and without what the tensor unit and exceptions bring; with what is linked for those
+// alone that call it.
 constexpr const char* kGuests = R"(
 cmake_minimum_required(VERSION 3.25)
 project(app NONE)
@@ -52,8 +53,13 @@ zkvm_add_guest(NAME clang SOURCES app.cc COMPILER clang EXCEPTIONS)
 )";
 
 constexpr const char* kGuestSource = R"(
+#include <zk/ed25519.h>
 #include <zk/zk.h>
-int main() { zk::commit(zk::read<unsigned>() + 1); }
+int main() {
+  const std::array<uint8_t, 64> signature{};
+  const bool valid = zk::ed25519_verify(signature, {}, std::span(signature).first<32>());
+  zk::commit(zk::read<unsigned>() + 1 + valid);
+}
 )";
 
 Outcome build_guests(const TemporaryFolder& folder, const std::string& option) {

@@ -56,6 +56,14 @@ void zk_sha256_begin(zk_sha256_hasher* hasher);
 void zk_sha256_update(zk_sha256_hasher* hasher, const void* data, size_t bytes);
 void zk_sha256_finish(const zk_sha256_hasher* hasher, uint8_t out[32]);
 
+// Ed25519 (zk/ed25519.h): 1 where the signature is the message's by the key, else 0.
+#ifdef __cplusplus
+[[nodiscard]]
+#else
+__attribute__((warn_unused_result))
+#endif
+int zk_ed25519_verify(const uint8_t signature[64], const void* message, size_t bytes, const uint8_t public_key[32]);
+
 // Commitments (zk/commitment.h), to a file and to a tensor of `axes` axes, 8 at most. zk_read_committed reads a salt
 // and the elements from the input, and appends their commitment to the journal.
 enum {
