@@ -176,8 +176,8 @@ function(_zkvm_runtime)
   if(TARGET zkvm_guest_runtime)
     return()
   endif()
-  set(sources crt0.S start.cc console.cc io.cc heap.cc atomics.cc blake3.cc blake3_run.cc sha256.cc sha256_run.cc
-              commitment.cc read_committed.cc exceptions.cc unwinder.cc no_exceptions.cc)
+  set(sources crt0.S start.cc console.cc io.cc heap.cc copy.cc atomics.cc blake3.cc blake3_run.cc sha256.cc
+              sha256_run.cc commitment.cc read_committed.cc exceptions.cc unwinder.cc no_exceptions.cc)
   _zkvm_runtime_made_by(made_by)
   set(folder)
   if(ZKVM_GUEST_RUNTIME)
@@ -210,8 +210,12 @@ function(_zkvm_runtime)
       if(source MATCHES "^(exceptions|unwinder).cc$")
         set(exceptions EXCEPTIONS)
       endif()
+      set(loops)
+      if(source STREQUAL copy.cc)
+        set(loops -fno-tree-loop-distribute-patterns)  # its loops stay loops: they are memcpy
+      endif()
       _zkvm_compile(${ZKVM_GUEST_SDK}/runtime/${source} ${folder}/${source}.o gcc ${exceptions}
-                    OPTIONS -D_GNU_SOURCE DEPENDS ${folder}/made_by.txt)
+                    OPTIONS -D_GNU_SOURCE ${loops} DEPENDS ${folder}/made_by.txt)
       list(APPEND made ${folder}/${source}.o)
     endforeach()
     # Archives: their symbols count only where the C library would be asked for them, or a guest verifies signatures.

@@ -109,10 +109,12 @@ constexpr void compress(const uint32_t cv[8], const uint32_t block[16], uint64_t
                         uint32_t length, uint32_t flags, uint32_t out[8]) {
   if (!std::is_constant_evaluated()) {
     uint32_t in_place[8];
+#pragma GCC unroll 8  // no call of memcpy
     for (int i = 0; i < 8; ++i) in_place[i] = cv[i];
     const zk::detail::Blake3Modes modes = {0, 0, static_cast<uint8_t>(flags),
                                            static_cast<uint8_t>(length)};
     if (zk::detail::blake3_call(in_place, block, 1, counter, modes)) {
+#pragma GCC unroll 8
       for (int i = 0; i < 8; ++i) out[i] = in_place[i];
       return;
     }

@@ -271,7 +271,8 @@ ZKVM_SIMD_INLINE bool hash_row_by_call(const uint32_t* row, size_t width, uint32
   constexpr uint8_t kEnd = blake3::kChunkEnd | blake3::kRoot;
   const size_t whole = width / 16, rest = width % 16;
   uint8_t start = blake3::kChunkStart;
-  std::copy_n(blake3::kIv, 8, digest);
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) digest[i] = blake3::kIv[i];
   for (size_t done = 0; done < whole; start = 0) {
     const size_t count = std::min<size_t>(whole - done, zk::abi::kMaxHashBlocks);
     uint8_t last = done + count == whole && rest == 0 ? kEnd : 0;
@@ -290,9 +291,12 @@ ZKVM_SIMD_INLINE bool hash_row_by_call(const uint32_t* row, size_t width, uint32
 
 ZKVM_SIMD_INLINE bool hash_node_by_call(const uint32_t* const* children, uint32_t* digest) {
   uint32_t block[16];
-  std::copy_n(children[0], 8, block);
-  std::copy_n(children[1], 8, block + 8);
-  std::copy_n(blake3::kIv, 8, digest);
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {  // no calls of memmove, as std::copy_n would be
+    block[i] = children[0][i];
+    block[8 + i] = children[1][i];
+    digest[i] = blake3::kIv[i];
+  }
   return zk::detail::blake3_call(digest, block, 1, 0,
                                  {0, 0, blake3::kNodeFlags, blake3::kBlockBytes});
 }

@@ -16,6 +16,7 @@ namespace zkvm::stark {
 /// An element as opened rows have it: five words.
 inline Fp5 element_at(const uint32_t* words) {
   Fp5 out;
+#pragma GCC unroll 5
   for (int k = 0; k < Fp5::kDegree; ++k) out.c[k] = Fp::from_wire(words[k]);
   return out;
 }

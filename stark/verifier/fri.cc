@@ -15,11 +15,16 @@ constexpr Fp kHalf = inverse(Fp::from(2));
 
 /// The values of a polynomial on the subgroup of order 2^log, in the order of powers.
 std::vector<Fp5> evaluate_on_subgroup(std::span<const Fp5> polynomial, unsigned log) {
-  // Decimation in time: bit-reversed coefficients first.
+  // Decimation in time: bit-reversed coefficients first. Of fewer than there are points, and zeros behind them, the
+  // first levels only make copies.
+  const size_t last = std::max<size_t>(polynomial.size(), 1) - 1;
+  const unsigned log_short = std::min(log, static_cast<unsigned>(std::bit_width(last)));
+  const unsigned copies = log - log_short;
   std::vector<Fp5> values(size_t{1} << log);
   for (size_t i = 0; i < polynomial.size(); ++i)
-    values[bit_reverse(i, static_cast<int>(log))] += polynomial[i];
-  for (unsigned level = 1; level <= log; ++level) {
+    values[bit_reverse(i, static_cast<int>(log_short)) << copies] += polynomial[i];
+  for (size_t i = 0; i < values.size(); ++i) values[i] = values[i >> copies << copies];
+  for (unsigned level = copies + 1; level <= log; ++level) {
     const size_t half = size_t{1} << (level - 1);
     const Fp root = Fp::root_of_unity(static_cast<int>(level));
     Fp power = Fp::one();
@@ -30,6 +35,25 @@ std::vector<Fp5> evaluate_on_subgroup(std::span<const Fp5> polynomial, unsigned 
         values[i] += odd;
       }
     }
+  }
+  return values;
+}
+
+/// The values of a polynomial at powers of the generator of the subgroup of order 2^log.
+std::vector<Fp5> evaluate_at_powers(std::span<const Fp5> polynomial, unsigned log,
+                                    std::span<const uint32_t> powers) {
+  // P(X) = sum of X^i P_i(X^parts), where each P_i is evaluated on a subgroup of about as many points as are wanted.
+  const unsigned log_part = std::min(log, static_cast<unsigned>(std::bit_width(powers.size())));
+  const size_t parts = size_t{1} << (log - log_part);
+  std::vector<Fp> points;
+  for (const uint32_t power : powers) points.push_back(root_power(static_cast<int>(log), power));
+  std::vector<Fp5> values(powers.size()), part;
+  for (size_t i = parts; i-- > 0;) {
+    part.clear();
+    for (size_t j = i; j < polynomial.size(); j += parts) part.push_back(polynomial[j]);
+    const auto part_values = evaluate_on_subgroup(part, log_part);
+    for (size_t k = 0; k < powers.size(); ++k)
+      values[k] = values[k] * points[k] + part_values[powers[k] & ((1u << log_part) - 1)];
   }
   return values;
 }
@@ -134,9 +158,9 @@ Result<void> check_queries(const Shape& shape, const FriChallenges& challenges,
     positions = leaves;
   }
 
-  const auto last = evaluate_on_subgroup(final_polynomial, shape.log_final_size);
+  const auto last = evaluate_at_powers(final_polynomial, shape.log_final_size, positions);
   for (size_t k = 0; k < positions.size(); ++k)
-    if (!(last[positions[k]] == values[k]))
+    if (!(last[k] == values[k]))
       return fail(ErrorCode::kFinal,
                   fmt::format("queries: position {} of the last fold is not the final polynomial's",
                               positions[k]));
