@@ -108,8 +108,9 @@ function(_zkvm_compile source object compiler)
   endif()
   if(compiler STREQUAL gcc)
     set(tool ${ZKVM_RISCV_GCC})
-    # Every instruction takes one cycle: nothing to schedule for, and hoisted loads only cost spills.
-    list(APPEND flags -fno-schedule-insns -fno-schedule-insns2)
+    # Every instruction takes one cycle: nothing to schedule for, and hoisted loads only cost spills. For `size`, too, a
+    # multiplication is an instruction like others; for other processors it is several shifts and additions.
+    list(APPEND flags -fno-schedule-insns -fno-schedule-insns2 -mtune=size)
     set(constexpr_limit -fconstexpr-ops-limit=1000000000)
   else()
     set(tool ${ZKVM_RISCV_CLANG} --target=riscv32-unknown-elf)
