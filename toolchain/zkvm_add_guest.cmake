@@ -24,6 +24,8 @@
 #   EXCEPTIONS  throw and catch work, and the program is some 50 KB larger; without it `throw` does not compile,
 #             and what the library would throw ends the run with a message
 #
+# A program that calls zk::ed25519_verify (<zk/ed25519.h>) is linked with it; no argument asks for it.
+#
 # zkvm_host_layers(target symbol file): the same model's layers in a program of the host, which computes them by
 # instructions: FILE.plain as zk_layers_SYMBOL.
 #
