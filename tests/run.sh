@@ -106,7 +106,7 @@ fi
 
 examples() {  # from a bare machine each, with what they download; mnist is a default run's main job
   local example
-  for example in hello preimage mlaas contest service credit medical strategy vgg16 mobilenet face age; do
+  for example in hello preimage mlaas contest oracle service credit medical strategy vgg16 mobilenet face age; do
     bash "examples/$example/run.sh" || return 1
   done
 }
