@@ -18,7 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kFormat = 1;
-constexpr size_t kMaxDepth = 8;  // of objects and arrays in each other; what is known needs 4
+constexpr size_t kMaxDepth = 8;  // of objects and arrays in each other; what is known needs 5
 constexpr size_t kMaxKeys = 32;  // of an object: each takes time for all before it
 constexpr uint32_t kMaxBatch = std::numeric_limits<int32_t>::max();
 constexpr int64_t kMaxOpset = 1 << 20;
@@ -281,6 +281,29 @@ Result<std::vector<TensorInfo>> read_tensors(const Object& object, const char* k
   return out;
 }
 
+Result<std::vector<WeightScales>> read_weight_scales(const Object& object) {
+  const auto layers = object.array("scales");
+  if (!layers) return tl::unexpected(layers.error());
+  std::vector<WeightScales> out;
+  for (const Json& json : **layers) {
+    const auto of = Object::of(json, fmt::format("{}[{}]", object.at("scales"), out.size()),
+                               {"layer", "scales"});
+    if (!of) return tl::unexpected(of.error());
+    auto layer = of->text("layer");
+    if (!layer) return tl::unexpected(layer.error());
+    const auto scales = of->array("scales");
+    if (!scales) return tl::unexpected(scales.error());
+    WeightScales& read = out.emplace_back(std::move(*layer));
+    for (const Json& scale : **scales) {
+      const auto value = scale_of(scale);
+      if (!value)
+        return fail("{}: expected numbers, found {}", of->at("scales"), Object::found(&scale));
+      read.scales.push_back(*value);
+    }
+  }
+  return out;
+}
+
 Result<OnnxInfo> read_onnx(const Json& json) {
   const auto object = Object::of(json, "onnx", {"producer", "opset", "blake3"});
   if (!object) return tl::unexpected(object.error());
@@ -389,6 +412,19 @@ std::string tensor_text(const TensorInfo& tensor, uint64_t at) {
   return out + fmt::format(R"(, "at": {}, "bytes": {}}})", at, tensor.bytes());
 }
 
+std::string scales_text(std::span<const WeightScales> layers) {
+  if (layers.empty()) return "";
+  std::string out = ", \"scales\": [";
+  for (const WeightScales& of : layers) {
+    out += fmt::format("{}\n    {{\"layer\": {}, \"scales\": [", &of == layers.data() ? "" : ",",
+                       quoted(of.layer));
+    for (size_t i = 0; i < of.scales.size(); ++i)
+      out += (i == 0 ? "" : ", ") + scale_text(of.scales[i]);
+    out += "]}";
+  }
+  return out + "\n  ]";
+}
+
 std::string tensors_text(const char* key, std::span<const TensorInfo> tensors, uint64_t at) {
   std::string out = fmt::format("  \"{}\": [", key);
   for (const TensorInfo& tensor : tensors) {
@@ -444,6 +480,19 @@ std::optional<std::string> complaint_of(const ModelInfo& info) {
   if (info.private_weights % 4 != 0 || info.private_weights > kMaxTensorBytes)
     return fmt::format("private_weights.bytes: expected a multiple of 4, at most {}, found {}",
                        kMaxTensorBytes, info.private_weights);
+  if (info.private_weights == 0 && !info.weight_scales.empty())
+    return "private_weights.scales: expected none without private weights, found some";
+  for (size_t i = 0; i < info.weight_scales.size(); ++i) {
+    const WeightScales& of = info.weight_scales[i];
+    const std::string at = fmt::format("private_weights.scales[{}]", i);
+    if (of.layer.empty() || of.layer.size() > kMaxNameBytes)
+      return fmt::format("{}.layer: expected 1 to {} bytes, found {}", at, kMaxNameBytes,
+                         of.layer.size());
+    if (of.scales.empty()) return at + ".scales: expected one or more, found none";
+    for (const float scale : of.scales)
+      if (!std::isfinite(scale) || !(scale > 0))
+        return fmt::format("{}.scales: expected float32s above 0, found {}", at, scale);
+  }
   if (!info.onnx) return {};
   if (info.onnx->producer.size() > kMaxNameBytes)
     return fmt::format("onnx.producer: expected at most {} bytes, found {}", kMaxNameBytes,
@@ -459,9 +508,9 @@ std::optional<std::string> complaint_of(const ModelInfo& info) {
 Result<ModelInfo> read_model_info(std::span<const uint8_t> bytes) {
   const Result<Json> json = parse(bytes);
   if (!json) return tl::unexpected(json.error());
-  const auto object =
-      Object::of(*json, "", {"format", "name", "batch", "private_weights", "public_input", "onnx", "inputs",
-                       "outputs"});
+  const auto object = Object::of(
+      *json, "",
+      {"format", "name", "batch", "private_weights", "public_input", "onnx", "inputs", "outputs"});
   if (!object) return tl::unexpected(object.error());
   if (const auto format = object->integer("format", kFormat, kFormat); !format)
     return tl::unexpected(format.error());
@@ -475,11 +524,16 @@ Result<ModelInfo> read_model_info(std::span<const uint8_t> bytes) {
     info.batch = static_cast<uint32_t>(*batch);
   }
   if (const Json* weights = object->find("private_weights")) {
-    const auto of = Object::of(*weights, "private_weights", {"bytes"});
+    const auto of = Object::of(*weights, "private_weights", {"bytes", "scales"});
     if (!of) return tl::unexpected(of.error());
     const auto count = of->integer("bytes", 4, int64_t{kMaxTensorBytes});
     if (!count) return tl::unexpected(count.error());
     info.private_weights = static_cast<uint64_t>(*count);
+    if (of->find("scales") != nullptr) {
+      auto scales = read_weight_scales(*of);
+      if (!scales) return tl::unexpected(scales.error());
+      info.weight_scales = std::move(*scales);
+    }
   }
   if (const Json* input = object->find("public_input")) {
     if (!input->is_boolean())
@@ -510,7 +564,8 @@ std::string write_model_info(const ModelInfo& info) {
   std::string out = fmt::format("{{\n  \"format\": {},\n  \"name\": {},\n  \"batch\": {},\n",
                                 kFormat, quoted(info.name), info.batch);
   if (info.private_weights != 0)
-    out += fmt::format("  \"private_weights\": {{\"bytes\": {}}},\n", info.private_weights);
+    out += fmt::format("  \"private_weights\": {{\"bytes\": {}{}}},\n", info.private_weights,
+                       scales_text(info.weight_scales));
   if (info.public_input) out += "  \"public_input\": true,\n";
   if (info.onnx) {
     out += fmt::format("  \"onnx\": {{\"producer\": {}", quoted(info.onnx->producer));

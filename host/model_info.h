@@ -22,12 +22,17 @@
 // inputs of the first, all of the second, and likewise the outputs.
 //
 // With "private_weights": {"bytes": N} the weights are no part of the program. Then the input begins with a salt of 32
-// bytes and N bytes of weights, and the journal with their commitment (zk/commitment.h, of a file): the model id. With
-// "public_input": true the journal ends with 32 bytes more, the BLAKE3 of all inputs of the run as the guest reads them.
+// bytes and N bytes of weights, and the journal with their commitment (zk/commitment.h, of a file): the model id.
+// Beside "bytes" may stand what the program tells of the weights all the same, the scale of each layer's or of each of
+// its outputs': "scales": [{"layer": "conv1", "scales": [0.0078125]}].
+//
+// With "public_input": true the journal ends with 32 bytes more, the BLAKE3 of all inputs of the run as the guest reads
+// them.
 //
 // "at" and "bytes" say where a tensor of the first example stands, without its padding; they follow from the rest, may
-// be left out, and are checked where they are there. "batch" (1), "private_weights", "public_input", "onnx", "model_type" ("type"), "scale", "zero_point",
-// "labels" and "index" may be left out too; no other key is known, and none may be there twice.
+// be left out, and are checked where they are there. "batch" (1), "private_weights" and its "scales", "public_input",
+// "onnx", "model_type" ("type"), "scale", "zero_point", "labels" and "index" may be left out too; no other key is
+// known, and none may be there twice.
 #pragma once
 
 #include <cstdint>
@@ -78,6 +83,13 @@ struct OnnxInfo {
   bool operator==(const OnnxInfo&) const = default;
 };
 
+/// Scales of a layer's weights, real = scale * integer.
+struct WeightScales {
+  std::string layer;          // not empty, at most kMaxNameBytes
+  std::vector<float> scales;  // finite, above 0; one, or one of each output
+  bool operator==(const WeightScales&) const = default;
+};
+
 inline constexpr uint64_t kSaltBytes = 32, kModelIdBytes = 32, kInputDigestBytes = 32;
 
 struct ModelInfo {
@@ -88,6 +100,8 @@ struct ModelInfo {
   std::optional<OnnxInfo> onnx = {};
   // Bytes of weights that are private, a multiple of 4; 0: they are constants of the program, or there are none.
   uint64_t private_weights = 0;
+  // Of private weights, what the program tells of them all the same; none where there are none.
+  std::vector<WeightScales> weight_scales = {};
   bool public_input = false;
 
   /// Where the first example begins, in the input and in the journal.

@@ -99,8 +99,7 @@ int encode_command(const Options& options) {
   if (!arrays) return failed(arrays.error());
   std::vector<uint8_t> weights;
   if (!options.weights_path.empty() && options.inputs_alone)
-    return failed({ErrorCode::kUnfitTensors,
-                   "expected --weights or --inputs-alone, found both"});
+    return failed({ErrorCode::kUnfitTensors, "expected --weights or --inputs-alone, found both"});
   if (!options.weights_path.empty()) {
     auto file = read_file(options.weights_path, "weights", kSaltBytes + kMaxTensorBytes);
     if (!file) return failed(file.error());
@@ -110,7 +109,7 @@ int encode_command(const Options& options) {
                    "expected --weights FILE, since this guest's weights are private: the file that "
                    "`zkvm import --private-weights` wrote"});
   }
-  if (options.inputs_alone) model->private_weights = 0;
+  if (options.inputs_alone) model->private_weights = 0, model->weight_scales.clear();
   const auto input = encode_input(*model, *arrays, weights);
   if (!input) return failed(input.error());
   const uint32_t mode = weights.empty() ? 0666 : kSecretMode;
@@ -168,8 +167,9 @@ void add_encode(Command& sub, int& status) {
                  "Salt and private weights, of a guest that `zkvm import --private-weights` made: "
                  "its NAME.weights. The input holds them then (mode 0600)")
       ->type_name("FILE");
-  sub.add_flag("--inputs-alone", options->inputs_alone,
-               "The inputs without private weights before them: what `zkvm verify --input-is` takes");
+  sub.add_flag(
+      "--inputs-alone", options->inputs_alone,
+      "The inputs without private weights before them: what `zkvm verify --input-is` takes");
   sub.add_flag("--json", options->json, "One JSON object on stdout");
   sub.callback([options, &status] { status = encode_command(*options); });
 }

@@ -210,7 +210,9 @@ Result<Comparison> compared(const Options& options, const onnx_file::Model& mode
   write.float_tail = false;
   write.batch = 1;
   ModelInfo info = importer::model_info(plan, write);
-  info.private_weights = 0;  // nothing is read or committed here but inputs and outputs
+  // Nothing is read or committed here but inputs and outputs.
+  info.private_weights = 0;
+  info.weight_scales.clear();
   info.public_input = false;
   std::map<std::string, Array> arrays;
   if (!options.check.empty()) {

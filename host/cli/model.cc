@@ -25,6 +25,7 @@ using Json = nlohmann::ordered_json;
 constexpr size_t kShownValues = 12;
 constexpr size_t kShownLabels = 4;
 constexpr size_t kShownExamples = 16;
+constexpr size_t kShownScales = 6;  // all are in the JSON
 
 // As a number of as few digits as tell it from all other floats.
 Json float_json(float value) {
@@ -36,6 +37,16 @@ Json float_json(float value) {
 
 Json scale_json(const std::optional<TensorScale>& scale) {
   return scale ? float_json(scale->scale) : Json(nullptr);
+}
+
+Json private_json(const ModelInfo& model) {
+  Json layers = Json::array();
+  for (const WeightScales& of : model.weight_scales) {
+    Json scales = Json::array();
+    for (const float scale : of.scales) scales.push_back(float_json(scale));
+    layers.push_back({{"layer", of.layer}, {"scales", scales}});
+  }
+  return {{"bytes", model.private_weights}, {"scales", layers}};
 }
 
 Json zero_point_json(const std::optional<TensorScale>& scale) {
@@ -197,13 +208,21 @@ void put_outputs(Json& object, std::span<const uint8_t> elf, const Run& run) {
 }
 
 void print_model(const ModelInfo& model, std::FILE* out) {
-  if (model.private_weights != 0)
-    print_to(out,
-             "\n{}\n  {} bytes of weights and biases stand in the guest's input, behind a salt; the "
-             "journal begins with their\n  commitment, the model id. Public, as the program is: "
-             "operators, shapes, zero points, scales (of each\n  output where the model has them "
-             "so), and tables of functions: the image id names these.\n",
-             bold("Private weights", out), grouped(model.private_weights));
+  if (model.private_weights != 0) {
+    print_to(
+        out,
+        "\n{}\n  {} bytes of weights and biases stand in the guest's input, behind a salt; the "
+        "journal begins with their\n  commitment, the model id. Public, as the program is: "
+        "operators, shapes, zero points, tables of functions, and\n  scales: the image id "
+        "names these. A scale tells how large the greatest weight of its layer or output is.\n",
+        bold("Private weights", out), grouped(model.private_weights));
+    Table table({{"layer"}, {"scales", Table::Align::kRight}, {"public, of its weights"}});
+    for (const WeightScales& of : model.weight_scales)
+      table.row({printable(of.layer), grouped(of.scales.size()),
+                 list_of(of.scales, 0, of.scales.size(), kShownScales,
+                         [](float scale) { return fmt::format("{:.6g}", scale); })});
+    if (!model.weight_scales.empty()) table.print(out);
+  }
   print_tensors(model.public_input
                     ? "Inputs, in the order of the guest's input; public: the journal ends with "
                       "their BLAKE3"
@@ -223,8 +242,7 @@ Json model_json(const ModelInfo& model, std::span<const uint8_t> section) {
   }
   object["public_input"] = model.public_input;
   object["private_weights"] = nullptr;
-  if (model.private_weights != 0)
-    object["private_weights"] = {{"bytes", model.private_weights}};
+  if (model.private_weights != 0) object["private_weights"] = private_json(model);
   object["inputs"] = tensors_json(model.inputs, model.input_begin());
   object["outputs"] = tensors_json(model.outputs, model.journal_begin());
   return object;

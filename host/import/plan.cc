@@ -616,6 +616,12 @@ uint64_t Plan::private_bytes() const {
   return bytes;
 }
 
+std::span<const float> Plan::public_scales(size_t op) const {
+  const auto* linear = std::get_if<Linear>(&network.operators[op].what);
+  if (linear == nullptr || !has_private_weights() || !linear->from_model) return {};
+  return linear->from_model->scales;
+}
+
 Result<Plan> plan(Network network, const PlanOptions& options) {
   try {
     return Planner(std::move(network), options).plan();

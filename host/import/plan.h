@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "host/import/network.h"
@@ -36,6 +37,8 @@ struct Plan {
   std::vector<std::vector<uint8_t>> weights_of = {};
   [[nodiscard]] bool has_private_weights() const { return !weights_of.empty(); }
   [[nodiscard]] uint64_t private_bytes() const;  // of all of them
+  // What the program tells of an operator's private weights: their scale, or one of each output; else nothing.
+  [[nodiscard]] std::span<const float> public_scales(size_t op) const;
   // Byte of the stored value, of each element in order.
   [[nodiscard]] std::vector<uint32_t> positions_of(ValueId value) const;
   [[nodiscard]] uint64_t bytes_of(ValueId value) const;  // of the object in the guest

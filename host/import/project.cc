@@ -393,6 +393,10 @@ ModelInfo model_info(const Plan& plan, const WriteOptions& options) {
   }
   info.onnx = options.onnx;
   info.private_weights = plan.private_bytes();
+  for (size_t i = 0; i < plan.network.operators.size(); ++i)
+    if (const std::span<const float> scales = plan.public_scales(i); !scales.empty())
+      info.weight_scales.push_back(
+          {plan.network.operators[i].name, {scales.begin(), scales.end()}});
   info.public_input = options.public_input;
   // A hash of the file is one of the weights, without a salt.
   if (plan.has_private_weights()) info.onnx->blake3.clear();

@@ -72,9 +72,8 @@ Report report(const Plan& plan, uint32_t batch) {
     if (line.on_unit) {
       if (const auto* linear = std::get_if<Linear>(&op.what))
         line.weights = linear->layer.weights.size();
-      if (const auto* linear = std::get_if<Linear>(&op.what);
-          linear != nullptr && plan.has_private_weights() && linear->from_model)
-        line.public_scales = linear->from_model->scales;
+      const std::span<const float> scales = plan.public_scales(i);
+      line.public_scales.assign(scales.begin(), scales.end());
       for (const layers::Call& call : plan.calls_of[i]) {
         const vm::Layer& layer = plan.layers[call.layer];
         line.products += layer.products();

@@ -60,9 +60,18 @@ ModelInfo some_model() {
   return model;
 }
 
+ModelInfo some_private_model() {
+  ModelInfo model = some_model();
+  model.private_weights = 1000;
+  model.weight_scales = {{"conv1", {0.1f, 1e-30f}}, {"ü", {3}}};
+  return model;
+}
+
 TEST(ModelInfo, ComesBackFromItsText) {
   const ModelInfo bare{.name = "", .inputs = {}, .outputs = {}};
-  for (const ModelInfo& model : {some_model(), bare}) {
+  ModelInfo untold = some_private_model();
+  untold.weight_scales.clear();
+  for (const ModelInfo& model : {some_model(), some_private_model(), untold, bare}) {
     ASSERT_EQ(complaint_of(model), std::nullopt);
     const std::string text = write_model_info(model);
     const auto read = read_model_info(bytes_of(text));
@@ -73,6 +82,8 @@ TEST(ModelInfo, ComesBackFromItsText) {
   }
   EXPECT_EQ(some_model().input_bytes(), 784u + 28);
   EXPECT_EQ(some_model().run_output_bytes(), 3u * (4 + 4 + 8));
+  EXPECT_EQ(some_private_model().run_input_bytes(), 32u + 1000 + 3 * (784 + 28));
+  EXPECT_EQ(some_private_model().run_output_bytes(), 32u + 3 * (4 + 4 + 8));
 }
 
 // Scales are floats to the last bit, for a reader that takes them as doubles, too.
@@ -163,6 +174,30 @@ TEST(ModelInfo, RefusesEachFaultByItsPlace) {
   EXPECT_THAT(with("/outputs/0/index", true), HasSubstr("outputs[0]: index: "));
   EXPECT_THAT(with("/outputs/1/index", 1), HasSubstr("outputs[1].index: "));
 
+  const Json secret = Json::parse(write_model_info(some_private_model()));
+  const auto of_secret = [&](const char* pointer, const Json& value) {
+    Json changed = secret;
+    changed[Json::json_pointer(pointer)] = value;
+    return message(changed.dump());
+  };
+  EXPECT_THAT(of_secret("/private_weights", 1000),
+              HasSubstr("private_weights: expected an object"));
+  EXPECT_THAT(of_secret("/private_weights/count", 1), HasSubstr("found \"count\""));
+  for (const Json& bytes : {Json(0), Json(2), Json(-4), Json((int64_t{1} << 30) + 4), Json("4")})
+    EXPECT_THAT(of_secret("/private_weights/bytes", bytes), HasSubstr("private_weights.bytes: "));
+  EXPECT_THAT(of_secret("/private_weights/scales", 1), HasSubstr("private_weights.scales: "));
+  EXPECT_THAT(of_secret("/private_weights/scales/1", 1), HasSubstr("private_weights.scales[1]: "));
+  EXPECT_THAT(of_secret("/private_weights/scales/1/x", 1),
+              HasSubstr("private_weights.scales[1]: "));
+  for (const Json& layer : {Json(1), Json(""), Json(std::string(1025, 'x'))})
+    EXPECT_THAT(of_secret("/private_weights/scales/1/layer", layer),
+                HasSubstr("private_weights.scales[1].layer: "));
+  for (const Json& scale : {Json(0), Json(-1), Json(1e39), Json("nan"), Json(nullptr)})
+    EXPECT_THAT(of_secret("/private_weights/scales/0/scales/1", scale),
+                HasSubstr("private_weights.scales[0].scales: "));
+  EXPECT_THAT(of_secret("/private_weights/scales/0/scales", Json::array()),
+              HasSubstr("private_weights.scales[0].scales: "));
+
   EXPECT_THAT(message(""), HasSubstr("expected JSON"));
   EXPECT_THAT(message("[]"), HasSubstr("expected an object, found array"));
   EXPECT_THAT(message(good.dump() + "x"), HasSubstr("expected JSON"));
@@ -179,6 +214,9 @@ TEST(ModelInfo, ComplainsOfWhatItWouldNotRead) {
     model.onnx->opset = opset;
     EXPECT_THAT(complaint_of(model).value_or(""), HasSubstr("onnx.opset: "));
   }
+  ModelInfo public_one = some_private_model();
+  public_one.private_weights = 0;
+  EXPECT_THAT(complaint_of(public_one).value_or(""), HasSubstr("private_weights.scales: "));
   const ModelInfo model{.name = "", .batch = uint32_t{1} << 31, .inputs = {}, .outputs = {}};
   EXPECT_THAT(complaint_of(model).value_or(""), HasSubstr("batch: "));
 }
@@ -201,7 +239,7 @@ TEST(ModelInfo, HostileTextCostsLittle) {
 }
 
 TEST(ModelInfo, MutationsAreRefusedOrWellFormed) {
-  const std::string good = write_model_info(some_model());
+  const std::string good = write_model_info(some_private_model());
   std::mt19937_64 random(7);
   size_t accepted = 0;
   for (int i = 0; i < 4000; ++i) {

@@ -20,8 +20,9 @@ using ::testing::Not;
 using Json = nlohmann::json;
 namespace fs = std::filesystem;
 
-const std::string kFolder = ZKVM_PRIVATE_FOLDER, kElf = ZKVM_PRIVATE_GUEST, kModel = ZKVM_PRIVATE_MODEL,
-                  kSalt = ZKVM_PRIVATE_SALT, kWeights = kFolder + "/private_mlp.weights";
+const std::string kFolder = ZKVM_PRIVATE_FOLDER, kElf = ZKVM_PRIVATE_GUEST,
+                  kModel = ZKVM_PRIVATE_MODEL, kSalt = ZKVM_PRIVATE_SALT,
+                  kWeights = kFolder + "/private_mlp.weights";
 
 std::string line(const Outcome& outcome) { return outcome.out.substr(0, outcome.out.find('\n')); }
 
@@ -94,13 +95,14 @@ TEST_F(PrivateWeights, SecretsAreForTheirOwnerInFilesThatExist) {
   ASSERT_EQ(zkvm({"import", kModel, "-o", project, "--name", "private_mlp"}).status, 0);
   write_text(project + "/private_mlp.weights", read_text(kWeights));
   ASSERT_EQ(chmod((project + "/private_mlp.weights").c_str(), 0644), 0);
-  ASSERT_EQ(zkvm({"import", kModel, "-o", project, "--name", "private_mlp", "--private-weights", "--salt", kSalt,
-                  "--force"})
+  ASSERT_EQ(zkvm({"import", kModel, "-o", project, "--name", "private_mlp", "--private-weights",
+                  "--salt", kSalt, "--force"})
                 .status,
             0);
   ASSERT_EQ(zkvm({"encode", kElf, picture_, "--inputs-alone", "-o", input_}).status, 0);
   ASSERT_EQ(encode(kWeights).status, 0);
-  for (const std::string& path : {project + "/private_mlp.weights", project + "/example.input", input_}) {
+  for (const std::string& path :
+       {project + "/private_mlp.weights", project + "/example.input", input_}) {
     struct stat status;
     ASSERT_EQ(stat(path.c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 077, 0u) << path;
@@ -113,8 +115,9 @@ TEST_F(PrivateWeights, EncodeTakesTheirFileAlone) {
   write_text(folder_ / "short", read_text(kWeights).substr(4));
   EXPECT_THAT(encode(folder_ / "short").err, HasSubstr("weights: expected"));
   EXPECT_THAT(encode(folder_ / "absent").err, HasSubstr("weights"));
-  EXPECT_THAT(zkvm({"encode", kElf, picture_, "--inputs-alone", "--weights", kWeights, "-o", input_}).err,
-              HasSubstr("found both"));
+  EXPECT_THAT(
+      zkvm({"encode", kElf, picture_, "--inputs-alone", "--weights", kWeights, "-o", input_}).err,
+      HasSubstr("found both"));
   EXPECT_FALSE(fs::exists(input_));
 }
 
@@ -125,6 +128,22 @@ TEST_F(PrivateWeights, InspectSaysWhatIsPublic) {
   EXPECT_EQ(model["private_weights"]["bytes"], fs::file_size(kWeights) - 32);
   EXPECT_EQ(model["inputs"][0]["at"], fs::file_size(kWeights));
   EXPECT_EQ(model["outputs"][0]["at"], 32);
+  // Of each layer and output, as the import's report has them.
+  const Json& scales = model["private_weights"]["scales"];
+  const Json report = Json::parse(read_text(kFolder + "/report.json"));
+  size_t layers = 0;
+  for (const Json& line : report["lines"]) {
+    if (line["public_scales"].empty()) continue;
+    ASSERT_LT(layers, scales.size());
+    EXPECT_EQ(scales[layers]["layer"], line["name"]);
+    ASSERT_EQ(scales[layers]["scales"].size(), line["public_scales"].size());
+    for (size_t i = 0; i < line["public_scales"].size(); ++i)
+      EXPECT_EQ(scales[layers]["scales"][i].get<float>(), line["public_scales"][i].get<float>());
+    EXPECT_THAT(zkvm({"inspect", kElf}).out, HasSubstr(line["name"].get<std::string>()));
+    ++layers;
+  }
+  EXPECT_EQ(layers, scales.size());
+  EXPECT_GT(layers, 0u);
   // A hash of the file would be one of the weights without a salt.
   EXPECT_EQ(model["onnx"]["blake3"], nullptr);
 }
@@ -165,13 +184,14 @@ TEST_F(PrivateWeights, AReceiptIsOfOneModelId) {
   const std::string other_receipt = folder_ / "other.zkr", of_model = ZKVM_MODEL_GUEST;
   write_text(input_, std::string(24, '\0'));
   ASSERT_EQ(zkvm({"prove", of_model, "--input", input_, "-o", other_receipt}).status, 0);
-  for (const std::vector<std::string>& more :
-       {std::vector<std::string>{"--model-id", id}, std::vector<std::string>{"--input-is", alone}}) {
+  for (const std::vector<std::string>& more : {std::vector<std::string>{"--model-id", id},
+                                               std::vector<std::string>{"--input-is", alone}}) {
     std::vector<std::string> all = {"verify", other_receipt, "--elf", of_model, "--json"};
     all.insert(all.end(), more.begin(), more.end());
     const Outcome outcome = zkvm(all);
     EXPECT_EQ(outcome.status, 1);
-    EXPECT_THAT(Json::parse(outcome.out)["message"].get<std::string>(), HasSubstr("found one without"));
+    EXPECT_THAT(Json::parse(outcome.out)["message"].get<std::string>(),
+                HasSubstr("found one without"));
   }
 
   // A journal that is shorter than a model id.
@@ -187,10 +207,11 @@ TEST_F(PrivateWeights, AReceiptIsOfOneModelId) {
 TEST_F(PrivateWeights, PublicInputsAreBoundByTheirDigest) {
   ASSERT_EQ(zkvm({"encode", kElf, picture_, "--inputs-alone", "-o", input_}).status, 0);
   EXPECT_EQ(read_text(input_).size(), 784u);
-  const Json encoded =
-      Json::parse(zkvm({"encode", kElf, picture_, "--weights", kWeights, "-o", folder_ / "all", "--json"}).out);
+  const Json encoded = Json::parse(
+      zkvm({"encode", kElf, picture_, "--weights", kWeights, "-o", folder_ / "all", "--json"}).out);
   EXPECT_EQ(encoded["input_digest"],
-            Json::parse(zkvm({"encode", kElf, picture_, "--inputs-alone", "-o", input_, "--json"}).out)["input_digest"]);
+            Json::parse(zkvm({"encode", kElf, picture_, "--inputs-alone", "-o", input_, "--json"})
+                            .out)["input_digest"]);
 }
 
 // One weight of another model: the same program, another model id.
@@ -209,7 +230,7 @@ TEST_F(PrivateWeights, AnotherModelHasAnotherId) {
 TEST_F(PrivateWeights, NoSaltIsWrittenOver) {
   const std::string project = folder_ / "project", weights = project + "/private_mlp.weights";
   const auto import = [&](std::vector<std::string> more) {
-    std::vector<std::string> all = {"import",  kModel, "-o", project, "--private-weights",
+    std::vector<std::string> all = {"import",  kModel,   "-o",         project, "--private-weights",
                                     "--force", "--name", "private_mlp"};
     all.insert(all.end(), more.begin(), more.end());
     return zkvm(all);
