@@ -251,25 +251,24 @@ int inspect_command(const Options& options) {
 void add_inspect(Command& sub, int& status) {
   sub.description(
       "Show what is in an ELF file or in a receipt.\n"
-      "Of an ELF file: entry point, memory, what it says of its model, segments, symbols, debug "
-      "information, how many\n"
-      "receipts give it away, and what makes it unfit to be a guest if it is. Of a receipt: what\n"
-      "it claims, segments, tables, bytes, the soundness of each round, and what it gives away;\n"
-      "not whether it is valid. Exit status 1: an ELF file, but not fit; 2: neither a well-formed\n"
-      "ELF file of 32 bits nor a receipt.");
+      "Of an ELF file: entry point, memory, what it says of its model (also what is public of\n"
+      "private weights), segments, symbols, debug information, how many receipts give it away,\n"
+      "and what makes it unfit to be a guest if it is. Of a receipt: what it claims, segments,\n"
+      "tables, bytes, the soundness of each round, and what it gives away; not whether it is\n"
+      "valid. Exit status 1: an ELF file, but not fit; 2: neither a well-formed ELF file of 32\n"
+      "bits nor a receipt.");
   sub.footer(
       "Examples:\n"
       "  zkvm inspect guest.elf --json | jq '.segments[]'\n"
       "  zkvm inspect receipt.zkr\n"
-      "JSON of an ELF file: fit, reason (null if fit); if fit: entry, memory (bytes), "
-      "instructions,\n"
-      "illegal_words, unprovable (null or why), receipts_that_show_it (about so many),\n"
-      "debug_information, model (null or name, digest, batch, onnx, inputs, outputs), segments "
-      "(address, bytes, file_bytes, flags), symbols (name, address,\n"
-      "bytes, function). JSON of a receipt: image_id, exit_code, journal (hex), security_bits,\n"
-      "regime, assumption,\n"
-      "zero_knowledge, parameters, receipt_bytes, bytes (by part), segments (journal_begin,\n"
-      "journal_end, banks, tables, security_bits, rounds).");
+      "JSON of an ELF file: fit, reason (null if fit); if fit: entry, memory (bytes),\n"
+      "instructions, illegal_words, unprovable (null or why), receipts_that_show_it (about so\n"
+      "many), debug_information, model (null or name, digest, batch, onnx, public_input,\n"
+      "private_weights (null or bytes, scales), inputs, outputs), segments (address, bytes,\n"
+      "file_bytes, flags), symbols (name, address, bytes, function). JSON of a receipt: image_id,\n"
+      "exit_code, journal (hex), security_bits, regime, assumption, zero_knowledge, parameters,\n"
+      "receipt_bytes, bytes (by part), segments (journal_begin, journal_end, banks, layers,\n"
+      "hashes, tables, security_bits, rounds).");
   auto options = std::make_shared<Options>();
   sub.add_option("FILE", options->path, "The file; - is standard input")->required()->type_name("");
   sub.add_option("--top", options->top, "Rows per table of symbols or segments")
