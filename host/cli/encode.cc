@@ -14,6 +14,7 @@
 #include "host/cli/salt.h"
 #include "host/cli/table.h"
 #include "host/file.h"
+#include "host/import/write.h"
 #include "host/model_tensors.h"
 #include "host/number_text.h"
 #include "host/source_map.h"
@@ -73,13 +74,6 @@ zk::Digest digest_of(const ModelInfo& model, std::span<const uint8_t> input) {
   return zk::blake3(input.subspan(model.input_begin()));
 }
 
-// What the journal of a guest with private weights begins with.
-zk::Digest id_of(std::span<const uint8_t> weights) {
-  zk::Salt salt;
-  std::copy_n(weights.begin(), salt.size(), salt.begin());
-  return zk::commitment(weights.subspan(salt.size()), salt);
-}
-
 int encode_command(const Options& options) {
   const auto failed = [&](const Error& error) {
     return fail("zkvm encode", error.message, options.json);
@@ -120,7 +114,7 @@ int encode_command(const Options& options) {
                                      {"batch", model->batch},
                                      {"input_digest", hex(digest_of(*model, *input))},
                                      {"model_id", nullptr}};
-    if (!weights.empty()) object["model_id"] = hex(id_of(weights));
+    if (!weights.empty()) object["model_id"] = hex(importer::model_id(weights));
     print_json(object);
   } else {
     print_to(stderr, "{}: {} for {} input{}{}\n",

@@ -326,13 +326,11 @@ int model_id_command(Options options) {
                                        "--salt",
                                        is_other ? "another one"
                                                 : fmt::format("{} bytes", weights->size()))}));
-  zk::Salt salt;
-  std::copy_n(weights->begin(), salt.size(), salt.begin());
-  const zk::Digest id = zk::commitment(std::span(*weights).subspan(kSaltBytes), salt);
+  const std::string id = hex(importer::model_id(*weights));
   if (options.json)
-    print_json({{"model_id", hex(id)}, {"weight_bytes", weights->size() - kSaltBytes}});
+    print_json({{"model_id", id}, {"weight_bytes", weights->size() - kSaltBytes}});
   else
-    fmt::print("{}\n", hex(id));
+    fmt::print("{}\n", id);
   return kSuccess;
 }
 
@@ -396,7 +394,7 @@ int import_command(const Options& options) {
   json["model_id"] = nullptr;
   if (options.private_weights) {
     published["warnings"].clear();  // which may tell of weights
-    json["model_id"] = hex(importer::model_id(*plan, with_origin));
+    json["model_id"] = hex(importer::model_id(importer::private_input(*plan, with_origin)));
   }
   texts.push_back({"report.json", published.dump(2) + "\n"});
   texts.push_back({"report.svg", importer::svg(report, with_origin.model_file)});

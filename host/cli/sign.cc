@@ -10,14 +10,13 @@
 
 #include "host/cli/command.h"
 #include "host/cli/output.h"
+#include "host/cli/salt.h"
 #include "host/cli/table.h"
 #include "host/file.h"
 #include "host/signature.h"
 
 namespace zkvm::cli {
 namespace {
-
-constexpr uint32_t kSecretMode = 0600;
 
 struct KeyOptions {
   std::string path;

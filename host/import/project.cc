@@ -283,15 +283,13 @@ std::string hidden_text(const Plan& plan, const WriteOptions& options) {
   const std::string input =
       options.public_input
           ? "no input: the journal ends with the BLAKE3 of the inputs as `zkvm encode` writes them\n"
-            "(`zkvm verify --input-is x.input`). It hides "
+            "(`zkvm verify --input-is x.input`). "
           : "the input. ";
   if (!plan.has_private_weights())
-    return options.public_input
-               ? "no input: the journal ends with the BLAKE3 of the inputs as `zkvm encode` writes "
-                 "them\n(`zkvm verify --input-is x.input`). **The model is public, too**: weights "
-                 "are part of the program."
-               : "the input. **The model is public**: weights are part of the program, and whoever "
-                 "has enough\nreceipts can read them.";
+    return input + (options.public_input
+                        ? "**The model is public, too**: weights are part of the program."
+                        : "**The model is public**: weights are part of the program, and whoever "
+                          "has enough\nreceipts can read them.");
   return fmt::format(
       "{1}**The weights are private**: {2} bytes that the guest reads, whose salted\n"
       "commitment its journal begins with, the model id. **Public**, as the program is: operators, shapes, zero points, scales\n"

@@ -524,9 +524,10 @@ std::vector<uint8_t> private_input(const Plan& plan, const WriteOptions& options
   return bytes;
 }
 
-std::array<uint8_t, kModelIdBytes> model_id(const Plan& plan, const WriteOptions& options) {
-  const std::vector<uint8_t> bytes = private_input(plan, options);
-  return zk::commitment(std::span(bytes).subspan(kSaltBytes), options.salt);
+std::array<uint8_t, kModelIdBytes> model_id(std::span<const uint8_t> private_input) {
+  zk::Salt salt;
+  std::copy_n(private_input.begin(), salt.size(), salt.begin());
+  return zk::commitment(private_input.subspan(salt.size()), salt);
 }
 
 Result<std::vector<ProjectFile>> write_guest(const Plan& plan, const WriteOptions& options) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,9 +39,8 @@ struct ProjectFile {
 
 // Salt and private weights as the guest reads them, before its inputs; nothing where weights are public.
 [[nodiscard]] std::vector<uint8_t> private_input(const Plan& plan, const WriteOptions& options);
-// Their commitment, which the journal begins with.
-[[nodiscard]] std::array<uint8_t, kModelIdBytes> model_id(const Plan& plan,
-                                                          const WriteOptions& options);
+// Their commitment, which the journal begins with. REQUIRES: `private_input` is no shorter than a salt.
+[[nodiscard]] std::array<uint8_t, kModelIdBytes> model_id(std::span<const uint8_t> private_input);
 
 // NAME_guest.cc, NAME_network.h, NAME_layers.h, NAME.layers, NAME.layers.plain, CMakeLists.txt and what else they need;
 // NAME.weights, private_input(), where weights are private; NAME_outputs.h and NAME_outputs.py (tail.h) where the network has a tail that is known, and the journal what it reads.

@@ -86,7 +86,7 @@ std::vector<Numbered> imported() {
             import_test::private_plan(*network, numbered.number, kCount, most_rows)) {
       const auto options = import_test::private_options(numbered.number);
       numbered.weights = importer::private_input(*plan, options);
-      const auto id = importer::model_id(*plan, options);
+      const auto id = importer::model_id(numbered.weights);
       numbered.model_id.assign(id.begin(), id.end());
     }
     cases.push_back(std::move(numbered));
