@@ -42,10 +42,7 @@ template <class E>
   Blake3ChainTuple<E> out{{done, job.clk, place, left, flags, job.middle, job.last_flags,
                            job.last_length, job.counter[0].lo, job.counter[0].hi, job.counter[1].lo,
                            job.counter[1].hi}};
-  for (int i = 0; i < 8; ++i) {
-    out.values[12 + 2 * i] = cv[i].lo;
-    out.values[13 + 2 * i] = cv[i].hi;
-  }
+  put_limbs(out.values + 12, cv);
   return out;
 }
 

@@ -20,4 +20,13 @@ inline constexpr Bus<19> kSha256State{38, "sha256 state"};
 /// What (kSha256Message, ..), clk, blocks left, eighth, eight words (16 limbs).
 inline constexpr Bus<20> kSha256Words{39, "sha256 words"};
 
+/// Puts words into a tuple from `to` on: the lower limb of each, then its upper one.
+template <class E, size_t kWords>
+[[gnu::always_inline]] inline void put_limbs(E* to, const Limbs<E> (&words)[kWords]) {
+  for (const Limbs<E>& word : words) {
+    *to++ = word.lo;
+    *to++ = word.hi;
+  }
+}
+
 }  // namespace zkvm::stark::chips

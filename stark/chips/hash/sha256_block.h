@@ -27,10 +27,7 @@ template <class E>
                                                                const E& place, const E& left,
                                                                const Limbs<E> (&cv)[kCvWords]) {
   Sha256ChainTuple<E> out{{done, clk, place, left}};
-  for (uint32_t i = 0; i < kCvWords; ++i) {
-    out.values[4 + 2 * i] = cv[i].lo;
-    out.values[5 + 2 * i] = cv[i].hi;
-  }
+  put_limbs(out.values + 4, cv);
   return out;
 }
 

@@ -43,12 +43,19 @@ struct BitWord {
   T bit[32];
 };
 
+/// The word whose bit i is bit(i), in limbs.
+template <class E, class Bit>
+[[gnu::always_inline]] inline Limbs<E> limbs_of_bits(const Bit& bit) {
+  E limb[2];
+  for (int half = 0; half < 2; ++half) {
+    limb[half] = bit(16 * half + 15);
+    for (int i = 14; i >= 0; --i) limb[half] = limb[half] + limb[half] + bit(16 * half + i);
+  }
+  return {limb[0], limb[1]};
+}
 template <class E>
 [[gnu::always_inline]] inline Limbs<E> limbs_of(const BitWord<E>& x) {
-  E limb[2] = {x.bit[15], x.bit[31]};
-  for (int half = 0; half < 2; ++half)
-    for (int i = 14; i >= 0; --i) limb[half] = limb[half] + limb[half] + x.bit[16 * half + i];
-  return {limb[0], limb[1]};
+  return limbs_of_bits<E>([&](int i) -> const E& { return x.bit[i]; });
 }
 inline BitWord<Fp> bits_of(uint32_t x) {
   BitWord<Fp> out;
@@ -101,10 +108,7 @@ template <class E>
                                                                const E& eighth,
                                                                const Limbs<E> (&state)[8]) {
   Sha256StateTuple<E> out{{clk, left, eighth}};
-  for (int i = 0; i < 8; ++i) {
-    out.values[3 + 2 * i] = state[i].lo;
-    out.values[4 + 2 * i] = state[i].hi;
-  }
+  put_limbs(out.values + 3, state);
   return out;
 }
 template <class E>
@@ -116,10 +120,7 @@ template <class E>
                                                                const E& left, const E& eighth,
                                                                const Limbs<E> (&words)[kEighth]) {
   Sha256WordsTuple<E> out{{E(what), clk, left, eighth}};
-  for (uint32_t i = 0; i < kEighth; ++i) {
-    out.values[4 + 2 * i] = words[i].lo;
-    out.values[5 + 2 * i] = words[i].hi;
-  }
+  put_limbs(out.values + 4, words);
   return out;
 }
 
@@ -291,16 +292,6 @@ struct Sha256Rounds {
     air.assert_zero(label, sum.hi + lo - x.hi - hi * kLimb);
   }
 
-  /// The word whose bit i is bit(i), in limbs.
-  template <class E, class Bit>
-  [[gnu::always_inline]] static Limbs<E> limbs_of_bits(const Bit& bit) {
-    E limb[2];
-    for (int half = 0; half < 2; ++half) {
-      limb[half] = bit(16 * half + 15);
-      for (int i = 14; i >= 0; --i) limb[half] = limb[half] + limb[half] + bit(16 * half + i);
-    }
-    return {limb[0], limb[1]};
-  }
   template <class E>
   [[gnu::always_inline]] static E exclusive_or(const E& x, const E& y) {
     return x + y - x * y * 2;
