@@ -39,11 +39,11 @@ constexpr uint32_t kWholeTable = 3072;  // blocks that are in the whole form
 
 TEST(EvilBlake3, EveryCellOfLiveRowsIsBound) { change_live_rows({guest(), {}}, kNarrow, 4, 6); }
 TEST(EvilBlake3, EveryCellOfLiveWholeRowsIsBound) {
-  change_live_rows({guest(kWholeTable), {}}, kWhole, 1, long_tests() ? 6 : 2);
+  change_live_rows({guest(kWholeTable), {}}, kWhole, 1, asked_rows() ? 6 : 2);
 }
 TEST(EvilBlake3, EveryCellOfPaddingIsSilent) {
   change_padding({guest(), {}}, kNarrow, 6);
-  change_padding({guest(kWholeTable), {}}, kWhole, long_tests() ? 6 : 2);
+  change_padding({guest(kWholeTable), {}}, kWhole, asked_rows() ? 6 : 2);
 }
 
 class Blake3Bench : public HashBench {

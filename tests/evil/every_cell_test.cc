@@ -3,7 +3,6 @@
 // because they mean nothing. More rows of each table: ZKVM_CELL_ROWS=12.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <random>
 
 #include "tests/evil/workbench.h"
@@ -112,8 +111,7 @@ int attack_row(Forgery& forgery, Place at, bool live, std::mt19937_64& random) {
 
 TEST(EveryCell, OfLiveRowsIsBound) {
   std::mt19937_64 random(1);
-  const char* asked = std::getenv("ZKVM_CELL_ROWS");
-  const int rows = asked != nullptr ? std::atoi(asked) : 6;
+  const int rows = asked_rows().value_or(6);
   std::set<std::string> chips_seen;
   for (const std::vector<uint32_t>& text :
        {everything(1), everything(2), in_place(), narrow_forms()}) {

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <functional>
 #include <random>
 #include <set>
@@ -34,25 +33,6 @@ inline Guest guest_of(const std::vector<vm::HashCall>& calls) {
   return Guest::of(file.bytes());
 }
 
-/// 1 to 6 of them.
-inline std::vector<Fp> wrong_values(Fp x, std::mt19937_64& random, size_t count) {
-  std::vector<Fp> out = {x + Fp::one(),
-                         Fp::from(random()),
-                         x - Fp::one(),
-                         x + Fp::from(1u << 16),
-                         x == Fp::zero() ? Fp::from(2) : Fp::zero(),
-                         x == Fp::one() ? Fp::from(3) : Fp::one()};
-  out.resize(count);
-  return out;
-}
-
-/// Whether the long tests are asked for.
-inline bool long_tests() { return std::getenv("ZKVM_CELL_ROWS") != nullptr; }
-inline int asked_rows(int rows) {
-  const char* asked = std::getenv("ZKVM_CELL_ROWS");
-  return asked != nullptr ? std::atoi(asked) : rows;
-}
-
 /// Whether a column's value means nothing in this row.
 using IsFree = std::function<bool(const Forgery&, Place, const std::string& column)>;
 
@@ -63,7 +43,7 @@ inline void change_live_rows(Workbench bench, const std::vector<const char*>& ch
   std::mt19937_64 random(1);
   for (const char* chip : chips) {
     const size_t t = forgery.table(chip);
-    for (int n = 0; n < asked_rows(rows); ++n) {
+    for (int n = 0; n < asked_rows().value_or(rows); ++n) {
       const Place at{t, static_cast<uint64_t>(n)};
       if (forgery.is_silent(at)) break;
       for (uint32_t col = 0; col < forgery.chip(t).key.columns(); ++col) {

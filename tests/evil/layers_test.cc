@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstdlib>
 #include <optional>
 #include <random>
 #include <set>
@@ -123,24 +122,6 @@ LayerGuest wide_guest() {
 /// Nothing reads the outputs, so that an attacker can put their banks right.
 Workbench bench_of(const LayerGuest& layers, const WideForms& forms = kNarrow) {
   return {Guest::of(layers.elf(false)), {}, forms};
-}
-
-/// 1 to 6 of them.
-std::vector<Fp> wrong_values(Fp x, std::mt19937_64& random, size_t count = 6) {
-  std::vector<Fp> out = {x + Fp::one(),
-                         Fp::from(random()),
-                         x - Fp::one(),
-                         x + Fp::from(1u << 16),
-                         x == Fp::zero() ? Fp::from(2) : Fp::zero(),
-                         x == Fp::one() ? Fp::from(3) : Fp::one()};
-  out.resize(count);
-  return out;
-}
-
-/// Rows of each table to be changed, if the long tests are asked for.
-std::optional<int> asked_rows() {
-  const char* asked = std::getenv("ZKVM_CELL_ROWS");
-  return asked != nullptr ? std::optional(std::atoi(asked)) : std::nullopt;
 }
 
 using Chips = std::vector<const char*>;

@@ -42,7 +42,7 @@ bool is_free(const Forgery& forgery, Place at, const std::string& column) {
 }
 
 TEST(EvilSha256, EveryCellOfLiveRowsIsBound) {
-  const size_t values = long_tests() ? 6 : 3;
+  const size_t values = asked_rows() ? 6 : 3;
   change_live_rows({guest(), {}}, {Sha256Call::kName, Sha256Block::kName}, 4, 6);
   change_live_rows({guest(), {}}, {Sha256Rounds::kName}, 8, values, is_free);
 }

@@ -2,7 +2,9 @@
 // forgery.
 #pragma once
 
+#include <cstdlib>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,24 @@
 #include "tests/stark/session/proving.h"
 
 namespace zkvm::stark::machine::evil {
+
+/// 1 to 6 values for a cell that has x.
+inline std::vector<Fp> wrong_values(Fp x, std::mt19937_64& random, size_t count) {
+  std::vector<Fp> out = {x + Fp::one(),
+                         Fp::from(random()),
+                         x - Fp::one(),
+                         x + Fp::from(1u << 16),
+                         x == Fp::zero() ? Fp::from(2) : Fp::zero(),
+                         x == Fp::one() ? Fp::from(3) : Fp::one()};
+  out.resize(count);
+  return out;
+}
+
+/// Rows of each table to be changed, if the long tests are asked for.
+inline std::optional<int> asked_rows() {
+  const char* asked = std::getenv("ZKVM_CELL_ROWS");
+  return asked != nullptr ? std::optional(std::atoi(asked)) : std::nullopt;
+}
 
 /// The witness of a program that is one segment, as a forgery.
 struct Workbench {
