@@ -23,11 +23,16 @@ enum class ErrorCode {
   kMalformedArray,    // no .npy or .npz file that is known
   kUnfitSalt,         // a commitment's salt that is not 32 bytes
   kUnfitTensors,      // arrays or a journal that are not of the shapes and types that a model has
+  kWrongModel,        // a description of another model than the program says it is
 };
+
+// "malformed-elf", for every language and for logs.
+[[nodiscard]] const char* name_of(ErrorCode code);
 
 struct Error {
   ErrorCode code;
-  std::string message;  // one line: what, where, expected, found
+  // One line: PLACE: PLACE: WHAT, or PLACE: WHAT: expected THIS, found THAT.
+  std::string message;
 };
 
 template <class T>

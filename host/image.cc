@@ -1,11 +1,10 @@
-// The image of a guest, its id and what it covers of the model: see stark/machine/image.h.
+// The image of a guest and its id: see stark/machine/image.h.
 #include <utility>
 
 #include "host/image_cache.h"
 #include "host/program.h"
 #include "host/verify.h"
 #include "host/zkvm.h"
-#include "stark/hash/blake3.h"
 #include "stark/session/image/program_image.h"
 
 namespace zkvm {
@@ -33,10 +32,6 @@ Result<std::vector<uint8_t>> model_section(std::span<const uint8_t> elf) {
   vm::Result<std::vector<uint8_t>> section = vm::load_model(elf);
   if (!section) return tl::unexpected(to_api(section.error(), elf));
   return std::move(*section);
-}
-
-ModelDigest model_digest(std::span<const uint8_t> section) {
-  return to_api(stark::blake3_hash(section));
 }
 
 }  // namespace zkvm

@@ -11,11 +11,51 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
+#include <variant>
+#include <vector>
 
 namespace zkvm {
 namespace {
 
-using Json = nlohmann::ordered_json;
+// What JSON says. Not nlohmann's own values: where no memory is left, their destructor, which takes some, ends the
+// process (findings/nlohmann_json_destructor_allocates.sh).
+class Json {
+ public:
+  using Array = std::vector<Json>;
+  using Object = std::vector<std::pair<std::string, Json>>;  // in the text's order
+
+  template <class T>
+  explicit Json(T value) : value_(std::move(value)) {}
+
+  template <class T>
+  [[nodiscard]] const T* as() const {
+    return std::get_if<T>(&value_);
+  }
+  [[nodiscard]] Array* array() { return std::get_if<Array>(&value_); }
+  [[nodiscard]] Object* object() { return std::get_if<Object>(&value_); }
+
+  // Of an object's key; nothing of what is no object.
+  [[nodiscard]] const Json* find(std::string_view key) const {
+    const auto* members = as<Object>();
+    if (members == nullptr) return nullptr;
+    const auto found = std::ranges::find(*members, key, &Object::value_type::first);
+    return found == members->end() ? nullptr : &found->second;
+  }
+  [[nodiscard]] const char* type_name() const {
+    constexpr const char* kNames[] = {"null",   "boolean", "number", "number",
+                                      "number", "string",  "array",  "object"};
+    static_assert(std::size(kNames) == std::variant_size_v<decltype(value_)>);
+    return kNames[value_.index()];
+  }
+
+ private:
+  std::variant<std::nullptr_t, bool, int64_t, uint64_t, double, std::string, Array, Object> value_;
+};
+
+// A string as JSON has it; what is no UTF-8 is replaced.
+std::string quoted(const std::string& text, bool ascii = false) {
+  return nlohmann::json(text).dump(-1, ' ', ascii, nlohmann::json::error_handler_t::replace);
+}
 
 constexpr int kFormat = 1;
 constexpr size_t kMaxDepth = 8;  // of objects and arrays in each other; what is known needs 5
@@ -48,8 +88,7 @@ bool is_hex_digest(std::string_view text) {
 // A single line as such: JSON can write what no text here shows.
 std::string shown(std::string_view text) {
   constexpr size_t kMost = 60;
-  return Json(text.substr(0, kMost)).dump(-1, ' ', true, Json::error_handler_t::replace) +
-         (text.size() > kMost ? ".." : "");
+  return quoted(std::string(text.substr(0, kMost)), true) + (text.size() > kMost ? ".." : "");
 }
 
 std::optional<std::string> complaint_of(const TensorInfo& tensor) {
@@ -117,26 +156,24 @@ class Object {
   static Result<Object> of(const Json& json, std::string path,
                            std::initializer_list<std::string_view> keys) {
     const std::string in = path.empty() ? "" : path + ": ";
-    if (!json.is_object()) return fail("{}expected an object, found {}", in, json.type_name());
-    for (const auto& [key, value] : json.items())
+    const auto* members = json.as<Json::Object>();
+    if (members == nullptr) return fail("{}expected an object, found {}", in, json.type_name());
+    for (const auto& [key, value] : *members)
       if (std::ranges::find(keys, key) == keys.end())
         return fail("{}expected keys {}, found {}", in, fmt::join(keys, " "), shown(key));
     return Object(json, std::move(path));
   }
 
-  [[nodiscard]] const Json* find(const char* key) const {
-    const auto found = json_->find(key);
-    return found == json_->end() ? nullptr : &*found;
-  }
+  [[nodiscard]] const Json* find(const char* key) const { return json_->find(key); }
   [[nodiscard]] std::string at(const char* key) const {
     return path_.empty() ? key : path_ + "." + key;
   }
 
   [[nodiscard]] Result<std::string> text(const char* key) const {
     const Json* json = find(key);
-    if (json == nullptr || !json->is_string())
-      return fail("{}: expected a string, found {}", at(key), found(json));
-    return json->get<std::string>();
+    const auto* text = json == nullptr ? nullptr : json->as<std::string>();
+    if (text == nullptr) return fail("{}: expected a string, found {}", at(key), found(json));
+    return *text;
   }
   [[nodiscard]] Result<int64_t> integer(const char* key, int64_t low, int64_t high) const {
     const Json* json = find(key);
@@ -146,24 +183,26 @@ class Object {
                   found(json));
     return *value;
   }
-  [[nodiscard]] Result<const Json*> array(const char* key) const {
+  [[nodiscard]] Result<const Json::Array*> array(const char* key) const {
     const Json* json = find(key);
-    if (json == nullptr || !json->is_array())
-      return fail("{}: expected an array, found {}", at(key), found(json));
-    return json;
+    const auto* array = json == nullptr ? nullptr : json->as<Json::Array>();
+    if (array == nullptr) return fail("{}: expected an array, found {}", at(key), found(json));
+    return array;
   }
 
   static std::optional<int64_t> integer_of(const Json& json) {
-    if (!json.is_number_integer()) return {};
-    if (json.is_number_unsigned() &&
-        json.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
-      return {};
-    return json.get<int64_t>();
+    if (const auto* number = json.as<int64_t>()) return *number;
+    const auto* number = json.as<uint64_t>();
+    if (number == nullptr || !std::in_range<int64_t>(*number)) return {};
+    return static_cast<int64_t>(*number);
   }
   static std::string found(const Json* json) {
     if (json == nullptr) return "nothing";
-    if (json->is_string()) return shown(json->get_ref<const std::string&>());
-    return json->is_number() ? json->dump() : json->type_name();
+    if (const auto* text = json->as<std::string>()) return shown(*text);
+    if (const auto* number = json->as<int64_t>()) return fmt::format("{}", *number);
+    if (const auto* number = json->as<uint64_t>()) return fmt::format("{}", *number);
+    if (const auto* number = json->as<double>()) return nlohmann::json(*number).dump();
+    return json->type_name();
   }
 
  private:
@@ -174,9 +213,13 @@ class Object {
 
 // As a number, or as text that strtof takes whole: "0x1.4p-8" is exact.
 std::optional<float> scale_of(const Json& json) {
-  if (json.is_number()) return static_cast<float>(json.get<double>());
-  if (!json.is_string()) return {};
-  const auto& text = json.get_ref<const std::string&>();
+  if (const auto* number = json.as<int64_t>())
+    return static_cast<float>(static_cast<double>(*number));
+  if (const auto* number = json.as<uint64_t>())
+    return static_cast<float>(static_cast<double>(*number));
+  if (const auto* number = json.as<double>()) return static_cast<float>(*number);
+  if (json.as<std::string>() == nullptr) return {};
+  const std::string& text = *json.as<std::string>();
   if (text.empty() || text.find_first_not_of("0123456789abcdefABCDEFxXpP.+-") != std::string::npos)
     return {};  // no spaces, no "inf"
   char* end = nullptr;
@@ -240,30 +283,30 @@ Result<TensorInfo> read_tensor(const Json& json, const std::string& path) {
     const auto labels = object->array("labels");
     if (!labels) return tl::unexpected(labels.error());
     for (const Json& label : **labels) {
-      if (!label.is_string())
+      if (label.as<std::string>() == nullptr)
         return fail("{}: expected strings, found {}", object->at("labels"), Object::found(&label));
-      out.labels.push_back(label.get<std::string>());
+      out.labels.push_back(*label.as<std::string>());
     }
   }
   if (const Json* index = object->find("index")) {
-    if (!index->is_boolean())
+    if (index->as<bool>() == nullptr)
       return fail("{}: expected true or false, found {}", object->at("index"),
                   Object::found(index));
-    out.index = index->get<bool>();
+    out.index = *index->as<bool>();
   }
   return out;
 }
 
 // What follows from the rest, where it is there.
-Result<void> check_places(const Json& json, const std::string& path,
+Result<void> check_places(const Json::Array& json, const std::string& path,
                           std::span<const TensorInfo> tensors, uint64_t at) {
   for (size_t i = 0; i < tensors.size(); ++i) {
     const std::pair<const char*, uint64_t> places[] = {{"at", at}, {"bytes", tensors[i].bytes()}};
     for (const auto& [key, expected] : places)
-      if (const auto found = json[i].find(key); found != json[i].end())
-        if (!found->is_number_unsigned() || found->get<uint64_t>() != expected)
+      if (const Json* found = json[i].find(key))
+        if (found->as<uint64_t>() == nullptr || *found->as<uint64_t>() != expected)
           return fail("{}[{}].{}: expected {}, as follows from shapes and types, found {}", path, i,
-                      key, expected, Object::found(&*found));
+                      key, expected, Object::found(found));
     at += tensors[i].padded_bytes();
   }
   return {};
@@ -328,55 +371,72 @@ Result<OnnxInfo> read_onnx(const Json& json) {
   return out;
 }
 
-// Refuses what two readers could read differently, or what nests without end: a parser of values knows neither.
-class Watch : public nlohmann::json_sax<Json> {
+// Makes a value of what nlohmann's parser reads. Refuses what two readers could read differently, and what nests without
+// end.
+class Builder : public nlohmann::json_sax<nlohmann::json> {
  public:
   std::string problem;
+  std::optional<Json> whole;
 
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
-  bool start_array(size_t) override { return enter(); }
+  bool null() override { return put(Json(nullptr)); }
+  bool boolean(bool value) override { return put(Json(value)); }
+  bool number_integer(number_integer_t value) override { return put(Json(value)); }
+  bool number_unsigned(number_unsigned_t value) override { return put(Json(value)); }
+  bool number_float(number_float_t value, const string_t&) override { return put(Json(value)); }
+  bool string(string_t& value) override { return put(Json(std::move(value))); }
+  bool binary(binary_t&) override { return false; }  // JSON has none
+  bool start_array(size_t) override { return enter(Json(Json::Array())); }
   bool end_array() override { return leave(); }
-  bool start_object(size_t) override { return enter(); }
+  bool start_object(size_t) override { return enter(Json(Json::Object())); }
   bool end_object() override { return leave(); }
   bool parse_error(size_t, const std::string&, const nlohmann::json::exception&) override {
     return false;
   }
   bool key(string_t& key) override {
-    if (!keys_.back().insert(key).second)
+    const Json::Object& members = *open_.back().object();
+    if (open_.back().find(key) != nullptr)
       problem = fmt::format("expected each key once, found {} twice in one object", shown(key));
-    else if (keys_.back().size() > kMaxKeys)
+    else if (members.size() == kMaxKeys)
       problem = fmt::format("expected at most {} keys in an object, found more", kMaxKeys);
+    keys_.back() = std::move(key);
     return problem.empty();
   }
 
  private:
-  bool enter() {
+  bool enter(Json value) {
+    open_.push_back(std::move(value));
     keys_.emplace_back();
-    if (keys_.size() > kMaxDepth)
+    if (open_.size() > kMaxDepth)
       problem = fmt::format("expected at most {} levels, found more", kMaxDepth);
     return problem.empty();
   }
   bool leave() {
+    Json inner = std::move(open_.back());
+    open_.pop_back();
     keys_.pop_back();
+    return put(std::move(inner));
+  }
+  bool put(Json inner) {
+    if (open_.empty())
+      whole = std::move(inner);
+    else if (Json::Array* array = open_.back().array())
+      array->push_back(std::move(inner));
+    else
+      open_.back().object()->emplace_back(std::move(keys_.back()), std::move(inner));
     return true;
   }
 
-  std::vector<std::set<std::string>> keys_;  // of the objects and arrays around
+  std::vector<Json> open_;         // the objects and arrays around
+  std::vector<std::string> keys_;  // of each, the last one
 };
 
 Result<Json> parse(std::span<const uint8_t> bytes) {
-  Watch watch;
-  if (!Json::sax_parse(bytes.begin(), bytes.end(), &watch)) {
-    if (!watch.problem.empty()) return fail("{}", watch.problem);
+  Builder builder;
+  if (!nlohmann::json::sax_parse(bytes.begin(), bytes.end(), &builder)) {
+    if (!builder.problem.empty()) return fail("{}", builder.problem);
     return fail("expected JSON in UTF-8, found {} bytes of none", bytes.size());
   }
-  return Json::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
+  return std::move(*builder.whole);
 }
 
 // Decimal, so that a reader who takes it as a double and then as a float has the same float.
@@ -389,10 +449,6 @@ std::string scale_text(float scale) {
   const std::string shortest = of(scale);
   const bool same = static_cast<float>(std::strtod(shortest.c_str(), nullptr)) == scale;
   return same ? shortest : of(static_cast<double>(scale));
-}
-
-std::string quoted(const std::string& text) {
-  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string tensor_text(const TensorInfo& tensor, uint64_t at) {
@@ -536,9 +592,9 @@ Result<ModelInfo> read_model_info(std::span<const uint8_t> bytes) {
     }
   }
   if (const Json* input = object->find("public_input")) {
-    if (!input->is_boolean())
+    if (input->as<bool>() == nullptr)
       return fail("public_input: expected true or false, found {}", Object::found(input));
-    info.public_input = input->get<bool>();
+    info.public_input = *input->as<bool>();
   }
   if (const Json* onnx = object->find("onnx")) {
     auto from = read_onnx(*onnx);
@@ -552,9 +608,9 @@ Result<ModelInfo> read_model_info(std::span<const uint8_t> bytes) {
   if (!outputs) return tl::unexpected(outputs.error());
   info.outputs = std::move(*outputs);
   if (auto complaint = complaint_of(info)) return fail("{}", *complaint);
-  if (auto ok = check_places((*json)["inputs"], "inputs", info.inputs, info.input_begin()); !ok)
+  if (auto ok = check_places(*object->array("inputs").value(), "inputs", info.inputs, info.input_begin()); !ok)
     return tl::unexpected(ok.error());
-  if (auto ok = check_places((*json)["outputs"], "outputs", info.outputs, info.journal_begin());
+  if (auto ok = check_places(*object->array("outputs").value(), "outputs", info.outputs, info.journal_begin());
       !ok)
     return tl::unexpected(ok.error());
   return info;

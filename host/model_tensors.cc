@@ -286,6 +286,18 @@ Result<std::vector<uint8_t>> encode_input(const ModelInfo& info,
   return out;
 }
 
+Result<ModelInfo> proven_model(const Verification& proven, std::span<const uint8_t> json) {
+  const auto wrong = [](std::string message) {
+    return tl::unexpected(Error{ErrorCode::kWrongModel, std::move(message)});
+  };
+  if (!proven.model)
+    return wrong("model: expected a program that says something of its model, found none");
+  if (const ModelDigest found = model_digest(json); *proven.model != found)
+    return wrong(fmt::format("model: expected a description with BLAKE3 {:02x}, found {:02x}",
+                             fmt::join(*proven.model, ""), fmt::join(found, "")));
+  return read_model_info(json);
+}
+
 Result<std::vector<OutputValues>> decode_outputs(const ModelInfo& info,
                                                  std::span<const uint8_t> journal) {
   if (journal.size() != info.run_output_bytes())

@@ -9,6 +9,7 @@
 
 #include "host/model_info.h"
 #include "host/npy.h"
+#include "host/zkvm_verify.h"
 
 namespace zkvm {
 
@@ -31,6 +32,11 @@ struct InputArray {
 [[nodiscard]] Result<std::vector<uint8_t>> encode_input(const ModelInfo& info,
                                                         std::span<const InputArray> arrays,
                                                         std::span<const uint8_t> weights = {});
+
+/// The model of a program that a receipt is of, by `json` of anybody: what the program says, if its BLAKE3 is that under
+/// the image id. Errors: kWrongModel, kMalformedModel.
+[[nodiscard]] Result<ModelInfo> proven_model(const Verification& proven,
+                                             std::span<const uint8_t> json);
 
 /// An output as a run wrote it: elements of all examples, one behind the other.
 struct OutputValues {

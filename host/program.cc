@@ -21,6 +21,8 @@ ErrorCode code_of(vm::ErrorCode code) {
       return ErrorCode::kMalformedElf;
     case vm::ErrorCode::kOutOfMemory:
       return ErrorCode::kOutOfMemory;
+    case vm::ErrorCode::kCancelled:
+      return ErrorCode::kCancelled;
     default:
       return ErrorCode::kUnfitElf;
   }

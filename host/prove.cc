@@ -307,7 +307,12 @@ Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
   }
   const Result<vm::Program> program = load_program(elf);
   if (!program) return tl::unexpected(program.error());
-  Result<Run> run = run_program(*program, elf, input, {options.max_cycles, options.console, {}});
+  RunOptions run_options{.max_cycles = options.max_cycles, .console = options.console};
+  if (options.progress)
+    run_options.progress = [&](uint64_t cycles) {
+      return options.progress({.cycles = cycles, .stage = "execution"});
+    };
+  Result<Run> run = run_program(*program, elf, input, run_options);
   if (!run) return tl::unexpected(run.error());
   Proved proved;
   proved.run = std::move(*run);

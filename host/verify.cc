@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "stark/chips/buses.h"
+#include "stark/hash/blake3.h"
 #include "stark/protocol/proof.h"
 #include "stark/verifier/verifier.h"
 
@@ -180,6 +181,10 @@ ImageId to_api(const stark::Digest& digest) {
     id[i] = static_cast<uint8_t>(digest[i / 4] >> (8 * (i % 4)));
   }
   return id;
+}
+
+ModelDigest model_digest(std::span<const uint8_t> section) {
+  return to_api(stark::blake3_hash(section));
 }
 
 Regime to_api(stark::Regime regime) {

@@ -97,13 +97,13 @@ struct RunOptions {
   bool estimate_proof = false;
 
   // Called with the cycles so far after each system call and at least every 2^26 cycles, by the
-  // thread that called run. Empty: not called.
-  std::function<void(uint64_t cycles)> progress = {};
+  // thread that called run. Returning false ends it with kCancelled. Empty: not called.
+  std::function<bool(uint64_t cycles)> progress = {};
 };
 
 // Executes the guest `elf` (a static RV32IM ELF file, however hostile) on `input`, which is padded
 // with zero bytes to whole words. A guest that traps or exits with a code other than 0 is a Run,
-// not an error. Errors: kMalformedElf, kUnfitElf, kOutOfMemory.
+// not an error. Errors: kMalformedElf, kUnfitElf, kOutOfMemory, kCancelled.
 [[nodiscard]] Result<Run> run(std::span<const uint8_t> elf, std::span<const uint8_t> input,
                               const RunOptions& options = {});
 
@@ -114,9 +114,6 @@ struct RunOptions {
 // What the guest `elf` says of its model, in the bytes of its section; none if it says nothing.
 // read_model_info (host/model_info.h) reads them. Errors: kMalformedElf, kUnfitElf.
 [[nodiscard]] Result<std::vector<uint8_t>> model_section(std::span<const uint8_t> elf);
-
-// By this a Verification knows it: BLAKE3 of the section's bytes.
-[[nodiscard]] ModelDigest model_digest(std::span<const uint8_t> section);
 
 // How far a proof is.
 struct ProveProgress {
@@ -170,8 +167,8 @@ struct ProveOptions {
   uint64_t max_cycles = RunOptions{}.max_cycles;
   std::function<void(uint32_t fd, std::span<const uint8_t>)> console = {};
 
-  // Called between stages of the proof, by the thread that called prove. Returning false ends it
-  // with kCancelled. Empty: not called.
+  // Called between stages of the proof, and of the execution as in RunOptions, by the thread that
+  // called prove. Returning false ends it with kCancelled. Empty: not called.
   std::function<bool(const ProveProgress&)> progress = {};
 
   // Whether StageCost::floor is measured, which takes 0.1 s after the proof.

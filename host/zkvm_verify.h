@@ -29,6 +29,7 @@ using ImageId = std::array<uint8_t, 32>;
 
 // BLAKE3 of what a program says of its model (host/model_info.h): of the bytes of the section .zkvm.model.
 using ModelDigest = std::array<uint8_t, 32>;
+[[nodiscard]] ModelDigest model_digest(std::span<const uint8_t> section);
 
 // What the proven security of a receipt is computed in, and so what it rests on beside the random oracle:
 // stark/doc/soundness.md. The proof's bytes do not tell: a shorter receipt has fewer queries, which are

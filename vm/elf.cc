@@ -465,6 +465,8 @@ const char* name_of(ErrorCode code) {
       return "BadLayers";
     case ErrorCode::kBadModel:
       return "BadModel";
+    case ErrorCode::kCancelled:
+      return "Cancelled";
     case ErrorCode::kOutOfMemory:
       return "OutOfMemory";
   }

@@ -24,6 +24,7 @@ enum class ErrorCode : uint8_t {
   kBadLayers,    // malformed section of layers, or one with a layer beyond the tensor unit
   kBadModel,     // a section about the model that is loaded, empty, too large, or not the only one
   kOutOfMemory,  // the host refused to reserve the declared memory
+  kCancelled,    // Io::progress asked to stop
 };
 
 // The code's name without its k, for logs and JSON.

@@ -19,6 +19,8 @@ Result<RunResult> execute_with(const Program& program, const Io& io, const RunLi
   FastRun<Observer> run(program, *memory, system, limits.cycles, observer);
   RunResult result;
   result.trap = run.run(io.progress);
+  if (!result.trap && !system.exit_code())
+    return tl::unexpected(Error{ErrorCode::kCancelled, "the execution was cancelled"});
   result.exit_code = system.exit_code().value_or(0);
   result.cycles = run.state.cycles;
   result.journal = std::move(system.journal());

@@ -167,12 +167,12 @@ class FastRun {
     Dispatch<FastContext<Observer>>::prepare(code_);
   }
 
-  // To exit or trap. A progress function is called after each system call and at least every
-  // kProgressCycles.
-  std::optional<Trap> run(const std::function<void(uint64_t)>& progress = {}) {
+  // To exit or trap, or until a progress function returns false, which leaves it unfinished. That is called after
+  // each system call and at least every kProgressCycles.
+  std::optional<Trap> run(const std::function<bool(uint64_t)>& progress = {}) {
     while (!system_.exit_code()) {
       if (progress) {
-        progress(state.cycles);
+        if (!progress(state.cycles)) return std::nullopt;
         pause_at_ = std::min(cycle_limit_, state.cycles + kProgressCycles + code_.size());
       }
       if (has_room() && text_.contains(state.pc)) run_fast();

@@ -36,8 +36,8 @@ struct Io {
   std::span<const uint8_t> input;  // file 0, padded with zeros to whole words; must stay alive
   // Receives what the guest writes to files 1 and 2; may be empty.
   std::function<void(uint32_t fd, std::span<const uint8_t> bytes)> console;
-  // Hears from run() and profile() now and then how many instructions were executed; may be empty.
-  std::function<void(uint64_t cycles)> progress = {};
+  // Hears from run() and profile() now and then how many instructions were executed; false ends them. May be empty.
+  std::function<bool(uint64_t cycles)> progress = {};
 };
 
 struct RunLimits {

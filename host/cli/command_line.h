@@ -69,4 +69,7 @@ class Command {
 // Parses the command line and runs the command that it names. Returns the exit status.
 int run_command_line(int argc, char** argv);
 
+// All of the program `zkvm`: the same, and no exception leaves it. For a process that does nothing else.
+int command_main(int argc, char** argv);
+
 }  // namespace zkvm::cli

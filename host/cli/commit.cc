@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/array_commitment.h"
 #include "host/cli/command.h"
 #include "host/cli/output.h"
 #include "host/cli/salt.h"
@@ -35,69 +36,35 @@ struct Options {
 
 // What is committed to.
 struct Data {
-  std::vector<uint8_t> bytes;
-  std::optional<ArrayType> type;  // of a tensor
-  std::vector<uint32_t> shape;
+  Array array;  // of a file its bytes
+  bool is_tensor = false;
+  zk::Digest commitment{};
 };
 
-zk::ElementType element_type(ArrayType type) {
-  switch (type) {
-    case ArrayType::kBool:
-      return zk::ElementType::kBool;
-    case ArrayType::kInt8:
-      return zk::ElementType::kInt8;
-    case ArrayType::kUint8:
-      return zk::ElementType::kUint8;
-    case ArrayType::kInt16:
-      return zk::ElementType::kInt16;
-    case ArrayType::kUint16:
-      return zk::ElementType::kUint16;
-    case ArrayType::kInt32:
-      return zk::ElementType::kInt32;
-    case ArrayType::kUint32:
-      return zk::ElementType::kUint32;
-    case ArrayType::kInt64:
-      return zk::ElementType::kInt64;
-    case ArrayType::kUint64:
-      return zk::ElementType::kUint64;
-    case ArrayType::kFloat16:
-      return zk::ElementType::kFloat16;
-    case ArrayType::kFloat32:
-      return zk::ElementType::kFloat32;
-    case ArrayType::kFloat64:
-      return zk::ElementType::kFloat64;
-  }
-  return {};
-}
-
-Result<Data> tensor(Array array) {
-  const bool fits = array.shape.size() <= zk::Shape::kMaxAxes &&
-                    std::ranges::all_of(array.shape, [](uint64_t axis) { return axis >> 32 == 0; });
-  if (!fits)
-    return tl::unexpected(
-        Error{ErrorCode::kUnfitTensors, fmt::format("expected at most {} axes below 2^32, found "
-                                                    "shape {}; --raw commits to the file's bytes",
-                                                    zk::Shape::kMaxAxes, shape_text(array.shape))});
-  return Data{std::move(array.bytes), array.type, {array.shape.begin(), array.shape.end()}};
-}
-
-Result<Data> read_data(const Options& options) {
+Result<Data> read_data(const Options& options, const zk::Salt& salt) {
   Result<std::vector<uint8_t>> file = read_file(options.path, "file");
   if (!file) return tl::unexpected(file.error());
   const bool npy = std::string_view(reinterpret_cast<const char*>(file->data()), file->size())
                        .starts_with(kNpyMagic);
-  if (!npy || options.raw) return Data{std::move(*file), {}, {}};
+  if (!npy || options.raw) {
+    const zk::Digest commitment = zk::commitment(*file, salt);
+    return Data{{.type = ArrayType::kUint8, .shape = {}, .bytes = std::move(*file)}, false, commitment};
+  }
   Result<Array> array = read_npy(*file);
   if (!array) return tl::unexpected(in_file(options.path, array.error()));
-  Result<Data> data = tensor(std::move(*array));
-  if (!data) return tl::unexpected(in_file(options.path, data.error()));
-  return data;
+  const auto commitment = commitment_of(*array, salt);
+  if (!commitment) {
+    Error error = in_file(options.path, commitment.error());
+    error.message += "; --raw commits to the file's bytes";
+    return tl::unexpected(error);
+  }
+  return Data{std::move(*array), true, *commitment};
 }
 
 // What zk::read_committed reads.
 std::vector<uint8_t> input_of(const zk::Salt& salt, const Data& data) {
   std::vector<uint8_t> input(salt.begin(), salt.end());
-  input.insert(input.end(), data.bytes.begin(), data.bytes.end());
+  input.insert(input.end(), data.array.bytes.begin(), data.array.bytes.end());
   input.resize((input.size() + 3) / 4 * 4);
   return input;
 }
@@ -109,28 +76,26 @@ Result<void> write_secrets(const Options& options, const zk::Salt& salt, const D
   return write_file(options.input_path, "input", input_of(salt, data), kSecretMode);
 }
 
-void print(const Options& options, const zk::Digest& commitment, const zk::Salt& salt,
-           const Data& data) {
+void print(const Options& options, const zk::Salt& salt, const Data& data) {
   const bool shown =
       options.salt_path.empty() && options.input_path.empty() && !is_salt_file(options.salt);
   if (options.json) {
-    nlohmann::ordered_json object = {{"commitment", hex(commitment)},
-                                     {"kind", data.type ? "tensor" : "file"},
+    nlohmann::ordered_json object = {{"commitment", hex(data.commitment)},
+                                     {"kind", data.is_tensor ? "tensor" : "file"},
                                      {"type", nullptr},
                                      {"shape", nullptr},
-                                     {"bytes", data.bytes.size()},
+                                     {"bytes", data.array.bytes.size()},
                                      {"secret_salt", nullptr}};
-    if (data.type) object["type"] = name_of(*data.type);
-    if (data.type) object["shape"] = data.shape;
+    if (data.is_tensor) object["type"] = name_of(data.array.type);
+    if (data.is_tensor) object["shape"] = data.array.shape;
     if (shown) object["secret_salt"] = hex(salt);
     return print_json(object);
   }
   Table facts({{""}, {""}});
-  facts.row({"commitment", hex(commitment)});
-  const std::vector<uint64_t> shape(data.shape.begin(), data.shape.end());
-  facts.row({"to", data.type
-                       ? fmt::format("a tensor, {} {}", name_of(*data.type), shape_text(shape))
-                       : fmt::format("a file of {}", byte_text(data.bytes.size()))});
+  facts.row({"commitment", hex(data.commitment)});
+  facts.row({"to", data.is_tensor ? fmt::format("a tensor, {} {}", name_of(data.array.type),
+                                                shape_text(data.array.shape))
+                                  : fmt::format("a file of {}", byte_text(data.array.bytes.size()))});
   if (shown) facts.row({"salt", hex(salt)});
   facts.row({"",
              "The salt is secret, and has to be kept: without it nothing is proven of this "
@@ -151,15 +116,12 @@ int commit_command(const Options& options) {
                         options.json);
       !ok)
     return failed(ok.error());
-  const Result<Data> data = read_data(options);
-  if (!data) return failed(data.error());
   const Result<zk::Salt> salt = read_salt(options.salt);
   if (!salt) return failed(salt.error());
-  const zk::Digest commitment = data->type ? zk::commitment(data->bytes, element_type(*data->type),
-                                                            std::span(data->shape), *salt)
-                                           : zk::commitment(data->bytes, *salt);
+  const Result<Data> data = read_data(options, *salt);
+  if (!data) return failed(data.error());
   if (Result<void> ok = write_secrets(options, *salt, *data); !ok) return failed(ok.error());
-  print(options, commitment, *salt, *data);
+  print(options, *salt, *data);
   return kSuccess;
 }
 

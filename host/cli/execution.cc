@@ -172,9 +172,10 @@ RunOptions Execution::run_options(const std::shared_ptr<StatusLine>& line) const
   RunOptions options;
   options.max_cycles = max_cycles;
   options.progress = [line](uint64_t cycles) {
-    if (!line->due()) return;
-    line->show(fmt::format("{} M cycles, {}", grouped(cycles / 1'000'000),
-                           rate_text(cycles, line->seconds())));
+    if (line->due())
+      line->show(fmt::format("{} M cycles, {}", grouped(cycles / 1'000'000),
+                             rate_text(cycles, line->seconds())));
+    return true;
   };
   options.console = [line, all_to_stderr = json || stdout_is_taken](
                         uint32_t fd, std::span<const uint8_t> bytes) {

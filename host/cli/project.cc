@@ -10,6 +10,7 @@
 #include "host/cli/output.h"
 #include "host/cli/salt.h"
 #include "host/file.h"
+#include "host/source_map.h"
 
 namespace zkvm::cli {
 
@@ -17,6 +18,14 @@ namespace fs = std::filesystem;
 
 Result<fs::path> package_folder() {
   std::error_code error;
+  // As CMake has it from whoever says where the package is: for Python, where this process is no zkvm.
+  if (const char* said = std::getenv("zkvm_DIR"); said != nullptr && *said != 0) {
+    if (fs::exists(fs::path(said) / "zkvmConfig.cmake", error)) return fs::absolute(said, error);
+    return tl::unexpected(Error{ErrorCode::kUnreadable,
+                                fmt::format("zkvm_DIR: expected a folder with zkvmConfig.cmake, "
+                                            "found '{}'",
+                                            printable(said))});
+  }
   const fs::path self = fs::read_symlink("/proc/self/exe", error);
   const fs::path prefix = self.parent_path().parent_path();
   if (!error)
@@ -25,7 +34,8 @@ Result<fs::path> package_folder() {
   return tl::unexpected(Error{
       ErrorCode::kUnreadable,
       "expected zkvmConfig.cmake beside this program (prefix/lib/cmake/zkvm), found none: "
-      "install with `cmake --install build/release --prefix PREFIX` and run PREFIX/bin/zkvm"});
+      "install with `cmake --install build/release --prefix PREFIX` and run PREFIX/bin/zkvm, or set "
+      "zkvm_DIR to the folder that has it"});
 }
 
 std::string quoted(const std::string& path) {

@@ -16,7 +16,8 @@ struct ProjectText {
   bool is_secret = false;  // for its owner alone
 };
 
-// Where find_package(zkvm) finds this very zkvm: its installation, or the tree it was built in. Error: kUnreadable.
+// Where find_package(zkvm) finds a zkvm: where the environment's zkvm_DIR says, else this very one's installation, or
+// the tree it was built in. Error: kUnreadable.
 [[nodiscard]] Result<std::filesystem::path> package_folder();
 
 // `path` as a shell takes it.

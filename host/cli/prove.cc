@@ -90,7 +90,9 @@ class ProofLine {
     const bool known = progress.segments != 0;
     if (known && !first_) first_ = {progress.fraction, line_->seconds()};
     if (!line_->due()) return;
-    if (!known) return line_->show("cutting the execution into segments");
+    if (!known)
+      return line_->show(fmt::format("{}: {} M cycles", progress.stage,
+                                     grouped(progress.cycles / 1'000'000)));
     const double seconds = line_->seconds() - first_->seconds;
     const double done = progress.fraction - first_->fraction;
     std::string text = fmt::format("{:3.0f} %  segment {} of {}", 100 * progress.fraction,
@@ -389,7 +391,7 @@ int prove_command(const Options& options, Execution& execution) {
   prove_options.max_cycles = execution.max_cycles;
   prove_options.console = execution.run_options(line).console;
   prove_options.progress = [&](const ProveProgress& progress) {
-    interruption.arm();
+    if (progress.stage != "execution") interruption.arm();
     proof_line.report(progress);
     return !interruption.happened();
   };

@@ -13,6 +13,7 @@
 #include "host/cli/output.h"
 #include "host/cli/table.h"
 #include "host/file.h"
+#include "host/model_tensors.h"
 #include "host/number_text.h"
 #include "host/receipt.h"
 #include "host/source_map.h"
@@ -176,22 +177,6 @@ std::optional<Refusal> unexpected_input(std::span<const uint8_t> input, const Ve
                                             hex(wanted), journal_text(end))};
 }
 
-// What a file says of the model, if the program says just that.
-tl::expected<std::optional<ModelInfo>, Refusal> model_by_file(std::span<const uint8_t> file,
-                                                              const Verification& proven) {
-  const ModelDigest found = model_digest(file);
-  if (!proven.model)
-    return tl::unexpected(Refusal{
-        "wrong-model", "--model: expected a program that says something of its model, found none"});
-  if (proven.model != found)
-    return tl::unexpected(
-        Refusal{"wrong-model", fmt::format("--model: expected a file with BLAKE3 {}, found {}",
-                                           hex(*proven.model), hex(found))});
-  Result<ModelInfo> info = read_model_info(file);
-  if (!info) return tl::unexpected(Refusal{"wrong-model", info.error().message});
-  return std::optional(std::move(*info));
-}
-
 // A name for each reason to say no, for scripts.
 const char* reason_of(ErrorCode code) {
   switch (code) {
@@ -337,8 +322,10 @@ int verify_command(const Options& options) {
     return say_no(options, ": valid, but not as expected", *refusal);
   }
   if (!options.model_path.empty()) {
-    auto by_file = model_by_file(*model, *proven);
-    if (!by_file) return say_no(options, ": valid, but not as expected", by_file.error());
+    Result<ModelInfo> by_file = proven_model(*proven, *model);
+    if (!by_file)
+      return say_no(options, ": valid, but not as expected",
+                    {"wrong-model", "--" + by_file.error().message});
     program->model = std::move(*by_file);
   }
   if (const auto refusal = no_such_claims(options, *program, *proven))

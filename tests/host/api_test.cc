@@ -44,7 +44,10 @@ TEST(Api, ConsoleArrivesInOrder) {
 
 TEST(Api, ProgressOfALongRunIsReported) {
   std::vector<uint64_t> seen;
-  const RunOptions options{.progress = [&](uint64_t cycles) { seen.push_back(cycles); }};
+  const RunOptions options{.progress = [&](uint64_t cycles) {
+    seen.push_back(cycles);
+    return true;
+  }};
   const Result<zkvm::Run> run = zkvm::run(guest(), bytes(test::words({4, 33})), options);
   ASSERT_TRUE(run);
   EXPECT_FALSE(run->trap);
@@ -56,6 +59,13 @@ TEST(Api, ProgressOfALongRunIsReported) {
     before = cycles;
   }
   EXPECT_GT(before, uint64_t{1} << 26);
+}
+
+TEST(Api, ARunIsCancelled) {
+  const RunOptions options{.progress = [&](uint64_t cycles) { return cycles == 0; }};
+  const Result<zkvm::Run> run = zkvm::run(guest(), bytes(test::words({4, 33})), options);
+  ASSERT_FALSE(run);
+  EXPECT_EQ(run.error().code, ErrorCode::kCancelled);
 }
 
 TEST(Api, TrapHasABacktrace) {

@@ -29,7 +29,7 @@ using stark::machine::BankKind;
 using stark::machine::kBankWords;
 using Bytes = std::vector<uint8_t>;
 
-const char* name_of(ErrorCode code) {
+const char* reason_of(ErrorCode code) {
   switch (code) {
     case ErrorCode::kMalformedReceipt:
       return "MalformedReceipt";
@@ -54,7 +54,7 @@ class CaseWriter {
     const auto verdict = verify(receipt, id, {.security_bits = bits});
     const double found = verdict ? verdict->security_bits : 0;
     files_.add(fmt::format("{} {:02x} {} {} {} {}", files_.file(receipt), fmt::join(id, ""), bits,
-                           verdict ? "Valid" : name_of(verdict.error().code), found, what));
+                           verdict ? "Valid" : reason_of(verdict.error().code), found, what));
     return found;
   }
 

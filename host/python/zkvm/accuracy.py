@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import html
 import math
 import os
 import pathlib
@@ -103,6 +104,18 @@ class Report:
                         "relative_noise_added": self.lost(l), "clipped": l.clipped / l.elements,
                         "scale": l.scale, "zero_point": l.zero_point} for l in self.layers],
         }
+
+    def _repr_html_(self) -> str:
+        def row(cells: tuple[str, ...], tag: str = "td") -> str:
+            return "<tr>" + "".join(f'<{tag} style="text-align:left">{html.escape(c)}</{tag}>' for c in cells) + "</tr>"
+
+        outputs = [row((o.name, f"{o.same_greatest} of {self.examples}", f"{o.greatest_difference:.3g}",
+                        f"{decibels(o.noise / max(o.signal, SILENT)):.1f} dB")) for o in self.outputs]
+        layers = [row((l.of_float, l.operator, f"{l.decibels:.1f} dB", f"{l.clipped / l.elements:.3%}"))
+                  for l in self.worst(8)]
+        return ("<table>" + row(("output", "same greatest", "greatest difference", "signal to noise"), "th") + "".join(outputs)
+                + "</table><table>" + row(("tensor", "operator", "signal to noise", "out of range"), "th") + "".join(layers)
+                + "</table>")
 
     def text(self, options: argparse.Namespace) -> str:
         of_calibration = "" if options.test else ", those of the calibration"

@@ -21,6 +21,7 @@ import pathlib
 import sys
 import tempfile
 import time
+import types
 
 import numpy as np
 import onnx
@@ -193,6 +194,66 @@ def run(options: argparse.Namespace) -> accuracy.Report:
         progress.clear()
         os.replace(written, output)
     return report
+
+
+def quantize(model: str | os.PathLike, data: str | os.PathLike | dict[str, np.ndarray], output: str | os.PathLike, *,
+             test: str | os.PathLike | dict[str, np.ndarray] | None = None, progress: bool = False,
+             **options: object) -> accuracy.Report:
+    """What the command does, for programs: `zkvm.quantize("cats.onnx", {"image": examples}, "cats.int8.onnx")`.
+
+    Args:
+        model, output: ONNX files: a float model, and where its form in 8 bits is written.
+        data, test: examples, an .npz or arrays by the names of the inputs, with an axis of examples first.
+        progress: one line on stderr.
+        options: the command's, with _ for -: `per_tensor=True`, `calibration="entropy"`, `dim={"N": 1}`.
+
+    Returns:
+        how far both models are apart, layer by layer; a notebook shows it.
+
+    Raises:
+        zkvm.InvalidModel: a model or examples that cannot be used.
+    """
+    with tempfile.TemporaryDirectory(prefix="zkvm.quantize.") as folder:
+        arguments = [os.fspath(model), "-o", os.fspath(output)] + ([] if progress else ["--quiet"])
+        for name, examples in (("data", data), ("test", test)):
+            if isinstance(examples, dict):
+                path = os.path.join(folder, f"{name}.npz")
+                np.savez(path, **examples)
+                examples = path
+            arguments += [] if examples is None else [f"--{name}", os.fspath(examples)]
+        for name, value in options.items():
+            option = f"--{name.replace('_', '-')}"
+            if isinstance(value, dict):
+                arguments += [word for key, size in value.items() for word in (option, f"{key}={size}")]
+            elif value is True:
+                arguments.append(option)
+            elif value is not False and value is not None:
+                arguments += [option, str(value)]
+        known = parser()
+        known.exit_on_error = False  # nor by the message that a missing option has
+        known.error = lambda message: (_ for _ in ()).throw(ValueError(f"quantize: {message}"))
+        parsed = known.parse_args(arguments)
+        level = logging.root.manager.disable
+        logging.disable(logging.WARNING)  # the quantiser advises, at length
+        try:
+            report = run(parsed)
+        except Refused as error:
+            from .receipts import InvalidModel
+
+            raise InvalidModel("malformed-model", str(error)) from None
+        finally:
+            logging.disable(level)
+    return report
+
+
+class _CallableModule(types.ModuleType):
+    """`zkvm.quantize(...)` is the function, however the module was imported."""
+
+    def __call__(self, *arguments: object, **options: object) -> accuracy.Report:
+        return quantize(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _CallableModule
 
 
 def main(arguments: list[str] | None = None) -> int:

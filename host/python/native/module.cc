@@ -1,0 +1,400 @@
+// The Python module zkvm._native: host/zkvm.h for the package around it, which is what people see. Everything goes in
+// and out as bytes, numbers, lists and dictionaries: objects with names and methods are made in Python.
+//
+// Its shared library also shows the C functions of host/zkvm_verify_c.h, which zkvm/receipts.py calls.
+#include <fmt/format.h>
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/array_commitment.h"
+#include "host/cli/command_line.h"
+#include "host/flamegraph.h"
+#include "host/model_info.h"
+#include "host/model_tensors.h"
+#include "host/pprof.h"
+#include "host/profile.h"
+#include "host/program.h"
+#include "host/zkvm.h"
+#include "host/zkvm_verify_c.h"
+
+namespace nb = nanobind;
+
+namespace zkvm::python {
+namespace {
+
+using Bytes = std::span<const uint8_t>;
+
+// REQUIRES: the object outlives the span. Python's bytes never change.
+Bytes span_of(const nb::bytes& bytes) {
+  return {static_cast<const uint8_t*>(bytes.data()), bytes.size()};
+}
+
+nb::bytes bytes_of(Bytes bytes) { return nb::bytes(bytes.data(), bytes.size()); }
+
+// Leaves C++ as the exception that zkvm/receipts.py makes of a code and a message.
+struct Refused {
+  Error error;
+};
+
+template <class T>
+T value_of(Result<T> result) {
+  if (!result) throw Refused{std::move(result.error())};
+  return std::move(*result);
+}
+
+// What Python hears while C++ works without the interpreter's lock: signals, progress, the guest's console. An exception
+// of theirs ends the work, and leaves it.
+class Listener {
+ public:
+  Listener(nb::object progress, nb::object console)
+      : progress_(std::move(progress)), console_(std::move(console)) {}
+
+  // To go on? Looks only now and then: the lock may be another thread's for some milliseconds.
+  template <class... Args>
+  bool go_on(const Args&... args) {
+    if (raised_) return false;
+    const auto now = Clock::now();
+    if (now < next_) return true;
+    next_ = now + kInterval;
+    const nb::gil_scoped_acquire lock;
+    return tell([&] {
+      if (PyErr_CheckSignals() != 0) throw nb::python_error();
+      if (!progress_.is_none()) progress_(args...);
+    });
+  }
+
+  std::function<void(uint32_t, Bytes)> console() {
+    if (console_.is_none()) return {};
+    return [this](uint32_t file, Bytes text) {
+      if (raised_) return;
+      const nb::gil_scoped_acquire lock;
+      tell([&] { console_(file, bytes_of(text)); });
+    };
+  }
+
+  // REQUIRES: the lock.
+  void rethrow() const {
+    if (raised_) std::rethrow_exception(raised_);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::milliseconds kInterval{50};
+
+  template <class Call>
+  bool tell(Call call) {
+    try {
+      call();
+    } catch (...) {
+      raised_ = std::current_exception();
+    }
+    return !raised_;
+  }
+
+  nb::object progress_, console_;
+  std::exception_ptr raised_;
+  Clock::time_point next_ = Clock::now() + kInterval;
+};
+
+// `work` without the interpreter's lock, and its value.
+template <class Work>
+auto listened(Listener& listener, Work work) {
+  auto result = [&] {
+    const nb::gil_scoped_release unlocked;
+    return work();
+  }();
+  listener.rethrow();
+  return value_of(std::move(result));
+}
+
+nb::list frames_of(const std::vector<SourceFrame>& frames) {
+  nb::list out;
+  for (const SourceFrame& frame : frames)
+    out.append(nb::make_tuple(frame.function, frame.file, frame.line, frame.inlined));
+  return out;
+}
+
+nb::dict dict_of(const LayerCount& layer) {
+  nb::dict out;
+  out["name"] = layer.name;
+  out["calls"] = layer.calls;
+  out["products"] = layer.products;
+  out["weights"] = layer.weights;
+  return out;
+}
+
+nb::dict dict_of(const Run& run) {
+  nb::dict out;
+  out["exit_code"] = run.exit_code;
+  out["trap"] = nb::none();
+  if (run.trap) {
+    nb::dict trap;
+    trap["kind"] = run.trap->kind;
+    trap["pc"] = run.trap->pc;
+    trap["message"] = run.trap->message;
+    trap["where"] = frames_of(run.trap->where);
+    out["trap"] = trap;
+  }
+  out["cycles"] = run.cycles;
+  nb::dict classes;
+  for (const ClassCount& of : run.classes) classes[of.name.c_str()] = of.count;
+  out["classes"] = classes;
+  nb::list layers;
+  for (const LayerCount& layer : run.layers) layers.append(dict_of(layer));
+  out["layers"] = layers;
+  out["journal"] = bytes_of(run.journal);
+  out["memory_touched"] = run.memory_touched;
+  out["seconds"] = run.seconds;
+  out["proof"] = nb::none();
+  if (run.proof) {
+    nb::dict proof;
+    proof["segments"] = run.proof->segments;
+    proof["cells"] = run.proof->cells;
+    proof["seconds"] = run.proof->seconds;
+    proof["memory"] = run.proof->memory;
+    proof["receipt_bytes"] = run.proof->receipt_bytes;
+    out["proof"] = proof;
+  }
+  return out;
+}
+
+nb::dict dict_of(const Proved& proved) {
+  nb::dict out;
+  out["run"] = dict_of(proved.run);
+  out["receipt"] = bytes_of(proved.receipt);
+  out["image_id"] = bytes_of(proved.image_id);
+  out["segments"] = proved.segments;
+  out["resumed"] = proved.resumed;
+  out["rate"] = fmt::format("1/{}", 1u << proved.log_blowup);
+  out["security_bits"] = proved.security_bits;
+  out["regime"] = regime_name(proved.regime);
+  out["seconds"] = proved.seconds;
+  out["verify_seconds"] = proved.verify_seconds;
+  out["peak_memory"] = proved.peak_memory;
+  nb::list stages;
+  for (const StageCost& stage : proved.stages)
+    stages.append(nb::make_tuple(stage.name, stage.seconds));
+  out["stages"] = stages;
+  nb::list chips;
+  for (const ChipCost& chip : proved.chips)
+    chips.append(nb::make_tuple(chip.name, chip.rows, chip.padded, chip.cells));
+  out["chips"] = chips;
+  return out;
+}
+
+nb::list list_of(const std::vector<Hotspot>& rows) {
+  nb::list out;
+  for (const Hotspot& row : rows)
+    out.append(nb::make_tuple(row.function, row.file, row.line, row.self, row.total));
+  return out;
+}
+
+RunOptions run_options(uint64_t max_cycles, Listener& listener) {
+  RunOptions options;
+  options.max_cycles = max_cycles;
+  options.console = listener.console();
+  options.progress = [&listener](uint64_t cycles) { return listener.go_on(cycles); };
+  return options;
+}
+
+nb::dict run(const nb::bytes& elf, const nb::bytes& input, uint64_t max_cycles, bool estimate,
+             nb::object progress, nb::object console) {
+  Listener listener(std::move(progress), std::move(console));
+  RunOptions options = run_options(max_cycles, listener);
+  options.estimate_proof = estimate;
+  return dict_of(
+      listened(listener, [&] { return zkvm::run(span_of(elf), span_of(input), options); }));
+}
+
+struct Measured {
+  Run run;
+  std::vector<Hotspot> functions, lines;
+  std::string flamegraph;
+  std::vector<uint8_t> pprof;
+};
+
+Result<Measured> measured(Bytes elf, Bytes input, const std::string& name,
+                          const RunOptions& options) {
+  const Result<vm::Program> program = load_program(elf);
+  if (!program) return tl::unexpected(program.error());
+  Result<ProfiledRun> profiled = zkvm::profile(elf, *program, input, options);
+  if (!profiled) return tl::unexpected(profiled.error());
+  SourceMap map(elf, *program);
+  const CallTree tree = call_tree(profiled->profile, map);
+  return Measured{std::move(profiled->run), by_function(tree), by_line(profiled->profile, map),
+                  flamegraph_svg(tree, name), encode_pprof(profiled->profile, map, name)};
+}
+
+nb::dict profile(const nb::bytes& elf, const nb::bytes& input, const std::string& name,
+                 uint64_t max_cycles, nb::object progress, nb::object console) {
+  Listener listener(std::move(progress), std::move(console));
+  const RunOptions options = run_options(max_cycles, listener);
+  const Measured found = listened(
+      listener, [&] { return measured(span_of(elf), span_of(input), printable(name), options); });
+  nb::dict out;
+  out["run"] = dict_of(found.run);
+  out["functions"] = list_of(found.functions);
+  out["lines"] = list_of(found.lines);
+  out["flamegraph"] = found.flamegraph;
+  out["pprof"] = bytes_of(found.pprof);
+  return out;
+}
+
+// REQUIRES: one of the names that zkvm/proving.py lets pass.
+Rate rate_of(const std::string& name) {
+  return name == "1/2"        ? Rate::kHalf
+         : name == "1/4"      ? Rate::kQuarter
+         : name == "1/8"      ? Rate::kEighth
+         : name == "smallest" ? Rate::kSmallest
+         : name == "fastest"  ? Rate::kFastest
+                              : Rate::kAuto;
+}
+
+nb::dict prove(const nb::bytes& elf, const nb::bytes& input, double security_bits, bool unique,
+               const std::string& rate, uint64_t segment_cycles, uint64_t memory_limit,
+               const std::string& resume_folder, uint32_t threads, uint64_t max_cycles,
+               nb::object progress, nb::object console) {
+  Listener listener(std::move(progress), std::move(console));
+  ProveOptions options;
+  options.security_bits = security_bits;
+  options.regime = unique ? Regime::kUnique : Regime::kJohnson;
+  options.rate = rate_of(rate);
+  options.segment_cycles = segment_cycles;
+  options.memory_limit = memory_limit;
+  options.resume_folder = resume_folder;
+  options.threads = threads;
+  options.max_cycles = max_cycles;
+  options.console = listener.console();
+  options.progress = [&listener](const ProveProgress& at) {
+    return listener.go_on(at.fraction, at.segment, at.segments, at.cycles, std::string(at.stage));
+  };
+  return dict_of(
+      listened(listener, [&] { return zkvm::prove(span_of(elf), span_of(input), options); }));
+}
+
+nb::bytes image_id(const nb::bytes& elf) {
+  const auto id = [&] {
+    const nb::gil_scoped_release unlocked;
+    return zkvm::image_id(span_of(elf));
+  }();
+  return bytes_of(value_of(id));
+}
+
+ModelInfo info_of(const nb::bytes& section) { return value_of(read_model_info(span_of(section))); }
+
+// What the guest says of its model: the section's own bytes, and as checked JSON with all that may be left out; nothing
+// of a guest that says nothing.
+std::optional<std::pair<nb::bytes, std::string>> description(const nb::bytes& elf) {
+  const std::vector<uint8_t> section = value_of(model_section(span_of(elf)));
+  if (section.empty()) return {};
+  return std::pair(bytes_of(section), write_model_info(value_of(read_model_info(section))));
+}
+
+
+Array array_of(const std::string& type, std::vector<uint64_t> shape, const nb::bytes& elements) {
+  for (int i = 0; i <= static_cast<int>(ArrayType::kFloat64); ++i) {
+    const auto known = static_cast<ArrayType>(i);
+    if (type != name_of(known)) continue;
+    const Bytes bytes = span_of(elements);
+    uint64_t wanted = zkvm::bytes_of(known);
+    for (const uint64_t axis : shape) wanted *= axis;
+    if (wanted != bytes.size()) throw nb::value_error("array: its bytes are not of its shape");
+    return {known, std::move(shape), {bytes.begin(), bytes.end()}};
+  }
+  throw Refused{{ErrorCode::kMalformedArray,
+                 fmt::format("array: type: expected numbers or booleans, found {}", type)}};
+}
+
+nb::bytes encode_input(const nb::bytes& section, const nb::list& arrays, const nb::bytes& weights,
+                       bool inputs_alone) {
+  ModelInfo info = info_of(section);
+  if (inputs_alone) info.private_weights = 0, info.weight_scales.clear();
+  std::vector<InputArray> inputs;
+  for (const nb::handle entry : arrays) {
+    const auto array = nb::cast<nb::tuple>(entry);
+    inputs.push_back({nb::cast<std::string>(array[0]),
+                      array_of(nb::cast<std::string>(array[1]),
+                               nb::cast<std::vector<uint64_t>>(array[2]),
+                               nb::cast<nb::bytes>(array[3]))});
+  }
+  return bytes_of(value_of(zkvm::encode_input(info, inputs, span_of(weights))));
+}
+
+zk::Salt salt_of(const nb::bytes& bytes) {
+  zk::Salt salt;
+  if (bytes.size() != salt.size())
+    throw Refused{{ErrorCode::kUnfitSalt,
+                   fmt::format("salt: expected {} bytes, found {}", salt.size(), bytes.size())}};
+  std::ranges::copy(span_of(bytes), salt.begin());
+  return salt;
+}
+
+nb::bytes commit_bytes(const nb::bytes& data, const nb::bytes& salt) {
+  return bytes_of(zk::commitment(span_of(data), salt_of(salt)));
+}
+
+nb::bytes commit_array(const std::string& type, std::vector<uint64_t> shape,
+                       const nb::bytes& elements, const nb::bytes& salt) {
+  return bytes_of(
+      value_of(commitment_of(array_of(type, std::move(shape), elements), salt_of(salt))));
+}
+
+// The command line. For a process that does nothing else: it ends by signals.
+int command(const std::vector<std::string>& words) {
+  std::vector<std::string> copies = words;
+  std::vector<char*> arguments;
+  for (std::string& word : copies) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  const nb::gil_scoped_release unlocked;
+  return cli::command_main(static_cast<int>(copies.size()), arguments.data());
+}
+
+void translate(const std::exception_ptr& thrown, void*) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const Refused& refused) {
+    const nb::object exception = nb::module_::import_("zkvm.receipts")
+                                     .attr("error_of")(name_of(refused.error.code),
+                                                       refused.error.message);
+    PyErr_SetObject(exception.type().ptr(), exception.ptr());
+  }
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+  using namespace nb::literals;
+  nb::register_exception_translator(translate);
+  m.doc() = "host/zkvm.h, for the package zkvm.";
+  m.def("image_id", &image_id, "elf"_a);
+  m.def("description", &description, "elf"_a);
+  m.def("encode_input", &encode_input, "section"_a, "arrays"_a, "weights"_a, "inputs_alone"_a,
+        nb::sig("def encode_input(section: bytes, arrays: list[tuple[str, str, list[int], bytes]], "
+                "weights: bytes, inputs_alone: bool) -> bytes"));
+  m.def("run", &run, "elf"_a, "input"_a, "max_cycles"_a, "estimate"_a, "progress"_a.none(),
+        "console"_a.none());
+  m.def("profile", &profile, "elf"_a, "input"_a, "name"_a, "max_cycles"_a, "progress"_a.none(),
+        "console"_a.none());
+  m.def("prove", &prove, "elf"_a, "input"_a, "security_bits"_a, "unique"_a, "rate"_a,
+        "segment_cycles"_a, "memory_limit"_a, "resume_folder"_a, "threads"_a, "max_cycles"_a,
+        "progress"_a.none(), "console"_a.none());
+  m.def("commit_bytes", &commit_bytes, "data"_a, "salt"_a);
+  m.def("commit_array", &commit_array, "type"_a, "shape"_a, "elements"_a, "salt"_a);
+  m.def("command", &command, "words"_a);
+  m.def("release_memory", &release_memory, nb::call_guard<nb::gil_scoped_release>());
+  m.def("version", &zkvm_version);
+}
+
+}  // namespace zkvm::python

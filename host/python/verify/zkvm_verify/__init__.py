@@ -1,0 +1,11 @@
+"""The verifier of zkvm's receipts, alone: no prover, no virtual machine, nothing beside the C and C++ runtime.
+
+    import zkvm_verify
+    proven = zkvm_verify.verify(receipt, image_id)      # raises InvalidReceipt, or says what is proven
+    proven.journal, proven.exit_code, proven.security_bits
+"""
+
+from .receipts import (Error, InvalidModel, InvalidReceipt, Output, Verification, blake3, verify, version)
+
+__version__ = version()
+__all__ = ["Error", "InvalidModel", "InvalidReceipt", "Output", "Verification", "blake3", "verify", "__version__"]

@@ -1,0 +1,230 @@
+"""A guest that knows its model: proved and verified in the model's own terms."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import pathlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Iterator, Mapping, Union
+
+from . import _native, receipts
+from .inputs import Input, encode
+from .receipts import BytesLike, InvalidModel, InvalidReceipt, Output, Verification
+
+if TYPE_CHECKING:
+    import numpy
+
+    from .proving import Receipt
+    from .running import Profile, Run
+
+Source = Union[str, "os.PathLike[str]", BytesLike]
+
+
+def bytes_of(source: Source) -> bytes:
+    """Of a file's name the file's bytes."""
+    return pathlib.Path(source).read_bytes() if isinstance(source, (str, os.PathLike)) else bytes(source)
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of a model."""
+
+    name: str
+    shape: tuple[int, ...]
+    type: str  #: as the guest has it: "int8", "uint8", "int32", "float32"
+    model_type: str  #: as the model has it: "float32", "int64"
+    scale: float | None = None  #: real = scale * (x - zero_point)
+    zero_point: int = 0
+    labels: tuple[str, ...] = ()
+    index: bool = False  #: elements are numbers of labels
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a guest says of its model."""
+
+    section: bytes  #: as it stands under the image id, in JSON
+    name: str
+    batch: int
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    private_weights: int  #: bytes of weights that are input; 0: they are constants of the program
+    public_input: bool  #: the journal ends with the BLAKE3 of the inputs
+
+
+def describe(elf: bytes) -> Description | None:
+    found = _native.description(elf)
+    if found is None:
+        return None
+    section, text = found
+    told = json.loads(text)
+
+    def tensors(of: list[dict[str, Any]]) -> tuple[Tensor, ...]:
+        return tuple(Tensor(t["name"], tuple(t["shape"]), t["type"], t.get("model_type", t["type"]), t.get("scale"),
+                            t.get("zero_point", 0), tuple(t.get("labels", ())), t.get("index", False)) for t in of)
+
+    return Description(section, told["name"], told.get("batch", 1), tensors(told["inputs"]), tensors(told["outputs"]),
+                       told.get("private_weights", {}).get("bytes", 0), told.get("public_input", False))
+
+
+class Outputs(Mapping[str, "numpy.ndarray[Any, Any]"]):
+    """A model's outputs by name, as numpy arrays: in the model's own numbers where it has a scale, else as they stand.
+
+    Attributes:
+        details: by name also the guest's integers, scales and labels.
+        verification: of what receipt they are; None: of a run that nobody proved.
+    """
+
+    def __init__(self, details: Mapping[str, Output], verification: Verification | None = None):
+        self.details = details
+        self.verification = verification
+
+    def __getitem__(self, name: str) -> "numpy.ndarray[Any, Any]":
+        import numpy
+
+        output = self.details[name]
+        return numpy.asarray(output.values if output.reals is None else output.reals)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.details)
+
+    def __len__(self) -> int:
+        return len(self.details)
+
+    def labels(self, name: str | None = None) -> tuple[str, ...]:
+        """Of the greatest element of each row of an output, or, of labels' numbers, of each element; of the only output that
+        has some, where none is named. Empty: it has none."""
+        if name is not None:
+            return self.details[name].labels or ()
+        labelled = [output.labels for output in self.details.values() if output.labels]
+        return labelled[0] if len(labelled) == 1 else ()
+
+    def __repr__(self) -> str:
+        return f"Outputs({', '.join(f'{name}={self[name].tolist()}' for name in self)})"
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for name, output in self.details.items():
+            values = self[name].ravel()
+            shown = " ".join(f"{value:.4g}" for value in values[:12]) + (" .." if values.size > 12 else "")
+            rows.append((name, f"{'x'.join(map(str, output.shape)) or 'scalar'} {output.type}", shown,
+                         " ".join((output.labels or ())[:16])))
+        body = "".join("<tr>" + "".join(f'<td style="text-align:left">{html.escape(cell)}</td>' for cell in row) + "</tr>"
+                       for row in rows)
+        head = "".join(f'<th style="text-align:left">{title}</th>' for title in ("output", "type", "values", "label"))
+        proven = ""
+        if self.verification is not None:
+            proven = (f"<p>Proven, at {self.verification.security_bits:.1f} bits, of program "
+                      f"<code>{self.verification.image_id}</code></p>")
+        return f"<table><tr>{head}</tr>{body}</table>{proven}"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A guest: a program that computes a model, or anything else.
+
+    Args:
+        elf: the ELF file, its name or its bytes.
+        weights: of a model with private ones, the file NAME.weights of `zkvm import --private-weights`, its name or its
+            bytes. Who only verifies has none.
+
+    Raises:
+        InvalidGuest: the file is no guest.
+        InvalidModel: what it says of its model is no such description.
+    """
+
+    elf: bytes = field(repr=False)
+    weights: bytes = field(default=b"", repr=False)
+    image_id: str = field(init=False)  #: 64 hex digits, by which receipts name the program
+    description: Description | None = field(init=False, repr=False)  #: None: it says nothing of a model
+
+    def __init__(self, elf: Source, weights: Source = b""):
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        put("elf", bytes_of(elf))
+        put("weights", bytes_of(weights))
+        put("image_id", _native.image_id(self.elf).hex())
+        put("description", describe(self.elf))
+
+    @property
+    def name(self) -> str:
+        return self.description.name if self.description else ""
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        return self.description.inputs if self.description else ()
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        return self.description.outputs if self.description else ()
+
+    def encode(self, x: Input) -> bytes:
+        """The guest's input: bytes as they are; anything else as `zkvm.prove` takes it, by what the guest says of its model.
+        With private weights these stand in it."""
+        return encode(self.description, x, self.weights)
+
+    def run(self, x: Input = b"", **options: Any) -> Run:
+        """`zkvm.run` of this model."""
+        from .running import run
+
+        return run(self, x, **options)
+
+    def prove(self, x: Input = b"", **options: Any) -> Receipt:
+        """`zkvm.prove` of this model."""
+        from .proving import prove
+
+        return prove(self, x, **options)
+
+    def profile(self, x: Input = b"", **options: Any) -> Profile:
+        """`zkvm.profile` of this model."""
+        from .running import profile
+
+        return profile(self, x, **options)
+
+    def verify(self, receipt: BytesLike | Receipt, *, model_id: str | BytesLike | None = None, input_is: Input | None = None,
+               security_bits: float = 128, regime: str = "johnson") -> Outputs:
+        """The outputs that a receipt proves of this model.
+
+        Args:
+            receipt: from anybody.
+            model_id: of private weights that it must have been: `zkvm.import_onnx` and `zkvm model-id` say it. Without it
+                the receipt may be of any weights; `.verification.model_id` says of which.
+            input_is: of public input, what it must have been: arrays as `encode` takes them.
+            security_bits, regime: as `zkvm.verify` has them.
+
+        Raises:
+            InvalidReceipt: it does not prove that: see its `code`. A guest that says nothing of a model may have exited
+                with any code; one that does must have exited with 0.
+        """
+        of = self.description
+        if of is None and (model_id is not None or input_is is not None):
+            raise ValueError("model_id, input_is: expected a guest that says what its model is, found none")
+        try:
+            proven = receipts.verify(bytes(receipt), self.image_id, security_bits=security_bits, regime=regime,
+                                     model=None if of is None else of.section)
+        except InvalidModel as error:  # a true receipt of a run that did not end as the model's do
+            raise InvalidReceipt(error.code, f"receipt: {error.message}") from None
+        if model_id is not None:
+            _expect("wrong-model-id", "model id", receipts.hex_digits(model_id, "model id"), proven.model_id)
+        if of is not None and input_is is not None:
+            _expect("wrong-input", "inputs", receipts.blake3(encode(of, input_is, b"", inputs_alone=True)),
+                    proven.input_digest)
+        return Outputs(proven.outputs or {}, proven)
+
+    def __reduce__(self) -> tuple[type[Model], tuple[bytes, bytes]]:
+        return Model, (self.elf, self.weights)
+
+    def _repr_html_(self) -> str:
+        def tensors(of: tuple[Tensor, ...]) -> str:
+            return "; ".join(f"{t.name}: {'x'.join(map(str, t.shape)) or 'scalar'} {t.model_type}" for t in of) or "-"
+
+        return receipts.table(self.name or "A guest", [("image id", self.image_id), ("inputs", tensors(self.inputs)),
+                                                       ("outputs", tensors(self.outputs)), ("program", f"{len(self.elf):,} bytes")])
+
+
+def _expect(code: str, what: str, expected: str, found: str | None) -> None:
+    if found != expected:
+        raise InvalidReceipt(code, f"receipt: {what}: expected {expected}, found {found or 'a journal without it'}")

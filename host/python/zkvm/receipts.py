@@ -1,0 +1,1 @@
+../verify/zkvm_verify/receipts.py
