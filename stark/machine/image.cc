@@ -91,7 +91,7 @@ std::vector<uint8_t> Image::serialise() const {
 Result<Image> Image::parse(std::span<const uint8_t> bytes) {
   ByteReader in(bytes);
   if (in.get_text(kMagic.size()) != kMagic)
-    return complain(ErrorCode::kFormat, "magic: expected {}", kMagic);
+    return complain(ErrorCode::kFormat, "magic: expected {}, found another", kMagic);
   if (const auto version = in.get<uint32_t>(); version != kVersion && !in.failed())
     return complain(ErrorCode::kFormat, "version: expected {}, found {}", kVersion, version);
   Image image;
@@ -164,7 +164,7 @@ Result<void> Image::check() const {
     return range("log2 of the program's height", kMinLogFixed, highest, log_program);
   if (layer_heights.size() > kMaxLayerGroups || layers.size() != layer_heights.size() ||
       (lower && lower->layers.size() != layer_heights.size()))
-    return complain(ErrorCode::kFormat, "groups of layers: expected a root of each, {} at most",
+    return complain(ErrorCode::kFormat, "groups of layers: expected a root of each, {} at most, found others",
                     kMaxLayerGroups);
   for (const LayerHeights& heights : layer_heights)
     for (size_t table = 0; table < kLayerTables; ++table) {

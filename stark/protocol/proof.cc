@@ -133,7 +133,7 @@ Result<Params> read_params(ByteReader& in) {
   const auto magic = in.get_text(4);
   const auto version = in.get<uint32_t>();
   if (auto ok = read_ok(in, "magic and version"); !ok) return propagate(ok);
-  if (magic != "ZKPF") return fail(ErrorCode::kFormat, "proof: magic: expected ZKPF");
+  if (magic != "ZKPF") return fail(ErrorCode::kFormat, "proof: magic: expected ZKPF, found another");
   if (version != kVersion)
     return fail(ErrorCode::kFormat,
                 fmt::format("proof: version: expected {}, found {}", kVersion, version));

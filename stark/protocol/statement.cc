@@ -63,16 +63,16 @@ Result<void> check_multiplicities(const Shape& shape, const Statement& statement
       sum += uint64_t{group.height()} * interaction.max_multiplicity;
       if (sum >= Fp::kModulus)
         return fail(ErrorCode::kMultiplicities,
-                    fmt::format("bus {}: up to {} tuples, expected fewer than p = {}",
-                                interaction.bus, sum, Fp::kModulus));
+                    fmt::format("bus {}: tuples: expected fewer than p = {}, found up to {}",
+                                interaction.bus, Fp::kModulus, sum));
     }
   for (const PublicInteraction& item : statement.publics) {
     uint64_t& sum = carried[item.bus];
     sum += Fp::from_wire(item.multiplicity).value();  // as an integer
     if (sum >= Fp::kModulus)
       return fail(ErrorCode::kMultiplicities,
-                  fmt::format("bus {}: up to {} tuples with the public ones, expected fewer than p",
-                              item.bus, sum));
+                  fmt::format("bus {}: tuples with the public ones: expected fewer than p = {}, found up to {}",
+                              item.bus, Fp::kModulus, sum));
   }
   return {};
 }

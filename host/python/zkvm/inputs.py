@@ -59,7 +59,7 @@ def _array(name: str, x: Any, tensor: Tensor | None) -> tuple[str, str, list[int
 
 def encode(model: Description | None, x: Input, weights: bytes, inputs_alone: bool = False) -> bytes:
     if isinstance(x, (bytes, bytearray, memoryview)):
-        return bytes(x)
+        return bytes(x)  # a copy of what can change meanwhile
     if model is None:
         raise InvalidModel("malformed-model", f"input: expected bytes, as this guest does not say what its inputs are, found "
                            f"{type(x).__name__}")

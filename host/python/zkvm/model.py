@@ -24,7 +24,9 @@ Source = Union[str, "os.PathLike[str]", BytesLike]
 
 def bytes_of(source: Source) -> bytes:
     """Of a file's name the file's bytes."""
-    return pathlib.Path(source).read_bytes() if isinstance(source, (str, os.PathLike)) else bytes(source)
+    if isinstance(source, (str, os.PathLike)):
+        return pathlib.Path(source).read_bytes()
+    return receipts.to_bytes(source, "guest")
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ class Model:
         if of is None and (model_id is not None or input_is is not None):
             raise ValueError("model_id, input_is: expected a guest that says what its model is, found none")
         try:
-            proven = receipts.verify(bytes(receipt), self.image_id, security_bits=security_bits, regime=regime,
+            proven = receipts.verify(receipt, self.image_id, security_bits=security_bits, regime=regime,
                                      model=None if of is None else of.section)
         except InvalidModel as error:  # a true receipt of a run that did not end as the model's do
             raise InvalidReceipt(error.code, f"receipt: {error.message}") from None

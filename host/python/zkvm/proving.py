@@ -122,11 +122,9 @@ class _Bar:
         self.bar.set_postfix_str(at.stage if at.segments < 2 else f"{at.segment + 1} of {at.segments}: {at.stage}", False)
         self.bar.update(max(0.0, at.fraction - self.bar.n))
 
-    def close(self, is_whole: bool) -> None:
-        if is_whole:
-            self.bar.set_postfix_str("", False)
-            self.bar.update(1.0 - self.bar.n)
-        self.bar.close()
+    def fill(self) -> None:
+        self.bar.set_postfix_str("", False)
+        self.bar.update(1.0 - self.bar.n)
 
 
 def prove(guest: Model | Source, x: Input = b"", *, progress: bool | Callable[[Progress], object] = False,
@@ -172,12 +170,13 @@ def prove(guest: Model | Source, x: Input = b"", *, progress: bool | Callable[[P
         told = _native.prove(model.elf, model.encode(x), security_bits, regime == "unique", rate, segment_cycles,
                              _size(memory_limit), "" if resume is None else os.fspath(resume), threads, max_cycles,
                              hear and (lambda *at: hear(Progress(*at))), console)
+        receipt = _receipt(model, told)
         if bar:
-            bar.close(True)
+            bar.fill()
+        return receipt
     finally:
         if bar:
-            bar.close(False)
-    return _receipt(model, told)
+            bar.bar.close()
 
 
 def _receipt(model: Model, told: dict[str, Any]) -> Receipt:

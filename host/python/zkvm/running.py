@@ -167,6 +167,5 @@ def profile(guest: Guest, x: Input = b"", *, max_cycles: int = MAX_CYCLES, conso
     """Executes a guest and counts every instruction by its place in the source. Arguments and errors: as of `run`."""
     model = guest_of(guest)
     told = _native.profile(model.elf, model.encode(x), model.name or "guest", max_cycles, progress, console)
-    spots = lambda rows: tuple(Spot(*row) for row in rows)  # noqa: E731
-    return Profile(run_of(model, told["run"]), spots(told["functions"]), spots(told["lines"]), told["flamegraph"],
-                   told["pprof"])
+    return Profile(run_of(model, told["run"]), tuple(Spot(*row) for row in told["functions"]),
+                   tuple(Spot(*row) for row in told["lines"]), told["flamegraph"], told["pprof"])

@@ -9,11 +9,16 @@ import ctypes
 import html
 import re
 from dataclasses import dataclass
-from typing import Any, Iterable, Mapping, Union
+from typing import Any, Iterable, Literal, Mapping, Protocol, Union
 
 from . import _library
 
-BytesLike = Union[bytes, bytearray, memoryview]
+
+class HasBytes(Protocol):
+    def __bytes__(self) -> bytes: ...
+
+
+BytesLike = Union[bytes, bytearray, memoryview, HasBytes]
 
 
 class Error(Exception):
@@ -31,9 +36,12 @@ class Error(Exception):
         super().__init__(code, message)
         self.code = code
         self.message = message
-        told = re.fullmatch(r"(.*?)(?:: |^)expected (.*), found (.*)", message, re.DOTALL)
-        place, self.expected, self.found = told.groups() if told else (message, None, None)
-        self.where, _, self.what = place.rpartition(": ")
+        self.expected: str | None = None
+        self.found: str | None = None
+        place = message
+        if told := re.fullmatch(r"(.*?)(?:: |^)expected (.*), found (.*)", message, re.DOTALL):
+            place, self.expected, self.found = told[1], told[2], told[3]
+        self.where, self.what = place.rpartition(": ")[::2]
 
     def __str__(self) -> str:
         return self.message
@@ -96,7 +104,9 @@ class _Outputs(ctypes.Structure):
 
 
 _MESSAGE_BYTES = 512
-_TYPES = (("int8", "b"), ("uint8", "B"), ("int32", "i"), ("float32", "f"))  # of the C enumeration; memoryview's letters
+_Letter = Literal["b", "B", "i", "f"]
+# Of the C enumeration; memoryview's letters.
+_TYPES: tuple[tuple[str, _Letter], ...] = (("int8", "b"), ("uint8", "B"), ("int32", "i"), ("float32", "f"))
 _REGIMES = ("unique", "johnson")
 
 
@@ -144,17 +154,17 @@ class Output:
     reals_bytes: bytes | None
 
     @property
-    def values(self) -> memoryview:
+    def values(self) -> memoryview[Any]:
         """Elements as the guest has them."""
         return self._view(self.values_bytes, dict(_TYPES)[self.type])
 
     @property
-    def reals(self) -> memoryview | None:
+    def reals(self) -> memoryview[Any] | None:
         """Elements as the model means them, in float32; None of integers without a scale."""
         return None if self.reals_bytes is None else self._view(self.reals_bytes, "f")
 
-    def _view(self, elements: bytes, letter: str) -> memoryview:
-        return memoryview(elements).cast("B").cast(letter, self.shape)  # type: ignore[call-overload, no-any-return]
+    def _view(self, elements: bytes, letter: _Letter) -> memoryview[Any]:
+        return memoryview(elements).cast(letter, self.shape)
 
 
 @dataclass(frozen=True)
@@ -180,10 +190,22 @@ class Verification:
             ("security", f"{self.security_bits:.1f} bits, proven: {self.regime}"), ("segments", str(self.segments))])
 
 
+def to_bytes(value: object, what: str) -> bytes:
+    """What has bytes: bytes themselves, a buffer, or an object of `__bytes__`. Not a number, of which `bytes` makes zeros."""
+    if isinstance(value, bytes):
+        return value
+    if hasattr(value, "__bytes__"):
+        return bytes(value)
+    try:
+        return memoryview(value).tobytes()  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{what}: expected bytes, found {type(value).__name__}") from None
+
+
 def hex_digits(value: str | BytesLike, what: str) -> str:
     """Of 32 bytes or 64 hex digits, with or without 0x, 64 hex digits in lower case."""
     if not isinstance(value, str):
-        value = bytes(value).hex()
+        value = to_bytes(value, what).hex()
     digits = value[2:] if value[:2] in ("0x", "0X") else value
     if not re.fullmatch("[0-9a-fA-F]{64}", digits):
         raise ValueError(f"{what}: expected 32 bytes or 64 hex digits, found {value!r}")
@@ -192,7 +214,7 @@ def hex_digits(value: str | BytesLike, what: str) -> str:
 
 def blake3(data: BytesLike) -> str:
     """The BLAKE3 of these bytes, 64 hex digits: by it descriptions of models and public inputs are named."""
-    data = bytes(data)
+    data = to_bytes(data, "data")
     digest = ctypes.create_string_buffer(32)
     _C.zkvm_blake3(data, len(data), digest)
     return digest.raw.hex()
@@ -217,7 +239,7 @@ def verify(receipt: BytesLike, image_id: str | BytesLike, *, security_bits: floa
         ValueError: an image id, a number of bits or a regime that is none.
         MemoryError: the answer is not known.
     """
-    receipt = bytes(receipt)  # of bytes the object itself
+    receipt = to_bytes(receipt, "receipt")
     wanted = hex_digits(image_id, "image id")
     if regime not in _REGIMES:
         raise ValueError(f"regime: expected one of {', '.join(_REGIMES)}, found {regime!r}")
@@ -231,7 +253,7 @@ def verify(receipt: BytesLike, image_id: str | BytesLike, *, security_bits: floa
         return Verification(
             wanted, of.exit_code, ctypes.string_at(of.journal, of.journal_bytes), of.security_bits,
             _C.zkvm_regime_name(of.regime).decode(), _C.zkvm_regime_assumption(of.regime).decode(), of.segments,
-            bytes(of.model).hex() if of.has_model else None, **({} if model is None else _read_outputs(proven, bytes(model))))
+            bytes(of.model).hex() if of.has_model else None, **({} if model is None else _read_outputs(proven, to_bytes(model, "model"))))
     finally:
         _C.zkvm_verification_free(proven)
 
@@ -240,9 +262,11 @@ def _read_outputs(proven: Any, model: bytes) -> dict[str, Any]:
     message = ctypes.create_string_buffer(_MESSAGE_BYTES)
     outputs = ctypes.POINTER(_Outputs)()
     _check(_C.zkvm_read_outputs(proven, model, len(model), ctypes.byref(outputs), message), message)
+    def digest(at: int | None) -> str | None:
+        return ctypes.string_at(at, 32).hex() if at else None
+
     try:
         of = outputs.contents
-        digest = lambda at: None if not at else ctypes.string_at(at, 32).hex()  # noqa: E731
         all_of = [_output(of.outputs[i], of.batch) for i in range(of.count)]
         return {"outputs": {output.name: output for output in all_of}, "model_id": digest(of.model_id),
                 "input_digest": digest(of.input_digest)}
