@@ -14,13 +14,13 @@ readonly packages=(
   git cmake ninja-build ccache g++ clang-19 lld-19 llvm-19 llvm-19-dev libclang-rt-19-dev clang-format-19 clang-tidy-19
   # Guests: GCC with picolibc, the sources of their libstdc++ and what unpacks and configures them, the oracle.
   gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf gcc-12-source make xz-utils qemu-user
-  # What fetches from PyPI.
-  python3-venv
+  # What fetches from PyPI; what compiles the Python module.
+  python3-venv python3-dev
   # Libraries: command line, text, errors, JSON, threads, pprof files, ONNX files; the prover's randomness; AVX-512 in tests.
   libcli11-dev libfmt-dev libexpected-dev nlohmann-json3-dev libtbb-dev zlib1g-dev libzstd-dev libxml2-dev libprotobuf-dev protobuf-compiler libonnx-dev
   android-libboringssl-dev libsimde-dev
-  # Tests and benchmarks.
-  libgtest-dev libgmock-dev libbenchmark-dev libxml2-dev
+  # Tests and benchmarks; a bare Debian for the wheels.
+  libgtest-dev libgmock-dev libbenchmark-dev libxml2-dev debootstrap
 )
 
 fail() { echo "setup.sh: $*" >&2; exit 1; }
