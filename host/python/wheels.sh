@@ -10,13 +10,14 @@ cd "$(dirname "$0")/../.."
 readonly out=${1:-build/wheels} venv=build/python-wheels
 bash toolchain/venv.sh "$venv" host/python/requirements-wheels.txt
 PATH=$PWD/$venv/bin:$PATH
-settings=()
-[ ! -f build/release/zkvmCommandTargets.cmake ] || settings=(-C "cmake.define.ZKVM_BUILD=$PWD/build/release")
+settings=()  # with a build folder of their own: CMake's cache keeps what it is told
+is_linked() { [ -f build/release/zkvmCommandTargets.cmake ] && [ -f build/release/host/libzkvm_verify.so ]; }
 plain=$(mktemp -d)
 trap 'rm -rf "$plain"' EXIT
 for package in host/python host/python/verify; do
+  ! is_linked || settings=(-C "cmake.define.ZKVM_BUILD=$PWD/build/release" -C "build-dir=$PWD/build/linked/$package")
   "$venv/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w "$plain" "$package" \
-    "${settings[@]}"
+    ${settings[@]+"${settings[@]}"}
 done
 mkdir -p "$out"
 rm -f "$out"/zkvm-*.whl "$out"/zkvm_verify-*.whl

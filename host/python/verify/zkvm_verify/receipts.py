@@ -103,7 +103,8 @@ class _Outputs(ctypes.Structure):
                 ("model_id", ctypes.c_void_p), ("input_digest", ctypes.c_void_p)]
 
 
-_MESSAGE_BYTES = 512
+_Message = ctypes.c_char * 512
+_PointerToVerification = ctypes.POINTER(_Verification)
 _Letter = Literal["b", "B", "i", "f"]
 # Of the C enumeration; memoryview's letters.
 _TYPES: tuple[tuple[str, _Letter], ...] = (("int8", "b"), ("uint8", "B"), ("int32", "i"), ("float32", "f"))
@@ -130,11 +131,11 @@ def _load() -> ctypes.CDLL:
 
 
 _C = _load()
+_REGIME_TEXTS = [(_C.zkvm_regime_name(i).decode(), _C.zkvm_regime_assumption(i).decode()) for i in range(len(_REGIMES))]
 
 
-def _check(code: int, message: ctypes.Array[ctypes.c_char]) -> None:
-    if code != 0:
-        raise error_of(_C.zkvm_code_name(code).decode(), message.value.decode(errors="replace"))
+def _error(code: int, message: ctypes.Array[ctypes.c_char]) -> Exception:
+    return error_of(_C.zkvm_code_name(code).decode(), message.value.decode(errors="replace"))
 
 
 @dataclass(frozen=True)
@@ -204,12 +205,21 @@ def to_bytes(value: object, what: str) -> bytes:
 
 def hex_digits(value: str | BytesLike, what: str) -> str:
     """Of 32 bytes or 64 hex digits, with or without 0x, 64 hex digits in lower case."""
+    return _bytes32(value, what).hex()
+
+
+def _bytes32(value: str | BytesLike, what: str) -> bytes:
+    found = b""
     if not isinstance(value, str):
-        value = to_bytes(value, what).hex()
-    digits = value[2:] if value[:2] in ("0x", "0X") else value
-    if not re.fullmatch("[0-9a-fA-F]{64}", digits):
+        found = to_bytes(value, what)
+    elif len(value) == 64 or len(value) == 66 and value[:2] in ("0x", "0X"):
+        try:
+            found = bytes.fromhex(value[-64:])  # which passes over spaces: then there are fewer bytes
+        except ValueError:
+            pass
+    if len(found) != 32:
         raise ValueError(f"{what}: expected 32 bytes or 64 hex digits, found {value!r}")
-    return digits.lower()
+    return found
 
 
 def blake3(data: BytesLike) -> str:
@@ -240,28 +250,30 @@ def verify(receipt: BytesLike, image_id: str | BytesLike, *, security_bits: floa
         MemoryError: the answer is not known.
     """
     receipt = to_bytes(receipt, "receipt")
-    wanted = hex_digits(image_id, "image id")
+    wanted = _bytes32(image_id, "image id")
     if regime not in _REGIMES:
         raise ValueError(f"regime: expected one of {', '.join(_REGIMES)}, found {regime!r}")
-    message = ctypes.create_string_buffer(_MESSAGE_BYTES)
-    proven = ctypes.POINTER(_Verification)()
-    options = _Options(security_bits, _REGIMES.index(regime))
-    _check(_C.zkvm_verify(receipt, len(receipt), bytes.fromhex(wanted), ctypes.byref(options), ctypes.byref(proven),
-                          message), message)
+    message, proven = _Message(), _PointerToVerification()
+    code = _C.zkvm_verify(receipt, len(receipt), wanted, _Options(security_bits, _REGIMES.index(regime)), proven, message)
+    if code != 0:
+        raise _error(code, message)
     try:
         of = proven.contents
+        regime_name, assumption = _REGIME_TEXTS[of.regime]
         return Verification(
-            wanted, of.exit_code, ctypes.string_at(of.journal, of.journal_bytes), of.security_bits,
-            _C.zkvm_regime_name(of.regime).decode(), _C.zkvm_regime_assumption(of.regime).decode(), of.segments,
-            bytes(of.model).hex() if of.has_model else None, **({} if model is None else _read_outputs(proven, to_bytes(model, "model"))))
+            wanted.hex(), of.exit_code, ctypes.string_at(of.journal, of.journal_bytes), of.security_bits,
+            regime_name, assumption, of.segments, bytes(of.model).hex() if of.has_model else None,
+            **({} if model is None else _read_outputs(proven, to_bytes(model, "model"))))
     finally:
         _C.zkvm_verification_free(proven)
 
 
 def _read_outputs(proven: Any, model: bytes) -> dict[str, Any]:
-    message = ctypes.create_string_buffer(_MESSAGE_BYTES)
-    outputs = ctypes.POINTER(_Outputs)()
-    _check(_C.zkvm_read_outputs(proven, model, len(model), ctypes.byref(outputs), message), message)
+    message, outputs = _Message(), ctypes.POINTER(_Outputs)()
+    code = _C.zkvm_read_outputs(proven, model, len(model), outputs, message)
+    if code != 0:
+        raise _error(code, message)
+
     def digest(at: int | None) -> str | None:
         return ctypes.string_at(at, 32).hex() if at else None
 
