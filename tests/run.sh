@@ -2,12 +2,13 @@
 # Installs what is missing, builds, and runs every default test. Exit status 0 means all passed. The summary has the
 # wall clock and the CPU time (user + system, of all processes) of each stage.
 #
-#   bash tests/run.sh                  set-up, release build, all tests, robustness tests under ASan + UBSan
+#   bash tests/run.sh                  set-up, release build, all tests, robustness tests under ASan + UBSan, the Python
+#                                      packages
 #   bash tests/run.sh --fresh-clone    the same from a clone of HEAD in an empty folder
 #   bash tests/run.sh --long           what is too long for every run: 10,000 streams, 2,000 of them proven, mutations by
-#                                      the million, every benchmark once, guests in other languages, the examples (five
-#                                      download what they need), AVX-512 on emulated instructions and in an emulator (which
-#                                      it downloads)
+#                                      the million, every benchmark once, the Python packages in a bare Debian, guests in
+#                                      other languages, the examples (six download what they need), AVX-512 on emulated
+#                                      instructions and in an emulator (which it downloads)
 #   bash tests/run.sh --tidy           clang-tidy over the whole tree; about 35 minutes on 2 cores (an estimate)
 #
 # Other presets: cmake --preset portable && cmake --build --preset portable && ctest --preset portable
@@ -106,7 +107,7 @@ fi
 
 examples() {  # from a bare machine each, with what they download; mnist is a default run's main job
   local example
-  for example in hello preimage mlaas contest oracle service credit medical strategy vgg16 mobilenet face age; do
+  for example in hello notebook preimage mlaas contest oracle service credit medical strategy vgg16 mobilenet face age; do
     bash "examples/$example/run.sh" || return 1
   done
 }
@@ -136,6 +137,8 @@ case $mode in
     stage "Mutations of whole receipts" mutations 100000 host_tampered_receipt_test host_verify_test
     stage "Every benchmark once" benchmarks
     stage "Python" python_tests
+    stage "Python packages, 50,000 changed receipts" env ZKVM_MUTATIONS=50000 bash tests/host/python/run.sh
+    stage "Python packages in a bare Debian" bash tests/host/python/bare_debian.sh
     stage "Guests in other languages" other_languages
     stage "Examples" examples
     stage "AVX-512 on emulated instructions" later
@@ -146,6 +149,7 @@ case $mode in
     stage "Robustness tests under ASan + UBSan: build" build robustness robustness_tests
     stage "Robustness tests under ASan + UBSan" ctest --preset robustness -L robustness -j "$(nproc)" --no-tests=error
     stage "All tests, release" ctest --preset release -j "$(nproc)" --no-tests=error
+    stage "Python packages" bash tests/host/python/run.sh
     ;;
 esac
 finish 0
