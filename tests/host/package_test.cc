@@ -23,6 +23,25 @@ constexpr const char* kVerifierSource = R"(
 int main() { return zkvm::verify({}, {}).error().code == zkvm::ErrorCode::kMalformedReceipt ? 0 : 1; }
 )";
 
+// In C, without a compiler for C++.
+constexpr const char* kVerifierInC = R"(
+cmake_minimum_required(VERSION 3.25)
+project(app C)
+find_package(zkvm REQUIRED COMPONENTS verify)
+set_source_files_properties(app.cc PROPERTIES LANGUAGE C COMPILE_OPTIONS "-xc;-std=c99;-pedantic-errors;-Wall;-Wextra;-Werror")
+add_executable(app app.cc)
+target_link_libraries(app PRIVATE zkvm::verify_c)
+)";
+
+constexpr const char* kVerifierInCSource = R"(
+#include <host/zkvm_verify_c.h>
+int main(void) {
+  const uint8_t id[32] = {0};
+  zkvm_verification* out;
+  return zkvm_verify(NULL, 0, id, NULL, &out, NULL) == ZKVM_MALFORMED_RECEIPT && out == NULL ? 0 : 1;
+}
+)";
+
 constexpr const char* kHost = R"(
 cmake_minimum_required(VERSION 3.25)
 project(app CXX)
@@ -94,6 +113,7 @@ void expect_builds_and_runs(const char* project, const char* source, const std::
 TEST(Package, OfTheBuildTree) {
   const std::string option = "-Dzkvm_DIR=" ZKVM_BUILD_FOLDER;
   expect_builds_and_runs(kVerifier, kVerifierSource, option);
+  expect_builds_and_runs(kVerifierInC, kVerifierInCSource, option);
   expect_builds_and_runs(kHost, kHostSource, option);
   expect_guests_link_the_runtime(option);
 }
@@ -105,6 +125,7 @@ TEST(Package, OfAnInstallation) {
   ASSERT_EQ(installed.status, 0) << installed.err;
   const std::string option = "-DCMAKE_PREFIX_PATH=" + (folder / "prefix");
   expect_builds_and_runs(kVerifier, kVerifierSource, option);
+  expect_builds_and_runs(kVerifierInC, kVerifierInCSource, option);
   expect_builds_and_runs(kHost, kHostSource, option);
   expect_guests_link_the_runtime(option);
 
