@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
-#include <string_view>
 #include <system_error>
 #include <tuple>
+
+#include "host/environment.h"
 
 namespace zkvm {
 namespace {
@@ -17,9 +17,9 @@ namespace fs = std::filesystem;
 
 // The XDG Base Directory Specification: a path that is not absolute is to be ignored.
 fs::path absolute_path_in(const char* variable) {
-  const char* value = std::getenv(variable);
-  if (value == nullptr || value[0] != '/') return {};
-  return value;
+  const auto value = environment(variable);
+  if (!value || !value->starts_with('/')) return {};
+  return *value;
 }
 
 // Whether the folder is there and this user's own, or can be made in a place that is.
@@ -40,8 +40,7 @@ fs::path cache_folder() {
 }
 
 fs::path cache_folder_of(const char* kind) {
-  const char* use = std::getenv("ZKVM_CACHE");
-  if (use != nullptr && std::string_view(use) == "off") return {};
+  if (environment("ZKVM_CACHE") == "off") return {};
   const fs::path folder = cache_folder();
   return folder.empty() ? folder : folder / kind;
 }

@@ -6,7 +6,6 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -91,9 +90,14 @@ std::string shown(std::string_view text) {
   return quoted(std::string(text.substr(0, kMost)), true) + (text.size() > kMost ? ".." : "");
 }
 
+// What a reader in C would see cut off.
+bool has_zero(std::string_view text) { return text.find('\0') != std::string_view::npos; }
+
 std::optional<std::string> complaint_of(const TensorInfo& tensor) {
   if (tensor.name.empty() || tensor.name.size() > kMaxNameBytes)
     return fmt::format("name: expected 1 to {} bytes, found {}", kMaxNameBytes, tensor.name.size());
+  if (has_zero(tensor.name))
+    return fmt::format("name: expected one without a zero, found {}", shown(tensor.name));
   if (tensor.shape.size() > kMaxAxes)
     return fmt::format("shape: expected at most {} axes, found {}", kMaxAxes, tensor.shape.size());
   uint64_t bytes = bytes_of(tensor.type);
@@ -123,9 +127,9 @@ std::optional<std::string> complaint_of(const TensorInfo& tensor) {
     return fmt::format("labels: expected {}, as many as the last axis has, found {}", classes,
                        tensor.labels.size());
   for (const std::string& label : tensor.labels)
-    if (label.size() > kMaxNameBytes)
-      return fmt::format("labels: expected at most {} bytes each, found {}", kMaxNameBytes,
-                         label.size());
+    if (label.size() > kMaxNameBytes || has_zero(label))
+      return fmt::format("labels: expected at most {} bytes each, without a zero, found {}",
+                         kMaxNameBytes, shown(label));
   return {};
 }
 
@@ -211,7 +215,24 @@ class Object {
   std::string path_;
 };
 
-// As a number, or as text that strtof takes whole: "0x1.4p-8" is exact.
+// No function of C's: those ask for the process's locale, which another thread may change. Nothing of what is no number,
+// or has more digits before the point or behind it than the type has room for.
+template <class Real>
+std::optional<Real> real_of(std::string_view text) {
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  const bool is_hex = text.starts_with("0x") || text.starts_with("0X");
+  if (is_hex) text.remove_prefix(2);
+  if (text.starts_with('-') || text.starts_with('+')) return {};
+  Real value{};
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), value,
+                      is_hex ? std::chars_format::hex : std::chars_format::general);
+  if (error != std::errc() || end != text.data() + text.size()) return {};
+  return negative ? -value : value;
+}
+
+// As a number, or as text that is one: "0x1.4p-8" is exact.
 std::optional<float> scale_of(const Json& json) {
   if (const auto* number = json.as<int64_t>())
     return static_cast<float>(static_cast<double>(*number));
@@ -222,10 +243,7 @@ std::optional<float> scale_of(const Json& json) {
   const std::string& text = *json.as<std::string>();
   if (text.empty() || text.find_first_not_of("0123456789abcdefABCDEFxXpP.+-") != std::string::npos)
     return {};  // no spaces, no "inf"
-  char* end = nullptr;
-  const float value = std::strtof(text.c_str(), &end);
-  if (end != text.c_str() + text.size()) return {};
-  return value;
+  return real_of<float>(text);
 }
 
 Result<std::optional<TensorScale>> read_scale(const Object& object) {
@@ -382,7 +400,14 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   bool boolean(bool value) override { return put(Json(value)); }
   bool number_integer(number_integer_t value) override { return put(Json(value)); }
   bool number_unsigned(number_unsigned_t value) override { return put(Json(value)); }
-  bool number_float(number_float_t value, const string_t&) override { return put(Json(value)); }
+  bool number_float(number_float_t, const string_t& text) override {
+    std::string plain = text;
+    for (char& c : plain)  // the lexer puts the locale's point there
+      if (std::string_view("0123456789+-eE").find(c) == std::string_view::npos) c = '.';
+    const auto value = real_of<double>(plain);
+    if (!value) problem = fmt::format("expected numbers that a double holds, found {}", shown(plain));
+    return value && put(Json(*value));
+  }
   bool string(string_t& value) override { return put(Json(std::move(value))); }
   bool binary(binary_t&) override { return false; }  // JSON has none
   bool start_array(size_t) override { return enter(Json(Json::Array())); }
@@ -431,6 +456,11 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
 };
 
 Result<Json> parse(std::span<const uint8_t> bytes) {
+  // The parser ends at a zero, and passes over a mark of the order of bytes.
+  constexpr uint8_t kMark[] = {0xef, 0xbb, 0xbf};
+  if (std::ranges::find(bytes, 0) != bytes.end() ||
+      (bytes.size() >= 3 && std::ranges::equal(bytes.first(3), kMark)))
+    return fail("expected JSON in UTF-8 alone, found a zero byte or a mark of the order of bytes");
   Builder builder;
   if (!nlohmann::json::sax_parse(bytes.begin(), bytes.end(), &builder)) {
     if (!builder.problem.empty()) return fail("{}", builder.problem);
@@ -447,7 +477,7 @@ std::string scale_text(float scale) {
                        std::to_chars(text.data(), text.data() + text.size(), value).ptr);
   };
   const std::string shortest = of(scale);
-  const bool same = static_cast<float>(std::strtod(shortest.c_str(), nullptr)) == scale;
+  const bool same = static_cast<float>(real_of<double>(shortest).value()) == scale;
   return same ? shortest : of(static_cast<double>(scale));
 }
 

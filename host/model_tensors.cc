@@ -13,8 +13,7 @@
 namespace zkvm {
 namespace {
 
-constexpr uint64_t kMaxLabelBytes = uint64_t{1}
-                                    << 28;  // of all labels that an output of a run gets
+constexpr uint64_t kMaxLabelBytes = uint64_t{1} << 28;  // of all outputs of a run
 
 template <class... Args>
 tl::unexpected<Error> fail(fmt::format_string<Args...> format, Args&&... args) {
@@ -207,7 +206,7 @@ int32_t integer_in(TensorType type, const uint8_t* bytes) {
   return value;
 }
 
-// What the labels of an output of `elements` may take, at most: a hostile program has a long one for each byte that it
+// What all labels of an output of `elements` may have, at most: a hostile program has a long one for each byte that it
 // writes.
 uint64_t most_label_bytes(const TensorInfo& tensor, uint64_t elements) {
   size_t longest = 0;
@@ -217,20 +216,22 @@ uint64_t most_label_bytes(const TensorInfo& tensor, uint64_t elements) {
   return tensor.labels.empty() ? 0 : rows * (sizeof(std::string) + longest);
 }
 
-std::vector<std::string> labels_of(const OutputValues& values) {
+std::vector<const std::string*> labels_of(const OutputValues& values) {
   const TensorInfo& tensor = *values.tensor;
-  std::vector<std::string> out;
+  std::vector<const std::string*> out;
   if (tensor.labels.empty()) return out;
   const auto label = [&](uint64_t number) {
-    return number < tensor.labels.size() ? tensor.labels[number] : std::string();
+    return number < tensor.labels.size() ? &tensor.labels[number] : nullptr;
   };
   if (tensor.index) {
+    out.reserve(values.integers.size());
     for (const int32_t value : values.integers)
-      out.push_back(value < 0 ? std::string() : label(static_cast<uint64_t>(value)));
+      out.push_back(value < 0 ? nullptr : label(static_cast<uint64_t>(value)));
     return out;
   }
   const auto greatest = [&](const auto& elements) {
     const auto classes = static_cast<ptrdiff_t>(tensor.labels.size());
+    out.reserve(elements.size() / tensor.labels.size());
     const auto less = [](auto a, auto b) {
       return a < b || (a != a && b == b);
     };  // a NaN is the least
@@ -305,13 +306,14 @@ Result<std::vector<OutputValues>> decode_outputs(const ModelInfo& info,
                 info.run_output_bytes(), info.private_weights == 0 ? "" : "model id, ",
                 info.public_input ? ", a digest of the inputs" : "", journal.size());
   std::vector<OutputValues> out;
-  uint64_t at = info.journal_begin();
+  uint64_t at = info.journal_begin(), label_bytes = 0;
   for (const TensorInfo& tensor : info.outputs) {
     const uint64_t elements = info.batch * tensor.elements();
-    OutputValues values{.tensor = &tensor, .integers = {}, .reals = {}};
-    if (most_label_bytes(tensor, elements) > kMaxLabelBytes)
+    label_bytes += most_label_bytes(tensor, elements);
+    if (label_bytes > kMaxLabelBytes)
       return fail("output {}: labels: expected at most {} bytes of them, found more",
                   shown(tensor.name), kMaxLabelBytes);
+    OutputValues values{.tensor = &tensor, .integers = {}, .reals = {}};
     if (tensor.type != TensorType::kFloat32) values.integers.reserve(elements);
     if (tensor.type == TensorType::kFloat32 || tensor.scale) values.reals.reserve(elements);
     for (uint32_t example = 0; example < info.batch; ++example) {

@@ -43,10 +43,9 @@ struct OutputValues {
   const TensorInfo* tensor;
   std::vector<int32_t> integers;  // as they stand; of a float32 none
   std::vector<float> reals;       // of a float32; else by its scale, none without one
-  std::vector<std::string> labels =
-      {};  // as many as the rows of the last axis: of each the first greatest element's
-           // label (NaN is the least); with `index`, of each element its own, empty where
-           // there is none of that number; none if there are none
+  // The tensor's own, as many as the rows of the last axis: of each the first greatest element's label (NaN is the
+  // least); with `index`, of each element its own, nullptr where there is none of that number. None if there are none.
+  std::vector<const std::string*> labels = {};
 };
 
 /// The model id in a journal: the bytes that stand before the outputs, none of a model whose weights are public.
@@ -62,9 +61,9 @@ struct OutputValues {
   return journal.last(info.public_input ? kInputDigestBytes : 0);
 }
 
-/// All outputs in a journal, in order; `info` has no complaint and outlives them. Memory: 8 times the journal's,
-/// and 2^28 bytes for the labels of each output. Errors: kUnfitTensors, if it has another length, other padding than
-/// zeros or more labels.
+/// All outputs in a journal, in order; `info` has no complaint and outlives them. Memory: 16 times the journal's.
+/// Errors: kUnfitTensors, if it has another length, other padding than zeros, or labels of more than 2^28 bytes: who
+/// writes them out would need as many.
 [[nodiscard]] Result<std::vector<OutputValues>> decode_outputs(const ModelInfo& info,
                                                                std::span<const uint8_t> journal);
 

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <utility>
 
+#include "host/environment.h"
 #include "host/number_text.h"
 #include "host/verify.h"
 #include "stark/hash/blake3.h"

@@ -35,9 +35,18 @@ constexpr int code_of(ErrorCode code) {
       return ZKVM_WRONG_MODEL;
     case ErrorCode::kUnfitTensors:
       return ZKVM_UNFIT_TENSORS;
-    default:
-      return -1;  // no function here has it
+    case ErrorCode::kUnreadable:
+    case ErrorCode::kUnwritable:
+    case ErrorCode::kTooLarge:
+    case ErrorCode::kMalformedElf:
+    case ErrorCode::kUnfitElf:
+    case ErrorCode::kOtherProof:
+    case ErrorCode::kCancelled:
+    case ErrorCode::kMalformedArray:
+    case ErrorCode::kUnfitSalt:
+      break;  // no function here has it
   }
+  return ZKVM_INTERNAL;
 }
 
 // Of UTF-8, without half a character at the end.
@@ -67,6 +76,8 @@ int guarded(char* message, Body body) noexcept {
     return body();
   } catch (const std::bad_alloc&) {
     return refuse(message, ZKVM_OUT_OF_MEMORY, "memory: expected more, found none");
+  } catch (...) {
+    return refuse(message, ZKVM_INTERNAL, "the verifier failed: a defect of it");
   }
 }
 
@@ -130,7 +141,6 @@ zkvm_output face_of(const OutputValues& from, OwnedOutputs& owner) {
   const TensorInfo& tensor = *from.tensor;
   zkvm_output face{};
   face.name = tensor.name.c_str();
-  face.name_bytes = tensor.name.size();
   face.shape = tensor.shape.data();
   face.axes = tensor.shape.size();
   face.type = type_of(tensor.type);
@@ -151,7 +161,9 @@ zkvm_output face_of(const OutputValues& from, OwnedOutputs& owner) {
     face.zero_point = tensor.scale->zero_point;
   }
   std::vector<const char*>& labels = owner.label_pointers.emplace_back();
-  for (const std::string& label : from.labels) labels.push_back(label.c_str());
+  labels.reserve(from.labels.size());
+  for (const std::string* label : from.labels)
+    labels.push_back(label == nullptr ? "" : label->c_str());
   face.labels = labels.data();
   face.label_count = labels.size();
   return face;
@@ -199,10 +211,25 @@ const char* zkvm_code_name(int code) {
       return "ok";
     case ZKVM_BAD_ARGUMENT:
       return "bad-argument";
+    case ZKVM_INTERNAL:
+      return "internal";
+    case ZKVM_OUT_OF_MEMORY:
+      return name_of(ErrorCode::kOutOfMemory);
+    case ZKVM_MALFORMED_RECEIPT:
+      return name_of(ErrorCode::kMalformedReceipt);
+    case ZKVM_INVALID_RECEIPT:
+      return name_of(ErrorCode::kInvalidReceipt);
+    case ZKVM_WRONG_PROGRAM:
+      return name_of(ErrorCode::kWrongProgram);
+    case ZKVM_INSECURE:
+      return name_of(ErrorCode::kInsecure);
+    case ZKVM_MALFORMED_MODEL:
+      return name_of(ErrorCode::kMalformedModel);
+    case ZKVM_WRONG_MODEL:
+      return name_of(ErrorCode::kWrongModel);
+    case ZKVM_UNFIT_TENSORS:
+      return name_of(ErrorCode::kUnfitTensors);
     default:
-      for (int i = 0; i <= static_cast<int>(ErrorCode::kWrongModel); ++i)
-        if (code >= 0 && code_of(static_cast<ErrorCode>(i)) == code)
-          return name_of(static_cast<ErrorCode>(i));
       return "unknown";
   }
 }

@@ -41,7 +41,8 @@ enum {
   ZKVM_INSECURE = 6,          /* fewer bits of security than asked for */
   ZKVM_MALFORMED_MODEL = 7,   /* the bytes are no description of a model */
   ZKVM_WRONG_MODEL = 8,       /* a description of another model than the program says it is */
-  ZKVM_UNFIT_TENSORS = 9      /* an exit code or a journal that a run of this model does not end with */
+  ZKVM_UNFIT_TENSORS = 9,     /* an exit code or a journal that a run of this model does not end with */
+  ZKVM_INTERNAL = 10          /* a defect of this library: the answer is not known */
 };
 
 /* "invalid-receipt", for logs and for people's scripts; "unknown" for a number that is none of the above. */
@@ -81,7 +82,8 @@ typedef struct {
 } zkvm_verification;
 
 /* Checks every byte of a receipt against the image id of the program that it must be of (32 bytes, as `zkvm id` prints
- * them in hex). `options` may be NULL. Codes: 0..6 of the above. */
+ * them in hex). `options` may be NULL. Codes: ZKVM_OK .. ZKVM_INSECURE,
+ * ZKVM_INTERNAL. Memory: some 10 times the receipt's. */
 ZKVM_C_API int zkvm_verify(const uint8_t* receipt, size_t receipt_bytes, const uint8_t image_id[32],
                 const zkvm_verify_options* options, zkvm_verification** out,
                 char message[ZKVM_MESSAGE_BYTES]);
@@ -92,14 +94,13 @@ enum { ZKVM_INT8 = 0, ZKVM_UINT8 = 1, ZKVM_INT32 = 2, ZKVM_FLOAT32 = 3 };
 
 /* An output of a model, of all examples of a run. */
 typedef struct {
-  const char* name;       /* the model's, in UTF-8; with a zero behind it, and perhaps zeros in it */
-  size_t name_bytes;      /* without the last zero */
+  const char* name;       /* the model's, in UTF-8 */
   const uint32_t* shape;  /* of one example; its last axis is the fastest */
   size_t axes;            /* 0: one element */
   const void* values;     /* elements of `type`, those of each example behind those of the one before */
   size_t elements;        /* of all examples */
   const float* reals;     /* as many: scale * (value - zero_point), or floats as they are; NULL: integers of no scale */
-  const char* const* labels;  /* with a zero behind each; of each row of the last axis the greatest element's, or, of
+  const char* const* labels;  /* of each row of the last axis the greatest element's, or, of
                                  numbers of labels, each element's. Empty where there is none of that number */
   size_t label_count;         /* 0: it has no labels */
   int32_t type;
@@ -117,7 +118,8 @@ typedef struct {
 
 /* What the journal of `verification` says, by what the program says of its model: `model` is that text (NAME.model.json of
  * `zkvm import`, or the section .zkvm.model of the ELF file), from anybody, as it is held against the digest. Codes:
- * ZKVM_OUT_OF_MEMORY, ZKVM_BAD_ARGUMENT, ZKVM_WRONG_MODEL, ZKVM_MALFORMED_MODEL, ZKVM_UNFIT_TENSORS. */
+ * ZKVM_OUT_OF_MEMORY, ZKVM_BAD_ARGUMENT, ZKVM_WRONG_MODEL, ZKVM_MALFORMED_MODEL, ZKVM_UNFIT_TENSORS, ZKVM_INTERNAL.
+ * Memory: 30 times the journal's and 100 times the description's. */
 ZKVM_C_API int zkvm_read_outputs(const zkvm_verification* verification, const uint8_t* model,
                       size_t model_bytes, zkvm_outputs** out, char message[ZKVM_MESSAGE_BYTES]);
 ZKVM_C_API void zkvm_outputs_free(zkvm_outputs* outputs);

@@ -19,8 +19,8 @@ readonly packages=(
   # Libraries: command line, text, errors, JSON, threads, pprof files, ONNX files; the prover's randomness; AVX-512 in tests.
   libcli11-dev libfmt-dev libexpected-dev nlohmann-json3-dev libtbb-dev zlib1g-dev libzstd-dev libxml2-dev libprotobuf-dev protobuf-compiler libonnx-dev
   android-libboringssl-dev libsimde-dev
-  # Tests and benchmarks; a bare Debian for the wheels.
-  libgtest-dev libgmock-dev libbenchmark-dev libxml2-dev debootstrap
+  # Tests and benchmarks; a bare Debian for the wheels, another locale.
+  libgtest-dev libgmock-dev libbenchmark-dev libxml2-dev debootstrap locales
 )
 
 fail() { echo "setup.sh: $*" >&2; exit 1; }

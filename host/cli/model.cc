@@ -83,7 +83,10 @@ Json outputs_json(const ModelInfo& model, std::span<const OutputValues> outputs)
     const bool is_float = tensor.type == TensorType::kFloat32;
     to["values"] = is_float ? reals : Json(output.integers);
     if (tensor.scale) to["dequantised"] = std::move(reals);
-    if (!tensor.labels.empty()) to["labels"] = output.labels;
+    if (tensor.labels.empty()) continue;
+    to["labels"] = Json::array();
+    for (const std::string* label : output.labels)
+      to["labels"].push_back(label == nullptr ? std::string() : *label);
   }
   return object;
 }
@@ -173,7 +176,9 @@ void print_outputs(const Result<std::optional<ModelInfo>>& model, std::span<cons
       table.row({printable(tensor.name) + (batch == 1 ? "" : fmt::format("[{}]", example)),
                  shape_of(tensor),
                  list_of(output.labels, first, first + labels, kShownLabels,
-                         [](const std::string& label) { return printable(label); }),
+                         [](const std::string* label) {
+                           return label == nullptr ? "" : printable(*label);
+                         }),
                  values});
     }
   }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <clocale>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -17,6 +18,7 @@
 #include "host/model_tensors.h"
 #include "host/npy.h"
 #include "host/npz.h"
+#include "tests/host/command.h"
 #include "tests/peak_memory.h"
 
 namespace zkvm::test {
@@ -103,6 +105,30 @@ TEST(ModelInfo, ScalesAreExact) {
   }
 }
 
+// A process whose locale writes 0,5 reads the same, and so does one whose locale another thread changes: no number goes
+// through C's functions.
+TEST(ModelInfo, NumbersDoNotDependOnTheLocale) {
+  const TemporaryFolder folder;
+  const Outcome made = run_program({"localedef", "-i", "de_DE", "-f", "UTF-8", folder / "de_DE.UTF-8"}, {});
+  ASSERT_EQ(made.status, 0) << made.err;  // Debian's package locales
+  setenv("LOCPATH", folder.path().c_str(), 1);
+  const char* set = std::setlocale(LC_NUMERIC, "de_DE.UTF-8");
+  ASSERT_NE(set, nullptr);
+  ASSERT_STREQ(std::localeconv()->decimal_point, ",");
+  for (const char* scale : {"0.1875", R"("0x1.8p-3")", R"("0.1875")", "1.875e-1", "1875E-4"}) {
+    const auto read = read_model_info(bytes_of(fmt::format(
+        R"({{"outputs": [{{"name": "y", "type": "int8", "shape": [2], "scale": {}}}],
+            "inputs": [], "name": "n", "format": 1}})",
+        scale)));
+    EXPECT_TRUE(read) << scale << read.error().message;
+    if (!read) continue;
+    EXPECT_EQ(read->outputs[0].scale->scale, 0.1875f) << scale;
+    EXPECT_THAT(write_model_info(*read), HasSubstr("\"scale\": 0.1875,"));
+  }
+  std::setlocale(LC_NUMERIC, "C");
+  unsetenv("LOCPATH");
+}
+
 // By hand, as short as it may be, and with scales in hex.
 TEST(ModelInfo, MayBeShort) {
   const auto read = read_model_info(bytes_of(
@@ -171,6 +197,12 @@ TEST(ModelInfo, RefusesEachFaultByItsPlace) {
     EXPECT_THAT(with("/inputs/0/scale", scale), HasSubstr("scale: ")) << scale;
   EXPECT_THAT(with("/outputs/0/labels", {"a"}), HasSubstr("outputs[0]: labels: expected 3"));
   EXPECT_THAT(with("/outputs/0/labels/1", 1), HasSubstr("outputs[0].labels: "));
+  // What C would cut off, and what another reader would read otherwise.
+  const std::string zero("a\0b", 3);
+  EXPECT_THAT(with("/outputs/0/labels/1", zero), HasSubstr("outputs[0]: labels: "));
+  EXPECT_THAT(with("/outputs/0/name", zero), HasSubstr("outputs[0]: name: "));
+  EXPECT_THAT(message(good.dump() + '\0' + "more"), HasSubstr("found a zero byte or a mark"));
+  EXPECT_THAT(message("\xef\xbb\xbf" + good.dump()), HasSubstr("found a zero byte or a mark"));
   EXPECT_THAT(with("/outputs/0/index", true), HasSubstr("outputs[0]: index: "));
   EXPECT_THAT(with("/outputs/1/index", 1), HasSubstr("outputs[1].index: "));
 
@@ -683,6 +715,13 @@ TEST(Encode, RefusesWhatDoesNotFit) {
               HasSubstr("expected int8 (it has no scale), found float32"));
 }
 
+// "-" where there is none.
+std::vector<std::string> labels_of(const OutputValues& output) {
+  std::vector<std::string> out;
+  for (const std::string* label : output.labels) out.push_back(label == nullptr ? "-" : *label);
+  return out;
+}
+
 TEST(Decode, NamesEveryOutput) {
   ModelInfo model = some_model();
   model.batch = 2;
@@ -694,9 +733,9 @@ TEST(Decode, NamesEveryOutput) {
   EXPECT_THAT((*outputs)[0].integers, ElementsAre(10, 3, 200, 5, 5, 4));
   EXPECT_THAT((*outputs)[0].reals,
               ElementsAre(7 * 0.1f, 0, 197 * 0.1f, 2 * 0.1f, 2 * 0.1f, 1 * 0.1f));
-  EXPECT_THAT((*outputs)[0].labels, ElementsAre("\x01", "cat"));  // the first of equals
+  EXPECT_THAT(labels_of((*outputs)[0]), ElementsAre("\x01", "cat"));  // the first of equals
   EXPECT_THAT((*outputs)[1].integers, ElementsAre(1, 9));
-  EXPECT_THAT((*outputs)[1].labels, ElementsAre("dog", ""));  // 9 has none
+  EXPECT_THAT(labels_of((*outputs)[1]), ElementsAre("dog", "-"));  // 9 has none
   EXPECT_THAT((*outputs)[1].reals, testing::IsEmpty());
   EXPECT_THAT((*outputs)[2].reals, ElementsAre(1, -2, 0, kInfinity));
   EXPECT_THAT((*outputs)[2].labels, testing::IsEmpty());
@@ -743,8 +782,15 @@ TEST(Decode, LabelsTakeBoundedMemory) {
   model.outputs[0].type = TensorType::kInt32;
   model.outputs[0].index = true;
   refused(model, Bytes(4 * kRows));
-  model.outputs[0].labels[0].resize(1);
+  // The bound is of all outputs together.
+  model.outputs[0].labels[0].resize(60);
   EXPECT_TRUE(decode_outputs(model, Bytes(4 * kRows)));
+  const TensorInfo one = model.outputs[0];
+  for (const char* name : {"w", "x"}) {
+    model.outputs.insert(model.outputs.begin(), one);
+    model.outputs[0].name = name;
+  }
+  refused(model, Bytes(3 * 4 * kRows));
 }
 
 // A class is not the one whose score is none.
@@ -761,7 +807,7 @@ TEST(Decode, LabelsPassOverNaN) {
   std::memcpy(journal.data(), values, sizeof(values));
   const auto outputs = decode_outputs(model, journal);
   ASSERT_TRUE(outputs);
-  EXPECT_THAT((*outputs)[0].labels, ElementsAre("yes", "no", "no"));
+  EXPECT_THAT(labels_of((*outputs)[0]), ElementsAre("yes", "no", "no"));
 }
 
 TEST(Decode, ReadsTwosComplement) {
@@ -777,7 +823,7 @@ TEST(Decode, ReadsTwosComplement) {
   ASSERT_TRUE(outputs);
   EXPECT_THAT((*outputs)[0].integers, ElementsAre(-128, -1, 127, 0));
   EXPECT_THAT((*outputs)[0].reals, ElementsAre(0, 254, 510, 256));
-  EXPECT_THAT((*outputs)[0].labels, ElementsAre("yes", "no"));  // of each row
+  EXPECT_THAT(labels_of((*outputs)[0]), ElementsAre("yes", "no"));  // of each row
 }
 
 }  // namespace

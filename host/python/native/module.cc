@@ -10,16 +10,19 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <exception>
 #include <optional>
 #include <span>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "host/array_commitment.h"
 #include "host/cli/command_line.h"
+#include "host/environment.h"
 #include "host/flamegraph.h"
 #include "host/model_info.h"
 #include "host/model_tensors.h"
@@ -28,6 +31,7 @@
 #include "host/program.h"
 #include "host/zkvm.h"
 #include "host/zkvm_verify_c.h"
+#include "stark/simd/simd_dispatch.h"
 
 namespace nb = nanobind;
 
@@ -54,6 +58,33 @@ T value_of(Result<T> result) {
   return std::move(*result);
 }
 
+// The thread that ends the interpreter, once it does. Another one that asks for the lock then is ended by an exit that
+// unwinds, through whatever stands on its stack; so it stops for good instead.
+std::atomic<std::thread::id> g_ending;
+void stop_if_ending() {
+  while (g_ending.load() != std::thread::id() && g_ending.load() != std::this_thread::get_id())
+    std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
+// Without the interpreter's lock, as long as it lives. What the environment says of folders is read before, as other
+// threads may change it then.
+class Unlocked {
+ public:
+  Unlocked() {
+    keep_environment();
+    thread_ = PyEval_SaveThread();
+  }
+  Unlocked(const Unlocked&) = delete;
+  Unlocked& operator=(const Unlocked&) = delete;
+  ~Unlocked() {
+    stop_if_ending();
+    PyEval_RestoreThread(thread_);
+  }
+
+ private:
+  PyThreadState* thread_;
+};
+
 // What Python hears while C++ works without the interpreter's lock: signals, progress, the guest's console. An exception
 // of theirs ends the work, and leaves it.
 class Listener {
@@ -68,6 +99,7 @@ class Listener {
     const auto now = Clock::now();
     if (now < next_) return true;
     next_ = now + kInterval;
+    stop_if_ending();
     const nb::gil_scoped_acquire lock;
     return tell([&] {
       if (PyErr_CheckSignals() != 0) throw nb::python_error();
@@ -79,6 +111,7 @@ class Listener {
     if (console_.is_none()) return {};
     return [this](uint32_t file, Bytes text) {
       if (raised_) return;
+      stop_if_ending();
       const nb::gil_scoped_acquire lock;
       tell([&] { console_(file, bytes_of(text)); });
     };
@@ -112,7 +145,7 @@ class Listener {
 template <class Work>
 auto listened(Listener& listener, Work work) {
   auto result = [&] {
-    const nb::gil_scoped_release unlocked;
+    const Unlocked unlocked;
     return work();
   }();
   listener.rethrow();
@@ -264,7 +297,7 @@ Rate rate_of(const std::string& name) {
 
 nb::dict prove(const nb::bytes& elf, const nb::bytes& input, double security_bits, bool unique,
                const std::string& rate, uint64_t segment_cycles, uint64_t memory_limit,
-               const std::string& resume_folder, uint32_t threads, uint64_t max_cycles,
+               const nb::bytes& resume_folder, uint32_t threads, uint64_t max_cycles,
                nb::object progress, nb::object console) {
   Listener listener(std::move(progress), std::move(console));
   ProveOptions options;
@@ -273,7 +306,7 @@ nb::dict prove(const nb::bytes& elf, const nb::bytes& input, double security_bit
   options.rate = rate_of(rate);
   options.segment_cycles = segment_cycles;
   options.memory_limit = memory_limit;
-  options.resume_folder = resume_folder;
+  options.resume_folder = {resume_folder.c_str(), resume_folder.size()};
   options.threads = threads;
   options.max_cycles = max_cycles;
   options.console = listener.console();
@@ -293,7 +326,7 @@ nb::dict prove(const nb::bytes& elf, const nb::bytes& input, double security_bit
 
 nb::bytes image_id(const nb::bytes& elf) {
   const auto id = [&] {
-    const nb::gil_scoped_release unlocked;
+    const Unlocked unlocked;
     return zkvm::image_id(span_of(elf));
   }();
   return bytes_of(value_of(id));
@@ -359,12 +392,13 @@ nb::bytes commit_array(const std::string& type, std::vector<uint64_t> shape,
 }
 
 // The command line. For a process that does nothing else: it ends by signals.
-int command(const std::vector<std::string>& words) {
-  std::vector<std::string> copies = words;
+int command(const std::vector<nb::bytes>& words) {
+  std::vector<std::string> copies;
+  for (const nb::bytes& word : words) copies.emplace_back(word.c_str(), word.size());
   std::vector<char*> arguments;
   for (std::string& word : copies) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  const nb::gil_scoped_release unlocked;
+  const Unlocked unlocked;
   return cli::command_main(static_cast<int>(copies.size()), arguments.data());
 }
 
@@ -374,7 +408,7 @@ void translate(const std::exception_ptr& thrown, void*) {
   } catch (const Refused& refused) {
     const nb::object exception = nb::module_::import_("zkvm.receipts")
                                      .attr("error_of")(name_of(refused.error.code),
-                                                       refused.error.message);
+                                                       refused.error.message, false);
     PyErr_SetObject(exception.type().ptr(), exception.ptr());
   }
 }
@@ -385,6 +419,10 @@ NB_MODULE(_native, m) {
   using namespace nb::literals;
   nb::register_exception_translator(translate);
   m.doc() = "host/zkvm.h, for the package zkvm.";
+#ifdef ZKVM_SIMD_ENABLED
+  static_cast<void>(stark::simd_target());  // it reads the environment when it is first asked
+#endif
+  nb::module_::import_("atexit").attr("register")(nb::cpp_function([] { g_ending = std::this_thread::get_id(); }));
   m.def("image_id", &image_id, "elf"_a);
   m.def("description", &description, "elf"_a);
   m.def("encode_input", &encode_input, "section"_a, "arrays"_a, "weights"_a, "inputs_alone"_a,
@@ -400,7 +438,10 @@ NB_MODULE(_native, m) {
   m.def("commit_bytes", &commit_bytes, "data"_a, "salt"_a);
   m.def("commit_array", &commit_array, "type"_a, "shape"_a, "elements"_a, "salt"_a);
   m.def("command", &command, "words"_a);
-  m.def("release_memory", &release_memory, nb::call_guard<nb::gil_scoped_release>());
+  m.def("release_memory", [] {
+    const Unlocked unlocked;
+    release_memory();
+  });
   m.def("version", &zkvm_version);
 }
 

@@ -37,7 +37,7 @@ _MODULES = {
     "running": ("Cost", "Layer", "Profile", "Run", "Spot", "Trap", "Trapped", "profile", "run"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
-__all__ = sorted([*_MODULE_OF, "quantize", "__version__"])
+__all__ = sorted([*_MODULE_OF, "__version__"])  # not quantize, which wants packages that need not be there
 
 
 def __getattr__(name: str) -> Any:

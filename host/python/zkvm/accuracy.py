@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from .examples import Examples
+from .examples import Examples, save_arrays
 from .session import open_session
 
 EXPECTED = 32  # examples in the file for `zkvm import --check`
@@ -194,7 +194,7 @@ def compare(float_path: pathlib.Path, quantised_path: pathlib.Path, examples: Ex
                 rows.setdefault(name, []).append(array)
     if expected_path:
         temporary = f"{expected_path}.{os.getpid()}.npz"
-        np.savez(temporary, **{name: np.stack(arrays) for name, arrays in rows.items()})
+        save_arrays(temporary, {name: np.stack(arrays) for name, arrays in rows.items()})
         os.replace(temporary, expected_path)
     return report
 

@@ -23,6 +23,14 @@ class Port:
         return shape == self.shape or (self.shape[:1] == (1,) and shape == self.shape[1:])
 
 
+def save_arrays(path: str, arrays: dict[str, np.ndarray]) -> None:
+    """An .npz of these: numpy's own function takes names of arguments of its, "file" for one, for something else."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
+
+
 class Examples:
     """Yields one example after the other as {input: array of the model's shape}; keeps none of them in memory."""
 

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from typing import Any, Mapping, Sequence, Union
 
 from .model import Model
-from .receipts import BytesLike, InvalidModel, hex_digits, table
+from .receipts import BytesLike, InvalidModel, hex_digits, table, to_bytes
+from .running import image
+
+
+# The command line with this process's packages, and none of the working folder's.
+_CHILD = """import sys
+sys.path[:] = sys.argv.pop(1).split(":")
+from zkvm.__main__ import main
+main()"""
 
 
 @dataclass(frozen=True)
@@ -52,14 +60,14 @@ class Project:
                 ("a proof", f"about {self.report['expected_prove_seconds']:.2g} s")]
         rows += [("model id", self.model_id)] if self.model_id else []
         rows += [("warning", warning) for warning in self.report["warnings"]]
-        return table(self.name, rows) + (picture.read_text() if picture.exists() else "")
+        return table(self.name, rows) + (image(picture.read_bytes(), "What each layer costs") if picture.exists() else "")
 
 
 def import_onnx(model: Union[str, "os.PathLike[str]", BytesLike, Any], folder: str | os.PathLike[str], *,
                 name: str | None = None, output: str | Sequence[Any] = "all", batch: int = 1,
                 private_weights: bool = False, public_input: bool = False, salt: str | BytesLike | None = None,
                 check: str | os.PathLike[str] | None = None, dims: Mapping[str, int] | None = None,
-                memory_limit: str | None = None, float_tail: bool = False, force: bool = False) -> Project:
+                memory_limit: int | str | None = None, float_tail: bool = False, force: bool = False) -> Project:
     """Makes a guest's project of an ONNX model of 8 bits, which it computes bit for bit as ONNX Runtime does.
 
     Args:
@@ -78,33 +86,36 @@ def import_onnx(model: Union[str, "os.PathLike[str]", BytesLike, Any], folder: s
         force: write over an earlier import.
 
     Raises:
-        InvalidModel: one that cannot be imported; where and why is in its line.
+        InvalidModel: one that cannot be imported, or a folder that cannot be written; where and why is in its line.
     """
     options = ["-o", os.fspath(folder), "--batch", str(batch), "--json"]
     options += ["--output", *([output] if isinstance(output, str) else map(str, output))]
     for flag, is_given in (("--private-weights", private_weights), ("--public-input", public_input),
                            ("--float-tail", float_tail), ("--force", force)):
         options += [flag] if is_given else []
+    # Of bytes there is no file's name, which would be the guest's.
+    name = name or (None if isinstance(model, (str, os.PathLike)) else "model")
     for option, value in (("--name", name), ("--memory-limit", memory_limit), ("--check", check)):
-        options += [] if value is None else [option, os.fspath(value)]
+        options += [] if value is None else [option, str(value) if isinstance(value, int) else os.fspath(value)]
     for dimension, size in (dims or {}).items():
         options += ["--dim", f"{dimension}={size}"]
     with tempfile.TemporaryDirectory(prefix="zkvm.import.") as temporary:
         if not isinstance(model, (str, os.PathLike)):
-            path = pathlib.Path(temporary, f"{name or 'model'}.onnx")
-            path.write_bytes(model.SerializeToString() if hasattr(model, "SerializeToString") else bytes(model))
+            path = pathlib.Path(temporary, "model.onnx")
+            path.write_bytes(model.SerializeToString() if hasattr(model, "SerializeToString") else to_bytes(model, "model"))
             model = path
         if salt is not None:  # not on the command line, which all users of a machine see
             secret = pathlib.Path(temporary, "salt")
             secret.write_bytes(bytes.fromhex(hex_digits(salt, "salt")))
             options += ["--salt", str(secret)]
-        done = subprocess.run([sys.executable, "-m", "zkvm", "import", os.fspath(model), *options], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run([sys.executable, "-c", _CHILD, os.pathsep.join(filter(None, sys.path)), "import",
+                               os.path.join(os.curdir, model), *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
     try:
         told = json.loads(done.stdout)
     except ValueError:
-        told = {"error": done.stderr.strip()}
-    if done.returncode != 0 or "error" in told:
-        raise InvalidModel("malformed-model", told.get("error") or done.stderr.strip())
+        raise RuntimeError(f"zkvm import: it ended with status {done.returncode}, and said: "
+                           f"{done.stderr.decode(errors='replace').strip()}") from None
+    if "error" in told:
+        raise InvalidModel("malformed-model", told["error"])
     made = next(file for file in told["files"] if file.endswith(".model.json"))
     return Project(pathlib.Path(folder), made[: -len(".model.json")], told, told["model_id"])

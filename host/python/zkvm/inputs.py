@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Mapping, Sequence, Union
 
 from . import _native
-from .receipts import BytesLike, InvalidModel
+from .receipts import BytesLike, InvalidModel, to_bytes
 
 if TYPE_CHECKING:
     from .model import Description, Tensor
 
-#: Bytes as they are; an array, or a PIL image, of the only input; a sequence or a mapping of them for several.
+#: Bytes as they are; an array (or what numpy makes one of), or a PIL image, of the only input; a tuple or list, or a mapping by
+#: name, of them for several.
 Input = Union[BytesLike, Any, Sequence[Any], Mapping[str, Any]]
 
 
@@ -20,9 +21,13 @@ def is_picture(x: object) -> bool:
 
 
 def pixels(picture: Any, tensor: Tensor) -> Any:
-    """A picture of the size that the input has, in 0 .. 1, or 0 .. 255 where the model has bytes: grey or RGB as the input
-    has one channel or three, which stand before the rows or behind."""
+    """A picture of 8 bits (modes 1, L, P, RGB) and of the size that the input has, in 0 .. 1, or 0 .. 255 where the model has
+    bytes: grey or RGB as the input has one channel or three, which stand before the rows or behind."""
     import numpy
+
+    if picture.mode not in ("1", "L", "P", "RGB") or "transparency" in picture.info:
+        raise InvalidModel("unfit-tensors", f"input '{tensor.name}': picture: expected mode 1, L, P or RGB, found {picture.mode}"
+                           f"{' with transparency' if 'transparency' in picture.info else ''}: convert it, or pass an array")
 
     shape = tensor.shape
     while len(shape) > 3 and shape[0] == 1:
@@ -51,7 +56,12 @@ def _array(name: str, x: Any, tensor: Tensor | None) -> tuple[str, str, list[int
 
     if tensor is not None and is_picture(x):
         x = pixels(x, tensor)
+    where = f"input '{name or (tensor.name if tensor else '')}'"
+    if isinstance(x, numpy.ma.MaskedArray):
+        raise InvalidModel("unfit-tensors", f"{where}: expected an array, found a masked one: x.filled(...)")
     array = numpy.asarray(x)
+    if tensor is not None and tensor.scale is not None and array.dtype.kind == "f" and numpy.isnan(array).any():
+        raise InvalidModel("unfit-tensors", f"{where}: expected numbers, found NaN, which no integer stands for")
     if array.dtype.byteorder == ">" or (array.dtype.byteorder == "=" and not numpy.little_endian):
         array = array.astype(array.dtype.newbyteorder("<"))
     return name, array.dtype.name, list(array.shape), array.tobytes()
@@ -59,16 +69,19 @@ def _array(name: str, x: Any, tensor: Tensor | None) -> tuple[str, str, list[int
 
 def encode(model: Description | None, x: Input, weights: bytes, inputs_alone: bool = False) -> bytes:
     if isinstance(x, (bytes, bytearray, memoryview)):
-        return bytes(x)  # a copy of what can change meanwhile
+        return to_bytes(x, "input")  # a copy of what can change meanwhile
     if model is None:
-        raise InvalidModel("malformed-model", f"input: expected bytes, as this guest does not say what its inputs are, found "
-                           f"{type(x).__name__}")
+        if hasattr(x, "dtype"):
+            raise InvalidModel("malformed-model", "input: expected bytes, as this guest does not say what its inputs are, found "
+                               "an array: x.tobytes() are its elements")
+        return to_bytes(x, "input")
     if isinstance(x, Mapping):
         tensors = {tensor.name: tensor for tensor in model.inputs}
+        if not all(isinstance(name, str) for name in x):
+            raise TypeError("input: expected names of inputs, found other keys")
         arrays = [_array(name, value, tensors.get(name)) for name, value in x.items()]
-    elif isinstance(x, (tuple, list)) and any(hasattr(value, "dtype") or is_picture(value) for value in x):
-        arrays = [_array("", value, model.inputs[i % max(1, len(model.inputs))] if model.inputs else None)
-                  for i, value in enumerate(x)]
+    elif isinstance(x, (tuple, list)) and (len(model.inputs) > 1 or any(map(is_picture, x))):
+        arrays = [_array("", value, model.inputs[i % len(model.inputs)] if model.inputs else None) for i, value in enumerate(x)]
     else:
         arrays = [_array("", x, model.inputs[0] if len(model.inputs) == 1 else None)]
     return _native.encode_input(model.section, arrays, weights, inputs_alone)

@@ -72,7 +72,8 @@ def describe(elf: bytes) -> Description | None:
 
 
 class Outputs(Mapping[str, "numpy.ndarray[Any, Any]"]):
-    """A model's outputs by name, as numpy arrays: in the model's own numbers where it has a scale, else as they stand.
+    """A model's outputs by name, as numpy arrays (to read): in the model's own numbers where it has a scale, else as they
+    stand. A guest that says nothing of a model has none.
 
     Attributes:
         details: by name also the guest's integers, scales and labels.
@@ -110,7 +111,8 @@ class Outputs(Mapping[str, "numpy.ndarray[Any, Any]"]):
         rows = []
         for name, output in self.details.items():
             values = self[name].ravel()
-            shown = " ".join(f"{value:.4g}" for value in values[:12]) + (" .." if values.size > 12 else "")
+            form = ".4g" if values.dtype.kind == "f" else ""
+            shown = " ".join(f"{value:{form}}" for value in values[:12]) + (" .." if values.size > 12 else "")
             rows.append((name, f"{'x'.join(map(str, output.shape)) or 'scalar'} {output.type}", shown,
                          " ".join((output.labels or ())[:16])))
         body = "".join("<tr>" + "".join(f'<td style="text-align:left">{html.escape(cell)}</td>' for cell in row) + "</tr>"
@@ -118,14 +120,20 @@ class Outputs(Mapping[str, "numpy.ndarray[Any, Any]"]):
         head = "".join(f'<th style="text-align:left">{title}</th>' for title in ("output", "type", "values", "label"))
         proven = ""
         if self.verification is not None:
-            proven = (f"<p>Proven, at {self.verification.security_bits:.1f} bits, of program "
-                      f"<code>{self.verification.image_id}</code></p>")
-        return f"<table><tr>{head}</tr>{body}</table>{proven}"
+            of = self.verification
+            proven = (f"<p>Proven, at {of.security_bits:.1f} bits, of program <code>{of.image_id}</code>: exit code "
+                      f"{of.exit_code}, journal {html.escape(receipts.journal_text(of.journal))}</p>")
+        return (f"<table><tr>{head}</tr>{body}</table>" if rows else "") + proven
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Outputs) and (self.details, self.verification) == (other.details, other.verification)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A guest: a program that computes a model, or anything else.
+    """A guest: a program that computes a model, or anything else. Pickled, it is both files, private weights too.
 
     Args:
         elf: the ELF file, its name or its bytes.
@@ -164,8 +172,11 @@ class Model:
         return self.description.outputs if self.description else ()
 
     def encode(self, x: Input) -> bytes:
-        """The guest's input: bytes as they are; anything else as `zkvm.prove` takes it, by what the guest says of its model.
-        With private weights these stand in it."""
+        """The guest's input: bytes as they are; anything else by what the guest says of its model. Floats are numbers of the
+        model, and are quantised by the input's scale as ONNX's QuantizeLinear does it; NaN is refused. Integers of the guest's
+        own type are taken as they are, as codes. Axes of length 1 in front may be missing; N examples a run stand behind each
+        other on a first axis. A PIL image has the input's size, and becomes 0 .. 1 (0 .. 255 of a model that takes uint8). With
+        private weights these stand in it."""
         return encode(self.description, x, self.weights)
 
     def run(self, x: Input = b"", **options: Any) -> Run:
@@ -186,29 +197,36 @@ class Model:
 
         return profile(self, x, **options)
 
-    def verify(self, receipt: BytesLike | Receipt, *, model_id: str | BytesLike | None = None, input_is: Input | None = None,
-               security_bits: float = 128, regime: str = "johnson") -> Outputs:
+    def verify(self, receipt: BytesLike, *, exit_code: int | None = 0, model_id: str | BytesLike | None = None,
+               input_is: Input | None = None, security_bits: float = 128, regime: str = "johnson") -> Outputs:
         """The outputs that a receipt proves of this model.
 
         Args:
             receipt: from anybody.
+            exit_code: that the program must have ended with; None: any. One that says what its model is has outputs after 0
+                alone.
             model_id: of private weights that it must have been: `zkvm.import_onnx` and `zkvm model-id` say it. Without it
                 the receipt may be of any weights; `.verification.model_id` says of which.
             input_is: of public input, what it must have been: arrays as `encode` takes them.
             security_bits, regime: as `zkvm.verify` has them.
 
         Raises:
-            InvalidReceipt: it does not prove that: see its `code`. A guest that says nothing of a model may have exited
-                with any code; one that does must have exited with 0.
+            InvalidReceipt: it does not prove that: see its `code`.
         """
         of = self.description
         if of is None and (model_id is not None or input_is is not None):
             raise ValueError("model_id, input_is: expected a guest that says what its model is, found none")
+        receipt = receipts.to_bytes(receipt, "receipt")
+        section = of.section if of is not None and exit_code == 0 else None
         try:
-            proven = receipts.verify(receipt, self.image_id, security_bits=security_bits, regime=regime,
-                                     model=None if of is None else of.section)
+            proven = receipts.verify(receipt, self.image_id, security_bits=security_bits, regime=regime, model=section)
+            if of is not None and exit_code is None and proven.exit_code == 0:
+                proven = receipts.verify(receipt, self.image_id, security_bits=security_bits, regime=regime, model=of.section)
         except InvalidModel as error:  # a true receipt of a run that did not end as the model's do
-            raise InvalidReceipt(error.code, f"receipt: {error.message}") from None
+            code = "wrong-exit-code" if error.message.startswith("exit code") else error.code
+            raise InvalidReceipt(code, f"receipt: {error.message}") from None
+        if exit_code is not None and proven.exit_code != exit_code:
+            raise InvalidReceipt("wrong-exit-code", f"receipt: exit code: expected {exit_code}, found {proven.exit_code}")
         if model_id is not None:
             _expect("wrong-model-id", "model id", receipts.hex_digits(model_id, "model id"), proven.model_id)
         if of is not None and input_is is not None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pathlib
-import tempfile
+import secrets
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Callable, Union
+from typing import TYPE_CHECKING, Any, Callable
 
 from . import _native
 from .inputs import Input
 from .receipts import BytesLike, journal_text, table
-from .running import MAX_CYCLES, Console, Run, Trapped, guest_of, run_of, write_console
+from .running import MAX_CYCLES, Console, Run, Trapped, callback, count, guest_of, run_of, write_console
 
 if TYPE_CHECKING:
     from .model import Model, Source
@@ -54,7 +55,8 @@ class Receipt:
     `bytes(receipt)` gives; no more of it is proven than what these say of them.
 
     Attributes:
-        report: what the proof took; None of a receipt from elsewhere.
+        report: what the proof took, and the run: more than others should know; None of a receipt from elsewhere. It is not
+            pickled.
     """
 
     data: bytes = field(repr=False)
@@ -66,19 +68,19 @@ class Receipt:
     def __len__(self) -> int:
         return len(self.data)
 
+    def __reduce__(self) -> tuple[type[Receipt], tuple[bytes]]:
+        return Receipt, (self.data,)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the file as a whole or not at all."""
         target = pathlib.Path(path)
-        number, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        beside = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
         try:
-            with os.fdopen(number, "wb") as file:
+            with open(beside, "xb") as file:
                 file.write(self.data)
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(beside, 0o666 & ~mask)  # it is public; mkstemp made it private
             os.replace(beside, target)
         except BaseException:
-            os.unlink(beside)
+            beside.unlink(missing_ok=True)
             raise
 
     @staticmethod
@@ -101,13 +103,22 @@ class Receipt:
 
 def _size(limit: int | str | None) -> int:
     """Bytes of 512M, 6G."""
-    if limit is None or isinstance(limit, int):
-        return limit or 0
+    if limit is None:
+        return 0
+    if not isinstance(limit, str):
+        return count("memory_limit", limit, 1)
     units = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
     number, unit = (limit, "") if limit[-1:].isdecimal() else (limit[:-1], limit[-1:].upper())
-    if not number.isdecimal() or unit not in units or int(number) == 0:
+    if not (number.isascii() and number.isdecimal()) or unit not in units:
         raise ValueError(f"memory_limit: expected a size as 512M or 6G, found {limit!r}")
-    return int(number) * units[unit]
+    return count("memory_limit", int(number) * units[unit], 1)
+
+
+def _folder(path: str | os.PathLike[str] | None) -> bytes:
+    name = b"" if path is None else os.fsencode(path)
+    if b"\0" in name:
+        raise ValueError("resume: expected a folder's name, found one with a zero in it")
+    return name
 
 
 class _Bar:
@@ -138,7 +149,7 @@ def prove(guest: Model | Source, x: Input = b"", *, progress: bool | Callable[[P
     Args:
         guest: a `Model`, or an ELF file, its name or its bytes.
         x: what it reads, which stays private: as `Model.encode` takes it. Arrays of floats are quantised as the model says.
-        progress: True: tqdm's bar; or what is called now and then with a `Progress`.
+        progress: True: tqdm's bar; or what is called now and then with a `Progress`. Its exceptions end the proof.
         rate: of the code, "1/2", "1/4", "1/8": lower ones make shorter receipts and take longer; "smallest" and "fastest"
             choose all that there is to choose for bytes or for seconds; "auto": 1/4 where that pays.
         security_bits: the least proven security of the receipt.
@@ -161,15 +172,16 @@ def prove(guest: Model | Source, x: Input = b"", *, progress: bool | Callable[[P
         raise ValueError(f"rate: expected one of {', '.join(RATES)}, found {rate!r}")
     if regime not in ("unique", "johnson"):
         raise ValueError(f"regime: expected unique or johnson, found {regime!r}")
-    if not security_bits >= 1:
+    if not 1 <= security_bits < math.inf:
         raise ValueError(f"security_bits: expected at least 1, found {security_bits!r}")
     model = guest_of(guest)
     bar = _Bar() if progress is True else None
-    hear: Union[Callable[[Progress], object], None] = bar if bar else progress or None  # type: ignore[assignment]
+    hear: Callable[[Progress], object] | None = bar or callback("progress", None if progress is False else progress)
     try:
-        told = _native.prove(model.elf, model.encode(x), security_bits, regime == "unique", rate, segment_cycles,
-                             _size(memory_limit), "" if resume is None else os.fspath(resume), threads, max_cycles,
-                             hear and (lambda *at: hear(Progress(*at))), console)
+        told = _native.prove(model.elf, model.encode(x), security_bits, regime == "unique", rate,
+                             count("segment_cycles", segment_cycles), _size(memory_limit), _folder(resume),
+                             count("threads", threads, 0, 2**32 - 1), count("max_cycles", max_cycles, 1),
+                             None if hear is None else lambda *at: hear(Progress(*at)), callback("console", console))
         receipt = _receipt(model, told)
         if bar:
             bar.fill()

@@ -30,7 +30,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 
 from . import accuracy, bias_correction, equalise, float_model
 from .errors import Refused
-from .examples import Examples
+from .examples import Examples, save_arrays
 
 METHODS = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile,
            "entropy": CalibrationMethod.Entropy}
@@ -218,13 +218,17 @@ def quantize(model: str | os.PathLike, data: str | os.PathLike | dict[str, np.nd
         for name, examples in (("data", data), ("test", test)):
             if isinstance(examples, dict):
                 path = os.path.join(folder, f"{name}.npz")
-                np.savez(path, **examples)
+                save_arrays(path, examples)
                 examples = path
             arguments += [] if examples is None else [f"--{name}", os.fspath(examples)]
         for name, value in options.items():
+            if name not in known_options():
+                raise TypeError(f"quantize: expected one of {', '.join(known_options())}, found {name!r}")
             option = f"--{name.replace('_', '-')}"
             if isinstance(value, dict):
                 arguments += [word for key, size in value.items() for word in (option, f"{key}={size}")]
+            elif name == "equalise":
+                arguments += [] if value else ["--no-equalise"]
             elif value is True:
                 arguments.append(option)
             elif value is not False and value is not None:
@@ -244,6 +248,12 @@ def quantize(model: str | os.PathLike, data: str | os.PathLike | dict[str, np.nd
         finally:
             logging.disable(level)
     return report
+
+
+def known_options() -> list[str]:
+    """Of the command, what the function takes, too."""
+    taken = ("help", "model", "data", "output", "test", "json", "quiet")
+    return [action.dest for action in parser()._actions if action.dest not in taken]
 
 
 class _CallableModule(types.ModuleType):

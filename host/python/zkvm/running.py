@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import operator
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Union
 
 from . import _native
@@ -104,15 +106,16 @@ class Profile:
     run: Run
     functions: tuple[Spot, ...]  #: hottest first; an inlined one is a function of its own
     lines: tuple[Spot, ...]
-    flamegraph: str  #: SVG, with a script to zoom and search
-    pprof: bytes  #: for `go tool pprof`
+    flamegraph: str = field(repr=False)  #: SVG, with a script to zoom and search
+    pprof: bytes = field(repr=False)  #: for `go tool pprof`
 
     def _repr_html_(self) -> str:
-        # An image runs no script and asks for no other file, however hostile the names in it are.
-        import base64
+        return image(self.flamegraph.encode(), "Flame graph")
 
-        picture = base64.b64encode(self.flamegraph.encode()).decode()
-        return f'<img style="width:100%" alt="Flame graph" src="data:image/svg+xml;base64,{picture}">'
+
+def image(svg: bytes, title: str) -> str:
+    """For notebooks. An image runs no script and asks for no other file, however hostile the names in it are."""
+    return f'<img style="width:100%" alt="{title}" src="data:image/svg+xml;base64,{base64.b64encode(svg).decode()}">'
 
 
 def write_console(file: int, text: bytes) -> None:
@@ -120,6 +123,20 @@ def write_console(file: int, text: bytes) -> None:
     stream = sys.stdout if file == 1 else sys.stderr
     stream.write(text.decode(errors="replace"))
     stream.flush()
+
+
+def count(name: str, value: Any, least: int = 0, most: int = 2**64 - 1) -> int:
+    """An integer of any type, numpy's too."""
+    number = value if isinstance(value, bool) else operator.index(value)
+    if isinstance(value, bool) or not least <= number <= most:
+        raise ValueError(f"{name}: expected an integer from {least} to {most}, found {value!r}")
+    return number
+
+
+def callback(name: str, value: Any) -> Any:
+    if value is not None and not callable(value):
+        raise TypeError(f"{name}: expected something to call, or None, found {type(value).__name__}")
+    return value
 
 
 def guest_of(guest: Guest) -> Model:
@@ -152,20 +169,22 @@ def run(guest: Guest, x: Input = b"", *, max_cycles: int = MAX_CYCLES, console: 
         x: what it reads: as `Model.encode` takes it.
         max_cycles: a run that is longer traps with "cycle-limit".
         console: gets what it prints; None: nobody does.
-        progress: called now and then with the cycles so far.
+        progress: called now and then with the cycles so far; its exceptions end the run.
 
     Raises:
         InvalidGuest: the file is no guest.
         InvalidModel: `x` does not fit what the guest says of its inputs.
     """
     model = guest_of(guest)
-    return run_of(model, _native.run(model.elf, model.encode(x), max_cycles, True, progress, console))
+    return run_of(model, _native.run(model.elf, model.encode(x), count("max_cycles", max_cycles, 1), True,
+                                     callback("progress", progress), callback("console", console)))
 
 
 def profile(guest: Guest, x: Input = b"", *, max_cycles: int = MAX_CYCLES, console: Console | None = write_console,
             progress: Callable[[int], object] | None = None) -> Profile:
     """Executes a guest and counts every instruction by its place in the source. Arguments and errors: as of `run`."""
     model = guest_of(guest)
-    told = _native.profile(model.elf, model.encode(x), model.name or "guest", max_cycles, progress, console)
+    told = _native.profile(model.elf, model.encode(x), model.name or "guest", count("max_cycles", max_cycles, 1),
+                           callback("progress", progress), callback("console", console))
     return Profile(run_of(model, told["run"]), tuple(Spot(*row) for row in told["functions"]),
                    tuple(Spot(*row) for row in told["lines"]), told["flamegraph"], told["pprof"])

@@ -52,7 +52,7 @@ def test_import_build_prove(tmp_path, monkeypatch):
     monkeypatch.setenv("zkvm_DIR", str(BUILD))
     project = zkvm.import_onnx(MLP, tmp_path / "digits", output="argmax")
     assert project.name == "mlp" and project.model_id is None and project.report["weights"] > 40_000
-    assert "<svg" in project._repr_html_()
+    assert "data:image/svg+xml" in project._repr_html_()
     model = project.build()
     pictures = numpy.fromfile(ROOT / "examples/mnist/data/digits.u8", numpy.uint8).reshape(-1, 28, 28)
     labels = numpy.fromfile(ROOT / "examples/mnist/data/labels.u8", numpy.uint8)
@@ -88,6 +88,44 @@ def test_imports_that_are_refused(tmp_path, monkeypatch, model, options, message
     with pytest.raises(zkvm.InvalidModel, match=message):
         zkvm.import_onnx(model, tmp_path / "x", **options)
     assert not (tmp_path / "x").exists()
+
+
+def test_import_stays_in_its_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("zkvm_DIR", str(BUILD))
+    (tmp_path / "zkvm.py").write_text("raise SystemExit('of the working folder')")
+    (tmp_path / "json.py").write_text("raise SystemExit('of the working folder')")
+    monkeypatch.chdir(tmp_path)
+    assert zkvm.import_onnx(MLP, tmp_path / "x").name == "mlp"
+    with pytest.raises(zkvm.InvalidModel, match="--name"):
+        zkvm.import_onnx(b"garbage", tmp_path / "y", name=str(tmp_path / "escaped"))
+    with pytest.raises(zkvm.InvalidModel, match="-h"):
+        zkvm.import_onnx("-h", tmp_path / "y")
+    assert sorted(os.listdir(tmp_path)) == ["json.py", "x", "zkvm.py"]
+
+
+def test_salts_are_in_no_message(tmp_path):
+    for call in (lambda salt: zkvm.commit(b"data", salt), lambda salt: zkvm.import_onnx(MLP, tmp_path / "x", salt=salt)):
+        with pytest.raises(ValueError) as refused:
+            call("ab" * 31 + "c")
+        assert "abab" not in str(refused.value) and "63 characters" in str(refused.value)
+
+
+def test_an_interrupt_that_a_parent_ignores_is_ignored():
+    command = f"trap '' INT; exec {sys.executable} -m zkvm run {guest('host_test')} --input - --max-cycles 600000000"
+    process = subprocess.Popen(["bash", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdin.write(words(3))
+    process.stdin.close()
+    import time
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 1  # the cycle limit
+
+
+def test_names():
+    code = "from zkvm import *; import zkvm, inspect; inspect.getmembers(zkvm); print(Model.__name__, zkvm.__version__)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.startswith("Model 0.")
+    with pytest.raises(AttributeError):
+        zkvm.nothing
 
 
 def test_where_the_package_is(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Models: inputs in the model's own terms, proofs, named outputs."""
 
+import array
 import os
 import pickle
 import stat
@@ -55,6 +56,10 @@ def test_outputs(columns, receipt):
     assert outputs.verification.exit_code == 0
     assert "sums" in repr(outputs) and "128" not in outputs._repr_html_() and columns.image_id in outputs._repr_html_()
     again = pickle.loads(pickle.dumps(outputs))
+    assert again == outputs != columns.verify(receipt, exit_code=None, security_bits=20)
+    assert columns.verify(receipt, exit_code=None, security_bits=QUICK) == outputs
+    with pytest.raises(TypeError):
+        hash(outputs)
     numpy.testing.assert_array_equal(again["sums"], outputs["sums"])
 
 
@@ -122,8 +127,31 @@ def test_pictures():
     expected = model.encode(digit().astype(numpy.float32) / 255)
     assert model.encode(grey) == model.encode(grey.convert("L")) == expected
     assert len(model.encode(grey.convert("RGB"))) == len(expected)
+    for mode in ("I;16", "I", "F", "RGBA", "LA", "CMYK"):  # what `convert` would cut off without a word
+        with pytest.raises(zkvm.InvalidModel, match=f"expected mode 1, L, P or RGB, found {mode}"):
+            model.encode(Image.new(mode, (28, 28)))
     with pytest.raises(zkvm.InvalidModel, match=r"expected 28x28 pixels, found 14x28: picture.resize\(\(28, 28\)\)"):
         model.encode(grey.resize((14, 28)))
+
+
+def test_lists_are_arrays_or_several_of_them(columns):
+    model, picture = mlp(), digit().astype(numpy.float32) / 255
+    for x in (picture.tolist(), list(picture), [picture], (picture,), picture[None, None], {model.inputs[0].name: picture}):
+        assert model.encode(x) == model.encode(picture)
+    with pytest.raises(zkvm.InvalidModel, match="expected shape"):
+        model.encode([picture, picture])
+
+
+def test_numbers_that_are_none():
+    model, picture = mlp(), digit().astype(numpy.float32) / 255
+    broken = picture.copy()
+    broken[3, 3] = numpy.nan
+    with pytest.raises(zkvm.InvalidModel, match="expected numbers, found NaN"):
+        model.encode(broken)
+    with pytest.raises(zkvm.InvalidModel, match="found a masked one"):
+        model.encode(numpy.ma.masked_array(picture, picture > 0.5))
+    with pytest.raises(TypeError, match="expected names of inputs"):
+        model.encode({1: picture})
 
 
 def test_private_weights_and_public_input():
@@ -150,7 +178,14 @@ def test_runs_that_end_otherwise(columns, task):
         columns.prove(b"", console=None)
     assert columns.run(b"", console=None).outputs is None
     seven = task.prove(words(1), security_bits=QUICK)
-    assert task.verify(seven, security_bits=QUICK).verification.exit_code == 7
+    with pytest.raises(zkvm.InvalidReceipt, match="exit code: expected 0, found 7") as refused:
+        task.verify(seven, security_bits=QUICK)
+    assert refused.value.code == "wrong-exit-code"
+    for exit_code in (7, None):
+        outputs = task.verify(seven, exit_code=exit_code, security_bits=QUICK)
+        assert outputs.verification.exit_code == 7 and "exit code 7" in outputs._repr_html_()
+    with pytest.raises(zkvm.InvalidReceipt):
+        columns.verify(columns.prove([PICTURES, OFFSETS], security_bits=QUICK), exit_code=7, security_bits=QUICK)
     with pytest.raises(ValueError, match="expected a guest that says what its model is"):
         task.verify(seven, model_id="00" * 32)
 
@@ -166,9 +201,18 @@ def test_files_that_are_no_guest(tmp_path, sums):
         zkvm.Model(5)
 
 
+def test_guests_without_a_model_take_whatever_has_bytes(hello):
+    data = words(*range(8))
+    for x in (data, bytearray(data), memoryview(data), array.array("B", data)):
+        assert hello.encode(x) == data
+    with pytest.raises(TypeError, match="input: expected bytes"):
+        hello.encode(5)
+
+
 def test_models_and_receipts_can_be_pickled(columns, receipt):
     again = pickle.loads(pickle.dumps((columns, receipt)))
     assert again == (columns, receipt)
+    assert receipt.report and again[1].report is None  # it says more of the run than a receipt does
     assert again[0].verify(again[1], security_bits=QUICK)["half"].tolist() == [[2.5], [-3.5]]
     assert "elf" not in repr(columns)
 

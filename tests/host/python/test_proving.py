@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 
+import numpy
 import pytest
 import zkvm
 from conftest import QUICK, guest, words
@@ -143,8 +144,15 @@ def test_options(task, tmp_path):
     with pytest.raises(zkvm.Error) as insecure:
         task.prove(words(0), security_bits=100_000, console=None)
     assert insecure.value.code == "insecure"
-    with pytest.raises(TypeError):
-        task.prove(words(0), threads=-1)
+    for wrong in ({"threads": -1}, {"threads": 2**32}, {"max_cycles": 0}, {"max_cycles": True}, {"memory_limit": -5},
+                  {"memory_limit": True}, {"memory_limit": "99999999999T"}, {"resume": "a\0b"}, {"security_bits": float("inf")}):
+        with pytest.raises(ValueError):
+            task.prove(words(0), **wrong)
+    for wrong in ({"threads": 1.5}, {"max_cycles": 1e6}, {"progress": "bar"}, {"console": 1}, {"resume": 5}):
+        with pytest.raises(TypeError):
+            task.prove(words(0), **wrong)
+    assert task.prove(words(0), threads=numpy.int8(1), memory_limit=numpy.int64(1 << 31), resume=os.fsencode(tmp_path / "b"),
+                      security_bits=QUICK, console=None)
     with pytest.raises(MemoryError):
         task.prove(words(4, 12), memory_limit=1)
 
@@ -190,6 +198,35 @@ def test_commitments(tmp_path):
         zkvm.commit(b"data", "00")
     with pytest.raises(zkvm.InvalidModel):
         zkvm.commit(numpy.zeros((1,) * 9, numpy.int8))
+
+
+@pytest.mark.parametrize("call", ["run(loop, progress=lambda cycles: None)", "prove(words)", "run(printing)"])
+def test_a_thread_that_still_works_when_the_interpreter_ends(call):
+    code = (f"import zkvm, threading, time; m = zkvm.Model({str(guest('host_test'))!r}); words = {LONG!r}; loop = {words(3)!r}\n"
+            f"printing = {words(0)!r}\n"
+            f"def work():\n  while True: m.{call}\n"
+            "threading.Thread(target=work, daemon=True).start(); time.sleep(0.5)")
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 and done.stderr.replace("to standard error\n", "") == ""
+
+
+def test_a_proof_when_the_interpreter_ends():
+    code = f"import atexit, zkvm; m = zkvm.Model({str(guest('hello'))!r}); atexit.register(lambda: print(len(m.prove(bytes(32)).data) > 0))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.endswith("True\n") and done.returncode == 0, done.stderr
+
+
+def test_other_threads_may_change_the_environment(hello):
+    code = ("import os, threading, time, zkvm\n"
+            f"elf = open({str(guest('hello'))!r}, 'rb').read()\n"
+            "def change():\n"
+            "  for i in range(100_000_000):\n"
+            "    os.environ[f'K{i % 5000}'] = 'x' * (i % 300)\n"
+            "threading.Thread(target=change, daemon=True).start()\n"
+            "end = time.monotonic() + 3\n"
+            "while time.monotonic() < end: zkvm.Model(elf)\n")
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60).returncode == 0
 
 
 def test_nothing_is_left_open(task):

@@ -55,6 +55,22 @@ def test_what_has_no_bytes(package, hello, sums, wrong):
 
 
 @PACKAGES
+def test_what_only_seems_to_have_bytes(package, hello, sums, tmp_path):
+    class Long(bytes):
+        def __len__(self):
+            return 1 << 40
+
+    assert package.blake3(Long(b"abc")) == package.blake3(b"abc")
+    path = tmp_path / "a.zkr"
+    sums.save(path)
+    for name in (path, str(path)):  # not the bytes of a name
+        with pytest.raises(TypeError, match="expected bytes"):
+            package.verify(name, hello.image_id)
+        with pytest.raises(TypeError, match="expected bytes"):
+            package.blake3(name)
+
+
+@PACKAGES
 def test_options_that_are_none(package, hello, sums):
     for bits in (-1, float("nan"), float("-inf")):
         with pytest.raises(ValueError):

@@ -1,4 +1,4 @@
-"""The verifier of zkvm's receipts, alone: no prover, no virtual machine, nothing beside the C and C++ runtime.
+"""The verifier of zkvm's receipts, alone: no prover, no virtual machine, no other package.
 
     import zkvm_verify
     proven = zkvm_verify.verify(receipt, image_id)      # raises InvalidReceipt, or says what is proven

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ctypes
 import html
+import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Iterable, Literal, Mapping, Protocol, Union
 
 from . import _library
@@ -52,8 +53,8 @@ class Error(Exception):
 
 class InvalidReceipt(Error):
     """A receipt that does not prove what it should. `code` says why: "malformed-receipt" (no receipt of a known version),
-    "invalid-receipt" (it proves nothing), "wrong-program", "insecure" (fewer bits than asked for), "wrong-exit-code",
-    "wrong-model-id", "wrong-input"."""
+    "invalid-receipt" (it proves nothing), "wrong-program", "insecure" (fewer bits than asked for); of `Model.verify` also
+    "wrong-exit-code", "wrong-model-id", "wrong-input", "unfit-tensors" (a journal that is not such a model's)."""
 
 
 class InvalidGuest(Error):
@@ -72,13 +73,14 @@ _ERRORS: dict[str, type[Error]] = {
 }
 
 
-def error_of(code: str, message: str) -> Exception:
-    """The exception for a code of the library."""
+def error_of(code: str, message: str, of_receipt: bool = True) -> Exception:
+    """The exception for a code of the library; `of_receipt`: there is a receipt that may be invalid."""
     if code == "out-of-memory":
         return MemoryError(message)
     if code == "bad-argument":
         return ValueError(message)
-    return _ERRORS.get(code, Error)(code, message)
+    kind = _ERRORS.get(code, Error)
+    return (kind if of_receipt or kind is not InvalidReceipt else Error)(code, message)
 
 
 class _Options(ctypes.Structure):
@@ -92,9 +94,9 @@ class _Verification(ctypes.Structure):
 
 
 class _Output(ctypes.Structure):
-    _fields_ = [("name", ctypes.c_void_p), ("name_bytes", ctypes.c_size_t), ("shape", ctypes.POINTER(ctypes.c_uint32)),
+    _fields_ = [("name", ctypes.c_char_p), ("shape", ctypes.POINTER(ctypes.c_uint32)),
                 ("axes", ctypes.c_size_t), ("values", ctypes.c_void_p), ("elements", ctypes.c_size_t),
-                ("reals", ctypes.c_void_p), ("labels", ctypes.POINTER(ctypes.c_char_p)), ("label_count", ctypes.c_size_t),
+                ("reals", ctypes.c_void_p), ("labels", ctypes.POINTER(ctypes.c_void_p)), ("label_count", ctypes.c_size_t),
                 ("type", ctypes.c_int32), ("zero_point", ctypes.c_int32), ("scale", ctypes.c_float)]
 
 
@@ -181,7 +183,7 @@ class Verification:
     assumption: str  #: what that rests on beside the random oracle, in a line
     segments: int
     model: str | None  #: BLAKE3 of what the program says of its model, under the image id; None: it says nothing
-    outputs: Mapping[str, Output] | None = None  #: by name, where a description of the model was given
+    outputs: Mapping[str, Output] | None = field(default=None, hash=False)  #: by name, where a description of the model was given
     model_id: str | None = None  #: then: the commitment to private weights, 64 hex digits; None: they are public
     input_digest: str | None = None  #: then: BLAKE3 of the inputs; None: they are private
 
@@ -192,15 +194,17 @@ class Verification:
 
 
 def to_bytes(value: object, what: str) -> bytes:
-    """What has bytes: bytes themselves, a buffer, or an object of `__bytes__`. Not a number, of which `bytes` makes zeros."""
-    if isinstance(value, bytes):
+    """What has bytes: bytes themselves, a buffer, or an object of `__bytes__`. Not a number, of which `bytes` makes zeros, nor
+    a path, which has its name's. A subclass of bytes might lie about its length."""
+    if type(value) is bytes:
         return value
-    if hasattr(value, "__bytes__"):
-        return bytes(value)
-    try:
-        return memoryview(value).tobytes()  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{what}: expected bytes, found {type(value).__name__}") from None
+    if not isinstance(value, (str, os.PathLike)):
+        try:
+            return memoryview(value).tobytes()  # type: ignore[arg-type]
+        except TypeError:
+            if hasattr(value, "__bytes__"):
+                return to_bytes(value.__bytes__(), what)
+    raise TypeError(f"{what}: expected bytes, found {type(value).__name__}")
 
 
 def hex_digits(value: str | BytesLike, what: str) -> str:
@@ -218,7 +222,8 @@ def _bytes32(value: str | BytesLike, what: str) -> bytes:
         except ValueError:
             pass
     if len(found) != 32:
-        raise ValueError(f"{what}: expected 32 bytes or 64 hex digits, found {value!r}")
+        raise ValueError(f"{what}: expected 32 bytes or 64 hex digits, found {len(value) if isinstance(value, str) else len(found)} "
+                         f"{'characters' if isinstance(value, str) else 'bytes'}")  # not which: a salt is secret
     return found
 
 
@@ -299,10 +304,14 @@ def read_journal(journal: bytes, model: bytes) -> Mapping[str, Output]:
 
 
 def _output(of: _Output, batch: int) -> Output:
-    name, letter = _TYPES[of.type]
+    kind, letter = _TYPES[of.type]
     shape = tuple(of.shape[: of.axes]) if batch == 1 else (batch, *of.shape[: of.axes])
-    labels = tuple(of.labels[i].decode() for i in range(of.label_count)) if of.label_count else None
-    return Output(ctypes.string_at(of.name, of.name_bytes).decode(), shape, name, of.scale or None, of.zero_point, labels,
+    known: dict[int, str] = {}  # a few labels stand in many places
+    for at in of.labels[: of.label_count]:
+        if at not in known:
+            known[at] = ctypes.string_at(at).decode()
+    labels = tuple(known[at] for at in of.labels[: of.label_count]) if of.label_count else None
+    return Output(of.name.decode(), shape, kind, of.scale or None, of.zero_point, labels,
                   ctypes.string_at(of.values, of.elements * memoryview(b"").cast(letter).itemsize),
                   ctypes.string_at(of.reals, of.elements * 4) if of.reals else None)
 
