@@ -6,9 +6,11 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -215,8 +217,9 @@ class Object {
   std::string path_;
 };
 
-// No function of C's: those ask for the process's locale, which another thread may change. Nothing of what is no number,
-// or has more digits before the point or behind it than the type has room for.
+// No function of C's: those ask for the process's locale, which another thread may change; but where the C++ library has
+// none of its own (LLVM's 19, for WebAssembly) there are neither locales nor threads. Nothing of what is no number, or has
+// more digits before the point or behind it than the type has room for.
 template <class Real>
 std::optional<Real> real_of(std::string_view text) {
   const bool negative = text.starts_with('-');
@@ -225,10 +228,20 @@ std::optional<Real> real_of(std::string_view text) {
   if (is_hex) text.remove_prefix(2);
   if (text.starts_with('-') || text.starts_with('+')) return {};
   Real value{};
+#if defined(__cpp_lib_to_chars)
   const auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), value,
                       is_hex ? std::chars_format::hex : std::chars_format::general);
   if (error != std::errc() || end != text.data() + text.size()) return {};
+#else
+  const std::string whole = (is_hex ? "0x" : "") + std::string(text);
+  char* end = nullptr;
+  if constexpr (std::is_same_v<Real, float>)
+    value = std::strtof(whole.c_str(), &end);
+  else
+    value = std::strtod(whole.c_str(), &end);
+  if (text.empty() || end != whole.c_str() + whole.size() || !std::isfinite(value)) return {};
+#endif
   return negative ? -value : value;
 }
 
@@ -462,7 +475,8 @@ Result<Json> parse(std::span<const uint8_t> bytes) {
       (bytes.size() >= 3 && std::ranges::equal(bytes.first(3), kMark)))
     return fail("expected JSON in UTF-8 alone, found a zero byte or a mark of the order of bytes");
   Builder builder;
-  if (!nlohmann::json::sax_parse(bytes.begin(), bytes.end(), &builder)) {
+  const auto* text = reinterpret_cast<const char*>(bytes.data());
+  if (!nlohmann::json::sax_parse(text, text + bytes.size(), &builder)) {
     if (!builder.problem.empty()) return fail("{}", builder.problem);
     return fail("expected JSON in UTF-8, found {} bytes of none", bytes.size());
   }

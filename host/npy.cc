@@ -186,7 +186,7 @@ std::vector<uint8_t> reordered(std::span<const uint8_t> bytes, std::span<const u
   std::vector<Axis> axes;  // but for those of one: each would take time for every element
   size_t step = element;
   for (const uint64_t extent : shape) {
-    if (extent != 1) axes.push_back({extent, step, 0});
+    if (extent != 1) axes.push_back({static_cast<size_t>(extent), step, 0});
     step *= extent;
   }
   std::vector<uint8_t> out(bytes.size());

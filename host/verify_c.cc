@@ -72,6 +72,7 @@ int refuse(char* message, const Error& error) {
 template <class Body>
 int guarded(char* message, Body body) noexcept {
   say(message, "");
+#if defined(__cpp_exceptions)
   try {
     return body();
   } catch (const std::bad_alloc&) {
@@ -79,6 +80,9 @@ int guarded(char* message, Body body) noexcept {
   } catch (...) {
     return refuse(message, ZKVM_INTERNAL, "the verifier failed: a defect of it");
   }
+#else  // WebAssembly: host/web/memory.cc
+  return body();
+#endif
 }
 
 std::optional<VerifyOptions> options_of(const zkvm_verify_options& options) {

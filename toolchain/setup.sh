@@ -19,6 +19,8 @@ readonly packages=(
   # Libraries: command line, text, errors, JSON, threads, pprof files, ONNX files; the prover's randomness; AVX-512 in tests.
   libcli11-dev libfmt-dev libexpected-dev nlohmann-json3-dev libtbb-dev zlib1g-dev libzstd-dev libxml2-dev libprotobuf-dev protobuf-compiler libonnx-dev
   android-libboringssl-dev libsimde-dev
+  # The verifier for WebAssembly.
+  wasi-libc libc++-19-dev-wasm32 libc++abi-19-dev-wasm32 libclang-rt-19-dev-wasm32 binaryen
   # Tests and benchmarks; a bare Debian for the wheels, another locale.
   libgtest-dev libgmock-dev libbenchmark-dev libxml2-dev debootstrap locales
 )

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Compiles the verifier for WebAssembly and makes the npm package of it: build/web/zkvm-verify.
+#
+#   bash host/web/build.sh
+#
+# Wants clang-19 and Debian's wasi-libc and libc++-19-dev-wasm32 (toolchain/setup.sh). Objects are kept in build/web.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+readonly out=build/web package=build/web/zkvm-verify
+mkdir -p "$out/include/bits" "$out/objects" "$package"
+
+# Of the host's headers these alone, which have nothing of its C library in them.
+for header in fmt tl nlohmann elf.h; do ln -sfn "/usr/include/$header" "$out/include/$header"; done
+ln -sfn /usr/include/x86_64-linux-gnu/bits/auxv.h "$out/include/bits/auxv.h"
+
+# Small, but where the time goes.
+readonly fast="stark/hash/blake3.simd.cc stark/verifier/deep.simd.cc"
+readonly small="host/error.cc host/file_kind.cc host/model_info.cc host/model_tensors.cc host/npy.cc host/receipt.cc
+  host/verify.cc host/verify_c.cc host/web/memory.cc stark/air/circuit.cc stark/air/recorder.cc stark/machine/circuit.cc
+  stark/machine/image.cc stark/protocol/key.cc stark/protocol/proof.cc stark/protocol/shape.cc
+  stark/protocol/soundness.cc stark/protocol/statement.cc stark/simd/simd_dispatch.cc stark/transcript/transcript_log.cc
+  stark/verifier/constraints.cc stark/verifier/deep.cc stark/verifier/fri.cc stark/verifier/verifier.cc"
+version=$(sed -n 's/^project(zkvm VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
+options=(--target=wasm32-wasi -std=c++20 -Wall -Werror -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden
+  -ffunction-sections -fdata-sections -msimd128 -mbulk-memory -mnontrapping-fptoint -msign-ext
+  -DNDEBUG -DZKVM_VERIFIER_ALONE -DZKVM_SIMD_TARGET=scalar -DZKVM_SIMD_IS_WASM128 "-DZKVM_VERSION=\"$version\""
+  -DFMT_HEADER_ONLY "-DFMT_STATIC_THOUSANDS_SEPARATOR=','" -DJSON_NO_IO -I. -Iguest/include "-I$out/include")
+
+object() { echo "$out/objects/$(tr / _ <<<"${1%.cc}").o"; }
+compile() {  # compile LEVEL SOURCE: unless nothing that it is made of is newer
+  local made
+  made=$(object "$2")
+  if [ -f "$made" ] && [ -f "$made.d" ] && [ "$made" -nt host/web/build.sh ] &&
+    [ -z "$(sed 's/^[^:]*://; s/\\$//' "$made.d" | xargs -n 50 sh -c 'find "$@" -newer "$0"' "$made" 2>&1)" ]; then
+    return
+  fi
+  clang++-19 "${options[@]}" "$1" -MD -MF "$made.d" -c "$2" -o "$made"
+}
+running=0
+for source in $fast $small; do
+  case " $fast " in *" $source "*) level=-O3 ;; *) level=-Oz ;; esac
+  compile $level "$source" &
+  running=$((running + 1))
+  [ $running -lt "$(nproc)" ] || { wait -n || exit 1; running=$((running - 1)); }
+done
+while [ $running -gt 0 ]; do
+  wait -n || exit 1
+  running=$((running - 1))
+done
+
+objects=() exports=()
+for source in $fast $small; do objects+=("$(object "$source")"); done
+for name in $(sed -n 's/^ZKVM_C_API [^(]*[ *]\(zkvm_[a-z0-9_]*\)(.*/\1/p' host/zkvm_verify_c.h) malloc free; do
+  exports+=("-Wl,--export=$name")
+done
+# The most memory: what the longest receipt takes, several times.
+clang++-19 --target=wasm32-wasi -mexec-model=reactor -Oz "${objects[@]}" -o "$out/zkvm_verify.wasm" "${exports[@]}" \
+  -Wl,--gc-sections,--strip-all,-z,stack-size=1048576,--max-memory=2147483648
+wasm-opt -Oz --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
+  "$out/zkvm_verify.wasm" -o "$package/zkvm_verify.wasm"
+cp host/web/{package.json,index.js,index.d.ts,README.md} LICENSE "$package/"
+printf '%s: %d bytes, gzipped %d\n' "$package/zkvm_verify.wasm" "$(stat -c %s "$package/zkvm_verify.wasm")" \
+  "$(gzip -9c "$package/zkvm_verify.wasm" | wc -c)"
