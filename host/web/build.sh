@@ -14,31 +14,45 @@ for header in fmt tl nlohmann elf.h; do ln -sfn "/usr/include/$header" "$out/inc
 ln -sfn /usr/include/x86_64-linux-gnu/bits/auxv.h "$out/include/bits/auxv.h"
 
 # Small, but where the time goes.
-readonly fast="stark/hash/blake3.simd.cc stark/verifier/deep.simd.cc"
+readonly fast="stark/hash/blake3.simd.cc stark/verifier/deep.simd.cc stark/verifier/deep.cc stark/verifier/verifier.cc"
 readonly small="host/error.cc host/file_kind.cc host/model_info.cc host/model_tensors.cc host/npy.cc host/receipt.cc
   host/verify.cc host/verify_c.cc host/web/memory.cc stark/air/circuit.cc stark/air/recorder.cc stark/machine/circuit.cc
   stark/machine/image.cc stark/protocol/key.cc stark/protocol/proof.cc stark/protocol/shape.cc
   stark/protocol/soundness.cc stark/protocol/statement.cc stark/simd/simd_dispatch.cc stark/transcript/transcript_log.cc
-  stark/verifier/constraints.cc stark/verifier/deep.cc stark/verifier/fri.cc stark/verifier/verifier.cc"
+  stark/verifier/constraints.cc stark/verifier/fri.cc"
 version=$(sed -n 's/^project(zkvm VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 options=(--target=wasm32-wasi -std=c++20 -Wall -Werror -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden
-  -ffunction-sections -fdata-sections -msimd128 -mbulk-memory -mnontrapping-fptoint -msign-ext
+  -flto -msimd128 -mbulk-memory -mnontrapping-fptoint -msign-ext
   -DNDEBUG -DZKVM_VERIFIER_ALONE -DZKVM_SIMD_TARGET=scalar -DZKVM_SIMD_IS_WASM128 "-DZKVM_VERSION=\"$version\""
   -DFMT_HEADER_ONLY "-DFMT_STATIC_THOUSANDS_SEPARATOR=','" -DJSON_NO_IO -I. -Iguest/include "-I$out/include")
+
+# What most of them include, read once.
+readonly headers=$out/headers.h
+for header in fmt/format.h tl/expected.hpp algorithm array bit cmath cstdint cstring functional limits map memory optional \
+  set span string string_view utility vector; do
+  echo "#include <$header>"
+done >"$headers.new"
+if ! cmp -s "$headers" "$headers.new" || [ host/web/build.sh -nt "$headers.pch" ]; then
+  mv "$headers.new" "$headers"
+  rm -f "$out"/objects/*
+  clang++-19 "${options[@]}" -Oz -x c++-header "$headers" -o "$headers.pch"
+fi
 
 object() { echo "$out/objects/$(tr / _ <<<"${1%.cc}").o"; }
 compile() {  # compile LEVEL SOURCE: unless nothing that it is made of is newer
   local made
   made=$(object "$2")
-  if [ -f "$made" ] && [ -f "$made.d" ] && [ "$made" -nt host/web/build.sh ] &&
+  if [ -f "$made" ] && [ -f "$made.d" ] &&
     [ -z "$(sed 's/^[^:]*://; s/\\$//' "$made.d" | xargs -n 50 sh -c 'find "$@" -newer "$0"' "$made" 2>&1)" ]; then
     return
   fi
-  clang++-19 "${options[@]}" "$1" -MD -MF "$made.d" -c "$2" -o "$made"
+  local shared=()
+  [ "$1" != -Oz ] || shared=(-include-pch "$headers.pch")
+  clang++-19 "${options[@]}" "${shared[@]}" "$1" -MD -MF "$made.d" -c "$2" -o "$made"
 }
 running=0
 for source in $fast $small; do
-  case " $fast " in *" $source "*) level=-O3 ;; *) level=-Oz ;; esac
+  case " $fast " in *" $source "*) level=-O2 ;; *) level=-Oz ;; esac
   compile $level "$source" &
   running=$((running + 1))
   [ $running -lt "$(nproc)" ] || { wait -n || exit 1; running=$((running - 1)); }
@@ -48,13 +62,14 @@ while [ $running -gt 0 ]; do
   running=$((running - 1))
 done
 
+# Of a function that several objects have the linker takes the first: a small one.
 objects=() exports=()
-for source in $fast $small; do objects+=("$(object "$source")"); done
+for source in $small $fast; do objects+=("$(object "$source")"); done
 for name in $(sed -n 's/^ZKVM_C_API [^(]*[ *]\(zkvm_[a-z0-9_]*\)(.*/\1/p' host/zkvm_verify_c.h) malloc free; do
   exports+=("-Wl,--export=$name")
 done
 # The most memory: what the longest receipt takes, several times.
-clang++-19 --target=wasm32-wasi -mexec-model=reactor -Oz "${objects[@]}" -o "$out/zkvm_verify.wasm" "${exports[@]}" \
+clang++-19 --target=wasm32-wasi -mexec-model=reactor -Oz -flto "${objects[@]}" -o "$out/zkvm_verify.wasm" "${exports[@]}" \
   -Wl,--gc-sections,--strip-all,-z,stack-size=1048576,--max-memory=2147483648
 wasm-opt -Oz --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
   "$out/zkvm_verify.wasm" -o "$package/zkvm_verify.wasm"

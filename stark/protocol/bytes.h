@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -22,17 +23,11 @@ class ByteWriter {
  public:
   template <class T>
   void put(T value) {
-    static_assert(std::is_integral_v<T>);
-    const auto bits = static_cast<std::make_unsigned_t<T>>(value);
-    for (size_t i = 0; i < sizeof(T); ++i)
-      bytes_.push_back(static_cast<uint8_t>(static_cast<uint64_t>(bits) >> (8 * i)));
+    static_assert(std::is_integral_v<T> && std::endian::native == std::endian::little);
+    put_raw(&value, sizeof(T));
   }
-  void put(const Digest& digest) {
-    for (const uint32_t word : digest) put(word);
-  }
-  void put_text(std::string_view text) {
-    for (const char c : text) bytes_.push_back(static_cast<uint8_t>(c));
-  }
+  void put(const Digest& digest) { put_raw(digest.data(), sizeof(digest)); }
+  void put_text(std::string_view text) { put_raw(text.data(), text.size()); }
   void put_bytes(std::span<const uint8_t> bytes) {
     bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
   }
@@ -41,6 +36,11 @@ class ByteWriter {
   [[nodiscard]] size_t size() const { return bytes_.size(); }
 
  private:
+  void put_raw(const void* data, size_t size) {
+    const auto* bytes = static_cast<const uint8_t*>(data);
+    bytes_.insert(bytes_.end(), bytes, bytes + size);
+  }
+
   std::vector<uint8_t> bytes_;
 };
 
