@@ -3,11 +3,11 @@
 # wall clock and the CPU time (user + system, of all processes) of each stage.
 #
 #   bash tests/run.sh                  set-up, release build, all tests, robustness tests under ASan + UBSan, the Python
-#                                      packages
+#                                      packages, the verifier for WebAssembly in Node
 #   bash tests/run.sh --fresh-clone    the same from a clone of HEAD in an empty folder
 #   bash tests/run.sh --long           what is too long for every run: 10,000 streams, 2,000 of them proven, mutations by
-#                                      the million, every benchmark once, the Python packages in a bare Debian, guests in
-#                                      other languages, the examples (six download what they need), AVX-512 on emulated
+#                                      the million, every benchmark once, the Python packages in a bare Debian, the page in
+#                                      Chromium, guests in other languages, the examples (seven download what they need), AVX-512 on emulated
 #                                      instructions and in an emulator (which it downloads)
 #   bash tests/run.sh --tidy           clang-tidy over the whole tree; about 35 minutes on 2 cores (an estimate)
 #
@@ -107,7 +107,7 @@ fi
 
 examples() {  # from a bare machine each, with what they download; mnist is a default run's main job
   local example
-  for example in hello notebook preimage mlaas contest oracle service credit medical strategy vgg16 mobilenet face age; do
+  for example in hello notebook web preimage mlaas contest oracle service credit medical strategy vgg16 mobilenet face age; do
     bash "examples/$example/run.sh" || return 1
   done
 }
@@ -141,6 +141,8 @@ case $mode in
     stage "Python packages in a bare Debian" bash tests/host/python/bare_debian.sh
     stage "Guests in other languages" other_languages
     stage "Examples" examples
+    stage "The page in Chromium" bash tests/host/web/page.sh
+    stage "WebAssembly, 50,000 changed receipts" env ZKVM_MUTATIONS=50000 bash tests/host/web/run.sh
     stage "AVX-512 on emulated instructions" later
     stage "AVX-512 in an emulator" bash tests/avx512.sh
     ;;
@@ -150,6 +152,7 @@ case $mode in
     stage "Robustness tests under ASan + UBSan" ctest --preset robustness -L robustness -j "$(nproc)" --no-tests=error
     stage "All tests, release" ctest --preset release -j "$(nproc)" --no-tests=error
     stage "Python packages" bash tests/host/python/run.sh
+    stage "WebAssembly" bash tests/host/web/run.sh
     ;;
 esac
 finish 0

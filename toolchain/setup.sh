@@ -3,13 +3,14 @@
 #
 #   bash toolchain/setup.sh           install what is missing; nothing to do takes under a second
 #   bash toolchain/setup.sh --check   print what is missing; exit status 1 if anything is
+#   bash toolchain/setup.sh --browser the same as without, and Chromium, which tests of a page want
 #
 # It installs Debian packages, builds the guests' libstdc++ (libstdcxx.sh) and fetches the sources of libsodium that
 # guests verify signatures with from PyPI (libsodium.sh), and touches nothing else.
 set -euo pipefail
 
 readonly here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
-readonly packages=(
+packages=(
   # Host build: clang-19 is the default compiler, GCC 12 builds everything too.
   git cmake ninja-build ccache g++ clang-19 lld-19 llvm-19 llvm-19-dev libclang-rt-19-dev clang-format-19 clang-tidy-19
   # Guests: GCC with picolibc, the sources of their libstdc++ and what unpacks and configures them, the oracle.
@@ -31,7 +32,8 @@ check_only=false
 case "${1:-}" in
   "") ;;
   --check) check_only=true ;;
-  *) echo "usage: bash toolchain/setup.sh [--check]" >&2; exit 2 ;;
+  --browser) packages+=(chromium) ;;
+  *) echo "usage: bash toolchain/setup.sh [--check | --browser]" >&2; exit 2 ;;
 esac
 
 missing_packages() {  # one name a line
