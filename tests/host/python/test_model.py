@@ -121,6 +121,15 @@ def digit(index=0):
     return numpy.fromfile(ROOT / "examples/mnist/data/digits.u8", numpy.uint8).reshape(-1, 28, 28)[index]
 
 
+def test_a_digit():
+    model = zkvm.Model(guest("mnist_lenet5"))
+    label = numpy.fromfile(ROOT / "examples/mnist/data/labels.u8", numpy.uint8)[3]
+    logits = numpy.fromfile(ROOT / "examples/mnist/data/lenet5.logits.i8", numpy.int8).reshape(-1, 10)[3]
+    outputs = model.verify(model.prove(Image.fromarray(digit(3))))
+    assert outputs["digit"].item() == label and outputs.labels("digit") == outputs.labels("logits") == (str(label),)
+    numpy.testing.assert_array_equal(numpy.asarray(outputs.details["logits"].values).ravel(), logits)
+
+
 def test_pictures():
     model = mlp()
     grey = Image.fromarray(digit())

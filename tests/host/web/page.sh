@@ -15,4 +15,11 @@ cat >"$out/package.json" <<'END'
  "devDependencies": {"playwright-core": "1.65.1", "@axe-core/playwright": "4.14.0", "axe-core": "4.14.1"}}
 END
 (cd "$out" && npm install --silent --no-audit --no-fund --no-package-lock)
+# What examples/mnist/run.sh, the README's first command, proves.
+readonly guest=build/release/guests/mnist_lenet5.elf zkvm=build/release/bin/zkvm
+dd if=examples/mnist/data/digits.u8 of="$out/digit.bin" bs=784 skip=3 count=1 status=none
+"$zkvm" prove "$guest" --input "$out/digit.bin" -o "$out/mnist.zkr" --json >/dev/null
+export MNIST_RECEIPT=$PWD/$out/mnist.zkr MNIST_MODEL=$PWD/examples/mnist/data/lenet5.model.json
+MNIST_ID=$("$zkvm" id "$guest")
+export MNIST_ID
 PAGE=$PWD/build/web/page SHOTS=$PWD/build/web/screenshots CHROMIUM=$(command -v chromium) node --test "$out/page_test.mjs"

@@ -116,6 +116,16 @@ for (const [what, file, id, code] of [
   });
 }
 
+test("the receipt of the README's first command shows the digit's class", async () => {
+  const { page, done } = await opened();
+  await page.setInputFiles("#model-input", { name: "lenet5.model.json", mimeType: "application/json",
+                                             buffer: readFileSync(process.env.MNIST_MODEL) });
+  assert.equal(await verifyFile(page, readFileSync(process.env.MNIST_RECEIPT), process.env.MNIST_ID), "valid");
+  assert.match(await page.textContent("#outputs-table"), /digit.*4/s);
+  await page.screenshot({ path: join(SHOTS, "mnist.png"), fullPage: true });
+  await done();
+});
+
 test("a huge file is refused unread", async () => {
   const { page, done } = await opened();
   await page.fill("#image-id", imageId);
