@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -236,11 +237,13 @@ std::optional<Real> real_of(std::string_view text) {
 #else
   const std::string whole = (is_hex ? "0x" : "") + std::string(text);
   char* end = nullptr;
+  errno = 0;
   if constexpr (std::is_same_v<Real, float>)
     value = std::strtof(whole.c_str(), &end);
   else
     value = std::strtod(whole.c_str(), &end);
   if (text.empty() || end != whole.c_str() + whole.size() || !std::isfinite(value)) return {};
+  if (errno == ERANGE && value == 0) return {};
 #endif
   return negative ? -value : value;
 }

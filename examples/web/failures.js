@@ -46,21 +46,21 @@ const FAILURES = {
   "malformed-model": {
     verdict: "none",
     title: "The description is not one of a model.",
-    means: "The .json file is not as zkvm import writes it. The receipt may still be valid.",
+    means: "The receipt itself is valid, but the .json file is not as zkvm import writes it.",
     advice: "Verify without the description, or choose NAME.model.json.",
   },
   "wrong-model": {
     verdict: "none",
     title: "The description is of another model.",
-    means: "The image id says which description is the right one, if the program has one, and this is another. The " +
-      "receipt may still be valid.",
+    means: "The receipt itself is valid. The image id says which description is the right one, if the program has one, " +
+      "and this is another.",
     advice: "Verify without the description, or get the one that belongs to the program.",
   },
   "unfit-tensors": {
     verdict: "none",
     title: "The run did not end as a run of this model does.",
-    means: "Its exit code is not 0, or its journal does not have the outputs that the description names. The receipt " +
-      "may still be valid.",
+    means: "The receipt itself is valid, but its exit code is not 0, or its journal does not have the outputs that the " +
+      "description names.",
     advice: "Verify without the description: then exit code and journal are shown as they are.",
   },
   "receipt-too-large": {

@@ -69,11 +69,13 @@ function answersOf(output) {
 const quoted = (label) => label ? ` “${label}”` : "";
 
 // Of equal ones the first, as ArgMax takes it.
+// The first of the greatest, as the verifier has it for labels: NaN is the least.
 function greatestOf(output, row) {
   const first = row * output.rowLength;
   let greatest = 0;
   for (let i = 1; i < output.rowLength; ++i) {
-    if (output.values[first + i] > output.values[first + greatest]) greatest = i;
+    const best = output.values[first + greatest], value = output.values[first + i];
+    if (value > best || (Number.isNaN(best) && !Number.isNaN(value))) greatest = i;
   }
   return greatest;
 }

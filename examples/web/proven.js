@@ -139,10 +139,10 @@ function restsOn(verification, version) {
 
 function whatShows(verification, layout) {
   const heads = (layout?.segments ?? []).map((segment) => segment.proof).filter((proof) => proof !== null);
-  const hides = heads.every((proof) => proof.zeroKnowledge);
+  const hides = heads.length === verification.segments && heads.every((proof) => proof.zeroKnowledge);
   return card("What an observer learns",
-    hides ? null : element("p", { class: "warning" }, "The proofs of this receipt are not zero-knowledge: they may " +
-      "show the input."),
+    hides ? null : element("p", { class: "warning" }, "The proofs of this receipt are not zero-knowledge, or this page " +
+      "cannot read whether they are: they may show the input."),
     element("p", {}, "Everybody who has this receipt, not only who verifies it."),
     element("div", { class: "columns" },
       element("div", { id: "shown" }, element("h4", {}, "They learn"), list([
@@ -182,13 +182,14 @@ function programText(verification, heads) {
   const what = verification.modelId === null
     ? "the program itself, with every constant and every weight in it,"
     : "the program itself, without its weights, but with operators, shapes, zero points and scales,";
-  return element("span", {}, element("strong", {}, `${what} if they have enough receipts.`),
+  return element("span", {}, element("strong", {}, `${what} if they have enough receipts, or one of many segments; and one confirms a guess of it.`),
     ` Each proof opens ${queries} rows of each of its columns; thirteen receipts have given all 4,736 weights of a ` +
     "small network back.");
 }
 
 function privateWeightsText(verification) {
-  if (verification.modelId !== null) return "the weights: the program reads them as private input, under the model id.";
+  if (verification.modelId !== null) return "the weights, beyond their scales and what many answers tell of them: as the program's description has it, " +
+      "it reads them as private input, under the model id.";
   if (verification.outputs !== null) return null; // they stand in the program
   return "weights, if the program reads them as private input. A description of the model says whether it does.";
 }

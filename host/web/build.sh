@@ -32,6 +32,7 @@ for header in fmt/format.h tl/expected.hpp algorithm array bit cmath cstdint cst
   set span string string_view utility vector; do
   echo "#include <$header>"
 done >"$headers.new"
+echo "// ${options[*]}" >>"$headers.new"  # other options are another header, too
 if ! cmp -s "$headers" "$headers.new" || [ host/web/build.sh -nt "$headers.pch" ]; then
   mv "$headers.new" "$headers"
   rm -f "$out"/objects/*
@@ -68,9 +69,9 @@ for source in $small $fast; do objects+=("$(object "$source")"); done
 for name in $(sed -n 's/^ZKVM_C_API [^(]*[ *]\(zkvm_[a-z0-9_]*\)(.*/\1/p' host/zkvm_verify_c.h) malloc free; do
   exports+=("-Wl,--export=$name")
 done
-# The most memory: what the longest receipt takes, several times.
+# The most memory: 16 times the longest receipt.
 clang++-19 --target=wasm32-wasi -mexec-model=reactor -Oz -flto "${objects[@]}" -o "$out/zkvm_verify.wasm" "${exports[@]}" \
-  -Wl,--gc-sections,--strip-all,-z,stack-size=1048576,--max-memory=2147483648
+  -Wl,--gc-sections,--strip-all,--stack-first,-z,stack-size=1048576,--max-memory=1073741824
 wasm-opt -Oz --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
   "$out/zkvm_verify.wasm" -o "$package/zkvm_verify.wasm"
 cp host/web/{package.json,index.js,index.d.ts,README.md} LICENSE "$package/"

@@ -46,7 +46,7 @@ export interface Verification {
   segments: number;
   /** BLAKE3 of what the program says of its model, 64 hex digits; null: it says nothing. */
   model: string | null;
-  /** By name, where a description of the model was given; else null. */
+  /** By name, where a description of the model was given; else null. (Names that are numbers come first, as in any object.) */
   outputs: Record<string, Output> | null;
   /** Then: the commitment to private weights, 64 hex digits; null: they are public. */
   modelId: string | null;
@@ -63,6 +63,7 @@ export type Code =
 
 /** Why there is no Verification. `message` is one line. */
 export class VerifyError extends Error {
+  constructor(code: Code, message: string);
   readonly name: "VerifyError";
   readonly code: Code;
   /** The place: "receipt: segment 3"; may be empty. */
@@ -71,15 +72,15 @@ export class VerifyError extends Error {
   readonly what: string;
   readonly expected: string | null;
   readonly found: string | null;
-  /** Whether the receipt is to blame, as against the description of the model or this machine. */
+  /** Whether the receipt was refused, as against the description of the model, or this machine's memory. */
   readonly isOfReceipt: boolean;
 }
 
-/** Longer receipts are refused, with "receipt-too-large", before anything is copied. */
+/** 64 MiB. Longer receipts are refused, with "receipt-too-large", before anything is copied. */
 export const MAX_RECEIPT_BYTES: number;
 
 /**
- * Checks every byte of a receipt.
+ * Checks every byte of a receipt, as it is at the call.
  *
  * @param imageId of the program that it must be of, which the caller knows: 32 bytes, or 64 hex digits as `zkvm id` prints
  *   them, with or without 0x. Never take it from where the receipt comes from.
@@ -90,8 +91,11 @@ export function verify(receipt: Bytes, imageId: string | Bytes, options?: Option
 /** The BLAKE3 of these bytes, 64 hex digits: by it descriptions of models and public inputs are named. */
 export function blake3(data: Bytes): Promise<string>;
 
-/** Loads the module, which the first call does otherwise. `source`: its bytes, where they are not beside this file. */
-export function load(source?: Bytes | WebAssembly.Module): Promise<void>;
+/**
+ * Loads the module, which the first call does otherwise. `source`: its bytes, or a WebAssembly.Module of them, where they are
+ * not beside this file.
+ */
+export function load(source?: Bytes | object): Promise<void>;
 
 /** "0.1.0" */
 export function version(): Promise<string>;

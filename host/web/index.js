@@ -1,11 +1,11 @@
-// See index.d.ts. The module's instance is kept from call to call; one that trapped is not used again.
+// See index.d.ts.
 
-export const MAX_RECEIPT_BYTES = 256 * 2 ** 20;
+export const MAX_RECEIPT_BYTES = 64 * 2 ** 20;
 const KEPT_BYTES = 64 * 2 ** 20; // an instance that has grown beyond is not kept: its memory never shrinks
 
 const REGIMES = ["unique", "johnson"]; // by their numbers in host/zkvm_verify_c.h
 const ARRAYS = [["int8", Int8Array], ["uint8", Uint8Array], ["int32", Int32Array], ["float32", Float32Array]];
-const NOT_OF_RECEIPT = new Set(["malformed-model", "wrong-model", "out-of-memory", "internal"]);
+const OF_RECEIPT = new Set(["malformed-receipt", "invalid-receipt", "wrong-program", "insecure"]);
 const MESSAGE_BYTES = 512;
 const OPTIONS_BYTES = 16;
 const OUTPUT_BYTES = 44;
@@ -15,7 +15,7 @@ export class VerifyError extends Error {
     super(message);
     this.name = "VerifyError";
     this.code = code;
-    this.isOfReceipt = !NOT_OF_RECEIPT.has(code);
+    this.isOfReceipt = OF_RECEIPT.has(code);
     // PLACE: PLACE: WHAT, or PLACE: WHAT: expected THIS, found THAT.
     const told = /^(?:(.*?): )?expected (.*), found (.*)$/s.exec(message);
     const place = told ? told[1] ?? "" : message;
@@ -29,15 +29,17 @@ export class VerifyError extends Error {
 
 class OutOfMemory extends Error {}
 
-let loading = null; // of the compiled module
-let kept = null; // an instance
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true }); // a name may begin with that character
+let loading = null; // the module, a promise
+let ready = null; // an instance of it, a promise
 
 async function compiled(source) {
   if (source instanceof WebAssembly.Module) return source;
   if (source !== undefined) return WebAssembly.compile(bytesOf(source, "source"));
   const url = new URL("./zkvm_verify.wasm", import.meta.url);
   if (url.protocol === "file:" && globalThis.process?.versions?.node) {
-    const { readFile } = await import("node:fs/promises");
+    const files = "node:fs/promises"; // not a literal: bundlers for browsers would look for it
+    const { readFile } = await import(/* webpackIgnore: true */ /* @vite-ignore */ files);
     return WebAssembly.compile(await readFile(url));
   }
   const response = await fetch(url);
@@ -47,9 +49,9 @@ async function compiled(source) {
 
 function moduleOf(source) {
   if (source !== undefined || loading === null) {
-    kept = null;
     const promise = compiled(source);
     loading = promise;
+    ready = null;
     promise.catch(() => { if (loading === promise) loading = null; }); // the next call tries again
   }
   return loading;
@@ -59,38 +61,53 @@ export async function load(source) {
   await moduleOf(source);
 }
 
-async function instance() {
+async function made() {
   const module = await moduleOf();
-  if (kept) return kept;
   // Of the system nothing is there, and nothing is asked for but where something has gone wrong.
   const system = new Proxy({}, { get: (_, name) => name === "proc_exit" ? () => { throw new Error("exit"); } : () => 52 });
-  const made = await WebAssembly.instantiate(module, {
-    wasi_snapshot_preview1: system,
-    zkvm: { out_of_memory: () => { throw new OutOfMemory(); } },
-  });
-  made.exports._initialize();
-  return made;
+  try {
+    const { exports } = await WebAssembly.instantiate(module, {
+      wasi_snapshot_preview1: system,
+      zkvm: { out_of_memory: () => { throw new OutOfMemory(); } },
+    });
+    exports._initialize();
+    return { exports, isSpent: false };
+  } catch (error) {
+    throw typed(error);
+  }
 }
 
-// Calls with the exports, in one go: nobody else uses the instance meanwhile.
+// One that all calls share, each from its first step to its last without a pause. After a trap there is another.
+async function instance() {
+  for (;;) {
+    const current = ready ??= made();
+    const found = await current.catch((error) => {
+      if (ready === current) ready = null;
+      throw error;
+    });
+    if (!found.isSpent) return found;
+    if (ready === current) ready = null;
+  }
+}
+
+// Of what is thrown behind the checks of arguments.
+function typed(error) {
+  if (error instanceof VerifyError) return error;
+  if (error instanceof OutOfMemory || error instanceof RangeError)
+    return new VerifyError("out-of-memory", "memory: expected more, found none");
+  return new VerifyError("internal", `the verifier failed: ${error.message}`);
+}
+
 async function using(work) {
   const used = await instance();
-  kept = null; // until it has ended as it should
-  let result;
   try {
-    result = work(new Face(used.exports));
+    return work(new Face(used.exports));
   } catch (error) {
-    if (error instanceof VerifyError) keep(used);
-    if (error instanceof VerifyError || error instanceof TypeError || error instanceof RangeError) throw error;
-    if (error instanceof OutOfMemory) throw new VerifyError("out-of-memory", "memory: expected more, found none");
-    throw new VerifyError("internal", `the verifier failed: ${error.message}`);
+    used.isSpent = !(error instanceof VerifyError);
+    throw typed(error);
+  } finally {
+    used.isSpent ||= used.exports.memory.buffer.byteLength > KEPT_BYTES;
   }
-  keep(used);
-  return result;
-}
-
-function keep(used) {
-  if (used.exports.memory.buffer.byteLength <= KEPT_BYTES) kept = used;
 }
 
 // The memory of an instance. Views are made anew for each use: they end where it grows.
@@ -104,7 +121,7 @@ class Face {
   text(at) {
     if (at === 0) return null;
     const all = new Uint8Array(this.exports.memory.buffer, at);
-    return new TextDecoder().decode(all.slice(0, all.indexOf(0)));
+    return decoder.decode(all.slice(0, all.indexOf(0)));
   }
   allocate(count) {
     const at = this.exports.malloc(Math.max(1, count));
@@ -122,8 +139,9 @@ class Face {
 }
 
 function bytesOf(value, what) {
-  if (value instanceof Uint8Array) return value;
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  const kind = Object.prototype.toString.call(value); // of another realm, too
+  if (kind === "[object Uint8Array]") return new Uint8Array(value.buffer, value.byteOffset, value.length);
+  if (kind === "[object ArrayBuffer]") return new Uint8Array(value);
   throw new TypeError(`${what}: expected a Uint8Array or an ArrayBuffer, found ${value === null ? "null" : typeof value}`);
 }
 
@@ -142,20 +160,22 @@ function imageIdOf(value) {
   return Uint8Array.from(digits.match(/../g), (pair) => parseInt(pair, 16));
 }
 
-function optionsOf({ securityBits = 128, regime = "johnson", model } = {}) {
+function optionsOf(options) {
+  const { securityBits = 128, regime = "johnson", model } = { __proto__: null, ...options };
   if (typeof securityBits !== "number" || !(securityBits >= 0)) throw new RangeError("securityBits: expected a number from 0 on");
   if (!REGIMES.includes(regime)) throw new RangeError(`regime: expected one of ${REGIMES.join(", ")}`);
   const text = typeof model === "string" ? new TextEncoder().encode(model) : model;
-  return { securityBits, regime, model: text === undefined || text === null ? null : bytesOf(text, "model") };
+  return { securityBits, regime, model: text === undefined || text === null ? null : bytesOf(text, "model").slice() };
 }
 
 export async function verify(receipt, imageId, options) {
-  let bytes = bytesOf(receipt, "receipt");
+  const given = bytesOf(receipt, "receipt");
   const id = imageIdOf(imageId);
   const wanted = optionsOf(options);
-  if (bytes.length > MAX_RECEIPT_BYTES) {
-    throw new VerifyError("receipt-too-large", `receipt: size: expected at most ${MAX_RECEIPT_BYTES} bytes, found ${bytes.length}`);
+  if (given.length > MAX_RECEIPT_BYTES) {
+    throw new VerifyError("receipt-too-large", `receipt: size: expected at most ${MAX_RECEIPT_BYTES} bytes, found ${given.length}`);
   }
+  const bytes = given.slice(); // the caller may change them before the verifier runs
   return using((face) => {
     const begun = performance.now();
     const result = verifyIn(face, bytes, id, wanted);
@@ -246,7 +266,7 @@ function outputAt(face, at, batch) {
 }
 
 export async function blake3(data) {
-  const bytes = bytesOf(data, "data");
+  const bytes = bytesOf(data, "data").slice();
   return using((face) => {
     const from = face.copy(bytes);
     const to = face.allocate(32);

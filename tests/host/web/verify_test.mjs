@@ -70,15 +70,17 @@ test("every verdict is that of C++", async () => {
 });
 
 test("calls at once do not disturb each other", async () => {
+  await load(await readFile(`${process.env.PACKAGE}/zkvm_verify.wasm`)); // nothing is there when they begin
   const some = cases.slice(0, 60);
   const answers = await Promise.all(some.map(({ receipt, imageId, securityBits, regime }) =>
-    verify(receipt, imageId, { securityBits, regime }).then(() => "ok", (error) => error.code)));
-  assert.deepEqual(answers, some.map(({ code }) => code));
+    verify(receipt, imageId, { securityBits, regime }).then(({ imageId: id }) => `ok ${id}`, ({ message }) => message)));
+  assert.deepEqual(answers, some.map(({ code, imageId, message }) =>
+    code === "ok" ? `ok ${Buffer.from(imageId).toString("hex")}` : message.slice(0, 511)));
 });
 
 test("arguments that are none", async () => {
   const { receipt, imageId } = good;
-  for (const wrong of [null, undefined, 5, "text", [1, 2], {}]) {
+  for (const wrong of [null, undefined, 5, "text", [1, 2], {}, new Int8Array(4), new SharedArrayBuffer(4)]) {
     assert((await refusal(verify(wrong, imageId))) instanceof TypeError);
     assert((await refusal(blake3(wrong))) instanceof TypeError);
   }
@@ -104,18 +106,59 @@ test("an image id is bytes or digits", async () => {
 test("too large a receipt is refused before it is copied", async () => {
   const error = await refusal(verify(new Uint8Array(MAX_RECEIPT_BYTES + 1), good.imageId));
   assert.equal(error.code, "receipt-too-large");
+  assert.equal(error.isOfReceipt, false);
   const most = await refusal(verify(new Uint8Array(MAX_RECEIPT_BYTES), good.imageId));
   assert.equal(most.code, "malformed-receipt");
 });
 
 test("memory that ends is an error, and the next call has its own", async () => {
   const code = await readFile(`${process.env.PACKAGE}/zkvm_verify.wasm`);
-  await load(limited(code, 20)); // pages of 64 KiB
-  const error = await refusal(verify(new Uint8Array(8 << 20), good.imageId));
-  assert.equal(error.code, "out-of-memory");
-  assert.equal(error.isOfReceipt, false);
+  const { receipt, imageId, securityBits } = good;
+  const asked = (bytes) => verify(bytes, imageId, { securityBits }).then(() => "ok", (error) => error.code);
+  const seen = new Set();
+  // From what holds no receipt, by what lets the verifier begin (its own `new` fails then), to what is enough. Pages of 64 KiB.
+  for (let pages = 18; pages <= 200; pages += 2) {
+    await load(limited(code, pages));
+    const answers = [await asked(receipt), await asked(new Uint8Array(1)), await asked(receipt)];
+    assert.equal(answers[1], "malformed-receipt", `${pages} pages`); // the next call has its own
+    for (const answer of [answers[0], answers[2]]) {
+      assert(["ok", "out-of-memory"].includes(answer), `${pages} pages: ${answer}`);
+      seen.add(answer);
+    }
+  }
+  assert.deepEqual(seen, new Set(["out-of-memory", "ok"]));
+  const error = await refusal(verify(new Uint8Array(32 << 20), imageId));
+  assert.deepEqual([error.code, error.isOfReceipt], ["out-of-memory", false]);
+  assert.equal(await asked(receipt), "ok");
   await load(code);
+});
+
+test("a module that traps is an internal error each time, and no verdict", async () => {
+  // (module (memory (export "memory") 1) (func (export "_initialize")) (func (export "malloc") unreachable))
+  await load(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 3, 2, 0, 0, 5, 3, 1, 0, 1, 7, 33, 3, 6, 109, 101,
+    109, 111, 114, 121, 2, 0, 11, 95, 105, 110, 105, 116, 105, 97, 108, 105, 122, 101, 0, 0, 6, 109, 97, 108, 108, 111, 99, 0,
+    1, 10, 8, 2, 2, 0, 11, 3, 0, 0, 11]));
+  for (let i = 0; i < 3; ++i) {
+    const error = await refusal(verify(good.receipt, good.imageId));
+    assert.deepEqual([error.code, error.isOfReceipt], ["internal", false]);
+  }
+  await load(await readFile(`${process.env.PACKAGE}/zkvm_verify.wasm`));
   assert.equal((await verify(good.receipt, good.imageId, { securityBits: good.securityBits })).exitCode, good.proven.exitCode);
+});
+
+test("the bytes are those of the call", async () => {
+  const { receipt, imageId, securityBits } = good;
+  const bytes = new Uint8Array(receipt);
+  const first = verify(bytes, imageId, { securityBits });
+  bytes.fill(0);
+  assert.equal((await first).exitCode, good.proven.exitCode);
+  const second = verify(bytes, imageId, { securityBits });
+  bytes.set(receipt);
+  assert.equal((await refusal(second)).code, "malformed-receipt");
+  const growing = new Uint8Array(new ArrayBuffer(4, { maxByteLength: MAX_RECEIPT_BYTES + 1 }));
+  const third = verify(growing, imageId);
+  growing.buffer.resize(MAX_RECEIPT_BYTES + 1);
+  assert.equal((await refusal(third)).code, "malformed-receipt");
 });
 
 // The module with another greatest size of memory: section 5, limits with a maximum.
@@ -143,7 +186,7 @@ function limited(code, pages) {
 
 test("a module that cannot be loaded is said, and another may follow", async () => {
   await assert.rejects(load(new Uint8Array([0, 1, 2, 3])), WebAssembly.CompileError);
-  assert.equal(await version(), "0.1.0");
+  assert.equal(await version(), JSON.parse(await readFile(`${process.env.PACKAGE}/package.json`)).version);
   await assert.rejects(load(new Uint8Array(0)));
   assert.equal(await blake3(new Uint8Array(0)), "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
 });
@@ -170,10 +213,19 @@ test("outputs by the description of the model", async () => {
   assert.equal((await verify(receipt, imageId, { securityBits: 30 })).outputs, null);
 });
 
-test("two hundred verifications leave no memory behind", async () => {
+test("verifications leave no memory behind", async () => {
   const { receipt, imageId, securityBits } = good;
-  for (let i = 0; i < 20; ++i) await verify(receipt, imageId, { securityBits });
-  const before = process.memoryUsage().rss;
-  for (let i = 0; i < 200; ++i) await verify(receipt, imageId, { securityBits });
-  assert(process.memoryUsage().rss - before < 48 << 20);
+  const code = await readFile(`${process.env.PACKAGE}/zkvm_verify.wasm`);
+  const fits = async (pages) => {
+    await load(limited(code, pages));
+    return verify(receipt, imageId, { securityBits }).then(() => true, () => false);
+  };
+  let pages = 18;
+  while (!(await fits(pages))) ++pages;
+  await fits(pages + 16); // and a megabyte for what is kept from the first on
+  for (let i = 0; i < 100; ++i) await verify(receipt, imageId, { securityBits });
+  const shorter = receipt.subarray(0, receipt.length - 1);
+  for (let i = 0; i < 100; ++i) assert.equal((await refusal(verify(shorter, imageId, { securityBits }))).code, "malformed-receipt");
+  for (let i = 0; i < 2000; ++i) await blake3(shorter.subarray(0, 100));
+  await load(code);
 });
