@@ -69,11 +69,9 @@ for source in $small $fast; do objects+=("$(object "$source")"); done
 for name in $(sed -n 's/^ZKVM_C_API [^(]*[ *]\(zkvm_[a-z0-9_]*\)(.*/\1/p' host/zkvm_verify_c.h) malloc free; do
   exports+=("-Wl,--export=$name")
 done
-# The most memory: 16 times the longest receipt.
-clang++-19 --target=wasm32-wasi -mexec-model=reactor -Oz -flto "${objects[@]}" -o "$out/zkvm_verify.wasm" "${exports[@]}" \
+# The most memory: 16 times the longest receipt. (clang calls binaryen's wasm-opt itself.)
+clang++-19 --target=wasm32-wasi -mexec-model=reactor -Oz -flto "${objects[@]}" -o "$package/zkvm_verify.wasm" "${exports[@]}" \
   -Wl,--gc-sections,--strip-all,--stack-first,-z,stack-size=1048576,--max-memory=1073741824
-wasm-opt -Oz --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
-  "$out/zkvm_verify.wasm" -o "$package/zkvm_verify.wasm"
 cp host/web/{package.json,index.js,index.d.ts,README.md} LICENSE "$package/"
 printf '%s: %d bytes, gzipped %d\n' "$package/zkvm_verify.wasm" "$(stat -c %s "$package/zkvm_verify.wasm")" \
   "$(gzip -9c "$package/zkvm_verify.wasm" | wc -c)"
