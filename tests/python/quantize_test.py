@@ -3,6 +3,7 @@
     ZKVM=build/release/bin/zkvm PYTHONPATH=host/python python tests/python/quantize_test.py
 """
 
+import logging
 import os
 import pathlib
 import subprocess
@@ -15,6 +16,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+import zkvm
 from zkvm import bias_correction, equalise, float_model, quantize
 from zkvm.examples import Examples
 
@@ -166,6 +168,22 @@ class QuantizeTest(unittest.TestCase):
                     done = subprocess.run([ZKVM, "import", self.output, "-o", str(self.folder / "guest"), "--force",
                                            "--check", expected], capture_output=True, text=True)
                     self.assertIn("k: 3,456 of 3,456 elements are the runtime's", done.stdout)
+
+    def test_from_python(self):
+        self.quantised("--per-tensor", "--calibration", "entropy")
+        first = pathlib.Path(self.output).read_bytes()
+        level = logging.root.manager.disable
+        for data in ({"x": images(24, 0)}, self.data):
+            report = zkvm.quantize(self.model, data, self.output, per_tensor=True, calibration="entropy")
+            self.assertEqual(pathlib.Path(self.output).read_bytes(), first)
+        self.assertEqual(report.examples, 24)
+        self.assertIn("<table>", report._repr_html_())
+        self.assertEqual(logging.root.manager.disable, level)
+        for wrong in ({"help": True}, {"json": True}, {"nothing": 1}):
+            self.assertRaises(TypeError, zkvm.quantize, self.model, self.data, self.output, **wrong)
+        self.assertRaises(ValueError, zkvm.quantize, self.model, self.data, self.output, calibration="none")
+        with self.assertRaisesRegex(Exception, "expected"):
+            zkvm.quantize(self.model, {"y": images(2, 0)}, self.output)
 
     def test_other_opsets(self):
         for opset in (11, 13, 21):

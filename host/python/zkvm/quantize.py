@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 import types
+from typing import NoReturn
 
 import numpy as np
 import onnx
@@ -234,16 +235,25 @@ def quantize(model: str | os.PathLike, data: str | os.PathLike | dict[str, np.nd
             elif value is not False and value is not None:
                 arguments += [option, str(value)]
         known = parser()
-        known.exit_on_error = False  # nor by the message that a missing option has
-        known.error = lambda message: (_ for _ in ()).throw(ValueError(f"quantize: {message}"))
-        parsed = known.parse_args(arguments)
+        known.exit_on_error = False
+
+        def refuse(message: str) -> NoReturn:
+            raise ValueError(f"quantize: {message}")
+
+        known.error = refuse
+        try:
+            parsed = known.parse_args(arguments)
+        except argparse.ArgumentError as error:
+            raise ValueError(f"quantize: {error}") from None
         level = logging.root.manager.disable
         logging.disable(logging.WARNING)  # the quantiser advises, at length
         try:
             report = run(parsed)
         except Refused as error:
-            from .receipts import InvalidModel
-
+            try:
+                from .receipts import InvalidModel
+            except ImportError:  # beside a source tree there is no native module
+                raise error from None
             raise InvalidModel("malformed-model", str(error)) from None
         finally:
             logging.disable(level)
