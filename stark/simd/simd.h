@@ -44,8 +44,6 @@
 #include "stark/simd/simd_avx512.h"
 #elif defined(ZKVM_SIMD_IS_AVX2)
 #include "stark/simd/simd_avx2.h"
-#elif defined(ZKVM_SIMD_IS_WASM128)
-#include "stark/simd/simd_wasm128.h"
 #else
 #include "stark/simd/simd_scalar.h"
 #endif
