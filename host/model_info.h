@@ -116,6 +116,11 @@ struct ModelInfo {
   [[nodiscard]] uint64_t run_output_bytes() const {
     return journal_begin() + batch * output_bytes() + (public_input ? kInputDigestBytes : 0);
   }
+  /// As if the weights were constants: of the inputs alone.
+  void forget_private_weights() {
+    private_weights = 0;
+    weight_scales.clear();
+  }
   bool operator==(const ModelInfo&) const = default;
 };
 

@@ -43,9 +43,9 @@ fs::path file_of(const stark::Digest& key) {
 
 // 0: none are kept.
 uint64_t most_bytes() {
-  const char* given = std::getenv("ZKVM_CACHE_TREES");
-  if (given == nullptr) return kMaxCachedTreeBytes;
-  return parse_size(given).value_or(0);
+  const auto given = environment("ZKVM_CACHE_TREES");
+  if (!given) return kMaxCachedTreeBytes;
+  return parse_size(*given).value_or(0);
 }
 
 class File {

@@ -103,7 +103,7 @@ int encode_command(const Options& options) {
                    "expected --weights FILE, since this guest's weights are private: the file that "
                    "`zkvm import --private-weights` wrote"});
   }
-  if (options.inputs_alone) model->private_weights = 0, model->weight_scales.clear();
+  if (options.inputs_alone) model->forget_private_weights();
   const auto input = encode_input(*model, *arrays, weights);
   if (!input) return failed(input.error());
   const uint32_t mode = weights.empty() ? 0666 : kSecretMode;

@@ -211,8 +211,7 @@ Result<Comparison> compared(const Options& options, const onnx_file::Model& mode
   write.batch = 1;
   ModelInfo info = importer::model_info(plan, write);
   // Nothing is read or committed here but inputs and outputs.
-  info.private_weights = 0;
-  info.weight_scales.clear();
+  info.forget_private_weights();
   info.public_input = false;
   std::map<std::string, Array> arrays;
   if (!options.check.empty()) {

@@ -30,7 +30,6 @@
 #include "host/profile.h"
 #include "host/program.h"
 #include "host/zkvm.h"
-#include "host/zkvm_verify_c.h"
 #include "stark/simd/simd_dispatch.h"
 
 namespace nb = nanobind;
@@ -332,8 +331,6 @@ nb::bytes image_id(const nb::bytes& elf) {
   return bytes_of(value_of(id));
 }
 
-ModelInfo info_of(const nb::bytes& section) { return value_of(read_model_info(span_of(section))); }
-
 // What the guest says of its model: the section's own bytes, and as checked JSON with all that may be left out; nothing
 // of a guest that says nothing.
 std::optional<std::pair<nb::bytes, std::string>> description(const nb::bytes& elf) {
@@ -341,7 +338,6 @@ std::optional<std::pair<nb::bytes, std::string>> description(const nb::bytes& el
   if (section.empty()) return {};
   return std::pair(bytes_of(section), write_model_info(value_of(read_model_info(section))));
 }
-
 
 Array array_of(const std::string& type, std::vector<uint64_t> shape, const nb::bytes& elements) {
   for (int i = 0; i <= static_cast<int>(ArrayType::kFloat64); ++i) {
@@ -359,8 +355,8 @@ Array array_of(const std::string& type, std::vector<uint64_t> shape, const nb::b
 
 nb::bytes encode_input(const nb::bytes& section, const nb::list& arrays, const nb::bytes& weights,
                        bool inputs_alone) {
-  ModelInfo info = info_of(section);
-  if (inputs_alone) info.private_weights = 0, info.weight_scales.clear();
+  ModelInfo info = value_of(read_model_info(span_of(section)));
+  if (inputs_alone) info.forget_private_weights();
   std::vector<InputArray> inputs;
   for (const nb::handle entry : arrays) {
     const auto array = nb::cast<nb::tuple>(entry);
@@ -442,7 +438,6 @@ NB_MODULE(_native, m) {
     const Unlocked unlocked;
     release_memory();
   });
-  m.def("version", &zkvm_version);
 }
 
 }  // namespace zkvm::python

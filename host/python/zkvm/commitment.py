@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Union
 
 from . import _native
-from .inputs import _array
-from .receipts import BytesLike, hex_digits
+from .inputs import array_parts
+from .receipts import BytesLike, hex_digits, to_bytes
 
 if TYPE_CHECKING:
     import numpy
@@ -42,7 +42,7 @@ def commit(data: Union[BytesLike, "numpy.ndarray[Any, Any]"], salt: Union[str, B
     """
     secret = secrets.token_bytes(32) if salt is None else bytes.fromhex(hex_digits(salt, "salt"))
     if isinstance(data, (bytes, bytearray, memoryview)):
-        data = bytes(data)
+        data = to_bytes(data, "data")
         return Commitment(_native.commit_bytes(data, secret).hex(), secret, data)
-    _, kind, shape, elements = _array("", data, None)
+    _, kind, shape, elements = array_parts("", data, None)
     return Commitment(_native.commit_array(kind, shape, elements, secret).hex(), secret, elements)

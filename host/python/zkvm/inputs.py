@@ -51,7 +51,8 @@ def pixels(picture: Any, tensor: Tensor) -> Any:
     return found if tensor.model_type == "uint8" else found.astype(numpy.float32) / 255
 
 
-def _array(name: str, x: Any, tensor: Tensor | None) -> tuple[str, str, list[int], bytes]:
+def array_parts(name: str, x: Any, tensor: Tensor | None) -> tuple[str, str, list[int], bytes]:
+    """Its name, type, shape and elements, as the native module takes them."""
     import numpy
 
     if tensor is not None and is_picture(x):
@@ -79,9 +80,9 @@ def encode(model: Description | None, x: Input, weights: bytes, inputs_alone: bo
         tensors = {tensor.name: tensor for tensor in model.inputs}
         if not all(isinstance(name, str) for name in x):
             raise TypeError("input: expected names of inputs, found other keys")
-        arrays = [_array(name, value, tensors.get(name)) for name, value in x.items()]
+        arrays = [array_parts(name, value, tensors.get(name)) for name, value in x.items()]
     elif isinstance(x, (tuple, list)) and (len(model.inputs) > 1 or any(map(is_picture, x))):
-        arrays = [_array("", value, model.inputs[i % len(model.inputs)] if model.inputs else None) for i, value in enumerate(x)]
+        arrays = [array_parts("", value, model.inputs[i % len(model.inputs)] if model.inputs else None) for i, value in enumerate(x)]
     else:
-        arrays = [_array("", x, model.inputs[0] if len(model.inputs) == 1 else None)]
+        arrays = [array_parts("", x, model.inputs[0] if len(model.inputs) == 1 else None)]
     return _native.encode_input(model.section, arrays, weights, inputs_alone)

@@ -216,17 +216,14 @@ class Model:
         of = self.description
         if of is None and (model_id is not None or input_is is not None):
             raise ValueError("model_id, input_is: expected a guest that says what its model is, found none")
-        receipt = receipts.to_bytes(receipt, "receipt")
-        section = of.section if of is not None and exit_code == 0 else None
-        try:
-            proven = receipts.verify(receipt, self.image_id, security_bits=security_bits, regime=regime, model=section)
-            if of is not None and exit_code is None and proven.exit_code == 0:
-                proven = receipts.verify(receipt, self.image_id, security_bits=security_bits, regime=regime, model=of.section)
-        except InvalidModel as error:  # a true receipt of a run that did not end as the model's do
-            code = "wrong-exit-code" if error.message.startswith("exit code") else error.code
-            raise InvalidReceipt(code, f"receipt: {error.message}") from None
+        proven = receipts.verify(receipt, self.image_id, security_bits=security_bits, regime=regime)
         if exit_code is not None and proven.exit_code != exit_code:
             raise InvalidReceipt("wrong-exit-code", f"receipt: exit code: expected {exit_code}, found {proven.exit_code}")
+        if of is not None and proven.exit_code == 0:
+            try:
+                proven = receipts.with_outputs(proven, of.section)
+            except InvalidModel as error:  # a true receipt of a run that did not end as the model's do
+                raise InvalidReceipt(error.code, f"receipt: {error.message}") from None
         if model_id is not None:
             _expect("wrong-model-id", "model id", receipts.hex_digits(model_id, "model id"), proven.model_id)
         if of is not None and input_is is not None:

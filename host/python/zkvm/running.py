@@ -127,10 +127,9 @@ def write_console(file: int, text: bytes) -> None:
 
 def count(name: str, value: Any, least: int = 0, most: int = 2**64 - 1) -> int:
     """An integer of any type, numpy's too."""
-    number = value if isinstance(value, bool) else operator.index(value)
-    if isinstance(value, bool) or not least <= number <= most:
+    if isinstance(value, bool) or not least <= operator.index(value) <= most:
         raise ValueError(f"{name}: expected an integer from {least} to {most}, found {value!r}")
-    return number
+    return operator.index(value)
 
 
 def callback(name: str, value: Any) -> Any:

@@ -9,7 +9,7 @@ import ctypes
 import html
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Iterable, Literal, Mapping, Protocol, Union
 
 from . import _library
@@ -265,17 +265,25 @@ def verify(receipt: BytesLike, image_id: str | BytesLike, *, security_bits: floa
     try:
         of = proven.contents
         regime_name, assumption = _REGIME_TEXTS[of.regime]
-        return Verification(
+        verified = Verification(
             wanted.hex(), of.exit_code, ctypes.string_at(of.journal, of.journal_bytes), of.security_bits,
-            regime_name, assumption, of.segments, bytes(of.model).hex() if of.has_model else None,
-            **({} if model is None else _read_outputs(proven, to_bytes(model, "model"))))
+            regime_name, assumption, of.segments, bytes(of.model).hex() if of.has_model else None)
     finally:
         _C.zkvm_verification_free(proven)
+    return verified if model is None else with_outputs(verified, to_bytes(model, "model"))
 
 
-def _read_outputs(proven: Any, model: bytes) -> dict[str, Any]:
+def with_outputs(proven: Verification, model: bytes) -> Verification:
+    """The same, with the outputs in its journal by what the program says of its model.
+
+    Raises:
+        InvalidModel: `model` is not what the program says, or the journal is not what such a model writes."""
+    held = ctypes.create_string_buffer(proven.journal, len(proven.journal) + 1)
+    said = _Verification(ctypes.cast(held, ctypes.c_void_p), len(proven.journal), exit_code=proven.exit_code,
+                         has_model=proven.model is not None)
+    said.model[:] = bytes.fromhex(proven.model or "00" * 32)
     message, outputs = _Message(), ctypes.POINTER(_Outputs)()
-    code = _C.zkvm_read_outputs(proven, model, len(model), outputs, message)
+    code = _C.zkvm_read_outputs(said, model, len(model), outputs, message)
     if code != 0:
         raise _error(code, message)
 
@@ -285,8 +293,8 @@ def _read_outputs(proven: Any, model: bytes) -> dict[str, Any]:
     try:
         of = outputs.contents
         all_of = [_output(of.outputs[i], of.batch) for i in range(of.count)]
-        return {"outputs": {output.name: output for output in all_of}, "model_id": digest(of.model_id),
-                "input_digest": digest(of.input_digest)}
+        return replace(proven, outputs={output.name: output for output in all_of}, model_id=digest(of.model_id),
+                       input_digest=digest(of.input_digest))
     finally:
         _C.zkvm_outputs_free(outputs)
 
@@ -296,11 +304,8 @@ def read_journal(journal: bytes, model: bytes) -> Mapping[str, Output]:
 
     Raises:
         InvalidModel: it is not what such a model writes."""
-    held = ctypes.create_string_buffer(journal, len(journal) + 1)
-    said = _Verification(ctypes.cast(held, ctypes.c_void_p), len(journal), has_model=1)
-    said.model[:] = bytes.fromhex(blake3(model))
-    outputs: Mapping[str, Output] = _read_outputs(ctypes.byref(said), model)["outputs"]
-    return outputs
+    said = Verification("", 0, journal, 0, "", "", 0, blake3(model))
+    return with_outputs(said, model).outputs or {}
 
 
 def _output(of: _Output, batch: int) -> Output:
