@@ -60,9 +60,29 @@ T value_of(Result<T> result) {
 // The thread that ends the interpreter, once it does. Another one that asks for the lock then is ended by an exit that
 // unwinds, through whatever stands on its stack; so it stops for good instead.
 std::atomic<std::thread::id> g_ending;
-void stop_if_ending() {
-  while (g_ending.load() != std::thread::id() && g_ending.load() != std::this_thread::get_id())
-    std::this_thread::sleep_for(std::chrono::hours(1));
+std::atomic<int> g_asking = 0;  // threads that wait for the lock, or have it and run Python code that C++ called
+
+// As long as a thread is one of those.
+class Asking {
+ public:
+  Asking() {
+    ++g_asking;
+    const std::thread::id ending = g_ending;
+    if (ending == std::thread::id() || ending == std::this_thread::get_id()) return;
+    --g_asking;
+    for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+  }
+  Asking(const Asking&) = delete;
+  Asking& operator=(const Asking&) = delete;
+  ~Asking() { --g_asking; }
+};
+
+// The interpreter ends: nobody asks from now on, and who had asked is waited for, some seconds.
+void end_asking() {
+  g_ending = std::this_thread::get_id();
+  const nb::gil_scoped_release unlocked;
+  for (int i = 0; i < 5000 && g_asking != 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 // Without the interpreter's lock, as long as it lives. What the environment says of folders is read before, as other
@@ -76,7 +96,7 @@ class Unlocked {
   Unlocked(const Unlocked&) = delete;
   Unlocked& operator=(const Unlocked&) = delete;
   ~Unlocked() {
-    stop_if_ending();
+    const Asking asking;
     PyEval_RestoreThread(thread_);
   }
 
@@ -98,7 +118,7 @@ class Listener {
     const auto now = Clock::now();
     if (now < next_) return true;
     next_ = now + kInterval;
-    stop_if_ending();
+    const Asking asking;
     const nb::gil_scoped_acquire lock;
     return tell([&] {
       if (PyErr_CheckSignals() != 0) throw nb::python_error();
@@ -110,7 +130,7 @@ class Listener {
     if (console_.is_none()) return {};
     return [this](uint32_t file, Bytes text) {
       if (raised_) return;
-      stop_if_ending();
+      const Asking asking;
       const nb::gil_scoped_acquire lock;
       tell([&] { console_(file, bytes_of(text)); });
     };
@@ -418,7 +438,7 @@ NB_MODULE(_native, m) {
 #ifdef ZKVM_SIMD_ENABLED
   static_cast<void>(stark::simd_target());  // it reads the environment when it is first asked
 #endif
-  nb::module_::import_("atexit").attr("register")(nb::cpp_function([] { g_ending = std::this_thread::get_id(); }));
+  nb::module_::import_("atexit").attr("register")(nb::cpp_function(&end_asking));
   m.def("image_id", &image_id, "elf"_a);
   m.def("description", &description, "elf"_a);
   m.def("encode_input", &encode_input, "section"_a, "arrays"_a, "weights"_a, "inputs_alone"_a,
