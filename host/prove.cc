@@ -222,7 +222,7 @@ Result<std::vector<SegmentProof>> prove_segments(Session& session, const ResumeF
         segments.push_back(std::move(segment));
         return !unkept;
       },
-      done);
+      done.size());
   if (unkept) return tl::unexpected(*unkept);
   if (!ok) return refused(ok.error());
   return segments;

@@ -467,6 +467,8 @@ const char* name_of(ErrorCode code) {
       return "BadModel";
     case ErrorCode::kCancelled:
       return "Cancelled";
+    case ErrorCode::kEndedEarly:
+      return "EndedEarly";
     case ErrorCode::kOutOfMemory:
       return "OutOfMemory";
   }

@@ -25,6 +25,7 @@ enum class ErrorCode : uint8_t {
   kBadModel,     // a section about the model that is loaded, empty, too large, or not the only one
   kOutOfMemory,  // the host refused to reserve the declared memory
   kCancelled,    // Io::progress asked to stop
+  kEndedEarly,   // Tracer::skip() was asked for more instructions than the execution has
 };
 
 // The code's name without its k, for logs and JSON.

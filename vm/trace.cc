@@ -1,8 +1,12 @@
 #include "vm/trace.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <functional>
 #include <utility>
 
+#include "vm/fast.h"
 #include "vm/step.h"
 #include "vm/trace_context.h"
 
@@ -12,6 +16,13 @@ namespace {
 constexpr int kA0 = 10, kA1 = 11, kA2 = 12, kA3 = 13, kA4 = 14, kA5 = 15, kA7 = 17;
 constexpr uint32_t kMaxTransferWords = kMaxJournalBytes / 4;
 constexpr uint32_t kMaxCallWords = 2 * kMaxLayerRows;
+
+struct NoObserver {
+  void enter(uint32_t) {}
+  void leave(uint32_t) {}
+  ZKVM_ALWAYS_INLINE void jump(uint32_t, uint32_t, const Insn&, const Registers&) {}
+  void step(uint32_t, uint32_t, const Registers&) {}
+};
 
 }  // namespace
 
@@ -66,6 +77,7 @@ class Tracer::Execution {
         memory_(std::move(memory)),
         times_(Reservation::of(memory_.window_bytes())),
         system_(io, limits),
+        progress_(io.progress),
         code_(decode_text(text_)),
         pc_(program.entry) {
     Dispatch<TraceContext>::prepare(code_);
@@ -81,6 +93,8 @@ class Tracer::Execution {
 
   Result<void> reserve(Segment& segment) const;
   void run(Segment& segment);
+  Result<void> skip(uint64_t cycles);
+  std::span<const uint8_t> memory() const { return {memory_.window(), memory_.window_bytes()}; }
   RunResult result();
 
  private:
@@ -119,6 +133,7 @@ class Tracer::Execution {
   Memory memory_;
   Reservation times_;
   System system_;
+  std::function<bool(uint64_t)> progress_;
   std::vector<Insn> code_;
   TraceCore core_{};
   uint32_t pc_;
@@ -175,6 +190,27 @@ void Tracer::Execution::run(Segment& segment) {
   }
   segment.end = *end;
   finish(segment);
+}
+
+Result<void> Tracer::Execution::skip(uint64_t cycles) {
+  ZK_CHECK(cycles_ == 0);
+  if (cycles == 0) return {};
+  NoObserver observer;
+  FastRun<NoObserver> run(program_, memory_, system_, std::min(cycles, limits_.cycles), observer);
+  const std::optional<Trap> end = run.run(progress_);
+  if (run.state.cycles != cycles || (end && end->kind != TrapKind::kCycleLimit)) {
+    const bool cancelled = !end && !system_.exit_code();
+    return tl::unexpected(
+        Error{cancelled ? ErrorCode::kCancelled : ErrorCode::kEndedEarly,
+              fmt::format("execution: expected more than {} instructions, found {}", cycles,
+                          run.state.cycles)});
+  }
+  for (int r = 0; r < kRegisterCount; ++r) core_.set(r, {run.state.x[r], 0});
+  pc_ = run.state.pc;
+  cycles_ = run.state.cycles;
+  journal_.value = static_cast<uint32_t>(system_.journal().size() / 4);
+  memory_.forget();  // so that the next segment saves the pages that it touches
+  return {};
 }
 
 void Tracer::Execution::begin(Segment& segment) {
@@ -520,6 +556,10 @@ Result<bool> Tracer::next(Segment& segment) {
   execution_->run(segment);
   return true;
 }
+
+Result<void> Tracer::skip(uint64_t cycles) { return execution_->skip(cycles); }
+
+std::span<const uint8_t> Tracer::memory() const { return execution_->memory(); }
 
 RunResult Tracer::result() const { return execution_->result(); }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "vm/elf.h"
@@ -53,6 +54,14 @@ class Tracer {
   // one to keep the last). False, with nothing done, after the segment that ended in exit or trap.
   // Error: kOutOfMemory.
   [[nodiscard]] Result<bool> next(Segment& segment);
+
+  // Before the first segment: executes so many instructions and records nothing, a hundred times as fast; next() goes on
+  // as if they had been in segments before. Errors: kEndedEarly; kCancelled, if io's progress
+  // function returned false; then the tracer is of no more use.
+  [[nodiscard]] Result<void> skip(uint64_t cycles);
+
+  // The guest's memory as it is now: byte a is at index a. Valid until the tracer is moved or gone.
+  [[nodiscard]] std::span<const uint8_t> memory() const;
 
   // Of all segments so far, as run() has them, except counts and touched_blocks, which are empty.
   RunResult result() const;

@@ -137,20 +137,7 @@ Result<Params> read_params(ByteReader& in) {
   if (version != kVersion)
     return fail(ErrorCode::kFormat,
                 fmt::format("proof: version: expected {}, found {}", kVersion, version));
-  Params params;
-  const auto zk = in.get<uint8_t>();
-  params.zk = zk == 1;
-  params.log_blowup = in.get<uint8_t>();
-  params.queries = in.get<uint16_t>();
-  params.grind_query = in.get<uint8_t>();
-  params.grind_round = in.get<uint8_t>();
-  params.log_final = in.get<uint8_t>();
-  params.log_stack = in.get<uint8_t>();
-  if (auto ok = read_ok(in, "parameters"); !ok) return propagate(ok);
-  if (zk > 1)
-    return fail(ErrorCode::kParams, fmt::format("proof: zk: expected 0..1, found {}", zk));
-  if (auto ok = params.check(); !ok) return propagate(ok);
-  return params;
+  return Params::read(in);
 }
 
 Result<Shape> read_head(const VerifyingKey& key, ByteReader& in, Proof& proof) {

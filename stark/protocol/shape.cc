@@ -450,6 +450,25 @@ std::vector<uint8_t> Params::serialise() const {
   return std::move(out).take();
 }
 
+Result<Params> Params::read(ByteReader& in) {
+  Params params;
+  const auto zk = in.get<uint8_t>();
+  params.zk = zk == 1;
+  params.log_blowup = in.get<uint8_t>();
+  params.queries = in.get<uint16_t>();
+  params.grind_query = in.get<uint8_t>();
+  params.grind_round = in.get<uint8_t>();
+  params.log_final = in.get<uint8_t>();
+  params.log_stack = in.get<uint8_t>();
+  if (in.failed())
+    return fail(ErrorCode::kTruncated,
+                fmt::format("parameters: the bytes end at {}", in.position()));
+  if (zk > 1)
+    return fail(ErrorCode::kParams, fmt::format("parameters: zk: expected 0..1, found {}", zk));
+  if (auto ok = params.check(); !ok) return propagate(ok);
+  return params;
+}
+
 std::vector<uint8_t> serialise(std::span<const TableSpec> tables) {
   ByteWriter out;
   out.put(static_cast<uint16_t>(tables.size()));

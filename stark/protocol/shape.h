@@ -15,6 +15,8 @@
 
 namespace zkvm::stark {
 
+class ByteReader;
+
 inline constexpr uint32_t kExtensionDegree = 5;
 inline constexpr uint32_t kSaltStacks = 5;  // a tree of fewer words that hide a row is salted ...
 inline constexpr uint32_t kSaltWords = 5;   // ... with so many words a row
@@ -78,6 +80,8 @@ struct Params {
 
   [[nodiscard]] Result<void> check() const;
   [[nodiscard]] std::vector<uint8_t> serialise() const;
+  /// Reads untrusted bytes as serialise() writes them. Errors: kTruncated, kParams.
+  [[nodiscard]] static Result<Params> read(ByteReader& in);
 
   /// Coefficients of the random part of a column opened on `queries` rows and at one point of E.
   [[nodiscard]] uint32_t mask_for_one_opening() const { return zk ? queries + 6u : 0; }

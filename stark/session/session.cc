@@ -5,6 +5,7 @@
 #include <zk/check.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -14,6 +15,7 @@
 
 #include "stark/chips/buses.h"
 #include "stark/protocol/bytes.h"
+#include "stark/session/build_digest.h"
 #include "stark/session/execution_params.h"
 #include "stark/session/host_memory.h"
 #include "stark/session/proof_estimate.h"
@@ -207,8 +209,6 @@ Result<Session::Shapes> Session::shapes_for(uint8_t log_blowup, Excess& excess) 
     }
     shape.cells = committed_cells(*circuit, shape.tables);
     out.job_bytes.push_back(jobs_memory(*circuit, plans_[i].jobs));
-    out.layout.push_back(blake3_hash(shape.key.serialise()));
-    out.layout.push_back(blake3_hash(serialise(shape.tables)));
     const auto same = std::ranges::find_if(out.shapes, [&](const SegmentShape& other) {
       return other.tables == shape.tables && other.key == shape.key;
     });
@@ -254,19 +254,12 @@ Result<void> Session::choose_params(Excess& excess) {
     wish.log_blowup = 1;
     too_large = ok.error();
   }
-  SeedHash seed("zkvm session");
-  seed.add(kWitnessVersion)
-      .add(options_.seed ? *options_.seed : Randomness::fresh_seed())
-      .add(image_->image().id())
-      .add(blake3_hash(io_.input))
-      .add(plans_.size())
-      .add(params_.serialise());
-  // ZERO-KNOWLEDGE: where segments are cut, whatever decided it.
-  for (const SegmentPlan& plan : plans_) seed.add(plan.cycles);
-  // ZERO-KNOWLEDGE: a shared tree with the same masks must not be opened by proofs of another shape
-  // (of another build, say): their queries would be others, and four openings of a column show it.
-  for (const Digest& digest : made.layout) seed.add(digest);
-  seed_ = seed.seed();
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    const SegmentShape& shape = made.shapes[made.of[i]];
+    plans_[i].tables = blake3_hash(serialise(shape.tables));
+    plans_[i].cells = shape.cells;
+  }
+  write_plan();
   return {};
 }
 
@@ -333,6 +326,7 @@ Result<void> Session::check_memory(const Shapes& made, Excess& excess) {
       use.other_trees = other_trees(i);
       use.largest_segment = segments[i];
       const uint64_t needed = estimate_memory(use);
+      plans_[i].memory = needed;
       if (needed <= most) continue;
       excess.segment = i;
       most = needed;
@@ -400,26 +394,45 @@ SegmentClaim Session::claim_of(size_t index) const {
 
 // ----------------------------------------------------------------------------------------- prove
 
-Result<void> Session::prove(const std::function<bool(size_t, SegmentProof)>& take,
-                            std::span<const SegmentProof> done) {
-  ZK_CHECK(!execution_.trap && done.size() <= plans_.size());
-  ZK_CHECK(params_.queries > 0);  // and with it the seed was chosen
+Result<void> Session::prove(const std::function<bool(size_t, SegmentProof)>& take, size_t first,
+                            size_t end) {
+  ZK_CHECK(!plan_bytes_.empty());  // and with it the seed was chosen
   LeftTrees left;
-  return second_run([&](size_t i, const Circuit& circuit, const vm::Segment& segment,
+  return second_run(first, end,
+                    [&](size_t i, const Circuit& circuit, const vm::Segment& segment,
                         const BankWords& memory) -> Result<void> {
-    if (i < done.size()) return pass_segment(i, circuit, segment, memory, left, done);
-    auto proof = prove_segment(i, circuit, segment, memory, left);
-    if (!proof) return propagate(proof);
-    if (!take(i, std::move(*proof))) return fail(ErrorCode::kCancelled, "cancelled");
-    return {};
-  });
+                      auto proof = prove_segment(i, circuit, segment, memory, left);
+                      if (!proof) return propagate(proof);
+                      if (!take(i, std::move(*proof)))
+                        return fail(ErrorCode::kCancelled, "cancelled");
+                      return {};
+                    });
+}
+
+Result<SharedRoots> Session::roots(size_t index) {
+  SharedRoots out;
+  LeftTrees left;
+  auto ok = second_run(index, index + 1,
+                       [&](size_t i, const Circuit& circuit, const vm::Segment& segment,
+                           const BankWords& memory) -> Result<void> {
+                         if (auto found = find_trees(i, segment, memory, left); !found)
+                           return found;
+                         leave_trees(i, circuit, segment, memory, left);
+                         return {};
+                       });
+  if (!ok) return propagate(ok);
+  const auto self = static_cast<uint32_t>(index);
+  for (const auto& [before, tree] : left[self]) out.before[before] = tree->root();
+  for (const auto& [after, trees] : left)
+    if (after != self) out.after[after] = trees.at(self)->root();
+  return out;
 }
 
 Result<void> Session::visit_witnesses(
     const std::function<void(size_t, const Circuit&, Witness)>& visit) {
   ZK_CHECK(!execution_.trap);
-  return second_run([&](size_t i, const Circuit& circuit, const vm::Segment& segment,
-                        const BankWords& memory) -> Result<void> {
+  return second_run(0, SIZE_MAX, [&](size_t i, const Circuit& circuit, const vm::Segment& segment,
+                                     const BankWords& memory) -> Result<void> {
     visit(i, circuit,
           segment_witness({*program_, *image_}, circuit, plans_[i].uses, memory, segment,
                           plans_[i].heights, plans_[i].forms, segment_publics(claim_of(i))));
@@ -428,9 +441,13 @@ Result<void> Session::visit_witnesses(
 }
 
 template <class Body>
-Result<void> Session::second_run(const Body& body) {
+Result<void> Session::second_run(size_t first, size_t end, const Body& body) {
+  ZK_CHECK(!execution_.trap && first <= end);
+  end = std::min(end, plans_.size());
+  if (first >= end) return {};
   BankWords memory(*image_);
-  for (size_t i = 0; i < plans_.size(); ++i) {
+  if (auto ok = start_at(first, end, memory); !ok) return ok;
+  for (size_t i = first; i < end; ++i) {
     const auto segment = next_segment(i);
     if (!segment) return propagate(segment);
     const std::vector<BankUse>& uses = plans_[i].uses;
@@ -441,25 +458,89 @@ Result<void> Session::second_run(const Body& body) {
     memory.close(uses, **segment);
   }
   tracer_.reset();
-  segment_.reset();
+  return {};
+}
+
+/// Goes to the start of a segment, with the banks' words that it finds, and those that later ones before `end` will.
+Result<void> Session::start_at(size_t first, size_t end, BankWords& memory) {
+  if (plans_.size() == 1 && segment_ != nullptr) return {};
+  const Stopwatch watch(stats_.tracing);
+  uint64_t cycles = 0;
+  for (size_t i = 0; i < first; ++i) cycles += plans_[i].cycles;
+  vm::Io io{.input = io_.input, .console = {}};  // the console has had it all
+  if (options_.progress)
+    io.progress = [this, first](uint64_t) { return go_on(first, 0, "execution"); };
+  auto tracer = vm::Tracer::of(*program_, io, options_.limits, limits_);
+  if (!tracer) return no_memory(tracer.error());
+  tracer_ = std::move(*tracer);
+  if (segment_ == nullptr) segment_ = std::make_unique<vm::Segment>();
+  if (const auto ok = tracer_->skip(cycles); !ok) {
+    if (ok.error().code == vm::ErrorCode::kCancelled)
+      return fail(ErrorCode::kCancelled, "cancelled");
+    return fail(ErrorCode::kStatement, "the plan is of another execution: " + ok.error().message);
+  }
+  for (size_t i = 0; i < first; ++i)
+    for (const BankUse& use : plans_[i].uses)
+      if (use.after && *use.after >= first && *use.after < end)
+        memory.read(use.bank, tracer_->memory());
   return {};
 }
 
 /// Records segment `index`, the one after that of the last call.
 Result<vm::Segment*> Session::next_segment(size_t index) {
-  if (index == 0 && plans_.size() == 1 && segment_ != nullptr) return segment_.get();
-  const Stopwatch watch(stats_.tracing);
-  if (index == 0) {
-    vm::Io io{.input = io_.input, .console = {}};  // the console has had it all
-    auto tracer = vm::Tracer::of(*program_, io, options_.limits, limits_);
-    if (!tracer) return no_memory(tracer.error());
-    tracer_ = std::move(*tracer);
-    segment_ = std::make_unique<vm::Segment>();
+  if (!tracer_) return segment_.get();  // the only one, which is recorded
+  {
+    const Stopwatch watch(stats_.tracing);
+    const auto more = tracer_->next(*segment_);
+    if (!more) return no_memory(more.error());
+    if (!*more)
+      return fail(ErrorCode::kStatement,
+                  fmt::format("the plan is of another execution: it ends before segment {}", index));
   }
-  const auto more = tracer_->next(*segment_);
-  if (!more) return no_memory(more.error());
-  ZK_CHECK(*more && segment_->cycles == plans_[index].cycles);  // the VM is deterministic
+  if (plans_[index].rows.empty()) {
+    if (auto ok = learn(index, *segment_); !ok) return propagate(ok);
+  }
+  ZK_CHECK(segment_->cycles == plans_[index].cycles);  // the VM is deterministic
   return segment_.get();
+}
+
+/// What the plan's bytes don't say of a segment; what they say is compared.
+Result<void> Session::learn(size_t index, const vm::Segment& segment) {
+  SegmentPlan& plan = plans_[index];
+  const auto other = [index](const char* what) {
+    return fail(ErrorCode::kStatement,
+                fmt::format("the plan is of another execution: the {} of segment {}", what, index));
+  };
+  const uint32_t begin = index == 0 ? 0 : plans_[index - 1].journal_end;
+  const bool last = index + 1 == plans_.size();
+  if (segment.cycles != plan.cycles) return other("instructions");
+  if (segment.end != (last ? vm::SegmentEnd::kExit : vm::SegmentEnd::kCut)) return other("end");
+  const vm::RunResult run = tracer_->result();
+  if (last && run.exit_code != execution_.exit_code) return other("exit code");
+  if (segment.initial.words[vm::kJournalPosition] != begin ||
+      segment.final.words[vm::kJournalPosition] != plan.journal_end ||
+      !std::ranges::equal(
+          std::span(run.journal).subspan(size_t{begin} * 4),
+          std::span(execution_.journal).subspan(size_t{begin} * 4, size_t{plan.journal_end - begin} * 4)))
+    return other("journal");
+  const auto same = [](const BankUse& a, const BankUse& b) {
+    return a.bank == b.bank && a.constant == b.constant;
+  };
+  if (!std::ranges::equal(touched_banks(*image_, segment), plan.uses, same)) return other("memory");
+  plan.forms = choose_forms(image_->layers(), segment);
+  plan.jobs = layer_jobs(image_->layers(), segment, plan.forms);
+  RowCounts rows = count_rows({*program_, *image_}, segment, plan.jobs);
+  const auto circuit =
+      machine_circuit(image_->image(), plan.uses, nullptr, lowest_rate(options_));
+  if (!circuit) return propagate(circuit);
+  plan.heights = chip_heights(*circuit, rows,
+                              proof_target(options_, plans_.size(), params_.log_blowup), plan.jobs);
+  const std::vector<TableSpec> tables = place_tables(*circuit, plan.heights);
+  if (blake3_hash(serialise(tables)) != plan.tables) return other("tables");
+  if (const auto shape = make_shape(circuit->key(), params_, tables); !shape)
+    return propagate(shape);
+  plan.rows = std::move(rows);
+  return {};
 }
 
 Result<SegmentProof> Session::prove_segment(size_t index, const Circuit& circuit,
@@ -477,18 +558,18 @@ Result<SegmentProof> Session::prove_segment(size_t index, const Circuit& circuit
   SlotTrees trees;
   {
     const Stopwatch watch(stats_.trees);
+    if (auto ok = find_trees(index, segment, memory, left); !ok) return propagate(ok);
+    leave_trees(index, circuit, segment, memory, left);
+    const auto self = static_cast<uint32_t>(index);
     trees = image_->fixed_trees(circuit, plan.uses, params_.log_blowup);
-    for (const auto& [before, tree] : left[static_cast<uint32_t>(index)]) {
+    for (const auto& [before, tree] : left[self]) {
       trees[circuit.slot(before_slot(before))] = tree.get();
       out.roots.before[before] = tree->root();
     }
     for (const uint32_t after : later_users(plan.uses)) {
-      const uint16_t slot = circuit.slot(after_slot(after));
-      auto tree = std::make_unique<CommittedTree>(
-          commit_slot(circuit.key(), params_, slot, witness, tree_seed(index, after)));
-      trees[slot] = tree.get();
-      out.roots.after[after] = tree->root();
-      left[after][static_cast<uint32_t>(index)] = std::move(tree);
+      const CommittedTree& tree = *left[after].at(self);
+      trees[circuit.slot(after_slot(after))] = &tree;
+      out.roots.after[after] = tree.root();
     }
   }
   ProverOptions options;
@@ -506,36 +587,46 @@ Result<SegmentProof> Session::prove_segment(size_t index, const Circuit& circuit
   return out;
 }
 
-/// A segment that an earlier session has proven: only the trees that later proofs need are made
-/// again.
-Result<void> Session::pass_segment(size_t index, const Circuit& circuit, const vm::Segment& segment,
-                                   const BankWords& memory, LeftTrees& left,
-                                   std::span<const SegmentProof> done) {
-  const SegmentPlan& plan = plans_[index];
-  const auto other = [&](const char* what) {
-    return fail(
-        ErrorCode::kStatement,
-        fmt::format("resume: segment {} is of another session: its {} differ", index, what));
-  };
-  const SegmentProof& proof = done[index];
-  if (proof.uses != plan.uses) return other("banks");
-  if (proof.journal_end != plan.journal_end) return other("journal positions");
-  const std::set<uint32_t> later = later_users(plan.uses);
-  if (!std::ranges::equal(later, proof.roots.after | std::views::keys)) return other("banks");
-  for (const uint32_t after : later) {
-    if (after < done.size()) continue;
-    const Stopwatch watch(stats_.trees);
-    std::vector<BankUse> uses;
-    std::ranges::copy_if(plan.uses, std::back_inserter(uses),
-                         [&](const BankUse& use) { return use.after == after; });
-    auto tree = std::make_unique<CommittedTree>(
-        commit_slot(circuit.key(), params_, circuit.slot(after_slot(after)),
-                    bank_witness({*program_, *image_}, circuit, uses, memory, segment),
-                    tree_seed(index, after)));
-    if (tree->root() != proof.roots.after.at(after)) return other("roots");
-    left[after][static_cast<uint32_t>(index)] = std::move(tree);
+/// The trees of the words that a segment finds: those that this session hasn't made when it proved who left them.
+Result<void> Session::find_trees(size_t index, const vm::Segment& segment, const BankWords& memory,
+                                 LeftTrees& left) {
+  const auto self = static_cast<uint32_t>(index);
+  // What was left is what is found: nobody has used these banks in between.
+  vm::Segment before{};
+  before.end = vm::SegmentEnd::kCut;
+  before.final = segment.initial;
+  std::set<uint32_t> users;
+  for (const BankUse& use : plans_[index].uses)
+    if (use.before && !left[self].contains(*use.before)) users.insert(*use.before);
+  for (const uint32_t user : users) {
+    const auto circuit =
+        machine_circuit(image_->image(), plans_[user].uses, nullptr, params_.log_blowup);
+    if (!circuit) return propagate(circuit);
+    left[self][user] = left_tree(user, self, *circuit, before, memory);
   }
   return {};
+}
+
+void Session::leave_trees(size_t index, const Circuit& circuit, const vm::Segment& segment,
+                          const BankWords& memory, LeftTrees& left) {
+  const auto self = static_cast<uint32_t>(index);
+  for (const uint32_t after : later_users(plans_[index].uses))
+    left[after][self] = left_tree(self, after, circuit, segment, memory);
+}
+
+/// The tree of the words that `user` leaves for `after`. `segment`: its record, or one without pages where `memory` has
+/// the words already.
+std::unique_ptr<CommittedTree> Session::left_tree(uint32_t user, uint32_t after,
+                                                  const Circuit& circuit,
+                                                  const vm::Segment& segment,
+                                                  const BankWords& memory) const {
+  std::vector<BankUse> uses;
+  std::ranges::copy_if(plans_[user].uses, std::back_inserter(uses),
+                       [&](const BankUse& use) { return use.after == after; });
+  return std::make_unique<CommittedTree>(
+      commit_slot(circuit.key(), params_, circuit.slot(after_slot(after)),
+                  bank_witness({*program_, *image_}, circuit, uses, memory, segment),
+                  tree_seed(user, after)));
 }
 
 bool Session::go_on(size_t index, double part, const char* stage) const {
@@ -565,7 +656,142 @@ void Session::count_tables(const Circuit& circuit, const Witness& witness, const
   }
 }
 
+// ---------------------------------------------------------------------------------------- plan's bytes
+
+PlannedSegment Session::planned(size_t index) const {
+  const SegmentPlan& plan = plans_[index];
+  return {plan.cycles, plan.cells, plan.memory, plan.journal_end, plan.uses};
+}
+
+void Session::write_plan() {
+  ByteWriter out;
+  out.put_text(build_digest());
+  out.put(options_.limits.cycles);
+  out.put(limits_.clk);
+  out.put(limits_.layer_rows);
+  out.put(limits_.cost);
+  out.put(lowest_rate(options_));  // this and the next three: what heights are chosen by
+  out.put(std::bit_cast<uint64_t>(options_.security_bits));
+  out.put(static_cast<uint8_t>(options_.widest));
+  out.put(std::bit_cast<uint64_t>(options_.weights.bytes_per_cell));
+  out.put(static_cast<uint8_t>(image_->keeps_all_groups()));
+  out.put_bytes(params_.serialise());
+  out.put(std::bit_cast<uint64_t>(least_rate_));
+  out.put(execution_.exit_code);
+  out.put(static_cast<uint32_t>(execution_.journal.size() / 4));
+  out.put_bytes(execution_.journal);
+  out.put(static_cast<uint32_t>(plans_.size()));
+  for (const SegmentPlan& plan : plans_) {
+    out.put(plan.cycles);
+    out.put(plan.cells);
+    out.put(plan.memory);
+    out.put(plan.journal_end);
+    out.put(plan.tables);
+    out.put(static_cast<uint32_t>(plan.uses.size()));
+    for (const BankUse& use : plan.uses) {
+      out.put(use.bank);
+      out.put(static_cast<uint8_t>(use.constant));
+    }
+  }
+  plan_bytes_ = std::move(out).take();
+  seed_ = execution_seed();
+}
+
+Result<Session> Session::of_plan(const vm::Program& program, ProgramImage& image, const vm::Io& io,
+                                 std::span<const uint8_t> plan, SessionOptions options) {
+  ZK_CHECK(options.seed);
+  Session session(program, image, io, std::move(options));
+  if (auto ok = session.read_plan(plan); !ok) return propagate(ok);
+  session.plan_bytes_.assign(plan.begin(), plan.end());
+  session.seed_ = session.execution_seed();
+  return session;
+}
+
+Result<void> Session::read_plan(std::span<const uint8_t> bytes) {
+  constexpr size_t kSegmentBytes = 8 + 8 + 8 + 4 + 32 + 4, kUseBytes = 3;
+  ByteReader in(bytes);
+  const auto wrong = [](std::string message) {
+    return fail(ErrorCode::kFormat, "plan: " + std::move(message));
+  };
+  const auto number = [&in](double& out) {
+    out = std::bit_cast<double>(in.get<uint64_t>());
+    return std::isfinite(out) && out >= 0 && out <= 1e9;
+  };
+  if (in.get_text(build_digest().size()) != build_digest())
+    return wrong("expected one made by this build of zkvm, found another's");
+  options_.limits.cycles = in.get<uint64_t>();
+  limits_.clk = in.get<uint32_t>();
+  limits_.layer_rows = in.get<uint32_t>();
+  limits_.cost = in.get<uint64_t>();
+  limits_.costs = call_costs(image_->layers());
+  options_.log_blowup = in.get<uint8_t>();
+  bool ok = number(options_.security_bits);
+  const auto widest = in.get<uint8_t>();
+  options_.widest = static_cast<Regime>(widest);
+  ok = number(options_.weights.bytes_per_cell) && ok;
+  const auto keep = in.get<uint8_t>();
+  const auto params = Params::read(in);
+  if (!params) return propagate(params);
+  params_ = *params;
+  ok = number(least_rate_) && ok;
+  const uint8_t lowest = image_->image().lowest_rate();
+  if (!ok || in.failed() || widest > static_cast<uint8_t>(Regime::kJohnson) || keep > 1 ||
+      limits_.clk < 4 || limits_.clk > vm::kMaxClk || limits_.layer_rows < 1 ||
+      limits_.layer_rows > vm::kMaxClk || options_.limits.cycles > uint64_t{1} << 56 ||
+      options_.log_blowup < 1 || params_.log_blowup > lowest || options_.log_blowup > lowest)
+    return wrong("options that are none");
+  image_->keep_all_groups(keep == 1);
+  execution_.exit_code = in.get<uint32_t>();
+  const auto journal = in.get_bytes(4 * uint64_t{in.get<uint32_t>()});
+  execution_.journal.assign(journal.begin(), journal.end());
+  const auto count = in.get<uint32_t>();
+  if (count == 0 || !in.can_hold(count, kSegmentBytes))
+    return wrong(fmt::format("the bytes end at {}", in.position()));
+  plans_.resize(count);
+  uint32_t journal_end = 0;
+  std::vector<std::vector<BankUse>*> uses;
+  for (SegmentPlan& plan : plans_) {
+    plan.cycles = in.get<uint64_t>();
+    plan.cells = in.get<uint64_t>();
+    plan.memory = in.get<uint64_t>();
+    plan.journal_end = in.get<uint32_t>();
+    plan.tables = in.get_digest();
+    const auto banks = in.get<uint32_t>();
+    if (in.failed() || !in.can_hold(banks, kUseBytes))
+      return wrong(fmt::format("the bytes end at {}", in.position()));
+    for (uint32_t i = 0; i < banks; ++i) {
+      const auto bank = in.get<uint16_t>();
+      plan.uses.push_back({bank, in.get<uint8_t>() != 0});
+    }
+    if (plan.cycles == 0 || plan.cycles > vm::kMaxClk || plan.journal_end < journal_end)
+      return wrong("segments that are none");
+    journal_end = plan.journal_end;
+    execution_.cycles += plan.cycles;
+    uses.push_back(&plan.uses);
+  }
+  if (in.failed() || in.remaining() != 0 || size_t{journal_end} * 4 != execution_.journal.size() ||
+      execution_.cycles > options_.limits.cycles)
+    return wrong("lengths that do not agree");
+  link_banks(uses);
+  for (const auto* of_segment : uses)
+    if (auto fits = check_bank_uses(image_->banks(), *of_segment); !fits) return fits;
+  return {};
+}
+
 // ---------------------------------------------------------------------------------------- seeds
+
+/// ZERO-KNOWLEDGE: a shared tree with the same masks must not be opened by proofs that differ in anything (the cuts, the
+/// shape of another segment, the build): their queries would be others, and four openings of a column show it. The
+/// plan has all of that.
+Randomness::Seed Session::execution_seed() const {
+  return SeedHash("zkvm session")
+      .add(kWitnessVersion)
+      .add(options_.seed ? *options_.seed : Randomness::fresh_seed())
+      .add(image_->image().id())
+      .add(blake3_hash(io_.input))
+      .add(blake3_hash(plan_bytes_))
+      .seed();
+}
 
 Randomness::Seed Session::tree_seed(size_t index, uint32_t after) const {
   return SeedHash("zkvm shared tree").add(seed_).add(index).add(after).seed();

@@ -6,13 +6,16 @@
 // the proof out and forgets it. What lives longer are the words of the banks and, from the segment
 // that leaves a bank to the next one that touches it, the tree of its words.
 //
-// ZERO-KNOWLEDGE: all randomness comes from one secret seed, so that a session that was interrupted
-// can be resumed: the tree that two segments share must be the same again. Seeds of trees and
-// proofs are hashes of the secret with all that determines witness and openings (image, input,
-// where segments are cut, parameters, keys, tables, version), so that two different witnesses never
-// use one mask, and the same witness proven again gives the same bytes, which tell nothing new.
-// Whoever has the seed can undo the masks: it is to be kept as secret as the input, and thrown away
-// with the session by whoever gave it.
+// Segments can be proven anywhere and in any order, each from the plan that the first run gives:
+// the second run skips what is before it, and makes the trees of the words that it finds again.
+//
+// ZERO-KNOWLEDGE: all randomness comes from one secret seed, because the tree that two segments
+// share must be the same in both proofs, and these may be made at different times and places. Seeds
+// of trees and proofs are hashes of the secret with all that determines witness and openings:
+// image, input and plan, which has cuts, parameters, tables and the build. So two different
+// witnesses never use one mask, and the same witness proven again gives the same bytes, which tell
+// nothing new. Whoever has the seed can undo the masks: it is to be kept as secret as the input, and
+// thrown away with the session by whoever gave it.
 #pragma once
 
 #include <cstdint>
@@ -80,6 +83,15 @@ struct SessionOptions {
 /// What segments may cost where one of this cost takes so many times the memory that it may.
 [[nodiscard]] uint64_t smaller_cost(uint64_t cost, double excess);
 
+/// What plan() found out of a segment, for whoever shares the work out.
+struct PlannedSegment {
+  uint64_t cycles = 0;  // instructions
+  uint64_t cells = 0;   // committed: what its proof takes is about in proportion
+  uint64_t memory = 0;  // bytes of a process that proves it
+  uint32_t journal_end = 0;
+  std::vector<BankUse> uses;
+};
+
 /// What a segment hands out: beside image, journal and exit code all that its verifier needs.
 struct SegmentProof {
   uint32_t journal_end = 0;   // words of the journal that are written when it ends
@@ -115,18 +127,32 @@ class Session {
   [[nodiscard]] static Result<Session> plan(const vm::Program& program, ProgramImage& image,
                                             const vm::Io& io, SessionOptions options);
 
-  /// The execution: trap or exit code, cycles, journal.
+  /// The session that wrote this plan, in another process perhaps, of the same program, image and input. Of the options
+  /// the seed (as there, or it is another session) and progress are used, all else is the plan's. These are untrusted
+  /// bytes: what they say of a segment is compared with its execution before it is proven. Errors: kFormat,
+  /// kTruncated, kTrailing, kParams, also for a plan of another build; kStatement: banks that the program has not.
+  [[nodiscard]] static Result<Session> of_plan(const vm::Program& program, ProgramImage& image,
+                                               const vm::Io& io, std::span<const uint8_t> plan,
+                                               SessionOptions options);
+
+  /// All that plan() found out. It tells journal, exit code, and of the input what heights and memory in use do.
+  [[nodiscard]] std::span<const uint8_t> plan_bytes() const { return plan_bytes_; }
+
+  /// The execution: trap or exit code, cycles, journal; of a session of_plan() no more than these.
   [[nodiscard]] const vm::RunResult& execution() const { return execution_; }
   [[nodiscard]] size_t segments() const { return plans_.size(); }
+  [[nodiscard]] PlannedSegment planned(size_t index) const;
   [[nodiscard]] const Params& params() const { return params_; }
   [[nodiscard]] double least_rate() const { return least_rate_; }
 
-  /// Proves the segments from done.size() on, in order; `take` gets each of them, and may stop the
-  /// session by returning false. `done`: the first segments' proofs, from an earlier session with
-  /// the same program, input, options and seed (their `proof` is not read). REQUIRES: no trap.
-  /// Errors: kMemory, kCancelled, those of prove(); kStatement: `done` is of another session.
+  /// Proves segments first to end - 1 (at most segments() - 1), in order; `take` gets each of them, and may stop the
+  /// session by returning false. REQUIRES: no trap, first <= end.
+  /// Errors: kMemory, kCancelled, those of prove(); kStatement: the plan is of another execution.
   [[nodiscard]] Result<void> prove(const std::function<bool(size_t, SegmentProof)>& take,
-                                   std::span<const SegmentProof> done = {});
+                                   size_t first = 0, size_t end = SIZE_MAX);
+
+  /// The roots of the trees that a segment shares with others, without its proof. REQUIRES and errors: as of prove().
+  [[nodiscard]] Result<SharedRoots> roots(size_t index);
 
   /// The witnesses alone, for whoever checks or attacks them; each is valid during its call.
   [[nodiscard]] Result<void> visit_witnesses(
@@ -145,6 +171,8 @@ class Session {
     WideForms forms;
     LayerJobs jobs;
     ChipHeights heights;
+    Digest tables{};  // hash of the tables that follow
+    uint64_t cells = 0, memory = 0;
     std::vector<BankUse> uses;
   };
   /// Trees of the banks' words that a segment has left for a later one: by the later one, then by
@@ -158,7 +186,6 @@ class Session {
     std::vector<SegmentShape> shapes;
     std::vector<size_t> of;           // by segment, the one that it has
     std::vector<uint64_t> job_bytes;  // by segment
-    std::vector<Digest> layout;  // all that the proofs' masks must depend on beside the execution
   };
   /// A segment that is too large, and by how many times.
   struct Excess {
@@ -175,15 +202,26 @@ class Session {
   [[nodiscard]] bool can_be_cut(size_t index) const;
   [[nodiscard]] SegmentClaim claim_of(size_t index) const;
 
+  void write_plan();
+  Result<void> read_plan(std::span<const uint8_t> bytes);
+  [[nodiscard]] Randomness::Seed execution_seed() const;
+
   template <class Body>
-  Result<void> second_run(const Body& body);
+  Result<void> second_run(size_t first, size_t end, const Body& body);
+  Result<void> start_at(size_t first, size_t end, BankWords& memory);
   Result<vm::Segment*> next_segment(size_t index);
+  Result<void> learn(size_t index, const vm::Segment& segment);
   Result<SegmentProof> prove_segment(size_t index, const Circuit& circuit,
                                      const vm::Segment& segment, const BankWords& memory,
                                      LeftTrees& left);
-  Result<void> pass_segment(size_t index, const Circuit& circuit, const vm::Segment& segment,
-                            const BankWords& memory, LeftTrees& left,
-                            std::span<const SegmentProof> done);
+  Result<void> find_trees(size_t index, const vm::Segment& segment, const BankWords& memory,
+                          LeftTrees& left);
+  [[nodiscard]] std::unique_ptr<CommittedTree> left_tree(uint32_t user, uint32_t after,
+                                                         const Circuit& circuit,
+                                                         const vm::Segment& segment,
+                                                         const BankWords& memory) const;
+  void leave_trees(size_t index, const Circuit& circuit, const vm::Segment& segment,
+                   const BankWords& memory, LeftTrees& left);
   [[nodiscard]] bool go_on(size_t index, double part, const char* stage) const;
   void count_tables(const Circuit& circuit, const Witness& witness, const RowCounts& rows);
 
@@ -197,12 +235,13 @@ class Session {
   SessionOptions options_;
   vm::SegmentLimits limits_;
   Randomness::Seed seed_{};  // of this very execution
+  std::vector<uint8_t> plan_bytes_;
   vm::RunResult execution_;
   std::vector<SegmentPlan> plans_;
   Params params_;
   double least_rate_ = 0;
   std::optional<vm::Tracer> tracer_;
-  std::unique_ptr<vm::Segment> segment_;  // at work; after plan(): the only one, if there is one
+  std::unique_ptr<vm::Segment> segment_;  // at work; the only one, if there is one, is recorded once
   SessionStats stats_;
 };
 

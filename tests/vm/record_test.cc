@@ -299,9 +299,32 @@ Program busy_program(uint32_t rounds) {
   return *load_elf(ElfFile::of(text.words(), std::vector<uint8_t>(300, 0x5a)).bytes());
 }
 
+// A tracer that skips to a segment records the same as the one that has recorded all before.
+void check_skip(const Program& program, const Io& io, const SegmentLimits& limits, uint64_t before,
+                const Segment& expected) {
+  auto tracer = Tracer::of(program, io, {}, limits);
+  ASSERT_TRUE(tracer->skip(before));
+  Segment found;
+  ASSERT_TRUE(*tracer->next(found));
+  EXPECT_EQ(found.initial, expected.initial);  // the dummy and the journal's position among it
+  EXPECT_EQ(found.final, expected.final);
+  EXPECT_EQ(found.end, expected.end);
+  EXPECT_EQ(found.clk, expected.clk);
+  EXPECT_EQ(found.times, expected.times);
+  ASSERT_EQ(found.pages.size(), expected.pages.size());
+  for (size_t p = 0; p < found.pages.size(); ++p) {
+    EXPECT_EQ(found.pages[p].first_word, expected.pages[p].first_word);
+    EXPECT_EQ(found.pages[p].initial, expected.pages[p].initial);
+    EXPECT_EQ(found.pages[p].final, expected.pages[p].final);
+    EXPECT_EQ(found.pages[p].time, expected.pages[p].time);
+  }
+  Replay(program, found).check();
+}
+
 void check_segments(const Program& program, const SegmentLimits& limits, size_t least_segments) {
   const std::vector<uint8_t> input(1000, 0xab);
-  auto tracer = Tracer::of(program, {.input = input, .console = {}}, {}, limits);
+  const Io io{.input = input, .console = {}};
+  auto tracer = Tracer::of(program, io, {}, limits);
   ASSERT_TRUE(tracer);
   std::vector<Segment> segments;
   std::map<uint32_t, std::array<uint32_t, kGranuleWords>> memory;  // by first word, as last left
@@ -340,8 +363,16 @@ void check_segments(const Program& program, const SegmentLimits& limits, size_t 
   EXPECT_EQ(segments.back().end, SegmentEnd::kExit);
   EXPECT_EQ(last.words[kJournalPosition] * 4, tracer->result().journal.size());
   uint64_t cycles = 0;
-  for (const Segment& segment : segments) cycles += segment.cycles;
+  for (size_t i = 0; i < segments.size(); ++i) {
+    if (i == 1 || i == segments.size() / 2 || i + 1 == segments.size())
+      check_skip(program, io, limits, cycles, segments[i]);
+    cycles += segments[i].cycles;
+  }
   EXPECT_EQ(cycles, tracer->result().cycles);
+  auto beyond = Tracer::of(program, io, {}, limits);
+  const auto early = beyond->skip(cycles + 1);
+  ASSERT_FALSE(early);
+  EXPECT_EQ(early.error().code, ErrorCode::kEndedEarly);
 }
 
 void check_segments(uint32_t rounds, const SegmentLimits& limits, size_t least_segments) {

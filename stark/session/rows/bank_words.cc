@@ -1,6 +1,7 @@
 #include "stark/session/rows/bank_words.h"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "stark/chips/buses.h"
@@ -37,6 +38,16 @@ std::vector<BankUse> touched_banks(const ProgramImage& image, const vm::Segment&
   for (size_t hash = 0; hash < vm::kHashes; ++hash)
     if (calls_hash(segment, static_cast<vm::Hash>(hash))) uses.insert({hash_bank(hash), true});
   return {uses.begin(), uses.end()};
+}
+
+void BankWords::read(uint16_t bank, std::span<const uint8_t> guest_memory) {
+  if (bank == kMachineBank) return;
+  std::vector<uint32_t>& words = words_[bank];
+  words.resize(kBankWords);
+  const size_t first = size_t{image_.banks()[bank].base} * 4;
+  const size_t bytes = std::min(guest_memory.size() - std::min(guest_memory.size(), first),
+                                words.size() * sizeof(words[0]));
+  std::memcpy(words.data(), guest_memory.data() + first, bytes);
 }
 
 void BankWords::open(std::span<const BankUse> uses) {

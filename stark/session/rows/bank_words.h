@@ -28,6 +28,9 @@ class BankWords {
   /// The words of a bank of RAM, row by row. REQUIRES: it was opened.
   [[nodiscard]] std::span<const uint32_t> of(uint16_t bank) const { return words_.at(bank); }
 
+  /// In the midst of an execution: the words of a bank of RAM as they are in the guest's memory. The machine's own bank has
+  /// none there, and nothing is done.
+  void read(uint16_t bank, std::span<const uint8_t> guest_memory);
   /// Before a segment: opens the banks that it is the first to use.
   void open(std::span<const BankUse> uses);
   /// After a segment: takes over what it wrote, and drops the banks that nobody uses any more.

@@ -104,13 +104,13 @@ struct Proven {
   Params params;
 };
 
-/// Plans, proves and verifies; what fails is a failure of the test.
 /// Of proofs as they are, at any security.
 inline std::string verify_execution(const Image& image, const Proven& proven) {
   return verify_execution(image, proven.execution.journal, proven.execution.exit_code,
                           proven.segments, 0, 0);
 }
 
+/// Plans, proves and verifies; what fails is a failure of the test. `done`: segments that are proven, the first ones.
 inline Proven prove_execution(Guest& guest, const vm::Io& io, const SessionOptions& options,
                               std::span<const SegmentProof> done = {}) {
   Proven out;
@@ -126,7 +126,7 @@ inline Proven prove_execution(Guest& guest, const vm::Io& io, const SessionOptio
         out.segments.push_back(std::move(proof));
         return true;
       },
-      done);
+      done.size());
   EXPECT_TRUE(proved) << message_of(proved);
   out.execution = session->execution();
   out.stats = session->stats();

@@ -203,20 +203,134 @@ TEST(Session, Resumes) {
   }
 }
 
-TEST(Session, RefusesToResumeAnother) {
-  Guest guest = touching({0, 1, 0}, 280);
-  SessionOptions options{.segment_cycles = 310, .params = quick_params(), .seed = kSeed};
-  const Proven whole = prove_execution(guest, {}, options);
-  const auto resume = [&](std::vector<SegmentProof> done, const SessionOptions& with) {
-    auto session = Session::plan(guest.program, *guest.image, {}, with);
-    EXPECT_TRUE(session);
-    return message_of(session->prove([](size_t, SegmentProof) { return true; }, done));
+// Bank 1 is left by the first segment for the last, bank 3 by the third for the fourth.
+Guest handing_over() { return touching({0, 1, 3, 3, 0}, 280); }
+const SessionOptions kHandingOver{
+    .segment_cycles = 310, .params = quick_params(), .seed = kSeed};
+
+Session planned(Guest& guest, const SessionOptions& options, const vm::Io& io = {}) {
+  auto session = Session::plan(guest.program, *guest.image, io, options);
+  EXPECT_TRUE(session) << message_of(session);
+  return *std::move(session);
+}
+
+/// Another process: the program is loaded again, and only the plan's bytes are known.
+Result<SegmentProof> prove_elsewhere(const Guest& guest, std::span<const uint8_t> plan,
+                                     size_t index, const SessionOptions& options,
+                                     const vm::Io& io = {}) {
+  Guest own{guest.program};
+  auto session = Session::of_plan(own.program, *own.image, io, plan, {.seed = options.seed});
+  if (!session) return propagate(session);
+  SegmentProof out;
+  const auto take = [&](size_t, SegmentProof proof) {
+    out = std::move(proof);
+    return true;
   };
-  EXPECT_EQ(resume({whole.segments[0]}, options), "");
-  SessionOptions other = options;
-  other.seed = Randomness::Seed{1};
-  EXPECT_NE(resume({whole.segments[0]}, other).find("roots differ"), std::string::npos);
-  EXPECT_NE(resume({whole.segments[1]}, options).find("banks differ"), std::string::npos);
+  if (auto ok = session->prove(take, index, index + 1); !ok) return propagate(ok);
+  const auto roots = session->roots(index);
+  EXPECT_TRUE(roots) << message_of(roots);
+  EXPECT_EQ(*roots, out.roots);
+  return out;
+}
+
+TEST(Session, ProvesEachSegmentElsewhere) {
+  Guest guest = handing_over();
+  const Proven whole = prove_execution(guest, {}, kHandingOver);
+  ASSERT_EQ(whole.segments.size(), 5u);
+  const Session session = planned(guest, kHandingOver);
+  for (size_t i = 5; i-- > 0;) {
+    const auto proof = prove_elsewhere(guest, session.plan_bytes(), i, kHandingOver);
+    ASSERT_TRUE(proof) << message_of(proof);
+    EXPECT_EQ(proof->proof, whole.segments[i].proof) << i;
+    EXPECT_EQ(proof->roots, whole.segments[i].roots) << i;
+    EXPECT_EQ(proof->uses, whole.segments[i].uses) << i;
+    EXPECT_EQ(proof->journal_end, whole.segments[i].journal_end) << i;
+  }
+}
+
+TEST(Session, ProvesEachSegmentOfRandomInstructionsElsewhere) {
+  for (uint64_t seed = 1000; seed < 1004 && !HasFailure(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Guest guest = Guest::of(StreamGenerator(seed).program(2, 60));
+    const SessionOptions options{
+        .segment_cycles = 100, .params = quick_params(seed % 2 == 0), .seed = kSeed};
+    const Proven whole = prove_execution(guest, {}, options);
+    const Session session = planned(guest, options);
+    for (size_t i = 0; i < whole.segments.size(); ++i) {
+      const auto proof = prove_elsewhere(guest, session.plan_bytes(), i, options);
+      ASSERT_TRUE(proof) << message_of(proof);
+      EXPECT_EQ(proof->proof, whole.segments[i].proof) << i;
+    }
+  }
+}
+
+// ZERO-KNOWLEDGE: with one secret, whatever differs between two plans, no tree and no proof is masked alike.
+TEST(Session, PlansThatDifferShareNoMask) {
+  Guest guest = handing_over();
+  const SegmentProof first = prove_execution(guest, {}, kHandingOver).segments[0];
+  const auto masks_differ = [&](const SessionOptions& options, const vm::Io& io = {}) {
+    const SegmentProof other = prove_execution(guest, io, options).segments[0];
+    return other.roots.after.begin()->second != first.roots.after.begin()->second &&
+           other.proof != first.proof;
+  };
+  EXPECT_FALSE(masks_differ(kHandingOver));
+  SessionOptions options = kHandingOver;
+  options.seed = Randomness::Seed{1};
+  EXPECT_TRUE(masks_differ(options)) << "secret";
+  const std::vector<uint8_t> unread = {1};
+  EXPECT_TRUE(masks_differ(kHandingOver, {.input = unread, .console = {}})) << "input";
+  options = kHandingOver;
+  options.segment_cycles = 311;  // the first segment is another: only the tree says something
+  EXPECT_TRUE(masks_differ(options)) << "cuts";
+  options = kHandingOver;
+  ++options.params->queries;
+  EXPECT_TRUE(masks_differ(options)) << "parameters";
+}
+
+// Untrusted bytes, each of them changed: an error, or another seed.
+TEST(Session, EveryByteOfAPlanCounts) {
+  Guest guest = touching({0, 1}, 280);
+  const Session session = planned(guest, kHandingOver);
+  const std::vector<uint8_t> plan(session.plan_bytes().begin(), session.plan_bytes().end());
+  const auto of_plan = [&](std::span<const uint8_t> bytes) {
+    return Session::of_plan(guest.program, *guest.image, {}, bytes, {.seed = kSeed});
+  };
+  const auto roots_of = [](Result<Session>& of) -> Result<SharedRoots> {
+    return of ? of->roots(0) : propagate(of);
+  };
+  auto same = of_plan(plan);
+  const auto expected = roots_of(same);
+  ASSERT_TRUE(expected) << message_of(expected);
+  size_t read = 0;
+  for (size_t at = 0; at < plan.size(); ++at) {
+    std::vector<uint8_t> changed = plan;
+    changed[at] ^= 1u << (at % 8);
+    auto other = of_plan(changed);
+    const auto found = roots_of(other);
+    if (found) EXPECT_NE(*found, *expected) << "byte " << at;
+    read += found ? 1 : 0;
+    EXPECT_FALSE(of_plan(std::span(plan).first(at))) << at;
+  }
+  EXPECT_GT(read, 8u);              // cells, memory, limits that cut nothing: read, and of another seed
+  EXPECT_LT(read, plan.size() / 2);
+  std::vector<uint8_t> longer = plan;
+  longer.push_back(0);
+  EXPECT_FALSE(of_plan(longer));
+}
+
+TEST(Session, ProvesNoSegmentOfAnotherExecution) {
+  Guest guest = handing_over();
+  const Session session = planned(guest, kHandingOver);
+  const Guest another = touching({0, 1, 2, 2, 0}, 280);
+  for (const size_t i : {2, 3}) {  // which touch other banks
+    const auto proof = prove_elsewhere(another, session.plan_bytes(), i, kHandingOver);
+    ASSERT_FALSE(proof) << i;
+    EXPECT_EQ(proof.error().code, ErrorCode::kStatement);
+  }
+  const Guest shorter = touching({0}, 280);
+  const auto proof = prove_elsewhere(shorter, session.plan_bytes(), 4, kHandingOver);
+  ASSERT_FALSE(proof);
+  EXPECT_NE(proof.error().message.find("another execution"), std::string::npos);
 }
 
 TEST(Session, CanBeCancelled) {
