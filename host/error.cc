@@ -38,6 +38,10 @@ const char* name_of(ErrorCode code) {
       return "unfit-tensors";
     case ErrorCode::kWrongModel:
       return "wrong-model";
+    case ErrorCode::kMalformedJob:
+      return "malformed-job";
+    case ErrorCode::kInvalidSegment:
+      return "invalid-segment";
   }
   return "unknown";
 }

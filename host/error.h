@@ -24,6 +24,8 @@ enum class ErrorCode {
   kUnfitSalt,         // a commitment's salt that is not 32 bytes
   kUnfitTensors,      // arrays or a journal that are not of the shapes and types that a model has
   kWrongModel,        // a description of another model than the program says it is
+  kMalformedJob,      // no job of this build of zkvm, or one that contradicts its own execution
+  kInvalidSegment,    // a part of a proof that is not of this job, or false
 };
 
 // "malformed-elf", for every language and for logs.

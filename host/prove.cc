@@ -3,7 +3,6 @@
 #include <tbb/global_control.h>
 
 #include <algorithm>
-#include <bit>
 #include <chrono>
 #include <map>
 #include <optional>
@@ -11,17 +10,18 @@
 #include <string>
 #include <utility>
 
+#include "host/assembly.h"
 #include "host/code_rate.h"
 #include "host/image_cache.h"
+#include "host/job_file.h"
 #include "host/program.h"
 #include "host/proof_speed.h"
-#include "host/receipt.h"
+#include "host/prove_error.h"
 #include "host/resume_folder.h"
 #include "host/tree_cache.h"
 #include "host/verify.h"
-#include "host/zkvm.h"
+#include "host/zkvm_jobs.h"
 #include "stark/poly/tile_matrix.h"
-#include "stark/protocol/bytes.h"
 #include "stark/prover/stage_floors.h"
 #include "stark/session/image/program_image.h"
 #include "stark/session/rows/layer_rows.h"
@@ -43,32 +43,8 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-Error to_api(const stark::Error& error) {
-  switch (error.code) {
-    case stark::ErrorCode::kCancelled:
-      return {ErrorCode::kCancelled, "the proof was cancelled"};
-    case stark::ErrorCode::kMemory:
-      return {ErrorCode::kOutOfMemory, error.message};
-    case stark::ErrorCode::kFormat:
-      return {ErrorCode::kUnfitElf, error.message};
-    case stark::ErrorCode::kStatement:
-      return {ErrorCode::kOtherProof, error.message};
-    default:
-      return {ErrorCode::kInsecure, error.message};
-  }
-}
-
-tl::unexpected<Error> refused(const stark::Error& error) { return tl::unexpected(to_api(error)); }
-
-// Of all that a segment's proof depends on beside the program and the input.
-stark::Digest options_digest(const ProveOptions& options) {
-  stark::ByteWriter out;
-  out.put(std::bit_cast<uint64_t>(options.security_bits));
-  out.put(options.segment_cycles);
-  out.put(options.memory_limit);
-  out.put(static_cast<uint8_t>(options.rate));
-  out.put(static_cast<uint8_t>(options.regime));
-  return stark::blake3_hash(out.view());
+tl::unexpected<Error> refused(const stark::Error& error) {
+  return tl::unexpected(prove_error(error));
 }
 
 // The part of all work that is done, if the segments that are left are as long as each other.
@@ -87,15 +63,20 @@ ProveProgress to_api(const SessionProgress& progress, uint64_t cycles) {
   return result;
 }
 
-SessionOptions session_options(const ProveOptions& options, CodeRate rate, uint64_t cycles) {
+Result<SessionOptions> session_options(const ProveOptions& options,
+                                       const stark::machine::Image& image, uint64_t cycles,
+                                       const stark::Randomness::Seed& seed) {
+  const Result<CodeRate> rate = code_rate(options.rate, image.lowest_rate());
+  if (!rate) return tl::unexpected(rate.error());
   SessionOptions result;
-  result.log_blowup = rate.log_blowup;
-  result.weights = rate.weights;
+  result.log_blowup = rate->log_blowup;
+  result.weights = rate->weights;
   result.segment_cycles = options.segment_cycles;
   result.memory_bytes = options.memory_limit;
   result.security_bits = options.security_bits;
   result.widest = receipt_regime(options.regime, 1);
   result.limits.cycles = options.max_cycles;
+  result.seed = seed;
   if (options.progress) {
     result.progress = [report = options.progress, cycles](const SessionProgress& progress) {
       return report(to_api(progress, cycles));
@@ -104,17 +85,12 @@ SessionOptions session_options(const ProveOptions& options, CodeRate rate, uint6
   return result;
 }
 
-std::vector<uint8_t> make_receipt(const stark::machine::Image& image, const Run& run,
-                                  std::span<const SegmentProof> segments) {
+std::vector<uint8_t> make_job(std::span<const uint8_t> elf, std::span<const uint8_t> input,
+                              const ProveOptions& options, const stark::machine::Image& image,
+                              const Session& session, const stark::Randomness::Seed& secret) {
   const std::vector<uint8_t> image_bytes = image.serialise();
-  Receipt receipt;
-  receipt.image = image_bytes;
-  receipt.exit_code = static_cast<uint32_t>(run.exit_code);
-  receipt.journal = run.journal;
-  for (const SegmentProof& segment : segments) {
-    receipt.segments.push_back({segment.journal_end, segment.uses, segment.roots, segment.proof});
-  }
-  return serialise(receipt);
+  return serialise(JobFile{options.security_bits, options.regime, options_digest(options), secret,
+                           elf, input, image_bytes, session.plan_bytes()});
 }
 
 double core_seconds() {
@@ -199,56 +175,98 @@ uint64_t peak_memory() {
   return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
 }
 
-// The proofs of all segments; those that the folder has are taken from there.
-Result<std::vector<SegmentProof>> prove_segments(Session& session, const ResumeFolder* folder,
-                                                 Proved& proved) {
-  std::vector<SegmentProof> segments;
-  if (folder != nullptr) segments = folder->segments();
-  if (segments.size() > session.segments()) {
-    return tl::unexpected(
-        Error{ErrorCode::kOtherProof,
-              fmt::format("resume: expected at most {} segments, found {}: of another session",
-                          session.segments(), segments.size())});
-  }
-  segments.reserve(session.segments());  // so that `done` stays where it is
-  const std::span<const SegmentProof> done = segments;
-  proved.resumed = static_cast<uint32_t>(done.size());
-  std::optional<Error> unkept;
-  const stark::Result<void> ok = session.prove(
-      [&](size_t index, SegmentProof segment) {
-        if (folder != nullptr) {
-          if (Result<void> kept = folder->keep(index, segment); !kept) unkept = kept.error();
-        }
-        segments.push_back(std::move(segment));
-        return !unkept;
-      },
-      done.size());
-  if (unkept) return tl::unexpected(*unkept);
-  if (!ok) return refused(ok.error());
-  return segments;
+// A session, and where its parts come together.
+struct Work {
+  std::vector<uint8_t> job;  // where there is a folder, or a part is proven elsewhere
+  std::optional<Session> session;
+  std::optional<Assembly> assembly;
+};
+
+// The job that the folder has must be this very proof's. ZERO-KNOWLEDGE: nobody would lose more than time if it were
+// another's, as masks depend on all of it; but what it proves would not be what was asked for.
+Result<JobFile> same_job(const ResumeFolder& folder, std::span<const uint8_t> bytes,
+                         std::span<const uint8_t> elf, std::span<const uint8_t> input,
+                         const ProveOptions& options) {
+  const auto other = [&](std::string_view what) {
+    return tl::unexpected(folder.other_proof(
+        fmt::format("expected a proof of this program, input and options, or an empty folder; "
+                    "found {}",
+                    what)));
+  };
+  Result<JobFile> job = parse_job(bytes);
+  if (!job) return other("no job that can be read: " + job.error().message);
+  if (!std::ranges::equal(job->elf, elf)) return other("another program's");
+  if (!std::ranges::equal(job->input, input)) return other("one of another input");
+  if (job->options != options_digest(options)) return other("one with other options");
+  return job;
 }
 
-// A receipt that does not verify is a defect of ours, or of the machine; nobody shall get it.
-Result<void> verify_own(Proved& proved, const ProveOptions& options) {
-  const auto start = std::chrono::steady_clock::now();
-  const Result<Verification> verified =
-      verify(proved.receipt, proved.image_id,
-             {.security_bits = options.security_bits, .regime = options.regime});
-  proved.verify_seconds = seconds_since(start);
-  if (!verified) {
-    return tl::unexpected(
-        Error{ErrorCode::kInvalidReceipt,
-              fmt::format("the prover made a receipt that does not verify: {}{}",
-                          verified.error().message,
-                          proved.resumed == 0 ? "" : "; try again without the resume folder")});
+// The session that the folder's job plans, with the parts that are there.
+Result<void> resume(const ResumeFolder& folder, const JobFile& job, const vm::Program& program,
+                    ProgramImage& image, SessionOptions options, Work& work, Proved& proved) {
+  options.seed = job.secret;
+  auto session = Session::of_plan(program, image, {.input = job.input, .console = {}}, job.plan,
+                                  std::move(options));
+  if (!session) return tl::unexpected(folder.other_proof(session.error().message));
+  work.session = std::move(*session);
+  work.assembly.emplace(*work.session, image.image(),
+                        Assembly::Wanted{job.security_bits, job.regime, job_id(work.job)});
+  for (uint32_t i = 0; i < work.session->segments(); ++i)
+    if (const auto part = folder.part(i)) (void)work.assembly->add(*part);
+  proved.resumed =
+      static_cast<uint32_t>(work.session->segments() - work.assembly->missing().size());
+  return {};
+}
+
+// Errors: of options.elsewhere; kUnwritable.
+Result<void> prove_elsewhere(const ResumeFolder* folder, const ProveOptions& options, Work& work) {
+  std::optional<Error> unkept;
+  Parts parts{.job = work.job,
+              .segments = work.assembly->segments(),
+              .missing = [&] { return work.assembly->missing(); },
+              .add = [&](std::span<const uint8_t> part) {
+                Result<Added> added = work.assembly->add(part);
+                if (added && folder != nullptr) {
+                  if (auto kept = folder->keep(added->segment, part); !kept) {
+                    unkept = kept.error();
+                    return Result<Added>(tl::unexpected(kept.error()));
+                  }
+                }
+                return added;
+              }};
+  const Result<bool> done = options.elsewhere(parts);
+  if (unkept) return tl::unexpected(*unkept);
+  if (!done) return tl::unexpected(done.error());
+  if (*done && !parts.missing().empty())
+    return tl::unexpected(Error{ErrorCode::kInvalidSegment,
+                                "not all segments have been proven elsewhere"});
+  return {};
+}
+
+Result<void> prove_missing(const ResumeFolder* folder, Work& work) {
+  const std::vector<uint32_t> missing = work.assembly->missing();
+  std::optional<Error> unkept;
+  const auto take = [&](size_t index, SegmentProof proof) {
+    const auto segment = static_cast<uint32_t>(index);
+    const std::vector<uint8_t> part = work.assembly->put(segment, std::move(proof));
+    if (folder != nullptr) {
+      if (Result<void> kept = folder->keep(segment, part); !kept) unkept = kept.error();
+    }
+    return !unkept;
+  };
+  for (size_t i = 0; i < missing.size();) {
+    size_t end = i + 1;
+    while (end < missing.size() && missing[end] == missing[i] + (end - i)) ++end;
+    const stark::Result<void> ok = work.session->prove(take, missing[i], missing[end - 1] + 1);
+    if (unkept) return tl::unexpected(*unkept);
+    if (!ok) return refused(ok.error());
+    i = end;
   }
-  proved.security_bits = verified->security_bits;
-  proved.regime = verified->regime;
   return {};
 }
 
 // The proof of the execution that `proved` has, begun at `start`, and its check. Errors:
-// kInvalidReceipt, if that fails.
+// kInvalidReceipt, if that fails: a defect of ours, or of the machine; nobody shall get it.
 Result<void> prove_run(std::span<const uint8_t> elf, std::span<const uint8_t> input,
                        const ProveOptions& options, const vm::Program& program,
                        std::chrono::steady_clock::time_point start, TreeCache& trees,
@@ -261,37 +279,78 @@ Result<void> prove_run(std::span<const uint8_t> elf, std::span<const uint8_t> in
   if (!image) return refused(image.error());
   const double image_seconds = seconds_since(image_start);
   proved.image_id = zkvm::to_api(image->image().id());
+  proved.resumed = 0;
 
-  const Result<CodeRate> rate = code_rate(options.rate, image->image().lowest_rate());
-  if (!rate) return tl::unexpected(rate.error());
-  SessionOptions session_options = zkvm::session_options(options, *rate, proved.run.cycles);
+  const stark::Randomness::Seed secret = stark::Randomness::fresh_seed();
+  const Result<SessionOptions> planning =
+      session_options(options, image->image(), proved.run.cycles, secret);
+  if (!planning) return tl::unexpected(planning.error());
   std::optional<ResumeFolder> folder;
+  Work work;
+  const double core_before = core_seconds();
   if (!options.resume_folder.empty()) {
-    Result<ResumeFolder> opened =
-        ResumeFolder::open(options.resume_folder,
-                           {proved.image_id, stark::blake3_hash(input), options_digest(options)});
+    Result<ResumeFolder> opened = ResumeFolder::open(options.resume_folder);
     if (!opened) return tl::unexpected(opened.error());
     folder.emplace(std::move(*opened));
-    session_options.seed = folder->seed();
+    auto found = folder->job();
+    if (!found) return tl::unexpected(found.error());
+    if (*found) {
+      work.job = std::move(**found);
+      const Result<JobFile> job = same_job(*folder, work.job, elf, input, options);
+      if (!job) return tl::unexpected(job.error());
+      if (auto ok = resume(*folder, *job, program, *image, *planning, work, proved); !ok)
+        return ok;
+    }
   }
-  const vm::Io io{.input = input, .console = {}};
-  const double core_before = core_seconds();
-  stark::Result<Session> session = Session::plan(program, *image, io, session_options);
-  if (!session) return refused(session.error());
-  const Result<std::vector<SegmentProof>> segments =
-      prove_segments(*session, folder ? &*folder : nullptr, proved);
-  if (!segments) return tl::unexpected(segments.error());
+  if (!work.session) {
+    stark::Result<Session> session =
+        Session::plan(program, *image, {.input = input, .console = {}}, *planning);
+    if (!session) return refused(session.error());
+    work.session = std::move(*session);
+    Assembly::Wanted wanted{options.security_bits, options.regime};
+    if (folder || options.elsewhere) {
+      work.job = make_job(elf, input, options, image->image(), *work.session, secret);
+      wanted.job = job_id(work.job);
+    }
+    if (folder) {
+      if (auto ok = folder->keep_job(work.job); !ok) return ok;
+    }
+    work.assembly.emplace(*work.session, image->image(), wanted);
+  }
+  const ResumeFolder* keeper = folder ? &*folder : nullptr;
+  if (options.elsewhere && !work.assembly->missing().empty()) {
+    if (auto ok = prove_elsewhere(keeper, options, work); !ok) return ok;
+  }
+  if (auto ok = prove_missing(keeper, work); !ok) return ok;
 
-  proved.segments = static_cast<uint32_t>(segments->size());
-  proved.log_blowup = session->params().log_blowup;
-  proved.receipt = make_receipt(image->image(), proved.run, *segments);
+  const Session& session = *work.session;
+  proved.segments = static_cast<uint32_t>(session.segments());
+  proved.log_blowup = session.params().log_blowup;
   proved.seconds = seconds_since(start);
-  if (Result<void> ok = verify_own(proved, options); !ok) return ok;
+  Result<Assembled> assembled = work.assembly->assemble();
+  if (!assembled) {
+    if (proved.resumed != 0) assembled.error().message += "; try again without the resume folder";
+    return tl::unexpected(assembled.error());
+  }
+  proved.receipt = std::move(assembled->receipt);
+  proved.verify_seconds = assembled->verify_seconds;
+  proved.security_bits = assembled->verification.security_bits;
+  proved.regime = assembled->verification.regime;
   const double core = core_seconds() - core_before;
-  add_stats(*session, options.measure_floors, proved);
-  add_layers(program, image->layers(), *session, core, proved);
+  add_stats(session, options.measure_floors, proved);
+  add_layers(program, image->layers(), session, core, proved);
   proved.stages.insert(proved.stages.begin() + 1, {"image", image_seconds, 0, ""});
   return {};
+}
+
+Result<Run> execute(const vm::Program& program, std::span<const uint8_t> elf,
+                    std::span<const uint8_t> input, const ProveOptions& options) {
+  RunOptions run_options{.max_cycles = options.max_cycles, .console = options.console};
+  if (options.progress)
+    run_options.progress = [&](uint64_t cycles) {
+      return options.progress({.cycles = cycles, .stage = "execution"});
+    };
+  return run_program(program, elf, input, run_options);
 }
 
 }  // namespace
@@ -307,12 +366,7 @@ Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
   }
   const Result<vm::Program> program = load_program(elf);
   if (!program) return tl::unexpected(program.error());
-  RunOptions run_options{.max_cycles = options.max_cycles, .console = options.console};
-  if (options.progress)
-    run_options.progress = [&](uint64_t cycles) {
-      return options.progress({.cycles = cycles, .stage = "execution"});
-    };
-  Result<Run> run = run_program(*program, elf, input, run_options);
+  Result<Run> run = execute(*program, elf, input, options);
   if (!run) return tl::unexpected(run.error());
   Proved proved;
   proved.run = std::move(*run);
@@ -334,6 +388,27 @@ Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
   proved.trees.bytes_kept = trees.kept().bytes;
   proved.peak_memory = peak_memory();
   return proved;
+}
+
+Result<Planned> plan(std::span<const uint8_t> elf, std::span<const uint8_t> input,
+                     const ProveOptions& options) {
+  const Result<vm::Program> program = load_program(elf);
+  if (!program) return tl::unexpected(program.error());
+  Result<Run> run = execute(*program, elf, input, options);
+  if (!run) return tl::unexpected(run.error());
+  Planned planned{.run = std::move(*run), .job = {}};
+  if (planned.run.trap) return planned;
+  stark::Result<ProgramImage> image = program_image(*program, image_key(elf));
+  if (!image) return refused(image.error());
+  const stark::Randomness::Seed secret = stark::Randomness::fresh_seed();
+  const Result<SessionOptions> planning =
+      session_options(options, image->image(), planned.run.cycles, secret);
+  if (!planning) return tl::unexpected(planning.error());
+  const stark::Result<Session> session =
+      Session::plan(*program, *image, {.input = input, .console = {}}, *planning);
+  if (!session) return refused(session.error());
+  planned.job = make_job(elf, input, options, image->image(), *session, secret);
+  return planned;
 }
 
 }  // namespace zkvm

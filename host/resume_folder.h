@@ -1,65 +1,57 @@
-// The folder in which a long proof keeps its finished segments: proofs of the first segments of one
-// execution, and the secret seed that their masks come from.
+// The folder in which a long proof keeps its job and its finished parts (host/zkvm_jobs.h):
 //
-//   secret          what the proof is of, and its seed; mode 0600
-//   segment-N       proof of segment N
+//   job             what the proof is of, how it is cut, and the secret that masks come from; mode 0600
+//   segment-N       the part that proves segment N
 //
-// Every file is whole or not there, whenever the process ends. Who reads `secret` can take the
-// masks off the receipt and learn of the input, so it does not outlive the proof.
+// Every file is whole or not there, whenever the process ends. Who reads `job` can read the input, so
+// it does not outlive the proof.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/error.h"
-#include "host/zkvm_verify.h"
-#include "stark/hash/blake3.h"
-#include "stark/pcs/commit/randomness.h"
-#include "stark/session/session.h"
 
 namespace zkvm {
 
-// What a proof's segments depend on.
-struct ProofIdentity {
-  ImageId image_id{};
-  stark::Digest input{};
-  stark::Digest options{};
-};
-
 class ResumeFolder {
  public:
-  // The folder at `path`, made if it isn't there (its parent must be), for this proof only as long
-  // as the result lives. Errors: kUnreadable, kUnwritable; kOtherProof, if it holds another proof,
-  // or another process uses it.
-  [[nodiscard]] static Result<ResumeFolder> open(const std::string& path,
-                                                 const ProofIdentity& identity);
+  // The folder at `path`, made if it isn't there (its parent must be), for this process only as long as the result
+  // lives. Errors: kUnreadable, kUnwritable; kOtherProof, if another process uses it.
+  [[nodiscard]] static Result<ResumeFolder> open(const std::string& path);
   ResumeFolder(ResumeFolder&& other) noexcept;
   ResumeFolder& operator=(ResumeFolder&&) = delete;
   ~ResumeFolder();
 
-  [[nodiscard]] const stark::Randomness::Seed& seed() const { return seed_; }
+  // Errors: kUnreadable, kTooLarge.
+  [[nodiscard]] Result<std::optional<std::vector<uint8_t>>> job() const;
+  [[nodiscard]] Result<void> keep_job(std::span<const uint8_t> job) const;
 
-  // The segments kept, from the first up to the first that is not there or not whole.
-  [[nodiscard]] std::vector<stark::machine::SegmentProof> segments() const;
+  // Of this segment, if there is a file.
+  [[nodiscard]] std::optional<std::vector<uint8_t>> part(uint32_t segment) const;
+  [[nodiscard]] Result<void> keep(uint32_t segment, std::span<const uint8_t> part) const;
 
-  [[nodiscard]] Result<void> keep(size_t index, const stark::machine::SegmentProof& segment) const;
+  // For messages: "resume folder 'work': MESSAGE".
+  [[nodiscard]] Error other_proof(const std::string& message) const;
 
  private:
   ResumeFolder(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
 
-  Result<void> read_secret(std::span<const uint8_t> bytes, const ProofIdentity& identity);
-  Result<void> make_secret(const ProofIdentity& identity);
   [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
 
   std::string path_;
   int lock_;  // a file descriptor of the folder
-  stark::Randomness::Seed seed_{};
 };
 
-// Removes the secret and the segments: for when the receipt is written. What else the folder holds,
-// and the folder itself, stay.
+// Removes the job and the parts: for when the receipt is written. What else the folder holds, and the folder itself,
+// stay.
 void clear_resume_folder(const std::string& path);
+
+// The longest job that is read: program, input, and what is known of their segments.
+inline constexpr uint64_t kMaxJobBytes = uint64_t{3} << 30;
 
 }  // namespace zkvm

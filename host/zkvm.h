@@ -124,6 +124,8 @@ struct ProveProgress {
   std::string_view stage;  // what comes next: "LDE of main"
 };
 
+struct Parts;  // host/zkvm_jobs.h
+
 // The rate of the code that the prover commits to: a lower one makes shorter receipts, and takes
 // longer and more memory to prove. Security and image id are the same.
 enum class Rate : uint8_t {
@@ -173,6 +175,12 @@ struct ProveOptions {
 
   // Whether StageCost::floor is measured, which takes 0.1 s after the proof.
   bool measure_floors = false;
+
+  // Proves the segments that are missing elsewhere (host/zkvm_jobs.h), and hands their parts to parts.add, which
+  // verifies them and keeps them in the resume folder. Where it returns false, those that are still missing are proven
+  // here. Its errors end the proof. What Proved says of stages, chips and layers is of what was proven here. Empty: not
+  // called.
+  std::function<Result<bool>(const Parts& parts)> elsewhere = {};
 };
 
 // What one stage of the prover took, over all segments.
@@ -238,7 +246,7 @@ struct Proved {
 // (stark/doc/zero_knowledge.md); but enough receipts give away the program with all constants in
 // it, weights too. A guest that exits with another code than 0 is proven. Errors:
 // those of run(); kInsecure, if no parameters give security_bits; kUnwritable, kUnreadable and
-// kOtherProof for the resume folder; kCancelled.
+// kOtherProof for the resume folder; kCancelled; those of ProveOptions::elsewhere.
 [[nodiscard]] Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> input,
                                    const ProveOptions& options = {});
 

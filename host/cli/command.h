@@ -24,10 +24,13 @@ inline constexpr int kNo = 1;  // the answer is no: the guest trapped or exited 
 inline constexpr int kError = 2;  // usage, or a file that is unreadable, malformed or unwritable
 
 // Each makes `sub` its command; when the command line asks for it, `status` becomes its result.
+void add_assemble(Command& sub, int& status);
 void add_cache(Command& sub, int& status);
 void add_commit(Command& sub, int& status);
 void add_run(Command& sub, int& status);
+void add_plan(Command& sub, int& status);
 void add_prove(Command& sub, int& status);
+void add_prove_segment(Command& sub, int& status);
 void add_profile(Command& sub, int& status);
 void add_disasm(Command& sub, int& status);
 void add_encode(Command& sub, int& status);
@@ -52,6 +55,8 @@ int inspect_receipt(const ReceiptFile& file);
 // Prints "COMMAND: message" to stderr and, for --json, {"error": message} to stdout.
 // Returns kError.
 int fail(std::string_view command, const std::string& message, bool json);
+
+inline constexpr uint64_t kMaxThreads = 1024;
 
 // For options that count something, in decimal digits: 1 or more; so many at most.
 [[nodiscard]] Check positive();

@@ -36,7 +36,8 @@ constexpr std::pair<const char*, void (*)(Command&, int&)> kCommands[] = {
     {"disasm", add_disasm}, {"inspect", add_inspect}, {"new", add_new},
     {"import", add_import}, {"cache", add_cache},     {"commit", add_commit},
     {"key", add_key},       {"sign", add_sign},
-    {"model-id", add_model_id},
+    {"model-id", add_model_id}, {"plan", add_plan}, {"prove-segment", add_prove_segment},
+    {"assemble", add_assemble},
 };
 
 // `zkvm --help` shows the first line of each command's description, `zkvm COMMAND --help` all of
@@ -123,6 +124,11 @@ Option* Command::add_option(const std::string& names, uint32_t& value, const std
 }
 Option* Command::add_option(const std::string& names, uint64_t& value, const std::string& help) {
   return keep(app_->add_option(names, value, help));
+}
+
+std::vector<std::string>& own_command() {
+  static std::vector<std::string> command = {"/proc/self/exe"};
+  return command;
 }
 
 int run_command_line(int argc, char** argv) {

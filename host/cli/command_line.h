@@ -66,6 +66,9 @@ class Command {
   std::deque<Option> options_;
 };
 
+// How a process starts another one of this program: file and first arguments. Python's module sets it.
+[[nodiscard]] std::vector<std::string>& own_command();
+
 // Parses the command line and runs the command that it names. Returns the exit status.
 int run_command_line(int argc, char** argv);
 

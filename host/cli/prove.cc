@@ -2,131 +2,51 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <thread>
 
 #include "host/cache_folder.h"
 #include "host/cli/command.h"
+#include "host/cli/interruption.h"
+#include "host/cli/local_jobs.h"
 #include "host/cli/model.h"
 #include "host/cli/output.h"
+#include "host/cli/proof_line.h"
+#include "host/cli/proof_options.h"
 #include "host/cli/table.h"
 #include "host/file.h"
 #include "host/number_text.h"
 #include "host/proof_speed.h"
 #include "host/resume_folder.h"
 #include "host/source_map.h"
+#include "host/zkvm_jobs.h"
+#include "stark/session/host_memory.h"
 
 namespace zkvm::cli {
 namespace {
 
-constexpr uint64_t kMaxThreads = 1024;
-
 struct Options {
   Execution execution;
   std::string receipt_path;
-  uint64_t security_bits = static_cast<uint64_t>(ProveOptions{}.security_bits);
-  std::string rate;
-  std::string regime = kWidestRegime;
-  bool smallest = false, fastest = false;
-  uint64_t segment_cycles = 0;
-  std::string memory_limit;
+  ProofOptions proof;
   std::string resume_folder;
   uint64_t threads = 0;
+  uint64_t jobs = 0;  // 0: chosen
   bool stats = false;
 };
 
-// SIGINT and SIGTERM, from the first moment at which a proof would be lost: they end it between two
-// of its stages, and a second one at once.
-class Interruption {
- public:
-  Interruption() { signal_ = 0; }
-  Interruption(const Interruption&) = delete;
-  Interruption& operator=(const Interruption&) = delete;
-  ~Interruption() { disarm(); }
-
-  void arm() {
-    if (std::exchange(armed_, true)) return;
-    struct sigaction action{};
-    action.sa_handler = [](int number) { signal_ = number; };
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
-    for (int number : {SIGINT, SIGTERM}) sigaction(number, &action, nullptr);
-  }
-  void disarm() {
-    for (int number : {SIGINT, SIGTERM}) std::signal(number, SIG_DFL);
-  }
-  [[nodiscard]] bool happened() const { return signal_ != 0; }
-
-  // Ends this process as the signal would have, so that a shell script ends too. To a shell that is
-  // status 128 + the signal's number: 130 after Ctrl-C.
-  [[noreturn]] void end_process() {
-    disarm();
-    std::raise(signal_);
-    std::_Exit(128 + signal_);
-  }
-
- private:
-  static inline std::atomic<int> signal_ = 0;
-  static_assert(std::atomic<int>::is_always_lock_free);
-  bool armed_ = false;
-};
-
-// "[######----]"
-std::string bar_text(double fraction) {
-  constexpr size_t kWidth = 16;
-  const auto done = static_cast<size_t>(std::clamp(fraction, 0.0, 1.0) * kWidth);
-  return fmt::format("[{}{}]", std::string(done, '#'), std::string(kWidth - done, '-'));
-}
-
-// Shows rate and time left as they are since the first report: segments that were found in the
-// resume folder took no time.
-class ProofLine {
- public:
-  explicit ProofLine(std::shared_ptr<StatusLine> line) : line_(std::move(line)) {}
-
-  void report(const ProveProgress& progress) {
-    const bool known = progress.segments != 0;
-    if (known && !first_) first_ = {progress.fraction, line_->seconds()};
-    if (!line_->due()) return;
-    if (!known)
-      return line_->show(fmt::format("{}: {} M cycles", progress.stage,
-                                     grouped(progress.cycles / 1'000'000)));
-    const double seconds = line_->seconds() - first_->seconds;
-    const double done = progress.fraction - first_->fraction;
-    std::string text = fmt::format("{:3.0f} %  segment {} of {}", 100 * progress.fraction,
-                                   progress.segment + 1, progress.segments);
-    if (line_->is_terminal()) text = bar_text(progress.fraction) + " " + text;
-    if (done > 0) {
-      text += fmt::format(
-          ", {}, {} left",
-          rate_text(static_cast<uint64_t>(done * static_cast<double>(progress.cycles)), seconds),
-          rough_duration_text(seconds * (1 - progress.fraction) / done));
-    }
-    line_->show(text);
-  }
-
- private:
-  struct Start {
-    double fraction, seconds;
-  };
-  std::shared_ptr<StatusLine> line_;
-  std::optional<Start> first_;
-};
-
-std::optional<Rate> parse_rate(std::string_view text) {
-  if (text == "1/2") return Rate::kHalf;
-  if (text == "1/4") return Rate::kQuarter;
-  if (text == "1/8") return Rate::kEighth;
-  return std::nullopt;
-}
-
-Check a_rate() {
-  return [](const std::string& text) {
-    if (parse_rate(text)) return std::string();
-    return fmt::format("expected 1/2, 1/4 or 1/8, found '{}'", text);
-  };
+// In how many processes these segments are proven fastest with so many threads in all. Measured on 2 cores: two processes
+// of one thread take as long as one of two, whose threads wait for each other for 5 % of their time; of more threads
+// they wait for more of it. So processes have two, if each may have its memory and has segments enough to pay for its
+// fresh pages (some 2 s of the first).
+uint32_t best_jobs(const Parts& parts, uint64_t threads) {
+  uint64_t memory = 1;
+  for (const JobSegment& segment : parts.segments) memory = std::max(memory, segment.memory);
+  const uint64_t fit = stark::machine::machine_memory() / 2 / memory;
+  return static_cast<uint32_t>(std::min({threads / 2, fit, uint64_t{parts.missing().size() / 2}}));
 }
 
 double khz(const Proved& proved) {
@@ -377,14 +297,7 @@ int prove_command(const Options& options, Execution& execution) {
   const auto line = execution.status_line();
   ProofLine proof_line(line);
   Interruption interruption;
-  ProveOptions prove_options;
-  prove_options.security_bits = static_cast<double>(options.security_bits);
-  prove_options.rate = options.smallest  ? Rate::kSmallest
-                       : options.fastest ? Rate::kFastest
-                                         : parse_rate(options.rate).value_or(Rate::kAuto);
-  prove_options.regime = parse_regime(options.regime);
-  prove_options.segment_cycles = options.segment_cycles;
-  prove_options.memory_limit = parse_size(options.memory_limit).value_or(0);
+  ProveOptions prove_options = options.proof.get();
   prove_options.threads = static_cast<uint32_t>(options.threads);
   prove_options.resume_folder = options.resume_folder;
   prove_options.measure_floors = options.stats;
@@ -395,6 +308,34 @@ int prove_command(const Options& options, Execution& execution) {
     proof_line.report(progress);
     return !interruption.happened();
   };
+  const uint64_t threads =
+      options.threads != 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+  uint32_t jobs = 1;
+  if (options.jobs > 1)  // each has its part of the memory
+    prove_options.memory_limit =
+        (prove_options.memory_limit != 0 ? prove_options.memory_limit
+                                         : stark::machine::machine_memory() / 2) /
+        options.jobs;
+  if (options.jobs != 1 && !options.stats)
+    prove_options.elsewhere = [&](const Parts& parts) -> Result<bool> {
+      jobs = options.jobs != 0 ? static_cast<uint32_t>(options.jobs) : best_jobs(parts, threads);
+      if (jobs < 2 || parts.missing().size() < 2) return false;
+      uint64_t cycles = 0;
+      for (const JobSegment& segment : parts.segments) cycles += segment.cycles;
+      const auto segments = static_cast<uint32_t>(parts.segments.size());
+      LocalJobs local{.jobs = jobs,
+                      .threads = static_cast<uint32_t>(std::max<uint64_t>(1, threads / jobs))};
+      local.progress = [&](uint32_t done, double fraction) {
+        proof_line.report({.segment = std::min(done, segments - 1),
+                           .segments = segments,
+                           .fraction = fraction,
+                           .cycles = cycles,
+                           .stage = "segments"});
+        return !interruption.happened();
+      };
+      if (auto ok = prove_in_processes(parts, local); !ok) return tl::unexpected(ok.error());
+      return true;
+    };
   const Result<Proved> proved = zkvm::prove(execution.elf, execution.input, prove_options);
   line->hide();
   const Result<void> console = flush_stdout();
@@ -410,7 +351,8 @@ int prove_command(const Options& options, Execution& execution) {
   } else if (Result<void> ok = write_receipt(options, proved->receipt); !ok) {
     return failed(ok.error());
   }
-  if (!proved->run.trap && proved->resumed == 0 && options.threads == 0) remember_speed(*proved);
+  if (!proved->run.trap && proved->resumed == 0 && options.threads == 0 && !proved->chips.empty())
+    remember_speed(*proved);
   if (!console) {
     Error error = console.error();
     if (!proved->run.trap) {
@@ -469,38 +411,7 @@ void add_prove(Command& sub, int& status) {
          "the cache folder or /tmp")
       ->required()
       ->type_name("FILE.zkr");
-  sub.add_option("--security", options->security_bits, "The least proven security of the receipt")
-      ->type_name("BITS")
-      ->check(positive())
-      ->show_default();
-  add_regime(sub, options->regime,
-             "What security is proven in: johnson makes shorter receipts of one segment; unique\n"
-             "(decoding) rests on another theorem: stark/doc/soundness.md");
-  auto* rate =
-      sub.add_option("--rate", options->rate,
-                     "Rate of the code: a lower one makes shorter receipts and takes longer and "
-                     "more memory to\nprove (default: 1/4 where it saves a megabyte for some "
-                     "six seconds, else 1/2)")
-          ->type_name("1/2|1/4|1/8")
-          ->check(a_rate());
-  auto* smallest =
-      sub.add_flag("--smallest", options->smallest,
-                   "The shortest receipt that the program's image allows, in some twice the time")
-          ->excludes(rate);
-  sub.add_flag("--fastest", options->fastest, "The shortest time, for a longer receipt")
-      ->excludes(rate)
-      ->excludes(smallest);
-  sub.add_option("--segment-cycles", options->segment_cycles,
-                 "Prove at most so many instructions at a time (default: as many as fit into "
-                 "the memory)")
-      ->type_name("N")
-      ->check(positive());
-  sub.add_option("--memory-limit", options->memory_limit,
-                 "Cut segments for this much memory: 512M, 6G (default: half of what the machine "
-                 "has, or of its "
-                 "cgroup's limit)")
-      ->type_name("SIZE")
-      ->check(size_text());
+  options->proof.add(sub);
   sub.add_option(
          "--resume", options->resume_folder,
          "Keep finished segments in this folder until the receipt is written, and go on with "
@@ -510,10 +421,17 @@ void add_prove(Command& sub, int& status) {
                  "Use at most so many threads (default: one for each core)")
       ->type_name("N")
       ->check(number_up_to(1, kMaxThreads));
+  const Option* jobs =
+      sub.add_option("--jobs", options->jobs,
+                     "Prove segments in so many processes at a time, which share threads and memory "
+                     "(default: 1,\nthis one, of up to 3 threads; of more, one for every two threads)")
+          ->type_name("N")
+          ->check(number_up_to(1, kMaxThreads));
   sub.add_flag("--stats", options->stats,
                "What each stage of the prover and each chip took. Beside extending and hashing "
                "stands a floor:\nwhat the same arithmetic took a moment later on data that stays "
-               "in the caches");
+               "in the caches")
+      ->excludes(jobs);
   sub.callback([options, &status] { status = prove_command(*options, options->execution); });
 }
 

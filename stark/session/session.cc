@@ -660,7 +660,7 @@ void Session::count_tables(const Circuit& circuit, const Witness& witness, const
 
 PlannedSegment Session::planned(size_t index) const {
   const SegmentPlan& plan = plans_[index];
-  return {plan.cycles, plan.cells, plan.memory, plan.journal_end, plan.uses};
+  return {plan.cycles, plan.cells, plan.memory, plan.journal_end, plan.uses, plan.tables};
 }
 
 void Session::write_plan() {

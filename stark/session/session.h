@@ -90,6 +90,7 @@ struct PlannedSegment {
   uint64_t memory = 0;  // bytes of a process that proves it
   uint32_t journal_end = 0;
   std::vector<BankUse> uses;
+  Digest tables{};  // hash of the list of tables that its proof has
 };
 
 /// What a segment hands out: beside image, journal and exit code all that its verifier needs.

@@ -236,7 +236,7 @@ TEST(Resume, SecretIsTheOwnersAlone) {
   ASSERT_TRUE(prove(guest(), bytes(words({0})),
                     {.security_bits = kQuick, .resume_folder = folder / "work"}));
   struct stat info{};
-  ASSERT_EQ(stat((folder / "work/secret").c_str(), &info), 0);
+  ASSERT_EQ(stat((folder / "work/job").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 07777, 0600u);
   ASSERT_EQ(stat((folder / "work").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 07777, 0700u);
@@ -256,13 +256,18 @@ TEST(Resume, AnotherProofIsRefused) {
   ProveOptions other = options;
   other.security_bits = kQuick + 1;
   expect_refused(prove(guest(), input, other), "one with other options");
-  const std::string secret = read_text(folder / "work/secret");
-  std::string changed = secret;
-  changed[20] ^= 1;  // in the image id
-  write_text(folder / "work/secret", changed);
-  expect_refused(prove(guest(), input, options), "another program's");
-  write_text(folder / "work/secret", secret.substr(0, secret.size() - 1));
+  Bytes another = guest();
+  another.push_back(0);  // behind all that the file's headers name
+  expect_refused(prove(another, input, options), "another program's");
+  const std::string job = read_text(folder / "work/job");
+  std::string changed = job;
+  changed[job.size() / 2] ^= 1;
+  write_text(folder / "work/job", changed);
   expect_refused(prove(guest(), input, options), "a damaged file");
+  write_text(folder / "work/job", job.substr(0, job.size() - 1));
+  expect_refused(prove(guest(), input, options), "not whole");
+  write_text(folder / "work/job", "zkvm proof 2\n");
+  expect_refused(prove(guest(), input, options), "no job that can be read");
 }
 
 TEST(Resume, DamagedSegmentsAreProvenAgain) {
