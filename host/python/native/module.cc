@@ -13,8 +13,11 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -29,7 +32,7 @@
 #include "host/pprof.h"
 #include "host/profile.h"
 #include "host/program.h"
-#include "host/zkvm.h"
+#include "host/zkvm_jobs.h"
 #include "stark/simd/simd_dispatch.h"
 
 namespace nb = nanobind;
@@ -134,6 +137,15 @@ class Listener {
       const nb::gil_scoped_acquire lock;
       tell([&] { console_(file, bytes_of(text)); });
     };
+  }
+
+  // Calls with the lock; false after an exception.
+  template <class Call>
+  bool locked(Call call) {
+    if (raised_) return false;
+    const Asking asking;
+    const nb::gil_scoped_acquire lock;
+    return tell(call);
   }
 
   // REQUIRES: the lock.
@@ -314,24 +326,71 @@ Rate rate_of(const std::string& name) {
                               : Rate::kAuto;
 }
 
-nb::dict prove(const nb::bytes& elf, const nb::bytes& input, double security_bits, bool unique,
-               const std::string& rate, uint64_t segment_cycles, uint64_t memory_limit,
-               const nb::bytes& resume_folder, uint32_t threads, uint64_t max_cycles,
-               nb::object progress, nb::object console) {
-  Listener listener(std::move(progress), std::move(console));
+nb::list list_of(std::span<const JobSegment> segments) {
+  nb::list out;
+  for (const JobSegment& segment : segments)
+    out.append(nb::make_tuple(segment.cycles, segment.cells, segment.memory));
+  return out;
+}
+
+nb::tuple tuple_of(const Added& added) { return nb::make_tuple(added.segment, added.dropped); }
+
+// What Python does where ProveOptions::elsewhere is called: elsewhere(job, segments, missing, add). REQUIRES: the lock.
+bool call_elsewhere(const nb::object& elsewhere, const Parts& parts) {
+  // Python may keep the two functions; they are of use during the call only.
+  struct Ends {
+    std::shared_ptr<const Parts*> at;
+    ~Ends() { *at = nullptr; }
+  } const ends{std::make_shared<const Parts*>(&parts)};
+  const auto now = [at = ends.at]() -> const Parts& {
+    if (*at == nullptr) throw std::runtime_error("the proof has ended");
+    return **at;
+  };
+  const nb::object missing = nb::cpp_function([now] { return now().missing(); });
+  const nb::object add = nb::cpp_function([now](const nb::bytes& part) {
+    const Parts& to = now();
+    auto added = [&] {
+      const Unlocked unlocked;
+      return to.add(span_of(part));
+    }();
+    return tuple_of(value_of(std::move(added)));
+  });
+  return nb::cast<bool>(elsewhere(bytes_of(parts.job), list_of(parts.segments), missing, add));
+}
+
+// Those that a proof and a plan share.
+ProveOptions prove_options(double security_bits, bool unique, const std::string& rate,
+                           uint64_t segment_cycles, uint64_t memory_limit, uint64_t max_cycles,
+                           Listener& listener) {
   ProveOptions options;
   options.security_bits = security_bits;
   options.regime = unique ? Regime::kUnique : Regime::kJohnson;
   options.rate = rate_of(rate);
   options.segment_cycles = segment_cycles;
   options.memory_limit = memory_limit;
-  options.resume_folder = {resume_folder.c_str(), resume_folder.size()};
-  options.threads = threads;
   options.max_cycles = max_cycles;
   options.console = listener.console();
   options.progress = [&listener](const ProveProgress& at) {
     return listener.go_on(at.fraction, at.segment, at.segments, at.cycles, std::string(at.stage));
   };
+  return options;
+}
+
+nb::dict prove(const nb::bytes& elf, const nb::bytes& input, double security_bits, bool unique,
+               const std::string& rate, uint64_t segment_cycles, uint64_t memory_limit,
+               const nb::bytes& resume_folder, uint32_t threads, uint64_t max_cycles,
+               nb::object progress, nb::object console, const nb::object& elsewhere) {
+  Listener listener(std::move(progress), std::move(console));
+  ProveOptions options = prove_options(security_bits, unique, rate, segment_cycles, memory_limit,
+                                       max_cycles, listener);
+  if (!elsewhere.is_none())
+    options.elsewhere = [&](const Parts& parts) -> Result<bool> {
+      bool done = false;
+      if (listener.locked([&] { done = call_elsewhere(elsewhere, parts); })) return done;
+      return tl::unexpected(Error{ErrorCode::kCancelled, "an exception"});
+    };
+  options.resume_folder = {resume_folder.c_str(), resume_folder.size()};
+  options.threads = threads;
   std::chrono::duration<double> in_cxx{};
   nb::dict out = dict_of(listened(listener, [&] {
     const auto begun = std::chrono::steady_clock::now();
@@ -342,6 +401,64 @@ nb::dict prove(const nb::bytes& elf, const nb::bytes& input, double security_bit
   out["call_seconds"] = in_cxx.count();  // for tests/bench/python_overhead.py
   return out;
 }
+
+nb::dict plan(const nb::bytes& elf, const nb::bytes& input, double security_bits, bool unique,
+              const std::string& rate, uint64_t segment_cycles, uint64_t memory_limit,
+              uint64_t max_cycles, nb::object progress, nb::object console) {
+  Listener listener(std::move(progress), std::move(console));
+  const ProveOptions options = prove_options(security_bits, unique, rate, segment_cycles, memory_limit,
+                                             max_cycles, listener);
+  const Planned planned =
+      listened(listener, [&] { return zkvm::plan(span_of(elf), span_of(input), options); });
+  nb::dict out;
+  out["run"] = dict_of(planned.run);
+  out["job"] = bytes_of(planned.job);
+  return out;
+}
+
+// zkvm::Job, for one thread at a time.
+class OpenJob {
+  template <class Use>
+  auto used(Use use) {
+    const Unlocked unlocked;
+    const std::lock_guard lock(mutex_);
+    return use(*job_);
+  }
+
+ public:
+  explicit OpenJob(const nb::bytes& job) {
+    auto opened = [&] {
+      const Unlocked unlocked;
+      return Job::open(span_of(job));
+    }();
+    job_.emplace(value_of(std::move(opened)));
+  }
+  nb::list segments() const { return list_of(job_->segments()); }
+  nb::bytes image_id() const { return bytes_of(job_->image_id()); }
+  std::vector<uint32_t> missing() { return used([](Job& job) { return job.missing(); }); }
+  nb::bytes prove(uint32_t segment, uint32_t threads, nb::object progress) {
+    if (segment >= job_->segments().size()) throw nb::index_error("no such segment");
+    Listener listener(std::move(progress), nb::none());
+    const SegmentOptions options{.threads = threads,
+                                 .progress = [&listener](double part, const char* stage) {
+                                   return listener.go_on(part, std::string(stage));
+                                 }};
+    return bytes_of(listened(listener, [&] {
+      const std::lock_guard lock(mutex_);
+      return job_->prove(segment, options);
+    }));
+  }
+  nb::tuple add(const nb::bytes& part) {
+    return tuple_of(value_of(used([&](Job& job) { return job.add(span_of(part)); })));
+  }
+  nb::bytes assemble() {
+    return bytes_of(value_of(used([](Job& job) { return job.assemble(); })).receipt);
+  }
+
+ private:
+  std::optional<Job> job_;
+  std::mutex mutex_;
+};
 
 nb::bytes image_id(const nb::bytes& elf) {
   const auto id = [&] {
@@ -414,6 +531,9 @@ int command(const std::vector<nb::bytes>& words) {
   std::vector<char*> arguments;
   for (std::string& word : copies) arguments.push_back(word.data());
   arguments.push_back(nullptr);
+  // How it starts other processes of this program.
+  cli::own_command() = {nb::cast<std::string>(nb::module_::import_("sys").attr("executable")), "-m",
+                        "zkvm"};
   const Unlocked unlocked;
   return cli::command_main(static_cast<int>(copies.size()), arguments.data());
 }
@@ -450,7 +570,18 @@ NB_MODULE(_native, m) {
         "console"_a.none());
   m.def("prove", &prove, "elf"_a, "input"_a, "security_bits"_a, "unique"_a, "rate"_a,
         "segment_cycles"_a, "memory_limit"_a, "resume_folder"_a, "threads"_a, "max_cycles"_a,
-        "progress"_a.none(), "console"_a.none());
+        "progress"_a.none(), "console"_a.none(), "elsewhere"_a.none());
+  m.def("plan", &plan, "elf"_a, "input"_a, "security_bits"_a, "unique"_a, "rate"_a,
+        "segment_cycles"_a, "memory_limit"_a, "max_cycles"_a, "progress"_a.none(),
+        "console"_a.none());
+  nb::class_<OpenJob>(m, "Job")
+      .def(nb::init<const nb::bytes&>(), "job"_a)
+      .def("segments", &OpenJob::segments)
+      .def("image_id", &OpenJob::image_id)
+      .def("missing", &OpenJob::missing)
+      .def("prove", &OpenJob::prove, "segment"_a, "threads"_a, "progress"_a.none())
+      .def("add", &OpenJob::add, "part"_a)
+      .def("assemble", &OpenJob::assemble);
   m.def("commit_bytes", &commit_bytes, "data"_a, "salt"_a);
   m.def("commit_array", &commit_array, "type"_a, "shape"_a, "elements"_a, "salt"_a);
   m.def("command", &command, "words"_a);

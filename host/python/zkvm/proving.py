@@ -138,6 +138,30 @@ class _Bar:
         self.bar.update(1.0 - self.bar.n)
 
 
+Hear = Callable[[Progress], object]
+#: Proves segments elsewhere: elsewhere(job, segments, missing, add), as `ProveOptions::elsewhere` of host/zkvm.h says.
+Elsewhere = Callable[[bytes, "list[tuple[int, int, int]]", Callable[[], "list[int]"],
+                      Callable[[bytes], "tuple[int, list[int]]"]], bool]
+
+
+def planning(guest: Model | Source, x: Input, progress: bool | Callable[[Progress], object], rate: str, security_bits: float,
+             regime: str, segment_cycles: int, memory_limit: int | str | None, max_cycles: int, console: Console | None) -> tuple[Model, Hear | None, dict[str, Any]]:
+    """What a proof and a plan share, checked: the guest, who hears of progress, and arguments of the native functions."""
+    if rate not in RATES:
+        raise ValueError(f"rate: expected one of {', '.join(RATES)}, found {rate!r}")
+    if regime not in ("unique", "johnson"):
+        raise ValueError(f"regime: expected unique or johnson, found {regime!r}")
+    if not 1 <= security_bits < math.inf:
+        raise ValueError(f"security_bits: expected at least 1, found {security_bits!r}")
+    model = guest_of(guest)
+    hear: Hear | None = callback("progress", None if progress is False else _Bar() if progress is True else progress)
+    return model, hear, {
+        "elf": model.elf, "input": model.encode(x), "security_bits": security_bits, "unique": regime == "unique", "rate": rate,
+        "segment_cycles": count("segment_cycles", segment_cycles), "memory_limit": _size(memory_limit),
+        "max_cycles": count("max_cycles", max_cycles, 1), "console": callback("console", console),
+        "progress": None if hear is None else lambda *at: hear(Progress(*at))}
+
+
 def prove(guest: Model | Source, x: Input = b"", *, progress: bool | Callable[[Progress], object] = False,
           rate: str = "auto", security_bits: float = 128, regime: str = "johnson", segment_cycles: int = 0,
           memory_limit: int | str | None = None, threads: int = 0, resume: str | os.PathLike[str] | None = None,
@@ -168,27 +192,28 @@ def prove(guest: Model | Source, x: Input = b"", *, progress: bool | Callable[[P
         MemoryError: it needs more memory than the limit or than there is.
         Error: "insecure", where nothing gives so many bits; "other-proof", "unreadable", "unwritable" for `resume`.
     """
-    if rate not in RATES:
-        raise ValueError(f"rate: expected one of {', '.join(RATES)}, found {rate!r}")
-    if regime not in ("unique", "johnson"):
-        raise ValueError(f"regime: expected unique or johnson, found {regime!r}")
-    if not 1 <= security_bits < math.inf:
-        raise ValueError(f"security_bits: expected at least 1, found {security_bits!r}")
-    model = guest_of(guest)
-    bar = _Bar() if progress is True else None
-    hear: Callable[[Progress], object] | None = bar or callback("progress", None if progress is False else progress)
+    return prove_elsewhere(None, guest, x, progress=progress, rate=rate, security_bits=security_bits, regime=regime,
+                           segment_cycles=segment_cycles, memory_limit=memory_limit, threads=threads, resume=resume,
+                           max_cycles=max_cycles, console=console)
+
+
+def prove_elsewhere(elsewhere: Callable[[Hear | None], Elsewhere] | None, guest: Model | Source, x: Input, *,
+                    progress: bool | Callable[[Progress], object], rate: str, security_bits: float, regime: str,
+                    segment_cycles: int, memory_limit: int | str | None, threads: int,
+                    resume: str | os.PathLike[str] | None, max_cycles: int, console: Console | None) -> Receipt:
+    """`prove`, whose segments another one proves: what `elsewhere` makes of the function that hears of progress."""
+    model, hear, planned = planning(guest, x, progress, rate, security_bits, regime, segment_cycles, memory_limit, max_cycles,
+                                    console)
     try:
-        told = _native.prove(model.elf, model.encode(x), security_bits, regime == "unique", rate,
-                             count("segment_cycles", segment_cycles), _size(memory_limit), _folder(resume),
-                             count("threads", threads, 0, 2**32 - 1), count("max_cycles", max_cycles, 1),
-                             None if hear is None else lambda *at: hear(Progress(*at)), callback("console", console))
+        told = _native.prove(**planned, resume_folder=_folder(resume), threads=count("threads", threads, 0, 2**32 - 1),
+                             elsewhere=elsewhere and elsewhere(hear))
         receipt = _receipt(model, told)
-        if bar:
-            bar.fill()
+        if isinstance(hear, _Bar):
+            hear.fill()
         return receipt
     finally:
-        if bar:
-            bar.bar.close()
+        if isinstance(hear, _Bar):
+            hear.bar.close()
 
 
 def _receipt(model: Model, told: dict[str, Any]) -> Receipt:

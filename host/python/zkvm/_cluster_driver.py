@@ -1,0 +1,311 @@
+"""The process that Ray calls the driver: it shares out the segments of one proof among a cluster's nodes.
+
+It stands between the cluster, whose messages are pickles, and the process that asks for the proof, with which it exchanges
+lines of JSON and bytes alone. From that one, on standard input:
+
+    {"address": A, "threads": N, "wait": SECONDS, "wheel": FILE or null}, while the guest is being executed
+    {"job": BYTES, "segments": [[cycles, cells, memory], ...], "missing": [...]}, then the job
+    {"good": SEGMENT, "dropped": [...]}  or  {"bad": SEGMENT}        what became of a part
+and to it, on standard output:
+    {"segment": I, "bytes": N, "worker": WHERE, "seconds": S}, then the part
+    {"done": N, "fraction": F}, {"note": TEXT}, {"error": TEXT, "code": CODE}
+
+When standard input ends, all that it has started ends with it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import os
+import queue
+import signal
+import statistics
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Callable
+
+from . import _cluster_worker
+
+MOST_TRIES = 4  # of a segment, beside those of Ray
+SLOW = 1.5  # times what is expected of a segment: then it is started again, if there is a core for it
+MOST_SECONDS_TO_CONNECT = 60
+_MEMORY_STEP = 256 << 20  # Ray keeps a queue for each shape of tasks: few of them
+
+
+@dataclass
+class _Running:
+    segment: int
+    begun: float | None = None  # as far as can be known: when a slot was free for it
+
+
+@dataclass
+class _State:
+    cells: list[int]
+    left: list[int]  # segments that wait, longest last
+    good: set[int] = field(default_factory=set)
+    tries: dict[int, int] = field(default_factory=dict)
+    running: dict[Any, _Running] = field(default_factory=dict)  # by reference
+    unchecked: dict[int, str] = field(default_factory=dict)  # segments whose parts are being verified, and whose they are
+    bad_nodes: set[str] = field(default_factory=set)
+    pace: list[float] = field(default_factory=list)  # seconds a cell, of all that have come
+
+
+class Failed(Exception):
+    """Why the proof ends, in a line; and a code."""
+
+    def __init__(self, message: str, code: str = "cluster") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Driver:
+    """One proof on a cluster that `ray` is connected to. `say(head, part)`: what is told to the process that asked;
+    `told`: lines from it, None at their end."""
+
+    def __init__(self, ray: Any, head: dict[str, Any], job: bytes, say: Callable[[dict[str, Any], bytes], None],
+                 told: queue.Queue[dict[str, Any] | None], task: Callable[..., dict[str, Any]] = _cluster_worker.prove_part) -> None:
+        self.ray, self.say, self.told = ray, say, told
+        self.threads: int = head["threads"]
+        self.wait: float = head["wait"]
+        self.memory = [segment[2] for segment in head["segments"]]
+        self.name = _cluster_worker.digest(job)
+        self.job = [ray.put(job)]
+        self.task = ray.remote(task)
+        cells = [segment[1] for segment in head["segments"]]
+        self.state = _State(cells, sorted(head["missing"], key=lambda i: (cells[i], -i)))
+        self.state.good = set(range(len(cells))) - set(head["missing"])
+        self.slots, self.slots_known, self.without_slots = 0, 0.0, time.monotonic()
+
+    def run(self) -> None:
+        state = self.state
+        last_said = 0.0
+        while len(state.good) < len(state.cells):
+            self.count_slots()
+            while state.left and len(state.running) < 2 * max(1, self.slots):
+                self.submit(state.left.pop())
+            self.begin()
+            if not state.left:
+                self.restart_stragglers()
+            self.take_results()
+            if not self.hear():
+                return
+            if time.monotonic() - last_said > 0.5:
+                last_said = time.monotonic()
+                self.say({"done": len(state.good), "fraction": self.fraction()}, b"")
+
+    def shape(self, segment: int) -> dict[str, Any]:
+        memory = -(-self.memory[segment] // _MEMORY_STEP) * _MEMORY_STEP
+        return {"num_cpus": self.threads, "memory": memory}
+
+    def submit(self, segment: int, avoid: set[str] | None = None) -> None:
+        options: dict[str, Any] = {**self.shape(segment), "max_retries": 3, "name": f"zkvm segment {segment}"}
+        others = [node["NodeID"] for node in self.nodes() if node["NodeID"] not in (avoid or self.state.bad_nodes)]
+        if others and (avoid or self.state.bad_nodes):
+            from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+            turn = self.state.tries.get(segment, 0) % len(others)
+            options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(others[turn], soft=True)
+        reference = self.task.options(**options).remote(self.job, self.name, segment, self.threads)
+        self.state.running[reference] = _Running(segment)
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [node for node in self.ray.nodes() if node["Alive"]]
+
+    def count_slots(self) -> None:
+        """How many segments the cluster can prove at a time, had it nothing else to do."""
+        now = time.monotonic()
+        if now - self.slots_known < 2:
+            return
+        memory = max(self.memory)
+        self.slots = sum(min(int(node["Resources"].get("CPU", 0) // self.threads),
+                             int(node["Resources"].get("memory", 0) // memory)) for node in self.nodes())
+        self.slots_known = now
+        if self.slots:
+            self.without_slots = now
+        elif now - self.without_slots > self.wait:
+            raise Failed(f"no node of the cluster has {self.threads} CPU and {memory / 2**30:.1f} GiB of memory for a segment: "
+                         "a smaller memory_limit or segment_cycles makes smaller ones")
+        elif now == self.without_slots or int(now - self.without_slots) % 30 < 2:
+            self.say({"note": f"waiting for a node with {self.threads} CPU and {memory / 2**30:.1f} GiB of memory"}, b"")
+
+    def begin(self) -> None:
+        """Tasks begin in the order in which they were submitted, one in each slot."""
+        room = self.slots - sum(1 for task in self.state.running.values() if task.begun)
+        for task in self.state.running.values():
+            if room <= 0:
+                break
+            if task.begun is None:
+                task.begun = time.monotonic()
+                room -= 1
+
+    def expected(self, segment: int) -> float | None:
+        pace = self.state.pace
+        return statistics.median(pace) * self.state.cells[segment] if pace else None
+
+    def restart_stragglers(self) -> None:
+        state = self.state
+        free = self.slots - len(state.running)
+        now = time.monotonic()
+        for task in list(state.running.values()):
+            expected = self.expected(task.segment)
+            alone = sum(1 for other in state.running.values() if other.segment == task.segment) == 1
+            if free <= 0 or expected is None:
+                return
+            if alone and task.begun and now - task.begun > SLOW * expected + 1:
+                self.say({"note": f"segment {task.segment} takes long: it is started again"}, b"")
+                self.submit(task.segment)
+                free -= 1
+
+    def take_results(self) -> None:
+        state = self.state
+        if not state.running:
+            time.sleep(0.02)
+            return
+        ready, _ = self.ray.wait(list(state.running), num_returns=1, timeout=0.1, fetch_local=True)
+        for reference in ready:
+            segment = state.running.pop(reference).segment
+            others = segment in state.good or segment in state.unchecked
+            try:
+                said = self.ray.get(reference)
+            except self.ray.exceptions.RayError as error:
+                if not others:
+                    self.again(segment, f"segment {segment}: {type(error).__name__}: {str(error).splitlines()[0]}")
+                continue
+            if others:
+                continue  # started twice: the other one was faster
+            if not isinstance(said, dict) or said.get("segment") != segment:
+                self.again(segment, f"segment {segment}: a worker gave none of this program's results")
+            elif "error" in said:
+                if said.get("code") in ("malformed-job", "unfit-elf", "malformed-elf"):
+                    raise Failed(f"{said['worker']}: {said['error']}", said["code"])
+                self.again(segment, f"segment {segment}: {said['worker']}: {said['error']}")
+            elif _cluster_worker.digest(said["part"]) != said["digest"]:
+                self.again(segment, f"segment {segment}: {said['worker']}: its part has changed on the way")
+            else:
+                self.take_part(said)
+
+    def take_part(self, said: dict[str, Any]) -> None:
+        segment, part = said["segment"], said.pop("part")
+        self.state.unchecked[segment] = said.get("node", "")
+        self.state.pace.append(said["seconds"] / self.state.cells[segment])
+        self.say({"segment": segment, "bytes": len(part), "worker": said["worker"], "seconds": said["seconds"]}, part)
+
+    def again(self, segment: int, why: str) -> None:
+        state = self.state
+        state.tries[segment] = state.tries.get(segment, 0) + 1
+        if state.tries[segment] >= MOST_TRIES:
+            raise Failed(f"{why} (tried {MOST_TRIES} times)")
+        self.say({"note": f"{why}: proven again"}, b"")
+        if not any(task.segment == segment for task in state.running.values()):
+            state.left.append(segment)
+
+    def hear(self) -> bool:
+        """What became of parts; False at the end of the lines."""
+        state = self.state
+        while True:
+            try:
+                line = self.told.get_nowait()
+            except queue.Empty:
+                return True
+            if line is None:
+                return False
+            if "good" in line:
+                segment = line["good"]
+                state.good.add(segment)
+                state.unchecked.pop(segment, None)
+                for reference, task in list(state.running.items()):
+                    if task.segment == segment:  # the slower one of two
+                        self.ray.cancel(reference, force=True)
+                        state.running.pop(reference)
+            else:
+                node = state.unchecked.pop(line["bad"], "")
+                if node:
+                    state.bad_nodes.add(node)
+                self.again(line["bad"], f"segment {line['bad']}: {line['why']}")
+            for dropped in line.get("dropped", ()):
+                state.good.discard(dropped)
+                self.again(dropped, f"segment {dropped}: its memory is not what its neighbours have")
+
+    def fraction(self) -> float:
+        state = self.state
+        now, cells = time.monotonic(), float(sum(state.cells[i] for i in state.good))
+        for segment in {task.segment for task in state.running.values()} - state.good:
+            expected = self.expected(segment)
+            begun = [task.begun for task in state.running.values() if task.segment == segment and task.begun]
+            if expected and begun:
+                cells += state.cells[segment] * min(0.95, (now - min(begun)) / expected)
+        return cells / max(1, sum(state.cells))
+
+
+def _listen(stream: BinaryIO, told: queue.Queue[dict[str, Any] | None]) -> None:
+    for line in stream:
+        told.put(json.loads(line))
+    told.put(None)
+
+
+def main(task: Callable[..., dict[str, Any]] = _cluster_worker.prove_part) -> None:
+    """`python -m zkvm._cluster_driver`."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: Ray ends what belongs to a driver that is gone
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process hears it, and closes standard input
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints
+
+    def say(said: dict[str, Any], part: bytes) -> None:
+        out.write(json.dumps(said).encode() + b"\n" + part)
+        out.flush()
+
+    lines = sys.stdin.buffer
+    settings = json.loads(lines.readline() or b"null")
+    if settings is None:
+        return
+    import ray
+
+    try:
+        connect(ray, settings, say)
+        warm = [ray.remote(_cluster_worker.warm).options(num_cpus=settings["threads"]).remote()
+                for _ in range(int(ray.cluster_resources().get("CPU", 0) // settings["threads"]))]
+        head = json.loads(lines.readline() or b"null")
+        job = lines.read(head["job"]) if head else b""
+        if not head or len(job) != head["job"]:
+            return
+        told: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        threading.Thread(target=_listen, args=(lines, told), daemon=True).start()
+        driver = Driver(ray, {**settings, **head}, job, say, told, task)
+        del warm
+        driver.run()
+    except Failed as error:
+        say({"error": str(error), "code": error.code}, b"")
+    except ray.exceptions.RayError as error:
+        say({"error": f"Ray: {type(error).__name__}: {str(error).splitlines()[0]}", "code": "cluster"}, b"")
+    except BrokenPipeError:
+        pass  # nobody waits for it any more
+    finally:
+        ray.shutdown()
+
+
+def connect(ray: Any, settings: dict[str, Any], say: Callable[[dict[str, Any], bytes], None]) -> None:
+    def give_up() -> None:
+        say({"error": f"no Ray cluster at {settings['address']!r}: no answer in {MOST_SECONDS_TO_CONNECT} s",
+             "code": "cluster"}, b"")
+        os._exit(1)
+
+    late = threading.Timer(MOST_SECONDS_TO_CONNECT, give_up)  # Ray asks an address where nothing is for minutes
+    late.daemon = True
+    late.start()
+    try:
+        ray.init(address=settings["address"], log_to_driver=False, logging_level=logging.ERROR, namespace="zkvm",
+                 runtime_env={"py_modules": [settings["wheel"]]} if settings["wheel"] else None)
+    except (ConnectionError, ValueError) as error:
+        raise Failed(f"no Ray cluster at {settings['address']!r}: {str(error).splitlines()[0]}") from None
+    finally:
+        late.cancel()
+
+
+if __name__ == "__main__":
+    from zkvm import _cluster_driver  # the module that workers know, not __main__
+
+    _cluster_driver.main()
