@@ -20,7 +20,9 @@ import json
 import logging
 import os
 import queue
+import re
 import signal
+import socket
 import statistics
 import sys
 import threading
@@ -190,7 +192,7 @@ class Driver:
 
     def take_part(self, said: dict[str, Any]) -> None:
         segment, part = said["segment"], said.pop("part")
-        self.state.unchecked[segment] = said.get("node", "")
+        self.state.unchecked[segment] = str(said.get("node", ""))
         self.state.pace.append(said["seconds"] / self.state.cells[segment])
         self.say({"segment": segment, "bytes": len(part), "worker": said["worker"], "seconds": said["seconds"]}, part)
 
@@ -293,6 +295,13 @@ def connect(ray: Any, settings: dict[str, Any], say: Callable[[dict[str, Any], b
              "code": "cluster"}, b"")
         os._exit(1)
 
+    # What has a port is asked here first.
+    where = re.fullmatch(r"(?:ray://)?\[?([^\[\]/]+?)\]?:(\d{1,5})", settings["address"])
+    if where:
+        try:
+            socket.create_connection((where[1], int(where[2])), 10).close()
+        except (OSError, OverflowError) as error:
+            raise Failed(f"no Ray cluster at {settings['address']!r}: {error}") from None
     late = threading.Timer(MOST_SECONDS_TO_CONNECT, give_up)  # Ray asks an address where nothing is for minutes
     late.daemon = True
     late.start()
