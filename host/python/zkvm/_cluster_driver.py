@@ -81,6 +81,7 @@ class Driver:
         self.state = _State(cells, sorted(head["missing"], key=lambda i: (cells[i], -i)))
         self.state.good = set(range(len(cells))) - set(head["missing"])
         self.slots, self.slots_known, self.without_slots = 0, 0.0, time.monotonic()
+        self.idle, self.idle_known = 0, 0.0  # how often, one after another, cores have idled when they were asked
 
     def run(self) -> None:
         state = self.state
@@ -149,9 +150,15 @@ class Driver:
         return statistics.median(pace) * self.state.cells[segment] if pace else None
 
     def restart_stragglers(self) -> None:
-        state = self.state
-        free = self.slots - len(state.running)
-        now = time.monotonic()
+        """Where cores idle, which no other proof has use for either."""
+        state, now = self.state, time.monotonic()
+        if now - self.idle_known < 1:
+            return
+        self.idle_known = now
+        free = min(self.slots - len(state.running), int(self.ray.available_resources().get("CPU", 0) // self.threads))
+        self.idle = self.idle + 1 if free > 0 else 0
+        if self.idle < 2:  # only for a moment, perhaps
+            return
         for task in list(state.running.values()):
             expected = self.expected(task.segment)
             alone = sum(1 for other in state.running.values() if other.segment == task.segment) == 1
@@ -254,7 +261,11 @@ def main(task: Callable[..., dict[str, Any]] = _cluster_worker.prove_part) -> No
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: Ray ends what belongs to a driver that is gone
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process hears it, and closes standard input
     out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints
+    # Ray's processes tell all drivers of each other's ends, at length. What matters comes by say(); Ray has the rest in its
+    # logs.
+    silence = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(silence, stream)
 
     def say(said: dict[str, Any], part: bytes) -> None:
         out.write(json.dumps(said).encode() + b"\n" + part)
@@ -285,6 +296,8 @@ def main(task: Callable[..., dict[str, Any]] = _cluster_worker.prove_part) -> No
         say({"error": f"Ray: {type(error).__name__}: {str(error).splitlines()[0]}", "code": "cluster"}, b"")
     except BrokenPipeError:
         pass  # nobody waits for it any more
+    except Exception as error:
+        say({"error": f"the driver: {type(error).__name__}: {error}".splitlines()[0], "code": "cluster"}, b"")
     finally:
         ray.shutdown()
 

@@ -87,14 +87,13 @@ class _Cluster:
                 segment = said["segment"]
                 try:
                     found, dropped = add(part)
+                    if found != segment:  # true, but no answer
+                        raise Error("invalid-segment", f"segment {segment}: the part is segment {found}'s")
                 except Error as error:
                     if error.code != "invalid-segment":
                         raise
                     self.note(f"{said['worker']}: a false part: {error}")
                     writer.line({"bad": segment, "why": str(error)})
-                    continue
-                if found != segment:  # true, but no answer
-                    writer.line({"bad": segment, "why": f"the part is segment {found}'s"})
                     continue
                 writer.line({"good": segment, "dropped": dropped})
                 if not missing():
