@@ -193,18 +193,22 @@ void Tracer::Execution::run(Segment& segment) {
 }
 
 Result<void> Tracer::Execution::skip(uint64_t cycles) {
-  ZK_CHECK(cycles_ == 0);
   if (cycles == 0) return {};
+  const auto ended_early = [&](uint64_t at) {
+    return tl::unexpected(Error{
+        ErrorCode::kEndedEarly,
+        fmt::format("execution: expected more than {} instructions, found {}", cycles_ + cycles, at)});
+  };
+  if (done() || cycles > limits_.cycles - std::min(limits_.cycles, cycles_))
+    return ended_early(cycles_);
   NoObserver observer;
-  FastRun<NoObserver> run(program_, memory_, system_, std::min(cycles, limits_.cycles), observer);
+  FastRun<NoObserver> run(program_, memory_, system_, cycles_ + cycles, observer);
+  run.state = {pc_, registers(), cycles_};
   const std::optional<Trap> end = run.run(progress_);
-  if (run.state.cycles != cycles || (end && end->kind != TrapKind::kCycleLimit)) {
-    const bool cancelled = !end && !system_.exit_code();
-    return tl::unexpected(
-        Error{cancelled ? ErrorCode::kCancelled : ErrorCode::kEndedEarly,
-              fmt::format("execution: expected more than {} instructions, found {}", cycles,
-                          run.state.cycles)});
-  }
+  if (!end && !system_.exit_code())
+    return tl::unexpected(Error{ErrorCode::kCancelled, "the execution was cancelled"});
+  if (run.state.cycles != cycles_ + cycles || (end && end->kind != TrapKind::kCycleLimit))
+    return ended_early(run.state.cycles);
   for (int r = 0; r < kRegisterCount; ++r) core_.set(r, {run.state.x[r], 0});
   pc_ = run.state.pc;
   cycles_ = run.state.cycles;

@@ -55,8 +55,7 @@ class Tracer {
   // Error: kOutOfMemory.
   [[nodiscard]] Result<bool> next(Segment& segment);
 
-  // Before the first segment: executes so many instructions and records nothing, a hundred times as fast; next() goes on
-  // as if they had been in segments before. Errors: kEndedEarly; kCancelled, if io's progress
+  // Executes so many instructions and records nothing, ten times as fast; next() goes on as if they had been in segments. Errors: kEndedEarly; kCancelled, if io's progress
   // function returned false; then the tracer is of no more use.
   [[nodiscard]] Result<void> skip(uint64_t cycles);
 

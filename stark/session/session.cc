@@ -446,34 +446,43 @@ Result<void> Session::second_run(size_t first, size_t end, const Body& body) {
   end = std::min(end, plans_.size());
   if (first >= end) return {};
   BankWords memory(*image_);
-  if (auto ok = start_at(first, end, memory); !ok) return ok;
-  for (size_t i = first; i < end; ++i) {
+  auto ok = start_at(first, end, memory);
+  for (size_t i = first; ok && i < end; ++i) {
     const auto segment = next_segment(i);
-    if (!segment) return propagate(segment);
+    if (!segment) {
+      ok = propagate(segment);
+      break;
+    }
     const std::vector<BankUse>& uses = plans_[i].uses;
     memory.open(uses);
     const auto circuit = machine_circuit(image_->image(), uses, &chip_kernels, params_.log_blowup);
-    if (!circuit) return propagate(circuit);
-    if (auto ok = body(i, *circuit, **segment, memory); !ok) return ok;
+    ok = circuit ? body(i, *circuit, **segment, memory) : Result<void>(propagate(circuit));
     memory.close(uses, **segment);
   }
-  tracer_.reset();
-  return {};
+  if (!ok) tracer_.reset();  // wherever it is
+  return ok;
 }
 
-/// Goes to the start of a segment, with the banks' words that it finds, and those that later ones before `end` will.
+/// Goes to the start of a segment, with the banks' words that it finds, and those that later ones before `end` will. From
+/// where the tracer is, if that is before: who proves one segment after another executes no instruction twice.
 Result<void> Session::start_at(size_t first, size_t end, BankWords& memory) {
-  if (plans_.size() == 1 && segment_ != nullptr) return {};
+  if (is_recorded()) return {};
   const Stopwatch watch(stats_.tracing);
+  if (!tracer_ || tracer_at_ > first) {
+    vm::Io io{.input = io_.input, .console = {}};  // the console has had it all
+    if (options_.progress)  // a copy: the tracer may outlive this very object, which can be moved
+      io.progress = [report = options_.progress, first, all = plans_.size()](uint64_t) {
+        return report({.segment = first, .segments = all, .stage = "execution"});
+      };
+    auto tracer = vm::Tracer::of(*program_, io, options_.limits, limits_);
+    if (!tracer) return no_memory(tracer.error());
+    tracer_ = std::move(*tracer);
+    tracer_at_ = 0;
+    if (segment_ == nullptr) segment_ = std::make_unique<vm::Segment>();
+  }
   uint64_t cycles = 0;
-  for (size_t i = 0; i < first; ++i) cycles += plans_[i].cycles;
-  vm::Io io{.input = io_.input, .console = {}};  // the console has had it all
-  if (options_.progress)
-    io.progress = [this, first](uint64_t) { return go_on(first, 0, "execution"); };
-  auto tracer = vm::Tracer::of(*program_, io, options_.limits, limits_);
-  if (!tracer) return no_memory(tracer.error());
-  tracer_ = std::move(*tracer);
-  if (segment_ == nullptr) segment_ = std::make_unique<vm::Segment>();
+  for (size_t i = tracer_at_; i < first; ++i) cycles += plans_[i].cycles;
+  tracer_at_ = first;
   if (const auto ok = tracer_->skip(cycles); !ok) {
     if (ok.error().code == vm::ErrorCode::kCancelled)
       return fail(ErrorCode::kCancelled, "cancelled");
@@ -486,9 +495,12 @@ Result<void> Session::start_at(size_t first, size_t end, BankWords& memory) {
   return {};
 }
 
-/// Records segment `index`, the one after that of the last call.
+/// Whether the only segment of an execution is there, from the first run or an earlier second one.
+bool Session::is_recorded() const { return plans_.size() == 1 && segment_ != nullptr && !tracer_; }
+
+/// Records segment `index`, where the tracer is.
 Result<vm::Segment*> Session::next_segment(size_t index) {
-  if (!tracer_) return segment_.get();  // the only one, which is recorded
+  if (is_recorded()) return segment_.get();
   {
     const Stopwatch watch(stats_.tracing);
     const auto more = tracer_->next(*segment_);
@@ -496,6 +508,7 @@ Result<vm::Segment*> Session::next_segment(size_t index) {
     if (!*more)
       return fail(ErrorCode::kStatement,
                   fmt::format("the plan is of another execution: it ends before segment {}", index));
+    ++tracer_at_;
   }
   if (plans_[index].rows.empty()) {
     if (auto ok = learn(index, *segment_); !ok) return propagate(ok);

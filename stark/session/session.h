@@ -210,6 +210,7 @@ class Session {
   template <class Body>
   Result<void> second_run(size_t first, size_t end, const Body& body);
   Result<void> start_at(size_t first, size_t end, BankWords& memory);
+  [[nodiscard]] bool is_recorded() const;
   Result<vm::Segment*> next_segment(size_t index);
   Result<void> learn(size_t index, const vm::Segment& segment);
   Result<SegmentProof> prove_segment(size_t index, const Circuit& circuit,
@@ -242,6 +243,7 @@ class Session {
   Params params_;
   double least_rate_ = 0;
   std::optional<vm::Tracer> tracer_;
+  size_t tracer_at_ = 0;  // the segment that it will record next
   std::unique_ptr<vm::Segment> segment_;  // at work; the only one, if there is one, is recorded once
   SessionStats stats_;
 };

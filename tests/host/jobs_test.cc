@@ -108,6 +108,7 @@ TEST_F(Jobs, APartIsTheSameWhoeverProvesIt) {
   EXPECT_EQ(proven(open, 2, 1), parts[2]);
   EXPECT_EQ(proven(open, 2, 2), parts[2]);
   EXPECT_EQ(proven(open, 0), parts[0]);
+  EXPECT_EQ(proven(open, 3), parts[3]);  // on from where it was
 }
 
 TEST_F(Jobs, PlannedSegmentsAddUp) {

@@ -1,14 +1,17 @@
 """Eight nodes, and all that can go wrong with them: on demand, by tests/run.sh --long, or
 `build/python-tests/bin/python -m pytest tests/host/python/cluster_long.py`."""
 
+import json
 import os
-import pathlib
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 import zkvm
@@ -174,17 +177,62 @@ def test_a_store_that_is_too_small(task):
 
 def test_a_full_disk(prove, tmp_path):
     """Of the folder that keeps parts: one clear error."""
-    small = pathlib.Path("/dev/shm")
     if os.geteuid() != 0:
         pytest.skip("needs a file system of its own")
     folder = tmp_path / "small"
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)], capture_output=True)
     if mounted.returncode:
-        pytest.skip(f"no file system of its own: {mounted.stderr.decode()} {small}")
+        pytest.skip(f"no file system of its own: {mounted.stderr.decode()}")
     try:
         with pytest.raises(zkvm.Error) as full:
             prove(resume=folder / "work")
         assert full.value.code == "unwritable" and "No space left" in str(full.value)
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+def ask(port, data=None, seconds=120):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/", data=data, method="POST" if data is not None else "GET")
+    try:
+        with urllib.request.urlopen(request, timeout=seconds) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def test_the_service(nodes, task):
+    """POST an input, get a receipt; with limits, and 503 where too many ask."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    service = subprocess.Popen(
+        [sys.executable, "-m", "zkvm.cluster", "serve", str(guest("host_test")), "--address", nodes.address, "--port", str(port),
+         "--security", str(QUICK), "--segment-cycles", str(1 << 17), "--proofs", "1", "--queue", "1", "--max-input", "1000"],
+        stderr=subprocess.PIPE, text=True)
+    try:
+        for line in service.stderr:
+            if f"zkvm.cluster: serving {task.image_id} at http://127.0.0.1:{port}/" in line:
+                break
+        assert service.poll() is None
+        status, told = ask(port)
+        assert status == 200 and json.loads(told)["image_id"] == task.image_id
+        status, receipt = ask(port, words(4, 20))
+        assert status == 200 and zkvm.verify(receipt, task.image_id, security_bits=QUICK).exit_code == 0
+        assert ask(port, bytes(1001))[0] == 413
+        status, told = ask(port, words(2))
+        assert status == 422 and "read-only" in json.loads(told)["error"]
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(ask(port, words(4, 20)))) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {status for status, _ in answers} == {200, 503}
+        with pytest.raises(TimeoutError):  # a client that goes away
+            ask(port, words(4, 26), 2)
+        assert gone("ray::zkvm segment"), "its segments are still being proven"
+    finally:
+        service.send_signal(signal.SIGINT)
+        threading.Thread(target=service.stderr.read, daemon=True).start()
+        assert service.wait(60) == 0
+    assert gone("_cluster_driver")

@@ -5,13 +5,9 @@ import json
 import os
 import pathlib
 import signal
-import socket
-import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 
 import pytest
 import zkvm
@@ -137,50 +133,3 @@ def test_the_command(nodes, task, tmp_path):
         said["journal"])
     wrong = run(*command[:4], "/nothing", *command[5:])
     assert wrong.returncode == 2 and "zkvm.cluster: " in wrong.stderr and "Traceback" not in wrong.stderr
-
-
-def ask(port, data=None, seconds=120):
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/", data=data, method="POST" if data is not None else "GET")
-    try:
-        with urllib.request.urlopen(request, timeout=seconds) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
-
-
-def test_the_service(nodes, task):
-    """POST an input, get a receipt; with limits, and 503 where too many ask."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    service = subprocess.Popen(
-        [sys.executable, "-m", "zkvm.cluster", "serve", str(guest("host_test")), "--address", nodes.address, "--port", str(port),
-         "--security", str(QUICK), "--segment-cycles", str(1 << 17), "--proofs", "1", "--queue", "1", "--max-input", "1000"],
-        stderr=subprocess.PIPE, text=True)
-    try:
-        for line in service.stderr:
-            if f"zkvm.cluster: serving {task.image_id} at http://127.0.0.1:{port}/" in line:
-                break
-        assert service.poll() is None
-        status, told = ask(port)
-        assert status == 200 and json.loads(told)["image_id"] == task.image_id
-        status, receipt = ask(port, words(4, 20))
-        assert status == 200 and zkvm.verify(receipt, task.image_id, security_bits=QUICK).exit_code == 0
-        assert ask(port, bytes(1001))[0] == 413
-        status, told = ask(port, words(2))
-        assert status == 422 and "read-only" in json.loads(told)["error"]
-        answers = []
-        threads = [threading.Thread(target=lambda: answers.append(ask(port, words(4, 20)))) for _ in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert {status for status, _ in answers} == {200, 503}
-        with pytest.raises(TimeoutError):  # a client that goes away
-            ask(port, words(4, 26), 2)
-        assert gone("ray::zkvm segment"), "its segments are still being proven"
-    finally:
-        service.send_signal(signal.SIGINT)
-        threading.Thread(target=service.stderr.read, daemon=True).start()
-        assert service.wait(60) == 0
-    assert gone("_cluster_driver")

@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+"""A proof of many segments on a Ray cluster of two nodes of one core, beside one process of two threads; and a simulator of
+larger clusters, fed with what was measured and checked against it.
+
+    build/python-tests/bin/python tests/bench/cluster.py [--rounds 928] [--pairs 3] [--out FILE.json]
+    build/python-tests/bin/python tests/bench/cluster.py --simulate FILE.json [--segments 1000] [--nodes 100] [--seed 1]
+
+Guest: bench_integer, some 108,000 instructions a round: 24 segments. build/release must be there, and the tests' Python
+(tests/host/python/run.sh). Nothing else should run.
+"""
+
+import argparse
+import heapq
+import json
+import pathlib
+import platform
+import random
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests/host/python"))
+GUEST = ROOT / "build/release/guests/bench_integer.elf"
+ZKVM = ROOT / "build/release/bin/zkvm"
+
+
+def cpu():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def one_process(x):
+    """Seconds of `zkvm prove`, from start to end."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, "x")
+        file.write_bytes(x)
+        start = time.monotonic()
+        subprocess.run([ZKVM, "prove", GUEST, "-i", file, "-o", f"{folder}/r", "--jobs", "1", "--progress", "0"], check=True,
+                       capture_output=True)
+        return time.monotonic() - start
+
+
+def on_cluster(nodes, x, at_part=None):
+    """One proof, and what can be seen of it: `at_part(n)` is called when part n has come."""
+    import zkvm.cluster
+
+    parts, frames = [], zkvm.cluster._frames
+
+    def watched(stream):
+        for said, part in frames(stream):
+            came = time.monotonic()
+            yield said, part  # until the next one is asked for, this one is being verified
+            if "segment" in said:
+                parts.append({"segment": said["segment"], "seconds": said["seconds"], "worker": said["worker"], "came":
+                              came - start, "verified": time.monotonic() - came, "bytes": len(part)})
+                if at_part:
+                    at_part(len(parts))
+
+    zkvm.cluster._frames = watched
+    try:
+        start = time.monotonic()
+        receipt = zkvm.cluster.prove(zkvm.Model(GUEST), x, address=nodes.address, note=lambda text: print(" ", text))
+        seconds = time.monotonic() - start
+    finally:
+        zkvm.cluster._frames = frames
+    return {"seconds": seconds, "segments": receipt.report.segments, "cycles": receipt.report.run.cycles, "parts": parts,
+            "assembled": seconds - parts[-1]["came"] - parts[-1]["verified"]}
+
+
+def gaps(run):
+    """Seconds between the end of a worker's part and the begin of its next one: what Ray and the driver take."""
+    out = []
+    for worker in {part["worker"] for part in run["parts"]}:
+        mine = sorted((part for part in run["parts"] if part["worker"] == worker), key=lambda part: part["came"])
+        out += [later["came"] - later["seconds"] - part["came"] for part, later in zip(mine, mine[1:])]
+    return out
+
+
+def execution(x):
+    """Seconds until the last segment's witness is begun, less those of the first one's: all before is executed."""
+    import zkvm.jobs
+
+    job = zkvm.jobs.Job(zkvm.jobs.plan(zkvm.Model(GUEST), x, console=None))
+
+    class Stop(Exception):
+        pass
+
+    def until_witness(segment):
+        start = time.monotonic()
+
+        def hear(part, stage):
+            if stage != "execution":
+                raise Stop
+
+        try:
+            job.prove(segment, threads=1, progress=hear)
+        except Stop:
+            pass
+        return time.monotonic() - start
+
+    until_witness(0)
+    last = len(job.segments) - 1
+    return statistics.median(until_witness(last) - until_witness(0) for _ in range(5))
+
+
+def measure(options):
+    from ray_nodes import Nodes
+
+    x = struct.pack("<I", options.rounds)
+    out = {"cpu": cpu(), "one_process": [], "cluster": []}
+    for _ in range(options.pairs):
+        out["one_process"].append(one_process(x))
+        nodes = Nodes(2, memory=6 << 30)
+        out["cluster"].append(on_cluster(nodes, x))
+        nodes.end()
+        print(f"one process {out['one_process'][-1]:.1f} s, 2 workers {out['cluster'][-1]['seconds']:.1f} s", flush=True)
+    out["execution"] = execution(x)
+    if options.lose:
+        nodes = Nodes(2, memory=6 << 30)
+
+        def lose(parts):
+            if parts == out["cluster"][0]["segments"] // 2:
+                threading.Thread(target=lambda: (time.sleep(2.5), nodes.kill(), nodes.add())).start()
+
+        out["node_lost"] = on_cluster(nodes, x, lose)
+        nodes.end()
+    report(out)
+    if options.out:
+        pathlib.Path(options.out).write_text(json.dumps(out))
+
+
+def later_parts(run):
+    """Without each worker's first, whose memory's pages are fresh."""
+    seen, out = set(), []
+    for part in run["parts"]:
+        if part["worker"] in seen:
+            out.append(part)
+        seen.add(part["worker"])
+    return out
+
+
+def report(out):
+    runs = out["cluster"]
+    proof = statistics.median(part["seconds"] for run in runs for part in later_parts(run))
+    one = statistics.median(out["one_process"])
+    two = statistics.median(run["seconds"] for run in runs)
+    print(f"{out['cpu']}, {runs[0]['segments']} segments, {runs[0]['cycles']:,} instructions, {len(runs)} pairs")
+    print(f"one process of 2 threads, median (best)   {one:.1f} ({min(out['one_process']):.1f}) s")
+    print(f"2 workers of one thread                   {two:.1f} ({min(run['seconds'] for run in runs):.1f}) s")
+    ratios = [run["seconds"] / alone for run, alone in zip(runs, out["one_process"])]
+    print(f"ratio, median of pairs                    {statistics.median(ratios):.3f} ({min(ratios):.3f} .. {max(ratios):.3f})")
+    print(f"a segment's proof, median                 {proof:.2f} s; a worker's first "
+          f"{statistics.median(part['seconds'] for run in runs for part in run['parts'] if part not in later_parts(run)):.2f} s")
+    gap = statistics.median(seconds for run in runs for seconds in gaps(run))
+    print(f"driver and scheduling, per segment        {gap * 1000:.0f} ms, {100 * gap / proof:.1f} %")
+    print(f"verifying a part                          "
+          f"{1000 * statistics.median(part['verified'] for run in runs for part in run['parts']):.0f} ms")
+    print(f"execution to the last segment             {out['execution'] * 1000:.0f} ms, {100 * out['execution'] / proof:.1f} %")
+    if "node_lost" in out:
+        cost = out["node_lost"]["seconds"] - two
+        print(f"a node lost in the midst of a segment     {cost:.1f} s, {cost / proof:.2f} segments' time")
+    for run in runs:
+        simulated = statistics.median(simulate(out, run["segments"], 2, seed)["seconds"] for seed in range(20))
+        print(f"simulated {simulated:.1f} s, measured {run['seconds']:.1f} s: {100 * (simulated / run['seconds'] - 1):+.1f} %")
+
+
+def simulate(out, segments, nodes, seed):
+    """A proof of so many equal segments on nodes of one core each, by the times of the measured runs: planning and connecting
+    first; then each worker in turn takes a segment, executes what it has not, proves; parts are verified one after another by
+    one process, which at last verifies the receipt."""
+    dice = random.Random(seed)
+    runs = out["cluster"]
+    proofs = [part["seconds"] for run in runs for part in later_parts(run)]
+    fresh = [part["seconds"] - statistics.median(proofs) for run in runs for part in run["parts"] if part not in later_parts(run)]
+    gap = [seconds for run in runs for seconds in gaps(run)]
+    verify = [part["verified"] for run in runs for part in run["parts"]]
+    begin = statistics.median(min(part["came"] - part["seconds"] for part in run["parts"]) for run in runs)
+    assemble = statistics.median(run["assembled"] / run["segments"] for run in runs)
+    measured = runs[0]["segments"]
+    # Planning executes and records everything; connecting goes on meanwhile, and takes as long as it takes.
+    start = max(begin, begin * segments / measured)
+    skip = out["execution"] / (measured - 1)  # of one segment
+    workers = [(start, node, 0, True) for node in range(nodes)]
+    heapq.heapify(workers)
+    came, pure = [], 0.0
+    for segment in range(segments):
+        now, node, at, first = heapq.heappop(workers)
+        proof = dice.choice(proofs)
+        pure += proof
+        now += proof + max(0, segment - at) * skip + (dice.choice(fresh) if first else dice.choice(gap))
+        came.append(now)
+        heapq.heappush(workers, (now, node, segment + 1, False))
+    verified = 0.0
+    for moment in sorted(came):
+        verified = max(verified, moment) + dice.choice(verify)
+    seconds = verified + assemble * segments
+    return {"seconds": seconds, "planning": start, "efficiency": pure / (nodes * seconds),
+            "shared_efficiency": pure / (nodes * (verified - start))}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=928)
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--lose", action="store_true", help="one proof more, in which a node is lost")
+    parser.add_argument("--out")
+    parser.add_argument("--simulate", help="what --out has written")
+    parser.add_argument("--segments", type=int, default=1000)
+    parser.add_argument("--nodes", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    if not options.simulate:
+        return measure(options)
+    out = json.loads(pathlib.Path(options.simulate).read_text())
+    report(out)
+    found = simulate(out, options.segments, options.nodes, options.seed)
+    print(f"{options.segments} segments on {options.nodes} nodes, seed {options.seed}: {found['seconds']:.1f} s, of which "
+          f"planning {found['planning']:.1f} s; efficiency {100 * found['shared_efficiency']:.1f} % while the work is shared "
+          f"out, {100 * found['efficiency']:.1f} % in all")
+    return None
+
+
+if __name__ == "__main__":
+    main()
