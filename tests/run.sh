@@ -138,6 +138,8 @@ case $mode in
     stage "Every benchmark once" benchmarks
     stage "Python" python_tests
     stage "Python packages, 50,000 changed receipts" env ZKVM_MUTATIONS=50000 bash tests/host/python/run.sh
+    stage "Ray on eight nodes" build/python-tests/bin/python -m pytest -q -p no:cacheprovider tests/host/python/cluster_long.py
+    stage "Manifests for clusters" bash tests/host/python/deploy/run.sh
     stage "Python packages in a bare Debian" bash tests/host/python/bare_debian.sh
     stage "Guests in other languages" other_languages
     stage "Examples" examples

@@ -17,9 +17,11 @@ LINK = re.compile(r"\]\(([^)\s#]+)")
 # What a reader looks for, in the order of the root's README; the rest follows.
 SECTIONS = {
     "Start": ["README.md", "examples/hello/README.md", "examples/notebook/README.md", "examples/mnist/README.md"],
-    "Python": ["host/python/README.md", "host/python/verify/README.md", "python/zkvm.md", "python/zkvm_verify.md"],
+    "Python": ["host/python/README.md", "host/python/cluster.md", "host/python/verify/README.md", "python/zkvm.md",
+               "python/zkvm_verify.md"],
     "Models": ["host/import/README.md", "host/import/rules.md", "host/import/trees.md", "guest/include/zk/nn/README.md"],
-    "Command line and C++": ["host/README.md", "host/doc/command_line.md", "host/doc/receipt.md", "toolchain/README.md"],
+    "Command line and C++": ["host/README.md", "host/doc/command_line.md", "host/doc/receipt.md", "host/doc/jobs.md",
+                             "toolchain/README.md"],
     "Guests": ["guest/"],
     "Examples": ["examples/"],
     "Proof system": ["stark/"],
@@ -30,7 +32,7 @@ API = {
     "zkvm": ["model.Model", "model.Outputs", "model.Tensor", "model.Description", "proving.prove", "proving.Receipt",
              "proving.Report", "proving.Progress", "running.run", "running.Run", "running.profile", "running.Profile",
              "running.Spot", "running.Layer", "running.Cost", "running.Trap", "running.Trapped", "importing.import_onnx",
-             "importing.Project", "quantize.quantize", "commitment.commit", "commitment.Commitment", "receipts.verify",
+             "importing.Project", "jobs.plan", "jobs.Job", "jobs.Segment", "cluster.prove", "quantize.quantize", "commitment.commit", "commitment.Commitment", "receipts.verify",
              "receipts.Verification", "receipts.Output", "receipts.Error", "receipts.InvalidReceipt", "receipts.InvalidGuest",
              "receipts.InvalidModel", "receipts.blake3"],
     "zkvm_verify": ["receipts.verify", "receipts.Verification", "receipts.Output", "receipts.Error", "receipts.InvalidReceipt",

@@ -16,6 +16,7 @@ When standard input ends, all that it has started ends with it.
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
 import logging
 import os
@@ -275,8 +276,7 @@ def main(task: Callable[..., dict[str, Any]] = _cluster_worker.prove_part) -> No
     settings = json.loads(lines.readline() or b"null")
     if settings is None:
         return
-    import ray
-
+    ray: Any = importlib.import_module("ray")  # typed in part
     try:
         connect(ray, settings, say)
         warm = [ray.remote(_cluster_worker.warm).options(num_cpus=settings["threads"]).remote()

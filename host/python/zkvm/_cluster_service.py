@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import json
 import signal
 import sys
@@ -80,8 +81,7 @@ class Prover:
 def application(elf: bytes, settings: dict[str, Any], limits: dict[str, int]) -> Any:
     """What `ray.serve.run` takes. `settings`: arguments of `zkvm.cluster.prove`; `limits`: proofs at a time, requests that wait
     in `queue`, bytes of `max_input`."""
-    from ray import serve
-
+    serve: Any = importlib.import_module("ray.serve")  # typed in part
     deployment = serve.deployment(Prover, name="zkvm", max_ongoing_requests=limits["proofs"],
                                   max_queued_requests=limits["queue"], ray_actor_options={"num_cpus": 0})
     return deployment.bind(elf, settings, limits)

@@ -67,12 +67,13 @@ def test_ray_start_takes_the_launchers_commands():
         limits, begin = command.split("; ")
         assert limits == "ulimit -c 0"
         words = shlex.split(begin)
-        assert words[0] == "RAY_USAGE_STATS_ENABLED=0" and words[1:4] == [stop.split()[0], "start", first], words
-        start_takes(words[3:])
+        assert words[:2] == ["RAY_AUTH_MODE=token", "RAY_USAGE_STATS_ENABLED=0"], words
+        assert words[2:5] == [stop.split()[0], "start", first], words
+        start_takes(words[4:])
 
 
 def test_the_wheel_is_the_one_that_is_made():
-    ((there, here),) = LAUNCHER["file_mounts"].items()
+    ((there, here),) = (mount for mount in LAUNCHER["file_mounts"].items() if "wheels" in mount[0])
     version = re.search(r'^version = "(.*)"$', (PACKAGE / "pyproject.toml").read_text(), re.M)[1]
     wheel = f"zkvm-{version}-cp311-cp311-manylinux_2_34_x86_64.whl"
     assert sum(f" {there}/{wheel}" in command for command in LAUNCHER["setup_commands"]) == 2

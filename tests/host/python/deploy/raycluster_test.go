@@ -176,9 +176,17 @@ func TestPods(t *testing.T) {
 			if !limits.Cpu().Equal(*requests.Cpu()) || !limits.Memory().Equal(*requests.Memory()) {
 				t.Errorf("%s: its requests are not its limits", container.Name)
 			}
-			off := corev1.EnvVar{Name: "RAY_USAGE_STATS_ENABLED", Value: "0"}
-			if !slices.Contains(container.Env, off) {
-				t.Errorf("%s: usage statistics are on", container.Name)
+		}
+		// Also of those that wait for the head.
+		for _, container := range append(pod.Spec.InitContainers, pod.Spec.Containers...) {
+			for name, expected := range map[string]string{"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"} {
+				if !slices.Contains(container.Env, corev1.EnvVar{Name: name, Value: expected}) {
+					t.Errorf("%s: expected %s=%s", container.Name, name, expected)
+				}
+			}
+			token, _ := utils.EnvVarByName("RAY_AUTH_TOKEN", container.Env)
+			if token.ValueFrom == nil || token.ValueFrom.SecretKeyRef == nil {
+				t.Errorf("%s: the token is of no secret", container.Name)
 			}
 		}
 	}
