@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "host/job_file.h"
+#include "host/prove_error.h"
 #include "host/receipt.h"
 #include "host/verify.h"
 #include "stark/protocol/proof.h"
@@ -84,11 +85,14 @@ Result<void> Assembly::verify_alone(uint32_t segment, const SharedRoots& roots,
   return {};
 }
 
-// Whether this is the root of what `from` leaves for `to`: found out by execution.
-Result<bool> Assembly::is_true(uint32_t from, uint32_t to, const stark::Digest& root) {
-  const auto roots = session_->roots(from);
-  if (!roots) return refuse(from, roots.error().message);
-  return roots->after.at(to) == root;
+// Whether these are the roots of the memory that a segment finds and leaves: found out by execution.
+Result<bool> Assembly::are_true(uint32_t segment, const SharedRoots& roots) {
+  const auto found = session_->roots(segment);
+  if (found) return *found == roots;
+  const Error error = prove_error(found.error());
+  if (error.code == ErrorCode::kOutOfMemory || error.code == ErrorCode::kCancelled)
+    return tl::unexpected(error);
+  return refuse(segment, error.message);
 }
 
 Result<Added> Assembly::add(std::span<const uint8_t> bytes) {
@@ -100,38 +104,36 @@ Result<Added> Assembly::add(std::span<const uint8_t> bytes) {
   if (segment >= parts_.size())
     return refuse(segment, fmt::format("expected one below {}", parts_.size()));
   Added added{segment, {}};
-  if (const auto& known = parts_[segment]) {
-    if (known->roots == part->roots && std::ranges::equal(known->proof, part->proof)) return added;
-  }
+  auto& known = parts_[segment];
+  if (known && known->roots == part->roots && std::ranges::equal(known->proof, part->proof))
+    return added;
   if (auto ok = verify_alone(segment, part->roots, part->proof); !ok)
     return tl::unexpected(ok.error());
-  // SOUNDNESS: a true proof from false memory: its neighbours know better, or are false themselves.
-  const auto fits = [&](uint32_t from, uint32_t to, const stark::Digest& root) -> Result<bool> {
-    const uint32_t other = from == segment ? to : from;
-    if (!parts_[other]) return true;
-    const auto& roots = parts_[other]->roots;
-    if (root == (other == from ? roots.after.at(to) : roots.before.at(from))) return true;
-    auto is_right = is_true(from, to, root);
-    if (is_right && *is_right) {
-      parts_[other].reset();
-      added.dropped.push_back(other);
+  // SOUNDNESS: a true proof may start from false memory. Its neighbours know better, or are false themselves.
+  std::optional<uint32_t> other;  // one that does not fit
+  for (const auto& [before, root] : part->roots.before)
+    if (parts_[before] && parts_[before]->roots.after.at(segment) != root) other = before;
+  for (const auto& [after, root] : part->roots.after)
+    if (parts_[after] && parts_[after]->roots.before.at(segment) != root) other = after;
+  if (other || known) {
+    const auto right = are_true(segment, part->roots);
+    if (!right) return tl::unexpected(right.error());
+    if (!*right) {
+      return refuse(segment, other ? fmt::format("its memory is not what segment {} has", *other)
+                                   : "its memory is another execution's");
     }
-    return is_right;
-  };
-  for (const auto& [before, root] : part->roots.before) {
-    const auto ok = fits(before, segment, root);
-    if (!ok) return tl::unexpected(ok.error());
-    if (!*ok) return refuse(segment, fmt::format("does not start from what segment {} left", before));
+    // ZERO-KNOWLEDGE: a secret gives one proof of a segment. Whoever made the other one made it otherwise.
+    if (known && known->roots == part->roots)
+      return refuse(segment, "true, but not the same bytes as the part that is there");
+    for (const auto& [before, root] : part->roots.before)
+      if (parts_[before] && parts_[before]->roots.after.at(segment) != root)
+        added.dropped.push_back(before);
+    for (const auto& [after, root] : part->roots.after)
+      if (parts_[after] && parts_[after]->roots.before.at(segment) != root)
+        added.dropped.push_back(after);
+    for (const uint32_t dropped : added.dropped) parts_[dropped].reset();
   }
-  for (const auto& [after, root] : part->roots.after) {
-    const auto ok = fits(segment, after, root);
-    if (!ok) return tl::unexpected(ok.error());
-    if (!*ok) return refuse(segment, fmt::format("does not leave what segment {} finds", after));
-  }
-  // ZERO-KNOWLEDGE: a secret gives one proof of a segment. Whoever made the other one made it otherwise.
-  if (parts_[segment])
-    return refuse(segment, "true, but not the same bytes as the part that is there");
-  parts_[segment] = Part{std::move(part->roots), {part->proof.begin(), part->proof.end()}};
+  known = Part{std::move(part->roots), {part->proof.begin(), part->proof.end()}};
   return added;
 }
 

@@ -35,6 +35,10 @@ class Assembly {
   // A proof that this process has made, which is not verified, and its part as bytes.
   std::vector<uint8_t> put(uint32_t segment, stark::machine::SegmentProof proof);
 
+  // The proof of one segment by what is planned and these roots. Errors: kInvalidSegment.
+  [[nodiscard]] Result<void> verify_alone(uint32_t segment, const stark::machine::SharedRoots& roots,
+                                          std::span<const uint8_t> proof) const;
+
  private:
   struct Part {
     stark::machine::SharedRoots roots;
@@ -42,9 +46,7 @@ class Assembly {
   };
 
   [[nodiscard]] Receipt outline() const;
-  [[nodiscard]] Result<void> verify_alone(uint32_t segment, const stark::machine::SharedRoots& roots,
-                                          std::span<const uint8_t> proof) const;
-  [[nodiscard]] Result<bool> is_true(uint32_t from, uint32_t to, const stark::Digest& root);
+  [[nodiscard]] Result<bool> are_true(uint32_t segment, const stark::machine::SharedRoots& roots);
 
   stark::machine::Session* session_;
   const stark::machine::Image* image_;

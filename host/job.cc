@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <tbb/global_control.h>
 
 #include <optional>
@@ -27,13 +28,24 @@ struct Job::State {
   std::optional<Session> session;
   std::optional<Assembly> assembly;
   stark::Digest id{};
-  SegmentOptions options;  // of the segment that is being proven
+  const SegmentOptions* options = nullptr;  // of the segment that is being proven
+
+  Result<stark::machine::ProgramImage> make_image();
+  Result<std::vector<uint8_t>> prove(uint32_t segment);
 };
 
 Job::Job(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Job::Job(Job&&) noexcept = default;
 Job& Job::operator=(Job&&) noexcept = default;
 Job::~Job() = default;
+
+// The program's image, with trees as the cache has them.
+Result<stark::machine::ProgramImage> Job::State::make_image() {
+  const auto known = stark::machine::Image::parse(file.image);
+  auto made = stark::machine::ProgramImage::of(program, known ? &*known : nullptr, {}, &trees);
+  if (!made) return tl::unexpected(prove_error(made.error()));
+  return std::move(*made);
+}
 
 Result<Job> Job::open(std::span<const uint8_t> job) {
   auto state = std::make_unique<State>();
@@ -45,14 +57,15 @@ Result<Job> Job::open(std::span<const uint8_t> job) {
   Result<vm::Program> program = load_program(s.file.elf);
   if (!program) return tl::unexpected(program.error());
   s.program = std::move(*program);
-  const auto known = stark::machine::Image::parse(s.file.image);
-  auto image = stark::machine::ProgramImage::of(s.program, known ? &*known : nullptr, {}, &s.trees);
-  if (!image) return tl::unexpected(prove_error(image.error()));
+  auto image = s.make_image();
+  if (!image) return tl::unexpected(image.error());
   s.image = std::move(*image);
   auto session = Session::of_plan(
       s.program, *s.image, {.input = s.file.input, .console = {}}, s.file.plan,
-      {.seed = s.file.secret, .progress = [&s](const stark::machine::SessionProgress& progress) {
-         return !s.options.progress || s.options.progress(progress.part, progress.stage);
+      {.seed = session_seed(s.file.secret, s.file.elf),
+       .progress = [&s](const stark::machine::SessionProgress& progress) {
+         return s.options == nullptr || !s.options->progress ||
+                s.options->progress(progress.part, progress.stage);
        }});
   if (!session)
     return tl::unexpected(Error{ErrorCode::kMalformedJob, "job: " + session.error().message});
@@ -70,23 +83,51 @@ int32_t Job::exit_code() const {
 }
 uint64_t Job::cycles() const { return state_->session->execution().cycles; }
 
+Result<std::vector<uint8_t>> Job::State::prove(uint32_t segment) {
+  std::optional<stark::machine::SegmentProof> proof;
+  const auto ok = session->prove(
+      [&](size_t, stark::machine::SegmentProof made) {
+        proof = std::move(made);
+        return true;
+      },
+      segment, size_t{segment} + 1);
+  if (!ok) {
+    Error error = prove_error(ok.error());
+    if (ok.error().code == stark::ErrorCode::kStatement) error.code = ErrorCode::kMalformedJob;
+    return tl::unexpected(std::move(error));
+  }
+  if (auto held = assembly->verify_alone(segment, proof->roots, proof->proof); !held)
+    return tl::unexpected(held.error());
+  return serialise(PartFile{id, segment, proof->roots, proof->proof});
+}
+
 Result<std::vector<uint8_t>> Job::prove(uint32_t segment, const SegmentOptions& options) {
+  State& s = *state_;
+  if (segment >= segments().size())
+    return tl::unexpected(Error{ErrorCode::kInvalidSegment,
+                                fmt::format("segment: expected one below {}, found {}",
+                                            segments().size(), segment)});
   std::optional<tbb::global_control> threads;
   if (options.threads != 0)
     threads.emplace(tbb::global_control::max_allowed_parallelism, options.threads);
-  state_->options = options;
-  std::vector<uint8_t> part;
-  const auto ok = state_->session->prove(
-      [&](size_t, stark::machine::SegmentProof proof) {
-        part = serialise(PartFile{state_->id, segment, proof.roots, proof.proof});
-        return true;
-      },
-      segment, segment + 1);
-  state_->options = {};
-  if (ok) return part;
-  Error error = prove_error(ok.error());
-  if (ok.error().code == stark::ErrorCode::kStatement) error.code = ErrorCode::kMalformedJob;
-  return tl::unexpected(std::move(error));
+  struct Heard {  // until prove() ends, however
+    const SegmentOptions*& at;
+    ~Heard() { at = nullptr; }
+  } const heard{s.options};
+  s.options = &options;
+  auto part = s.prove(segment);
+  if (part || part.error().code != ErrorCode::kInvalidSegment) return part;
+  // ZERO-KNOWLEDGE: nobody has seen the false one, so that proving again shows nothing new.
+  if (s.trees.found().trees > 0) {
+    s.trees.drop_found();
+    auto image = s.make_image();
+    if (!image) return tl::unexpected(image.error());
+    s.image = std::move(*image);
+    part = s.prove(segment);
+    if (part || part.error().code != ErrorCode::kInvalidSegment) return part;
+  }
+  return tl::unexpected(Error{ErrorCode::kMalformedJob,
+                              "job: its execution has no true proof: " + part.error().message});
 }
 
 Result<Added> Job::add(std::span<const uint8_t> part) { return state_->assembly->add(part); }

@@ -86,6 +86,16 @@ stark::Digest job_id(std::span<const uint8_t> job) {
   return hash.finish();
 }
 
+stark::Randomness::Seed session_seed(const stark::Randomness::Seed& secret,
+                                     std::span<const uint8_t> elf) {
+  constexpr std::string_view kLabel = "zkvm session seed";
+  stark::Blake3 hash;
+  hash.update({reinterpret_cast<const uint8_t*>(kLabel.data()), kLabel.size()});
+  hash.update(secret);
+  hash.update_words(stark::blake3_hash(elf));
+  return std::bit_cast<stark::Randomness::Seed>(hash.finish());
+}
+
 stark::Digest options_digest(const ProveOptions& options) {
   ByteWriter out;
   out.put(std::bit_cast<uint64_t>(options.security_bits));

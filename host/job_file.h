@@ -32,6 +32,11 @@ struct JobFile {
 // What parts are known by: a hash of a job's bytes, which tells nothing of them, as the secret is among them.
 [[nodiscard]] stark::Digest job_id(std::span<const uint8_t> job);
 
+// What masks come from: the secret and the program, whose image the job only claims. REQUIRES: the ELF file is the one that
+// is executed.
+[[nodiscard]] stark::Randomness::Seed session_seed(const stark::Randomness::Seed& secret,
+                                                   std::span<const uint8_t> elf);
+
 // Of all that a proof depends on beside the program and the input.
 [[nodiscard]] stark::Digest options_digest(const ProveOptions& options);
 

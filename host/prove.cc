@@ -73,9 +73,11 @@ Result<SessionOptions> session_options(const ProveOptions& options,
   result.weights = rate->weights;
   result.segment_cycles = options.segment_cycles;
   result.memory_bytes = options.memory_limit;
+  if (options.processes > 1)
+    result.memory_bytes = stark::machine::segment_memory(result) / options.processes;
   result.security_bits = options.security_bits;
   result.widest = receipt_regime(options.regime, 1);
-  result.limits.cycles = options.max_cycles;
+  result.limits.cycles = std::min(options.max_cycles, uint64_t{1} << 56);  // nobody gets there
   result.seed = seed;
   if (options.progress) {
     result.progress = [report = options.progress, cycles](const SessionProgress& progress) {
@@ -203,14 +205,15 @@ Result<JobFile> same_job(const ResumeFolder& folder, std::span<const uint8_t> by
 
 // The session that the folder's job plans, with the parts that are there.
 Result<void> resume(const ResumeFolder& folder, const JobFile& job, const vm::Program& program,
-                    ProgramImage& image, SessionOptions options, Work& work, Proved& proved) {
-  options.seed = job.secret;
+                    ProgramImage& image, const ProveOptions& options, SessionOptions planning,
+                    Work& work, Proved& proved) {
+  planning.seed = session_seed(job.secret, job.elf);
   auto session = Session::of_plan(program, image, {.input = job.input, .console = {}}, job.plan,
-                                  std::move(options));
+                                  std::move(planning));
   if (!session) return tl::unexpected(folder.other_proof(session.error().message));
   work.session = std::move(*session);
   work.assembly.emplace(*work.session, image.image(),
-                        Assembly::Wanted{job.security_bits, job.regime, job_id(work.job)});
+                        Assembly::Wanted{options.security_bits, options.regime, job_id(work.job)});
   for (uint32_t i = 0; i < work.session->segments(); ++i)
     if (const auto part = folder.part(i)) (void)work.assembly->add(*part);
   proved.resumed =
@@ -283,7 +286,7 @@ Result<void> prove_run(std::span<const uint8_t> elf, std::span<const uint8_t> in
 
   const stark::Randomness::Seed secret = stark::Randomness::fresh_seed();
   const Result<SessionOptions> planning =
-      session_options(options, image->image(), proved.run.cycles, secret);
+      session_options(options, image->image(), proved.run.cycles, session_seed(secret, elf));
   if (!planning) return tl::unexpected(planning.error());
   std::optional<ResumeFolder> folder;
   Work work;
@@ -298,7 +301,8 @@ Result<void> prove_run(std::span<const uint8_t> elf, std::span<const uint8_t> in
       work.job = std::move(**found);
       const Result<JobFile> job = same_job(*folder, work.job, elf, input, options);
       if (!job) return tl::unexpected(job.error());
-      if (auto ok = resume(*folder, *job, program, *image, *planning, work, proved); !ok)
+      if (auto ok = resume(*folder, *job, program, *image, options, *planning, work, proved);
+          !ok)
         return ok;
     }
   }
@@ -377,7 +381,7 @@ Result<Proved> prove(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
   if (!ok && ok.error().code == ErrorCode::kInvalidReceipt && trees.found().trees > 0) {
     // Their checksums were right and they were not: a defect, or somebody wrote them.
     trees.drop_found();
-    if (!options.resume_folder.empty()) clear_resume_folder(options.resume_folder);
+    if (!options.resume_folder.empty()) (void)clear_resume_folder(options.resume_folder);
     proved.trees.damaged = true;
     ok = prove_run(elf, input, options, *program, start, trees, proved);
   }
@@ -402,7 +406,7 @@ Result<Planned> plan(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
   if (!image) return refused(image.error());
   const stark::Randomness::Seed secret = stark::Randomness::fresh_seed();
   const Result<SessionOptions> planning =
-      session_options(options, image->image(), planned.run.cycles, secret);
+      session_options(options, image->image(), planned.run.cycles, session_seed(secret, elf));
   if (!planning) return tl::unexpected(planning.error());
   const stark::Result<Session> session =
       Session::plan(*program, *image, {.input = input, .console = {}}, *planning);

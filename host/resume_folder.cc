@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -52,7 +53,7 @@ ResumeFolder::~ResumeFolder() {
 }
 
 Result<std::optional<std::vector<uint8_t>>> ResumeFolder::job() const {
-  if (access(file(kJobFile).c_str(), F_OK) != 0) return std::nullopt;
+  if (access(file(kJobFile).c_str(), F_OK) != 0 && errno == ENOENT) return std::nullopt;
   Result<std::vector<uint8_t>> bytes =
       read_file(file(kJobFile), "resume folder's job", kMaxJobBytes);
   if (!bytes) return tl::unexpected(bytes.error());
@@ -78,9 +79,25 @@ Error ResumeFolder::other_proof(const std::string& message) const {
 }
 
 // The secret first: parts without it are only proofs.
-void clear_resume_folder(const std::string& path) {
-  if (unlink((path + "/" + kJobFile).c_str()) != 0) return;
-  for (uint32_t i = 0; unlink((path + "/" + part_file(i)).c_str()) == 0;) ++i;
+Result<void> clear_resume_folder(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::vector<fs::path> secret, parts;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(path, error)) {
+    const std::string name = entry.path().filename().string();
+    // A partial file is of a process that was killed; "secret" of an older zkvm.
+    if (name == kJobFile || name == "secret" || (name.starts_with("job.") && name.ends_with(".partial")))
+      secret.push_back(entry.path());
+    else if (name.starts_with("segment-"))
+      parts.push_back(entry.path());
+  }
+  secret.insert(secret.end(), parts.begin(), parts.end());
+  for (const fs::path& file : secret)
+    if (std::error_code failed; !fs::remove(file, failed) && failed && !error) error = failed;
+  if (!error) return {};
+  return tl::unexpected(error_at(
+      ErrorCode::kUnwritable, path,
+      fmt::format("expected to be cleared of the secret, found: {}", error.message())));
 }
 
 }  // namespace zkvm

@@ -47,9 +47,9 @@ class ResumeFolder {
   int lock_;  // a file descriptor of the folder
 };
 
-// Removes the job and the parts: for when the receipt is written. What else the folder holds, and the folder itself,
-// stay.
-void clear_resume_folder(const std::string& path);
+// Removes the job and all parts: for when the receipt is written. What else the folder holds, and the folder itself,
+// stay. Errors: kUnwritable.
+[[nodiscard]] Result<void> clear_resume_folder(const std::string& path);
 
 // The longest job that is read: program, input, and what is known of their segments.
 inline constexpr uint64_t kMaxJobBytes = uint64_t{3} << 30;

@@ -156,6 +156,9 @@ struct ProveOptions {
   // instructions or a call of a layer, need more, that is an error.
   uint64_t memory_limit = 0;
 
+  // How many processes share that memory: each has its part of it (ProveOptions::elsewhere).
+  uint32_t processes = 1;
+
   // A folder that keeps finished segments, made if it is not there, so that the same call goes on
   // where one that was killed had stopped. It holds secrets: who reads it may learn the input.
   // Empty: none.

@@ -82,8 +82,8 @@ class Job {
   [[nodiscard]] int32_t exit_code() const;
   [[nodiscard]] uint64_t cycles() const;
 
-  // Executes up to the segment, proves it, and gives the part as bytes: in every process the same. REQUIRES: there is
-  // such a segment. Errors: kMalformedJob: the execution is another one; kOutOfMemory, kCancelled.
+  // Executes up to the segment, proves it, verifies that, and gives the part as bytes: in every process the same. Errors:
+  // kMalformedJob: the execution is another one; kInvalidSegment: there is no such segment; kOutOfMemory, kCancelled.
   [[nodiscard]] Result<std::vector<uint8_t>> prove(uint32_t segment,
                                                    const SegmentOptions& options = {});
 

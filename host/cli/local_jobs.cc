@@ -27,7 +27,8 @@ namespace zkvm::cli {
 namespace {
 
 constexpr unsigned kMostTries = 3;             // of one segment
-constexpr size_t kMaxPartBytes = 1u << 30;     // and of the line before it
+constexpr size_t kMaxPartBytes = 1u << 30;
+constexpr size_t kMaxLineBytes = 1u << 16;     // before it
 constexpr int kPollMilliseconds = 200;
 
 tl::unexpected<Error> failed(ErrorCode code, std::string message) {
@@ -99,21 +100,19 @@ class Pool {
       : parts_(parts), options_(options), job_(job) {}
   Pool(const Pool&) = delete;
   ~Pool() {
-    for (const auto& worker : workers_) {
-      kill(worker->pid, SIGKILL);
-      waitpid(worker->pid, nullptr, 0);
-    }
+    for (const auto& worker : workers_) end(*worker);
   }
 
   Result<void> run();
 
  private:
+  static int end(Worker& worker);
   Result<void> start();
-  Result<void> give(Worker& worker);
-  Result<void> hear(Worker& worker);
-  Result<void> take(Worker& worker, const nlohmann::json& head, std::span<const uint8_t> part);
+  void give(Worker& worker);
+  Result<bool> hear(Worker& worker);
+  Result<bool> take(Worker& worker, const nlohmann::json& head, std::span<const uint8_t> part);
   Result<void> again(uint32_t segment, Error error);
-  Result<void> bury(size_t index);
+  Result<void> bury(size_t index, bool false_ones);
   [[nodiscard]] bool tell() const;
 
   const Parts& parts_;
@@ -155,16 +154,24 @@ Result<void> Pool::start() {
   return {};
 }
 
+// Kills it, if it has not ended by itself; how it ended.
+int Pool::end(Worker& worker) {
+  kill(worker.pid, SIGKILL);
+  int status = 0;
+  while (waitpid(worker.pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
 // The next segment, if there is one.
-Result<void> Pool::give(Worker& worker) {
-  if (worker.segment || waiting_.empty()) return {};
+void Pool::give(Worker& worker) {
+  if (worker.segment || waiting_.empty()) return;
   worker.segment = waiting_.front();
   worker.part = 0;
   waiting_.pop_front();
   const std::string line = fmt::format("{}\n", *worker.segment);
   // That it cannot be written is seen where the process has ended.
   (void)write_all(worker.in.get(), {reinterpret_cast<const uint8_t*>(line.data()), line.size()});
-  return {};
 }
 
 // A segment that has failed once more.
@@ -177,46 +184,57 @@ Result<void> Pool::again(uint32_t segment, Error error) {
   return {};
 }
 
-// Lines of JSON; bytes follow one that says how many.
-Result<void> Pool::hear(Worker& worker) {
+// Lines of JSON; bytes follow one that says how many. False: this is none of what such a process says.
+Result<bool> Pool::hear(Worker& worker) {
   for (;;) {
     const size_t end = worker.heard.find('\n');
-    if (end == std::string::npos) return {};
-    const auto head = nlohmann::json::parse(worker.heard.substr(0, end), nullptr, false);
-    if (!head.is_object() || head.value("segment", UINT32_MAX) != worker.segment)
-      return failed(ErrorCode::kInvalidSegment, "a process said what none of this program says");
-    const size_t bytes = head.value("bytes", size_t{0});
-    if (bytes > kMaxPartBytes)
-      return failed(ErrorCode::kInvalidSegment, "a process gave too long a part");
-    if (worker.heard.size() - end - 1 < bytes) return {};
+    if (end == std::string::npos) return worker.heard.size() <= kMaxLineBytes;
+    if (end > kMaxLineBytes) return false;
+    const auto head =
+        nlohmann::json::parse(worker.heard.begin(),
+                              worker.heard.begin() + static_cast<ptrdiff_t>(end), nullptr, false);
+    const auto number = [&](const char* key) -> std::optional<uint64_t> {
+      const auto found = head.is_object() ? head.find(key) : head.end();
+      if (found == head.end() || !found->is_number_unsigned()) return std::nullopt;
+      return found->get<uint64_t>();
+    };
+    if (!worker.segment || number("segment") != *worker.segment) return false;
+    const uint64_t bytes = number("bytes").value_or(0);
+    if (bytes > kMaxPartBytes) return false;
+    if (worker.heard.size() - end - 1 < bytes) return true;
     const std::string part = worker.heard.substr(end + 1, bytes);
     worker.heard.erase(0, end + 1 + bytes);
-    if (auto ok = take(worker, head,
-                       {reinterpret_cast<const uint8_t*>(part.data()), part.size()});
-        !ok)
-      return ok;
+    auto ok = take(worker, head,
+                   {reinterpret_cast<const uint8_t*>(part.data()), part.size()});
+    if (!ok || !*ok) return ok;
   }
 }
 
-Result<void> Pool::take(Worker& worker, const nlohmann::json& head,
+Result<bool> Pool::take(Worker& worker, const nlohmann::json& head,
                         std::span<const uint8_t> part) {
-  if (head.contains("part")) {
-    worker.part = std::clamp(head.value("part", 0.0), 0.0, 1.0);
-    return {};
+  const auto text = [&head](const char* key) {
+    const auto found = head.find(key);
+    return found != head.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  if (const auto progress = head.find("part"); progress != head.end()) {
+    if (progress->is_number()) worker.part = std::clamp(progress->get<double>(), 0.0, 1.0);
+    return true;
   }
-  const uint32_t segment = *std::exchange(worker.segment, std::nullopt);
-  if (head.contains("error")) {
-    const bool memory = head.value("code", "") == name_of(ErrorCode::kOutOfMemory);
-    return again(segment, {memory ? ErrorCode::kOutOfMemory : ErrorCode::kInvalidSegment,
-                           head.value("error", "")});
+  const uint32_t segment = *worker.segment;
+  if (const std::string error = text("error"); !error.empty()) {
+    worker.segment.reset();
+    const bool memory = text("code") == name_of(ErrorCode::kOutOfMemory);
+    if (auto ok = again(segment, {memory ? ErrorCode::kOutOfMemory : ErrorCode::kInvalidSegment,
+                                  error});
+        !ok)
+      return tl::unexpected(ok.error());
+    return true;
   }
   const Result<Added> added = parts_.add(part);
-  if (!added) {
-    if (added.error().code != ErrorCode::kInvalidSegment) return tl::unexpected(added.error());
-    return again(segment, added.error());
-  }
-  if (added->segment != segment)
-    return failed(ErrorCode::kInvalidSegment, "a process gave another segment's part");
+  if (!added && added.error().code != ErrorCode::kInvalidSegment)
+    return tl::unexpected(added.error());
+  if (!added || added->segment != segment) return false;
+  worker.segment.reset();
   done_cells_ += parts_.segments[segment].cells;
   ++done_;
   for (const uint32_t dropped : added->dropped) {
@@ -226,30 +244,33 @@ Result<void> Pool::take(Worker& worker, const nlohmann::json& head,
                                   fmt::format("segment {}: memory that its neighbours have not",
                                               dropped)});
         !ok)
-      return ok;
+      return tl::unexpected(ok.error());
   }
-  return {};
+  return true;
 }
 
-// A process that has ended, with whatever it was at.
-Result<void> Pool::bury(size_t index) {
+// A process that has ended, or is to, with whatever it was at.
+Result<void> Pool::bury(size_t index, bool false_ones) {
   const std::unique_ptr<Worker> worker = std::move(workers_[index]);
   workers_.erase(workers_.begin() + static_cast<ptrdiff_t>(index));
-  int status = 0;
-  waitpid(worker->pid, &status, 0);
+  const int status = end(*worker);
   if (!worker->segment) return {};
   // Killed for memory, perhaps: then fewer processes are more.
-  const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-  const std::string how = WIFSIGNALED(status)
-                              ? fmt::format("was ended by signal {}{}", WTERMSIG(status),
-                                            killed ? ", perhaps for want of memory" : "")
-                              : fmt::format("ended with status {}", WEXITSTATUS(status));
-  if (auto ok = again(*worker->segment, {killed ? ErrorCode::kOutOfMemory : ErrorCode::kCancelled,
-                                         fmt::format("jobs: the process of segment {} {}",
-                                                     *worker->segment, how)});
+  const bool killed = !false_ones && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  const std::string how =
+      false_ones ? "gave a false part, or said what none of this program says"
+      : WIFSIGNALED(status)
+          ? fmt::format("was ended by signal {}{}", WTERMSIG(status),
+                        killed ? ", perhaps for want of memory" : "")
+          : fmt::format("ended with status {}", WEXITSTATUS(status));
+  if (auto ok = again(*worker->segment,
+                      {killed ? ErrorCode::kOutOfMemory : ErrorCode::kInvalidSegment,
+                       fmt::format("jobs: the process of segment {} {}", *worker->segment, how)});
       !ok)
     return ok;
-  return killed && !workers_.empty() ? Result<void>() : start();
+  if (killed) return {};
+  const auto started = start();
+  return workers_.empty() ? started : Result<void>();  // others go on
 }
 
 bool Pool::tell() const {
@@ -280,8 +301,10 @@ Result<void> Pool::run() {
   std::vector<char> bytes(1u << 20);
   for (;;) {
     if (!tell()) return failed(ErrorCode::kCancelled, "the proof was cancelled");
-    for (const auto& worker : workers_)
-      if (auto ok = give(*worker); !ok) return ok;
+    if (workers_.empty() && !waiting_.empty()) {
+      if (auto ok = start(); !ok) return ok;
+    }
+    for (const auto& worker : workers_) give(*worker);
     if (std::ranges::none_of(workers_, [](const auto& w) { return w->segment.has_value(); }) &&
         waiting_.empty())
       return {};
@@ -295,8 +318,11 @@ Result<void> Pool::run() {
       if (got < 0 && errno == EINTR) continue;
       if (got > 0) {
         worker.heard.append(bytes.data(), static_cast<size_t>(got));
-        if (auto ok = hear(worker); !ok) return ok;
-      } else if (auto ok = bury(i); !ok) {
+        const auto heard = hear(worker);
+        if (!heard) return tl::unexpected(heard.error());
+        if (*heard) continue;
+        if (auto ok = bury(i, true); !ok) return ok;
+      } else if (auto ok = bury(i, false); !ok) {
         return ok;
       }
     }
@@ -306,12 +332,13 @@ Result<void> Pool::run() {
 }  // namespace
 
 Result<void> prove_in_processes(const Parts& parts, const LocalJobs& options) {
-  const auto before = std::signal(SIGPIPE, SIG_IGN);
+  struct Ignored {  // until this function ends, however
+    void (*before)(int) = std::signal(SIGPIPE, SIG_IGN);
+    ~Ignored() { std::signal(SIGPIPE, before); }
+  } const ignored;
   const Result<Descriptor> job = nameless_file(parts.job);
-  const Result<void> result =
-      job ? Pool(parts, options, job->get()).run() : Result<void>(tl::unexpected(job.error()));
-  std::signal(SIGPIPE, before);
-  return result;
+  if (!job) return tl::unexpected(job.error());
+  return Pool(parts, options, job->get()).run();
 }
 
 }  // namespace zkvm::cli

@@ -252,19 +252,26 @@ Result<std::string> keep_elsewhere(std::span<const uint8_t> receipt, const std::
   return tl::unexpected(last);
 }
 
+// The receipt is written all the same.
+void clear_folder(const Options& options) {
+  if (options.resume_folder.empty()) return;
+  if (const auto ok = clear_resume_folder(options.resume_folder); !ok)
+    print_to(stderr, "zkvm prove: {}\n", ok.error().message);
+}
+
 // The receipt's work shall not be lost to a full disk, a folder that is gone, or a closed pipe.
 Result<void> write_receipt(const Options& options, std::span<const uint8_t> receipt) {
   const auto before = std::signal(SIGPIPE, SIG_IGN);
   Result<void> written = write_file(options.receipt_path, "receipt", receipt);
   std::signal(SIGPIPE, before);
   if (written) {
-    if (!options.resume_folder.empty()) clear_resume_folder(options.resume_folder);
+    clear_folder(options);
     return written;
   }
   Error error = written.error();
   if (const Result<std::string> kept = keep_elsewhere(receipt, options.receipt_path)) {
     error.message += fmt::format("; the receipt is kept as '{}'", *kept);
-    if (!options.resume_folder.empty()) clear_resume_folder(options.resume_folder);
+    clear_folder(options);
   } else if (!options.resume_folder.empty()) {
     error.message += fmt::format(
         "; finished segments are in '{}': the same command with another file goes on with them",
@@ -311,11 +318,7 @@ int prove_command(const Options& options, Execution& execution) {
   const uint64_t threads =
       options.threads != 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
   uint32_t jobs = 1;
-  if (options.jobs > 1)  // each has its part of the memory
-    prove_options.memory_limit =
-        (prove_options.memory_limit != 0 ? prove_options.memory_limit
-                                         : stark::machine::machine_memory() / 2) /
-        options.jobs;
+  prove_options.processes = static_cast<uint32_t>(std::max<uint64_t>(1, options.jobs));
   if (options.jobs != 1 && !options.stats)
     prove_options.elsewhere = [&](const Parts& parts) -> Result<bool> {
       jobs = options.jobs != 0 ? static_cast<uint32_t>(options.jobs) : best_jobs(parts, threads);

@@ -32,6 +32,7 @@ namespace {
 constexpr uint64_t kBytesPerTick = 1024;
 constexpr uint64_t kBytesPerProof = 256u << 20;
 constexpr uint32_t kLeastTicks = 1u << 16;
+constexpr uint32_t kMaxJournalWords = 1u << 24;  // RunLimits::journal_bytes, and a receipt's
 constexpr uint64_t kLeastCost = kLeastTicks * kCellsPerTick;
 
 /// Raised when the same key and tables come to hold other rows (how rows are sorted into tables,
@@ -179,13 +180,15 @@ Result<void> Session::first_run() {
       return fail(ErrorCode::kCancelled, "cancelled");
   }
   execution_ = tracer->result();
-  if (plans_.size() != 1) segment_.reset();
+  recorded_ = plans_.size() == 1;
+  if (!recorded_) segment_.reset();
   return {};
 }
 
 /// The shapes of all segments, with tables of the heights for proofs of this rate.
 Result<Session::Shapes> Session::shapes_for(uint8_t log_blowup, Excess& excess) {
   Shapes out;
+  heights_rate_ = log_blowup;
   for (size_t i = 0; i < plans_.size(); ++i) {
     const auto circuit =
         machine_circuit(image_->image(), plans_[i].uses, nullptr, lowest_rate(options_));
@@ -460,13 +463,17 @@ Result<void> Session::second_run(size_t first, size_t end, const Body& body) {
     memory.close(uses, **segment);
   }
   if (!ok) tracer_.reset();  // wherever it is
+  if (ok && plans_.size() == 1) {
+    recorded_ = true;
+    tracer_.reset();
+  }
   return ok;
 }
 
 /// Goes to the start of a segment, with the banks' words that it finds, and those that later ones before `end` will. From
 /// where the tracer is, if that is before: who proves one segment after another executes no instruction twice.
 Result<void> Session::start_at(size_t first, size_t end, BankWords& memory) {
-  if (is_recorded()) return {};
+  if (recorded_) return {};
   const Stopwatch watch(stats_.tracing);
   if (!tracer_ || tracer_at_ > first) {
     vm::Io io{.input = io_.input, .console = {}};  // the console has had it all
@@ -495,12 +502,9 @@ Result<void> Session::start_at(size_t first, size_t end, BankWords& memory) {
   return {};
 }
 
-/// Whether the only segment of an execution is there, from the first run or an earlier second one.
-bool Session::is_recorded() const { return plans_.size() == 1 && segment_ != nullptr && !tracer_; }
-
 /// Records segment `index`, where the tracer is.
 Result<vm::Segment*> Session::next_segment(size_t index) {
-  if (is_recorded()) return segment_.get();
+  if (recorded_) return segment_.get();
   {
     const Stopwatch watch(stats_.tracing);
     const auto more = tracer_->next(*segment_);
@@ -547,7 +551,7 @@ Result<void> Session::learn(size_t index, const vm::Segment& segment) {
       machine_circuit(image_->image(), plan.uses, nullptr, lowest_rate(options_));
   if (!circuit) return propagate(circuit);
   plan.heights = chip_heights(*circuit, rows,
-                              proof_target(options_, plans_.size(), params_.log_blowup), plan.jobs);
+                              proof_target(options_, plans_.size(), heights_rate_), plan.jobs);
   const std::vector<TableSpec> tables = place_tables(*circuit, plan.heights);
   if (blake3_hash(serialise(tables)) != plan.tables) return other("tables");
   if (const auto shape = make_shape(circuit->key(), params_, tables); !shape)
@@ -683,7 +687,8 @@ void Session::write_plan() {
   out.put(limits_.clk);
   out.put(limits_.layer_rows);
   out.put(limits_.cost);
-  out.put(lowest_rate(options_));  // this and the next three: what heights are chosen by
+  out.put(lowest_rate(options_));  // this and the next four: what heights are chosen by
+  out.put(heights_rate_);
   out.put(std::bit_cast<uint64_t>(options_.security_bits));
   out.put(static_cast<uint8_t>(options_.widest));
   out.put(std::bit_cast<uint64_t>(options_.weights.bytes_per_cell));
@@ -738,6 +743,7 @@ Result<void> Session::read_plan(std::span<const uint8_t> bytes) {
   limits_.cost = in.get<uint64_t>();
   limits_.costs = call_costs(image_->layers());
   options_.log_blowup = in.get<uint8_t>();
+  heights_rate_ = in.get<uint8_t>();
   bool ok = number(options_.security_bits);
   const auto widest = in.get<uint8_t>();
   options_.widest = static_cast<Regime>(widest);
@@ -751,11 +757,14 @@ Result<void> Session::read_plan(std::span<const uint8_t> bytes) {
   if (!ok || in.failed() || widest > static_cast<uint8_t>(Regime::kJohnson) || keep > 1 ||
       limits_.clk < 4 || limits_.clk > vm::kMaxClk || limits_.layer_rows < 1 ||
       limits_.layer_rows > vm::kMaxClk || options_.limits.cycles > uint64_t{1} << 56 ||
-      options_.log_blowup < 1 || params_.log_blowup > lowest || options_.log_blowup > lowest)
+      options_.log_blowup < 1 || params_.log_blowup > lowest || options_.log_blowup > lowest ||
+      heights_rate_ < 1 || heights_rate_ > lowest)
     return wrong("options that are none");
   image_->keep_all_groups(keep == 1);
   execution_.exit_code = in.get<uint32_t>();
-  const auto journal = in.get_bytes(4 * uint64_t{in.get<uint32_t>()});
+  const auto words = in.get<uint32_t>();
+  if (words > kMaxJournalWords) return wrong("a journal that is too long");
+  const auto journal = in.get_bytes(4 * uint64_t{words});
   execution_.journal.assign(journal.begin(), journal.end());
   const auto count = in.get<uint32_t>();
   if (count == 0 || !in.can_hold(count, kSegmentBytes))

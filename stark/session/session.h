@@ -210,7 +210,6 @@ class Session {
   template <class Body>
   Result<void> second_run(size_t first, size_t end, const Body& body);
   Result<void> start_at(size_t first, size_t end, BankWords& memory);
-  [[nodiscard]] bool is_recorded() const;
   Result<vm::Segment*> next_segment(size_t index);
   Result<void> learn(size_t index, const vm::Segment& segment);
   Result<SegmentProof> prove_segment(size_t index, const Circuit& circuit,
@@ -242,9 +241,11 @@ class Session {
   std::vector<SegmentPlan> plans_;
   Params params_;
   double least_rate_ = 0;
+  uint8_t heights_rate_ = 1;  // what tables' heights are chosen for: not always the rate of the proofs
   std::optional<vm::Tracer> tracer_;
   size_t tracer_at_ = 0;  // the segment that it will record next
-  std::unique_ptr<vm::Segment> segment_;  // at work; the only one, if there is one, is recorded once
+  std::unique_ptr<vm::Segment> segment_;  // at work
+  bool recorded_ = false;                 // segment_ is all of the execution
   SessionStats stats_;
 };
 

@@ -187,7 +187,7 @@ TEST_F(Jobs, AnotherJobsPartIsRefused) {
 TEST_F(Jobs, FalseMemoryIsNamed) {
   Job open = opened(job);
   ASSERT_TRUE(open.add(parts[0]));
-  expect_invalid(open.add(foreign(1)), "segment 1: does not start from what segment 0 left");
+  expect_invalid(open.add(foreign(1)), "segment 1: its memory is not what segment 0 has");
   ASSERT_TRUE(open.add(parts[2]));
   expect_invalid(open.add(foreign(1)), "segment 1: ");
   ASSERT_TRUE(open.add(parts[1]));
@@ -196,15 +196,27 @@ TEST_F(Jobs, FalseMemoryIsNamed) {
 
 // The false part was first: the true one that comes later is believed.
 TEST_F(Jobs, FalseMemoryThatWasFirstIsDropped) {
+  for (const bool neighbour : {false, true}) {
+    Job open = opened(job);
+    ASSERT_TRUE(open.add(foreign(1))) << "alone it cannot be told from a true one";
+    const Result<Added> added = open.add(parts[neighbour ? 2 : 1]);
+    ASSERT_TRUE(added) << added.error().message;
+    if (neighbour) EXPECT_THAT(added->dropped, ElementsAre(1));
+    EXPECT_EQ(open.missing().size(), parts.size() - 1);
+    for (const Bytes& part : parts) EXPECT_TRUE(open.add(part));
+    EXPECT_TRUE(open.assemble());
+  }
+}
+
+// With two false neighbours, too, and whatever came before stays if the new one is false.
+TEST_F(Jobs, ATruePartDropsBothFalseNeighbours) {
   Job open = opened(job);
-  ASSERT_TRUE(open.add(foreign(1))) << "alone it cannot be told from a true one";
-  expect_invalid(open.add(parts[1]), "true, but not the same bytes");
-  const Result<Added> added = open.add(parts[2]);
+  ASSERT_TRUE(open.add(foreign(0)));
+  ASSERT_TRUE(open.add(foreign(2)));
+  const Result<Added> added = open.add(parts[1]);
   ASSERT_TRUE(added) << added.error().message;
-  EXPECT_THAT(added->dropped, ElementsAre(1));
-  EXPECT_EQ(open.missing().size(), parts.size() - 1);
-  for (const Bytes& part : parts) EXPECT_TRUE(open.add(part));
-  EXPECT_TRUE(open.assemble());
+  EXPECT_THAT(added->dropped, ElementsAre(0, 2));
+  EXPECT_FALSE(open.add(foreign(0)));
 }
 
 // However false and true ones come: those that are there in the end are true.
@@ -250,7 +262,7 @@ TEST_F(Jobs, AHostileJobGivesNothing) {
   const size_t plan_begin = job.size() - 32 - file.plan.size();
   Job truth = opened(job);
   int opened_ones = 0, proven_ones = 0;
-  for (int i = 0; i < 80; ++i) {
+  for (int i = 0; i < 50; ++i) {
     Bytes changed = job;
     const size_t first = i % 2 == 0 ? plan_begin : 0;
     const size_t at = first + random() % (changed.size() - 32 - first);
@@ -268,8 +280,8 @@ TEST_F(Jobs, AHostileJobGivesNothing) {
     ++proven_ones;
     EXPECT_FALSE(truth.add(*part)) << at;
   }
-  EXPECT_GT(opened_ones, 10);
-  EXPECT_GT(proven_ones, 3);
+  EXPECT_GT(opened_ones, 5);
+  EXPECT_GT(proven_ones, 0);
 }
 
 TEST_F(Jobs, AnotherBuildsJobIsRefused) {
@@ -280,6 +292,53 @@ TEST_F(Jobs, AnotherBuildsJobIsRefused) {
   const Result<Job> open = Job::open(serialise(file));
   ASSERT_FALSE(open);
   EXPECT_THAT(open.error().message, HasSubstr("made by this build"));
+}
+
+// Whatever decides heights and rates, another process finds the same.
+TEST_F(Jobs, EveryRateAndRegimeCanBeShared) {
+  for (const Rate rate : {Rate::kAuto, Rate::kHalf, Rate::kQuarter, Rate::kEighth, Rate::kSmallest,
+                          Rate::kFastest})
+    for (const double bits : {20.0, 100.0, 128.0}) {
+      SCOPED_TRACE(testing::Message() << static_cast<int>(rate) << " " << bits);
+      const ProveOptions options{
+          .security_bits = bits, .rate = rate, .segment_cycles = 1 << 14, .max_cycles = UINT64_MAX};
+      const Result<Planned> planned = plan(guest(), bytes(words({4, 15})), options);
+      ASSERT_TRUE(planned) << planned.error().message;
+      Job open = opened(planned->job);
+      ASSERT_TRUE(open.add(proven(open, static_cast<uint32_t>(open.segments().size() - 1))));
+    }
+}
+
+TEST_F(Jobs, SegmentsThatAreNoneAreErrors) {
+  Job open = opened(job);
+  for (const uint32_t none : {static_cast<uint32_t>(parts.size()), UINT32_MAX}) {
+    const Result<Bytes> part = open.prove(none);
+    ASSERT_FALSE(part);
+    EXPECT_EQ(part.error().code, ErrorCode::kInvalidSegment);
+  }
+}
+
+// The image is the job's word, the program is what is executed: masks are of both.
+TEST_F(Jobs, AnotherProgramUnderAnImageSharesNoMask) {
+  JobFile file = *parse_job(job);
+  Bytes elf(file.elf.begin(), file.elf.end());
+  elf.push_back(0);  // the same program even
+  file.elf = elf;
+  Job open = opened(serialise(file));
+  const Bytes part = proven(open, 1);
+  const PartFile changed = *parse_part(part), same = *parse_part(parts[1]);
+  EXPECT_NE(changed.roots, same.roots);
+  // The first root of the proof, that of its main columns: behind magic, version, parameters and tables.
+  EXPECT_FALSE(std::ranges::equal(changed.proof.subspan(0, 400), same.proof.subspan(0, 400)));
+}
+
+TEST_F(Jobs, AJobOfOneSegmentGoesOnAfterACancelledProof) {
+  const Result<Planned> planned = plan(guest(), bytes(words({0})), {.security_bits = kQuick});
+  Job open = opened(planned->job);
+  for (int i = 0; i < 2; ++i)
+    EXPECT_FALSE(open.prove(0, {.progress = [](double, const char*) { return false; }}));
+  EXPECT_TRUE(open.add(proven(open, 0)));
+  EXPECT_EQ(proven(open, 0), proven(open, 0));
 }
 
 TEST_F(Jobs, CanBeCancelled) {
@@ -480,6 +539,12 @@ TEST_F(LocalJobs, MakeTheReceipt) {
 
 TEST_F(LocalJobs, AKilledProcessCostsItsSegment) {
   expect_whole(prove_while("sleep 0.3; kill -9 $(echo $c | cut -d' ' -f1) 2>/dev/null; true"));
+}
+
+// The one that idles among them, at the end.
+TEST_F(LocalJobs, TwoKilledAtOnceAreReplaced) {
+  expect_whole(prove_while("for i in 1 2 3 4 5 6 7 8; do sleep 0.3; kill -9 $c 2>/dev/null; c=$(pgrep -P $p); [ $i -gt 2 ] "
+                           "&& break; done; true"));
 }
 
 TEST_F(LocalJobs, IfAllAreKilledItSaysSo) {

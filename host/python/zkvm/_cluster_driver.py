@@ -322,7 +322,8 @@ def connect(ray: Any, settings: dict[str, Any], say: Callable[[dict[str, Any], b
         ray.init(address=settings["address"], log_to_driver=False, logging_level=logging.ERROR, namespace="zkvm",
                  runtime_env={"py_modules": [settings["wheel"]]} if settings["wheel"] else None)
     except (ConnectionError, ValueError) as error:
-        raise Failed(f"no Ray cluster at {settings['address']!r}: {str(error).splitlines()[0]}") from None
+        token = "" if os.environ.get("RAY_AUTH_MODE") else " (does it ask for a token? RAY_AUTH_MODE=token)"
+        raise Failed(f"no Ray cluster at {settings['address']!r}: {str(error).splitlines()[0]}{token}") from None
     finally:
         late.cancel()
 

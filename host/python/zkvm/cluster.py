@@ -228,8 +228,8 @@ def _prove_command(options: argparse.Namespace) -> int:
                     progress=sys.stderr.isatty())
     receipt.save(options.output)
     if options.resume:
-        for file in pathlib.Path(options.resume).iterdir():
-            if file.name == "job" or file.name.startswith("segment-"):
+        for file in sorted(pathlib.Path(options.resume).iterdir()):  # the secret first
+            if file.name == "job" or file.match("job.*.partial") or file.match("segment-*"):
                 file.unlink()
     report = receipt.report
     assert report
