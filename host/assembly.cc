@@ -31,7 +31,7 @@ tl::unexpected<Error> refuse(uint32_t segment, const std::string& message) {
 }  // namespace
 
 Assembly::Assembly(Session& session, const stark::machine::Image& image, const Wanted& wanted)
-    : session_(&session), image_(&image), image_bytes_(image.serialise()), wanted_(wanted) {
+    : session_(&session), image_(image), image_bytes_(image.serialise()), wanted_(wanted) {
   for (size_t i = 0; i < session.segments(); ++i) {
     const auto& segment = planned_.emplace_back(session.planned(i));
     segments_.push_back({segment.cycles, segment.cells, segment.memory});
@@ -69,7 +69,7 @@ Result<void> Assembly::verify_alone(uint32_t segment, const SharedRoots& roots,
   const auto params = stark::read_params(start);
   if (!params) return refuse(segment, params.error().message);
   if (*params != session_->params()) return refuse(segment, "other parameters than planned");
-  const Result<SegmentTask> task = segment_task(*image_, receipt, segment);
+  const Result<SegmentTask> task = segment_task(image_, receipt, segment);
   if (!task) return refuse(segment, task.error().message);
   stark::Proof read;
   const auto shape = stark::read_head(task->circuit.key(), head, read);
@@ -166,7 +166,7 @@ Result<Assembled> Assembly::assemble() const {
   out.receipt = serialise(receipt);
   const auto start = std::chrono::steady_clock::now();
   Result<Verification> verified =
-      verify(out.receipt, to_api(image_->id()),
+      verify(out.receipt, to_api(image_.id()),
              {.security_bits = wanted_.security_bits, .regime = wanted_.regime});
   out.verify_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

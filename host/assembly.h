@@ -22,7 +22,7 @@ class Assembly {
     stark::Digest job{};  // that parts must be of
   };
 
-  // `session`: has a plan. It, and the image, are the caller's and outlive this.
+  // `session`: has a plan, and outlives this.
   Assembly(stark::machine::Session& session, const stark::machine::Image& image,
            const Wanted& wanted);
 
@@ -49,7 +49,7 @@ class Assembly {
   [[nodiscard]] Result<bool> are_true(uint32_t segment, const stark::machine::SharedRoots& roots);
 
   stark::machine::Session* session_;
-  const stark::machine::Image* image_;
+  stark::machine::Image image_;
   std::vector<uint8_t> image_bytes_;
   Wanted wanted_;
   std::vector<stark::machine::PlannedSegment> planned_;

@@ -385,6 +385,7 @@ TEST_F(TreeCacheTest, ProvesAgainWithoutATreeThatIsAnother) {
   for (const fs::path& file : files()) {
     const size_t count = (fs::file_size(file) - kHead) / 4;
     Words words = find(key_of(file), count);
+    ASSERT_EQ(words.size(), count);
     std::fill_n(words.begin(), count / 2, 0);
     keep(key_of(file), words);
   }
