@@ -51,10 +51,10 @@ def on_cluster(nodes, x, at_part=None):
     """One proof, and what can be seen of it: `at_part(n)` is called when part n has come."""
     import zkvm.cluster
 
-    parts, frames = [], zkvm.cluster._frames
+    parts, frames = [], zkvm.cluster._Driver.frames
 
-    def watched(stream):
-        for said, part in frames(stream):
+    def watched(driver):
+        for said, part in frames(driver):
             came = time.monotonic()
             yield said, part  # until the next one is asked for, this one is being verified
             if "segment" in said:
@@ -63,13 +63,13 @@ def on_cluster(nodes, x, at_part=None):
                 if at_part:
                     at_part(len(parts))
 
-    zkvm.cluster._frames = watched
+    zkvm.cluster._Driver.frames = watched
     try:
         start = time.monotonic()
         receipt = zkvm.cluster.prove(zkvm.Model(GUEST), x, address=nodes.address, note=lambda text: print(" ", text))
         seconds = time.monotonic() - start
     finally:
-        zkvm.cluster._frames = frames
+        zkvm.cluster._Driver.frames = frames
     return {"seconds": seconds, "segments": receipt.report.segments, "cycles": receipt.report.run.cycles, "parts": parts,
             "assembled": seconds - parts[-1]["came"] - parts[-1]["verified"]}
 
@@ -117,7 +117,7 @@ def measure(options):
     out = {"cpu": cpu(), "one_process": [], "cluster": []}
     for _ in range(options.pairs):
         out["one_process"].append(one_process(x))
-        nodes = Nodes(2, memory=6 << 30)
+        nodes = Nodes(0, memory=6 << 30, head=2)  # `ray start --head` on a machine of two cores
         out["cluster"].append(on_cluster(nodes, x))
         nodes.end()
         print(f"one process {out['one_process'][-1]:.1f} s, 2 workers {out['cluster'][-1]['seconds']:.1f} s", flush=True)

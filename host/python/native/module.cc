@@ -162,7 +162,7 @@ class Listener {
     try {
       call();
     } catch (...) {
-      raised_ = std::current_exception();
+      if (!raised_) raised_ = std::current_exception();  // the first is why
     }
     return !raised_;
   }
@@ -338,22 +338,31 @@ nb::tuple tuple_of(const Added& added) { return nb::make_tuple(added.segment, ad
 // What Python does where ProveOptions::elsewhere is called: elsewhere(job, segments, missing, add). REQUIRES: the lock.
 bool call_elsewhere(const nb::object& elsewhere, const Parts& parts) {
   // Python may keep the two functions; they are of use during the call only.
-  struct Ends {
-    std::shared_ptr<const Parts*> at;
-    ~Ends() { *at = nullptr; }
-  } const ends{std::make_shared<const Parts*>(&parts)};
-  const auto now = [at = ends.at]() -> const Parts& {
-    if (*at == nullptr) throw std::runtime_error("the proof has ended");
-    return **at;
+  struct Shared {
+    std::mutex mutex;
+    const Parts* parts;
   };
-  const nb::object missing = nb::cpp_function([now] { return now().missing(); });
-  const nb::object add = nb::cpp_function([now](const nb::bytes& part) {
-    const Parts& to = now();
-    auto added = [&] {
+  const auto shared = std::make_shared<Shared>();
+  shared->parts = &parts;
+  struct Ends {
+    Shared& shared;
+    ~Ends() {
       const Unlocked unlocked;
-      return to.add(span_of(part));
-    }();
-    return tuple_of(value_of(std::move(added)));
+      const std::lock_guard lock(shared.mutex);
+      shared.parts = nullptr;
+    }
+  } const ends{*shared};
+  const auto with_parts = [shared](auto use) {
+    const Unlocked unlocked;
+    const std::lock_guard lock(shared->mutex);
+    if (shared->parts == nullptr) throw std::runtime_error("the proof has ended");
+    return use(*shared->parts);
+  };
+  const nb::object missing = nb::cpp_function(
+      [with_parts] { return with_parts([](const Parts& of) { return of.missing(); }); });
+  const nb::object add = nb::cpp_function([with_parts](const nb::bytes& part) {
+    return tuple_of(
+        value_of(with_parts([&](const Parts& of) { return of.add(span_of(part)); })));
   });
   return nb::cast<bool>(elsewhere(bytes_of(parts.job), list_of(parts.segments), missing, add));
 }
@@ -420,6 +429,7 @@ nb::dict plan(const nb::bytes& elf, const nb::bytes& input, double security_bits
 class OpenJob {
   template <class Use>
   auto used(Use use) {
+    refuse_own();
     const Unlocked unlocked;
     const std::lock_guard lock(mutex_);
     return use(*job_);
@@ -443,9 +453,13 @@ class OpenJob {
                                  .progress = [&listener](double part, const char* stage) {
                                    return listener.go_on(part, std::string(stage));
                                  }};
+    refuse_own();
     return bytes_of(listened(listener, [&] {
       const std::lock_guard lock(mutex_);
-      return job_->prove(segment, options);
+      prover_ = std::this_thread::get_id();
+      auto part = job_->prove(segment, options);
+      prover_ = std::thread::id();
+      return part;
     }));
   }
   nb::tuple add(const nb::bytes& part) {
@@ -456,8 +470,15 @@ class OpenJob {
   }
 
  private:
+  // What prove() calls would wait for itself.
+  void refuse_own() const {
+    if (prover_ == std::this_thread::get_id())
+      throw std::runtime_error("a job's progress cannot use the job");
+  }
+
   std::optional<Job> job_;
   std::mutex mutex_;
+  std::atomic<std::thread::id> prover_;
 };
 
 nb::bytes image_id(const nb::bytes& elf) {

@@ -33,7 +33,8 @@ from typing import Any, BinaryIO, Callable
 
 from . import _cluster_worker
 
-MOST_TRIES = 4  # of a segment, beside those of Ray
+MOST_TRIES = 4  # of a segment that fails or is false
+MOST_LOST = 12  # of a segment whose worker or node is lost
 SLOW = 1.5  # times what is expected of a segment: then it is started again, if there is a core for it
 MOST_SECONDS_TO_CONNECT = 60
 _MEMORY_STEP = 256 << 20  # Ray keeps a queue for each shape of tasks: few of them
@@ -51,6 +52,8 @@ class _State:
     left: list[int]  # segments that wait, longest last
     good: set[int] = field(default_factory=set)
     tries: dict[int, int] = field(default_factory=dict)
+    lost: dict[int, int] = field(default_factory=dict)
+    failed_on: dict[int, set[str]] = field(default_factory=dict)  # nodes, by segment
     running: dict[Any, _Running] = field(default_factory=dict)  # by reference
     unchecked: dict[int, str] = field(default_factory=dict)  # segments whose parts are being verified, and whose they are
     bad_nodes: set[str] = field(default_factory=set)
@@ -74,14 +77,15 @@ class Driver:
         self.ray, self.say, self.told = ray, say, told
         self.threads: int = head["threads"]
         self.wait: float = head["wait"]
-        self.memory = [segment[2] for segment in head["segments"]]
+        self.memory: list[int] = [segment[2] for segment in head["segments"]]
         self.name = _cluster_worker.digest(job)
         self.job = [ray.put(job)]
         self.task = ray.remote(task)
         cells = [segment[1] for segment in head["segments"]]
         self.state = _State(cells, sorted(head["missing"], key=lambda i: (cells[i], -i)))
         self.state.good = set(range(len(cells))) - set(head["missing"])
-        self.slots, self.slots_known, self.without_slots = 0, 0.0, time.monotonic()
+        self.slots, self.slots_known, self.without_slots, self.asked = 0, 0.0, time.monotonic(), False
+        self.fit: set[str] = set()  # nodes that can prove a segment
         self.idle, self.idle_known = 0, 0.0  # how often, one after another, cores have idled when they were asked
 
     def run(self) -> None:
@@ -101,39 +105,37 @@ class Driver:
                 last_said = time.monotonic()
                 self.say({"done": len(state.good), "fraction": self.fraction()}, b"")
 
-    def shape(self, segment: int) -> dict[str, Any]:
-        memory = -(-self.memory[segment] // _MEMORY_STEP) * _MEMORY_STEP
-        return {"num_cpus": self.threads, "memory": memory}
+    def memory_of(self, segment: int) -> int:
+        return -(-self.memory[segment] // _MEMORY_STEP) * _MEMORY_STEP
 
-    def submit(self, segment: int, avoid: set[str] | None = None) -> None:
-        options: dict[str, Any] = {**self.shape(segment), "max_retries": 3, "name": f"zkvm segment {segment}"}
-        others = [node["NodeID"] for node in self.nodes() if node["NodeID"] not in (avoid or self.state.bad_nodes)]
-        if others and (avoid or self.state.bad_nodes):
-            from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-            turn = self.state.tries.get(segment, 0) % len(others)
-            options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(others[turn], soft=True)
+    def submit(self, segment: int) -> None:
+        # Not Ray's own retries, which do not count those for want of memory.
+        options: dict[str, Any] = {"num_cpus": self.threads, "memory": self.memory_of(segment), "max_retries": 0,
+                                   "name": f"zkvm segment {segment}"}
+        avoided = self.state.bad_nodes | self.state.failed_on.get(segment, set())
+        if avoided and self.fit - avoided:
+            options["label_selector"] = {"ray.io/node-id": f"!in({','.join(sorted(avoided))})"}
         reference = self.task.options(**options).remote(self.job, self.name, segment, self.threads)
         self.state.running[reference] = _Running(segment)
-
-    def nodes(self) -> list[dict[str, Any]]:
-        return [node for node in self.ray.nodes() if node["Alive"]]
 
     def count_slots(self) -> None:
         """How many segments the cluster can prove at a time, had it nothing else to do."""
         now = time.monotonic()
         if now - self.slots_known < 2:
             return
-        memory = max(self.memory)
-        self.slots = sum(min(int(node["Resources"].get("CPU", 0) // self.threads),
-                             int(node["Resources"].get("memory", 0) // memory)) for node in self.nodes())
+        memory = max(self.memory_of(segment) for segment in range(len(self.memory)) if segment not in self.state.good)
+        room = {node["NodeID"]: min(int(node["Resources"].get("CPU", 0) // self.threads),
+                                    int(node["Resources"].get("memory", 0) // memory))
+                for node in self.ray.nodes() if node["Alive"]}
+        self.slots, self.fit = sum(room.values()), {node for node, slots in room.items() if slots}
         self.slots_known = now
         if self.slots:
-            self.without_slots = now
-        elif now - self.without_slots > self.wait:
+            self.without_slots, self.asked = now, False
+        elif now - self.without_slots >= self.wait:
             raise Failed(f"no node of the cluster has {self.threads} CPU and {memory / 2**30:.1f} GiB of memory for a segment: "
                          "a smaller memory_limit or segment_cycles makes smaller ones")
-        elif now == self.without_slots or int(now - self.without_slots) % 30 < 2:
+        elif not self.asked:
+            self.asked = True
             self.say({"note": f"waiting for a node with {self.threads} CPU and {memory / 2**30:.1f} GiB of memory"}, b"")
 
     def begin(self) -> None:
@@ -181,37 +183,46 @@ class Driver:
             others = segment in state.good or segment in state.unchecked
             try:
                 said = self.ray.get(reference)
-            except self.ray.exceptions.RayError as error:
+            except self.ray.exceptions.RayTaskError as error:
                 if not others:
-                    self.again(segment, f"segment {segment}: {type(error).__name__}: {str(error).splitlines()[0]}")
+                    self.again(segment, cause_of(error))
+                continue
+            except self.ray.exceptions.RayError as error:  # its process or its node is gone
+                if not others:
+                    self.state.lost[segment] = self.state.lost.get(segment, 0) + 1
+                    if self.state.lost[segment] > MOST_LOST:
+                        raise Failed(f"segment {segment}: lost {MOST_LOST} times: {cause_of(error)}") from None
+                    self.wait_again(segment)
                 continue
             if others:
                 continue  # started twice: the other one was faster
-            if not isinstance(said, dict) or said.get("segment") != segment:
-                self.again(segment, f"segment {segment}: a worker gave none of this program's results")
+            if not is_result(said, segment):
+                self.again(segment, "a worker gave none of this program's results")
             elif "error" in said:
-                if said.get("code") in ("malformed-job", "unfit-elf", "malformed-elf"):
+                if said["code"] in ("malformed-job", "unfit-elf", "malformed-elf"):
                     raise Failed(f"{said['worker']}: {said['error']}", said["code"])
-                self.again(segment, f"segment {segment}: {said['worker']}: {said['error']}")
+                self.again(segment, f"{said['worker']}: {said['error']}", said["node"])
             elif _cluster_worker.digest(said["part"]) != said["digest"]:
-                self.again(segment, f"segment {segment}: {said['worker']}: its part has changed on the way")
+                self.again(segment, f"{said['worker']}: its part has changed on the way", said["node"])
             else:
-                self.take_part(said)
+                self.state.unchecked[segment] = said["node"]
+                self.state.pace.append(said["seconds"] / self.state.cells[segment])
+                self.say({"segment": segment, "bytes": len(said["part"]), "worker": said["worker"],
+                          "seconds": said["seconds"]}, said["part"])
 
-    def take_part(self, said: dict[str, Any]) -> None:
-        segment, part = said["segment"], said.pop("part")
-        self.state.unchecked[segment] = str(said.get("node", ""))
-        self.state.pace.append(said["seconds"] / self.state.cells[segment])
-        self.say({"segment": segment, "bytes": len(part), "worker": said["worker"], "seconds": said["seconds"]}, part)
-
-    def again(self, segment: int, why: str) -> None:
+    def again(self, segment: int, why: str, node: str = "") -> None:
         state = self.state
         state.tries[segment] = state.tries.get(segment, 0) + 1
+        if node:
+            state.failed_on.setdefault(segment, set()).add(node)
         if state.tries[segment] >= MOST_TRIES:
-            raise Failed(f"{why} (tried {MOST_TRIES} times)")
-        self.say({"note": f"{why}: proven again"}, b"")
-        if not any(task.segment == segment for task in state.running.values()):
-            state.left.append(segment)
+            raise Failed(f"segment {segment}: {why} (tried {MOST_TRIES} times)")
+        self.say({"note": f"segment {segment}: {why}: proven again"}, b"")
+        self.wait_again(segment)
+
+    def wait_again(self, segment: int) -> None:
+        if not any(task.segment == segment for task in self.state.running.values()):
+            self.state.left.append(segment)
 
     def hear(self) -> bool:
         """What became of parts; False at the end of the lines."""
@@ -233,12 +244,11 @@ class Driver:
                         state.running.pop(reference)
             else:
                 node = state.unchecked.pop(line["bad"], "")
-                if node:
-                    state.bad_nodes.add(node)
-                self.again(line["bad"], f"segment {line['bad']}: {line['why']}")
+                state.bad_nodes |= {node} if node else set()
+                self.again(line["bad"], line["why"])
             for dropped in line.get("dropped", ()):
                 state.good.discard(dropped)
-                self.again(dropped, f"segment {dropped}: its memory is not what its neighbours have")
+                self.again(dropped, "its memory is not what its neighbours have")
 
     def fraction(self) -> float:
         state = self.state
@@ -251,10 +261,30 @@ class Driver:
         return cells / max(1, sum(state.cells))
 
 
+def cause_of(error: BaseException) -> str:
+    """In a line: what went wrong, and not where in Ray."""
+    cause = getattr(error, "cause", None) or error
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    return f"{type(cause).__name__}: {lines[-1] if cause is not error and lines else lines[0] if lines else 'no message'}"
+
+
+def is_result(said: Any, segment: int) -> bool:
+    """Of prove_part, in types that can be told on."""
+    if not isinstance(said, dict) or type(said.get("segment")) is not int or said["segment"] != segment:
+        return False
+    texts = ("worker", "node", "error", "code") if "error" in said else ("worker", "node", "digest")
+    if not all(type(said.get(key)) is str and len(said[key]) < 2000 for key in texts):
+        return False
+    return "error" in said or (type(said.get("part")) is bytes and type(said.get("seconds")) is float
+                               and 0 < said["seconds"] < 1e9)
+
+
 def _listen(stream: BinaryIO, told: queue.Queue[dict[str, Any] | None]) -> None:
-    for line in stream:
-        told.put(json.loads(line))
-    told.put(None)
+    try:
+        for line in stream:
+            told.put(json.loads(line))
+    finally:
+        told.put(None)
 
 
 def main(task: Callable[..., dict[str, Any]] = _cluster_worker.prove_part) -> None:
@@ -269,6 +299,7 @@ def main(task: Callable[..., dict[str, Any]] = _cluster_worker.prove_part) -> No
         os.dup2(silence, stream)
 
     def say(said: dict[str, Any], part: bytes) -> None:
+        said = {key: value[:2000] if isinstance(value, str) else value for key, value in said.items()}
         out.write(json.dumps(said).encode() + b"\n" + part)
         out.flush()
 
@@ -276,8 +307,14 @@ def main(task: Callable[..., dict[str, Any]] = _cluster_worker.prove_part) -> No
     settings = json.loads(lines.readline() or b"null")
     if settings is None:
         return
-    ray: Any = importlib.import_module("ray")  # typed in part
+    if settings["address"] == "local":  # for this machine alone
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    ray: Any = None
     try:
+        try:
+            ray = importlib.import_module("ray")  # typed in part
+        except ImportError as error:
+            raise Failed(f"no Ray in this Python ({error}): pip install 'zkvm[cluster]'") from None
         connect(ray, settings, say)
         warm = [ray.remote(_cluster_worker.warm).options(num_cpus=settings["threads"]).remote()
                 for _ in range(int(ray.cluster_resources().get("CPU", 0) // settings["threads"]))]
@@ -292,14 +329,13 @@ def main(task: Callable[..., dict[str, Any]] = _cluster_worker.prove_part) -> No
         driver.run()
     except Failed as error:
         say({"error": str(error), "code": error.code}, b"")
-    except ray.exceptions.RayError as error:
-        say({"error": f"Ray: {type(error).__name__}: {str(error).splitlines()[0]}", "code": "cluster"}, b"")
     except BrokenPipeError:
         pass  # nobody waits for it any more
     except Exception as error:
-        say({"error": f"the driver: {type(error).__name__}: {error}".splitlines()[0], "code": "cluster"}, b"")
+        say({"error": f"the driver: {cause_of(error)}", "code": "cluster"}, b"")
     finally:
-        ray.shutdown()
+        if ray is not None:
+            ray.shutdown()
 
 
 def connect(ray: Any, settings: dict[str, Any], say: Callable[[dict[str, Any], bytes], None]) -> None:
@@ -320,10 +356,11 @@ def connect(ray: Any, settings: dict[str, Any], say: Callable[[dict[str, Any], b
     late.start()
     try:
         ray.init(address=settings["address"], log_to_driver=False, logging_level=logging.ERROR, namespace="zkvm",
-                 runtime_env={"py_modules": [settings["wheel"]]} if settings["wheel"] else None)
-    except (ConnectionError, ValueError) as error:
+                 runtime_env={"py_modules": [settings["wheel"]]} if settings["wheel"] else None,
+                 **({"_node_ip_address": "127.0.0.1"} if settings["address"] == "local" else {}))
+    except (ConnectionError, ValueError, RuntimeError) as error:
         token = "" if os.environ.get("RAY_AUTH_MODE") else " (does it ask for a token? RAY_AUTH_MODE=token)"
-        raise Failed(f"no Ray cluster at {settings['address']!r}: {str(error).splitlines()[0]}{token}") from None
+        raise Failed(f"no Ray cluster at {settings['address']!r}: {cause_of(error)}{token}") from None
     finally:
         late.cancel()
 

@@ -1,7 +1,7 @@
 """A service on Ray Serve: POST what a guest reads, get a receipt.
 
-    POST /    the input, as bytes. 200: the receipt. 413: too long an input. 422: the guest ended by a fault. 503: too many
-              requests, or the cluster has no room for a proof
+    POST /    the input, as bytes. 200: the receipt. 400: no input of the model. 408, 413: too slow, too long an input. 422:
+              the guest ended by a fault. 503: too many requests, or the cluster has no room for a proof
     GET /     JSON: image_id, what the guest says of its model, and the limits
 
 Whoever asks verifies what it gets, as it is made by the cluster's own processes. A request whose client goes away is
@@ -18,12 +18,19 @@ import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Callable
 
 from .cluster import prove
 from .model import Model
-from .receipts import Error
-from .running import Trapped
+from .receipts import Error, InvalidModel
+from .running import Trapped, count
+
+
+MOST_SECONDS_TO_READ = 60
+
+
+def _log(text: str) -> None:
+    print(f"zkvm.cluster: {text}", file=sys.stderr, flush=True)
 
 
 class _Stopped(Exception):
@@ -39,9 +46,10 @@ class Prover:
         self.model, self.limits = Model(elf), limits
         self.settings = {"address": ray.get_runtime_context().gcs_address, **settings}
         self.pool = ThreadPoolExecutor(limits["proofs"])
+        self.asking = 0
 
     async def __call__(self, request: Any) -> Any:
-        from starlette.responses import JSONResponse, Response
+        from starlette.responses import JSONResponse
 
         def refuse(status: int, message: str) -> Any:
             return JSONResponse({"error": message}, status, {"Retry-After": "10"} if status == 503 else None)
@@ -52,11 +60,31 @@ class Prover:
                                  "model": json.loads(description.section) if description else None})
         if request.method != "POST":
             return refuse(405, "expected POST with the guest's input, or GET")
-        x = bytearray()
-        async for piece in request.stream():
-            x += piece
-            if len(x) > self.limits["max_input"]:
-                return refuse(413, f"input: expected at most {self.limits['max_input']} bytes")
+        if self.asking >= self.limits["proofs"] + self.limits["queue"]:
+            return refuse(503, "too many requests")
+        self.asking += 1
+        try:
+            return await self.answer(request, refuse)
+        finally:
+            self.asking -= 1
+
+    async def answer(self, request: Any, refuse: Callable[[int, str], Any]) -> Any:
+        from starlette.responses import Response
+
+        async def read() -> bytes:
+            x = bytearray()
+            async for piece in request.stream():
+                x += piece
+                if len(x) > self.limits["max_input"]:
+                    break
+            return bytes(x)
+
+        try:
+            x = await asyncio.wait_for(read(), MOST_SECONDS_TO_READ)
+        except asyncio.TimeoutError:
+            return refuse(408, f"input: expected within {MOST_SECONDS_TO_READ} s")
+        if len(x) > self.limits["max_input"]:
+            return refuse(413, f"input: expected at most {self.limits['max_input']} bytes")
         stopped = threading.Event()
 
         def hear(_: object) -> None:
@@ -64,7 +92,9 @@ class Prover:
                 raise _Stopped
 
         def work() -> bytes:
-            return prove(self.model, bytes(x), progress=hear, console=None, **self.settings).data
+            if stopped.is_set():
+                raise _Stopped
+            return prove(self.model, x, progress=hear, console=None, note=_log, **self.settings).data
 
         try:
             receipt = await asyncio.get_running_loop().run_in_executor(self.pool, work)
@@ -73,8 +103,11 @@ class Prover:
             raise
         except Trapped as error:
             return refuse(422, str(error))
+        except (InvalidModel, ValueError) as error:
+            return refuse(400, str(error))
         except (Error, MemoryError) as error:
-            return refuse(503, str(error))
+            _log(str(error))  # which may name nodes
+            return refuse(503, "the cluster could not prove it now")
         return Response(receipt, media_type="application/octet-stream", headers={"X-Zkvm-Image-Id": self.model.image_id})
 
 
@@ -82,36 +115,40 @@ def application(elf: bytes, settings: dict[str, Any], limits: dict[str, int]) ->
     """What `ray.serve.run` takes. `settings`: arguments of `zkvm.cluster.prove`; `limits`: proofs at a time, requests that wait
     in `queue`, bytes of `max_input`."""
     serve: Any = importlib.import_module("ray.serve")  # typed in part
-    deployment = serve.deployment(Prover, name="zkvm", max_ongoing_requests=limits["proofs"],
-                                  max_queued_requests=limits["queue"], ray_actor_options={"num_cpus": 0})
+    # Serve's own limits are behind those of Prover, which lets GET through.
+    most = limits["proofs"] + limits["queue"] + 100
+    deployment = serve.deployment(Prover, name="zkvm", max_ongoing_requests=most, max_queued_requests=most,
+                                  ray_actor_options={"num_cpus": 0})
     return deployment.bind(elf, settings, limits)
 
 
 def serve_command(options: argparse.Namespace) -> int:
     """Serves until Ctrl-C or SIGTERM."""
-    import ray
-    from ray import serve
-    from ray.serve.config import HTTPOptions
-
+    try:
+        import ray
+        from ray import serve
+        from ray.serve.config import HTTPOptions
+    except ImportError as error:
+        raise Error("cluster", f"no Ray Serve in this Python ({error}): pip install 'zkvm[cluster]'") from None
     model = Model(options.elf)
     settings = {"threads": options.threads, "rate": options.rate, "security_bits": options.security, "regime": options.regime,
-                "segment_cycles": options.segment_cycles, "memory_limit": options.memory_limit, "wait": options.wait,
-                "wheel": options.wheel}
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+                "segment_cycles": options.segment_cycles, "memory_limit": options.memory_limit, "wait": options.wait}
+    for name in ("proofs", "max_input", "threads"):
+        count(name, getattr(options, name), 1)
     try:
-        ray.init(address=options.address, log_to_driver=False,
-                 runtime_env={"py_modules": [options.wheel]} if options.wheel else None)
-    except (ConnectionError, ValueError) as error:
+        ray.init(address=options.address, log_to_driver=False)
+    except (ConnectionError, ValueError, RuntimeError) as error:
         raise Error("cluster", f"no Ray cluster at {options.address!r}: {str(error).splitlines()[0]}") from None
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # after Ray has set its own
+        signal.signal(number, lambda *_: ended.set())
     try:
         serve.start(http_options=HTTPOptions(host=options.host, port=options.port))
         serve.run(application(model.elf, settings, {"proofs": options.proofs, "queue": options.queue,
                                                     "max_input": options.max_input}), name="zkvm", route_prefix="/")
-        print(f"zkvm.cluster: serving {model.image_id} at http://{options.host}:{options.port}/", file=sys.stderr, flush=True)
+        _log(f"serving {model.image_id} at http://{options.host}:{options.port}/")
         ended.wait()
-        serve.delete("zkvm")
     finally:
+        serve.delete("zkvm")
         ray.shutdown()
     return 0

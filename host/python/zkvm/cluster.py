@@ -15,12 +15,17 @@ one takes bytes alone. host/python/cluster.md says more.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import pathlib
+import queue
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from typing import IO, TYPE_CHECKING, Any, Callable, Iterator, NoReturn
 
 from .inputs import Input
@@ -32,7 +37,11 @@ if TYPE_CHECKING:
     from .model import Model, Source
 
 MOST_DRIVERS = 3  # that may die, one after another
-MOST_SECONDS_TO_END = 20  # of a driver that is told to
+MOST_SECONDS_TO_END = 10  # of a driver that is told to
+MOST_SECONDS_OF_SILENCE = 120  # of one that speaks twice a second, once it has connected
+MOST_LINES_UNREAD = 10_000
+MOST_LINE_BYTES = 1 << 16
+MOST_FALSE = 100  # parts, and two for each segment
 _MOST_PART_BYTES = 1 << 30
 
 
@@ -55,9 +64,10 @@ class _Cluster:
         self.driver = _Driver(self.command, self.settings)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.driver:
-            self.driver.end()
+            # One that has failed, or says nonsense, is not waited for.
+            self.driver.end(1 if kind and issubclass(kind, Error) else MOST_SECONDS_TO_END)
 
     def elsewhere(self, hear: Hear | None) -> Elsewhere:
         self.hear = hear
@@ -70,8 +80,8 @@ class _Cluster:
             driver = self.driver or _Driver(self.command, self.settings)
             self.driver = driver
             head = {"job": len(job), "segments": segments, "missing": missing()}
-            driver.writer.write(json.dumps(head).encode() + b"\n" + job)
-            self._take(driver.out, driver.writer, missing, add)
+            driver.give(head, job)
+            self._take(driver, missing, add)
             status = driver.end()
             self.driver = None
             if not missing():
@@ -80,11 +90,12 @@ class _Cluster:
                       + ("" if drivers == MOST_DRIVERS else ": a new one is started"))
         raise Error("cluster", f"the process that shares out work has ended {MOST_DRIVERS} times")
 
-    def _take(self, out: IO[bytes], writer: _Writer, missing: Callable[[], list[int]],
-              add: Callable[[bytes], tuple[int, list[int]]]) -> None:
-        for said, part in _frames(out):
+    def _take(self, driver: _Driver, missing: Callable[[], list[int]], add: Callable[[bytes], tuple[int, list[int]]]) -> None:
+        false_ones = 0
+        for said, part in driver.frames():
             if "segment" in said:
-                segment = said["segment"]
+                segment, worker = int(_number(said, "segment", self.segments - 1)), _text(said, "worker")
+                dropped: list[int] = []
                 try:
                     found, dropped = add(part)
                     if found != segment:  # true, but no answer
@@ -92,93 +103,142 @@ class _Cluster:
                 except Error as error:
                     if error.code != "invalid-segment":
                         raise
-                    self.note(f"{said['worker']}: a false part: {error}")
-                    writer.line({"bad": segment, "why": str(error)})
-                    continue
-                writer.line({"good": segment, "dropped": dropped})
+                    false_ones += 1
+                    if false_ones > MOST_FALSE + 2 * self.segments:
+                        raise Error("cluster", f"{false_ones} false parts: the last one of {worker}") from None
+                    self.note(f"{worker}: a false part: {error}")
+                    driver.line({"bad": segment, "why": str(error), "dropped": dropped})
+                else:
+                    driver.line({"good": segment, "dropped": dropped})
                 if not missing():
                     return
             elif "fraction" in said:
+                done, fraction = int(_number(said, "done", self.segments)), _number(said, "fraction", 1e9)
                 if self.hear:
-                    done = min(int(said["done"]), self.segments - 1)
-                    self.hear(Progress(min(1.0, float(said["fraction"])), done, self.segments, self.cycles, "segments"))
+                    self.hear(Progress(min(1.0, fraction), min(done, self.segments - 1), self.segments, self.cycles, "segments"))
             elif "note" in said:
-                self.note(str(said["note"]))
+                self.note(_text(said, "note"))
             else:
-                raise Error(str(said["code"]), str(said["error"]))
-
-
-class _Writer:
-    """Writes to a pipe whose reader may be slow, or gone."""
-
-    def __init__(self, pipe: IO[bytes]) -> None:
-        self.pipe = pipe
-        self.lock = threading.Lock()
-        self.threads: list[threading.Thread] = []
-
-    def write(self, data: bytes) -> None:
-        thread = threading.Thread(target=self._write, args=(data, self.threads[-1] if self.threads else None), daemon=True)
-        self.threads.append(thread)
-        thread.start()
-
-    def _write(self, data: bytes, after: threading.Thread | None) -> None:
-        if after:
-            after.join()
-        try:
-            self.pipe.write(data)
-            self.pipe.flush()
-        except (OSError, ValueError):
-            pass  # its end is seen where it is read
-
-    def line(self, said: dict[str, Any]) -> None:
-        self.write(json.dumps(said).encode() + b"\n")
-
-    def close(self) -> None:
-        try:
-            self.pipe.close()
-        except OSError:
-            pass
-
+                raise Error(_text(said, "code"), _text(said, "error"))
 
 class _Driver:
-    """The process; it is gone after end(), with all that it has started."""
+    """The process; it is gone after end(), with all that it has started. Nothing that it does, or does not do, keeps this one
+    from going on."""
 
     def __init__(self, command: list[str], settings: bytes) -> None:
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        # In a session of its own: a terminal's Ctrl-C is for this process, which then ends that one.
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
         assert self.process.stdin and self.process.stdout
+        self.pipe: IO[bytes] = self.process.stdin
         self.out: IO[bytes] = self.process.stdout
-        # Threads, as the driver reads while it starts, and writes what it has to say.
-        self.writer = _Writer(self.process.stdin)
-        self.writer.write(settings)
+        self.said: queue.Queue[bytes | None] = queue.Queue(MOST_LINES_UNREAD)
+        self.given = False  # a job
+        self.waiting: float | None = None  # for its next word, since when
+        for target in (self._write, self._watch):
+            threading.Thread(target=target, daemon=True).start()
+        self.say(settings)
 
-    def end(self) -> int:
-        self.writer.close()  # it cancels what runs, and ends
+    def _write(self) -> None:
+        """By a thread, as the driver may be slow to read."""
         try:
-            self.process.wait(MOST_SECONDS_TO_END)
+            for data in iter(self.said.get, None):
+                self.pipe.write(data)
+                self.pipe.flush()
+        except (OSError, ValueError):
+            pass  # its end is seen where it is read
+        finally:
+            try:
+                self.pipe.close()
+            except OSError:
+                pass
+
+    def _watch(self) -> None:
+        while self.process.poll() is None:
+            since = self.waiting
+            if since is not None and time.monotonic() - since > MOST_SECONDS_OF_SILENCE:
+                self.process.kill()
+            time.sleep(1)
+
+    def say(self, data: bytes) -> None:
+        try:
+            self.said.put_nowait(data)
+        except queue.Full:
+            raise Error("cluster", "the driver does not read what it is told") from None
+
+    def line(self, said: dict[str, Any]) -> None:
+        self.say(json.dumps(said).encode() + b"\n")
+
+    def give(self, head: dict[str, Any], job: bytes) -> None:
+        self.line(head)
+        self.say(job)
+        self.given = True
+
+    def frames(self) -> Iterator[tuple[dict[str, Any], bytes]]:
+        """Lines of JSON, each with the bytes behind it; they end with the process, wherever it was."""
+        while True:
+            self.waiting = time.monotonic()
+            line = self.out.readline(MOST_LINE_BYTES)
+            if not line.endswith(b"\n"):
+                break
+            try:
+                said = json.loads(line)
+                size = count("bytes", said.get("bytes", 0), 0, _MOST_PART_BYTES)
+            except (ValueError, AttributeError, TypeError, RecursionError):
+                raise _nonsense() from None
+            part = self.out.read(size)
+            if len(part) < size:
+                break
+            self.waiting = None
+            yield said, part
+        self.waiting = None
+
+    def end(self, seconds: float = MOST_SECONDS_TO_END) -> int:
+        """Within so many seconds."""
+        try:
+            # The end of its standard input tells it to cancel what runs, and to end; and it may be writing.
+            try:
+                self.said.put_nowait(None)
+            except queue.Full:
+                self.process.kill()
+            self.out.close()
+            self.process.wait(seconds if self.given else 1)
         except subprocess.TimeoutExpired:
             pass
         finally:
             self.process.kill()  # also where Ctrl-C comes once more
             self.process.wait()
-            self.out.close()
         return self.process.returncode
 
 
-def _frames(stream: IO[bytes]) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """Lines of JSON, each with the bytes behind it; they end with the process, wherever it was."""
-    while True:
-        line = stream.readline(1 << 16)
-        if not line.endswith(b"\n"):
-            return
-        try:
-            said = json.loads(line)
-            size = count("bytes", said.get("bytes", 0), 0, _MOST_PART_BYTES)
-        except (ValueError, AttributeError, TypeError):
-            raise Error("cluster", "the driver said what none of this program says") from None
-        part = stream.read(size)
-        if len(part) < size:
-            return
-        yield said, part
+def _nonsense() -> Error:
+    return Error("cluster", "the driver said what none of this program says")
+
+
+def _text(said: dict[str, Any], key: str) -> str:
+    """To be shown: one line without control characters, whoever wrote it."""
+    value = said.get(key)
+    if not isinstance(value, str):
+        raise _nonsense()
+    return "".join(c if c.isprintable() else "?" for c in value[:500])
+
+
+def _number(said: dict[str, Any], key: str, most: float) -> float:
+    value = said.get(key)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
+        raise _nonsense()
+    return value
+
+
+def _named_by_content(wheel: str | os.PathLike[str] | None, folder: str) -> str | None:
+    """A copy of the wheel, with a hash in its name: nodes that have one of a name do not ask for it again."""
+    if wheel is None:
+        return None
+    path = pathlib.Path(wheel)
+    parts = path.name.split("-")
+    if path.suffix != ".whl" or len(parts) not in (5, 6):
+        raise ValueError(f"wheel: expected NAME-VERSION-PYTHON-ABI-PLATFORM.whl, found '{path.name}'")
+    build = "0h" + hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return str(shutil.copy(path, pathlib.Path(folder, "-".join([*parts[:2], build, *parts[-3:]]))))
 
 
 def prove(guest: Model | Source, x: Input = b"", *, address: str = "auto", threads: int = 1,
@@ -205,10 +265,11 @@ def prove(guest: Model | Source, x: Input = b"", *, address: str = "auto", threa
         Error: "cluster": there is none, no node has the memory, or a segment failed again and again; "malformed-job": a node
             has another build of zkvm. All others are those of `zkvm.prove`.
     """
-    settings = {"address": address, "threads": count("threads", threads, 1, 1024), "wait": float(wait),
-                "wheel": None if wheel is None else str(pathlib.Path(wheel).resolve(strict=True))}
-
-    with _Cluster(settings, note, _driver) as cluster:
+    if not 0 <= wait < float("inf"):
+        raise ValueError(f"wait: expected seconds, found {wait!r}")
+    settings = {"address": address, "threads": count("threads", threads, 1, 1024), "wait": float(wait)}
+    with tempfile.TemporaryDirectory(prefix="zkvm-wheel-") as folder, \
+            _Cluster({**settings, "wheel": _named_by_content(wheel, folder)}, note, _driver) as cluster:
         return prove_elsewhere(cluster.elsewhere, guest, x, progress=progress, rate=rate, security_bits=security_bits,
                                regime=regime, segment_cycles=segment_cycles, memory_limit=memory_limit, threads=0,
                                resume=resume, max_cycles=max_cycles, console=console)
@@ -267,7 +328,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--regime", choices=("johnson", "unique"), default="johnson")
         command.add_argument("--segment-cycles", type=int, default=0, help="the most instructions of a segment")
         command.add_argument("--memory-limit", help="of each segment's proof: 6G (half of what this machine has)")
-        command.add_argument("--wheel", help="of this package, for nodes that do not have it")
+        if name == "prove":
+            command.add_argument("--wheel", help="of this package, for nodes that do not have it")
         command.add_argument("--wait", type=float, default=600, help="seconds for a node with enough memory (600)")
         if name == "prove":
             command.add_argument("-i", "--input", help="the file that the guest reads")

@@ -15,7 +15,7 @@ os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"  # it warns
 
 
 def processes(word):
-    """Those of this user that have the word in their command line, but no zombies: process ids."""
+    """Those that have the word in their command line, but no zombies: process ids."""
     found = []
     for entry in pathlib.Path("/proc").iterdir():
         if not entry.name.isdecimal():
@@ -29,6 +29,17 @@ def processes(word):
     return [pid for pid in found if pid != os.getpid()]
 
 
+def drivers():
+    """Those that this process has started."""
+    own = []
+    for pid in processes("_cluster_driver"):
+        try:
+            own += [pid] if int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1]) == os.getpid() else []
+        except OSError:
+            continue
+    return own
+
+
 def gone(word, seconds=20):
     end = time.monotonic() + seconds
     while processes(word) and time.monotonic() < end:
@@ -37,15 +48,15 @@ def gone(word, seconds=20):
 
 
 class Nodes:
-    """`count` nodes of one core each, and a head that proves nothing."""
+    """`count` nodes of one core each, and a head of so many."""
 
-    def __init__(self, count, memory=4 << 30, store=80 << 20):
+    def __init__(self, count, memory=4 << 30, store=80 << 20, head=0):
         from ray.cluster_utils import Cluster
 
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="zkvm-ray-"))
         self.memory, self.store = memory, store
         self.cluster = Cluster(initialize_head=True, head_node_args={
-            "num_cpus": 0, "node_ip_address": "127.0.0.1", "object_store_memory": store, "include_dashboard": False,
+            "num_cpus": head, "memory": max(1, head) * memory, "node_ip_address": "127.0.0.1", "object_store_memory": store, "include_dashboard": False,
             "temp_dir": str(self.folder)})
         self.nodes = [self.add() for _ in range(count)]
         self.address = self.cluster.address
@@ -63,7 +74,7 @@ class Nodes:
         return [pid for pid in processes("ray::zkvm segment")]
 
     def files_with(self, secret):
-        """Of the cluster's, and in shared memory, that hold these bytes."""
+        """Files of the cluster's that hold these bytes."""
         found = []
         for path in [*self.folder.rglob("*")]:
             try:

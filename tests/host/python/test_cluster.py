@@ -13,7 +13,7 @@ import pytest
 import zkvm
 import zkvm.cluster
 from conftest import QUICK, guest, words
-from ray_nodes import Nodes, gone, processes, run
+from ray_nodes import Nodes, drivers, gone, run
 
 # Some ten segments of 2^17 instructions.
 X = words(4, 23)
@@ -57,20 +57,25 @@ def test_proves(prove, nodes, tmp_path):
     assert receipt.report.resumed == 0
     job = (tmp_path / "work/job").read_bytes()
     secret = job[len(b"zkvm job 1\n") + 8 + 1 + 32:][:32]
-    assert nodes.files_with(secret) == [] and nodes.spilled() == []
+    assert job.count(secret) == 1 and nodes.files_with(secret) == [] and nodes.spilled() == []
+    (nodes.folder / "control").write_bytes(job)
+    assert nodes.files_with(secret) == [nodes.folder / "control"]
 
 
 def test_a_lost_node_costs_its_segments(prove, nodes):
     def kill():
-        while not nodes.workers():
+        end = time.monotonic() + 60
+        while len(nodes.workers()) < 4 and time.monotonic() < end:
             time.sleep(0.02)
-        time.sleep(0.3)
+        lost.extend(nodes.workers())
         nodes.kill()
 
-    killer = threading.Thread(target=kill)
+    lost = []
+    killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     prove()
     killer.join()
+    assert len(lost) == 4, "each node was at work when one was lost"
     nodes.nodes.append(nodes.add())
 
 
@@ -79,12 +84,13 @@ def test_what_is_false_is_named_and_proven_again(prove, tmp_path, how):
     prove(_driver=evil(how, tmp_path))
     assert sum("a false part: " in note for note in prove.notes) == 2
     assert any("segment 1: " in note and "proven again" in note for note in prove.notes)
+    assert len({note.split(": a false part")[0] for note in prove.notes if "a false part" in note}) == 2, "workers are named"
 
 
 def test_a_driver_that_dies_is_replaced(prove):
     def kill(at):
         if at.segments and at.segment >= 2 and not killed:
-            killed.extend(processes("_cluster_driver"))
+            killed.extend(drivers())
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
 
@@ -133,3 +139,43 @@ def test_the_command(nodes, task, tmp_path):
         said["journal"])
     wrong = run(*command[:4], "/nothing", *command[5:])
     assert wrong.returncode == 2 and "zkvm.cluster: " in wrong.stderr and "Traceback" not in wrong.stderr
+
+
+# A driver that somebody has taken over: one clear error, at once, whatever it says.
+HOSTILE = {
+    "no json": "print('x')",
+    "deep": "print('[' * 60000)",
+    "no object": "print(5)",
+    "missing": "print('{\"segment\": 1}')",
+    "no segment": "print('{\"segment\": 99999, \"worker\": \"\"}')",
+    "text": "print('{\"segment\": \"1\", \"worker\": \"\"}')",
+    "infinite": "print('{\"done\": Infinity, \"fraction\": 1}')",
+    "nan": "print('{\"done\": 1, \"fraction\": NaN}')",
+    "huge": "print('{\"segment\": 1, \"bytes\": 99999999999, \"worker\": \"\"}')",
+    "negative": "print('{\"segment\": 1, \"bytes\": -1, \"worker\": \"\"}')",
+    "error": "print('{\"error\": \"\\u001b[2Jevil\", \"code\": \"cluster\"}')",
+    "nothing": "pass",
+    "false for ever": "while True: print('{\"segment\": 0, \"worker\": \"w\"}', flush=True)",
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_driver(task, what):
+    """It never reads what it is told, and ends only when it is made to."""
+    notes = []
+    code = f"import sys, time\n{HOSTILE[what]}\nsys.stdout.flush()\n" + ("" if what == "nothing" else "time.sleep(100)")
+    start = time.monotonic()
+    with pytest.raises(zkvm.Error) as found:
+        zkvm.cluster.prove(task, X + bytes(1 << 20), note=notes.append, _driver=[sys.executable, "-c", code], **OPTIONS)
+    assert found.value.code == "cluster"
+    assert "\x1b" not in str(found.value) and not any("\x1b" in note for note in notes)
+    assert time.monotonic() - start < 30
+
+
+def test_ctrl_c_does_not_wait_for_a_driver(task):
+    """Which reads nothing and says nothing."""
+    start = time.monotonic()
+    threading.Timer(2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        zkvm.cluster.prove(task, X + bytes(1 << 20), _driver=[sys.executable, "-c", "import time; time.sleep(100)"], **OPTIONS)
+    assert time.monotonic() - start < 30
