@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Ray 2.60.0 on Linux: who is told 127.0.0.1 asks another address.
 #
-# Behaviour: `ray start --head --node-ip-address=127.0.0.1` makes a cluster that listens on the loopback interface alone.
-# ray.init("127.0.0.1:PORT") on the same machine does not find it: 127.0.0.1 (localhost, ::1) in an address is replaced by
-# the machine's address towards the internet before anything is asked, and the attempt goes on for minutes. With the
-# environment variable RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0, which by its name has to do with other systems, Ray takes the
-# loopback address for the machine's own, and connects.
+# Behaviour: `ray start --head --node-ip-address=127.0.0.1` makes a cluster that listens on the loopback interface
+# alone. ray.init("127.0.0.1:PORT") on the same machine does not find it: 127.0.0.1 (localhost, ::1) in an address is
+# replaced by the machine's address towards the internet before anything is asked, and the attempt goes on for minutes.
+# With the environment variable RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0, which by its name has to do with other systems, Ray
+# takes the loopback address for the machine's own, and connects.
 #
 # Seen: connected within 60 s    by default  no
 #                                with RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0  yes
@@ -41,7 +41,9 @@ for _ in $(seq 60); do
   python3 -c "import socket; socket.create_connection(('127.0.0.1', $port), 1)" 2>/dev/null && break
   sleep 1
 done
-connects() { timeout -s KILL 60 venv/bin/python -c "import ray; ray.init('127.0.0.1:$port', log_to_driver=False)" >try.log 2>&1; }
+connects() {
+  timeout -s KILL 60 venv/bin/python -c "import ray; ray.init('127.0.0.1:$port', log_to_driver=False)" >try.log 2>&1
+}
 by_default=no
 connects && by_default=yes
 with_variable=no
