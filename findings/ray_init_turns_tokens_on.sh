@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Ray 2.60.0: one ray.init() in a program of its own changes which clusters of this user can be reached later.
 #
-# Behaviour: where a user has no file ~/.ray/auth_token, `ray start --head` makes a cluster that asks nobody for a token.
+# Behaviour: where a user has no file ~/.ray/auth_token, `ray start --head` makes a cluster that asks nobody for one.
 # ray.init() that starts a local cluster makes that file. From then on the very same `ray start --head` makes a cluster
 # that asks for the token. ray.init("auto") sends it; ray.init("HOST:PORT") does not, so that a program that has always
 # connected by an address fails, on the same machine, by the same user.
@@ -10,7 +10,7 @@
 #                                 after one              no
 #       ~/.ray/auth_token         before  absent, after  there
 #
-# zkvm: says so where a cluster cannot be reached (host/python/zkvm/_cluster_driver.py), and its manifests ask for tokens
+# zkvm: says so where a cluster cannot be reached (host/python/zkvm/_cluster_driver.py); its manifests ask for tokens
 # explicitly.
 #
 # Needs python3 with venv, and network. Exit status 0: as stated; 1: it has changed; 77: a package is not to be had.

@@ -20,7 +20,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -83,31 +82,22 @@ def gaps(run):
     return out
 
 
-def execution(x):
-    """Seconds until the last segment's witness is begun, less those of the first one's: all before is executed."""
-    import zkvm.jobs
+def planning(x):
+    """Seconds of `zkvm plan`."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, "x")
+        file.write_bytes(x)
+        return statistics.median(
+            json.loads(subprocess.run([ZKVM, "plan", GUEST, "-i", file, "-o", f"{folder}/job", "--json"], check=True,
+                                      capture_output=True, text=True).stdout)["seconds"] for _ in range(5))
 
-    job = zkvm.jobs.Job(zkvm.jobs.plan(zkvm.Model(GUEST), x, console=None))
 
-    class Stop(Exception):
-        pass
-
-    def until_witness(segment):
-        start = time.monotonic()
-
-        def hear(part, stage):
-            if stage != "execution":
-                raise Stop
-
-        try:
-            job.prove(segment, threads=1, progress=hear)
-        except Stop:
-            pass
-        return time.monotonic() - start
-
-    until_witness(0)
-    last = len(job.segments) - 1
-    return statistics.median(until_witness(last) - until_witness(0) for _ in range(5))
+def execution(cycles):
+    """Seconds in which the fast executor gets to the last of these instructions, by vm_bench's integer.*skipping."""
+    done = subprocess.run([ROOT / "build/release/bin/vm_bench", "--benchmark_filter=integer.*skipping", "--benchmark_format=json",
+                           "--benchmark_repetitions=5"], check=True, capture_output=True, text=True)
+    median = next(run for run in json.loads(done.stdout)["benchmarks"] if run.get("aggregate_name") == "median")
+    return cycles / median["MIPS"] / 1e6
 
 
 def measure(options):
@@ -121,19 +111,39 @@ def measure(options):
         out["cluster"].append(on_cluster(nodes, x))
         nodes.end()
         print(f"one process {out['one_process'][-1]:.1f} s, 2 workers {out['cluster'][-1]['seconds']:.1f} s", flush=True)
-    out["execution"] = execution(x)
+    out["planning"] = planning(x)
+    out["execution"] = execution(out["cluster"][0]["cycles"])
     if options.lose:
-        nodes = Nodes(2, memory=6 << 30)
-
-        def lose(parts):
-            if parts == out["cluster"][0]["segments"] // 2:
-                threading.Thread(target=lambda: (time.sleep(2.5), nodes.kill(), nodes.add())).start()
-
-        out["node_lost"] = on_cluster(nodes, x, lose)
-        nodes.end()
+        out["lost"] = lose_a_node(struct.pack("<I", options.rounds // 2))
     report(out)
     if options.out:
         pathlib.Path(options.out).write_text(json.dumps(out))
+
+
+def lose_a_node(x):
+    """A node of two is lost in the midst of a segment: the end beside that of one node that takes over what the other one
+    had not done, as if nothing of it had been lost, in segments' time."""
+    from ray_nodes import Nodes
+
+    nodes, at = Nodes(2, memory=6 << 30), {}
+
+    def lose(parts):
+        if parts == 6:
+            time.sleep(2.5)  # a segment takes more than twice that
+            nodes.kill()
+            at["lost"] = time.monotonic() - begun
+
+    begun = time.monotonic()
+    run = on_cluster(nodes, x, lose)
+    nodes.end()
+    # The one that is left is faster: it has the machine for itself.
+    proof = statistics.median(part["seconds"] for part in run["parts"] if part["came"] - part["seconds"] > at["lost"])
+    before = [part for part in run["parts"] if part["came"] < at["lost"]]
+    begun_with = [at["lost"] - max(part["came"] for part in before if part["worker"] == worker)
+                  for worker in {part["worker"] for part in before}]
+    left = (run["segments"] - len(before)) * proof - sum(begun_with)
+    return {"segments": run["segments"], "proof": proof, "at": at["lost"], "ideal": at["lost"] + left,
+            "end": run["parts"][-1]["came"], "cost": (run["parts"][-1]["came"] - at["lost"] - left) / proof}
 
 
 def later_parts(run):
@@ -163,9 +173,10 @@ def report(out):
     print(f"verifying a part                          "
           f"{1000 * statistics.median(part['verified'] for run in runs for part in run['parts']):.0f} ms")
     print(f"execution to the last segment             {out['execution'] * 1000:.0f} ms, {100 * out['execution'] / proof:.1f} %")
-    if "node_lost" in out:
-        cost = out["node_lost"]["seconds"] - two
-        print(f"a node lost in the midst of a segment     {cost:.1f} s, {cost / proof:.2f} segments' time")
+    if "lost" in out:
+        lost = out["lost"]
+        print(f"a node of two lost in the midst of a segment, at {lost['at']:.1f} s: the last of {lost['segments']} parts at "
+              f"{lost['end']:.1f} s, {lost['cost']:.2f} segments' time after {lost['ideal']:.1f} s")
     for run in runs:
         simulated = statistics.median(simulate(out, run["segments"], 2, seed)["seconds"] for seed in range(20))
         print(f"simulated {simulated:.1f} s, measured {run['seconds']:.1f} s: {100 * (simulated / run['seconds'] - 1):+.1f} %")
@@ -184,8 +195,8 @@ def simulate(out, segments, nodes, seed):
     begin = statistics.median(min(part["came"] - part["seconds"] for part in run["parts"]) for run in runs)
     assemble = statistics.median(run["assembled"] / run["segments"] for run in runs)
     measured = runs[0]["segments"]
-    # Planning executes and records everything; connecting goes on meanwhile, and takes as long as it takes.
-    start = max(begin, begin * segments / measured)
+    # Planning executes and records everything; connecting goes on meanwhile, and does not take longer for it.
+    start = max(begin, begin + out["planning"] * (segments / measured - 1))
     skip = out["execution"] / (measured - 1)  # of one segment
     workers = [(start, node, 0, True) for node in range(nodes)]
     heapq.heapify(workers)

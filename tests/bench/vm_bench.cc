@@ -75,6 +75,18 @@ void bench_tracing(benchmark::State& state, const Workload& w) {
   report(state, cycles);
 }
 
+// As who proves a segment gets to it.
+void bench_skipping(benchmark::State& state, const Workload& w) {
+  const Loaded guest(w);
+  const auto whole = run(guest.program, guest.io());
+  ZK_CHECK(whole);
+  for (auto _ : state) {
+    auto tracer = Tracer::of(guest.program, guest.io());
+    ZK_CHECK(tracer->skip(whole->cycles - 1));
+  }
+  report(state, whole->cycles);
+}
+
 void bench_profiling(benchmark::State& state, const Workload& w) {
   const Loaded guest(w);
   uint64_t cycles = 0;
@@ -99,6 +111,7 @@ void add(const Workload& w) {
         ->UseRealTime();
   };
   each("fast", bench_fast);
+  each("skipping", bench_skipping);
   each("tracing", bench_tracing);
   each("profiling", bench_profiling);
   each("qemu-riscv32", bench_qemu);
