@@ -41,6 +41,8 @@ constexpr int code_of(ErrorCode code) {
     case ErrorCode::kMalformedElf:
     case ErrorCode::kUnfitElf:
     case ErrorCode::kOtherProof:
+    case ErrorCode::kMalformedJob:
+    case ErrorCode::kInvalidSegment:
     case ErrorCode::kCancelled:
     case ErrorCode::kMalformedArray:
     case ErrorCode::kUnfitSalt:
