@@ -121,6 +121,7 @@ class _Cluster:
             else:
                 raise Error(_text(said, "code"), _text(said, "error"))
 
+
 class _Driver:
     """The process; it is gone after end(), with all that it has started. Nothing that it does, or does not do, keeps this one
     from going on."""
