@@ -202,7 +202,7 @@ const std::vector<Failure> kFailures{
     {"NoCommand",
      {},
      "expected a command (run, prove, verify, id, encode, profile, disasm, inspect, new, import, "
-     "cache, commit, key, sign, model-id), found "},
+     "cache, commit, key, sign, model-id, plan, prove-segment, assemble), found "},
     {"UnknownCommand", {"walk"}, "found 'walk'"},
     {"RunWithoutElf", {"run"}, "ELF is required"},
     {"RunUnknownOption", {"run", kGuest, "--fast"}, "--fast"},
