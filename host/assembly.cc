@@ -1,7 +1,6 @@
 #include "host/assembly.h"
 
 #include <fmt/format.h>
-#include <zk/check.h>
 
 #include <algorithm>
 #include <chrono>
@@ -110,28 +109,24 @@ Result<Added> Assembly::add(std::span<const uint8_t> bytes) {
   if (auto ok = verify_alone(segment, part->roots, part->proof); !ok)
     return tl::unexpected(ok.error());
   // SOUNDNESS: a true proof may start from false memory. Its neighbours know better, or are false themselves.
-  std::optional<uint32_t> other;  // one that does not fit
+  std::vector<uint32_t> others;  // that do not fit
   for (const auto& [before, root] : part->roots.before)
-    if (parts_[before] && parts_[before]->roots.after.at(segment) != root) other = before;
+    if (parts_[before] && parts_[before]->roots.after.at(segment) != root) others.push_back(before);
   for (const auto& [after, root] : part->roots.after)
-    if (parts_[after] && parts_[after]->roots.before.at(segment) != root) other = after;
-  if (other || known) {
+    if (parts_[after] && parts_[after]->roots.before.at(segment) != root) others.push_back(after);
+  if (!others.empty() || known) {
     const auto right = are_true(segment, part->roots);
     if (!right) return tl::unexpected(right.error());
     if (!*right) {
-      return refuse(segment, other ? fmt::format("its memory is not what segment {} has", *other)
-                                   : "its memory is another execution's");
+      return refuse(segment, others.empty() ? "its memory is another execution's"
+                                            : fmt::format("its memory is not what segment {} has",
+                                                          others.back()));
     }
     // ZERO-KNOWLEDGE: a secret gives one proof of a segment. Whoever made the other one made it otherwise.
     if (known && known->roots == part->roots)
       return refuse(segment, "true, but not the same bytes as the part that is there");
-    for (const auto& [before, root] : part->roots.before)
-      if (parts_[before] && parts_[before]->roots.after.at(segment) != root)
-        added.dropped.push_back(before);
-    for (const auto& [after, root] : part->roots.after)
-      if (parts_[after] && parts_[after]->roots.before.at(segment) != root)
-        added.dropped.push_back(after);
-    for (const uint32_t dropped : added.dropped) parts_[dropped].reset();
+    for (const uint32_t dropped : others) parts_[dropped].reset();
+    added.dropped = std::move(others);
   }
   known = Part{std::move(part->roots), {part->proof.begin(), part->proof.end()}};
   return added;

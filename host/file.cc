@@ -17,20 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (fd_ > STDERR_FILENO) close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 // Holds back the signals that end a program from the keyboard or the system while a file is made.
 class SignalsHeld {
  public:
@@ -69,17 +55,6 @@ tl::unexpected<Error> unwritable(std::string_view what, const std::string& path,
                         path == kStandard ? "to standard output" : quoted(path), found)});
 }
 
-// 0 or the errno of what failed.
-int write_all(int fd, std::span<const uint8_t> bytes) {
-  while (!bytes.empty()) {
-    ssize_t n = write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno;
-    bytes = bytes.subspan(static_cast<size_t>(n));
-  }
-  return 0;
-}
-
 bool is_other_than_a_regular_file(const std::string& path) {
   std::error_code ignored;
   fs::file_status status = fs::status(path, ignored);
@@ -94,6 +69,20 @@ fs::path target_of(const std::string& path) {
 }
 
 }  // namespace
+
+FileDescriptor::~FileDescriptor() {
+  if (fd_ > STDERR_FILENO) close(fd_);
+}
+
+int write_all(int fd, std::span<const uint8_t> bytes) {
+  while (!bytes.empty()) {
+    ssize_t n = write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    bytes = bytes.subspan(static_cast<size_t>(n));
+  }
+  return 0;
+}
 
 Result<std::vector<uint8_t>> read_file(const std::string& path, std::string_view what,
                                        uint64_t limit) {

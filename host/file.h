@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "host/zkvm.h"
@@ -13,6 +14,25 @@ namespace zkvm {
 
 // The largest ELF or input that is read: 1 GiB.
 inline constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
+
+// An open file; closed with this, unless it is a standard stream.
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd = -1) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~FileDescriptor();
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+// Writes all bytes; 0, or the errno of what failed.
+[[nodiscard]] int write_all(int fd, std::span<const uint8_t> bytes);
 
 // All bytes of the file `path`, or of standard input where path is "-". `what` names its role in
 // messages ("input"). Errors: kUnreadable, kTooLarge (more than `limit` bytes; no more are read).

@@ -1,6 +1,7 @@
 // What every subcommand of `zkvm` shares: how it is added, how it ends, and how it speaks.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -68,6 +69,14 @@ inline constexpr const char* kWidestRegime = "johnson";
 void add_regime(Command& sub, std::string& regime, const std::string& help);
 // REQUIRES: a text that --regime takes.
 [[nodiscard]] Regime parse_regime(std::string_view text);
+
+// --threads and --progress.
+void add_threads(Command& sub, uint64_t& threads);
+void add_progress(Command& sub, uint64_t& seconds);
+
+[[nodiscard]] inline double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
 
 // How messages name a file: "'guest.elf'", or "standard input" for "-".
 [[nodiscard]] std::string input_name(const std::string& path);

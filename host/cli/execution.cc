@@ -126,6 +126,20 @@ void print_json(const nlohmann::ordered_json& object) {
   fmt::print("{}\n", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
+void add_threads(Command& sub, uint64_t& threads) {
+  sub.add_option("--threads", threads, "Use at most so many threads (default: one for each core)")
+      ->type_name("N")
+      ->check(number_up_to(1, kMaxThreads));
+}
+
+void add_progress(Command& sub, uint64_t& seconds) {
+  sub.add_option("--progress", seconds,
+                 "Where stderr is no terminal, say every so many seconds how far it is; 0: never")
+      ->type_name("SECONDS")
+      ->check(number_up_to(0, kMaxProgressSeconds))
+      ->show_default();
+}
+
 void Execution::add_options(Command& sub) {
   command = sub.name();
   sub.add_option("ELF", elf_path, "The guest: a static RV32IM ELF file; - is standard input")
@@ -139,11 +153,7 @@ void Execution::add_options(Command& sub) {
                  "products count as one (default: 2^36)")
       ->type_name("N")
       ->check(positive());
-  sub.add_option("--progress", progress_seconds,
-                 "Where stderr is no terminal, say every so many seconds how far it is; 0: never")
-      ->type_name("SECONDS")
-      ->check(number_up_to(0, kMaxProgressSeconds))
-      ->show_default();
+  add_progress(sub, progress_seconds);
   sub.add_flag("--json", json, "One JSON object on stdout; the guest's console goes to stderr");
 }
 

@@ -24,12 +24,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr uint64_t kMaxPartBytes = uint64_t{1} << 30;
 constexpr uint32_t kOwnerOnly = 0600;
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 Result<Job> open_job(const std::string& path) {
   const Result<std::vector<uint8_t>> bytes = read_file(path, "job", kMaxJobBytes);
@@ -254,7 +249,7 @@ int assemble_command(const AssembleCommand& options) {
   std::vector<std::string> wrong;
   std::vector<std::string> from(job->segments().size());
   for (const std::string& path : options.parts) {
-    const auto bytes = read_file(path, "part", kMaxPartBytes);
+    const auto bytes = read_file(path, "part");
     if (!bytes) return failed(bytes.error());
     const Result<Added> added = job->add(*bytes);
     if (!added) {
@@ -361,15 +356,8 @@ void add_prove_segment(Command& sub, int& status) {
   sub.add_option("-o,--output", options->part_path,
                  "Write the part to this file; - is standard output")
       ->type_name("PART");
-  sub.add_option("--threads", options->threads,
-                 "Use at most so many threads (default: one for each core)")
-      ->type_name("N")
-      ->check(number_up_to(1, kMaxThreads));
-  sub.add_option("--progress", options->progress_seconds,
-                 "Where stderr is no terminal, say every so many seconds how far it is; 0: never")
-      ->type_name("SECONDS")
-      ->check(number_up_to(0, 1'000'000))
-      ->show_default();
+  add_threads(sub, options->threads);
+  add_progress(sub, options->progress_seconds);
   sub.add_flag("--json", options->json, "One JSON object on stdout");
   sub.callback([options, &status] { status = segment_command(*options); });
 }

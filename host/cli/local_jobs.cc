@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <deque>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -22,59 +21,33 @@
 #include <vector>
 
 #include "host/cli/command_line.h"
+#include "host/file.h"
 
 namespace zkvm::cli {
 namespace {
 
-constexpr unsigned kMostTries = 3;             // of one segment
-constexpr size_t kMaxPartBytes = 1u << 30;
-constexpr size_t kMaxLineBytes = 1u << 16;     // before it
+constexpr unsigned kMostTries = 3;          // of one segment
+constexpr size_t kMaxLineBytes = 1u << 16;  // before a part
 constexpr int kPollMilliseconds = 200;
 
 tl::unexpected<Error> failed(ErrorCode code, std::string message) {
   return tl::unexpected(Error{code, "jobs: " + std::move(message)});
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-bool write_all(int fd, std::span<const uint8_t> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    bytes = bytes.subspan(static_cast<size_t>(written));
-  }
-  return true;
-}
-
 // The job as a file that has no name, and is gone with the last process that has it open.
-Result<Descriptor> nameless_file(std::span<const uint8_t> bytes) {
-  Descriptor file(memfd_create("zkvm-job", MFD_CLOEXEC));
-  if (file.get() >= 0 && write_all(file.get(), bytes)) return file;
+Result<FileDescriptor> nameless_file(std::span<const uint8_t> bytes) {
+  FileDescriptor file(memfd_create("zkvm-job", MFD_CLOEXEC));
+  const int error = file.get() < 0 ? errno : write_all(file.get(), bytes);
+  if (error == 0) return file;
   return failed(ErrorCode::kOutOfMemory, fmt::format("no memory for a job of {} bytes: {}",
                                                      bytes.size(),
-                                                     std::generic_category().message(errno)));
+                                                     std::generic_category().message(error)));
 }
 
 // One process, and the segment that it works on.
 struct Worker {
   pid_t pid = -1;
-  Descriptor in, out;  // its standard input and output
+  FileDescriptor in, out;  // its standard input and output
   std::string heard;   // from it, up to now
   std::optional<uint32_t> segment;
   double part = 0;  // of this segment that is done
@@ -138,12 +111,12 @@ Result<void> Pool::start() {
   if (pipe2(in, O_CLOEXEC) != 0)
     return failed(ErrorCode::kOutOfMemory, std::generic_category().message(errno));
   auto worker = std::make_unique<Worker>();
-  const Descriptor its_in(in[0]);
-  worker->in = Descriptor(in[1]);
+  const FileDescriptor its_in(in[0]);
+  worker->in = FileDescriptor(in[1]);
   if (pipe2(out, O_CLOEXEC) != 0)
     return failed(ErrorCode::kOutOfMemory, std::generic_category().message(errno));
-  worker->out = Descriptor(out[0]);
-  const Descriptor its_out(out[1]);
+  worker->out = FileDescriptor(out[0]);
+  const FileDescriptor its_out(out[1]);
   const pid_t parent = getpid();
   worker->pid = fork();
   if (worker->pid == 0) become(arguments.data(), in[0], out[1], job_, parent);
@@ -200,7 +173,7 @@ Result<bool> Pool::hear(Worker& worker) {
     };
     if (!worker.segment || number("segment") != *worker.segment) return false;
     const uint64_t bytes = number("bytes").value_or(0);
-    if (bytes > kMaxPartBytes) return false;
+    if (bytes > kMaxFileBytes) return false;
     if (worker.heard.size() - end - 1 < bytes) return true;
     const std::string part = worker.heard.substr(end + 1, bytes);
     worker.heard.erase(0, end + 1 + bytes);
@@ -336,7 +309,7 @@ Result<void> prove_in_processes(const Parts& parts, const LocalJobs& options) {
     void (*before)(int) = std::signal(SIGPIPE, SIG_IGN);
     ~Ignored() { std::signal(SIGPIPE, before); }
   } const ignored;
-  const Result<Descriptor> job = nameless_file(parts.job);
+  const Result<FileDescriptor> job = nameless_file(parts.job);
   if (!job) return tl::unexpected(job.error());
   return Pool(parts, options, job->get()).run();
 }

@@ -420,10 +420,7 @@ void add_prove(Command& sub, int& status) {
          "Keep finished segments in this folder until the receipt is written, and go on with "
          "those it has.\nIt is secret: who reads it may learn the input")
       ->type_name("DIR");
-  sub.add_option("--threads", options->threads,
-                 "Use at most so many threads (default: one for each core)")
-      ->type_name("N")
-      ->check(number_up_to(1, kMaxThreads));
+  add_threads(sub, options->threads);
   const Option* jobs =
       sub.add_option("--jobs", options->jobs,
                      "Prove segments in so many processes at a time, which share threads and memory "

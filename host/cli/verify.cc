@@ -209,10 +209,6 @@ struct Seconds {
   double image_id = 0, receipt = 0;
 };
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 void print_text(const Options& options, const Program& program, const Verification& proven,
                 size_t bytes, const Seconds& seconds) {
   std::FILE* out = is_standard(options.journal_path) ? stderr : stdout;

@@ -32,7 +32,7 @@ namespace {
 constexpr uint64_t kBytesPerTick = 1024;
 constexpr uint64_t kBytesPerProof = 256u << 20;
 constexpr uint32_t kLeastTicks = 1u << 16;
-constexpr uint32_t kMaxJournalWords = 1u << 24;  // RunLimits::journal_bytes, and a receipt's
+constexpr uint64_t kMaxJournalWords = vm::RunLimits{}.journal_bytes / 4;
 constexpr uint64_t kLeastCost = kLeastTicks * kCellsPerTick;
 
 /// Raised when the same key and tables come to hold other rows (how rows are sorted into tables,

@@ -367,13 +367,16 @@ TEST_F(TreeCacheTest, ProvesAgainWithoutATreeThatIsAnother) {
   ASSERT_TRUE(first) << first.error().message;
   EXPECT_EQ(first->trees.found, 0u);
   ASSERT_GE(first->trees.kept, 1u);
-  for (const fs::path& file : files()) {
-    const size_t count = (fs::file_size(file) - kHead) / 4;
-    Words words = find(key_of(file), count);
-    ASSERT_EQ(words.size(), count);
-    std::fill_n(words.begin(), count / 2, 0);
-    keep(key_of(file), words);
-  }
+  const auto change_all = [&] {
+    for (const fs::path& file : files()) {
+      const size_t count = (fs::file_size(file) - kHead) / 4;
+      Words words = find(key_of(file), count);
+      ASSERT_EQ(words.size(), count);
+      std::fill_n(words.begin(), count / 2, 0);
+      keep(key_of(file), words);
+    }
+  };
+  ASSERT_NO_FATAL_FAILURE(change_all());
   EXPECT_EQ(*image_id(elf), id);
   const auto planned = plan(elf, {}, options);  // and no part: it would show other openings under the same masks
   ASSERT_TRUE(planned) << planned.error().message;
@@ -382,13 +385,7 @@ TEST_F(TreeCacheTest, ProvesAgainWithoutATreeThatIsAnother) {
   const auto part = job->prove(0);
   ASSERT_TRUE(part) << part.error().message;
   EXPECT_TRUE(job->add(*part));
-  for (const fs::path& file : files()) {
-    const size_t count = (fs::file_size(file) - kHead) / 4;
-    Words words = find(key_of(file), count);
-    ASSERT_EQ(words.size(), count);
-    std::fill_n(words.begin(), count / 2, 0);
-    keep(key_of(file), words);
-  }
+  ASSERT_NO_FATAL_FAILURE(change_all());
   options.resume_folder = folder_ / "resume";  // whose segments are made anew, too
   const auto again = prove(elf, {}, options);
   ASSERT_TRUE(again) << again.error().message;

@@ -5,7 +5,7 @@ lines of JSON and bytes alone. From that one, on standard input:
 
     {"address": A, "threads": N, "wait": SECONDS, "wheel": FILE or null}, while the guest is being executed
     {"job": BYTES, "segments": [[cycles, cells, memory], ...], "missing": [...]}, then the job
-    {"good": SEGMENT, "dropped": [...]}  or  {"bad": SEGMENT}        what became of a part
+    {"good": SEGMENT, "dropped": [...]}  or  {"bad": SEGMENT, "why": TEXT, "dropped": [...]}
 and to it, on standard output:
     {"segment": I, "bytes": N, "worker": WHERE, "seconds": S}, then the part
     {"done": N, "fraction": F}, {"note": TEXT}, {"error": TEXT, "code": CODE}

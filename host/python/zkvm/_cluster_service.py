@@ -15,22 +15,16 @@ import asyncio
 import importlib
 import json
 import signal
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable
 
-from .cluster import prove
+from .cluster import print_note, prove
 from .model import Model
 from .receipts import Error, InvalidModel
 from .running import Trapped, count
 
-
 MOST_SECONDS_TO_READ = 60
-
-
-def _log(text: str) -> None:
-    print(f"zkvm.cluster: {text}", file=sys.stderr, flush=True)
 
 
 class _Stopped(Exception):
@@ -94,7 +88,7 @@ class Prover:
         def work() -> bytes:
             if stopped.is_set():
                 raise _Stopped
-            return prove(self.model, x, progress=hear, console=None, note=_log, **self.settings).data
+            return prove(self.model, x, progress=hear, console=None, note=print_note, **self.settings).data
 
         try:
             receipt = await asyncio.get_running_loop().run_in_executor(self.pool, work)
@@ -106,7 +100,7 @@ class Prover:
         except (InvalidModel, ValueError) as error:
             return refuse(400, str(error))
         except (Error, MemoryError) as error:
-            _log(str(error))  # which may name nodes
+            print_note(str(error))  # which may name nodes
             return refuse(503, "the cluster could not prove it now")
         return Response(receipt, media_type="application/octet-stream", headers={"X-Zkvm-Image-Id": self.model.image_id})
 
@@ -146,7 +140,7 @@ def serve_command(options: argparse.Namespace) -> int:
         serve.start(http_options=HTTPOptions(host=options.host, port=options.port))
         serve.run(application(model.elf, settings, {"proofs": options.proofs, "queue": options.queue,
                                                     "max_input": options.max_input}), name="zkvm", route_prefix="/")
-        _log(f"serving {model.image_id} at http://{options.host}:{options.port}/")
+        print_note(f"serving {model.image_id} at http://{options.host}:{options.port}/")
         ended.wait()
     finally:
         serve.delete("zkvm")

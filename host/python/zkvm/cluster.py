@@ -45,7 +45,7 @@ MOST_FALSE = 100  # parts, and two for each segment
 _MOST_PART_BYTES = 1 << 30
 
 
-def _note(text: str) -> None:
+def print_note(text: str) -> None:
     print(f"zkvm.cluster: {text}", file=sys.stderr, flush=True)
 
 
@@ -246,7 +246,7 @@ def prove(guest: Model | Source, x: Input = b"", *, address: str = "auto", threa
           progress: bool | Callable[[Progress], object] = False, rate: str = "auto", security_bits: float = 128,
           regime: str = "johnson", segment_cycles: int = 0, memory_limit: int | str | None = None,
           resume: str | os.PathLike[str] | None = None, max_cycles: int = MAX_CYCLES, console: Console | None = write_console,
-          wheel: str | os.PathLike[str] | None = None, wait: float = 600, note: Callable[[str], object] = _note,
+          wheel: str | os.PathLike[str] | None = None, wait: float = 600, note: Callable[[str], object] = print_note,
           _driver: list[str] | None = None) -> Receipt:
     """`zkvm.prove`, on a Ray cluster. It executes here, and has segments proven there: the longest first, each with its core
     and its memory; those whose node is lost are proven again by others, those that take much longer than the rest, too, where
@@ -351,13 +351,13 @@ def main() -> NoReturn:
     try:
         status: int = options.run(options)
     except Trapped as error:
-        _note(str(error))
+        print_note(str(error))
         status = 1
     except (Error, MemoryError, ValueError, OSError) as error:
-        _note(str(error))
+        print_note(str(error))
         status = 2
     except KeyboardInterrupt:
-        _note("interrupted" + (f": finished segments are in '{options.resume}'" if getattr(options, "resume", None) else ""))
+        print_note("interrupted" + (f": finished segments are in '{options.resume}'" if getattr(options, "resume", None) else ""))
         status = 130
     sys.exit(status)
 
