@@ -1,6 +1,7 @@
 // An Observer of the fast executor (vm/fast.h) that counts how often each instruction is executed.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -23,12 +24,18 @@ class CountingObserver {
   }
   void step(uint32_t from, uint32_t, const Registers&) { ++steps_[from]; }
 
-  std::vector<uint64_t> counts() const {
-    std::vector<uint64_t> counts(flow_.size() - 2);
+  void reset() {
+    std::ranges::fill(flow_, Flow{});
+    std::ranges::fill(steps_, 0);
+  }
+
+  template <class Count = uint64_t>
+  std::vector<Count> counts() const {
+    std::vector<Count> counts(flow_.size() - 2);
     uint64_t running = 0;  // may wrap below zero on the way, never in a count
     for (size_t i = 0; i < counts.size(); ++i) {
       running += flow_[i].in;
-      counts[i] = running + steps_[i];
+      counts[i] = static_cast<Count>(running + steps_[i]);
       running -= flow_[i].out;
     }
     return counts;

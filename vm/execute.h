@@ -16,9 +16,9 @@ Result<RunResult> execute_with(const Program& program, const Io& io, const RunLi
   auto memory = Memory::of(program);
   if (!memory) return tl::unexpected(std::move(memory.error()));
   System system(io, limits);
-  FastRun<Observer> run(program, *memory, system, limits.cycles, observer);
+  FastRun<Observer> run(program, *memory, system, observer);
   RunResult result;
-  result.trap = run.run(io.progress);
+  result.trap = run.run(limits.cycles, io.progress);
   if (!result.trap && !system.exit_code())
     return tl::unexpected(Error{ErrorCode::kCancelled, "the execution was cancelled"});
   result.exit_code = system.exit_code().value_or(0);

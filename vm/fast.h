@@ -2,8 +2,8 @@
 //
 // Cycles are not counted per instruction: with n chosen at entry, cycles = n / 16 + address of the
 // instruction / 16 all along a straight line, and a taken jump corrects n by its distance. The
-// limit is tested at taken jumps only, with a margin of the whole text; the last stretch is
-// stepped precisely.
+// limit is tested at taken jumps only, with a margin of the text's longest straight line; the last
+// stretch is stepped precisely.
 //
 // An Observer has, over indices of text words:
 //   enter(i), leave(i)   the fast loop starts at i, stops in front of i
@@ -14,8 +14,10 @@
 
 #include <zk/check.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
+#include <span>
 
 #include "vm/dispatch.h"
 #include "vm/memory.h"
@@ -149,34 +151,44 @@ struct FastContext {
 
 inline constexpr uint64_t kProgressCycles = uint64_t{1} << 26;
 
+// The most instructions that control can run through before it jumps or stops.
+inline size_t longest_line(std::span<const Insn> code) {
+  size_t longest = 0, line = 0;  // from the instruction at hand on
+  for (auto insn = code.rbegin(); insn != code.rend(); ++insn) {
+    const Class cls = class_of(insn->op);
+    line = cls == Class::kSystem || cls == Class::kTrap ? 0 : cls == Class::kJump ? 1 : line + 1;
+    longest = std::max(longest, line);
+  }
+  return longest;
+}
+
 // One execution. The parts that a caller wants afterwards are public.
 template <class Observer>
 class FastRun {
  public:
-  FastRun(const Program& program, Memory& memory, System& system, uint64_t cycle_limit,
-          Observer& observer)
+  FastRun(const Program& program, Memory& memory, System& system, Observer& observer)
       : program_(program),
         text_(program.text()),
         memory_(memory),
         system_(system),
-        // n counts in sixteenths; 2^56 instructions are out of anyone's reach.
-        cycle_limit_(std::min(cycle_limit, uint64_t{1} << 56)),
         observer_(observer),
         code_(decode_text(text_)),
+        margin_(longest_line(code_)),
         state(initial_state(program)) {
     Dispatch<FastContext<Observer>>::prepare(code_);
   }
 
-  // To exit or trap, or until a progress function returns false, which leaves it unfinished. That is called after
-  // each system call and at least every kProgressCycles.
-  std::optional<Trap> run(const std::function<bool(uint64_t)>& progress = {}) {
+  // To exit, trap or so many instructions in all, or until a progress function returns false, which leaves it
+  // unfinished. That is called after each system call and at least every kProgressCycles.
+  std::optional<Trap> run(uint64_t cycle_limit, const std::function<bool(uint64_t)>& progress = {}) {
+    cycle_limit = pause_at_ = std::min(cycle_limit, kMostCycles);
     while (!system_.exit_code()) {
       if (progress) {
         if (!progress(state.cycles)) return std::nullopt;
-        pause_at_ = std::min(cycle_limit_, state.cycles + kProgressCycles + code_.size());
+        pause_at_ = std::min(cycle_limit, state.cycles + kProgressCycles + margin_);
       }
       if (has_room() && text_.contains(state.pc)) run_fast();
-      if (state.cycles >= cycle_limit_) {
+      if (state.cycles >= cycle_limit) {
         return Trap{TrapKind::kCycleLimit, state.pc, 0, 0, state.cycles};
       }
       const uint32_t pc = state.pc;
@@ -186,13 +198,27 @@ class FastRun {
     return std::nullopt;
   }
 
+  // Until so many instructions were executed in all, or in front of one that is a call or cannot be.
+  void run_to(uint64_t cycles) {
+    pause_at_ = std::min(cycles, kMostCycles);
+    while (text_.contains(state.pc)) {
+      if (has_room()) run_fast();
+      if (state.cycles >= pause_at_) return;
+      const uint32_t pc = state.pc;
+      if (code_[index_of(pc)].op == Op::kEcall) return;
+      if (step(program_, state, memory_, system_)) return;
+      observer_.step(index_of(pc), index_of(state.pc), state.x);
+    }
+  }
+
  private:
+  // n counts in sixteenths; more instructions are out of anyone's reach.
+  static constexpr uint64_t kMostCycles = uint64_t{1} << 56;
+
   uint32_t index_of(uint32_t pc) const { return (pc - text_.base) / 4; }
 
-  // Between two tests of the limit at most the whole text is executed.
-  bool has_room() const {
-    return pause_at_ > code_.size() && state.cycles < pause_at_ - code_.size();
-  }
+  // Between two tests of the limit so many instructions are executed at most.
+  bool has_room() const { return pause_at_ > margin_ && state.cycles < pause_at_ - margin_; }
 
   void run_fast() {
     const Insn* start = code_.data() + index_of(state.pc);
@@ -200,7 +226,7 @@ class FastRun {
                             .text = code_.data(),
                             .text_base = text_.base,
                             .text_words = text_.size / 4,
-                            .limit = (pause_at_ - code_.size()) * sizeof(Insn),
+                            .limit = (pause_at_ - margin_) * sizeof(Insn),
                             .memory = &memory_,
                             .observer = &observer_,
                             .stopped_at = nullptr,
@@ -220,10 +246,10 @@ class FastRun {
   const Region& text_;
   Memory& memory_;
   System& system_;
-  uint64_t cycle_limit_;
-  uint64_t pause_at_ = cycle_limit_;  // cycles before which run_fast comes back
+  uint64_t pause_at_ = 0;  // cycles before which run_fast comes back
   Observer& observer_;
   std::vector<Insn> code_;
+  size_t margin_;
 
  public:
   State state;

@@ -42,10 +42,19 @@ bool Memory::touch(uint32_t address, uint32_t length, bool write) {
   const uint32_t last = (address + (length - 1)) >> kLogGranuleBytes;
   for (uint32_t granule = address >> kLogGranuleBytes; granule <= last; ++granule) {
     const uint8_t before = granules()[granule];
-    if ((before & kTouched) != 0) continue;
-    touched_.push_back(granule);
-    if ((before & kEverTouched) == 0) ++ever_touched_;
-    open(granule);
+    if ((before & kTouched) == 0) {
+      touched_.push_back(granule);
+      if ((before & kEverTouched) == 0) ++ever_touched_;
+      open(granule);
+    }
+    if ((granules()[granule] & kOpenRead) != 0) continue;
+    const uint32_t begin = granule << kLogGranuleBytes;
+    const uint64_t end = std::min(uint64_t{begin} + kGranuleBytes, uint64_t{address} + length);
+    for (uint64_t at = std::max(begin, address); at < end;) {
+      const Region& region = *region_at(static_cast<uint32_t>(at));
+      granules()[granule] |= touched_in(region);
+      at = uint64_t{region.base} + region.size;
+    }
   }
   return true;
 }
@@ -53,9 +62,19 @@ bool Memory::touch(uint32_t address, uint32_t length, bool write) {
 void Memory::open(uint32_t granule) {
   const uint32_t begin = granule << kLogGranuleBytes;
   uint8_t bits = kTouched | kEverTouched;
-  if (allows(begin, kGranuleBytes, false)) bits |= kOpenRead;
-  if (allows(begin, kGranuleBytes, true)) bits |= kOpenWrite;
+  if (allows(begin, kGranuleBytes, true)) {
+    bits |= kOpenRead | kOpenWrite | kTouchedWritable;
+  } else if (allows(begin, kGranuleBytes, false) && is_constant(begin, kGranuleBytes)) {
+    bits |= kOpenRead | kTouchedConstant;
+  }
   granules()[granule] |= bits;
+}
+
+bool Memory::is_constant(uint32_t address, uint32_t length) const {
+  return std::ranges::none_of(program_->regions, [&](const Region& region) {
+    return region.write && region.base < uint64_t{address} + length &&
+           address < uint64_t{region.base} + region.size;
+  });
 }
 
 void Memory::forget() {

@@ -2,10 +2,11 @@
 // one byte per granule of 256 bytes that says what an executor may do there without asking.
 //
 // The byte is 0 until the first access, which goes through touch(): it looks the region up, checks
-// its permission exactly, and opens the granule as far as all of it is declared. So the common case
-// costs one load and one test, traps are precise to the byte, start-up does not depend on the
-// declared size, and the list of touched granules comes for free. Granules that the edge of what is
-// declared crosses are never opened: each access to them is looked up.
+// its permission exactly, and opens the granule if all of it is declared, with one permission. So the
+// common case costs one load and one test, traps are precise to the byte, start-up does not depend on
+// the declared size, and the list of touched granules comes for free, and whether their constants or
+// their writable words were. Granules that an edge crosses are never opened: each access to them is
+// looked up.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,8 @@ inline constexpr uint8_t kOpenRead = 1;
 inline constexpr uint8_t kOpenWrite = 2;
 inline constexpr uint8_t kTouched = 4;
 inline constexpr uint8_t kEverTouched = 8;  // forget() keeps it
+inline constexpr uint8_t kTouchedWritable = 16;
+inline constexpr uint8_t kTouchedConstant = 32;
 
 class Memory {
  public:
@@ -44,9 +47,12 @@ class Memory {
   [[nodiscard]] bool touch(uint32_t address, uint32_t length, bool write);
   // The same for an aligned load or store, quickly where it repeats: that is the granules at edges.
   [[nodiscard]] bool touch_word(uint32_t address, uint32_t length, bool write) {
-    const bool known = (granules()[address >> kLogGranuleBytes] & kTouched) != 0 &&
-                       address - recent_->base < recent_->size && (recent_->write || !write);
-    return known || touch(address, length, write);
+    uint8_t& granule = granules()[address >> kLogGranuleBytes];
+    const bool known = (granule & kTouched) != 0 && address - recent_->base < recent_->size &&
+                       (recent_->write || !write);
+    if (!known) return touch(address, length, write);
+    granule |= touched_in(*recent_);
+    return true;
   }
   // The same question without marking.
   [[nodiscard]] bool allows(uint32_t address, uint32_t length, bool write) const;
@@ -63,6 +69,11 @@ class Memory {
  private:
   explicit Memory(const Program& program) : program_(&program), recent_(&program.regions.front()) {}
   void open(uint32_t granule);
+  // Whether no writable byte is in there.
+  bool is_constant(uint32_t address, uint32_t length) const;
+  static uint8_t touched_in(const Region& region) {
+    return region.write ? kTouchedWritable : kTouchedConstant;
+  }
 
   const Program* program_;
   const Region* recent_;  // that touch() last looked up

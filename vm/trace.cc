@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <utility>
 
+#include "vm/counting.h"
 #include "vm/fast.h"
 #include "vm/step.h"
 #include "vm/trace_context.h"
@@ -16,13 +18,6 @@ namespace {
 constexpr int kA0 = 10, kA1 = 11, kA2 = 12, kA3 = 13, kA4 = 14, kA5 = 15, kA7 = 17;
 constexpr uint32_t kMaxTransferWords = kMaxJournalBytes / 4;
 constexpr uint32_t kMaxCallWords = 2 * kMaxLayerRows;
-
-struct NoObserver {
-  void enter(uint32_t) {}
-  void leave(uint32_t) {}
-  ZKVM_ALWAYS_INLINE void jump(uint32_t, uint32_t, const Insn&, const Registers&) {}
-  void step(uint32_t, uint32_t, const Registers&) {}
-};
 
 }  // namespace
 
@@ -73,7 +68,7 @@ class Tracer::Execution {
       : program_(program),
         text_(program.text()),
         limits_(limits),
-        segment_limits_(segment_limits),
+        use_(program, segment_limits),
         memory_(std::move(memory)),
         times_(Reservation::of(memory_.window_bytes())),
         system_(io, limits),
@@ -93,6 +88,7 @@ class Tracer::Execution {
 
   Result<void> reserve(Segment& segment) const;
   void run(Segment& segment);
+  void run(Survey& survey);
   Result<void> skip(uint64_t cycles);
   std::span<const uint8_t> memory() const { return {memory_.window(), memory_.window_bytes()}; }
   RunResult result();
@@ -101,21 +97,24 @@ class Tracer::Execution {
   void begin(Segment& segment);
   void finish(Segment& segment);
   Boundary boundary() const;
+  const std::vector<Page>& recorded_in(const Segment& segment) const { return segment.pages; }
+  std::span<const uint32_t> recorded_in(const Survey&) const { return memory_.touched(); }
 
-  bool must_cut(const Segment& segment) const;
-  bool must_cut_before(const Segment& segment, const SystemCall& call) const;
-  bool must_cut_before(const Segment& segment, const HashCall& call) const;
-  uint64_t cost_of(uint32_t layer) const;
-  uint64_t cost_of(const HashCall& call) const;
-  uint64_t tick_end() const;
-  uint32_t room(const Segment& segment) const;
+  template <class Record>
+  SegmentEnd run_segment(Record& record);
+  template <class Record>
+  std::optional<SegmentEnd> stop(Record& record);
   bool run_burst(Segment& segment);
-  std::optional<SegmentEnd> stop(Segment& segment);
+  bool run_burst(Survey& survey);
+  using Fast = FastRun<CountingObserver>;
+  Fast& start_fast();
+  void take(const State& state);
+  void record(Segment& segment, const SystemCall& call);
+  void record(Survey& survey, const SystemCall& call);
   void record_call(Segment& segment, const SystemCall& call);
   void record_transfers(Segment& segment, const SystemCall& call);
   void record_layer(Segment& segment, const SystemCall& call);
   void record_hash(Segment& segment, const SystemCall& call);
-  void end_call(Segment& segment);
   void refresh(Segment& segment, uint32_t tick);
   Trap find_trap();
 
@@ -129,23 +128,28 @@ class Tracer::Execution {
   const Program& program_;
   const Region& text_;
   RunLimits limits_;
-  SegmentLimits segment_limits_;
+  SegmentUse use_;  // of the segment at work
   Memory memory_;
   Reservation times_;
   System system_;
   std::function<bool(uint64_t)> progress_;
   std::vector<Insn> code_;
   TraceCore core_{};
+  struct Counting {
+    Counting(const Program& program, Memory& memory, System& system)
+        : counts(program.text()), run(program, memory, system, counts) {}
+    CountingObserver counts;
+    Fast run;
+  };
+  std::optional<Counting> counting_;  // of surveys
   uint32_t pc_;
-  uint32_t clk_ = 1;
   uint64_t cycles_ = 0;
-  uint64_t call_cost_ = 0;           // of the segment's calls
-  std::vector<bool> groups_called_;  // by the segment
-  Access journal_{};                 // the journal's position as a machine word
+  Access journal_{};  // the journal's position as a machine word
   std::optional<Trap> trap_;
 };
 
 Result<void> Tracer::Execution::reserve(Segment& segment) const {
+  const SegmentLimits& limits = use_.limits();
   bool ok = true;
   const auto provide = [&](RowBuffer& buffer, size_t rows, size_t bytes) {
     if (buffer && buffer.capacity() == rows) return;
@@ -154,20 +158,20 @@ Result<void> Tracer::Execution::reserve(Segment& segment) const {
   };
   for (size_t i = 0; i < kClassCount; ++i) {
     const size_t bytes = row_bytes(static_cast<Class>(i));
-    if (bytes != 0) provide(segment.instructions[i], segment_limits_.rows, bytes);
+    if (bytes != 0) provide(segment.instructions[i], limits.clk, bytes);
   }
-  provide(segment.transfers, size_t{segment_limits_.rows} + kMaxTransferWords, sizeof(TransferRow));
+  provide(segment.transfers, size_t{limits.transfers} + kMaxTransferWords, sizeof(TransferRow));
   provide(segment.refreshes, kMaxClk / kRefreshTicks, sizeof(RefreshRow));
   if (!program_.layers.empty()) {
     // A call has no more words of either operand than rows.
-    provide(segment.layer_calls, size_t{segment_limits_.layer_rows} + 1, sizeof(LayerRow));
-    provide(segment.layer_words, size_t{2} * segment_limits_.layer_rows + kMaxCallWords,
+    provide(segment.layer_calls, size_t{limits.layer_rows} + 1, sizeof(LayerRow));
+    provide(segment.layer_words, size_t{2} * limits.layer_rows + kMaxCallWords,
             sizeof(Access));
   }
   for (HashRecord& hash : segment.hashes) {
-    provide(hash.calls, segment_limits_.clk, sizeof(HashRow));
+    provide(hash.calls, limits.clk, sizeof(HashRow));
     provide(hash.words,
-            (size_t{segment_limits_.hash_blocks} + kMaxHashBlocks) * (kHashBlockWords + kCvWords),
+            (size_t{limits.hash_blocks} + kMaxHashBlocks) * (kHashBlockWords + kCvWords),
             sizeof(Access));
   }
   if (ok) return {};
@@ -177,19 +181,47 @@ Result<void> Tracer::Execution::reserve(Segment& segment) const {
 
 void Tracer::Execution::run(Segment& segment) {
   begin(segment);
-  std::optional<SegmentEnd> end;
-  while (!end) {
-    if (must_cut(segment)) {
-      end = SegmentEnd::kCut;
-    } else if (cycles_ >= limits_.cycles) {
+  segment.end = run_segment(segment);
+  finish(segment);
+}
+
+void Tracer::Execution::run(Survey& survey) {
+  use_.begin();
+  memory_.forget();
+  start_fast();
+  const uint64_t before = cycles_;
+  survey = {};
+  survey.end = run_segment(survey);
+  survey.cycles = cycles_ - before;
+  survey.cost = use_.cost();
+  survey.journal_end = journal_.value;
+  survey.counts = counting_->counts.counts<uint32_t>();
+  for (size_t i = 0; i < kHashes; ++i) survey.hashes[i] = use_.hashes(static_cast<Hash>(i));
+  survey.transfers = use_.transfers();
+  for (const uint32_t granule : memory_.touched()) {
+    const uint8_t bits = memory_.granules()[granule];
+    if ((bits & kTouchedWritable) != 0) survey.writable.push_back(granule);
+    if ((bits & kTouchedConstant) != 0) survey.constant.push_back(granule);
+  }
+  std::ranges::sort(survey.writable);
+  std::ranges::sort(survey.constant);
+  survey.pages = memory_.touched().size();
+  memory_.forget();
+}
+
+// Until the segment is over.
+template <class Record>
+SegmentEnd Tracer::Execution::run_segment(Record& record) {
+  for (;;) {
+    if (use_.must_cut(recorded_in(record).size())) return SegmentEnd::kCut;
+    if (cycles_ >= limits_.cycles) {
       trap_ = Trap{TrapKind::kCycleLimit, pc_, 0, 0, cycles_};
-      end = SegmentEnd::kTrap;
-    } else if (!text_.contains(pc_) || !run_burst(segment)) {
-      end = stop(segment);
+      return SegmentEnd::kTrap;
+    }
+    if (!text_.contains(pc_) || !run_burst(record)) {
+      if (const auto end = stop(record)) return *end;
     }
   }
-  segment.end = *end;
-  finish(segment);
 }
 
 Result<void> Tracer::Execution::skip(uint64_t cycles) {
@@ -201,20 +233,31 @@ Result<void> Tracer::Execution::skip(uint64_t cycles) {
   };
   if (done() || cycles > limits_.cycles - std::min(limits_.cycles, cycles_))
     return ended_early(cycles_);
-  NoObserver observer;
-  FastRun<NoObserver> run(program_, memory_, system_, cycles_ + cycles, observer);
-  run.state = {pc_, registers(), cycles_};
-  const std::optional<Trap> end = run.run(progress_);
+  Fast& run = start_fast();
+  const std::optional<Trap> end = run.run(cycles_ + cycles, progress_);
   if (!end && !system_.exit_code())
     return tl::unexpected(Error{ErrorCode::kCancelled, "the execution was cancelled"});
   if (run.state.cycles != cycles_ + cycles || (end && end->kind != TrapKind::kCycleLimit))
     return ended_early(run.state.cycles);
-  for (int r = 0; r < kRegisterCount; ++r) core_.set(r, {run.state.x[r], 0});
-  pc_ = run.state.pc;
-  cycles_ = run.state.cycles;
-  journal_.value = static_cast<uint32_t>(system_.journal().size() / 4);
+  take(run.state);
+  counting_.reset();
   memory_.forget();  // so that the next segment saves the pages that it touches
   return {};
+}
+
+// The fast executor, where this execution is, with counts of nothing.
+Tracer::Execution::Fast& Tracer::Execution::start_fast() {
+  if (!counting_) counting_.emplace(program_, memory_, system_);
+  counting_->counts.reset();
+  counting_->run.state = {pc_, registers(), cycles_};
+  return counting_->run;
+}
+
+void Tracer::Execution::take(const State& state) {
+  for (int r = 0; r < kRegisterCount; ++r) core_.set(r, {state.x[r], 0});
+  pc_ = state.pc;
+  cycles_ = state.cycles;
+  journal_.value = static_cast<uint32_t>(system_.journal().size() / 4);
 }
 
 void Tracer::Execution::begin(Segment& segment) {
@@ -229,11 +272,9 @@ void Tracer::Execution::begin(Segment& segment) {
     hash.words.clear();
     hash.blocks = 0;
   }
-  call_cost_ = 0;
-  groups_called_.assign(segment_limits_.costs.once.size(), false);
+  use_.begin();
   segment.pages.clear();
   core_.pages = &segment.pages;
-  clk_ = 1;
   segment.cycles = cycles_;
   for (int r = 0; r < kRegisterCount; ++r) core_.set(r, {core_.get(r).value, 0});
   journal_.time = 0;
@@ -251,8 +292,8 @@ void Tracer::Execution::finish(Segment& segment) {
   segment.final = boundary();
   for (int r = 0; r < kRegisterCount; ++r) segment.times[r] = core_.get(r).time;
   segment.times[kJournalPosition] = journal_.time;
-  segment.clk = clk_;
-  segment.cost = call_cost_ + clk_ * segment_limits_.costs.tick;
+  segment.clk = use_.clk();
+  segment.cost = use_.cost();
   segment.cycles = cycles_ - segment.cycles;
 }
 
@@ -263,110 +304,94 @@ Boundary Tracer::Execution::boundary() const {
   return b;
 }
 
-// The tick that the segment does not reach, by clk's limit and by what calls have left of its cost.
-uint64_t Tracer::Execution::tick_end() const {
-  const uint64_t left = segment_limits_.cost - std::min(segment_limits_.cost, call_cost_);
-  return std::min<uint64_t>(segment_limits_.clk, left / segment_limits_.costs.tick);
-}
-
-// clk stays below its limit even after the next instruction. One that nothing happened in is not cut.
-bool Tracer::Execution::must_cut(const Segment& segment) const {
-  return room(segment) == 0 || clk_ + 1 >= std::max<uint64_t>(tick_end(), 4) ||
-         segment.pages.size() >= segment_limits_.pages;
-}
-
-// Rows that still fit into the fullest array.
-uint32_t Tracer::Execution::room(const Segment& segment) const {
-  size_t room = segment_limits_.rows;
-  for (const RowBuffer& rows : segment.instructions) {
-    if (rows) room = std::min(room, rows.capacity() - rows.size());
-  }
-  return static_cast<uint32_t>(room);
-}
-
 // False if it stopped in front of an instruction that it could not execute.
 bool Tracer::Execution::run_burst(Segment& segment) {
-  const uint32_t refresh_tick = (clk_ + kRefreshTicks - 1) / kRefreshTicks * kRefreshTicks;
-  const uint64_t most = std::min<uint64_t>(room(segment), limits_.cycles - cycles_);
-  core_.burst_end =
-      std::min({clk_ + most, uint64_t{refresh_tick} + 1, std::max<uint64_t>(tick_end(), 4) - 1});
+  const uint32_t clk = use_.clk();
+  const uint32_t refresh_tick = (clk + kRefreshTicks - 1) / kRefreshTicks * kRefreshTicks;
+  core_.burst_end = std::min<uint64_t>(
+      {clk + (limits_.cycles - cycles_), uint64_t{refresh_tick} + 1, use_.last_tick()});
   for (size_t i = 0; i < kClassCount; ++i) core_.rows[i] = segment.instructions[i].end();
 
   const Insn* start = code_.data() + (pc_ - text_.base) / 4;
-  Dispatch<TraceContext>::run(start, core_, memory_.window(), memory_.granules(), clk_);
+  Dispatch<TraceContext>::run(start, core_, memory_.window(), memory_.granules(), clk);
 
   for (size_t i = 0; i < kClassCount; ++i) segment.instructions[i].set_end(core_.rows[i]);
   pc_ = text_.base + static_cast<uint32_t>(core_.stopped_at - code_.data()) * 4;
-  cycles_ += core_.stopped_n - clk_;
-  clk_ = static_cast<uint32_t>(core_.stopped_n);
-  if (clk_ == refresh_tick + 1) refresh(segment, refresh_tick);
-  return clk_ == core_.burst_end;
+  cycles_ += core_.stopped_n - clk;
+  use_.advance(core_.stopped_n - clk);
+  if (use_.clk() == refresh_tick + 1) refresh(segment, refresh_tick);
+  return use_.clk() == core_.burst_end;
+}
+
+// The same where nothing is recorded. Pages are counted where the other one counts them: where so many may have been
+// touched as the segment may have.
+bool Tracer::Execution::run_burst(Survey&) {
+  const uint32_t clk = use_.clk();
+  uint64_t end = std::min<uint64_t>(clk + (limits_.cycles - cycles_), use_.last_tick());
+  const uint64_t pages = use_.limits().pages - memory_.touched().size();
+  const auto refreshed = [](uint64_t tick) { return (tick - 1) / kRefreshTicks * kRefreshTicks + 1; };
+  end = std::min(end, std::max(refreshed(clk + pages), refreshed(clk) + kRefreshTicks));
+  Fast& fast = counting_->run;
+  fast.run_to(cycles_ + (end - clk));
+  use_.advance(fast.state.cycles - cycles_);
+  take(fast.state);
+  return use_.clk() == end;
 }
 
 // At an instruction that a burst cannot execute: a system call or a trap.
-std::optional<SegmentEnd> Tracer::Execution::stop(Segment& segment) {
+template <class Record>
+std::optional<SegmentEnd> Tracer::Execution::stop(Record& segment) {
   const bool is_call = text_.contains(pc_) && code_[(pc_ - text_.base) / 4].op == Op::kEcall;
   const auto call = system_.plan(registers(), memory_);
   if (!is_call || !call) {
     trap_ = find_trap();
     return SegmentEnd::kTrap;
   }
-  // The call goes as a whole into this segment or, where its first array is not fresh, the next.
-  if (segment.transfers.size() > 0 &&
-      segment.transfers.size() + call->bytes / 4 > segment_limits_.rows &&
-      call->kind != SystemCall::Kind::kConsole) {
-    return SegmentEnd::kCut;
-  }
-  if (call->kind == SystemCall::Kind::kLayer) {
-    if (must_cut_before(segment, *call)) return SegmentEnd::kCut;
-    record_layer(segment, *call);
-    return std::nullopt;
-  }
-  if (call->kind == SystemCall::Kind::kHash) {
-    if (must_cut_before(segment, call->hash)) return SegmentEnd::kCut;
-    record_hash(segment, *call);
-    return std::nullopt;
-  }
-  record_call(segment, *call);
+  // The call goes as a whole into this segment or the next.
+  if (use_.must_cut_before(*call)) return SegmentEnd::kCut;
+  record(segment, *call);
   if (system_.exit_code()) return SegmentEnd::kExit;
   return std::nullopt;
 }
 
-// Not where the segment would only be shorter by it: before a call that does not fit into an empty one.
-bool Tracer::Execution::must_cut_before(const Segment& segment, const SystemCall& call) const {
-  const uint64_t rows = call.layer.layer->table_rows();
-  if (segment.layer_rows > 0 && segment.layer_rows + rows > segment_limits_.layer_rows) return true;
-  const auto index = static_cast<uint32_t>(call.layer.layer - program_.layers.data());
-  const uint64_t ticks = clk_ * segment_limits_.costs.tick;
-  if (call_cost_ + ticks + cost_of(index) <= segment_limits_.cost) return false;
-  return segment.layer_rows > 0 || (clk_ > 1 && cost_of(index) <= segment_limits_.cost);
+void Tracer::Execution::record(Segment& segment, const SystemCall& call) {
+  switch (call.kind) {
+    case SystemCall::Kind::kLayer:
+      record_layer(segment, call);
+      break;
+    case SystemCall::Kind::kHash:
+      record_hash(segment, call);
+      break;
+    default:
+      record_call(segment, call);
+  }
+  Registers x = registers();
+  system_.perform(call, x, memory_);
+  core_.set(kA0, {x[kA0], core_.get(kA0).time});  // of layers and hashes it is what it was
+  const uint32_t tick = use_.clk();
+  use_.add(call);
+  segment.layer_rows = use_.layer_rows();
+  if (tick % kRefreshTicks == 0) refresh(segment, tick);
+  ++cycles_;
+  pc_ += 4;
 }
 
-bool Tracer::Execution::must_cut_before(const Segment& segment, const HashCall& call) const {
-  const uint64_t blocks = segment.hashes[static_cast<size_t>(call.hash)].blocks;
-  if (blocks > 0 && blocks + call.count > segment_limits_.hash_blocks) return true;
-  const uint64_t ticks = clk_ * segment_limits_.costs.tick;
-  if (call_cost_ + ticks + cost_of(call) <= segment_limits_.cost) return false;
-  return blocks > 0 || (clk_ > 1 && cost_of(call) <= segment_limits_.cost);
-}
-
-uint64_t Tracer::Execution::cost_of(const HashCall& call) const {
-  const auto hash = static_cast<size_t>(call.hash);
-  return segment_limits_.costs.hash_call[hash] +
-         call.count * segment_limits_.costs.hash_block[hash];
-}
-
-// Of a call in this segment.
-uint64_t Tracer::Execution::cost_of(uint32_t layer) const {
-  const CallCosts& costs = segment_limits_.costs;
-  if (costs.call.empty()) return 0;
-  const uint32_t group = costs.group[layer];
-  return costs.call[layer] + (groups_called_[group] ? 0 : costs.once[group]);
+void Tracer::Execution::record(Survey& survey, const SystemCall& call) {
+  if (call.kind == SystemCall::Kind::kLayer)
+    survey.layer_calls.push_back(
+        static_cast<uint32_t>(call.layer.layer - program_.layers.data()));
+  counting_->counts.step((pc_ - text_.base) / 4, 0, {});
+  State& state = counting_->run.state;
+  system_.perform(call, state.x, memory_);
+  state.pc += 4;
+  ++state.cycles;
+  use_.add(call);
+  take(state);
 }
 
 void Tracer::Execution::record_call(Segment& segment, const SystemCall& call) {
-  const uint32_t now = clk_ * 4 + 2;
-  SystemRow row{.clk = clk_,
+  const uint32_t now = use_.clk() * 4 + 2;
+  SystemRow row{.clk = use_.clk(),
                 .index = (pc_ - text_.base) / 4,
                 .a7 = access(kA7, now),
                 .a0 = access(kA0, now),
@@ -383,28 +408,14 @@ void Tracer::Execution::record_call(Segment& segment, const SystemCall& call) {
   if (call.kind == SystemCall::Kind::kJournal) {
     row.journal = std::exchange(journal_, Access{journal_.value + row.words, now});
   }
-  Registers x = registers();
-  system_.perform(call, x, memory_);
-  core_.set(kA0, {x[kA0], now});
   segment.instructions[static_cast<size_t>(Class::kSystem)].push(row);
-  end_call(segment);
-}
-
-void Tracer::Execution::end_call(Segment& segment) {
-  if (clk_ % kRefreshTicks == 0) refresh(segment, clk_);
-  ++clk_;
-  ++cycles_;
-  pc_ += 4;
 }
 
 void Tracer::Execution::record_layer(Segment& segment, const SystemCall& call) {
-  const uint32_t now = clk_ * 4 + 2;
+  const uint32_t now = use_.clk() * 4 + 2;
   const auto layer = static_cast<uint32_t>(call.layer.layer - program_.layers.data());
-  segment.layer_rows += call.layer.layer->table_rows();
-  call_cost_ += cost_of(layer);
-  if (!groups_called_.empty()) groups_called_[segment_limits_.costs.group[layer]] = true;
   segment.layer_calls.push(
-      LayerRow{.clk = clk_,
+      LayerRow{.clk = use_.clk(),
                .index = (pc_ - text_.base) / 4,
                .a7 = access(kA7, now),
                .a0 = access(kA0, now),
@@ -423,21 +434,17 @@ void Tracer::Execution::record_layer(Segment& segment, const SystemCall& call) {
       segment.layer_words.push(before);
     };
   };
-  for_words_read(call.layer, record(clk_ * 4));
-  for_words_of_b(call.layer, record(clk_ * 4 + 1));
+  for_words_read(call.layer, record(use_.clk() * 4));
+  for_words_of_b(call.layer, record(use_.clk() * 4 + 1));
   for_words_written(call.layer, record(now));
-  Registers x = registers();
-  system_.perform(call, x, memory_);  // leaves a0 as it is
-  end_call(segment);
 }
 
 void Tracer::Execution::record_hash(Segment& segment, const SystemCall& call) {
-  const uint32_t now = clk_ * 4 + 2;
+  const uint32_t now = use_.clk() * 4 + 2;
   const HashCall& of = call.hash;
   HashRecord& hash = segment.hashes[static_cast<size_t>(of.hash)];
   hash.blocks += of.count;
-  call_cost_ += cost_of(of);
-  HashRow row{.clk = clk_,
+  HashRow row{.clk = use_.clk(),
               .index = (pc_ - text_.base) / 4,
               .a7 = access(kA7, now),
               .a0 = access(kA0, now),
@@ -463,11 +470,8 @@ void Tracer::Execution::record_hash(Segment& segment, const SystemCall& call) {
       hash.words.push(before);
     }
   };
-  record(of.blocks, of.count * kHashBlockBytes, clk_ * 4 + 1);
+  record(of.blocks, of.count * kHashBlockBytes, use_.clk() * 4 + 1);
   record(of.cv, kCvBytes, now);
-  Registers x = registers();
-  system_.perform(call, x, memory_);  // leaves a0 as it is
-  end_call(segment);
 }
 
 // Before the call is performed.
@@ -480,7 +484,7 @@ void Tracer::Execution::record_transfers(Segment& segment, const SystemCall& cal
     const uint32_t word = call.buffer / 4 + i;
     Access before;
     std::memcpy(&before.value, memory_.window() + size_t{word} * 4, 4);
-    before.time = std::exchange(core_.times[word], clk_ * 4 + 2);
+    before.time = std::exchange(core_.times[word], use_.clk() * 4 + 2);
     segment.transfers.push(
         TransferRow{system, word, before, read ? system_.input_word(i) : before.value});
   }
@@ -537,12 +541,6 @@ Tracer::~Tracer() = default;
 
 Result<Tracer> Tracer::of(const Program& program, const Io& io, const RunLimits& limits,
                           const SegmentLimits& segment_limits) {
-  ZK_CHECK(segment_limits.rows >= 1 && segment_limits.clk >= 4 && segment_limits.clk <= kMaxClk &&
-           segment_limits.pages >= 1 && segment_limits.layer_rows >= 1 &&
-           segment_limits.hash_blocks >= 1 && segment_limits.costs.tick >= 1);
-  ZK_CHECK(segment_limits.costs.call.empty() ||
-           (segment_limits.costs.call.size() == program.layers.size() &&
-            segment_limits.costs.group.size() == program.layers.size()));
   auto memory = Memory::of(program);
   if (!memory) return tl::unexpected(std::move(memory.error()));
   auto execution =
@@ -558,6 +556,12 @@ Result<bool> Tracer::next(Segment& segment) {
   if (execution_->done()) return false;
   if (auto ok = execution_->reserve(segment); !ok) return tl::unexpected(std::move(ok.error()));
   execution_->run(segment);
+  return true;
+}
+
+bool Tracer::next(Survey& survey) {
+  if (execution_->done()) return false;
+  execution_->run(survey);
   return true;
 }
 

@@ -3,41 +3,23 @@
 #include <zk/check.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 
 #include "stark/chips/buses.h"
-#include "stark/chips/hash/blake3_block.h"
-#include "stark/chips/hash/blake3_call.h"
-#include "stark/chips/hash/blake3_round.h"
-#include "stark/chips/hash/sha256_block.h"
-#include "stark/chips/hash/sha256_call.h"
-#include "stark/chips/hash/sha256_rounds.h"
 #include "stark/chips/layer/call.h"
 #include "stark/chips/layer/pair_call.h"
 #include "stark/chips/layer/weights_call.h"
 #include "stark/chips/memory/boundary.h"
-#include "stark/chips/rv32im/add.h"
-#include "stark/chips/rv32im/bits.h"
-#include "stark/chips/rv32im/branch.h"
-#include "stark/chips/rv32im/compare.h"
-#include "stark/chips/rv32im/div.h"
-#include "stark/chips/rv32im/jump.h"
-#include "stark/chips/rv32im/load.h"
-#include "stark/chips/rv32im/mul.h"
-#include "stark/chips/rv32im/shift.h"
-#include "stark/chips/rv32im/store.h"
-#include "stark/chips/rv32im/sub_word.h"
-#include "stark/chips/rv32im/system.h"
-#include "stark/chips/rv32im/transfer.h"
 #include "stark/machine/chip_list.h"
 #include "stark/machine/circuit.h"
 #include "stark/session/execution_params.h"
 #include "stark/session/image/program_image.h"
 #include "stark/session/image/program_rows.h"
 #include "stark/session/proof_memory.h"
-#include "stark/session/rows/hash_rows.h"
 #include "stark/session/rows/layer_rows.h"
+#include "stark/session/rows/row_counts.h"
 #include "stark/session/rows/table_heights.h"
 #include "vm/code.h"
 
@@ -46,87 +28,16 @@ namespace {
 
 using namespace chips;
 
-bool is_in_place(const ProgramRow& insn) { return insn.rd == insn.rs1 && insn.rd != insn.rs2; }
-
-/// The chip of an instruction, as chip_rows.cc picks it before rows of narrow chips join others.
-const char* chip_of(vm::Class cls, const ProgramRow& insn) {
-  using vm::Class;
-  switch (cls) {
-    case Class::kAddImm:
-      return is_in_place(insn) ? AddImmInPlace::kName : AddImm::kName;
-    case Class::kAdd:
-      return insn.operation == number(Operation::kAdd) && is_in_place(insn) ? AddInPlace::kName
-                                                                            : Add::kName;
-    case Class::kBits:
-    case Class::kBitsImm:
-      return Bits::kName;
-    case Class::kShift:
-      return Shift::kName;
-    case Class::kShiftImm:
-      return is_in_place(insn) ? ShiftImmInPlace::kName : ShiftImm::kName;
-    case Class::kCompare:
-    case Class::kCompareImm:
-      return Compare::kName;
-    case Class::kBranch:
-      return insn.operation <= number(Operation::kBne) ? BranchEqual::kName : Branch::kName;
-    case Class::kJump:
-      return Jalr::kName;
-    case Class::kLoadWord:
-      return LoadWord::kName;
-    case Class::kStoreWord:
-      return StoreWord::kName;
-    case Class::kLoadSub:
-    case Class::kStoreSub:
-      return SubWord::kName;
-    case Class::kMul:
-      if (insn.operation != number(Operation::kMul)) return MulHigh::kName;
-      return is_in_place(insn) ? MulInPlace::kName : Mul::kName;
-    case Class::kDiv:
-      return Div::kName;
-    case Class::kSystem:
-      return System::kName;
-    default:
-      return nullptr;
-  }
-}
-
-/// As chip_rows.cc: rows of a narrow chip join a wider one's table, where they are few.
-void join_if_few(RowCounts& rows, const char* wide, const char* narrow) {
-  const auto from = rows.find(narrow), to = rows.find(wide);
-  if (from == rows.end() || to == rows.end() || from->second >= uint64_t{5} << kMinLogHeight)
-    return;
-  to->second += from->second;
-  rows.erase(from);
-}
-
-/// Rows of the whole execution by chip, none joined.
-RowCounts rows_of_all(const vm::Program& program, const vm::RunResult& run) {
+/// Instructions of the whole execution by chip, none joined.
+SortedRows rows_of_all(const vm::Program& program, const vm::RunResult& run) {
   const vm::Region& text = program.text();
-  RowCounts rows;
-  for (uint32_t i = 0; i < run.counts.size(); ++i) {
-    if (run.counts[i] == 0) continue;
-    const uint32_t pc = text.base + 4 * i, word = vm::text_word(text, i);
-    const char* chip = chip_of(vm::class_of(vm::decode(word).op), program_row(text, pc, word));
-    if (chip != nullptr) rows[chip] += run.counts[i];
-  }
+  std::vector<ProgramRow> rows;
+  for (uint32_t i = 0; i < run.counts.size(); ++i)
+    rows.push_back(program_row(text, text.base + 4 * i, vm::text_word(text, i)));
   uint64_t calls = 0;
-  constexpr const char* kCalls[vm::kHashes] = {Blake3Call::kName, Sha256Call::kName};
-  for (size_t hash = 0; hash < vm::kHashes; ++hash) {
-    if (run.hashes[hash].calls == 0) continue;
-    rows[kCalls[hash]] = run.hashes[hash].calls;
-    calls += run.hashes[hash].calls;
-  }
-  for (size_t i = 0; i < run.layer_calls.size(); ++i) {
-    if (run.layer_calls[i] == 0) continue;
-    rows[call_chip(program.layers[i])] += run.layer_calls[i];
-    calls += run.layer_calls[i];
-  }
-  // ecalls of layers and of hashes have rows of their own.
-  if (const auto system = rows.find(System::kName); system != rows.end())
-    system->second -= std::min(system->second, calls);
-  const uint64_t moved = (run.input_bytes + 3) / 4 + run.journal.size() / 4;
-  if (moved != 0) rows[Transfer::kName] = moved;
-  return rows;
+  for (const vm::HashUse& hash : run.hashes) calls += hash.calls;
+  for (const uint64_t of_layer : run.layer_calls) calls += of_layer;
+  return sorted_rows(rows, std::span(run.counts), calls);
 }
 
 /// Calls, so many of each layer.
@@ -279,34 +190,22 @@ uint64_t call_cells(const vm::Layer& layer) {
 
 RowCounts estimate_rows(const vm::Program& program, const vm::RunResult& run, uint64_t cycles) {
   ZK_CHECK(run.cycles != 0);
-  RowCounts rows;
   const double part = static_cast<double>(cycles) / static_cast<double>(run.cycles);
-  for (const auto& [chip, count] : rows_of_all(program, run)) {
-    const auto share = static_cast<uint64_t>(std::llround(static_cast<double>(count) * part));
-    if (share != 0) rows[chip] = share;
-  }
-  const auto blocks_of = [&](vm::Hash hash) {
-    const uint64_t all = run.hashes[static_cast<size_t>(hash)].blocks;
-    return static_cast<uint64_t>(std::llround(static_cast<double>(all) * part));
+  const auto share = [part](uint64_t count) {
+    return static_cast<uint64_t>(std::llround(static_cast<double>(count) * part));
   };
-  if (const uint64_t blocks = blocks_of(vm::Hash::kSha256)) {
-    rows[Sha256Block::kName] = blocks;
-    rows[Sha256Rounds::kName] = kSha256Eighths * blocks;
-  }
-  const uint64_t blocks = blocks_of(vm::Hash::kBlake3);
-  const uint64_t whole = whole_blocks(blocks);
-  if (whole != 0) rows[Blake3BlockWhole::kName] = whole;
-  if (blocks != whole) {
-    rows[Blake3Block::kName] = blocks - whole;
-    rows[Blake3Round::kName] = kBlake3Rounds * (blocks - whole);
-  }
-  join_if_few(rows, AddImm::kName, AddImmInPlace::kName);
-  join_if_few(rows, Add::kName, AddInPlace::kName);
-  join_if_few(rows, Mul::kName, MulInPlace::kName);
-  join_if_few(rows, Branch::kName, BranchEqual::kName);
-  join_if_few(rows, ShiftImm::kName, ShiftImmInPlace::kName);
-  join_if_few(rows, Shift::kName, ShiftImm::kName);
-  join_if_few(rows, Shift::kName, ShiftImmInPlace::kName);
+  SortedRows sorted = rows_of_all(program, run);
+  for (size_t i = 0; i < kSorts; ++i)
+    sorted[static_cast<Sort>(i)] = share(sorted[static_cast<Sort>(i)]);
+  sorted.join_few();
+  std::array<vm::HashUse, vm::kHashes> hashes;
+  for (size_t i = 0; i < vm::kHashes; ++i)
+    hashes[i] = {share(run.hashes[i].calls), share(run.hashes[i].blocks)};
+  RowCounts rows =
+      row_counts(sorted, share((run.input_bytes + 3) / 4 + run.journal.size() / 4), hashes);
+  for (size_t i = 0; i < run.layer_calls.size(); ++i)
+    if (const uint64_t calls = share(run.layer_calls[i]))
+      rows[call_chip(program.layers[i])] += calls;
   rows[Boundary::kName] = 1;
   return rows;
 }

@@ -5,6 +5,9 @@
 
 #include "stark/poly/tile_matrix.h"
 #include "stark/prover/stages/quotient.h"
+#include "vm/code.h"
+#include "vm/isa.h"
+#include "vm/record.h"
 
 namespace zkvm::stark::machine {
 namespace {
@@ -105,16 +108,24 @@ uint64_t fixed_tree_memory(std::span<const Slot::Row> rows, uint8_t log_blowup) 
   return sum;
 }
 
-uint64_t record_memory(const vm::Segment& segment) {
-  uint64_t bytes = segment.pages.capacity() * sizeof(vm::Page);
-  for (size_t i = 0; i < vm::kClassCount; ++i)
-    bytes += segment.instructions[i].size() * vm::row_bytes(static_cast<vm::Class>(i));
-  bytes += segment.transfers.size() * sizeof(vm::TransferRow);
-  bytes += segment.layer_calls.size() * sizeof(vm::LayerRow);
-  bytes += segment.layer_words.size() * sizeof(vm::Access);
-  for (const vm::HashRecord& hash : segment.hashes)
-    bytes += hash.calls.size() * sizeof(vm::HashRow) + hash.words.size() * sizeof(vm::Access);
-  return bytes;
+uint64_t record_memory(const vm::Program& program, const vm::Survey& survey) {
+  uint64_t bytes = std::bit_ceil(survey.pages) * sizeof(vm::Page);
+  for (uint32_t i = 0; i < survey.counts.size(); ++i)
+    if (survey.counts[i] != 0)
+      bytes += survey.counts[i] *
+               vm::row_bytes(vm::class_of(vm::decode(vm::text_word(program.text(), i)).op));
+  bytes += survey.transfers * sizeof(vm::TransferRow);
+  uint64_t words = 0;
+  for (const uint32_t call : survey.layer_calls) {
+    const vm::Layer& layer = program.layers[call];
+    words += layer.words_read() + layer.words_written();
+  }
+  bytes += survey.layer_calls.size() * sizeof(vm::LayerRow);
+  for (const vm::HashUse& hash : survey.hashes) {
+    words += vm::kHashBlockWords * hash.blocks + vm::kCvWords * hash.calls;
+    bytes += hash.calls * sizeof(vm::HashRow);
+  }
+  return bytes + words * sizeof(vm::Access);
 }
 
 uint64_t record_memory(uint64_t cycles, uint64_t layer_words) {

@@ -9,7 +9,8 @@
 #include "stark/air/circuit.h"
 #include "stark/protocol/shape.h"
 #include "stark/session/rows/layer_rows.h"
-#include "vm/record.h"
+#include "vm/elf.h"
+#include "vm/survey.h"
 
 namespace zkvm::stark::machine {
 
@@ -21,7 +22,7 @@ namespace zkvm::stark::machine {
 [[nodiscard]] uint64_t fixed_tree_memory(std::span<const Slot::Row> rows, uint8_t log_blowup);
 
 /// Bytes that a segment's record takes, and the words of memory that it refers to.
-[[nodiscard]] uint64_t record_memory(const vm::Segment& segment);
+[[nodiscard]] uint64_t record_memory(const vm::Program& program, const vm::Survey& survey);
 /// The same where only these numbers are known.
 [[nodiscard]] uint64_t record_memory(uint64_t cycles, uint64_t layer_words);
 

@@ -157,32 +157,30 @@ Result<void> Session::first_run() {
   const Stopwatch watch(stats_.tracing);
   auto tracer = vm::Tracer::of(*program_, io_, options_.limits, limits_);
   if (!tracer) return no_memory(tracer.error());
-  segment_ = std::make_unique<vm::Segment>();
   uint64_t cycles = 0;
-  for (;;) {
-    const auto more = tracer->next(*segment_);
-    if (!more) return no_memory(more.error());
-    if (!*more) break;
+  vm::Survey survey;
+  while (tracer->next(survey)) {
     SegmentPlan& plan = plans_.emplace_back();
-    plan.cycles = segment_->cycles;
-    plan.cost = segment_->cost;
-    plan.record_bytes = record_memory(*segment_);
-    if (calls_layers(*segment_))
-      for (const vm::LayerRow& row : segment_->layer_calls.rows<vm::LayerRow>())
-        plan.calls.push_back(row.layer);
-    plan.journal_end = segment_->final.words[vm::kJournalPosition];
-    plan.forms = options_.forms ? *options_.forms : choose_forms(image_->layers(), *segment_);
-    plan.jobs = layer_jobs(image_->layers(), *segment_, plan.forms);
-    plan.rows = count_rows({*program_, *image_}, *segment_, plan.jobs);
-    plan.uses = touched_banks(*image_, *segment_);
+    plan.cycles = survey.cycles;
+    plan.cost = survey.cost;
+    plan.record_bytes = record_memory(*program_, survey);
+    plan.calls = survey.layer_calls;
+    plan.journal_end = survey.journal_end;
+    plan.uses = touched_banks(*image_, survey);
+    count(plan, survey);
+    plan.known = true;
     cycles += plan.cycles;
     if (options_.progress && !options_.progress({.stage = "execution", .cycles = cycles}))
       return fail(ErrorCode::kCancelled, "cancelled");
   }
   execution_ = tracer->result();
-  recorded_ = plans_.size() == 1;
-  if (!recorded_) segment_.reset();
   return {};
+}
+
+void Session::count(SegmentPlan& plan, const vm::Survey& survey) const {
+  plan.forms = options_.forms ? *options_.forms : choose_forms(image_->layers(), survey);
+  plan.jobs = layer_jobs(image_->layers(), survey, plan.forms);
+  plan.rows = count_rows(*image_, survey, plan.jobs);
 }
 
 /// The shapes of all segments, with tables of the heights for proofs of this rate.
@@ -514,7 +512,7 @@ Result<vm::Segment*> Session::next_segment(size_t index) {
                   fmt::format("the plan is of another execution: it ends before segment {}", index));
     ++tracer_at_;
   }
-  if (plans_[index].rows.empty()) {
+  if (!plans_[index].known) {
     if (auto ok = learn(index, *segment_); !ok) return propagate(ok);
   }
   ZK_CHECK(segment_->cycles == plans_[index].cycles);  // the VM is deterministic
@@ -543,20 +541,19 @@ Result<void> Session::learn(size_t index, const vm::Segment& segment) {
   const auto same = [](const BankUse& a, const BankUse& b) {
     return a.bank == b.bank && a.constant == b.constant;
   };
-  if (!std::ranges::equal(touched_banks(*image_, segment), plan.uses, same)) return other("memory");
-  plan.forms = choose_forms(image_->layers(), segment);
-  plan.jobs = layer_jobs(image_->layers(), segment, plan.forms);
-  RowCounts rows = count_rows({*program_, *image_}, segment, plan.jobs);
+  const vm::Survey survey = vm::survey_of(*program_, segment);
+  if (!std::ranges::equal(touched_banks(*image_, survey), plan.uses, same)) return other("memory");
+  count(plan, survey);
   const auto circuit =
       machine_circuit(image_->image(), plan.uses, nullptr, lowest_rate(options_));
   if (!circuit) return propagate(circuit);
-  plan.heights = chip_heights(*circuit, rows,
+  plan.heights = chip_heights(*circuit, plan.rows,
                               proof_target(options_, plans_.size(), heights_rate_), plan.jobs);
   const std::vector<TableSpec> tables = place_tables(*circuit, plan.heights);
   if (blake3_hash(serialise(tables)) != plan.tables) return other("tables");
   if (const auto shape = make_shape(circuit->key(), params_, tables); !shape)
     return propagate(shape);
-  plan.rows = std::move(rows);
+  plan.known = true;
   return {};
 }
 

@@ -1,6 +1,6 @@
 // From a program and its input to the proofs of all segments of its execution, in bounded memory.
 //
-// An execution runs twice. The first run learns what every segment will need: the rows of each
+// An execution runs twice. The first run counts what every segment will need: the rows of each
 // chip, the banks it touches, the journal's position at its end; from that follow the parameters
 // that all segments share. The second run records a segment, makes its witness, proves it, hands
 // the proof out and forgets it. What lives longer are the words of the banks and, from the segment
@@ -175,6 +175,7 @@ class Session {
     Digest tables{};  // hash of the tables that follow
     uint64_t cells = 0, memory = 0;
     std::vector<BankUse> uses;
+    bool known = false;  // to be of this execution, and whole: not at first what a plan's bytes say
   };
   /// Trees of the banks' words that a segment has left for a later one: by the later one, then by
   /// the segment that left them.
@@ -195,6 +196,7 @@ class Session {
   };
 
   Result<void> first_run();
+  void count(SegmentPlan& plan, const vm::Survey& survey) const;
   Result<Shapes> shapes_for(uint8_t log_blowup, Excess& excess);
   Result<void> choose_params(Excess& excess);
   [[nodiscard]] Result<void> check_memory(const Shapes& shapes, Excess& excess);

@@ -75,6 +75,19 @@ void bench_tracing(benchmark::State& state, const Workload& w) {
   report(state, cycles);
 }
 
+// As who plans a proof does.
+void bench_counting(benchmark::State& state, const Workload& w) {
+  const Loaded guest(w);
+  uint64_t cycles = 0;
+  Survey survey;
+  for (auto _ : state) {
+    auto tracer = Tracer::of(guest.program, guest.io());
+    while (tracer->next(survey)) benchmark::DoNotOptimize(survey.cycles);
+    cycles = tracer->result().cycles;
+  }
+  report(state, cycles);
+}
+
 // As who proves a segment gets to it.
 void bench_skipping(benchmark::State& state, const Workload& w) {
   const Loaded guest(w);
@@ -111,6 +124,7 @@ void add(const Workload& w) {
         ->UseRealTime();
   };
   each("fast", bench_fast);
+  each("counting", bench_counting);
   each("skipping", bench_skipping);
   each("tracing", bench_tracing);
   each("profiling", bench_profiling);

@@ -40,7 +40,7 @@ inline bool run_hostile_elf(std::span<const uint8_t> file) {
   if (fast.trap) ZK_CHECK(!describe(*fast.trap, *program).empty());
 
   auto tracer = *Tracer::of(*program, io, limits,
-                            {.rows = 1000, .clk = 2000, .pages = 64, .layer_rows = 1000});
+                            {.clk = 2000, .pages = 64, .layer_rows = 1000});
   Segment segment;
   while (*tracer.next(segment)) {
   }
@@ -48,6 +48,16 @@ inline bool run_hostile_elf(std::span<const uint8_t> file) {
   ZK_CHECK(traced.trap == fast.trap && traced.cycles == fast.cycles &&
            traced.exit_code == fast.exit_code && traced.journal == fast.journal &&
            traced.touched_bytes == fast.touched_bytes && traced.layer_calls == fast.layer_calls);
+
+  auto counter = *Tracer::of(*program, io, limits, {.clk = 2000, .pages = 64, .layer_rows = 1000});
+  Survey survey;
+  while (counter.next(survey)) {
+  }
+  const RunResult counted = counter.result();
+  ZK_CHECK(counted.trap == traced.trap && counted.cycles == traced.cycles &&
+           counted.exit_code == traced.exit_code && counted.journal == traced.journal &&
+           counted.touched_bytes == traced.touched_bytes &&
+           counted.layer_calls == traced.layer_calls);
 
   const Profile profiled = *profile(*program, io, limits);
   ZK_CHECK(profiled.run.trap == fast.trap && profiled.run.counts == fast.counts);

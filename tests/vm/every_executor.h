@@ -47,6 +47,16 @@ inline RunResult run_tracing(const Program& program, const Io& io, const RunLimi
   return tracer->result();
 }
 
+inline RunResult run_counting(const Program& program, const Io& io, const RunLimits& limits,
+                              const SegmentLimits& segment_limits = {}) {
+  auto tracer = Tracer::of(program, io, limits, segment_limits);
+  EXPECT_TRUE(tracer);
+  Survey survey;
+  while (tracer->next(survey)) {
+  }
+  return tracer->result();
+}
+
 inline void expect_same(const RunResult& a, const RunResult& b, const char* what) {
   EXPECT_EQ(a.trap, b.trap) << what;
   EXPECT_EQ(a.exit_code, b.exit_code) << what;
@@ -67,8 +77,12 @@ inline RunResult run_everywhere(const Program& program, const Io& io = {},
   EXPECT_EQ(fast.counts, stepped.counts);
   expect_same(fast, run_tracing(program, io, limits), "fast and tracing");
   expect_same(
-      fast, run_tracing(program, io, limits, {.rows = 7, .clk = 300, .pages = 2, .layer_rows = 50}),
+      fast, run_tracing(program, io, limits, {.clk = 300, .pages = 2, .layer_rows = 50}),
       "fast and tracing in small segments");
+  expect_same(fast, run_counting(program, io, limits), "fast and counting");
+  expect_same(
+      fast, run_counting(program, io, limits, {.clk = 300, .pages = 2, .layer_rows = 50}),
+      "fast and counting in small segments");
   const Profile profiled = *profile(program, io, limits);
   expect_same(fast, profiled.run, "fast and profiling");
   EXPECT_EQ(fast.counts, profiled.run.counts);

@@ -11,6 +11,7 @@
 #include "tests/vm/layer_program.h"
 #include "tests/vm/random_layer.h"
 #include "vm/code.h"
+#include "vm/fast.h"
 #include "vm/layer/layer_call.h"
 #include "vm/run.h"
 #include "vm/trace.h"
@@ -322,6 +323,32 @@ void check_skip(const Program& program, const Io& io, const SegmentLimits& limit
   Replay(program, found).check();
 }
 
+// Counting cuts where recording does, and counts what it records; also where it goes on from the other.
+void check_surveys(const Program& program, const Io& io, const SegmentLimits& limits,
+                   std::span<const Segment> segments) {
+  auto counter = Tracer::of(program, io, {}, limits), mixed = Tracer::of(program, io, {}, limits);
+  Survey survey;
+  Segment segment;
+  for (size_t i = 0; i < segments.size(); ++i) {
+    const Survey expected = survey_of(program, segments[i]);
+    ASSERT_TRUE(counter->next(survey));
+    EXPECT_EQ(survey, expected) << i << " of " << segments.size();
+    if (i % 2 == 0) {
+      ASSERT_TRUE(mixed->next(survey));
+      EXPECT_EQ(survey, expected);
+    } else {
+      ASSERT_TRUE(*mixed->next(segment));
+      EXPECT_EQ(segment.initial, segments[i].initial);
+      EXPECT_EQ(survey_of(program, segment), expected);
+      Replay(program, segment).check();
+    }
+  }
+  EXPECT_FALSE(counter->next(survey));
+  EXPECT_EQ(counter->result().journal, mixed->result().journal);
+  EXPECT_EQ(counter->result().cycles, mixed->result().cycles);
+  EXPECT_EQ(counter->result().touched_bytes, mixed->result().touched_bytes);
+}
+
 void check_segments(const Program& program, const SegmentLimits& limits, size_t least_segments) {
   const std::vector<uint8_t> input(1000, 0xab);
   const Io io{.input = input, .console = {}};
@@ -343,11 +370,6 @@ void check_segments(const Program& program, const SegmentLimits& limits, size_t 
       memory[page.first_word] = page.final;
     }
     EXPECT_LT(segment.clk, limits.clk);
-    for (int c = 0; c < kClassCount; ++c) {
-      if (segment.instructions[c]) {
-        EXPECT_LE(segment.instructions[c].size(), limits.rows);
-      }
-    }
     size_t hash_calls = 0;
     for (const HashRecord& hash : segment.hashes) hash_calls += hash.calls.size();
     EXPECT_TRUE(segment.layer_rows <= limits.layer_rows ||
@@ -370,6 +392,7 @@ void check_segments(const Program& program, const SegmentLimits& limits, size_t 
     cycles += segments[i].cycles;
   }
   EXPECT_EQ(cycles, tracer->result().cycles);
+  check_surveys(program, io, limits, segments);
   auto beyond = Tracer::of(program, io, {}, limits);
   const auto early = beyond->skip(cycles + 1);
   ASSERT_FALSE(early);
@@ -381,10 +404,68 @@ void check_segments(uint32_t rounds, const SegmentLimits& limits, size_t least_s
 }
 
 TEST(Record, ReplaysInOneSegment) { check_segments(400, {}, 1); }
-TEST(Record, ReplaysWhenRowsRunOut) { check_segments(40, {.rows = 64}, 5); }
 TEST(Record, ReplaysWhenTimeRunsOut) { check_segments(40, {.clk = 259}, 5); }
-TEST(Record, ReplaysInTheSmallestSegments) { check_segments(5, {.rows = 1}, 50); }
+TEST(Record, ReplaysInTheSmallestSegments) { check_segments(5, {.clk = 4}, 50); }
 TEST(Record, ReplaysWhenPagesRunOut) { check_segments(10, {.pages = 1}, 5); }
+
+// Each round touches a page more, so that a segment's pages run out between any two refreshes.
+TEST(Record, ReplaysWhenManyPagesRunOut) {
+  constexpr uint32_t kPages = 3000;
+  Assembler text;
+  text.li(s0, kPages).li(s1, kRamBase);
+  text(sw(s0, 0, s1))(addi(s1, s1, kGranuleBytes))(addi(s0, s0, -1))(b_type(1, s0, zero, -12));
+  ElfFile file = ElfFile::of(text.exit(0).words());
+  file.segments.push_back({kRamBase, PF_R | PF_W, {}, kPages * kGranuleBytes});
+  const Program program = load(file);
+  check_segments(program, {}, 1);
+  check_segments(program, {.pages = 255}, kPages / 320);
+  check_segments(program, {.pages = 256}, kPages / 320);
+  check_segments(program, {.pages = 1000}, 3);
+  check_segments(program, {.clk = 1024, .pages = 250}, kPages / 320);
+  check_segments(program, {.clk = 1025, .pages = 192}, kPages / 320);
+}
+
+// Constants and writable words in one page, beside words that are not declared: which were accessed is known.
+TEST(Record, SurveysTellConstantsFromWritableWords) {
+  const auto survey = [](std::vector<uint32_t> loads) {
+    Assembler text;
+    for (const uint32_t address : loads) text.li(t0, address)(lw(t1, 0, t0));
+    ElfFile file = ElfFile::of(text.exit(0).words());
+    file.segments.push_back({kRamBase, PF_R, std::vector<uint8_t>(384, 1), 384});
+    file.segments.push_back({kRamBase + 384, PF_R | PF_W, {}, 512});
+    const Program program = load(file);
+    check_segments(program, {}, 1);
+    Survey out;
+    EXPECT_TRUE(Tracer::of(program, {})->next(out));
+    return out;
+  };
+  constexpr uint32_t kFirst = kRamBase / kGranuleBytes;
+  const auto none = testing::IsEmpty();
+  const auto is = [](auto... granules) { return testing::ElementsAre(granules...); };
+  const Survey constants = survey({kRamBase + 4, kRamBase + 380, kRamBase + 4});
+  EXPECT_THAT(constants.constant, is(kFirst, kFirst + 1));
+  EXPECT_THAT(constants.writable, none);
+  const Survey words = survey({kRamBase + 384, kRamBase + 892, kRamBase + 600});
+  EXPECT_THAT(words.constant, none);
+  EXPECT_THAT(words.writable, is(kFirst + 1, kFirst + 2, kFirst + 3));
+  // Known by the region that was looked up last, after another page.
+  const Survey both = survey({kRamBase + 380, kRamBase + 892, kRamBase + 384, kRamBase + 376});
+  EXPECT_THAT(both.constant, is(kFirst + 1));
+  EXPECT_THAT(both.writable, is(kFirst + 1, kFirst + 3));
+  EXPECT_EQ(both.pages, 2u);
+}
+
+TEST(FastRun, KnowsTheLongestLine) {
+  const auto line = [](std::vector<uint32_t> words) {
+    const Program program = *load_elf(ElfFile::of(std::move(words)).bytes());
+    return longest_line(decode_text(program.text()));
+  };
+  EXPECT_EQ(line({kEcall}), 0u);
+  EXPECT_EQ(line({kNop}), 1u);  // what lies behind cannot be executed
+  EXPECT_EQ(line({kNop, kNop, jal(zero, 8), kNop, kEcall, kNop}), 3u);
+  EXPECT_EQ(line({kNop, b_type(1, s0, zero, 8), kNop, kNop, kEbreak}), 4u);  // a branch may not jump
+  EXPECT_EQ(line({kEcall, kNop, kNop, jalr(ra, 0, t0), kNop}), 3u);
+}
 
 // A refresh may follow a system call: every offset of calls to 256 is met.
 TEST(Record, RefreshesAfterSystemCalls) {
@@ -460,7 +541,7 @@ TEST(Record, ReplaysCallsOfLayers) {
     std::vector<uint64_t> rows;
     const Program program = layers_program(seed, rows);
     check_segments(program, {}, 1);
-    check_segments(program, {.rows = 9}, 2);
+    check_segments(program, {.clk = 11}, 2);
     check_segments(program, {.clk = 6}, 10);
     check_segments(program, {.layer_rows = 1}, 6);  // each call has a segment
     check_segments(program, {.layer_rows = static_cast<uint32_t>(rows[0] + rows[1])}, 2);
@@ -502,7 +583,7 @@ TEST(Record, ReplaysCallsOfHashes) {
   file.segments.push_back({kHashedConstants, PF_R, ram, 1024});
   const Program program = load(file);
   check_segments(program, {}, 1);
-  check_segments(program, {.rows = 9}, 2);
+  check_segments(program, {.clk = 11}, 2);
   check_segments(program, {.clk = 6}, 10);
   check_segments(program, {.hash_blocks = 1}, 4);  // each call has a segment
   check_segments(program, {.hash_blocks = 5}, 2);

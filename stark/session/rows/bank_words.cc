@@ -1,5 +1,7 @@
 #include "stark/session/rows/bank_words.h"
 
+#include <zk/check.h>
+
 #include <algorithm>
 #include <cstring>
 #include <set>
@@ -12,31 +14,22 @@ bool calls_layers(const vm::Segment& segment) {
   return segment.layer_calls && segment.layer_calls.size() != 0;
 }
 
-bool calls_hash(const vm::Segment& segment, vm::Hash hash) {
-  return segment.hashes[static_cast<size_t>(hash)].blocks != 0;
-}
-
-// A page may hold words of RAM and constants.
-std::vector<BankUse> touched_banks(const ProgramImage& image, const vm::Segment& segment) {
+std::vector<BankUse> touched_banks(const ProgramImage& image, const vm::Survey& survey) {
   std::set<BankUse> uses = {{kMachineBank}};
-  for (const vm::Page& page : segment.pages) {
-    for (const bool constant : {false, true}) {
-      const uint32_t place = page.first_word + (constant ? chips::kReadOnlyBase : 0);
-      const uint16_t bank = image.banks().find(place);
-      if (bank == 0 || uses.contains({bank, constant})) continue;
-      const uint32_t row = place - image.banks()[bank].base;
-      for (uint32_t i = 0; i < page.time.size(); ++i)
-        if (page.time[i] != 0 && image.bank(bank).is_declared(row + i)) {
-          uses.insert({bank, constant});
-          break;
-        }
+  const auto add = [&](std::span<const uint32_t> granules, bool constant) {
+    for (const uint32_t granule : granules) {
+      const uint32_t word = granule * vm::kGranuleWords;
+      const uint16_t bank = image.banks().find(word + (constant ? chips::kReadOnlyBase : 0));
+      ZK_CHECK(bank != 0);
+      uses.insert({bank, constant});
     }
-  }
-  if (calls_layers(segment))
-    for (const vm::LayerRow& row : segment.layer_calls.rows<vm::LayerRow>())
-      uses.insert({layers_bank(image.layers().group_of(row.layer)), true});
+  };
+  add(survey.writable, false);
+  add(survey.constant, true);
+  for (const uint32_t layer : survey.layer_calls)
+    uses.insert({layers_bank(image.layers().group_of(layer)), true});
   for (size_t hash = 0; hash < vm::kHashes; ++hash)
-    if (calls_hash(segment, static_cast<vm::Hash>(hash))) uses.insert({hash_bank(hash), true});
+    if (survey.hashes[hash].blocks != 0) uses.insert({hash_bank(hash), true});
   return {uses.begin(), uses.end()};
 }
 

@@ -9,16 +9,16 @@
 #include "stark/machine/circuit.h"
 #include "stark/session/image/program_image.h"
 #include "vm/record.h"
+#include "vm/survey.h"
 
 namespace zkvm::stark::machine {
 
 [[nodiscard]] bool calls_layers(const vm::Segment& segment);
-[[nodiscard]] bool calls_hash(const vm::Segment& segment, vm::Hash hash);
 
 /// The banks that a segment touches, ascending, the machine bank first: it always does. Those of
 /// hashes and of groups of layers, if it calls them. Not linked.
 [[nodiscard]] std::vector<BankUse> touched_banks(const ProgramImage& image,
-                                                 const vm::Segment& segment);
+                                                 const vm::Survey& survey);
 
 class BankWords {
  public:

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <memory>
 
 #include "stark/chips/hash/blake3_block.h"
@@ -29,6 +28,8 @@
 #include "stark/chips/rv32im/transfer.h"
 #include "stark/machine/image.h"
 #include "stark/session/rows/hash_rows.h"
+#include "stark/session/rows/row_counts.h"
+#include "vm/survey.h"
 
 namespace zkvm::stark::machine {
 namespace {
@@ -40,26 +41,33 @@ class Collector {
  public:
   Collector(const vm::Program& program, std::span<const ProgramRow> text, const LayerImage& layers,
             const vm::Segment& segment)
-      : program_(program), text_(text), layers_(layers), segment_(segment) {}
+      : program_(program),
+        text_(text),
+        layers_(layers),
+        segment_(segment),
+        rows_(sorted_rows(text, vm::survey_of(program, segment))) {
+    rows_.join_few();
+    sorts_.reserve(text.size());
+    for (const ProgramRow& insn : text) sorts_.push_back(rows_.joined(narrowest(insn)));
+  }
 
   std::vector<ChipRows> collect() {
-    one_of<vm::ImmediateRow, AddImm, AddImmInPlace>(Class::kAddImm, in_place_if_possible);
-    one_of<vm::RegisterRow, Add, AddInPlace>(Class::kAdd, [](const ProgramRow& insn) {
-      return insn.operation == number(Operation::kAdd) ? in_place_if_possible(insn) : 0;
-    });
+    sorted<vm::ImmediateRow, AddImm, AddImmInPlace>(Class::kAddImm,
+                                                    {Sort::kAddImm, Sort::kAddImmInPlace});
+    sorted<vm::RegisterRow, Add, AddInPlace>(Class::kAdd, {Sort::kAdd, Sort::kAddInPlace});
     two_forms<Bits>(Class::kBits, Class::kBitsImm);
     shifts();
     two_forms<Compare>(Class::kCompare, Class::kCompareImm);
-    branches();
-    one_of<vm::ImmediateRow, Jalr>(Class::kJump, the_only);
+    sorted<vm::BranchRow, Branch, BranchEqual>(Class::kBranch,
+                                               {Sort::kBranch, Sort::kBranchEqual});
+    all_of<vm::ImmediateRow, Jalr>(Class::kJump);
     loads();
-    one_of<vm::StoreRow, StoreWord>(Class::kStoreWord, the_only);
+    all_of<vm::StoreRow, StoreWord>(Class::kStoreWord);
     sub_words();
-    one_of<vm::RegisterRow, Mul, MulInPlace, MulHigh>(Class::kMul, [](const ProgramRow& insn) {
-      return insn.operation == number(Operation::kMul) ? in_place_if_possible(insn) : 2;
-    });
-    one_of<vm::RegisterRow, Div>(Class::kDiv, the_only);
-    one_of<vm::SystemRow, System>(Class::kSystem, the_only);
+    sorted<vm::RegisterRow, Mul, MulInPlace, MulHigh>(
+        Class::kMul, {Sort::kMul, Sort::kMulInPlace, Sort::kMulHigh});
+    all_of<vm::RegisterRow, Div>(Class::kDiv);
+    all_of<vm::SystemRow, System>(Class::kSystem);
     transfers();
     layer_calls();
     blake3_calls();
@@ -79,20 +87,21 @@ class Collector {
     out_.push_back({Chip::kName, kWidth<Chip>, rows, fill, &count_lookups<Chip>});
   }
 
-  static int the_only(const ProgramRow&) { return 0; }
-  static int in_place_if_possible(const ProgramRow& insn) {
-    return insn.rd == insn.rs1 && insn.rd != insn.rs2 ? 1 : 0;
-  }
-
   /// Numbers of the records that belong to each of some chips; shared by what fills their rows.
   template <size_t kChips>
   using Picks = std::shared_ptr<std::array<std::vector<uint32_t>, kChips>>;
 
-  template <size_t kChips, class Record, class Which>
-  Picks<kChips> pick(std::span<const Record> records, Which which) {
+  template <class Record, size_t kChips>
+  Picks<kChips> pick(std::span<const Record> records, const Sort (&sorts)[kChips]) {
     auto picks = std::make_shared<std::array<std::vector<uint32_t>, kChips>>();
+    std::array<std::vector<uint32_t>*, kSorts> lists{};
+    for (size_t chip = 0; chip < kChips; ++chip) {
+      // Of Shift these are its immediate forms alone.
+      (*picks)[chip].reserve(std::min<uint64_t>(rows_[sorts[chip]], records.size()));
+      lists[static_cast<size_t>(sorts[chip])] = &(*picks)[chip];
+    }
     for (uint32_t i = 0; i < records.size(); ++i)
-      (*picks)[which(text_[records[i].index])].push_back(i);
+      lists[static_cast<size_t>(sorts_[records[i].index])]->push_back(i);
     return picks;
   }
 
@@ -104,33 +113,21 @@ class Collector {
     });
   }
 
-  /// A row of the class belongs to chip which(instruction). Chip 1 may be one of those in place,
-  /// whose instructions chip 0 has, too.
-  template <class Record, ChipDefinition... Chips, class Which>
-  void one_of(Class cls, Which which) {
+  /// The rows of a class, each in its chip.
+  template <class Record, ChipDefinition... Chips>
+  void sorted(Class cls, const Sort (&sorts)[sizeof...(Chips)]) {
     const std::span<const Record> records = segment_.rows<Record>(cls);
-    const auto picks = pick<sizeof...(Chips)>(records, which);
-    if constexpr ((is_in_place<Chips>() || ...))
-      join_if_few((*picks)[0], (*picks)[1], !(*picks)[0].empty());
+    const auto picks = pick(records, sorts);
     size_t chip = 0;
     (add_picked<Chips>(records, picks, chip++), ...);
   }
 
-  template <ChipDefinition Chip>
-  static constexpr bool is_in_place() {
-    return requires { requires Chip::kIsInPlace; };
-  }
-
-  /// Moves the rows of a narrow chip to one that has its instructions, too, and has a table, if
-  /// they save less than a table of their own costs: about a fifth of a row each, where a table has
-  /// 2^kMinLogHeight rows or more.
-  static void join_if_few(std::vector<uint32_t>& wide, std::vector<uint32_t>& narrow,
-                          bool has_table) {
-    if (!has_table || narrow.size() >= uint64_t{5} << kMinLogHeight) return;
-    std::vector<uint32_t> all;
-    std::ranges::merge(wide, narrow, std::back_inserter(all));
-    wide = std::move(all);
-    narrow.clear();
+  template <class Record, ChipDefinition Chip>
+  void all_of(Class cls) {
+    const std::span<const Record> records = segment_.rows<Record>(cls);
+    add<Chip>(records.size(), [text = text_, records](uint64_t i, auto& row) {
+      Chip::fill(row, text[records[i].index], records[i]);
+    });
   }
 
   /// Register form and immediate form are two classes of one chip. immediate(i): record i of
@@ -155,30 +152,14 @@ class Collector {
                     [immediates](uint64_t i) -> const vm::ImmediateRow& { return immediates[i]; });
   }
 
-  /// Branch has beq and bne, too.
-  void branches() {
-    const auto records = segment_.rows<vm::BranchRow>(Class::kBranch);
-    const auto picks = pick<2>(records, [](const ProgramRow& insn) {
-      return insn.operation <= number(Operation::kBne) ? 1 : 0;
-    });
-    auto& [branch, equal] = *picks;
-    join_if_few(branch, equal, !branch.empty());
-    add_picked<Branch>(records, picks, 0);
-    add_picked<BranchEqual>(records, picks, 1);
-  }
-
   /// Shift has the immediate forms, too.
   void shifts() {
     const auto immediates = segment_.rows<vm::ImmediateRow>(Class::kShiftImm);
-    const auto picks = pick<3>(immediates, in_place_if_possible);
-    auto& [general, in_place, wide] = *picks;
-    join_if_few(general, in_place, !general.empty());
-    const bool has_table = !segment_.rows<vm::RegisterRow>(Class::kShift).empty();
-    join_if_few(wide, general, has_table);
-    join_if_few(wide, in_place, has_table);
+    const auto picks =
+        pick(immediates, {Sort::kShiftImm, Sort::kShiftImmInPlace, Sort::kShift});
     add_picked<ShiftImm>(immediates, picks, 0);
     add_picked<ShiftImmInPlace>(immediates, picks, 1);
-    two_forms<Shift>(Class::kShift, wide.size(),
+    two_forms<Shift>(Class::kShift, (*picks)[2].size(),
                      [immediates, picks](uint64_t i) -> const vm::ImmediateRow& {
                        return immediates[(*picks)[2][i]];
                      });
@@ -298,6 +279,8 @@ class Collector {
   std::span<const ProgramRow> text_;
   const LayerImage& layers_;
   const vm::Segment& segment_;
+  SortedRows rows_;
+  std::vector<Sort> sorts_;  // of the words of the text
   std::vector<ChipRows> out_;
 };
 

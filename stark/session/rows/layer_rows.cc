@@ -840,10 +840,10 @@ bool is_of_weights(std::string_view chip) {
   return chip == LayerReadWeights::kName || chip == LayerBias::kName;
 }
 
-LayerJobs layer_jobs(const LayerImage& layers, const vm::Segment& segment, const WideForms& forms) {
+LayerJobs layer_jobs(const LayerImage& layers, const vm::Survey& survey, const WideForms& forms) {
   LayerJobs jobs;
-  for (const Call& call : calls_of(layers, segment))
-    for (const auto& [chip, rows] : layer_rows(layers.layer(call.layer), forms))
+  for (const uint32_t layer : survey.layer_calls)
+    for (const auto& [chip, rows] : layer_rows(layers.layer(layer), forms))
       jobs[chip].push_back(rows);
   return jobs;
 }
@@ -891,9 +891,9 @@ WideForms choose_forms(std::span<const vm::Layer* const> calls) {
   return best;
 }
 
-WideForms choose_forms(const LayerImage& layers, const vm::Segment& segment) {
+WideForms choose_forms(const LayerImage& layers, const vm::Survey& survey) {
   std::vector<const vm::Layer*> calls;
-  for (const Call& call : calls_of(layers, segment)) calls.push_back(&layers.layer(call.layer));
+  for (const uint32_t layer : survey.layer_calls) calls.push_back(&layers.layer(layer));
   return choose_forms(calls);
 }
 

@@ -16,6 +16,7 @@
 #include "stark/session/rows/chip_rows.h"
 #include "stark/witness/witness.h"
 #include "vm/record.h"
+#include "vm/survey.h"
 
 namespace zkvm::stark::machine {
 
@@ -33,7 +34,7 @@ inline constexpr WideForms kAllWide{.read = 1, .write = 1};
 [[nodiscard]] WideForms forms_among(const std::set<std::string>& chips);
 /// What commits to the fewest cells for these calls, least heights included.
 [[nodiscard]] WideForms choose_forms(std::span<const vm::Layer* const> calls);
-[[nodiscard]] WideForms choose_forms(const LayerImage& layers, const vm::Segment& segment);
+[[nodiscard]] WideForms choose_forms(const LayerImage& layers, const vm::Survey& survey);
 
 /// Rows that a call of a layer has in each of the unit's chips with a free number of them, by name: a
 /// *job* each, which is in one table, for its rows refer to the next ones. (A pair's two of reading count
@@ -46,7 +47,7 @@ inline constexpr WideForms kAllWide{.read = 1, .write = 1};
 [[nodiscard]] bool is_of_weights(std::string_view chip);
 /// The rows of all jobs of a segment, in their order.
 using LayerJobs = std::map<std::string, std::vector<uint64_t>>;
-[[nodiscard]] LayerJobs layer_jobs(const LayerImage& layers, const vm::Segment& segment,
+[[nodiscard]] LayerJobs layer_jobs(const LayerImage& layers, const vm::Survey& survey,
                                    const WideForms& forms);
 
 /// What the tables of a segment's calls are made from.

@@ -35,12 +35,6 @@ static_assert(kJournalWord == vm::kJournalPosition && kPcWord == vm::kMachineWor
 
 constexpr uint64_t kCountBlock = 1024;  // rows that are filled at a time to count their look-ups
 
-RowCounts count_rows(std::span<const ChipRows> chips) {
-  RowCounts rows = {{Boundary::kName, 1}};
-  for (const ChipRows& chip : chips) rows[chip.chip] = chip.rows;
-  return rows;
-}
-
 /// What the machine words are at a segment's ends, and when they were last accessed.
 std::array<BankWord, kMachineWords> machine_words(const vm::Segment& segment, uint32_t end_pc) {
   std::array<BankWord, kMachineWords> words;
@@ -290,10 +284,9 @@ void Tables::add_bank(const BankUse& use) {
 
 }  // namespace
 
-RowCounts count_rows(const MachineProgram& program, const vm::Segment& segment,
-                     const LayerJobs& jobs) {
-  RowCounts rows = count_rows(
-      chip_rows(program.program, program.image.program(), program.image.layers(), segment));
+RowCounts count_rows(const ProgramImage& image, const vm::Survey& survey, const LayerJobs& jobs) {
+  RowCounts rows = row_counts(image.program(), image.layers(), survey);
+  rows[Boundary::kName] = 1;
   add_jobs(rows, jobs);
   return rows;
 }

@@ -18,10 +18,12 @@
 #include "stark/session/image/program_image.h"
 #include "stark/session/rows/bank_words.h"
 #include "stark/session/rows/layer_rows.h"
+#include "stark/session/rows/row_counts.h"
 #include "stark/session/rows/table_heights.h"
 #include "stark/witness/witness.h"
 #include "vm/elf.h"
 #include "vm/record.h"
+#include "vm/survey.h"
 
 namespace zkvm::stark::machine {
 
@@ -31,10 +33,8 @@ struct MachineProgram {
   const ProgramImage& image;  // of that program
 };
 
-/// How many rows of each chip with a free number of them, by its name.
-using RowCounts = std::map<std::string, uint64_t>;
-/// `jobs`: the segment's.
-[[nodiscard]] RowCounts count_rows(const MachineProgram& program, const vm::Segment& segment,
+/// How many rows of each chip with a free number of them. `jobs`: the segment's.
+[[nodiscard]] RowCounts count_rows(const ProgramImage& image, const vm::Survey& survey,
                                    const LayerJobs& jobs);
 /// Adds the rows of jobs.
 void add_jobs(RowCounts& rows, const LayerJobs& jobs);
