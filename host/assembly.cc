@@ -1,6 +1,7 @@
 #include "host/assembly.h"
 
 #include <fmt/format.h>
+#include <tbb/parallel_for.h>
 
 #include <algorithm>
 #include <chrono>
@@ -162,7 +163,10 @@ Result<Assembled> Assembly::assemble() const {
   const auto start = std::chrono::steady_clock::now();
   Result<Verification> verified =
       verify(out.receipt, to_api(image_.id()),
-             {.security_bits = wanted_.security_bits, .regime = wanted_.regime});
+             {.security_bits = wanted_.security_bits, .regime = wanted_.regime},
+             [](size_t segments, const auto& check) {
+               tbb::parallel_for(size_t{0}, segments, check);
+             });
   out.verify_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!verified) {

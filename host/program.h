@@ -8,6 +8,7 @@
 
 #include "host/zkvm.h"
 #include "vm/elf.h"
+#include "vm/run.h"
 #include "vm/error.h"
 
 namespace zkvm {
@@ -24,6 +25,10 @@ namespace zkvm {
 // run() of an ELF file that is loaded.
 [[nodiscard]] Result<Run> run_program(const vm::Program& program, std::span<const uint8_t> elf,
                                       std::span<const uint8_t> input, const RunOptions& options);
+// What an execution was, as run() has it. `seconds`: that it took; of the options the limits are used.
+[[nodiscard]] Run run_of(const vm::Program& program, std::span<const uint8_t> elf,
+                         std::span<const uint8_t> input, const RunOptions& options,
+                         vm::RunResult result, double seconds);
 
 // Why no proof of any run of the program can be made, known without a run; or nothing.
 [[nodiscard]] std::optional<std::string> why_unprovable(const vm::Program& program);

@@ -39,6 +39,9 @@ using stark::machine::SessionOptions;
 using stark::machine::SessionProgress;
 using stark::machine::SessionStats;
 
+// Of the memory of executions in a job (SessionOptions::checkpoint_bytes).
+constexpr uint64_t kCheckpointBytes = 16u << 20;
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -52,7 +55,7 @@ ProveProgress to_api(const SessionProgress& progress, uint64_t cycles) {
   ProveProgress result;
   result.segment = static_cast<uint32_t>(progress.segment);
   result.segments = static_cast<uint32_t>(progress.segments);
-  result.cycles = cycles;
+  result.cycles = std::max(cycles, progress.cycles);  // it may not be known yet how many there are
   result.stage = progress.stage;
   if (progress.segments == 0) return result;
   const auto before = static_cast<double>(progress.cycles);
@@ -65,7 +68,7 @@ ProveProgress to_api(const SessionProgress& progress, uint64_t cycles) {
 
 Result<SessionOptions> session_options(const ProveOptions& options,
                                        const stark::machine::Image& image, uint64_t cycles,
-                                       const stark::Randomness::Seed& seed) {
+                                       const stark::Randomness::Seed& seed, bool is_job) {
   const Result<CodeRate> rate = code_rate(options.rate, image.lowest_rate());
   if (!rate) return tl::unexpected(rate.error());
   SessionOptions result;
@@ -79,6 +82,7 @@ Result<SessionOptions> session_options(const ProveOptions& options,
   result.widest = receipt_regime(options.regime, 1);
   result.limits.cycles = std::min(options.max_cycles, uint64_t{1} << 56);  // nobody gets there
   result.seed = seed;
+  if (is_job) result.checkpoint_bytes = kCheckpointBytes;
   if (options.progress) {
     result.progress = [report = options.progress, cycles](const SessionProgress& progress) {
       return report(to_api(progress, cycles));
@@ -286,7 +290,8 @@ Result<void> prove_run(std::span<const uint8_t> elf, std::span<const uint8_t> in
 
   const stark::Randomness::Seed secret = stark::Randomness::fresh_seed();
   const Result<SessionOptions> planning =
-      session_options(options, image->image(), proved.run.cycles, session_seed(secret, elf));
+      session_options(options, image->image(), proved.run.cycles, session_seed(secret, elf),
+                      !options.resume_folder.empty() || options.elsewhere);
   if (!planning) return tl::unexpected(planning.error());
   std::optional<ResumeFolder> folder;
   Work work;
@@ -398,19 +403,22 @@ Result<Planned> plan(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
                      const ProveOptions& options) {
   const Result<vm::Program> program = load_program(elf);
   if (!program) return tl::unexpected(program.error());
-  Result<Run> run = execute(*program, elf, input, options);
-  if (!run) return tl::unexpected(run.error());
-  Planned planned{.run = std::move(*run), .job = {}};
-  if (planned.run.trap) return planned;
+  if (options.progress && !options.progress({.stage = "image"}))
+    return tl::unexpected(Error{ErrorCode::kCancelled, "the plan was cancelled"});
   stark::Result<ProgramImage> image = program_image(*program, image_key(elf));
   if (!image) return refused(image.error());
   const stark::Randomness::Seed secret = stark::Randomness::fresh_seed();
   const Result<SessionOptions> planning =
-      session_options(options, image->image(), planned.run.cycles, session_seed(secret, elf));
+      session_options(options, image->image(), 0, session_seed(secret, elf), true);
   if (!planning) return tl::unexpected(planning.error());
+  const auto start = std::chrono::steady_clock::now();
   const stark::Result<Session> session =
-      Session::plan(*program, *image, {.input = input, .console = {}}, *planning);
+      Session::plan(*program, *image, {.input = input, .console = options.console}, *planning);
   if (!session) return refused(session.error());
+  Planned planned{.run = run_of(*program, elf, input, {.max_cycles = options.max_cycles},
+                                session->execution(), seconds_since(start)),
+                  .job = {}};
+  if (planned.run.trap) return planned;
   planned.job = make_job(elf, input, options, image->image(), *session, secret);
   return planned;
 }

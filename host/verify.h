@@ -1,6 +1,8 @@
 // The steps of zkvm::verify (zkvm_verify.h), for whoever wants to look at a receipt in more detail.
 #pragma once
 
+#include <functional>
+#include <span>
 #include <vector>
 
 #include "host/receipt.h"
@@ -61,6 +63,14 @@ struct Outline {
 
 // The security of a receipt with so many segments, the least of which has `least` bits.
 [[nodiscard]] double receipt_security(double least, size_t segments);
+
+// Calls check(i) for every i below `segments`, in any order or at the same time.
+using ForEachSegment =
+    std::function<void(size_t segments, const std::function<void(size_t i)>& check)>;
+// zkvm::verify, with the segments' proofs checked so; that one does it one after another.
+[[nodiscard]] Result<Verification> verify(std::span<const uint8_t> bytes, const ImageId& image_id,
+                                          const VerifyOptions& options,
+                                          const ForEachSegment& for_each);
 
 [[nodiscard]] ImageId to_api(const stark::Digest& digest);
 [[nodiscard]] Regime to_api(stark::Regime regime);

@@ -158,27 +158,33 @@ Result<Run> run_program(const vm::Program& program, std::span<const uint8_t> elf
   vm::Result<vm::RunResult> result = vm::run(program, io_of(input, options), limits_of(options));
   if (!result) return tl::unexpected(to_api(result.error()));
   const double seconds = watch.seconds();
+  std::optional<ProofCost> proof;
+  if (options.estimate_proof && !result->trap) {
+    if (const Result<ProofCost> cost = proof_cost(program, *result, {})) proof = *cost;
+  }
+  Run run = run_of(program, elf, input, options, std::move(*result), seconds);
+  run.proof = proof;
+  return run;
+}
 
+Run run_of(const vm::Program& program, std::span<const uint8_t> elf,
+           std::span<const uint8_t> input, const RunOptions& options, vm::RunResult result,
+           double seconds) {
   std::optional<Trap> trap;
-  if (result->trap) {
-    // The fast executor doesn't follow calls; a second run that does, silently, costs little.
+  if (result.trap) {
+    // Fast executors don't follow calls; another run that does, silently, costs little.
     constexpr uint64_t kMaxCyclesToRepeat = uint64_t{1} << 28;
     std::vector<uint32_t> call_sites;
-    if (result->cycles <= kMaxCyclesToRepeat) {
+    if (result.cycles <= kMaxCyclesToRepeat) {
       if (const auto again =
               vm::profile(program, {.input = input, .console = {}}, limits_of(options))) {
         call_sites = backtrace(*again);
       }
     }
-    trap = to_api(*result->trap, program, elf, call_sites);
+    trap = to_api(*result.trap, program, elf, call_sites);
   }
-  std::optional<ProofCost> proof;
-  if (options.estimate_proof && !trap) {
-    if (const Result<ProofCost> cost = proof_cost(program, *result, {})) proof = *cost;
-  }
-  Run run = to_api(program, std::move(*result), seconds);
+  Run run = to_api(program, std::move(result), seconds);
   run.trap = std::move(trap);
-  run.proof = proof;
   return run;
 }
 

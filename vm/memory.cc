@@ -25,6 +25,17 @@ Result<Memory> Memory::of(const Program& program) {
   return memory;
 }
 
+std::array<uint8_t, kGranuleBytes> Memory::initial(const Program& program, uint32_t granule) {
+  std::array<uint8_t, kGranuleBytes> out{};
+  const uint64_t begin = uint64_t{granule} << kLogGranuleBytes, end = begin + kGranuleBytes;
+  for (const Region& region : program.regions) {
+    const uint64_t from = std::max<uint64_t>(begin, region.base);
+    const uint64_t to = std::min(end, uint64_t{region.base} + region.bytes.size());
+    if (from < to) std::memcpy(&out[from - begin], &region.bytes[from - region.base], to - from);
+  }
+  return out;
+}
+
 bool Memory::allows(uint32_t address, uint32_t length, bool write) const {
   const uint64_t end = uint64_t{address} + length;
   for (uint64_t at = address; at < end;) {
@@ -44,7 +55,7 @@ bool Memory::touch(uint32_t address, uint32_t length, bool write) {
     const uint8_t before = granules()[granule];
     if ((before & kTouched) == 0) {
       touched_.push_back(granule);
-      if ((before & kEverTouched) == 0) ++ever_touched_;
+      if ((before & kEverTouched) == 0) ever_touched_.push_back(granule);
       open(granule);
     }
     if ((granules()[granule] & kOpenRead) != 0) continue;
@@ -75,6 +86,12 @@ bool Memory::is_constant(uint32_t address, uint32_t length) const {
     return region.write && region.base < uint64_t{address} + length &&
            address < uint64_t{region.base} + region.size;
   });
+}
+
+void Memory::put(uint32_t granule, std::span<const uint8_t, kGranuleBytes> bytes) {
+  std::ranges::copy(bytes, window() + (size_t{granule} << kLogGranuleBytes));
+  if ((granules()[granule] & kEverTouched) == 0) ever_touched_.push_back(granule);
+  granules()[granule] |= kEverTouched;
 }
 
 void Memory::forget() {

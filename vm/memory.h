@@ -9,6 +9,7 @@
 // looked up.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -32,6 +33,8 @@ inline constexpr uint8_t kTouchedConstant = 32;
 
 class Memory {
  public:
+  // What a granule holds at the program's start.
+  static std::array<uint8_t, kGranuleBytes> initial(const Program& program, uint32_t granule);
   // The initial memory of the program, which must outlive the result. Error: kOutOfMemory.
   static Result<Memory> of(const Program& program);
 
@@ -62,7 +65,10 @@ class Memory {
   // Granules (address / 256) in the order of their first access since the start or the last
   // forget().
   std::span<const uint32_t> touched() const { return touched_; }
-  size_t ever_touched() const { return ever_touched_; }  // granules since the start
+  // The same since the start, whatever was forgotten.
+  std::span<const uint32_t> ever_touched() const { return ever_touched_; }
+  // Puts what a granule of the window holds, as an execution did that touched it before the start.
+  void put(uint32_t granule, std::span<const uint8_t, kGranuleBytes> bytes);
   // Closes every granule again: the next access to each is a first one.
   void forget();
 
@@ -80,7 +86,7 @@ class Memory {
   Reservation window_;
   Reservation granules_;
   std::vector<uint32_t> touched_;
-  size_t ever_touched_ = 0;
+  std::vector<uint32_t> ever_touched_;
 };
 
 }  // namespace zkvm::vm

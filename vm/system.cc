@@ -163,6 +163,19 @@ void System::perform(const SystemCall& call, Registers& x, Memory& memory) {
   }
 }
 
+bool System::restore(const SystemState& state, std::span<const uint8_t> journal) {
+  const size_t padded = (io_.input.size() + 3) & ~size_t{3};
+  if (state.input_bytes > padded || state.input_bytes % 4 != 0 ||
+      state.journal_bytes > std::min<uint64_t>(journal.size(), limits_.journal_bytes) ||
+      state.console_bytes > limits_.console_bytes)
+    return false;
+  input_position_ = state.input_bytes;
+  journal_.assign(journal.begin(), journal.begin() + static_cast<ptrdiff_t>(state.journal_bytes));
+  console_bytes_ = state.console_bytes;
+  work_ = state.work;
+  return true;
+}
+
 uint32_t System::input_word(uint32_t i) const {
   const size_t begin = input_position_ + size_t{i} * 4;
   uint32_t word = 0;

@@ -66,6 +66,14 @@ struct Fault {
   uint32_t detail = 0;
 };
 
+// How far the calls have come, but for counts of them that nothing depends on.
+struct SystemState {
+  uint64_t input_bytes = 0;  // read, padding included: a multiple of 4
+  uint64_t journal_bytes = 0;
+  uint64_t console_bytes = 0;
+  uint64_t work = 0;  // of calls of layers and hashes
+};
+
 class System {
  public:
   System(Io io, const RunLimits& limits) : io_(std::move(io)), limits_(limits) {}
@@ -74,6 +82,13 @@ class System {
   tl::expected<SystemCall, Fault> plan(const Registers& x, const Memory& memory) const;
   // REQUIRES: `call` was planned in this very state. Moves the bytes and sets a0.
   void perform(const SystemCall& call, Registers& x, Memory& memory);
+
+  [[nodiscard]] SystemState state() const {
+    return {input_position_, journal_.size(), console_bytes_, work_};
+  }
+  // Goes on from there; `journal`: of the execution, or longer. False, and nothing is done, if no execution on this
+  // input can be there.
+  [[nodiscard]] bool restore(const SystemState& state, std::span<const uint8_t> journal);
 
   // Word i of what a read that was planned now would deliver.
   uint32_t input_word(uint32_t i) const;

@@ -90,6 +90,8 @@ class Tracer::Execution {
   void run(Segment& segment);
   void run(Survey& survey);
   Result<void> skip(uint64_t cycles);
+  Checkpoint checkpoint() const;
+  Result<void> restore(const Checkpoint& checkpoint, std::span<const uint8_t> journal);
   std::span<const uint8_t> memory() const { return {memory_.window(), memory_.window_bytes()}; }
   RunResult result();
 
@@ -242,6 +244,48 @@ Result<void> Tracer::Execution::skip(uint64_t cycles) {
   take(run.state);
   counting_.reset();
   memory_.forget();  // so that the next segment saves the pages that it touches
+  return {};
+}
+
+Checkpoint Tracer::Execution::checkpoint() const {
+  Checkpoint out{.cycles = cycles_,
+                 .pc = pc_,
+                 .x = registers(),
+                 .system = system_.state(),
+                 .granules = {},
+                 .memory = {}};
+  for (const uint32_t granule : memory_.ever_touched()) {
+    const uint8_t* now = memory_.window() + size_t{granule} * kGranuleBytes;
+    if (!std::ranges::equal(Memory::initial(program_, granule), std::span(now, kGranuleBytes)))
+      out.granules.push_back(granule);
+  }
+  std::ranges::sort(out.granules);
+  for (const uint32_t granule : out.granules) {
+    const uint8_t* now = memory_.window() + size_t{granule} * kGranuleBytes;
+    out.memory.insert(out.memory.end(), now, now + kGranuleBytes);
+  }
+  return out;
+}
+
+Result<void> Tracer::Execution::restore(const Checkpoint& checkpoint,
+                                        std::span<const uint8_t> journal) {
+  ZK_CHECK(cycles_ == 0 && memory_.ever_touched().empty());
+  ZK_CHECK(checkpoint.memory.size() == checkpoint.granules.size() * kGranuleBytes);
+  const size_t granules = memory_.window_bytes() / kGranuleBytes;
+  const bool fits = std::ranges::all_of(checkpoint.granules,
+                                        [&](uint32_t granule) { return granule < granules; });
+  if (!fits || checkpoint.cycles > limits_.cycles ||
+      !system_.restore(checkpoint.system, journal))
+    return tl::unexpected(
+        Error{ErrorCode::kEndedEarly, "checkpoint: no execution of this program is there"});
+  State state{checkpoint.pc, checkpoint.x, checkpoint.cycles};
+  state.x[0] = 0;
+  take(state);
+  std::span<const uint8_t> memory = checkpoint.memory;
+  for (const uint32_t granule : checkpoint.granules) {
+    memory_.put(granule, memory.first<kGranuleBytes>());
+    memory = memory.subspan(kGranuleBytes);
+  }
   return {};
 }
 
@@ -527,7 +571,7 @@ RunResult Tracer::Execution::result() {
   result.journal = system_.journal();
   result.input_bytes = system_.input_read();
   result.declared_bytes = program_.memory_bytes();
-  result.touched_bytes = memory_.ever_touched() * kGranuleBytes;
+  result.touched_bytes = memory_.ever_touched().size() * kGranuleBytes;
   result.hashes = system_.hashes();
   result.layer_calls = system_.layer_calls();
   result.layer_calls.resize(program_.layers.size());
@@ -566,6 +610,12 @@ bool Tracer::next(Survey& survey) {
 }
 
 Result<void> Tracer::skip(uint64_t cycles) { return execution_->skip(cycles); }
+
+Checkpoint Tracer::checkpoint() const { return execution_->checkpoint(); }
+
+Result<void> Tracer::restore(const Checkpoint& checkpoint, std::span<const uint8_t> journal) {
+  return execution_->restore(checkpoint, journal);
+}
 
 std::span<const uint8_t> Tracer::memory() const { return execution_->memory(); }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 
+#include "vm/checkpoint.h"
 #include "vm/elf.h"
 #include "vm/record.h"
 #include "vm/run.h"
@@ -36,6 +37,16 @@ class Tracer {
   // Executes so many instructions and does no more, five times as fast; next() goes on as if they had been in segments. Errors: kEndedEarly; kCancelled, if io's progress
   // function returned false; then the tracer is of no more use.
   [[nodiscard]] Result<void> skip(uint64_t cycles);
+
+  // Where this execution is. REQUIRES: it is not done; no segment is at work, as none is after next() and skip().
+  [[nodiscard]] Checkpoint checkpoint() const;
+
+  // Goes on from there, in another process perhaps: next() records what it would there. REQUIRES: nothing was executed yet.
+  // `journal`: of the execution, as far as it is known. What is in there is believed; who makes it up gets an execution
+  // that is none. The result counts no calls and no memory of before. Error: kEndedEarly: no execution of this program
+  // on this input is there.
+  [[nodiscard]] Result<void> restore(const Checkpoint& checkpoint,
+                                     std::span<const uint8_t> journal);
 
   // The guest's memory as it is now: byte a is at index a. Valid until the tracer is moved or gone.
   [[nodiscard]] std::span<const uint8_t> memory() const;

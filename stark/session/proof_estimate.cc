@@ -231,6 +231,7 @@ Result<ProofEstimate> estimate_in_segments(const vm::Program& program, const Lay
   uint64_t segments = 0;
   for (const SegmentKind& kind : kinds) segments += kind.count;
   const auto shapes_for = [&](uint8_t log_blowup) -> Result<std::vector<SegmentShape>> {
+    HeightSearch search(proof_target(options, segments, log_blowup));
     shapes.clear();
     record_bytes.clear();
     job_bytes.clear();
@@ -255,8 +256,7 @@ Result<ProofEstimate> estimate_in_segments(const vm::Program& program, const Lay
         words += kind.calls[layer] * (of.words_read() + of.words_written());
       }
       add_jobs(rows, jobs);
-      const auto heights =
-          chip_heights(*circuit, rows, proof_target(options, segments, log_blowup), jobs);
+      const auto heights = chip_heights(*circuit, rows, search, jobs);
       shapes.push_back({.key = circuit->key(),
                         .tables = place_tables(*circuit, heights),
                         .publics = run.journal.size() / 4 / kinds.size() + 1,

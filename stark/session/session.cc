@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <iterator>
 #include <ranges>
 #include <set>
@@ -39,6 +40,10 @@ constexpr uint64_t kLeastCost = kLeastTicks * kCellsPerTick;
 /// what fill() chooses), or when the protocol comes to open them elsewhere. Two witnesses must never
 /// share masks, and two sets of queries neither.
 constexpr uint64_t kWitnessVersion = 6;
+
+/// Of a checkpoint in a plan, and of each granule of memory that it has.
+constexpr size_t kCheckpointBytes = 4 + 4 + 4 * vm::kRegisterCount + 3 * 8 + 4;
+constexpr size_t kGranuleBytes = 4 + vm::kGranuleBytes;
 
 uint64_t peak_rss() {
   rusage usage{};
@@ -137,6 +142,8 @@ Result<Session> Session::plan(const vm::Program& program, ProgramImage& image, c
     if (smaller >= limit) return propagate(ok);
     limit = smaller;
     session.plans_.clear();
+    session.checkpoints_.clear();
+    session.checkpoint_stride_ = 1;
     session.io_.console = {};  // it has had it all
   }
 }
@@ -158,6 +165,7 @@ Result<void> Session::first_run() {
   auto tracer = vm::Tracer::of(*program_, io_, options_.limits, limits_);
   if (!tracer) return no_memory(tracer.error());
   uint64_t cycles = 0;
+  std::vector<uint64_t> counts(program_->text().size / 4);
   vm::Survey survey;
   while (tracer->next(survey)) {
     SegmentPlan& plan = plans_.emplace_back();
@@ -169,12 +177,34 @@ Result<void> Session::first_run() {
     plan.uses = touched_banks(*image_, survey);
     count(plan, survey);
     plan.known = true;
+    std::ranges::transform(counts, survey.counts, counts.begin(), std::plus{});
+    if (options_.checkpoint_bytes != 0 && survey.end == vm::SegmentEnd::kCut)
+      keep_checkpoint(*tracer);
     cycles += plan.cycles;
     if (options_.progress && !options_.progress({.stage = "execution", .cycles = cycles}))
       return fail(ErrorCode::kCancelled, "cancelled");
   }
   execution_ = tracer->result();
+  execution_.counts = std::move(counts);
   return {};
+}
+
+/// At the start of the segment that comes next. Where they are too many bytes in all, every other one goes.
+void Session::keep_checkpoint(const vm::Tracer& tracer) {
+  if (plans_.size() % checkpoint_stride_ != 0) return;
+  checkpoints_.push_back({plans_.size(), tracer.checkpoint()});
+  const auto bytes = [this] {
+    uint64_t sum = 0;
+    for (const Checkpoint& checkpoint : checkpoints_)
+      sum += kCheckpointBytes + kGranuleBytes * checkpoint.state.granules.size();
+    return sum;
+  };
+  while (bytes() > options_.checkpoint_bytes) {
+    checkpoint_stride_ *= 2;
+    std::erase_if(checkpoints_, [this](const Checkpoint& checkpoint) {
+      return checkpoint.segment % checkpoint_stride_ != 0;
+    });
+  }
 }
 
 void Session::count(SegmentPlan& plan, const vm::Survey& survey) const {
@@ -186,16 +216,15 @@ void Session::count(SegmentPlan& plan, const vm::Survey& survey) const {
 /// The shapes of all segments, with tables of the heights for proofs of this rate.
 Result<Session::Shapes> Session::shapes_for(uint8_t log_blowup, Excess& excess) {
   Shapes out;
-  heights_rate_ = log_blowup;
+  HeightSearch search(proof_target(options_, plans_.size(), log_blowup));
   for (size_t i = 0; i < plans_.size(); ++i) {
     const auto circuit =
         machine_circuit(image_->image(), plans_[i].uses, nullptr, lowest_rate(options_));
     if (!circuit) return propagate(circuit);
-    plans_[i].heights =
-        chip_heights(*circuit, plans_[i].rows, proof_target(options_, plans_.size(), log_blowup),
-                     plans_[i].jobs);
+    const ChipHeights& heights = out.heights.emplace_back(
+        chip_heights(*circuit, plans_[i].rows, search, plans_[i].jobs));
     SegmentShape shape{.key = circuit->key(),
-                       .tables = place_tables(*circuit, plans_[i].heights),
+                       .tables = place_tables(*circuit, heights),
                        .publics = segment_publics(claim_of(i)).size()};
     uint64_t rows = 0;
     for (const TableSpec& table : shape.tables) rows += uint64_t{1} << table.log_height;
@@ -225,12 +254,15 @@ Result<Session::Shapes> Session::shapes_for(uint8_t log_blowup, Excess& excess) 
 }
 
 Result<void> Session::choose_params(Excess& excess) {
-  Shapes made;
+  std::map<uint8_t, Shapes> made;  // by the rate that they are for
   const auto make = [&](uint8_t log_blowup) -> Result<std::vector<SegmentShape>> {
-    auto shapes = shapes_for(log_blowup, excess);
-    if (!shapes) return propagate(shapes);
-    made = std::move(*shapes);
-    return made.shapes;
+    heights_rate_ = log_blowup;
+    if (!made.contains(log_blowup)) {
+      auto shapes = shapes_for(log_blowup, excess);
+      if (!shapes) return propagate(shapes);
+      made.emplace(log_blowup, std::move(*shapes));
+    }
+    return made.at(log_blowup).shapes;
   };
   Params wish;
   wish.zk = options_.zk;
@@ -248,15 +280,17 @@ Result<void> Session::choose_params(Excess& excess) {
       params_ = common->params;
       least_rate_ = common->least_rate;
     }
-    auto ok = check_memory(made, excess);
+    auto ok = check_memory(made.at(heights_rate_), excess);
     if (ok) break;
     // Rather long receipts than shorter segments.
     if (wish.log_blowup != 0 || params_.log_blowup == 1) return ok;
     wish.log_blowup = 1;
     too_large = ok.error();
   }
+  Shapes& shapes = made.at(heights_rate_);
   for (size_t i = 0; i < plans_.size(); ++i) {
-    const SegmentShape& shape = made.shapes[made.of[i]];
+    const SegmentShape& shape = shapes.shapes[shapes.of[i]];
+    plans_[i].heights = std::move(shapes.heights[i]);
     plans_[i].tables = blake3_hash(serialise(shape.tables));
     plans_[i].cells = shape.cells;
   }
@@ -473,7 +507,9 @@ Result<void> Session::second_run(size_t first, size_t end, const Body& body) {
 Result<void> Session::start_at(size_t first, size_t end, BankWords& memory) {
   if (recorded_) return {};
   const Stopwatch watch(stats_.tracing);
-  if (!tracer_ || tracer_at_ > first) {
+  const auto later = std::ranges::upper_bound(checkpoints_, first, {}, &Checkpoint::segment);
+  const Checkpoint* start = later == checkpoints_.begin() ? nullptr : &*std::prev(later);
+  if (!tracer_ || tracer_at_ > first || (start != nullptr && tracer_at_ < start->segment)) {
     vm::Io io{.input = io_.input, .console = {}};  // the console has had it all
     if (options_.progress)  // a copy: the tracer may outlive this very object, which can be moved
       io.progress = [report = options_.progress, first, all = plans_.size()](uint64_t) {
@@ -483,6 +519,11 @@ Result<void> Session::start_at(size_t first, size_t end, BankWords& memory) {
     if (!tracer) return no_memory(tracer.error());
     tracer_ = std::move(*tracer);
     tracer_at_ = 0;
+    if (start != nullptr) {
+      if (auto ok = tracer_->restore(start->state, execution_.journal); !ok)
+        return fail(ErrorCode::kStatement, "the plan is of another execution: " + ok.error().message);
+      tracer_at_ = start->segment;
+    }
     if (segment_ == nullptr) segment_ = std::make_unique<vm::Segment>();
   }
   uint64_t cycles = 0;
@@ -547,8 +588,8 @@ Result<void> Session::learn(size_t index, const vm::Segment& segment) {
   const auto circuit =
       machine_circuit(image_->image(), plan.uses, nullptr, lowest_rate(options_));
   if (!circuit) return propagate(circuit);
-  plan.heights = chip_heights(*circuit, plan.rows,
-                              proof_target(options_, plans_.size(), heights_rate_), plan.jobs);
+  HeightSearch search(proof_target(options_, plans_.size(), heights_rate_));
+  plan.heights = chip_heights(*circuit, plan.rows, search, plan.jobs);
   const std::vector<TableSpec> tables = place_tables(*circuit, plan.heights);
   if (blake3_hash(serialise(tables)) != plan.tables) return other("tables");
   if (const auto shape = make_shape(circuit->key(), params_, tables); !shape)
@@ -708,6 +749,18 @@ void Session::write_plan() {
       out.put(static_cast<uint8_t>(use.constant));
     }
   }
+  out.put(static_cast<uint32_t>(checkpoints_.size()));
+  for (const auto& [segment, state] : checkpoints_) {
+    out.put(static_cast<uint32_t>(segment));
+    out.put(state.pc);
+    for (const uint32_t x : state.x) out.put(x);
+    out.put(state.system.input_bytes);
+    out.put(state.system.console_bytes);
+    out.put(state.system.work);
+    out.put(static_cast<uint32_t>(state.granules.size()));
+    for (const uint32_t granule : state.granules) out.put(granule);
+    out.put_bytes(state.memory);
+  }
   plan_bytes_ = std::move(out).take();
   seed_ = execution_seed();
 }
@@ -788,6 +841,7 @@ Result<void> Session::read_plan(std::span<const uint8_t> bytes) {
     execution_.cycles += plan.cycles;
     uses.push_back(&plan.uses);
   }
+  if (!read_checkpoints(in)) return wrong("checkpoints that are none");
   if (in.failed() || in.remaining() != 0 || size_t{journal_end} * 4 != execution_.journal.size() ||
       execution_.cycles > options_.limits.cycles)
     return wrong("lengths that do not agree");
@@ -795,6 +849,33 @@ Result<void> Session::read_plan(std::span<const uint8_t> bytes) {
   for (const auto* of_segment : uses)
     if (auto fits = check_bank_uses(image_->banks(), *of_segment); !fits) return fits;
   return {};
+}
+
+bool Session::read_checkpoints(ByteReader& in) {
+  const auto count = in.get<uint32_t>();
+  if (!in.can_hold(count, kCheckpointBytes)) return false;
+  uint64_t cycles = 0;
+  size_t last = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    auto& [segment, state] = checkpoints_.emplace_back();
+    segment = in.get<uint32_t>();
+    if (segment <= last || segment >= plans_.size()) return false;
+    for (size_t before = last; before < segment; ++before) cycles += plans_[before].cycles;
+    last = segment;
+    state.cycles = cycles;
+    state.system.journal_bytes = uint64_t{4} * plans_[segment - 1].journal_end;
+    state.pc = in.get<uint32_t>();
+    for (uint32_t& x : state.x) x = in.get<uint32_t>();
+    state.system.input_bytes = in.get<uint64_t>();
+    state.system.console_bytes = in.get<uint64_t>();
+    state.system.work = in.get<uint64_t>();
+    const auto granules = in.get<uint32_t>();
+    if (in.failed() || !in.can_hold(granules, kGranuleBytes)) return false;
+    for (uint32_t g = 0; g < granules; ++g) state.granules.push_back(in.get<uint32_t>());
+    const auto memory = in.get_bytes(size_t{granules} * vm::kGranuleBytes);
+    state.memory.assign(memory.begin(), memory.end());
+  }
+  return !in.failed();
 }
 
 // ---------------------------------------------------------------------------------------- seeds

@@ -6,8 +6,9 @@
 // the proof out and forgets it. What lives longer are the words of the banks and, from the segment
 // that leaves a bank to the next one that touches it, the tree of its words.
 //
-// Segments can be proven anywhere and in any order, each from the plan that the first run gives:
-// the second run skips what is before it, and makes the trees of the words that it finds again.
+// Segments can be proven anywhere and in any order, each from the plan that the first run gives: the
+// second run starts from the last checkpoint there, skips what is left before the segment, and makes the
+// trees of the words that it finds again.
 //
 // ZERO-KNOWLEDGE: all randomness comes from one secret seed, because the tree that two segments
 // share must be the same in both proofs, and these may be made at different times and places. Seeds
@@ -29,12 +30,14 @@
 
 #include "stark/machine/circuit.h"
 #include "stark/pcs/commit/randomness.h"
+#include "stark/protocol/bytes.h"
 #include "stark/protocol/error.h"
 #include "stark/protocol/soundness.h"
 #include "stark/prover/prover.h"
 #include "stark/session/execution_params.h"
 #include "stark/session/image/program_image.h"
 #include "stark/session/rows/segment_witness.h"
+#include "vm/checkpoint.h"
 #include "vm/run.h"
 #include "vm/system.h"
 #include "vm/trace.h"
@@ -56,6 +59,8 @@ struct SessionOptions {
   Weights weights = {};         // of choose_execution_params
   double security_bits = kDefaultSecurityBits;  // of the whole execution
   Regime widest = Regime::kJohnson;             // in which it may have them
+  uint64_t checkpoint_bytes = 0;  // that plan_bytes() may have for executions that start in the midst: by them a
+                                  // segment that is proven elsewhere needs not execute what is before it
   bool zk = true;
   std::optional<Params> params = {};    // tests only: instead of those that give security_bits
   std::optional<WideForms> forms = {};  // tests only: instead of the cheapest ones
@@ -139,7 +144,7 @@ class Session {
   /// All that plan() found out. It tells journal, exit code, and of the input what heights and memory in use do.
   [[nodiscard]] std::span<const uint8_t> plan_bytes() const { return plan_bytes_; }
 
-  /// The execution: trap or exit code, cycles, journal; of a session of_plan() no more than these.
+  /// The execution, but for touched_blocks; of a session of_plan() exit code, cycles and journal alone.
   [[nodiscard]] const vm::RunResult& execution() const { return execution_; }
   [[nodiscard]] size_t segments() const { return plans_.size(); }
   [[nodiscard]] PlannedSegment planned(size_t index) const;
@@ -177,6 +182,11 @@ class Session {
     std::vector<BankUse> uses;
     bool known = false;  // to be of this execution, and whole: not at first what a plan's bytes say
   };
+  /// Where segments start, a few of them or all.
+  struct Checkpoint {
+    size_t segment;
+    vm::Checkpoint state;
+  };
   /// Trees of the banks' words that a segment has left for a later one: by the later one, then by
   /// the segment that left them.
   using LeftTrees = std::map<uint32_t, std::map<uint32_t, std::unique_ptr<CommittedTree>>>;
@@ -186,8 +196,9 @@ class Session {
 
   struct Shapes {
     std::vector<SegmentShape> shapes;
-    std::vector<size_t> of;           // by segment, the one that it has
-    std::vector<uint64_t> job_bytes;  // by segment
+    std::vector<size_t> of;            // by segment, the one that it has
+    std::vector<ChipHeights> heights;  // by segment
+    std::vector<uint64_t> job_bytes;   // by segment
   };
   /// A segment that is too large, and by how many times.
   struct Excess {
@@ -197,6 +208,7 @@ class Session {
 
   Result<void> first_run();
   void count(SegmentPlan& plan, const vm::Survey& survey) const;
+  void keep_checkpoint(const vm::Tracer& tracer);
   Result<Shapes> shapes_for(uint8_t log_blowup, Excess& excess);
   Result<void> choose_params(Excess& excess);
   [[nodiscard]] Result<void> check_memory(const Shapes& shapes, Excess& excess);
@@ -207,6 +219,7 @@ class Session {
 
   void write_plan();
   Result<void> read_plan(std::span<const uint8_t> bytes);
+  [[nodiscard]] bool read_checkpoints(ByteReader& in);
   [[nodiscard]] Randomness::Seed execution_seed() const;
 
   template <class Body>
@@ -241,6 +254,8 @@ class Session {
   std::vector<uint8_t> plan_bytes_;
   vm::RunResult execution_;
   std::vector<SegmentPlan> plans_;
+  std::vector<Checkpoint> checkpoints_;  // ascending
+  size_t checkpoint_stride_ = 1;         // segments from one to the next
   Params params_;
   double least_rate_ = 0;
   uint8_t heights_rate_ = 1;  // what tables' heights are chosen for: not always the rate of the proofs

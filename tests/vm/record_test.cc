@@ -300,14 +300,7 @@ Program busy_program(uint32_t rounds) {
   return *load_elf(ElfFile::of(text.words(), std::vector<uint8_t>(300, 0x5a)).bytes());
 }
 
-// A tracer that skips to a segment records the same as the one that has recorded all before.
-void check_skip(const Program& program, const Io& io, const SegmentLimits& limits, uint64_t before,
-                const Segment& expected) {
-  auto tracer = Tracer::of(program, io, {}, limits);
-  ASSERT_TRUE(tracer->skip(before / 3));
-  ASSERT_TRUE(tracer->skip(before - before / 3));
-  Segment found;
-  ASSERT_TRUE(*tracer->next(found));
+void expect_record(const Program& program, const Segment& found, const Segment& expected) {
   EXPECT_EQ(found.initial, expected.initial);  // the dummy and the journal's position among it
   EXPECT_EQ(found.final, expected.final);
   EXPECT_EQ(found.end, expected.end);
@@ -323,6 +316,35 @@ void check_skip(const Program& program, const Io& io, const SegmentLimits& limit
   Replay(program, found).check();
 }
 
+// A tracer that skips to a segment records the same as the one that has recorded all before.
+void check_skip(const Program& program, const Io& io, const SegmentLimits& limits, uint64_t before,
+                const Segment& expected) {
+  auto tracer = Tracer::of(program, io, {}, limits);
+  ASSERT_TRUE(tracer->skip(before / 3));
+  ASSERT_TRUE(tracer->skip(before - before / 3));
+  Segment found;
+  ASSERT_TRUE(*tracer->next(found));
+  expect_record(program, found, expected);
+}
+
+// And so does one that starts at a checkpoint, and what it has is enough to the end.
+void check_checkpoint(const Program& program, const Io& io, const SegmentLimits& limits,
+                      const Tracer& at, const Segment& expected) {
+  const Checkpoint checkpoint = at.checkpoint();
+  const RunResult whole = *run(program, io);
+  auto tracer = Tracer::of(program, io, {}, limits);
+  ASSERT_TRUE(tracer->restore(checkpoint, whole.journal));
+  Segment found;
+  ASSERT_TRUE(*tracer->next(found));
+  expect_record(program, found, expected);
+  while (*tracer->next(found)) {
+  }
+  EXPECT_EQ(tracer->result().journal, whole.journal);
+  EXPECT_EQ(tracer->result().cycles, whole.cycles);
+  EXPECT_EQ(tracer->result().exit_code, whole.exit_code);
+  EXPECT_EQ(tracer->result().input_bytes, whole.input_bytes);
+}
+
 // Counting cuts where recording does, and counts what it records; also where it goes on from the other.
 void check_surveys(const Program& program, const Io& io, const SegmentLimits& limits,
                    std::span<const Segment> segments) {
@@ -333,6 +355,9 @@ void check_surveys(const Program& program, const Io& io, const SegmentLimits& li
     const Survey expected = survey_of(program, segments[i]);
     ASSERT_TRUE(counter->next(survey));
     EXPECT_EQ(survey, expected) << i << " of " << segments.size();
+    if (i == 0 && segments.size() > 1) check_checkpoint(program, io, limits, *counter, segments[1]);
+    if (i == segments.size() / 2 && i != 0)
+      check_checkpoint(program, io, limits, *mixed, segments[i]);
     if (i % 2 == 0) {
       ASSERT_TRUE(mixed->next(survey));
       EXPECT_EQ(survey, expected);
@@ -453,6 +478,44 @@ TEST(Record, SurveysTellConstantsFromWritableWords) {
   EXPECT_THAT(both.constant, is(kFirst + 1));
   EXPECT_THAT(both.writable, is(kFirst + 1, kFirst + 3));
   EXPECT_EQ(both.pages, 2u);
+}
+
+// They come from files: nothing is believed that could lead out of memory, input or journal.
+TEST(Record, RestoresNoCheckpointThatIsNone) {
+  const Program program = busy_program(100);
+  const std::vector<uint8_t> input(1000, 0xab);
+  const Io io{.input = input, .console = {}};
+  auto tracer = Tracer::of(program, io, {}, {.clk = 1000});
+  Survey survey;
+  ASSERT_TRUE(tracer->next(survey));
+  const Checkpoint good = tracer->checkpoint();
+  const std::vector<uint8_t> journal = tracer->result().journal;
+  ASSERT_GT(good.granules.size(), 0u);
+  ASSERT_GT(good.system.journal_bytes, 0u);
+  ASSERT_GT(good.system.input_bytes, 0u);
+  const auto restored = [&](auto change) {
+    Checkpoint other = good;
+    change(other);
+    return Tracer::of(program, io)->restore(other, journal);
+  };
+  EXPECT_TRUE(restored([](Checkpoint&) {}));
+  EXPECT_FALSE(restored([](Checkpoint& c) { c.granules.back() = UINT32_MAX; }));
+  EXPECT_FALSE(restored([](Checkpoint& c) { c.granules.back() = (kConstBase >> kLogGranuleBytes) + 1; }));
+  EXPECT_FALSE(restored([](Checkpoint& c) { c.system.input_bytes = 1004; }));
+  EXPECT_FALSE(restored([](Checkpoint& c) { c.system.input_bytes -= 2; }));
+  EXPECT_FALSE(restored([](Checkpoint& c) { c.system.journal_bytes += 4; }));
+  EXPECT_FALSE(restored([](Checkpoint& c) { c.system.console_bytes = UINT64_MAX; }));
+  EXPECT_FALSE(restored([](Checkpoint& c) { c.cycles = UINT64_MAX; }));
+  // Somewhere else, it traps; x0 stays what it is.
+  auto lost = Tracer::of(program, io);
+  Checkpoint nowhere = good;
+  nowhere.pc = 0x3000'0002;
+  nowhere.x[0] = 7;
+  ASSERT_TRUE(lost->restore(nowhere, journal));
+  Segment segment;
+  ASSERT_TRUE(*lost->next(segment));
+  EXPECT_EQ(segment.end, SegmentEnd::kTrap);
+  EXPECT_EQ(segment.initial.words[0], 0u);
 }
 
 TEST(FastRun, KnowsTheLongestLine) {

@@ -82,10 +82,11 @@ class _Cluster:
             head = {"job": len(job), "segments": segments, "missing": missing()}
             driver.give(head, job)
             self._take(driver, missing, add)
+            if not missing():
+                driver.finish()  # leaves the cluster, which takes a second, while the receipt is made; __exit__ waits
+                return True
             status = driver.end()
             self.driver = None
-            if not missing():
-                return True
             self.note(f"the driver has ended ({status}), {len(missing())} of {self.segments} segments are missing"
                       + ("" if drivers == MOST_DRIVERS else ": a new one is started"))
         raise Error("cluster", f"the process that shares out work has ended {MOST_DRIVERS} times")
@@ -193,15 +194,18 @@ class _Driver:
             yield said, part
         self.waiting = None
 
+    def finish(self) -> None:
+        """The end of its standard input tells it to cancel what runs, and to end; and it may be writing."""
+        try:
+            self.said.put_nowait(None)
+        except queue.Full:
+            self.process.kill()
+        self.out.close()
+
     def end(self, seconds: float = MOST_SECONDS_TO_END) -> int:
         """Within so many seconds."""
         try:
-            # The end of its standard input tells it to cancel what runs, and to end; and it may be writing.
-            try:
-                self.said.put_nowait(None)
-            except queue.Full:
-                self.process.kill()
-            self.out.close()
+            self.finish()
             self.process.wait(seconds if self.given else 1)
         except subprocess.TimeoutExpired:
             pass

@@ -296,8 +296,9 @@ void add_jobs(RowCounts& rows, const LayerJobs& jobs) {
     rows[chip] = std::accumulate(list.begin(), list.end(), uint64_t{0});
 }
 
-ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows, const ProofTarget& target,
+ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows, HeightSearch& search,
                          const LayerJobs& jobs) {
+  const ProofTarget& target = search.target();
   std::vector<uint8_t> present;
   // At rate 1/2 a table of 2^12 rows with next columns costs half as many queries again: no first one.
   uint8_t least = kMinLogHeight + 1;
@@ -322,7 +323,7 @@ ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows, const Pr
     heights[name] = heights_for_jobs(jobs.at(name), of_jobs);
     present.insert(present.end(), heights[name].begin(), heights[name].end());
   }
-  std::vector<std::vector<uint8_t>> chosen = choose_heights(chips, present, target);
+  std::vector<std::vector<uint8_t>> chosen = search.choose(chips, present);
   size_t index = 0;
   for (const auto& [name, count] : rows)
     if (!heights.contains(name)) heights[name] = std::move(chosen[index++]);

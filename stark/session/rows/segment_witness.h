@@ -39,11 +39,11 @@ struct MachineProgram {
 /// Adds the rows of jobs.
 void add_jobs(RowCounts& rows, const LayerJobs& jobs);
 
-/// Heights (log2) of the tables of each of these chips, tallest first. A search: once per segment.
+/// Heights (log2) of the tables of each of these chips, tallest first.
 using ChipHeights = std::map<std::string, std::vector<uint8_t>>;
 /// `jobs`: of the chips whose rows are counted there, what these rows are.
 [[nodiscard]] ChipHeights chip_heights(const Circuit& circuit, const RowCounts& rows,
-                                       const ProofTarget& target = {}, const LayerJobs& jobs = {});
+                                       HeightSearch& search, const LayerJobs& jobs = {});
 
 /// The tables of a proof with these heights, in the protocol's order.
 [[nodiscard]] std::vector<TableSpec> place_tables(const Circuit& circuit,

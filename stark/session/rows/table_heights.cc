@@ -16,33 +16,57 @@ namespace {
 constexpr double kQueryBytes = 2000;
 constexpr double kImpossible = std::numeric_limits<double>::infinity();
 
-/// Tables for `rows` rows from a set of heights. `prices`: of a column beside its cells, by height.
+/// Without a call of the library.
+constexpr double two_to(unsigned log) { return static_cast<double>(uint64_t{1} << log); }
+
+/// Tables for rows from a set of heights.
 class Splitter {
  public:
+  /// `prices`: of a column beside its cells, by height.
   using Prices = std::array<double, kMaxLogHeight + 1>;
-  Splitter(HeightSet set, const Prices& prices) : set_(set), prices_(&prices) {}
-
-  /// The cheapest with heights below 2^end: as many of the tallest as are full, then either one
-  /// more of it, or lower ones. Returns what a column of them costs.
-  double split(uint64_t rows, std::vector<uint8_t>* tables, unsigned end = kMaxLogHeight + 1) {
-    if (rows == 0) return 0;
-    unsigned log = end - 1;
-    while ((set_ >> log & 1) == 0) --log;
-    const uint64_t full = rows >> log, rest = rows - (full << log);
-    if (tables != nullptr) tables->insert(tables->end(), full, static_cast<uint8_t>(log));
-    const double cost = static_cast<double>(full) * column(log);
-    if (rest == 0) return cost;
-    const bool has_lower = (set_ & ((HeightSet{1} << log) - 1)) != 0;
-    if (has_lower && split(rest, nullptr, log) < column(log))
-      return cost + split(rest, tables, log);
-    if (tables != nullptr) tables->push_back(static_cast<uint8_t>(log));
-    return cost + column(log);
+  Splitter(HeightSet set, const Prices& prices) : set_(set) {
+    for (unsigned log = 0; log <= kMaxLogHeight; ++log) columns_[log] = two_to(log) + prices[log];
   }
-  [[nodiscard]] double column(unsigned log) const { return std::exp2(log) + (*prices_)[log]; }
+
+  /// What a column of the cheapest tables costs: as many of the tallest as are full, then either one
+  /// more of it, or lower ones.
+  [[nodiscard]] double cost(uint64_t rows) const { return cost(rows, set_); }
+  [[nodiscard]] std::vector<uint8_t> split(uint64_t rows) const {
+    std::vector<uint8_t> tables;
+    for (HeightSet set = set_; rows != 0;) {
+      const unsigned log = tallest(set);
+      tables.insert(tables.end(), rows >> log, static_cast<uint8_t>(log));
+      rows &= (uint64_t{1} << log) - 1;
+      set ^= HeightSet{1} << log;
+      if (rows == 0 || (set != 0 && cost(rows, set) < columns_[log])) continue;
+      tables.push_back(static_cast<uint8_t>(log));
+      break;
+    }
+    return tables;
+  }
+  /// Whether one of the tables is of the tallest height.
+  [[nodiscard]] bool takes_tallest(uint64_t rows) const {
+    const unsigned log = tallest(set_);
+    const HeightSet lower = set_ ^ HeightSet{1} << log;
+    return rows >> log != 0 || (rows != 0 && (lower == 0 || cost(rows, lower) >= columns_[log]));
+  }
+  [[nodiscard]] HeightSet set() const { return set_; }
+  [[nodiscard]] double column(unsigned log) const { return columns_[log]; }
 
  private:
+  static unsigned tallest(HeightSet set) { return static_cast<unsigned>(std::bit_width(set)) - 1; }
+  [[nodiscard]] double cost(uint64_t rows, HeightSet set) const {
+    if (rows == 0) return 0;
+    const unsigned log = tallest(set);
+    const double full = static_cast<double>(rows >> log) * columns_[log];
+    rows &= (uint64_t{1} << log) - 1;
+    if (rows == 0) return full;
+    set ^= HeightSet{1} << log;
+    return full + (set == 0 ? columns_[log] : std::min(cost(rows, set), columns_[log]));
+  }
+
   HeightSet set_;
-  const Prices* prices_;
+  Prices columns_;
 };
 
 /// What the heights of a proof's tables do to its rate and queries, roughly.
@@ -56,11 +80,11 @@ class Proportions {
     for (int i = 0; i < 6; ++i) {
       double longest = 0;
       for (unsigned log = least; log <= top; ++log)
-        if (all >> log & 1) longest = std::max(longest, masks(log, top) / std::exp2(log));
+        if (all >> log & 1) longest = std::max(longest, masks(log, top) / two_to(log));
       queries_ = needed(longest);
     }
     for (unsigned log = least; log <= top && queries_ < kMaxQueries; ++log)
-      if ((all >> log & 1) != 0 && !is_short(log, top) && 3 * (queries_ + 6) > std::exp2(log))
+      if ((all >> log & 1) != 0 && !is_short(log, top) && 3 * (queries_ + 6) > two_to(log))
         queries_ = kImpossible;
     top_ = top;
   }
@@ -70,14 +94,14 @@ class Proportions {
   /// Shape's condition, for a few queries more.
   [[nodiscard]] bool is_short(unsigned log, unsigned top) const {
     const double most = 1.06 * queries_;
-    return log + kShortLift <= top && std::exp2(log) >= most + 6 &&
-           std::exp2(log + target_.log_blowup) >= 4 * most;
+    return log + kShortLift <= top && two_to(log) >= most + 6 &&
+           two_to(log + target_.log_blowup) >= 4 * most;
   }
   /// Of a column: its opened value, and its part of a word.
   [[nodiscard]] double bytes(unsigned log) const {
     const unsigned places = is_short(log, top_) ? std::min(top_ - log, kMaxLogShortStack)
                                                 : top_ + 1 - std::min(log, top_);
-    return 4 * kExtensionDegree + 4 * queries_ / std::exp2(places);
+    return 4 * kExtensionDegree + 4 * queries_ / two_to(places);
   }
 
  private:
@@ -86,7 +110,7 @@ class Proportions {
     return is_short(log, top) ? queries_ / 8 + 11 : 2 * queries_ + 11;
   }
   [[nodiscard]] double needed(double longer) const {
-    const double rho = (1 + longer) * std::exp2(-target_.log_blowup);
+    const double rho = (1 + longer) / two_to(target_.log_blowup);
     const double agreement =
         target_.regime == Regime::kUnique ? (1 + rho) / 2 : 1.01 * std::sqrt(rho);
     return agreement < 1
@@ -112,19 +136,6 @@ std::vector<HeightSet> sets_to_try(uint8_t least, unsigned top, uint8_t lowest) 
   return out;
 }
 
-std::vector<std::vector<uint8_t>> split_all(std::span<const RowsToPlace> chips, Splitter splitter) {
-  std::vector<std::vector<uint8_t>> heights(chips.size());
-  for (size_t i = 0; i < chips.size(); ++i) splitter.split(chips[i].rows, &heights[i]);
-  return heights;
-}
-
-unsigned tallest_of(const std::vector<std::vector<uint8_t>>& heights, HeightSet given) {
-  HeightSet all = given;
-  for (const auto& of_chip : heights)
-    for (const uint8_t log : of_chip) all |= HeightSet{1} << log;
-  return static_cast<unsigned>(std::bit_width(all)) - 1;
-}
-
 uint8_t least_long(const ProofTarget& target) {
   return target.log_blowup > 1 ? kMinLogShort : kMinLogHeight;
 }
@@ -142,7 +153,7 @@ uint8_t short_height(unsigned log_tallest, const ProofTarget& target) {
   // Masks of some q/8 coefficients are to be a tenth.
   for (uint8_t log = 6; proportions.possible() && log + kShortLift <= log_tallest; ++log)
     if (proportions.is_short(log, log_tallest) &&
-        std::exp2(log) >= 10 * (proportions.queries() / 8 + 11))
+        two_to(log) >= 10 * (proportions.queries() / 8 + 11))
       return log;
   return 0;
 }
@@ -171,44 +182,79 @@ std::vector<uint8_t> heights_for_jobs(std::span<const uint64_t> jobs, HeightSet 
   return rest;
 }
 
-std::vector<std::vector<uint8_t>> choose_heights(std::span<const RowsToPlace> chips,
-                                                 std::span<const uint8_t> present,
-                                                 const ProofTarget& target) {
-  HeightSet given = 0;
-  for (const uint8_t log : present) given |= HeightSet{1} << log;
-  const uint8_t least = least_long(target);
-  uint64_t most_rows = uint64_t{1} << least;
-  for (const RowsToPlace& chip : chips) most_rows = std::max(most_rows, chip.rows);
-  const unsigned top =
-      std::min<unsigned>(kMaxLogHeight, static_cast<unsigned>(std::bit_width(most_rows - 1)));
+struct HeightSearch::Candidate {
+  double fixed;  // what it costs beside the chips' tables
+  Splitter splitter;
+};
+
+HeightSearch::HeightSearch(const ProofTarget& target) : target_(target) {}
+HeightSearch::HeightSearch(HeightSearch&&) noexcept = default;
+HeightSearch::~HeightSearch() = default;
+
+/// Cheapest first.
+const std::vector<HeightSearch::Candidate>& HeightSearch::candidates(HeightSet given,
+                                                                     unsigned top) {
+  const auto [found, is_new] = candidates_.try_emplace({given, top});
+  std::vector<Candidate>& out = found->second;
+  if (!is_new) return out;
   const unsigned tallest =
       std::max<unsigned>(top, static_cast<unsigned>(std::bit_width(given | 1)) - 1);
-  const double cells_per_byte = target.cells_per_byte / std::exp2(target.log_blowup - 1);
-
-  std::vector<std::vector<uint8_t>> best;
-  Splitter::Prices prices{};
-  double least_cost = kImpossible;
-  for (const HeightSet set : sets_to_try(least, top, short_height(tallest, target))) {
-    const Proportions proportions(set | given, target);
+  const double cells_per_byte = target_.cells_per_byte / two_to(target_.log_blowup - 1u);
+  for (const HeightSet set : sets_to_try(least_long(target_), top, short_height(tallest, target_))) {
+    const HeightSet all = set | given;
+    const Proportions proportions(all, target_);
     if (!proportions.possible()) continue;
+    Splitter::Prices prices{};
     for (unsigned log = 0; log <= kMaxLogHeight; ++log)
-      if ((set | given) >> log & 1) prices[log] = cells_per_byte * proportions.bytes(log);
-    Splitter splitter(set, prices);
-    double cost = cells_per_byte * kQueryBytes * proportions.queries();
-    for (const RowsToPlace& chip : chips) cost += chip.columns * splitter.split(chip.rows, nullptr);
+      if (all >> log & 1) prices[log] = cells_per_byte * proportions.bytes(log);
+    const Splitter splitter(set, prices);
+    double fixed = cells_per_byte * kQueryBytes * proportions.queries();
     for (unsigned log = 0; log <= kMaxLogHeight; ++log)
-      if ((set | given) >> log & 1) cost += kHeightColumns * splitter.column(log);
+      if (all >> log & 1) fixed += kHeightColumns * splitter.column(log);
+    out.push_back({fixed, splitter});
+  }
+  std::ranges::sort(out, {}, [](const Candidate& c) { return std::pair(c.fixed, c.splitter.set()); });
+  return out;
+}
+
+std::vector<std::vector<uint8_t>> HeightSearch::choose(std::span<const RowsToPlace> chips,
+                                                       std::span<const uint8_t> present) {
+  HeightSet given = 0;
+  for (const uint8_t log : present) given |= HeightSet{1} << log;
+  const uint8_t least = least_long(target_);
+  uint64_t most_rows = uint64_t{1} << least;
+  double filled = 0;  // cells that no choice saves
+  for (const RowsToPlace& chip : chips) {
+    most_rows = std::max(most_rows, chip.rows);
+    filled += static_cast<double>(chip.columns) * static_cast<double>(chip.rows);
+  }
+  const unsigned top =
+      std::min<unsigned>(kMaxLogHeight, static_cast<unsigned>(std::bit_width(most_rows - 1)));
+
+  const Splitter* best = nullptr;
+  double least_cost = kImpossible;
+  for (const Candidate& candidate : candidates(given, top)) {
+    double cost = candidate.fixed + filled;
+    if (cost >= least_cost) break;
+    for (auto chip = chips.begin(); chip != chips.end() && cost < least_cost; ++chip)
+      cost += chip->columns *
+              (candidate.splitter.cost(chip->rows) - static_cast<double>(chip->rows));
     if (cost >= least_cost) continue;
-    auto heights = split_all(chips, splitter);
     // Others are short or not by the tallest one, so it must be there.
-    if (tallest_of(heights, given) != static_cast<unsigned>(std::bit_width(set | given)) - 1)
-      continue;
+    const bool is_there = std::bit_width(candidate.splitter.set()) <= std::bit_width(given) ||
+                          std::ranges::any_of(chips, [&](const RowsToPlace& chip) {
+                            return candidate.splitter.takes_tallest(chip.rows);
+                          });
+    if (!is_there) continue;
     least_cost = cost;
-    best = std::move(heights);
+    best = &candidate.splitter;
   }
   // No proof has enough bits: whoever asks will be told.
-  if (best.empty()) best = split_all(chips, Splitter(heights_from(least), prices));
-  return best;
+  const Splitter any(heights_from(least), {});
+  std::vector<std::vector<uint8_t>> heights;
+  for (const RowsToPlace& chip : chips)
+    heights.push_back((best != nullptr ? *best : any).split(chip.rows));
+  return heights;
 }
 
 }  // namespace zkvm::stark::machine

@@ -13,6 +13,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "stark/air/chip.h"
@@ -84,10 +85,26 @@ inline constexpr uint64_t kTablePrice = 1u << 11;
 [[nodiscard]] std::vector<uint8_t> heights_for_jobs(
     std::span<const uint64_t> jobs, HeightSet allowed = heights_from(kMinLogHeight));
 
-/// For each chip the heights (log2) of its tables, tallest first; none for a chip without rows.
-/// `present`: heights that the proof has anyway. REQUIRES: the chips look at no next row.
-[[nodiscard]] std::vector<std::vector<uint8_t>> choose_heights(std::span<const RowsToPlace> chips,
-                                                               std::span<const uint8_t> present,
-                                                               const ProofTarget& target = {});
+/// The search for heights, for one target. It keeps what depends on that alone: for many segments of an execution
+/// one is quicker than one each.
+class HeightSearch {
+ public:
+  explicit HeightSearch(const ProofTarget& target = {});
+  HeightSearch(HeightSearch&&) noexcept;
+  ~HeightSearch();
+
+  [[nodiscard]] const ProofTarget& target() const { return target_; }
+  /// For each chip the heights (log2) of its tables, tallest first; none for a chip without rows.
+  /// `present`: heights that the proof has anyway. REQUIRES: the chips look at no next row.
+  [[nodiscard]] std::vector<std::vector<uint8_t>> choose(std::span<const RowsToPlace> chips,
+                                                         std::span<const uint8_t> present);
+
+ private:
+  struct Candidate;
+  const std::vector<Candidate>& candidates(HeightSet given, unsigned top);
+
+  ProofTarget target_;
+  std::map<std::pair<HeightSet, unsigned>, std::vector<Candidate>> candidates_;  // by given and top
+};
 
 }  // namespace zkvm::stark::machine

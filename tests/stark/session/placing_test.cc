@@ -30,7 +30,7 @@ TEST(TableHeights, HoldAllRowsWithLittlePadding) {
       cells += rows * chips.back().columns;
       small += chips.back().columns << 14;
     }
-    const auto heights = choose_heights(chips, std::vector<uint8_t>{14});
+    const auto heights = HeightSearch().choose(chips, std::vector<uint8_t>{14});
     ASSERT_EQ(heights.size(), chips.size());
     uint64_t placed = 0;
     size_t tables = 0;
@@ -52,7 +52,7 @@ TEST(TableHeights, HoldAllRowsWithLittlePadding) {
 
 TEST(TableHeights, OneRowTakesTheLeastTable) {
   const std::vector<RowsToPlace> chips = {{1, 50}, {0, 50}, {1u << 20, 50}};
-  const auto heights = choose_heights(chips, std::vector<uint8_t>{14});
+  const auto heights = HeightSearch().choose(chips, std::vector<uint8_t>{14});
   EXPECT_EQ(heights[0].size(), 1u);
   EXPECT_LE(heights[0][0], 14);
   EXPECT_TRUE(heights[1].empty());

@@ -233,18 +233,28 @@ Result<SegmentProof> prove_elsewhere(const Guest& guest, std::span<const uint8_t
   return out;
 }
 
+// With no checkpoint, some, and all.
 TEST(Session, ProvesEachSegmentElsewhere) {
   Guest guest = handing_over();
-  const Proven whole = prove_execution(guest, {}, kHandingOver);
-  ASSERT_EQ(whole.segments.size(), 5u);
-  const Session session = planned(guest, kHandingOver);
-  for (size_t i = 5; i-- > 0;) {
-    const auto proof = prove_elsewhere(guest, session.plan_bytes(), i, kHandingOver);
-    ASSERT_TRUE(proof) << message_of(proof);
-    EXPECT_EQ(proof->proof, whole.segments[i].proof) << i;
-    EXPECT_EQ(proof->roots, whole.segments[i].roots) << i;
-    EXPECT_EQ(proof->uses, whole.segments[i].uses) << i;
-    EXPECT_EQ(proof->journal_end, whole.segments[i].journal_end) << i;
+  size_t last = 0;
+  for (const uint64_t bytes : {0, 1000, 1 << 20}) {
+    SCOPED_TRACE(bytes);
+    SessionOptions options = kHandingOver;
+    options.checkpoint_bytes = bytes;
+    const Proven whole = prove_execution(guest, {}, options);
+    ASSERT_EQ(whole.segments.size(), 5u);
+    const Session session = planned(guest, options);
+    EXPECT_GT(session.plan_bytes().size(), last);
+    if (last != 0) EXPECT_LE(session.plan_bytes().size(), last + bytes);
+    last = session.plan_bytes().size();
+    for (size_t i = 5; i-- > 0;) {
+      const auto proof = prove_elsewhere(guest, session.plan_bytes(), i, options);
+      ASSERT_TRUE(proof) << message_of(proof);
+      EXPECT_EQ(proof->proof, whole.segments[i].proof) << i;
+      EXPECT_EQ(proof->roots, whole.segments[i].roots) << i;
+      EXPECT_EQ(proof->uses, whole.segments[i].uses) << i;
+      EXPECT_EQ(proof->journal_end, whole.segments[i].journal_end) << i;
+    }
   }
 }
 
@@ -290,13 +300,15 @@ TEST(Session, PlansThatDifferShareNoMask) {
 // Untrusted bytes, each of them changed: an error, or another seed.
 TEST(Session, EveryByteOfAPlanCounts) {
   Guest guest = touching({0, 1}, 280);
-  const Session session = planned(guest, kHandingOver);
+  SessionOptions options = kHandingOver;
+  options.checkpoint_bytes = 1 << 20;
+  const Session session = planned(guest, options);
   const std::vector<uint8_t> plan(session.plan_bytes().begin(), session.plan_bytes().end());
   const auto of_plan = [&](std::span<const uint8_t> bytes) {
     return Session::of_plan(guest.program, *guest.image, {}, bytes, {.seed = kSeed});
   };
   const auto roots_of = [](Result<Session>& of) -> Result<SharedRoots> {
-    return of ? of->roots(0) : propagate(of);
+    return of ? of->roots(1) : propagate(of);
   };
   auto same = of_plan(plan);
   const auto expected = roots_of(same);
@@ -311,8 +323,9 @@ TEST(Session, EveryByteOfAPlanCounts) {
     read += found ? 1 : 0;
     EXPECT_FALSE(of_plan(std::span(plan).first(at))) << at;
   }
-  EXPECT_GT(read, 8u);              // cells, memory, limits that cut nothing: read, and of another seed
-  EXPECT_LT(read, plan.size() / 2);
+  EXPECT_GT(read, 8u);  // cells, memory, limits that cut nothing, checkpoints: read, and of another seed
+  const size_t without = planned(guest, kHandingOver).plan_bytes().size();
+  EXPECT_LT(read, without / 2 + plan.size() - without);
   std::vector<uint8_t> longer = plan;
   longer.push_back(0);
   EXPECT_FALSE(of_plan(longer));
