@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <tbb/enumerable_thread_specific.h>
+#include <tbb/parallel_for.h>
 #include <zk/check.h>
 
 #include <algorithm>
@@ -216,18 +218,32 @@ void Session::count(SegmentPlan& plan, const vm::Survey& survey) const {
 /// The shapes of all segments, with tables of the heights for proofs of this rate.
 Result<Session::Shapes> Session::shapes_for(uint8_t log_blowup, Excess& excess) {
   Shapes out;
-  HeightSearch search(proof_target(options_, plans_.size(), log_blowup));
-  for (size_t i = 0; i < plans_.size(); ++i) {
+  out.heights.resize(plans_.size());
+  out.job_bytes.resize(plans_.size());
+  const ProofTarget target = proof_target(options_, plans_.size(), log_blowup);
+  tbb::enumerable_thread_specific<HeightSearch> searches([&] { return HeightSearch(target); });
+  const auto shape_of = [&](size_t i) -> Result<SegmentShape> {
     const auto circuit =
         machine_circuit(image_->image(), plans_[i].uses, nullptr, lowest_rate(options_));
     if (!circuit) return propagate(circuit);
-    const ChipHeights& heights = out.heights.emplace_back(
-        chip_heights(*circuit, plans_[i].rows, search, plans_[i].jobs));
+    out.heights[i] = chip_heights(*circuit, plans_[i].rows, searches.local(), plans_[i].jobs);
+    out.job_bytes[i] = jobs_memory(*circuit, plans_[i].jobs);
     SegmentShape shape{.key = circuit->key(),
-                       .tables = place_tables(*circuit, heights),
+                       .tables = place_tables(*circuit, out.heights[i]),
                        .publics = segment_publics(claim_of(i)).size()};
+    shape.cells = committed_cells(*circuit, shape.tables);
+    return shape;
+  };
+  constexpr size_t kAtATime = 64;  // shapes, most of which are the same
+  std::vector<std::optional<Result<SegmentShape>>> made(kAtATime);
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    if (i % kAtATime == 0)
+      tbb::parallel_for(i, std::min(i + kAtATime, plans_.size()),
+                        [&](size_t j) { made[j % kAtATime] = shape_of(j); });
+    Result<SegmentShape>& shape = *made[i % kAtATime];
+    if (!shape) return propagate(shape);
     uint64_t rows = 0;
-    for (const TableSpec& table : shape.tables) rows += uint64_t{1} << table.log_height;
+    for (const TableSpec& table : shape->tables) rows += uint64_t{1} << table.log_height;
     if (rows > chips::kMaxRows) {
       excess = {i, static_cast<double>(rows) / chips::kMaxRows};
       return fail(
@@ -237,16 +253,14 @@ Result<Session::Shapes> Session::shapes_for(uint8_t log_blowup, Excess& excess) 
                       i, plans_[i].cycles, plans_[i].uses.size() * kBankWords * 4 >> 20,
                       chips::kMaxRows, rows));
     }
-    shape.cells = committed_cells(*circuit, shape.tables);
-    out.job_bytes.push_back(jobs_memory(*circuit, plans_[i].jobs));
     const auto same = std::ranges::find_if(out.shapes, [&](const SegmentShape& other) {
-      return other.tables == shape.tables && other.key == shape.key;
+      return other.tables == shape->tables && other.key == shape->key;
     });
     out.of.push_back(static_cast<size_t>(same - out.shapes.begin()));
     if (same == out.shapes.end()) {
-      out.shapes.push_back(std::move(shape));
+      out.shapes.push_back(std::move(*shape));
     } else {
-      same->publics = std::max(same->publics, shape.publics);
+      same->publics = std::max(same->publics, shape->publics);
       ++same->count;
     }
   }

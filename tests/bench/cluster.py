@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A proof of many segments on a Ray cluster of two nodes of one core, beside one process of two threads; and a simulator of
-larger clusters, fed with what was measured and checked against it.
+"""A proof of many segments by Ray workers of one core each, beside one process of as many threads; and a simulator of larger
+clusters, fed with what was measured and checked against it.
 
-    build/python-tests/bin/python tests/bench/cluster.py [--rounds 928] [--pairs 3] [--out FILE.json]
+    build/python-tests/bin/python tests/bench/cluster.py [--workers 2] [--rounds 928] [--pairs 3] [--lose] [--out FILE.json]
     build/python-tests/bin/python tests/bench/cluster.py --simulate FILE.json [--segments 1000] [--nodes 100] [--seed 1]
 
 Guest: bench_integer, some 108,000 instructions a round: 24 segments. build/release must be there, and the tests' Python
@@ -26,6 +26,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests/host/python"))
 GUEST = ROOT / "build/release/guests/bench_integer.elf"
 ZKVM = ROOT / "build/release/bin/zkvm"
+CHECKPOINTS = 16 << 20  # bytes in a job, at most: host/prove.cc
 
 
 def cpu():
@@ -35,14 +36,14 @@ def cpu():
     return platform.processor()
 
 
-def one_process(x):
+def one_process(x, threads):
     """Seconds of `zkvm prove`, from start to end."""
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "x")
         file.write_bytes(x)
         start = time.monotonic()
-        subprocess.run([ZKVM, "prove", GUEST, "-i", file, "-o", f"{folder}/r", "--jobs", "1", "--progress", "0"], check=True,
-                       capture_output=True)
+        subprocess.run([ZKVM, "prove", GUEST, "-i", file, "-o", f"{folder}/r", "--jobs", "1", "--threads", str(threads),
+                        "--progress", "0"], check=True, capture_output=True)
         return time.monotonic() - start
 
 
@@ -50,7 +51,11 @@ def on_cluster(nodes, x, at_part=None):
     """One proof, and what can be seen of it: `at_part(n)` is called when part n has come."""
     import zkvm.cluster
 
-    parts, frames = [], zkvm.cluster._Driver.frames
+    parts, given, frames, give = [], [], zkvm.cluster._Driver.frames, zkvm.cluster._Driver.give
+
+    def timed(*arguments):
+        given.append(time.monotonic() - start)
+        give(*arguments)
 
     def watched(driver):
         for said, part in frames(driver):
@@ -62,14 +67,15 @@ def on_cluster(nodes, x, at_part=None):
                 if at_part:
                     at_part(len(parts))
 
-    zkvm.cluster._Driver.frames = watched
+    zkvm.cluster._Driver.frames, zkvm.cluster._Driver.give = watched, timed
     try:
         start = time.monotonic()
         receipt = zkvm.cluster.prove(zkvm.Model(GUEST), x, address=nodes.address, note=lambda text: print(" ", text))
         seconds = time.monotonic() - start
     finally:
-        zkvm.cluster._Driver.frames = frames
+        zkvm.cluster._Driver.frames, zkvm.cluster._Driver.give = frames, give
     return {"seconds": seconds, "segments": receipt.report.segments, "cycles": receipt.report.run.cycles, "parts": parts,
+            "planned": given[0], "verified": receipt.report.verify_seconds,
             "assembled": seconds - parts[-1]["came"] - parts[-1]["verified"]}
 
 
@@ -83,13 +89,14 @@ def gaps(run):
 
 
 def planning(x):
-    """Seconds of `zkvm plan`."""
+    """Of `zkvm plan`: seconds, segments, bytes of the job."""
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "x")
         file.write_bytes(x)
-        return statistics.median(
-            json.loads(subprocess.run([ZKVM, "plan", GUEST, "-i", file, "-o", f"{folder}/job", "--json"], check=True,
-                                      capture_output=True, text=True).stdout)["seconds"] for _ in range(5))
+        runs = [json.loads(subprocess.run([ZKVM, "plan", GUEST, "-i", file, "-o", f"{folder}/job", "--json"], check=True,
+                                          capture_output=True, text=True).stdout) for _ in range(3)]
+        return {"seconds": statistics.median(run["seconds"] for run in runs), "segments": len(runs[0]["segments"]),
+                "bytes": runs[0]["job_bytes"]}
 
 
 def execution(cycles):
@@ -104,14 +111,14 @@ def measure(options):
     from ray_nodes import Nodes
 
     x = struct.pack("<I", options.rounds)
-    out = {"cpu": cpu(), "one_process": [], "cluster": []}
+    out = {"cpu": cpu(), "workers": options.workers, "one_process": [], "cluster": []}
     for _ in range(options.pairs):
-        out["one_process"].append(one_process(x))
-        nodes = Nodes(0, memory=6 << 30, head=2)  # `ray start --head` on a machine of two cores
+        out["one_process"].append(one_process(x, options.workers))
+        nodes = Nodes(0, memory=6 << 30, head=options.workers)  # `ray start --head` on a machine of so many cores
         out["cluster"].append(on_cluster(nodes, x))
         nodes.end()
-        print(f"one process {out['one_process'][-1]:.1f} s, 2 workers {out['cluster'][-1]['seconds']:.1f} s", flush=True)
-    out["planning"] = planning(x)
+        print(f"one process {out['one_process'][-1]:.1f} s, {options.workers} workers {out['cluster'][-1]['seconds']:.1f} s", flush=True)
+    out["plans"] = [planning(x), planning(struct.pack("<I", options.rounds * 1000 // out["cluster"][0]["segments"]))]
     out["execution"] = execution(out["cluster"][0]["cycles"])
     if options.lose:
         out["lost"] = lose_a_node(struct.pack("<I", options.rounds // 2))
@@ -162,8 +169,8 @@ def report(out):
     one = statistics.median(out["one_process"])
     two = statistics.median(run["seconds"] for run in runs)
     print(f"{out['cpu']}, {runs[0]['segments']} segments, {runs[0]['cycles']:,} instructions, {len(runs)} pairs")
-    print(f"one process of 2 threads, median (best)   {one:.1f} ({min(out['one_process']):.1f}) s")
-    print(f"2 workers of one thread                   {two:.1f} ({min(run['seconds'] for run in runs):.1f}) s")
+    print(f"one process of {out['workers']} threads, median (best)   {one:.1f} ({min(out['one_process']):.1f}) s")
+    print(f"{out['workers']} workers of one thread                   {two:.1f} ({min(run['seconds'] for run in runs):.1f}) s")
     ratios = [run["seconds"] / alone for run, alone in zip(runs, out["one_process"])]
     print(f"ratio, median of pairs                    {statistics.median(ratios):.3f} ({min(ratios):.3f} .. {max(ratios):.3f})")
     print(f"a segment's proof, median                 {proof:.2f} s; a worker's first "
@@ -172,31 +179,45 @@ def report(out):
     print(f"driver and scheduling, per segment        {gap * 1000:.0f} ms, {100 * gap / proof:.1f} %")
     print(f"verifying a part                          "
           f"{1000 * statistics.median(part['verified'] for run in runs for part in run['parts']):.0f} ms")
+    print(f"verifying the receipt, per segment        "
+          f"{1000 * statistics.median(run['verified'] / run['segments'] for run in runs):.1f} ms")
+    for plan in out["plans"]:
+        print(f"planning {plan['segments']} segments".ljust(41), f"{plan['seconds']:.2f} s, a job of {plan['bytes']:,} bytes")
+    print(f"from the plan to the first segment        "
+          f"{statistics.median(begin_of(run) - run['planned'] for run in runs):.2f} s, connecting among it")
     print(f"execution to the last segment             {out['execution'] * 1000:.0f} ms, {100 * out['execution'] / proof:.1f} %")
     if "lost" in out:
         lost = out["lost"]
         print(f"a node of two lost in the midst of a segment, at {lost['at']:.1f} s: the last of {lost['segments']} parts at "
               f"{lost['end']:.1f} s, {lost['cost']:.2f} segments' time after {lost['ideal']:.1f} s")
     for run in runs:
-        simulated = statistics.median(simulate(out, run["segments"], 2, seed)["seconds"] for seed in range(20))
+        simulated = statistics.median(simulate(out, run["segments"], out["workers"], seed)["seconds"] for seed in range(20))
         print(f"simulated {simulated:.1f} s, measured {run['seconds']:.1f} s: {100 * (simulated / run['seconds'] - 1):+.1f} %")
 
 
+def begin_of(run):
+    return min(part["came"] - part["seconds"] for part in run["parts"])
+
+
 def simulate(out, segments, nodes, seed):
-    """A proof of so many equal segments on nodes of one core each, by the times of the measured runs: planning and connecting
-    first; then each worker in turn takes a segment, executes what it has not, proves; parts are verified one after another by
-    one process, which at last verifies the receipt."""
+    """A proof of so many equal segments on nodes of one core each, by the times of the measured runs: planning, and connecting
+    meanwhile; then each worker in turn takes a segment, executes what is between it and the checkpoint before, proves; parts
+    are verified one after another by one process, which at last makes the receipt and verifies it."""
     dice = random.Random(seed)
     runs = out["cluster"]
     proofs = [part["seconds"] for run in runs for part in later_parts(run)]
     fresh = [part["seconds"] - statistics.median(proofs) for run in runs for part in run["parts"] if part not in later_parts(run)]
     gap = [seconds for run in runs for seconds in gaps(run)]
     verify = [part["verified"] for run in runs for part in run["parts"]]
-    begin = statistics.median(min(part["came"] - part["seconds"] for part in run["parts"]) for run in runs)
-    assemble = statistics.median(run["assembled"] / run["segments"] for run in runs)
+    few, many = out["plans"]
     measured = runs[0]["segments"]
-    # Planning executes and records everything; connecting goes on meanwhile, and does not take longer for it.
-    start = max(begin, begin + out["planning"] * (segments / measured - 1))
+    slope = (segments - few["segments"]) / (many["segments"] - few["segments"])
+    planned = statistics.median(run["planned"] for run in runs) + slope * (many["seconds"] - few["seconds"])
+    start = max(statistics.median(begin_of(run) for run in runs), planned + statistics.median(gap))
+    checkpoint = (many["bytes"] - few["bytes"]) / (many["segments"] - few["segments"])
+    stride = 1
+    while checkpoint * segments / stride > CHECKPOINTS:
+        stride *= 2
     skip = out["execution"] / (measured - 1)  # of one segment
     workers = [(start, node, 0, True) for node in range(nodes)]
     heapq.heapify(workers)
@@ -205,19 +226,20 @@ def simulate(out, segments, nodes, seed):
         now, node, at, first = heapq.heappop(workers)
         proof = dice.choice(proofs)
         pure += proof
-        now += proof + max(0, segment - at) * skip + (dice.choice(fresh) if first else dice.choice(gap))
+        now += proof + (segment - max(at, segment // stride * stride)) * skip + (dice.choice(fresh) if first else dice.choice(gap))
         came.append(now)
         heapq.heappush(workers, (now, node, segment + 1, False))
     verified = 0.0
     for moment in sorted(came):
         verified = max(verified, moment) + dice.choice(verify)
-    seconds = verified + assemble * segments
+    seconds = verified + statistics.median(run["assembled"] + run["verified"] * (segments / measured - 1) for run in runs)
     return {"seconds": seconds, "planning": start, "efficiency": pure / (nodes * seconds),
             "shared_efficiency": pure / (nodes * (verified - start))}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=928)
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--lose", action="store_true", help="one proof more, in which a node is lost")
