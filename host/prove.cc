@@ -411,12 +411,11 @@ Result<Planned> plan(std::span<const uint8_t> elf, std::span<const uint8_t> inpu
   const Result<SessionOptions> planning =
       session_options(options, image->image(), 0, session_seed(secret, elf), true);
   if (!planning) return tl::unexpected(planning.error());
-  const auto start = std::chrono::steady_clock::now();
   const stark::Result<Session> session =
       Session::plan(*program, *image, {.input = input, .console = options.console}, *planning);
   if (!session) return refused(session.error());
   Planned planned{.run = run_of(*program, elf, input, {.max_cycles = options.max_cycles},
-                                session->execution(), seconds_since(start)),
+                                session->execution(), session->stats().tracing),
                   .job = {}};
   if (planned.run.trap) return planned;
   planned.job = make_job(elf, input, options, image->image(), *session, secret);

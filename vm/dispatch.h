@@ -63,6 +63,12 @@ class Dispatch {
     }
   }
 
+  // The same by a switch, whatever the code was prepared for.
+  static void run_unprepared(const Insn* insn, Core& core, uint8_t* memory, uint8_t* granules,
+                             uint64_t n) {
+    loop(insn, &core, memory, granules, n);
+  }
+
  private:
   using Handler = void (*)(const Insn*, Core*, uint8_t*, uint8_t*, uint64_t);
 

@@ -26,7 +26,7 @@ Result<RunResult> execute_with(const Program& program, const Io& io, const RunLi
   result.journal = std::move(system.journal());
   result.input_bytes = system.input_read();
   result.declared_bytes = program.memory_bytes();
-  result.touched_bytes = memory->ever_touched().size() * kGranuleBytes;
+  result.touched_bytes = memory->ever_touched() * kGranuleBytes;
   result.layer_calls = system.layer_calls();
   result.layer_calls.resize(program.layers.size());
   result.hashes = system.hashes();

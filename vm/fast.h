@@ -2,8 +2,8 @@
 //
 // Cycles are not counted per instruction: with n chosen at entry, cycles = n / 16 + address of the
 // instruction / 16 all along a straight line, and a taken jump corrects n by its distance. The
-// limit is tested at taken jumps only, with a margin of the text's longest straight line; the last
-// stretch is stepped precisely.
+// limit is tested at taken jumps only, with a margin of the text's longest straight line; in the last
+// stretch, after each instruction.
 //
 // An Observer has, over indices of text words:
 //   enter(i), leave(i)   the fast loop starts at i, stops in front of i
@@ -38,10 +38,11 @@ struct FastCore {
   uint64_t stopped_n;
 };
 
-template <class Observer>
+// kToTheLimit: it stops where the limit is reached, not behind it.
+template <class Observer, bool kToTheLimit = false>
 struct FastContext {
   using Core = FastCore<Observer>;
-  static constexpr bool kFuses = true;
+  static constexpr bool kFuses = !kToTheLimit;
 
   const Insn* insn;
   Core* core;
@@ -70,7 +71,7 @@ struct FastContext {
   ZKVM_ALWAYS_INLINE void set(uint32_t value) {
     core->x[insn->rd] = value;
     result = value;
-    ++insn;
+    go_on();
   }
 
   template <class T>
@@ -86,12 +87,12 @@ struct FastContext {
     if (!may_access<T>(address, true)) return;
     const T low = static_cast<T>(value);
     std::memcpy(memory + address, &low, sizeof(T));
-    ++insn;
+    go_on();
   }
 
   ZKVM_ALWAYS_INLINE void branch(bool taken) {
     if (!taken) {
-      ++insn;
+      go_on();
     } else if (insn->imm == kBadTarget) [[unlikely]] {
       exit = Exit::kLeave;
     } else {
@@ -127,13 +128,20 @@ struct FastContext {
     return core->text_base + static_cast<uint32_t>(insn - core->text) * 4 + 4;
   }
 
+  ZKVM_ALWAYS_INLINE void go_on() {
+    ++insn;
+    if constexpr (kToTheLimit) {
+      if (n + reinterpret_cast<uintptr_t>(insn) >= core->limit) exit = Exit::kLeave;
+    }
+  }
+
   ZKVM_ALWAYS_INLINE void go_to(const Insn* target) {
     core->observer->jump(static_cast<uint32_t>(insn - core->text),
                          static_cast<uint32_t>(target - core->text), *insn, core->x);
     const uint64_t now = n + reinterpret_cast<uintptr_t>(insn + 1);
     n = now - reinterpret_cast<uintptr_t>(target);
     insn = target;
-    if (now > core->limit) [[unlikely]]
+    if (kToTheLimit ? now >= core->limit : now > core->limit) [[unlikely]]
       exit = Exit::kLeave;
   }
 
@@ -187,7 +195,8 @@ class FastRun {
         if (!progress(state.cycles)) return std::nullopt;
         pause_at_ = std::min(cycle_limit, state.cycles + kProgressCycles + margin_);
       }
-      if (has_room() && text_.contains(state.pc)) run_fast();
+      advance();
+      if (state.cycles >= pause_at_ && pause_at_ < cycle_limit) continue;
       if (state.cycles >= cycle_limit) {
         return Trap{TrapKind::kCycleLimit, state.pc, 0, 0, state.cycles};
       }
@@ -202,7 +211,7 @@ class FastRun {
   void run_to(uint64_t cycles) {
     pause_at_ = std::min(cycles, kMostCycles);
     while (text_.contains(state.pc)) {
-      if (has_room()) run_fast();
+      advance();
       if (state.cycles >= pause_at_) return;
       const uint32_t pc = state.pc;
       if (code_[index_of(pc)].op == Op::kEcall) return;
@@ -217,24 +226,34 @@ class FastRun {
 
   uint32_t index_of(uint32_t pc) const { return (pc - text_.base) / 4; }
 
-  // Between two tests of the limit so many instructions are executed at most.
-  bool has_room() const { return pause_at_ > margin_ && state.cycles < pause_at_ - margin_; }
+  // As far as it can: to pause_at_, or in front of an instruction that only step() knows.
+  void advance() {
+    // Between two tests of the limit so many instructions are executed at most.
+    if (pause_at_ > margin_ && state.cycles < pause_at_ - margin_) run_fast<false>();
+    if (state.cycles < pause_at_) run_fast<true>();
+  }
 
+  template <bool kToTheLimit>
   void run_fast() {
+    if (!text_.contains(state.pc)) return;
     const Insn* start = code_.data() + index_of(state.pc);
     FastCore<Observer> core{.x = state.x,
                             .text = code_.data(),
                             .text_base = text_.base,
                             .text_words = text_.size / 4,
-                            .limit = (pause_at_ - margin_) * sizeof(Insn),
+                            .limit = (pause_at_ - (kToTheLimit ? 0 : margin_)) * sizeof(Insn),
                             .memory = &memory_,
                             .observer = &observer_,
                             .stopped_at = nullptr,
                             .stopped_n = 0};
     observer_.enter(index_of(state.pc));
-    Dispatch<FastContext<Observer>>::run(
-        start, core, memory_.window(), memory_.granules(),
-        state.cycles * sizeof(Insn) - reinterpret_cast<uintptr_t>(start));
+    const uint64_t n = state.cycles * sizeof(Insn) - reinterpret_cast<uintptr_t>(start);
+    if constexpr (kToTheLimit) {
+      Dispatch<FastContext<Observer, true>>::run_unprepared(start, core, memory_.window(),
+                                                            memory_.granules(), n);
+    } else {
+      Dispatch<FastContext<Observer>>::run(start, core, memory_.window(), memory_.granules(), n);
+    }
     const auto stopped = static_cast<uint32_t>(core.stopped_at - code_.data());
     observer_.leave(stopped);
     state.x = core.x;

@@ -55,7 +55,7 @@ bool Memory::touch(uint32_t address, uint32_t length, bool write) {
     const uint8_t before = granules()[granule];
     if ((before & kTouched) == 0) {
       touched_.push_back(granule);
-      if ((before & kEverTouched) == 0) ever_touched_.push_back(granule);
+      count_first_touch(granule);
       open(granule);
     }
     if ((granules()[granule] & kOpenRead) != 0) continue;
@@ -88,10 +88,26 @@ bool Memory::is_constant(uint32_t address, uint32_t length) const {
   });
 }
 
+void Memory::count_first_touch(uint32_t granule) {
+  if ((granules()[granule] & kEverTouched) != 0) return;
+  ++ever_touched_;
+  if (!is_constant(granule << kLogGranuleBytes, kGranuleBytes)) ever_writable_.push_back(granule);
+}
+
 void Memory::put(uint32_t granule, std::span<const uint8_t, kGranuleBytes> bytes) {
   std::ranges::copy(bytes, window() + (size_t{granule} << kLogGranuleBytes));
-  if ((granules()[granule] & kEverTouched) == 0) ever_touched_.push_back(granule);
+  count_first_touch(granule);
   granules()[granule] |= kEverTouched;
+}
+
+bool Memory::may_hold(uint32_t granule, std::span<const uint8_t, kGranuleBytes> bytes) const {
+  if (granule >= window_bytes() / kGranuleBytes) return false;
+  const uint32_t begin = granule << kLogGranuleBytes;
+  if (allows(begin, kGranuleBytes, true)) return true;
+  const auto initial = Memory::initial(*program_, granule);
+  for (uint32_t i = 0; i < kGranuleBytes; ++i)
+    if (bytes[i] != initial[i] && !allows(begin + i, 1, true)) return false;
+  return true;
 }
 
 void Memory::forget() {

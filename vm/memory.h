@@ -65,16 +65,20 @@ class Memory {
   // Granules (address / 256) in the order of their first access since the start or the last
   // forget().
   std::span<const uint32_t> touched() const { return touched_; }
-  // The same since the start, whatever was forgotten.
-  std::span<const uint32_t> ever_touched() const { return ever_touched_; }
-  // Puts what a granule of the window holds, as an execution did that touched it before the start.
+  size_t ever_touched() const { return ever_touched_; }  // granules since the start
+  // Those of them that have a writable byte, in any order.
+  std::span<const uint32_t> ever_writable() const { return ever_writable_; }
+  // Puts what a granule of the window holds, as an execution did that touched it before the start. REQUIRES: may_hold().
   void put(uint32_t granule, std::span<const uint8_t, kGranuleBytes> bytes);
+  // Whether an execution can have left these bytes in a granule: elsewhere than in writable memory they are the program's.
+  bool may_hold(uint32_t granule, std::span<const uint8_t, kGranuleBytes> bytes) const;
   // Closes every granule again: the next access to each is a first one.
   void forget();
 
  private:
   explicit Memory(const Program& program) : program_(&program), recent_(&program.regions.front()) {}
   void open(uint32_t granule);
+  void count_first_touch(uint32_t granule);
   // Whether no writable byte is in there.
   bool is_constant(uint32_t address, uint32_t length) const;
   static uint8_t touched_in(const Region& region) {
@@ -86,7 +90,8 @@ class Memory {
   Reservation window_;
   Reservation granules_;
   std::vector<uint32_t> touched_;
-  std::vector<uint32_t> ever_touched_;
+  size_t ever_touched_ = 0;
+  std::vector<uint32_t> ever_writable_;
 };
 
 }  // namespace zkvm::vm

@@ -90,7 +90,7 @@ class Tracer::Execution {
   void run(Segment& segment);
   void run(Survey& survey);
   Result<void> skip(uint64_t cycles);
-  Checkpoint checkpoint() const;
+  std::optional<Checkpoint> checkpoint(size_t most_granules) const;
   Result<void> restore(const Checkpoint& checkpoint, std::span<const uint8_t> journal);
   std::span<const uint8_t> memory() const { return {memory_.window(), memory_.window_bytes()}; }
   RunResult result();
@@ -247,45 +247,47 @@ Result<void> Tracer::Execution::skip(uint64_t cycles) {
   return {};
 }
 
-Checkpoint Tracer::Execution::checkpoint() const {
+std::optional<Checkpoint> Tracer::Execution::checkpoint(size_t most_granules) const {
   Checkpoint out{.cycles = cycles_,
                  .pc = pc_,
                  .x = registers(),
                  .system = system_.state(),
                  .granules = {},
                  .memory = {}};
-  for (const uint32_t granule : memory_.ever_touched()) {
-    const uint8_t* now = memory_.window() + size_t{granule} * kGranuleBytes;
-    if (!std::ranges::equal(Memory::initial(program_, granule), std::span(now, kGranuleBytes)))
-      out.granules.push_back(granule);
+  const auto bytes_of = [this](uint32_t granule) {
+    return std::span<const uint8_t, kGranuleBytes>(
+        memory_.window() + size_t{granule} * kGranuleBytes, kGranuleBytes);
+  };
+  for (const uint32_t granule : memory_.ever_writable()) {
+    if (std::ranges::equal(Memory::initial(program_, granule), bytes_of(granule))) continue;
+    if (out.granules.size() == most_granules) return std::nullopt;
+    out.granules.push_back(granule);
   }
   std::ranges::sort(out.granules);
-  for (const uint32_t granule : out.granules) {
-    const uint8_t* now = memory_.window() + size_t{granule} * kGranuleBytes;
-    out.memory.insert(out.memory.end(), now, now + kGranuleBytes);
-  }
+  out.memory.reserve(out.granules.size() * kGranuleBytes);
+  for (const uint32_t granule : out.granules)
+    out.memory.insert(out.memory.end(), bytes_of(granule).begin(), bytes_of(granule).end());
   return out;
 }
 
 Result<void> Tracer::Execution::restore(const Checkpoint& checkpoint,
                                         std::span<const uint8_t> journal) {
-  ZK_CHECK(cycles_ == 0 && memory_.ever_touched().empty());
+  ZK_CHECK(cycles_ == 0 && memory_.ever_touched() == 0);
   ZK_CHECK(checkpoint.memory.size() == checkpoint.granules.size() * kGranuleBytes);
-  const size_t granules = memory_.window_bytes() / kGranuleBytes;
-  const bool fits = std::ranges::all_of(checkpoint.granules,
-                                        [&](uint32_t granule) { return granule < granules; });
-  if (!fits || checkpoint.cycles > limits_.cycles ||
-      !system_.restore(checkpoint.system, journal))
+  const auto bytes_of = [&](size_t i) {
+    return std::span(checkpoint.memory).subspan(i * kGranuleBytes).first<kGranuleBytes>();
+  };
+  bool possible = text_.contains(checkpoint.pc) && checkpoint.pc % 4 == 0 && checkpoint.x[0] == 0 &&
+                  checkpoint.cycles <= limits_.cycles;
+  for (size_t i = 0; possible && i < checkpoint.granules.size(); ++i)
+    possible = (i == 0 || checkpoint.granules[i - 1] < checkpoint.granules[i]) &&
+               memory_.may_hold(checkpoint.granules[i], bytes_of(i));
+  if (!possible || !system_.restore(checkpoint.system, journal))
     return tl::unexpected(
         Error{ErrorCode::kEndedEarly, "checkpoint: no execution of this program is there"});
-  State state{checkpoint.pc, checkpoint.x, checkpoint.cycles};
-  state.x[0] = 0;
-  take(state);
-  std::span<const uint8_t> memory = checkpoint.memory;
-  for (const uint32_t granule : checkpoint.granules) {
-    memory_.put(granule, memory.first<kGranuleBytes>());
-    memory = memory.subspan(kGranuleBytes);
-  }
+  take(State{checkpoint.pc, checkpoint.x, checkpoint.cycles});
+  for (size_t i = 0; i < checkpoint.granules.size(); ++i)
+    memory_.put(checkpoint.granules[i], bytes_of(i));
   return {};
 }
 
@@ -571,7 +573,7 @@ RunResult Tracer::Execution::result() {
   result.journal = system_.journal();
   result.input_bytes = system_.input_read();
   result.declared_bytes = program_.memory_bytes();
-  result.touched_bytes = memory_.ever_touched().size() * kGranuleBytes;
+  result.touched_bytes = memory_.ever_touched() * kGranuleBytes;
   result.hashes = system_.hashes();
   result.layer_calls = system_.layer_calls();
   result.layer_calls.resize(program_.layers.size());
@@ -611,7 +613,9 @@ bool Tracer::next(Survey& survey) {
 
 Result<void> Tracer::skip(uint64_t cycles) { return execution_->skip(cycles); }
 
-Checkpoint Tracer::checkpoint() const { return execution_->checkpoint(); }
+std::optional<Checkpoint> Tracer::checkpoint(size_t most_granules) const {
+  return execution_->checkpoint(most_granules);
+}
 
 Result<void> Tracer::restore(const Checkpoint& checkpoint, std::span<const uint8_t> journal) {
   return execution_->restore(checkpoint, journal);

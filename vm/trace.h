@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "vm/checkpoint.h"
@@ -38,12 +39,12 @@ class Tracer {
   // function returned false; then the tracer is of no more use.
   [[nodiscard]] Result<void> skip(uint64_t cycles);
 
-  // Where this execution is. REQUIRES: it is not done; no segment is at work, as none is after next() and skip().
-  [[nodiscard]] Checkpoint checkpoint() const;
+  // Where this execution is, between two segments; nothing, if more granules than that are other than at the start.
+  // REQUIRES: it is not done.
+  [[nodiscard]] std::optional<Checkpoint> checkpoint(size_t most_granules) const;
 
   // Goes on from there, in another process perhaps: next() records what it would there. REQUIRES: nothing was executed yet.
-  // `journal`: of the execution, as far as it is known. What is in there is believed; who makes it up gets an execution
-  // that is none. The result counts no calls and no memory of before. Error: kEndedEarly: no execution of this program
+  // `journal`: of the execution, as far as it is known. That it is of this execution is believed. The result counts no calls and no memory of before. Error: kEndedEarly: no execution of this program
   // on this input is there.
   [[nodiscard]] Result<void> restore(const Checkpoint& checkpoint,
                                      std::span<const uint8_t> journal);

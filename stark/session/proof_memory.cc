@@ -108,8 +108,8 @@ uint64_t fixed_tree_memory(std::span<const Slot::Row> rows, uint8_t log_blowup) 
   return sum;
 }
 
-uint64_t record_memory(const vm::Program& program, const vm::Survey& survey) {
-  uint64_t bytes = std::bit_ceil(survey.pages) * sizeof(vm::Page);
+uint64_t record_memory(const vm::Program& program, const vm::Survey& survey, uint64_t pages) {
+  uint64_t bytes = std::bit_ceil(pages) * sizeof(vm::Page);
   for (uint32_t i = 0; i < survey.counts.size(); ++i)
     if (survey.counts[i] != 0)
       bytes += survey.counts[i] *

@@ -22,7 +22,9 @@ namespace zkvm::stark::machine {
 [[nodiscard]] uint64_t fixed_tree_memory(std::span<const Slot::Row> rows, uint8_t log_blowup);
 
 /// Bytes that a segment's record takes, and the words of memory that it refers to.
-[[nodiscard]] uint64_t record_memory(const vm::Program& program, const vm::Survey& survey);
+/// `pages`: of this segment, or of one before, if that had more.
+[[nodiscard]] uint64_t record_memory(const vm::Program& program, const vm::Survey& survey,
+                                     uint64_t pages);
 /// The same where only these numbers are known.
 [[nodiscard]] uint64_t record_memory(uint64_t cycles, uint64_t layer_words);
 

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
-#include <tbb/enumerable_thread_specific.h>
 #include <tbb/parallel_for.h>
 #include <zk/check.h>
 
@@ -15,6 +14,7 @@
 #include <iterator>
 #include <ranges>
 #include <set>
+#include <type_traits>
 
 #include "stark/chips/buses.h"
 #include "stark/protocol/bytes.h"
@@ -41,7 +41,7 @@ constexpr uint64_t kLeastCost = kLeastTicks * kCellsPerTick;
 /// Raised when the same key and tables come to hold other rows (how rows are sorted into tables,
 /// what fill() chooses), or when the protocol comes to open them elsewhere. Two witnesses must never
 /// share masks, and two sets of queries neither.
-constexpr uint64_t kWitnessVersion = 6;
+constexpr uint64_t kWitnessVersion = 7;
 
 /// Of a checkpoint in a plan, and of each granule of memory that it has.
 constexpr size_t kCheckpointBytes = 4 + 4 + 4 * vm::kRegisterCount + 3 * 8 + 4;
@@ -84,6 +84,47 @@ std::set<uint32_t> later_users(std::span<const BankUse> uses) {
   for (const BankUse& use : uses)
     if (use.after) out.insert(*use.after);
   return out;
+}
+
+template <class Pod>
+std::span<const uint8_t> bytes_of(std::span<const Pod> of) {
+  static_assert(std::has_unique_object_representations_v<Pod>);
+  return {reinterpret_cast<const uint8_t*>(of.data()), of.size_bytes()};
+}
+
+/// Of all that a segment's execution follows from beside the program: where it starts, the memory that it finds, what it
+/// reads of the input.
+Digest hash_of_start(const vm::Segment& segment) {
+  Blake3 hash;
+  hash.update(bytes_of(std::span(&segment.initial, 1)));
+  hash.update(bytes_of(std::span<const vm::Page>(segment.pages)));
+  hash.update(bytes_of(segment.transfers.rows<vm::TransferRow>()));
+  return hash.finish();
+}
+
+/// Of the words that these banks of RAM hold after a segment; of the machine's own, if it is among them.
+Digest hash_of_words(const ProgramImage& image, std::span<const BankUse> uses,
+                     const BankWords& memory, const vm::Segment& segment) {
+  std::map<uint16_t, std::vector<uint32_t>> words;
+  for (const BankUse& use : uses) {
+    if (use.bank == kMachineBank) {
+      words[use.bank] = {segment.final.words.begin(), segment.final.words.end()};
+      words[use.bank].push_back(segment.final.pc);
+    } else {
+      const auto before = memory.of(use.bank);
+      words[use.bank] = {before.begin(), before.end()};
+    }
+  }
+  for (const vm::Page& page : segment.pages) {
+    const uint16_t bank = image.banks().find(page.first_word);
+    const auto found = words.find(bank);
+    if (bank == kMachineBank || found == words.end()) continue;
+    std::ranges::copy(page.final,
+                      found->second.begin() + (page.first_word - image.banks()[bank].base));
+  }
+  Blake3 hash;
+  for (const auto& [bank, of_bank] : words) hash.update(bytes_of(std::span<const uint32_t>(of_bank)));
+  return hash.finish();
 }
 
 /// A seed from labelled parts. Each part but the last has a length that does not vary.
@@ -168,12 +209,14 @@ Result<void> Session::first_run() {
   if (!tracer) return no_memory(tracer.error());
   uint64_t cycles = 0;
   std::vector<uint64_t> counts(program_->text().size / 4);
+  uint64_t most_pages = 0;  // a record's room for pages stays as large as it once was
   vm::Survey survey;
   while (tracer->next(survey)) {
+    most_pages = std::max(most_pages, survey.pages);
     SegmentPlan& plan = plans_.emplace_back();
     plan.cycles = survey.cycles;
     plan.cost = survey.cost;
-    plan.record_bytes = record_memory(*program_, survey);
+    plan.record_bytes = record_memory(*program_, survey, most_pages);
     plan.calls = survey.layer_calls;
     plan.journal_end = survey.journal_end;
     plan.uses = touched_banks(*image_, survey);
@@ -194,14 +237,16 @@ Result<void> Session::first_run() {
 /// At the start of the segment that comes next. Where they are too many bytes in all, every other one goes.
 void Session::keep_checkpoint(const vm::Tracer& tracer) {
   if (plans_.size() % checkpoint_stride_ != 0) return;
-  checkpoints_.push_back({plans_.size(), tracer.checkpoint()});
+  auto state = tracer.checkpoint(options_.checkpoint_bytes / kGranuleBytes);
+  const bool fits = state.has_value();
+  if (fits) checkpoints_.push_back({plans_.size(), std::move(*state)});
   const auto bytes = [this] {
     uint64_t sum = 0;
     for (const Checkpoint& checkpoint : checkpoints_)
       sum += kCheckpointBytes + kGranuleBytes * checkpoint.state.granules.size();
     return sum;
   };
-  while (bytes() > options_.checkpoint_bytes) {
+  for (bool less = !fits; less || bytes() > options_.checkpoint_bytes; less = false) {
     checkpoint_stride_ *= 2;
     std::erase_if(checkpoints_, [this](const Checkpoint& checkpoint) {
       return checkpoint.segment % checkpoint_stride_ != 0;
@@ -220,13 +265,12 @@ Result<Session::Shapes> Session::shapes_for(uint8_t log_blowup, Excess& excess) 
   Shapes out;
   out.heights.resize(plans_.size());
   out.job_bytes.resize(plans_.size());
-  const ProofTarget target = proof_target(options_, plans_.size(), log_blowup);
-  tbb::enumerable_thread_specific<HeightSearch> searches([&] { return HeightSearch(target); });
+  HeightSearch search(proof_target(options_, plans_.size(), log_blowup));
   const auto shape_of = [&](size_t i) -> Result<SegmentShape> {
     const auto circuit =
         machine_circuit(image_->image(), plans_[i].uses, nullptr, lowest_rate(options_));
     if (!circuit) return propagate(circuit);
-    out.heights[i] = chip_heights(*circuit, plans_[i].rows, searches.local(), plans_[i].jobs);
+    out.heights[i] = chip_heights(*circuit, plans_[i].rows, search, plans_[i].jobs);
     out.job_bytes[i] = jobs_memory(*circuit, plans_[i].jobs);
     SegmentShape shape{.key = circuit->key(),
                        .tables = place_tables(*circuit, out.heights[i]),
@@ -643,7 +687,7 @@ Result<SegmentProof> Session::prove_segment(size_t index, const Circuit& circuit
   }
   ProverOptions options;
   options.params = params_;
-  options.seed = proof_seed(index, circuit, witness);
+  options.seed = proof_seed(index, circuit, segment, witness);
   options.progress = [&](double part, const char* stage) { return go_on(index, part, stage); };
   count_tables(circuit, witness, plan.rows);
   const auto proof = stark::prove(circuit, std::move(witness), trees, options, &stats_.prover);
@@ -692,10 +736,11 @@ std::unique_ptr<CommittedTree> Session::left_tree(uint32_t user, uint32_t after,
   std::vector<BankUse> uses;
   std::ranges::copy_if(plans_[user].uses, std::back_inserter(uses),
                        [&](const BankUse& use) { return use.after == after; });
+  const Digest words = hash_of_words(*image_, uses, memory, segment);
   return std::make_unique<CommittedTree>(
       commit_slot(circuit.key(), params_, circuit.slot(after_slot(after)),
                   bank_witness({*program_, *image_}, circuit, uses, memory, segment),
-                  tree_seed(user, after)));
+                  tree_seed(user, after, words)));
 }
 
 bool Session::go_on(size_t index, double part, const char* stage) const {
@@ -907,16 +952,20 @@ Randomness::Seed Session::execution_seed() const {
       .seed();
 }
 
-Randomness::Seed Session::tree_seed(size_t index, uint32_t after) const {
-  return SeedHash("zkvm shared tree").add(seed_).add(index).add(after).seed();
+/// `words`: those that the tree commits to.
+Randomness::Seed Session::tree_seed(size_t index, uint32_t after, const Digest& words) const {
+  return SeedHash("zkvm shared tree").add(seed_).add(index).add(after).add(words).seed();
 }
 
+/// ZERO-KNOWLEDGE: a plan's checkpoints may be false, and whether they are used depends on what this process has proven
+/// before. So masks depend on what the segment starts from and reads, too, from which its record follows.
 Randomness::Seed Session::proof_seed(size_t index, const Circuit& circuit,
-                                     const Witness& witness) const {
+                                     const vm::Segment& segment, const Witness& witness) const {
   return SeedHash("zkvm segment proof")
       .add(seed_)
       .add(index)
       .add(blake3_hash(circuit.key().serialise()))
+      .add(hash_of_start(segment))
       .add(serialise(witness.specs()))
       .seed();
 }

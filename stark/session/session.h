@@ -13,10 +13,10 @@
 // ZERO-KNOWLEDGE: all randomness comes from one secret seed, because the tree that two segments
 // share must be the same in both proofs, and these may be made at different times and places. Seeds
 // of trees and proofs are hashes of the secret with all that determines witness and openings:
-// image, input and plan, which has cuts, parameters, tables and the build. So two different
-// witnesses never use one mask, and the same witness proven again gives the same bytes, which tell
-// nothing new. Whoever has the seed can undo the masks: it is to be kept as secret as the input, and
-// thrown away with the session by whoever gave it.
+// image, input and plan, which has cuts, parameters, tables and the build; and with the words of the
+// tree, or what the segment starts from. So two different witnesses never use one mask, and the same
+// witness proven again gives the same bytes, which tell nothing new. Whoever has the seed can undo the
+// masks: it is to be kept as secret as the input, and thrown away with the session by whoever gave it.
 #pragma once
 
 #include <cstdint>
@@ -141,7 +141,8 @@ class Session {
                                                const vm::Io& io, std::span<const uint8_t> plan,
                                                SessionOptions options);
 
-  /// All that plan() found out. It tells journal, exit code, and of the input what heights and memory in use do.
+  /// All that plan() found out. It tells journal, exit code, and of the input what heights and memory in use do; where
+  /// it has checkpoints, all that was in memory then.
   [[nodiscard]] std::span<const uint8_t> plan_bytes() const { return plan_bytes_; }
 
   /// The execution, but for touched_blocks; of a session of_plan() exit code, cycles and journal alone.
@@ -241,8 +242,9 @@ class Session {
   [[nodiscard]] bool go_on(size_t index, double part, const char* stage) const;
   void count_tables(const Circuit& circuit, const Witness& witness, const RowCounts& rows);
 
-  [[nodiscard]] Randomness::Seed tree_seed(size_t index, uint32_t after) const;
+  [[nodiscard]] Randomness::Seed tree_seed(size_t index, uint32_t after, const Digest& words) const;
   [[nodiscard]] Randomness::Seed proof_seed(size_t index, const Circuit& circuit,
+                                            const vm::Segment& segment,
                                             const Witness& witness) const;
 
   const vm::Program* program_;

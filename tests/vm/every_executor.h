@@ -30,7 +30,7 @@ inline RunResult run_stepping(const Program& program, const Io& io, const RunLim
   result.cycles = state.cycles;
   result.journal = system.journal();
   result.declared_bytes = program.memory_bytes();
-  result.touched_bytes = memory->ever_touched().size() * kGranuleBytes;
+  result.touched_bytes = memory->ever_touched() * kGranuleBytes;
   result.hashes = system.hashes();
   result.layer_calls = system.layer_calls();
   result.layer_calls.resize(program.layers.size());

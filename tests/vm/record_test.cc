@@ -330,7 +330,9 @@ void check_skip(const Program& program, const Io& io, const SegmentLimits& limit
 // And so does one that starts at a checkpoint, and what it has is enough to the end.
 void check_checkpoint(const Program& program, const Io& io, const SegmentLimits& limits,
                       const Tracer& at, const Segment& expected) {
-  const Checkpoint checkpoint = at.checkpoint();
+  const Checkpoint checkpoint = *at.checkpoint(SIZE_MAX);
+  EXPECT_EQ(at.checkpoint(checkpoint.granules.size())->memory, checkpoint.memory);
+  EXPECT_TRUE(checkpoint.granules.empty() || !at.checkpoint(checkpoint.granules.size() - 1));
   const RunResult whole = *run(program, io);
   auto tracer = Tracer::of(program, io, {}, limits);
   ASSERT_TRUE(tracer->restore(checkpoint, whole.journal));
@@ -450,6 +452,19 @@ TEST(Record, ReplaysWhenManyPagesRunOut) {
   check_segments(program, {.clk = 1025, .pages = 192}, kPages / 320);
 }
 
+// Straight lines that are longer than segments.
+TEST(Record, ReplaysLongStraightLines) {
+  Assembler text;
+  text.li(s0, 5).li(s1, kDataBase);
+  const size_t loop = text.size();
+  for (int i = 0; i < 400; ++i) text(sw(s0, (i % 100) * 4, s1))(addi(t0, t0, 1));
+  text(addi(s0, s0, -1));
+  text(b_type(1, s0, zero, static_cast<int32_t>(loop * 4) - static_cast<int32_t>(text.size() * 4)));
+  const Program program = *load_elf(ElfFile::of(text.exit(0).words(), {0}).bytes());
+  EXPECT_GT(longest_line(decode_text(program.text())), 800u);
+  for (const uint32_t clk : {4u, 300u, 801u, 1200u, 4000u}) check_segments(program, {.clk = clk}, 2);
+}
+
 // Constants and writable words in one page, beside words that are not declared: which were accessed is known.
 TEST(Record, SurveysTellConstantsFromWritableWords) {
   const auto survey = [](std::vector<uint32_t> loads) {
@@ -488,7 +503,7 @@ TEST(Record, RestoresNoCheckpointThatIsNone) {
   auto tracer = Tracer::of(program, io, {}, {.clk = 1000});
   Survey survey;
   ASSERT_TRUE(tracer->next(survey));
-  const Checkpoint good = tracer->checkpoint();
+  const Checkpoint good = *tracer->checkpoint(SIZE_MAX);
   const std::vector<uint8_t> journal = tracer->result().journal;
   ASSERT_GT(good.granules.size(), 0u);
   ASSERT_GT(good.system.journal_bytes, 0u);
@@ -500,22 +515,26 @@ TEST(Record, RestoresNoCheckpointThatIsNone) {
   };
   EXPECT_TRUE(restored([](Checkpoint&) {}));
   EXPECT_FALSE(restored([](Checkpoint& c) { c.granules.back() = UINT32_MAX; }));
-  EXPECT_FALSE(restored([](Checkpoint& c) { c.granules.back() = (kConstBase >> kLogGranuleBytes) + 1; }));
   EXPECT_FALSE(restored([](Checkpoint& c) { c.system.input_bytes = 1004; }));
   EXPECT_FALSE(restored([](Checkpoint& c) { c.system.input_bytes -= 2; }));
   EXPECT_FALSE(restored([](Checkpoint& c) { c.system.journal_bytes += 4; }));
   EXPECT_FALSE(restored([](Checkpoint& c) { c.system.console_bytes = UINT64_MAX; }));
   EXPECT_FALSE(restored([](Checkpoint& c) { c.cycles = UINT64_MAX; }));
-  // Somewhere else, it traps; x0 stays what it is.
-  auto lost = Tracer::of(program, io);
-  Checkpoint nowhere = good;
-  nowhere.pc = 0x3000'0002;
-  nowhere.x[0] = 7;
-  ASSERT_TRUE(lost->restore(nowhere, journal));
-  Segment segment;
-  ASSERT_TRUE(*lost->next(segment));
-  EXPECT_EQ(segment.end, SegmentEnd::kTrap);
-  EXPECT_EQ(segment.initial.words[0], 0u);
+  EXPECT_FALSE(restored([](Checkpoint& c) { c.pc += 2; }));
+  EXPECT_FALSE(restored([](Checkpoint& c) { c.pc = kDataBase; }));
+  EXPECT_FALSE(restored([](Checkpoint& c) { c.x[0] = 1; }));
+  EXPECT_FALSE(restored([](Checkpoint& c) { c.granules.front() = c.granules.back(); }));
+  const auto add = [](Checkpoint& c, uint32_t address, uint8_t byte) {
+    auto bytes = Memory::initial(busy_program(100), address >> kLogGranuleBytes);
+    bytes[address % kGranuleBytes] ^= byte;
+    c.granules = {address >> kLogGranuleBytes};
+    c.memory.assign(bytes.begin(), bytes.end());
+  };
+  EXPECT_TRUE(restored([&](Checkpoint& c) { add(c, kDataBase, 1); }));
+  EXPECT_TRUE(restored([&](Checkpoint& c) { add(c, kConstBase, 0); }));
+  EXPECT_FALSE(restored([&](Checkpoint& c) { add(c, kConstBase, 1); }));
+  EXPECT_FALSE(restored([&](Checkpoint& c) { add(c, kConstBase + 255, 1); }));
+  EXPECT_FALSE(restored([&](Checkpoint& c) { add(c, kDataBase - 1, 1); }));  // not declared
 }
 
 TEST(FastRun, KnowsTheLongestLine) {

@@ -59,12 +59,15 @@ class _Cluster:
         self.settings = json.dumps(settings).encode() + b"\n"
         self.command = driver or [sys.executable, "-m", "zkvm._cluster_driver"]
         self.driver: _Driver | None = None
+        self.done: list[_Driver] = []  # that have nothing more to do than to leave the cluster
 
     def __enter__(self) -> _Cluster:
         self.driver = _Driver(self.command, self.settings)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for driver in self.done:
+            driver.end()
         if self.driver:
             # One that has failed, or says nonsense, is not waited for.
             self.driver.end(1 if kind and issubclass(kind, Error) else MOST_SECONDS_TO_END)
@@ -83,7 +86,9 @@ class _Cluster:
             driver.give(head, job)
             self._take(driver, missing, add)
             if not missing():
-                driver.finish()  # leaves the cluster, which takes a second, while the receipt is made; __exit__ waits
+                driver.finish()  # it takes a second to leave the cluster: meanwhile the receipt is made
+                self.done.append(driver)
+                self.driver = None
                 return True
             status = driver.end()
             self.driver = None

@@ -188,12 +188,12 @@ struct HeightSearch::Candidate {
 };
 
 HeightSearch::HeightSearch(const ProofTarget& target) : target_(target) {}
-HeightSearch::HeightSearch(HeightSearch&&) noexcept = default;
 HeightSearch::~HeightSearch() = default;
 
 /// Cheapest first.
 const std::vector<HeightSearch::Candidate>& HeightSearch::candidates(HeightSet given,
                                                                      unsigned top) {
+  const std::lock_guard lock(mutex_);
   const auto [found, is_new] = candidates_.try_emplace({given, top});
   std::vector<Candidate>& out = found->second;
   if (!is_new) return out;

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <span>
 #include <string>
 #include <utility>
@@ -86,11 +87,10 @@ inline constexpr uint64_t kTablePrice = 1u << 11;
     std::span<const uint64_t> jobs, HeightSet allowed = heights_from(kMinLogHeight));
 
 /// The search for heights, for one target. It keeps what depends on that alone: for many segments of an execution
-/// one is quicker than one each.
+/// one is quicker than one each. Safe to use from several threads.
 class HeightSearch {
  public:
   explicit HeightSearch(const ProofTarget& target = {});
-  HeightSearch(HeightSearch&&) noexcept;
   ~HeightSearch();
 
   [[nodiscard]] const ProofTarget& target() const { return target_; }
@@ -104,7 +104,8 @@ class HeightSearch {
   const std::vector<Candidate>& candidates(HeightSet given, unsigned top);
 
   ProofTarget target_;
-  std::map<std::pair<HeightSet, unsigned>, std::vector<Candidate>> candidates_;  // by given and top
+  std::mutex mutex_;
+  std::map<std::pair<HeightSet, unsigned>, std::vector<Candidate>> candidates_;  // by given and top; only added to
 };
 
 }  // namespace zkvm::stark::machine
