@@ -161,12 +161,10 @@ Result<Assembled> Assembly::assemble() const {
   Assembled out;
   out.receipt = serialise(receipt);
   const auto start = std::chrono::steady_clock::now();
-  Result<Verification> verified =
-      verify(out.receipt, to_api(image_.id()),
-             {.security_bits = wanted_.security_bits, .regime = wanted_.regime},
-             [](size_t segments, const auto& check) {
-               tbb::parallel_for(size_t{0}, segments, check);
-             });
+  Result<Verification> verified = verify(
+      out.receipt, to_api(image_.id()),
+      {.security_bits = wanted_.security_bits, .regime = wanted_.regime},
+      [](size_t segments, const auto& check) { tbb::parallel_for(size_t{0}, segments, check); });
   out.verify_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!verified) {

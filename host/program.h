@@ -8,8 +8,8 @@
 
 #include "host/zkvm.h"
 #include "vm/elf.h"
-#include "vm/run.h"
 #include "vm/error.h"
+#include "vm/run.h"
 
 namespace zkvm {
 

@@ -167,9 +167,8 @@ Result<Run> run_program(const vm::Program& program, std::span<const uint8_t> elf
   return run;
 }
 
-Run run_of(const vm::Program& program, std::span<const uint8_t> elf,
-           std::span<const uint8_t> input, const RunOptions& options, vm::RunResult result,
-           double seconds) {
+Run run_of(const vm::Program& program, std::span<const uint8_t> elf, std::span<const uint8_t> input,
+           const RunOptions& options, vm::RunResult result, double seconds) {
   std::optional<Trap> trap;
   if (result.trap) {
     // Fast executors don't follow calls; another run that does, silently, costs little.

@@ -188,7 +188,8 @@ class FastRun {
 
   // To exit, trap or so many instructions in all, or until a progress function returns false, which leaves it
   // unfinished. That is called after each system call and at least every kProgressCycles.
-  std::optional<Trap> run(uint64_t cycle_limit, const std::function<bool(uint64_t)>& progress = {}) {
+  std::optional<Trap> run(uint64_t cycle_limit,
+                          const std::function<bool(uint64_t)>& progress = {}) {
     cycle_limit = pause_at_ = std::min(cycle_limit, kMostCycles);
     while (!system_.exit_code()) {
       if (progress) {

@@ -70,7 +70,8 @@ class Memory {
   std::span<const uint32_t> ever_writable() const { return ever_writable_; }
   // Puts what a granule of the window holds, as an execution did that touched it before the start. REQUIRES: may_hold().
   void put(uint32_t granule, std::span<const uint8_t, kGranuleBytes> bytes);
-  // Whether an execution can have left these bytes in a granule: elsewhere than in writable memory they are the program's.
+  // Whether an execution can have left these bytes in a granule: elsewhere than in writable memory they
+  // are the program's.
   bool may_hold(uint32_t granule, std::span<const uint8_t, kGranuleBytes> bytes) const;
   // Closes every granule again: the next access to each is a first one.
   void forget();

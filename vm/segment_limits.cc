@@ -72,9 +72,7 @@ bool SegmentUse::must_cut_before(const SystemCall& call) const {
 }
 
 // For one call more.
-bool SegmentUse::is_too_much(uint64_t call_cost) const {
-  return cost() + call_cost > limits_.cost;
-}
+bool SegmentUse::is_too_much(uint64_t call_cost) const { return cost() + call_cost > limits_.cost; }
 
 uint64_t SegmentUse::cost_of(const HashCall& call) const {
   const auto hash = static_cast<size_t>(call.hash);

@@ -1,5 +1,5 @@
 // What a segment's record would have, counted: enough to know which tables its proof will need. Counting takes
-// a quarter of recording's time, and no memory that grows with the segment.
+// a third of recording's time, and no memory that grows with the segment.
 #pragma once
 
 #include <array>

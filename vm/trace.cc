@@ -167,8 +167,7 @@ Result<void> Tracer::Execution::reserve(Segment& segment) const {
   if (!program_.layers.empty()) {
     // A call has no more words of either operand than rows.
     provide(segment.layer_calls, size_t{limits.layer_rows} + 1, sizeof(LayerRow));
-    provide(segment.layer_words, size_t{2} * limits.layer_rows + kMaxCallWords,
-            sizeof(Access));
+    provide(segment.layer_words, size_t{2} * limits.layer_rows + kMaxCallWords, sizeof(Access));
   }
   for (HashRecord& hash : segment.hashes) {
     provide(hash.calls, limits.clk, sizeof(HashRow));
@@ -375,7 +374,9 @@ bool Tracer::Execution::run_burst(Survey&) {
   const uint32_t clk = use_.clk();
   uint64_t end = std::min<uint64_t>(clk + (limits_.cycles - cycles_), use_.last_tick());
   const uint64_t pages = use_.limits().pages - memory_.touched().size();
-  const auto refreshed = [](uint64_t tick) { return (tick - 1) / kRefreshTicks * kRefreshTicks + 1; };
+  const auto refreshed = [](uint64_t tick) {
+    return (tick - 1) / kRefreshTicks * kRefreshTicks + 1;
+  };
   end = std::min(end, std::max(refreshed(clk + pages), refreshed(clk) + kRefreshTicks));
   Fast& fast = counting_->run;
   fast.run_to(cycles_ + (end - clk));
@@ -424,8 +425,7 @@ void Tracer::Execution::record(Segment& segment, const SystemCall& call) {
 
 void Tracer::Execution::record(Survey& survey, const SystemCall& call) {
   if (call.kind == SystemCall::Kind::kLayer)
-    survey.layer_calls.push_back(
-        static_cast<uint32_t>(call.layer.layer - program_.layers.data()));
+    survey.layer_calls.push_back(static_cast<uint32_t>(call.layer.layer - program_.layers.data()));
   counting_->counts.step((pc_ - text_.base) / 4, 0, {});
   State& state = counting_->run.state;
   system_.perform(call, state.x, memory_);

@@ -31,21 +31,23 @@ class Tracer {
   // Error: kOutOfMemory.
   [[nodiscard]] Result<bool> next(Segment& segment);
 
-  // The same, but only counts, four times as fast. Segments end where next() ends them; only one that traps may be
-  // cut in two, if the trap is at the target of a jump.
+  // The same, but only counts, three times as fast. Segments end where the other one ends them; only one
+  // that traps may be cut in two, if the trap is at the target of a jump.
   [[nodiscard]] bool next(Survey& survey);
 
-  // Executes so many instructions and does no more, five times as fast; next() goes on as if they had been in segments. Errors: kEndedEarly; kCancelled, if io's progress
-  // function returned false; then the tracer is of no more use.
+  // Executes so many instructions and does no more, as fast; next() goes on as if they had been in
+  // segments. Errors: kEndedEarly; kCancelled, if io's progress function returned false; then the
+  // tracer is of no more use.
   [[nodiscard]] Result<void> skip(uint64_t cycles);
 
-  // Where this execution is, between two segments; nothing, if more granules than that are other than at the start.
-  // REQUIRES: it is not done.
+  // Where this execution is, between two segments; nothing, if more granules than that are other than
+  // at the start. REQUIRES: it is not done.
   [[nodiscard]] std::optional<Checkpoint> checkpoint(size_t most_granules) const;
 
-  // Goes on from there, in another process perhaps: next() records what it would there. REQUIRES: nothing was executed yet.
-  // `journal`: of the execution, as far as it is known. That it is of this execution is believed. The result counts no calls and no memory of before. Error: kEndedEarly: no execution of this program
-  // on this input is there.
+  // Goes on from there, in another process perhaps: next() records what it would there. `journal`: of
+  // the execution, as far as it is known. That all this is of one execution is believed. The result
+  // counts no calls and no memory of before. REQUIRES: nothing was executed yet. Error: kEndedEarly, if
+  // no execution of this program on this input can be there.
   [[nodiscard]] Result<void> restore(const Checkpoint& checkpoint,
                                      std::span<const uint8_t> journal);
 

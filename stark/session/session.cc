@@ -123,7 +123,8 @@ Digest hash_of_words(const ProgramImage& image, std::span<const BankUse> uses,
                       found->second.begin() + (page.first_word - image.banks()[bank].base));
   }
   Blake3 hash;
-  for (const auto& [bank, of_bank] : words) hash.update(bytes_of(std::span<const uint32_t>(of_bank)));
+  for (const auto& [bank, of_bank] : words)
+    hash.update(bytes_of(std::span<const uint32_t>(of_bank)));
   return hash.finish();
 }
 
@@ -579,7 +580,8 @@ Result<void> Session::start_at(size_t first, size_t end, BankWords& memory) {
     tracer_at_ = 0;
     if (start != nullptr) {
       if (auto ok = tracer_->restore(start->state, execution_.journal); !ok)
-        return fail(ErrorCode::kStatement, "the plan is of another execution: " + ok.error().message);
+        return fail(ErrorCode::kStatement,
+                    "the plan is of another execution: " + ok.error().message);
       tracer_at_ = start->segment;
     }
     if (segment_ == nullptr) segment_ = std::make_unique<vm::Segment>();

@@ -59,8 +59,9 @@ struct SessionOptions {
   Weights weights = {};         // of choose_execution_params
   double security_bits = kDefaultSecurityBits;  // of the whole execution
   Regime widest = Regime::kJohnson;             // in which it may have them
-  uint64_t checkpoint_bytes = 0;  // that plan_bytes() may have for executions that start in the midst: by them a
-                                  // segment that is proven elsewhere needs not execute what is before it
+  uint64_t checkpoint_bytes =
+      0;  // that plan_bytes() may have for executions that start in the midst: by them a
+          // segment that is proven elsewhere needs not execute what is before it
   bool zk = true;
   std::optional<Params> params = {};    // tests only: instead of those that give security_bits
   std::optional<WideForms> forms = {};  // tests only: instead of the cheapest ones

@@ -39,8 +39,7 @@ inline bool run_hostile_elf(std::span<const uint8_t> file) {
   ZK_CHECK(fast.cycles <= limits.cycles && fast.journal.size() <= limits.journal_bytes);
   if (fast.trap) ZK_CHECK(!describe(*fast.trap, *program).empty());
 
-  auto tracer = *Tracer::of(*program, io, limits,
-                            {.clk = 2000, .pages = 64, .layer_rows = 1000});
+  auto tracer = *Tracer::of(*program, io, limits, {.clk = 2000, .pages = 64, .layer_rows = 1000});
   Segment segment;
   while (*tracer.next(segment)) {
   }

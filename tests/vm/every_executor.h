@@ -76,13 +76,11 @@ inline RunResult run_everywhere(const Program& program, const Io& io = {},
   expect_same(fast, stepped, "fast and stepping");
   EXPECT_EQ(fast.counts, stepped.counts);
   expect_same(fast, run_tracing(program, io, limits), "fast and tracing");
-  expect_same(
-      fast, run_tracing(program, io, limits, {.clk = 300, .pages = 2, .layer_rows = 50}),
-      "fast and tracing in small segments");
+  expect_same(fast, run_tracing(program, io, limits, {.clk = 300, .pages = 2, .layer_rows = 50}),
+              "fast and tracing in small segments");
   expect_same(fast, run_counting(program, io, limits), "fast and counting");
-  expect_same(
-      fast, run_counting(program, io, limits, {.clk = 300, .pages = 2, .layer_rows = 50}),
-      "fast and counting in small segments");
+  expect_same(fast, run_counting(program, io, limits, {.clk = 300, .pages = 2, .layer_rows = 50}),
+              "fast and counting in small segments");
   const Profile profiled = *profile(program, io, limits);
   expect_same(fast, profiled.run, "fast and profiling");
   EXPECT_EQ(fast.counts, profiled.run.counts);

@@ -462,7 +462,8 @@ TEST(Record, ReplaysLongStraightLines) {
   text(b_type(1, s0, zero, static_cast<int32_t>(loop * 4) - static_cast<int32_t>(text.size() * 4)));
   const Program program = *load_elf(ElfFile::of(text.exit(0).words(), {0}).bytes());
   EXPECT_GT(longest_line(decode_text(program.text())), 800u);
-  for (const uint32_t clk : {4u, 300u, 801u, 1200u, 4000u}) check_segments(program, {.clk = clk}, 2);
+  for (const uint32_t clk : {4u, 300u, 801u, 1200u, 4000u})
+    check_segments(program, {.clk = clk}, 2);
 }
 
 // Constants and writable words in one page, beside words that are not declared: which were accessed is known.
@@ -545,7 +546,8 @@ TEST(FastRun, KnowsTheLongestLine) {
   EXPECT_EQ(line({kEcall}), 0u);
   EXPECT_EQ(line({kNop}), 1u);  // what lies behind cannot be executed
   EXPECT_EQ(line({kNop, kNop, jal(zero, 8), kNop, kEcall, kNop}), 3u);
-  EXPECT_EQ(line({kNop, b_type(1, s0, zero, 8), kNop, kNop, kEbreak}), 4u);  // a branch may not jump
+  EXPECT_EQ(line({kNop, b_type(1, s0, zero, 8), kNop, kNop, kEbreak}),
+            4u);  // a branch may not jump
   EXPECT_EQ(line({kEcall, kNop, kNop, jalr(ra, 0, t0), kNop}), 3u);
 }
 

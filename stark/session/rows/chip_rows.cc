@@ -58,8 +58,7 @@ class Collector {
     two_forms<Bits>(Class::kBits, Class::kBitsImm);
     shifts();
     two_forms<Compare>(Class::kCompare, Class::kCompareImm);
-    sorted<vm::BranchRow, Branch, BranchEqual>(Class::kBranch,
-                                               {Sort::kBranch, Sort::kBranchEqual});
+    sorted<vm::BranchRow, Branch, BranchEqual>(Class::kBranch, {Sort::kBranch, Sort::kBranchEqual});
     all_of<vm::ImmediateRow, Jalr>(Class::kJump);
     loads();
     all_of<vm::StoreRow, StoreWord>(Class::kStoreWord);
@@ -155,8 +154,7 @@ class Collector {
   /// Shift has the immediate forms, too.
   void shifts() {
     const auto immediates = segment_.rows<vm::ImmediateRow>(Class::kShiftImm);
-    const auto picks =
-        pick(immediates, {Sort::kShiftImm, Sort::kShiftImmInPlace, Sort::kShift});
+    const auto picks = pick(immediates, {Sort::kShiftImm, Sort::kShiftImmInPlace, Sort::kShift});
     add_picked<ShiftImm>(immediates, picks, 0);
     add_picked<ShiftImmInPlace>(immediates, picks, 1);
     two_forms<Shift>(Class::kShift, (*picks)[2].size(),

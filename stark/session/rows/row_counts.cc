@@ -30,11 +30,26 @@ namespace {
 
 using namespace chips;
 
-constexpr std::array<const char*, kSorts> kNames = {
-    AddImm::kName,   AddImmInPlace::kName,   Add::kName,     AddInPlace::kName,  Bits::kName,
-    ShiftImm::kName, ShiftImmInPlace::kName, Shift::kName,   Compare::kName,     Branch::kName,
-    BranchEqual::kName, Jalr::kName,         LoadWord::kName, StoreWord::kName,  SubWord::kName,
-    Mul::kName,      MulInPlace::kName,      MulHigh::kName, Div::kName,         System::kName};
+constexpr std::array<const char*, kSorts> kNames = {AddImm::kName,
+                                                    AddImmInPlace::kName,
+                                                    Add::kName,
+                                                    AddInPlace::kName,
+                                                    Bits::kName,
+                                                    ShiftImm::kName,
+                                                    ShiftImmInPlace::kName,
+                                                    Shift::kName,
+                                                    Compare::kName,
+                                                    Branch::kName,
+                                                    BranchEqual::kName,
+                                                    Jalr::kName,
+                                                    LoadWord::kName,
+                                                    StoreWord::kName,
+                                                    SubWord::kName,
+                                                    Mul::kName,
+                                                    MulInPlace::kName,
+                                                    MulHigh::kName,
+                                                    Div::kName,
+                                                    System::kName};
 
 }  // namespace
 

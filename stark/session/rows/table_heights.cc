@@ -47,7 +47,7 @@ class Splitter {
   /// Whether one of the tables is of the tallest height.
   [[nodiscard]] bool takes_tallest(uint64_t rows) const {
     const unsigned log = tallest(set_);
-    const HeightSet lower = set_ ^ HeightSet{1} << log;
+    const HeightSet lower = set_ ^ (HeightSet{1} << log);
     return rows >> log != 0 || (rows != 0 && (lower == 0 || cost(rows, lower) >= columns_[log]));
   }
   [[nodiscard]] HeightSet set() const { return set_; }
@@ -200,7 +200,8 @@ const std::vector<HeightSearch::Candidate>& HeightSearch::candidates(HeightSet g
   const unsigned tallest =
       std::max<unsigned>(top, static_cast<unsigned>(std::bit_width(given | 1)) - 1);
   const double cells_per_byte = target_.cells_per_byte / two_to(target_.log_blowup - 1u);
-  for (const HeightSet set : sets_to_try(least_long(target_), top, short_height(tallest, target_))) {
+  for (const HeightSet set :
+       sets_to_try(least_long(target_), top, short_height(tallest, target_))) {
     const HeightSet all = set | given;
     const Proportions proportions(all, target_);
     if (!proportions.possible()) continue;
@@ -213,7 +214,8 @@ const std::vector<HeightSearch::Candidate>& HeightSearch::candidates(HeightSet g
       if (all >> log & 1) fixed += kHeightColumns * splitter.column(log);
     out.push_back({fixed, splitter});
   }
-  std::ranges::sort(out, {}, [](const Candidate& c) { return std::pair(c.fixed, c.splitter.set()); });
+  std::ranges::sort(out, {},
+                    [](const Candidate& c) { return std::pair(c.fixed, c.splitter.set()); });
   return out;
 }
 
@@ -237,8 +239,8 @@ std::vector<std::vector<uint8_t>> HeightSearch::choose(std::span<const RowsToPla
     double cost = candidate.fixed + filled;
     if (cost >= least_cost) break;
     for (auto chip = chips.begin(); chip != chips.end() && cost < least_cost; ++chip)
-      cost += chip->columns *
-              (candidate.splitter.cost(chip->rows) - static_cast<double>(chip->rows));
+      cost +=
+          chip->columns * (candidate.splitter.cost(chip->rows) - static_cast<double>(chip->rows));
     if (cost >= least_cost) continue;
     // Others are short or not by the tallest one, so it must be there.
     const bool is_there = std::bit_width(candidate.splitter.set()) <= std::bit_width(given) ||

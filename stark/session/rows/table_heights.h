@@ -105,7 +105,8 @@ class HeightSearch {
 
   ProofTarget target_;
   std::mutex mutex_;
-  std::map<std::pair<HeightSet, unsigned>, std::vector<Candidate>> candidates_;  // by given and top; only added to
+  std::map<std::pair<HeightSet, unsigned>, std::vector<Candidate>>
+      candidates_;  // by given and top; only added to
 };
 
 }  // namespace zkvm::stark::machine

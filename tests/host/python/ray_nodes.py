@@ -11,6 +11,8 @@ import time
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # or Ray would ask for 127.0.0.1 by the machine's other address
+os.environ["RAY_health_check_period_ms"] = "1000"  # findings/ray_lost_node_idles_others.sh
+os.environ["RAY_health_check_failure_threshold"] = "3"
 os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"  # it warns
 
 

@@ -323,7 +323,8 @@ TEST(Session, EveryByteOfAPlanCounts) {
     read += found ? 1 : 0;
     EXPECT_FALSE(of_plan(std::span(plan).first(at))) << at;
   }
-  EXPECT_GT(read, 8u);  // cells, memory, limits that cut nothing, checkpoints: read, and of another seed
+  EXPECT_GT(read,
+            8u);  // cells, memory, limits that cut nothing, checkpoints: read, and of another seed
   const size_t without = planned(guest, kHandingOver).plan_bytes().size();
   EXPECT_LT(read, without / 2 + plan.size() - without);
   std::vector<uint8_t> longer = plan;

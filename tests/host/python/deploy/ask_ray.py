@@ -67,9 +67,13 @@ def test_ray_start_takes_the_launchers_commands():
         limits, begin = command.split("; ")
         assert limits == "ulimit -c 0"
         words = shlex.split(begin)
-        assert words[:2] == ["RAY_AUTH_MODE=token", "RAY_USAGE_STATS_ENABLED=0"], words
-        assert words[2:5] == [stop.split()[0], "start", first], words
-        start_takes(words[4:])
+        environment = ["RAY_AUTH_MODE=token", "RAY_USAGE_STATS_ENABLED=0"]
+        if kind == "head":
+            environment += ["RAY_health_check_period_ms=1000", "RAY_health_check_failure_threshold=3"]
+        of_ray = words[len(environment):]
+        assert words[:len(environment)] == environment, words
+        assert of_ray[:3] == [stop.split()[0], "start", first], words
+        start_takes(of_ray[2:])
 
 
 def test_the_wheel_is_the_one_that_is_made():
