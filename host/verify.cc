@@ -317,16 +317,17 @@ Result<Verification> verify(std::span<const uint8_t> bytes, const ImageId& image
     checked[i] = check(i);
     if (!*checked[i]) failed = true;
   });
-  // SOUNDNESS: a segment that nobody has looked at is not good.
+  for (const auto& segment : checked)
+    if (segment && !*segment) return tl::unexpected(segment->error());
   auto regime = stark::Regime::kUnique;
   double least = std::numeric_limits<double>::infinity();
-  for (const auto& segment : checked) {
-    if (segment && !*segment) return tl::unexpected(segment->error());
-    if (!segment) continue;
-    least = std::min(least, (*segment)->bits);
-    regime = std::max(regime, (*segment)->regime);
+  for (size_t i = 0; i < segments; ++i) {
+    // SOUNDNESS: one that nobody has looked at is not good.
+    if (!checked[i])
+      return refuse(ErrorCode::kInvalidReceipt, fmt::format("segment {}: not checked", i));
+    least = std::min(least, (*checked[i])->bits);
+    regime = std::max(regime, (*checked[i])->regime);
   }
-  ZK_CHECK(!failed && std::ranges::all_of(checked, [](const auto& s) { return s.has_value(); }));
   std::optional<ModelDigest> model;
   if (image->model) model = to_api(*image->model);
   return Verification{.image_id = image_id,

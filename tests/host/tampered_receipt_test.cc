@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 
+#include "host/verify.h"
 #include "host/zkvm.h"
 #include "tests/host/receipt_mutator.h"
 #include "tests/host/true_receipt.h"
@@ -16,6 +17,7 @@ namespace zkvm::test {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using Bytes = std::vector<uint8_t>;
 
 const TrueReceipt& sample() {
@@ -49,6 +51,33 @@ TEST(TrueReceipt, Verifies) {
   EXPECT_GE(result->segments, 3u);
   EXPECT_GE(result->security_bits, kTrueBits);
   EXPECT_EQ(image_id(true_program()).value(), sample().id);
+}
+
+// In whatever order segments are checked, none may be left out, and one that is false makes the receipt false.
+TEST(TrueReceipt, IsCheckedInAnyOrder) {
+  const size_t segments = sample().receipt.segments.size();
+  const auto check = [&](const Bytes& bytes, const ForEachSegment& for_each) {
+    return verify(bytes, sample().id, {.security_bits = kTrueBits}, for_each);
+  };
+  const auto backwards = [](size_t count, const auto& each) {
+    for (size_t i = count; i-- > 0;) each(i);
+  };
+  const auto good = check(sample().bytes, backwards);
+  ASSERT_TRUE(good) << good.error().message;
+  EXPECT_EQ(good->security_bits, verify_sample(sample().bytes)->security_bits);
+  for (size_t left_out = 0; left_out < segments; ++left_out) {
+    const auto without = check(sample().bytes, [&](size_t count, const auto& each) {
+      for (size_t i = 0; i < count; ++i)
+        if (i != left_out) each(i);
+    });
+    ASSERT_FALSE(without);
+    EXPECT_EQ(without.error().code, ErrorCode::kInvalidReceipt);
+  }
+  Bytes damaged = sample().bytes;
+  damaged[damaged.size() - 100] ^= 1;  // of the last segment's proof
+  const auto bad = check(damaged, backwards);
+  ASSERT_FALSE(bad);
+  EXPECT_THAT(bad.error().message, HasSubstr("segment " + std::to_string(segments - 1)));
 }
 
 TEST(TrueReceipt, HasTheSecurityThatItSays) {
