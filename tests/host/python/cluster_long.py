@@ -153,7 +153,8 @@ def test_two_proofs_share_the_cluster(prove, nodes, task):
     first, second = ends["first"] - begun, ends["second"] - begun
     print(f"alone {alone:.1f} s, first {first:.1f} s, second {second:.1f} s")
     assert second - first < 0.6 * first
-    assert max(first, second) < 2.5 * alone + 3
+    # Twice the work, and some twice: where nodes share two cores, those that seem to idle prove slow segments again.
+    assert max(first, second) < 3 * alone + 3
 
 
 def test_a_store_that_is_too_small(task):
