@@ -178,7 +178,43 @@ struct Segment {
   }
 };
 
+// Calls visit.operator()<Row>() for the row type of a class; kTrap has none.
+template <class Visit>
+void with_row_type(Class cls, const Visit& visit) {
+  switch (cls) {
+    case Class::kAdd:
+    case Class::kBits:
+    case Class::kShift:
+    case Class::kCompare:
+    case Class::kMul:
+    case Class::kDiv:
+      return visit.template operator()<RegisterRow>();
+    case Class::kAddImm:
+    case Class::kBitsImm:
+    case Class::kShiftImm:
+    case Class::kCompareImm:
+    case Class::kJump:
+      return visit.template operator()<ImmediateRow>();
+    case Class::kBranch:
+      return visit.template operator()<BranchRow>();
+    case Class::kLoadWord:
+    case Class::kLoadSub:
+      return visit.template operator()<LoadRow>();
+    case Class::kStoreWord:
+    case Class::kStoreSub:
+      return visit.template operator()<StoreRow>();
+    case Class::kSystem:
+      return visit.template operator()<SystemRow>();
+    case Class::kTrap:
+      return;
+  }
+}
+
 // Bytes of a class's row; 0 for kTrap, which has none.
-size_t row_bytes(Class cls);
+inline size_t row_bytes(Class cls) {
+  size_t bytes = 0;
+  with_row_type(cls, [&]<class Row>() { bytes = sizeof(Row); });
+  return bytes;
+}
 
 }  // namespace zkvm::vm

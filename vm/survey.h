@@ -30,7 +30,9 @@ struct Survey {
   bool operator==(const Survey&) const = default;
 };
 
-// The survey of a segment that was recorded.
+// Of a segment that was recorded: Survey::counts, and all of it.
+[[nodiscard]] std::vector<uint32_t> instruction_counts(const Program& program,
+                                                       const Segment& segment);
 [[nodiscard]] Survey survey_of(const Program& program, const Segment& segment);
 
 }  // namespace zkvm::vm

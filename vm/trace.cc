@@ -21,37 +21,6 @@ constexpr uint32_t kMaxCallWords = 2 * kMaxLayerRows;
 
 }  // namespace
 
-size_t row_bytes(Class cls) {
-  switch (cls) {
-    case Class::kAdd:
-    case Class::kBits:
-    case Class::kShift:
-    case Class::kCompare:
-    case Class::kMul:
-    case Class::kDiv:
-      return sizeof(RegisterRow);
-    case Class::kAddImm:
-    case Class::kBitsImm:
-    case Class::kShiftImm:
-    case Class::kCompareImm:
-    case Class::kJump:
-      return sizeof(ImmediateRow);
-    case Class::kBranch:
-      return sizeof(BranchRow);
-    case Class::kLoadWord:
-    case Class::kLoadSub:
-      return sizeof(LoadRow);
-    case Class::kStoreWord:
-    case Class::kStoreSub:
-      return sizeof(StoreRow);
-    case Class::kSystem:
-      return sizeof(SystemRow);
-    case Class::kTrap:
-      return 0;
-  }
-  return 0;
-}
-
 void TraceCore::save_new_pages() {
   const auto touched = memory->touched();
   for (size_t i = pages->size(); i < touched.size(); ++i) {

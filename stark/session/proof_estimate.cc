@@ -48,13 +48,6 @@ std::vector<const vm::Layer*> calls_of(const vm::Program& program,
   return out;
 }
 
-LayerJobs jobs_of(std::span<const vm::Layer* const> calls, const WideForms& forms) {
-  LayerJobs out;
-  for (const vm::Layer* layer : calls)
-    for (const auto& [chip, rows] : layer_rows(*layer, forms)) out[chip].push_back(rows);
-  return out;
-}
-
 /// One segment, and how many others are like it.
 struct SegmentKind {
   uint64_t cycles = 0;
@@ -243,7 +236,8 @@ Result<ProofEstimate> estimate_in_segments(const vm::Program& program, const Lay
       if (!circuit) return tl::unexpected<Error>(circuit.error());
       RowCounts rows = estimate_rows(program, run, kind.cycles);
       const std::vector<const vm::Layer*> calls = calls_of(program, kind.calls);
-      const LayerJobs jobs = jobs_of(calls, options.forms ? *options.forms : choose_forms(calls));
+      const LayerJobs jobs =
+          layer_jobs(calls, options.forms ? *options.forms : choose_forms(calls));
       std::erase_if(rows, [](const auto& of_chip) {
         return of_chip.first == LayerCall::kName || of_chip.first == LayerPairCall::kName ||
                of_chip.first == LayerWeightsCall::kName;

@@ -106,23 +106,17 @@ Digest hash_of_start(const vm::Segment& segment) {
 Digest hash_of_words(const ProgramImage& image, std::span<const BankUse> uses,
                      const BankWords& memory, const vm::Segment& segment) {
   std::map<uint16_t, std::vector<uint32_t>> words;
+  Blake3 hash;
   for (const BankUse& use : uses) {
-    if (use.bank == kMachineBank) {
-      words[use.bank] = {segment.final.words.begin(), segment.final.words.end()};
-      words[use.bank].push_back(segment.final.pc);
+    if (use.bank == kMachineBank) {  // the first one, if it is there
+      hash.update(bytes_of(std::span<const uint32_t>(segment.final.words)));
+      hash.update(bytes_of(std::span<const uint32_t>(&segment.final.pc, 1)));
     } else {
       const auto before = memory.of(use.bank);
       words[use.bank] = {before.begin(), before.end()};
     }
   }
-  for (const vm::Page& page : segment.pages) {
-    const uint16_t bank = image.banks().find(page.first_word);
-    const auto found = words.find(bank);
-    if (bank == kMachineBank || found == words.end()) continue;
-    std::ranges::copy(page.final,
-                      found->second.begin() + (page.first_word - image.banks()[bank].base));
-  }
-  Blake3 hash;
+  take_over(image, segment, words);
   for (const auto& [bank, of_bank] : words)
     hash.update(bytes_of(std::span<const uint32_t>(of_bank)));
   return hash.finish();
@@ -256,8 +250,9 @@ void Session::keep_checkpoint(const vm::Tracer& tracer) {
 }
 
 void Session::count(SegmentPlan& plan, const vm::Survey& survey) const {
-  plan.forms = options_.forms ? *options_.forms : choose_forms(image_->layers(), survey);
-  plan.jobs = layer_jobs(image_->layers(), survey, plan.forms);
+  const std::vector<const vm::Layer*> calls = called_layers(image_->layers(), survey);
+  plan.forms = options_.forms ? *options_.forms : choose_forms(calls);
+  plan.jobs = layer_jobs(calls, plan.forms);
   plan.rows = count_rows(*image_, survey, plan.jobs);
 }
 

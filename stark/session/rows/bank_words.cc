@@ -51,14 +51,19 @@ void BankWords::open(std::span<const BankUse> uses) {
   }
 }
 
-void BankWords::close(std::span<const BankUse> uses, const vm::Segment& segment) {
+void take_over(const ProgramImage& image, const vm::Segment& segment,
+               std::map<uint16_t, std::vector<uint32_t>>& words) {
   for (const vm::Page& page : segment.pages) {
-    const uint16_t bank = image_.banks().find(page.first_word);
-    const auto words = words_.find(bank);
-    if (words == words_.end()) continue;
-    const uint32_t row = page.first_word - image_.banks()[bank].base;
-    std::ranges::copy(page.final, words->second.begin() + row);
+    const uint16_t bank = image.banks().find(page.first_word);
+    const auto found = words.find(bank);
+    if (found == words.end()) continue;
+    const uint32_t row = page.first_word - image.banks()[bank].base;
+    std::ranges::copy(page.final, found->second.begin() + row);
   }
+}
+
+void BankWords::close(std::span<const BankUse> uses, const vm::Segment& segment) {
+  take_over(image_, segment, words_);
   for (const BankUse& use : uses)
     if (!use.after) words_.erase(use.bank);
 }

@@ -20,6 +20,10 @@ namespace zkvm::stark::machine {
 [[nodiscard]] std::vector<BankUse> touched_banks(const ProgramImage& image,
                                                  const vm::Survey& survey);
 
+/// Writes what a segment leaves to the words of these banks of RAM.
+void take_over(const ProgramImage& image, const vm::Segment& segment,
+               std::map<uint16_t, std::vector<uint32_t>>& words);
+
 class BankWords {
  public:
   /// Before the first segment. The image must outlive this.

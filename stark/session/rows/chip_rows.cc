@@ -37,6 +37,13 @@ namespace {
 using namespace chips;
 using vm::Class;
 
+/// Of layers and hashes.
+uint64_t calls_in(const vm::Segment& segment) {
+  uint64_t calls = segment.layer_calls.size();
+  for (const vm::HashRecord& hash : segment.hashes) calls += hash.calls.size();
+  return calls;
+}
+
 class Collector {
  public:
   Collector(const vm::Program& program, std::span<const ProgramRow> text, const LayerImage& layers,
@@ -45,7 +52,8 @@ class Collector {
         text_(text),
         layers_(layers),
         segment_(segment),
-        rows_(sorted_rows(text, vm::survey_of(program, segment))) {
+        rows_(sorted_rows(text, std::span<const uint32_t>(vm::instruction_counts(program, segment)),
+                          calls_in(segment))) {
     rows_.join_few();
     sorts_.reserve(text.size());
     for (const ProgramRow& insn : text) sorts_.push_back(rows_.joined(narrowest(insn)));

@@ -840,11 +840,16 @@ bool is_of_weights(std::string_view chip) {
   return chip == LayerReadWeights::kName || chip == LayerBias::kName;
 }
 
-LayerJobs layer_jobs(const LayerImage& layers, const vm::Survey& survey, const WideForms& forms) {
+std::vector<const vm::Layer*> called_layers(const LayerImage& layers, const vm::Survey& survey) {
+  std::vector<const vm::Layer*> calls;
+  for (const uint32_t layer : survey.layer_calls) calls.push_back(&layers.layer(layer));
+  return calls;
+}
+
+LayerJobs layer_jobs(std::span<const vm::Layer* const> calls, const WideForms& forms) {
   LayerJobs jobs;
-  for (const uint32_t layer : survey.layer_calls)
-    for (const auto& [chip, rows] : layer_rows(layers.layer(layer), forms))
-      jobs[chip].push_back(rows);
+  for (const vm::Layer* layer : calls)
+    for (const auto& [chip, rows] : layer_rows(*layer, forms)) jobs[chip].push_back(rows);
   return jobs;
 }
 
@@ -889,12 +894,6 @@ WideForms choose_forms(std::span<const vm::Layer* const> calls) {
     if (write < writing) writing = write, best.write = forms.write;
   }
   return best;
-}
-
-WideForms choose_forms(const LayerImage& layers, const vm::Survey& survey) {
-  std::vector<const vm::Layer*> calls;
-  for (const uint32_t layer : survey.layer_calls) calls.push_back(&layers.layer(layer));
-  return choose_forms(calls);
 }
 
 }  // namespace zkvm::stark::machine

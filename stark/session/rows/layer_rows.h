@@ -34,7 +34,6 @@ inline constexpr WideForms kAllWide{.read = 1, .write = 1};
 [[nodiscard]] WideForms forms_among(const std::set<std::string>& chips);
 /// What commits to the fewest cells for these calls, least heights included.
 [[nodiscard]] WideForms choose_forms(std::span<const vm::Layer* const> calls);
-[[nodiscard]] WideForms choose_forms(const LayerImage& layers, const vm::Survey& survey);
 
 /// Rows that a call of a layer has in each of the unit's chips with a free number of them, by name: a
 /// *job* each, which is in one table, for its rows refer to the next ones. (A pair's two of reading count
@@ -45,10 +44,12 @@ inline constexpr WideForms kAllWide{.read = 1, .write = 1};
 [[nodiscard]] const char* call_chip(const vm::Layer& layer);
 /// Whether rows of that chip are of weights and biases in memory.
 [[nodiscard]] bool is_of_weights(std::string_view chip);
+/// The layers that a segment calls, in the order of the calls.
+[[nodiscard]] std::vector<const vm::Layer*> called_layers(const LayerImage& layers,
+                                                          const vm::Survey& survey);
 /// The rows of all jobs of a segment, in their order.
 using LayerJobs = std::map<std::string, std::vector<uint64_t>>;
-[[nodiscard]] LayerJobs layer_jobs(const LayerImage& layers, const vm::Survey& survey,
-                                   const WideForms& forms);
+[[nodiscard]] LayerJobs layer_jobs(std::span<const vm::Layer* const> calls, const WideForms& forms);
 
 /// What the tables of a segment's calls are made from.
 class LayerRows {

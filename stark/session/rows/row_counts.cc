@@ -134,12 +134,6 @@ void SortedRows::join_if_few(Sort narrow, Sort wide) {
   std::ranges::replace(to_, narrow, wide);
 }
 
-SortedRows sorted_rows(std::span<const ProgramRow> text, const vm::Survey& survey) {
-  uint64_t calls = survey.layer_calls.size();
-  for (const vm::HashUse& hash : survey.hashes) calls += hash.calls;
-  return sorted_rows(text, std::span(survey.counts), calls);
-}
-
 RowCounts row_counts(const SortedRows& sorted, uint64_t transfers,
                      const std::array<vm::HashUse, vm::kHashes>& hashes) {
   RowCounts rows;
@@ -160,7 +154,9 @@ RowCounts row_counts(const SortedRows& sorted, uint64_t transfers,
 
 RowCounts row_counts(std::span<const ProgramRow> text, const LayerImage& layers,
                      const vm::Survey& survey) {
-  SortedRows sorted = sorted_rows(text, survey);
+  uint64_t calls = survey.layer_calls.size();
+  for (const vm::HashUse& hash : survey.hashes) calls += hash.calls;
+  SortedRows sorted = sorted_rows(text, std::span(survey.counts), calls);
   sorted.join_few();
   RowCounts rows = row_counts(sorted, survey.transfers, survey.hashes);
   for (const uint32_t layer : survey.layer_calls) ++rows[call_chip(layers.layer(layer))];

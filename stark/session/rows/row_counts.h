@@ -81,8 +81,6 @@ template <class Count>
   out[Sort::kSystem] -= std::min(out[Sort::kSystem], calls);
   return out;
 }
-[[nodiscard]] SortedRows sorted_rows(std::span<const chips::ProgramRow> text,
-                                     const vm::Survey& survey);
 
 /// By name; also those of words moved and of calls of hashes.
 [[nodiscard]] RowCounts row_counts(const SortedRows& sorted, uint64_t transfers,
